@@ -1,0 +1,112 @@
+/**
+ * Every error that vimi raises on purpose, as one closed list.
+ *
+ * A code is a promise to whoever reads rejects, logs and exit messages: it never changes its meaning. `retryable` says
+ * whether the same input may succeed later without anybody changing it; `remedy` says what a person can do.
+ */
+export const errorCodes = {
+  // Events: what an upstream system sent is not what its topic carries.
+  EVENT_MALFORMED: { retryable: false, remedy: 'Send one JSON object per record; see docs/topics.md for each topic.' },
+  EVENT_INVALID: { retryable: false, remedy: 'Correct the named fields; see the JSON Schema under docs/schemas.' },
+  EVENT_TOO_LARGE: { retryable: false, remedy: 'Send media by reference (uri), not inline.' },
+  EVENT_UNKNOWN_TYPE: { retryable: false, remedy: 'Use a type that this topic carries, or send no ce_type header.' },
+  // Requests that are well formed but cannot be served.
+  PROMPT_EMPTY: { retryable: false, remedy: 'Say what the video should show, in text, images or both.' },
+  PROMPT_TOO_LONG: { retryable: false, remedy: 'Shorten the prompt.' },
+  REQUEST_OVER_LIMIT: { retryable: false, remedy: 'Ask for less, or raise the limit of the admit step.' },
+  REQUEST_EXPIRED: { retryable: false, remedy: 'Send the request again with a later deadline.' },
+  // Media.
+  MEDIA_NOT_FOUND: { retryable: false, remedy: 'Check the uri; the file must exist when the event is consumed.' },
+  MEDIA_FORBIDDEN: { retryable: false, remedy: 'Put the media under an allowed root of the fetch step.' },
+  MEDIA_UNSUPPORTED: { retryable: false, remedy: 'Convert it to a video or image format that ffmpeg reads.' },
+  MEDIA_DAMAGED: { retryable: false, remedy: 'Publish the media again from an intact copy.' },
+  MEDIA_TOO_LARGE: { retryable: false, remedy: 'Reduce the media, or raise the limit of the fetch or probe step.' },
+  MEDIA_EMPTY: { retryable: false, remedy: 'Publish media that has at least one frame.' },
+  CAPTION_MISSING: { retryable: false, remedy: 'Give a caption in the event, or a .txt file of the same name beside it.' },
+  ENCODER_FAILED: { retryable: true, remedy: 'See the ffmpeg message; `vimi doctor` tells which ffmpeg is used.' },
+  // Topology and configuration.
+  TOPOLOGY_INVALID: { retryable: false, remedy: 'Correct the listed places; `vimi validate` checks again.' },
+  TOPOLOGY_NOT_FOUND: { retryable: false, remedy: 'Run where topology.yaml is, or name it with --topology.' },
+  USAGE: { retryable: false, remedy: 'See --help.' },
+  // Delivery.
+  TRANSPORT_UNAVAILABLE: { retryable: true, remedy: 'Check that the transport of the profile can be reached.' },
+  TRANSPORT_FENCED: { retryable: false, remedy: 'Nothing: another process owns this partition now.' },
+  GROUP_BUSY: { retryable: false, remedy: 'Stop the other consumer first, or use another group.' },
+  TOPIC_UNKNOWN: { retryable: false, remedy: 'Declare the topic in topology.yaml.' },
+  LOG_DAMAGED: { retryable: false, remedy: 'Restore the file from a backup, or move it away to start anew.' },
+  // Stores.
+  OBJECT_NOT_FOUND: { retryable: false, remedy: 'Check the key, and that nobody removed the object.' },
+  OBJECT_DAMAGED: { retryable: false, remedy: 'Remove the object and replay what wrote it.' },
+  OBJECT_KEY_INVALID: { retryable: false, remedy: 'Use relative keys of letters, digits, dot, dash, underscore and slash.' },
+  STORAGE_FULL: { retryable: true, remedy: 'Free some space; the pipeline goes on by itself.' },
+  INDEX_DAMAGED: { retryable: true, remedy: 'Nothing: the index is rebuilt from the corpus topic.' },
+  VECTOR_INVALID: { retryable: false, remedy: 'Give as many finite numbers as the index has dimensions.' },
+  // Models.
+  WEIGHTS_NOT_FOUND: { retryable: false, remedy: 'Check the path, or train some with `vimi train`.' },
+  WEIGHTS_DAMAGED: { retryable: false, remedy: 'Fetch the weights again, or train them anew.' },
+  SHAPE_MISMATCH: { retryable: false, remedy: 'Give tensors of the stated shape.' },
+  MODEL_UNKNOWN: { retryable: false, remedy: 'Use a preset that `vimi doctor` lists.' },
+  BACKEND_UNAVAILABLE: { retryable: false, remedy: 'Use another backend; `vimi doctor` lists what is there.' },
+  MODEL_CRASHED: { retryable: true, remedy: 'The model process is started again by itself.' },
+  TRAINING_DIVERGED: { retryable: false, remedy: 'Lower the learning rate and resume from the last checkpoint.' },
+  // Control.
+  CANCELLED: { retryable: false, remedy: 'Nothing: it was asked for.' },
+  TIMED_OUT: { retryable: true, remedy: 'Raise the time limit of the step if this is not a hang.' },
+  INTERNAL: { retryable: false, remedy: 'This is a defect of vimi; please report it with the text above.' },
+} as const satisfies Record<string, { retryable: boolean; remedy: string }>;
+
+export type ErrorCode = keyof typeof errorCodes;
+
+export interface ErrorFacts {
+  /** What would have been right: a rule, a range, a type. */
+  expected?: string;
+  /** What was there instead, shortened. */
+  found?: string;
+  /** Where: file:line:column, topic/partition/offset, a field's path, an object's key. */
+  where?: string;
+  cause?: unknown;
+}
+
+/** The one error class. `message` reads "summary: expected ..., found ... (where)". */
+export class VimiError extends Error {
+  readonly code: ErrorCode;
+  readonly expected?: string;
+  readonly found?: string;
+  readonly where?: string;
+
+  constructor(code: ErrorCode, summary: string, facts: ErrorFacts = {}) {
+    const expectation = [facts.expected && `expected ${facts.expected}`, facts.found && `found ${shorten(facts.found)}`]
+      .filter(Boolean)
+      .join(', ');
+    super(`${summary}${expectation ? `: ${expectation}` : ''}${facts.where ? ` (${facts.where})` : ''}`, {
+      cause: facts.cause,
+    });
+    this.name = 'VimiError';
+    this.code = code;
+    this.expected = facts.expected;
+    this.found = facts.found;
+    this.where = facts.where;
+  }
+
+  get retryable(): boolean {
+    return errorCodes[this.code].retryable;
+  }
+
+  get remedy(): string {
+    return errorCodes[this.code].remedy;
+  }
+}
+
+/** Turns whatever was thrown into a VimiError; a foreign error keeps its text and becomes the cause. */
+export function asVimiError(thrown: unknown): VimiError {
+  if (thrown instanceof VimiError) return thrown;
+  const system = (thrown as { code?: unknown } | null)?.code;
+  const text = thrown instanceof Error ? thrown.message : String(thrown);
+  if (system === 'ENOSPC' || system === 'EDQUOT' || system === 'SQLITE_FULL')
+    return new VimiError('STORAGE_FULL', `No space is left: ${text}`, { cause: thrown });
+  return new VimiError('INTERNAL', text, { cause: thrown });
+}
+
+function shorten(text: string, most = 200): string {
+  return text.length > most ? `${text.slice(0, most)}... (${text.length} characters)` : text;
+}

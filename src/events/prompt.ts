@@ -1,0 +1,56 @@
+import { z } from 'zod';
+
+/** A SHA-256 in lower-case hex. */
+export const sha256 = z.string().regex(/^[0-9a-f]{64}$/);
+
+/** Bytes in the object store: the key under which they lie and what proves them. */
+export const objectRef = z.looseObject({
+  key: z.string().min(1).max(1024),
+  size: z.number().int().nonnegative(),
+  sha256,
+  media_type: z.string().max(128),
+});
+export type ObjectRef = z.infer<typeof objectRef>;
+
+/** The three tasks of VIMI's stage 2; text-to-video keeps retrieval on. */
+export const task = z.enum(['text-to-video', 'subject-driven', 'prediction']);
+export type Task = z.infer<typeof task>;
+
+/** What an image in a prompt is for. `reference`: it came from the corpus. */
+export const imageRole = z.enum(['reference', 'subject', 'background', 'first-frame']);
+export type ImageRole = z.infer<typeof imageRole>;
+
+export const textPart = z.strictObject({ text: z.string() });
+export const promptImage = z.strictObject({ image: objectRef, role: imageRole });
+
+/**
+ * What the model reads: an instruction and interleaved text and images, in reading order.
+ * Retrieved documents come first, each as its caption and its image, then the user's own parts (VIMI, stage 1).
+ */
+export const prompt = z.strictObject({
+  task,
+  instruction: z.string(),
+  parts: z.array(z.union([textPart, promptImage])),
+});
+export type Prompt = z.infer<typeof prompt>;
+export type PromptPart = Prompt['parts'][number];
+
+/** One document of the context, as retrieved: what it was, and how well it fitted. */
+export const contextEntry = z.strictObject({
+  document: sha256,
+  caption: z.string(),
+  image: objectRef,
+  /** Reciprocal-rank-fusion score; comparable only within one retrieval. */
+  score: z.number(),
+  ranks: z.strictObject({ lexical: z.number().int().optional(), dense: z.number().int().optional() }),
+});
+export type ContextEntry = z.infer<typeof contextEntry>;
+
+/** Which corpus a context was retrieved from, whatever the order in which it grew. */
+export const corpusState = z.strictObject({
+  /** Retrievable documents. */
+  documents: z.number().int().nonnegative(),
+  /** XOR of the first 16 bytes of all their ids, hex. */
+  digest: z.string().regex(/^[0-9a-f]{32}$/),
+});
+export type CorpusState = z.infer<typeof corpusState>;

@@ -1,0 +1,46 @@
+import type { VimiError } from '../errors.js';
+import type { VimiEvent } from '../events/event.js';
+import type { NewRecord, StoredRecord } from './transport.js';
+
+/** Why an event was left out on purpose. A closed list, counted by reason. */
+export const dropReasons = [
+  'duplicate',
+  'too-short',
+  'too-small',
+  'too-still',
+  'cancelled',
+  'cancel-handled',
+  'unchanged',
+  'custom',
+] as const;
+export type DropReason = (typeof dropReasons)[number];
+
+/** What became of an envelope. Every envelope gets exactly one. */
+export type Fate =
+  | { kind: 'delivered' }
+  | { kind: 'rejected'; error: VimiError; step: string; attempts: number }
+  | { kind: 'dropped'; reason: DropReason };
+
+/** An event in flight. Immutable but for its fate; operators make new ones with `with` and `fork`. */
+export interface Envelope<T = unknown> {
+  /** The event it descends from, as it was consumed. */
+  readonly event: VimiEvent;
+  readonly origin: StoredRecord;
+  /** What the step before made of it. */
+  readonly data: T;
+  /** Which descendant of the event this is: '' for the event itself, '3' for its fourth clip, '3.0' below that. */
+  readonly part: string;
+  /** Aborts when the work is pointless: the partition was revoked, the process drains, or the job was cancelled. */
+  readonly signal: AbortSignal;
+  /** The same descendant with new data. */
+  with<U>(data: U): Envelope<U>;
+  /**
+   * Splits it into children, each of which needs its own fate; this one is used up. Their order is the order of
+   * outputs. An empty list settles it as dropped with `reason`.
+   */
+  fork<U>(children: U[], reason?: DropReason): Envelope<U>[];
+  /** Adds a record to what is published, atomically with the commit of the event. Outputs of a rejected part are left out. */
+  output(record: NewRecord): void;
+  /** Ends it. The first call counts; a second is a defect and throws INTERNAL. */
+  settle(fate: Fate): void;
+}

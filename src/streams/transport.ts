@@ -1,0 +1,99 @@
+/**
+ * The contract between a pipeline and whatever carries its records. Two implementations: embedded (SQLite) and Kafka;
+ * one shared test suite (test/streams/transport-contract.ts).
+ *
+ * What a transport promises
+ * - publish: resolved means durable.
+ * - read: only what is committed, in offset order.
+ * - consume: a partition belongs to one process of a group at a time; `commit` makes the outputs visible and moves the
+ *   group's position in ONE atomic step, or does neither.
+ * - Offsets of a partition grow, but may have gaps.
+ */
+
+export interface NewRecord {
+  topic: string;
+  /** Records of one key go to one partition, in order. null: spread. */
+  key: Buffer | null;
+  /** null: a tombstone for the key. */
+  value: Buffer | null;
+  headers: Record<string, Buffer>;
+  /** Fixed partition; else it follows from the key. */
+  partition?: number;
+  /** Milliseconds since 1970; the transport's clock when left out. */
+  timestamp?: number;
+}
+
+export interface StoredRecord extends Required<Omit<NewRecord, 'partition' | 'timestamp'>> {
+  partition: number;
+  offset: number;
+  timestamp: number;
+}
+
+export interface TopicSpec {
+  name: string;
+  partitions: number;
+  /** delete: old records go after `retentionMs`; compact: the newest record of each key stays. */
+  cleanup: 'delete' | 'compact';
+  /** Forever when left out. */
+  retentionMs?: number;
+}
+
+/** Where a group stands in a partition: everything below `offset` is settled; `metadata` is at most 4,096 bytes of text. */
+export interface GroupPosition {
+  offset: number;
+  metadata: string;
+}
+
+export interface TopicPartition {
+  topic: string;
+  partition: number;
+}
+
+export interface ConsumeOptions {
+  group: string;
+  topics: string[];
+  /** Called for each partition this process comes to own, after the previous owner is fenced. */
+  onAssigned(partition: AssignedPartition): void;
+  /**
+   * Called when a partition is about to be taken away, or on close: stop admitting, settle what can be settled and
+   * commit; the partition is given up when the promise resolves or after `drainMs`.
+   */
+  onRevoked(partition: TopicPartition): Promise<void>;
+  /** The transport cannot go on: it lost its store, or was fenced. */
+  onError(error: Error): void;
+  drainMs: number;
+}
+
+/** One input partition that this process owns. */
+export interface AssignedPartition extends TopicPartition {
+  /** The group's committed position when it was assigned; null: never committed. */
+  readonly position: GroupPosition | null;
+  /**
+   * Takes up to `most` further records, at or after the position, in order. Waits until there is at least one, or
+   * `signal` aborts (then resolves with []). The transport reads no further ahead than it is asked to, but for one batch.
+   */
+  take(most: number, signal: AbortSignal): Promise<StoredRecord[]>;
+  /** Atomically publishes `outputs` and moves the group to `position`. Throws TRANSPORT_FENCED when no longer the owner. */
+  commit(outputs: NewRecord[], position: GroupPosition): Promise<void>;
+}
+
+export interface Consumer {
+  /** Gives all partitions up, as onRevoked says, then releases the group. */
+  close(): Promise<void>;
+}
+
+export interface Transport {
+  /** Creates what is missing; never deletes or shrinks. */
+  ensureTopics(topics: TopicSpec[]): Promise<void>;
+  publish(records: NewRecord[]): Promise<{ topic: string; partition: number; offset: number }[]>;
+  /**
+   * The committed records of a topic, per partition in order. `from`: first offset per partition (0 when left out).
+   * Without `follow` it ends where the topic ended when it was called; with it, it waits for more until `signal` aborts.
+   */
+  read(topic: string, options?: { from?: Record<number, number>; follow?: boolean; signal?: AbortSignal }): AsyncIterable<StoredRecord>;
+  /** First kept offset and next offset of each partition, of committed records. */
+  ends(topic: string): Promise<{ partition: number; low: number; high: number }[]>;
+  positions(group: string, topic: string): Promise<Map<number, GroupPosition>>;
+  consume(options: ConsumeOptions): Promise<Consumer>;
+  close(): Promise<void>;
+}
