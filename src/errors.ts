@@ -22,7 +22,10 @@ export const errorCodes = {
   MEDIA_DAMAGED: { retryable: false, remedy: 'Publish the media again from an intact copy.' },
   MEDIA_TOO_LARGE: { retryable: false, remedy: 'Reduce the media, or raise the limit of the fetch or probe step.' },
   MEDIA_EMPTY: { retryable: false, remedy: 'Publish media that has at least one frame.' },
-  CAPTION_MISSING: { retryable: false, remedy: 'Give a caption in the event, or a .txt file of the same name beside it.' },
+  CAPTION_MISSING: {
+    retryable: false,
+    remedy: 'Give a caption in the event, or a .txt file of the same name beside it.',
+  },
   ENCODER_FAILED: { retryable: true, remedy: 'See the ffmpeg message; `vimi doctor` tells which ffmpeg is used.' },
   // Topology and configuration.
   TOPOLOGY_INVALID: { retryable: false, remedy: 'Correct the listed places; `vimi validate` checks again.' },
@@ -37,7 +40,10 @@ export const errorCodes = {
   // Stores.
   OBJECT_NOT_FOUND: { retryable: false, remedy: 'Check the key, and that nobody removed the object.' },
   OBJECT_DAMAGED: { retryable: false, remedy: 'Remove the object and replay what wrote it.' },
-  OBJECT_KEY_INVALID: { retryable: false, remedy: 'Use relative keys of letters, digits, dot, dash, underscore and slash.' },
+  OBJECT_KEY_INVALID: {
+    retryable: false,
+    remedy: 'Use relative keys of letters, digits, dot, dash, underscore and slash.',
+  },
   STORAGE_FULL: { retryable: true, remedy: 'Free some space; the pipeline goes on by itself.' },
   INDEX_DAMAGED: { retryable: true, remedy: 'Nothing: the index is rebuilt from the corpus topic.' },
   VECTOR_INVALID: { retryable: false, remedy: 'Give as many finite numbers as the index has dimensions.' },

@@ -20,10 +20,9 @@ const requestImage = z.looseObject({
 });
 
 export const generationRequested = z.looseObject({
-  prompt: z.union([
-    z.string(),
-    z.array(z.union([z.looseObject({ text: z.string() }), requestImage])).max(32),
-  ]).describe('text, or text and images in reading order; an image stands where its noun would'),
+  prompt: z
+    .union([z.string(), z.array(z.union([z.looseObject({ text: z.string() }), requestImage])).max(32)])
+    .describe('text, or text and images in reading order; an image stands where its noun would'),
   task: task.optional().describe('inferred from the images of the prompt when left out'),
   frames: z.number().int().min(1).max(1024).optional(),
   width: z.number().int().min(8).max(4096).optional(),
@@ -41,7 +40,10 @@ export const generationRequested = z.looseObject({
   retrieval: z
     .union([
       z.literal(false),
-      z.strictObject({ mode: z.enum(['lexical', 'dense', 'hybrid']).optional(), k: z.number().int().min(0).max(16).optional() }),
+      z.strictObject({
+        mode: z.enum(['lexical', 'dense', 'hybrid']).optional(),
+        k: z.number().int().min(0).max(16).optional(),
+      }),
     ])
     .optional(),
   priority: z.enum(['interactive', 'standard', 'batch']).optional(),
@@ -56,7 +58,11 @@ export type GenerationCancelled = z.infer<typeof generationCancelled>;
 export const mediaAdded = z.looseObject({
   uri: uri.describe('a path under an allowed root, or an object as object:KEY'),
   caption: caption.optional().describe('left out: the text file beside the media'),
-  source: z.string().max(512).optional().describe('who or what it comes from; documents of one source never ground each other'),
+  source: z
+    .string()
+    .max(512)
+    .optional()
+    .describe('who or what it comes from; documents of one source never ground each other'),
   licence: z.string().max(128).optional().describe('SPDX identifier where there is one'),
 });
 export type MediaAdded = z.infer<typeof mediaAdded>;
@@ -118,7 +124,12 @@ export const samplesSealed = z.looseObject({
   object: objectRef,
   samples: z.number().int().nonnegative(),
   /** The records of the media topic whose samples it holds: [from, to). */
-  range: z.strictObject({ topic: z.string(), partition: z.number().int(), from: z.number().int(), to: z.number().int() }),
+  range: z.strictObject({
+    topic: z.string(),
+    partition: z.number().int(),
+    from: z.number().int(),
+    to: z.number().int(),
+  }),
 });
 export type SamplesSealed = z.infer<typeof samplesSealed>;
 

@@ -1,0 +1,74 @@
+import type { ImageRole, Task } from '../events/prompt.js';
+
+/** Rows of RGB bytes, 0 to 255: data has height * width * 3 bytes. */
+export interface RgbImage {
+  width: number;
+  height: number;
+  data: Uint8Array;
+}
+
+/** Frames of RGB bytes: data has frames * height * width * 3 bytes. */
+export interface RgbVideo {
+  frames: number;
+  width: number;
+  height: number;
+  data: Uint8Array;
+}
+
+/** A composed prompt with its images decoded (transparent pixels laid on white). */
+export interface ModelPrompt {
+  task: Task;
+  instruction: string;
+  parts: ({ text: string } | { pixels: RgbImage; role: ImageRole })[];
+}
+
+export interface GenerateInput {
+  prompt: ModelPrompt;
+  frames: number;
+  width: number;
+  height: number;
+  fps: number;
+  /** Sampler steps, 1 to 1,000. */
+  steps: number;
+  /** Classifier-free guidance weight of each modality; 1: none. */
+  guidance: { text: number; image: number };
+  /** 32-bit unsigned. The same seed, input, weights and backend give the same video, whatever it is batched with. */
+  seed: number;
+}
+
+export interface ModelDescription {
+  name: string;
+  /** SHA-256 of the weights file. */
+  weights: string;
+  backend: string;
+  parameters: number;
+  /** What the model makes when a request names no size. */
+  defaults: {
+    frames: number;
+    width: number;
+    height: number;
+    fps: number;
+    steps: number;
+    guidance: { text: number; image: number };
+  };
+  limits: { frames: number; width: number; height: number };
+}
+
+/** The network behind a process border. A crash is MODEL_CRASHED (retryable): the process is started again by itself. */
+export interface Denoiser {
+  describe(): Promise<ModelDescription>;
+  /** `onStep(done, total)` after each sampler step; aborting `signal` ends it at the next step border with CANCELLED. */
+  generate(
+    input: GenerateInput,
+    options: { signal: AbortSignal; onStep?(done: number, total: number): void },
+  ): Promise<RgbVideo>;
+  close(): Promise<void>;
+}
+
+/** Text and images as unit vectors; texts compare with texts, images with images. Deterministic. */
+export interface Embedder {
+  readonly name: string;
+  readonly dimensions: { text: number; image: number };
+  text(text: string): number[];
+  image(image: RgbImage): number[];
+}

@@ -1,0 +1,121 @@
+import type { ContextEntry, CorpusState, ObjectRef, Prompt, PromptPart, Task } from '../events/prompt.js';
+import type { GenerationRequested, MediaAdded, SchemaName } from '../events/schemas.js';
+import type { RgbVideo } from '../models/ports.js';
+import type { NearDuplicate, SearchMode } from '../stores/corpus.js';
+
+/**
+ * What an envelope carries between steps. Each field is added by one kind of step and needed by others; an operator's
+ * spec names both, so that a topology whose steps are in the wrong order is refused before it runs.
+ */
+export interface Flow {
+  /** From the requests topic. */
+  request?: GenerationRequested;
+  /** A request that was checked and completed with defaults (admit). */
+  job?: Job;
+  /** From the media topic. */
+  media?: MediaAdded;
+  /** The media's bytes as a local file (fetch). */
+  file?: MediaFile;
+  /** What ffprobe says of the file (probe). */
+  probe?: MediaProbe;
+  /** One shot of a video, or a still (split). */
+  clip?: Clip;
+  /** What the user, or the caption, says (admit, caption). */
+  query?: Query;
+  /** Of the query (embed). */
+  embeddings?: { model: string; text: number[]; image?: number[] };
+  /** What retrieval found (retrieve). */
+  context?: { entries: ContextEntry[]; nearDuplicates: NearDuplicate[]; corpus: CorpusState };
+  /** What the model reads (compose). */
+  prompt?: Prompt;
+  /** The finished frames (denoise). */
+  frames?: { video: RgbVideo; fps: number; model: { name: string; weights: string; backend: string }; seconds: number };
+  /** What the sinks write (encode, shard). */
+  product?: Product;
+}
+
+/** Flow with some fields sure to be there. */
+export type Has<K extends keyof Flow> = Flow & { [P in K]-?: NonNullable<Flow[P]> };
+
+export interface Job {
+  id: string;
+  /** Undefined: the model's own default. */
+  frames?: number;
+  width?: number;
+  height?: number;
+  fps?: number;
+  steps?: number;
+  guidance?: { text?: number; image?: number };
+  /** 32-bit unsigned; from the event id when the request has none. */
+  seed: number;
+}
+
+export interface MediaFile {
+  path: string;
+  size: number;
+  sha256: string;
+  /** Text of the sidecar (same name, .txt), when there is one. */
+  sidecar?: string;
+  uri: string;
+  /** media.source, else the uri. */
+  source: string;
+  licence: string;
+}
+
+export interface MediaProbe {
+  kind: 'video' | 'still';
+  /** As displayed: rotation applied. */
+  width: number;
+  height: number;
+  /** Seconds; 0 for a still. */
+  duration: number;
+  /** 0 for a still. */
+  fps: number;
+  codec: string;
+  hasAlpha: boolean;
+}
+
+export interface Clip {
+  kind: 'clip' | 'still';
+  /** In the object store: MP4 for a clip, WebP for a still. Its name follows from its content. */
+  object: ObjectRef;
+  /** A clip's middle frame, or the still itself: WebP in the object store. */
+  keyframe: ObjectRef;
+  /** Seconds within the source. */
+  start: number;
+  duration: number;
+  frames: number;
+  fps: number;
+  width: number;
+  height: number;
+  /** Mean absolute difference of neighbouring frames in grey, 0 to 1; 0 for a still. */
+  motion: number;
+  /** 64-bit perceptual hash of the keyframe, 16 hex digits. */
+  perceptual: string;
+  /** Of the keyframe; unit length. */
+  imageEmbedding: number[];
+}
+
+export interface Query {
+  task: Task;
+  /** In reading order. */
+  parts: PromptPart[];
+  /** The texts of the parts, joined by a space: what is searched for. */
+  text: string;
+  retrieval: { mode?: SearchMode; k?: number } | false | undefined;
+  /** What must not be its own context. */
+  self: { source?: string; contentHash?: string; perceptual?: string };
+}
+
+/** Bytes for an object sink and the event that tells of them. */
+export interface Product {
+  body: Buffer | { file: string };
+  mediaType: string;
+  /** For the object's name: {job}, {shard}, ... */
+  fields: Record<string, string>;
+  schema: SchemaName;
+  /** The event's data; a sink adds `object` once the bytes are stored. */
+  data: Record<string, unknown>;
+  /** The event's id: follows from the input, never random. */
+  id: string;
+}

@@ -1,0 +1,96 @@
+import type { Observable } from 'rxjs';
+import type { z } from 'zod';
+import type { Denoiser, Embedder } from '../models/ports.js';
+import type { Corpus } from '../stores/corpus.js';
+import type { ObjectStore } from '../stores/object-store.js';
+import type { Envelope } from '../streams/envelope.js';
+import type { NewRecord } from '../streams/transport.js';
+import type { Flow, Has, Product } from './flow.js';
+
+/** Time, so that tests can turn it. */
+export interface Clock {
+  /** Milliseconds since 1970. */
+  now(): number;
+  /** Resolves after `ms`, or at once when `signal` aborts. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+export interface Log {
+  debug(fields: object, message: string): void;
+  info(fields: object, message: string): void;
+  warn(fields: object, message: string): void;
+  error(fields: object, message: string): void;
+}
+
+/** All that an operator may reach outside of its envelopes. */
+export interface Resources {
+  objects: ObjectStore;
+  corpus: Corpus;
+  embedder: Embedder;
+  denoiser: Denoiser;
+  clock: Clock;
+  log: Log;
+  /** A folder for temporary files; emptied at start. */
+  workDir: string;
+  /** Folders that media may be read from. */
+  mediaRoots: string[];
+  /** Publishes at once, outside of the commit: for progress that may be seen twice or never. */
+  announce(records: NewRecord[]): Promise<void>;
+}
+
+export interface WatermarkMove {
+  topic: string;
+  partition: number;
+  /** Everything below `to` is settled; it was `from` before. */
+  from: number;
+  to: number;
+  /** This operator's own mark in this partition, kept in the commit; 0 at first. */
+  mark: number;
+  /** The topic is at its end and the run will stop: what waits for more should be finished now. */
+  final: boolean;
+}
+
+export interface Sealed {
+  products: Product[];
+  mark: number;
+  /** After the commit: removing what it staged, say. May be lost in a crash. */
+  afterCommit?(): Promise<void>;
+}
+
+/** A running operator. */
+export interface OperatorInstance {
+  step(source: Observable<Envelope<Flow>>): Observable<Envelope<Flow>>;
+  /** Called before a commit that moves a partition's watermark; what it returns is published in that same commit. */
+  onWatermark?(move: WatermarkMove): Promise<Sealed>;
+  close?(): Promise<void>;
+}
+
+export interface OperatorSpec<C extends z.ZodObject = z.ZodObject, N extends keyof Flow = keyof Flow> {
+  /** A verb, as it stands in topology.yaml. */
+  name: string;
+  /** One sentence. */
+  summary: string;
+  /** For its page: In, Out, Drops, Fails, Memory; a sentence or more each. */
+  contract: { in: string; out: string; drops: string; fails: string; memory: string };
+  /** Strict, every field with a default and a description. */
+  config: C;
+  /** YAML of one step, as it would stand under `steps:`. */
+  example: string;
+  needs: readonly N[];
+  adds: readonly (keyof Flow)[];
+}
+
+export interface Operator<C extends z.ZodObject = z.ZodObject, N extends keyof Flow = keyof Flow>
+  extends OperatorSpec<C, N> {
+  create(config: z.infer<C>, resources: Resources): OperatorInstance;
+}
+
+/** Spec and function side by side; the spec is the only source of its schema, defaults, page and lint. */
+export function defineOperator<C extends z.ZodObject, const N extends keyof Flow>(
+  spec: OperatorSpec<C, N>,
+  create: (config: z.infer<C>, resources: Resources) => OperatorInstance,
+): Operator {
+  return { ...spec, create } as unknown as Operator;
+}
+
+export type Data<N extends keyof Flow> = Has<N>;

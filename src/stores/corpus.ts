@@ -1,0 +1,69 @@
+import type { ContextEntry, CorpusState } from '../events/prompt.js';
+import type { CorpusDocument } from '../events/schemas.js';
+
+export type SearchMode = 'lexical' | 'dense' | 'hybrid';
+
+export interface SearchQuery {
+  text: string;
+  /** Of `text`, unit length. Needed for dense and hybrid. */
+  textEmbedding?: number[];
+  /** Of an image in the prompt, unit length: searched among the documents' images as a further ranking. */
+  imageEmbedding?: number[];
+  mode: SearchMode;
+  /** Documents wanted, 0 to 100. */
+  k: number;
+  /** Below this best cosine similarity (dense) and without a lexical hit, a document is no context at all. 0 to 1. */
+  minScore?: number;
+  /** Licences that may be used; any when left out. */
+  licences?: string[];
+  /** What must never be its own context. */
+  exclude?: {
+    source?: string;
+    contentHash?: string;
+    /** 64-bit perceptual hash, 16 hex digits; with `distance`: documents at most that many bits away are left out. */
+    perceptual?: string;
+    distance?: number;
+  };
+}
+
+/** A document (retrievable or not) that looks like the query's own medium. */
+export interface NearDuplicate {
+  document: string;
+  /** Differing bits of 64; 0 with equal `content` is an exact duplicate. */
+  distance: number;
+  exact: boolean;
+  source: string;
+  /** The id of the media event that it came from. */
+  event: string;
+}
+
+export interface SearchResult {
+  /** Best first; ties broken by document id, so that equal corpora give equal answers. */
+  context: ContextEntry[];
+  nearDuplicates: NearDuplicate[];
+  corpus: CorpusState;
+}
+
+/** Where a corpus record stood in the corpus topic. */
+export interface CorpusRecord {
+  partition: number;
+  offset: number;
+  id: string;
+  /** null: removed (a tombstone). */
+  document: CorpusDocument | null;
+}
+
+/**
+ * The corpus index: a materialised view of the corpus topic, lexical (BM25) and dense (HNSW, cosine), fused by
+ * reciprocal rank. It applies records in order, each once, and can always be rebuilt from the topic.
+ */
+export interface Corpus {
+  search(query: SearchQuery): Promise<SearchResult>;
+  /** Applies records and remembers the position in one step; records at or below the position are passed over. */
+  apply(records: CorpusRecord[]): Promise<void>;
+  /** Next offset wanted of each partition. */
+  positions(): Promise<Record<number, number>>;
+  get(id: string): Promise<CorpusDocument | null>;
+  state(): Promise<CorpusState>;
+  close(): Promise<void>;
+}
