@@ -1,0 +1,102 @@
+import { from, lastValueFrom, tap, toArray } from 'rxjs';
+import { VimiError } from '../../src/errors.js';
+import type { SchemaName } from '../../src/events/schemas.js';
+import { systemClock } from '../../src/operators/clock.js';
+import type { Flow } from '../../src/operators/flow.js';
+import type { Operator, OperatorInstance, Resources } from '../../src/operators/operator.js';
+import type { Envelope } from '../../src/streams/envelope.js';
+import { openEnvelope, type Settlement } from '../../src/streams/settlement.js';
+
+export const quietLog = { debug() {}, info() {}, warn() {}, error() {} };
+
+/** Resources of which only the given ones are there; using another fails the test with its name. */
+export function resourcesWith(given: Partial<Resources>): Resources {
+  const all: Partial<Resources> = { clock: systemClock, log: quietLog, announce: async () => {}, ...given };
+  return new Proxy(all, {
+    get(target, name: string) {
+      if (name in target) return target[name as keyof Resources];
+      throw new Error(`The test gives the operator no resource '${name}'`);
+    },
+  }) as Resources;
+}
+
+export interface OperatorRun {
+  /** What came out of the step, in order of arrival. */
+  emitted: Envelope<Flow>[];
+  /** The settlement of each input, by its index. Envelopes that came out count as delivered. */
+  settlements: Settlement[];
+}
+
+export interface InputOptions {
+  schema?: SchemaName;
+  topic?: string;
+  signal?: AbortSignal;
+  firstOffset?: number;
+}
+
+/** An envelope of a record at `offset` of a test topic. */
+export function testEnvelope(
+  data: Flow,
+  offset: number,
+  onSettled: (settlement: Settlement) => void,
+  { schema = 'media.added', topic = 'test', signal = new AbortController().signal }: InputOptions = {},
+): Envelope<Flow> {
+  const origin = { topic, partition: 0, offset, key: null, value: Buffer.from('{}'), headers: {}, timestamp: 0 };
+  const event = {
+    id: `${topic}-0-${offset}`,
+    source: `/test/${topic}`,
+    type: `dev.vimi.${schema}.v1`,
+    schema,
+    time: '1970-01-01T00:00:00.000Z',
+    data,
+  };
+  return openEnvelope(origin, event, data, signal, onSettled);
+}
+
+/** Sends flows through one operator and waits until the step completes. */
+export async function runOperator(
+  operator: Operator,
+  config: Record<string, unknown>,
+  resources: Resources,
+  flows: Flow[],
+  options: InputOptions = {},
+): Promise<OperatorRun & { instance: OperatorInstance }> {
+  const instance = operator.create(operator.config.parse(config) as never, resources);
+  const settlements: Settlement[] = [];
+  const first = options.firstOffset ?? 0;
+  const envelopes = flows.map((flow, n) =>
+    testEnvelope(
+      flow,
+      first + n,
+      (settlement) => {
+        settlements[n] = settlement;
+      },
+      options,
+    ),
+  );
+  const emitted = await lastValueFrom(
+    instance.step(from(envelopes)).pipe(
+      tap((envelope) => envelope.settle({ kind: 'delivered' })),
+      toArray(),
+    ),
+  );
+  return { emitted, settlements, instance };
+}
+
+/** The code of each input's rejection, or its fate's kind. */
+export function fates(run: OperatorRun): string[] {
+  return run.settlements.map(({ fate }) =>
+    fate.kind === 'rejected' ? fate.error.code : fate.kind === 'dropped' ? fate.reason : fate.kind,
+  );
+}
+
+/** Settles with whatever was thrown; fails the test when nothing was. */
+export async function thrownBy(work: () => unknown): Promise<VimiError> {
+  try {
+    await work();
+  } catch (thrown) {
+    if (thrown instanceof VimiError) return thrown;
+    throw thrown;
+  }
+  throw new Error('Nothing was thrown');
+}
