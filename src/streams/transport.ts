@@ -1,3 +1,5 @@
+import type { NewRecord, StoredRecord } from '../events/record.js';
+
 /**
  * The contract between a pipeline and whatever carries its records. Two implementations: embedded (SQLite) and Kafka;
  * one shared test suite (test/streams/transport-contract.ts).
@@ -10,24 +12,7 @@
  * - Offsets of a partition grow, but may have gaps.
  */
 
-export interface NewRecord {
-  topic: string;
-  /** Records of one key go to one partition, in order. null: spread. */
-  key: Buffer | null;
-  /** null: a tombstone for the key. */
-  value: Buffer | null;
-  headers: Record<string, Buffer>;
-  /** Fixed partition; else it follows from the key. */
-  partition?: number;
-  /** Milliseconds since 1970; the transport's clock when left out. */
-  timestamp?: number;
-}
-
-export interface StoredRecord extends Required<Omit<NewRecord, 'partition' | 'timestamp'>> {
-  partition: number;
-  offset: number;
-  timestamp: number;
-}
+export type { NewRecord, StoredRecord };
 
 export interface TopicSpec {
   name: string;
