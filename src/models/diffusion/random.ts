@@ -1,0 +1,77 @@
+/**
+ * Random numbers that are the same on every machine and backend: Philox 4x32-10 (Salmon et al. 2011), counter-based.
+ * Block i of a stream is a function of (seed, stream, i) alone, so numbers can be drawn from anywhere, in any order,
+ * and the generator's whole state is its position: that is what a checkpoint keeps.
+ */
+export function philox(counter: readonly [number, number, number, number], key: readonly [number, number]): number[] {
+  let [c0, c1, c2, c3] = counter;
+  let [k0, k1] = key;
+  for (let round = 0; round < 10; round++) {
+    const [high0, low0] = multiply(0xd2511f53, c0);
+    const [high1, low1] = multiply(0xcd9e8d57, c2);
+    [c0, c1, c2, c3] = [(high1 ^ c1 ^ k0) >>> 0, low1, (high0 ^ c3 ^ k1) >>> 0, low0];
+    k0 = (k0 + 0x9e3779b9) >>> 0;
+    k1 = (k1 + 0xbb67ae85) >>> 0;
+  }
+  return [c0, c1, c2, c3];
+}
+
+/** High and low 32 bits of the product of two unsigned 32-bit numbers. */
+function multiply(a: number, b: number): [high: number, low: number] {
+  const [al, ah, bl, bh] = [a & 0xffff, a >>> 16, b & 0xffff, b >>> 16];
+  const low = al * bl;
+  const middle = ah * bl + (low >>> 16);
+  const middle2 = al * bh + (middle & 0xffff);
+  const high = ah * bh + Math.floor(middle / 65536) + Math.floor(middle2 / 65536);
+  return [high >>> 0, Math.imul(a, b) >>> 0];
+}
+
+/** A stream of numbers; `seed` and `stream` are unsigned 32-bit, streams of one seed are independent. */
+export class Random {
+  private waiting: number[] = [];
+  private spare: number | null = null;
+
+  constructor(
+    readonly seed: number,
+    readonly stream = 0,
+    /** Blocks of four numbers drawn so far. */
+    private block = 0,
+  ) {}
+
+  /** Unsigned 32-bit. */
+  bits(): number {
+    if (this.waiting.length === 0) {
+      const counter = [this.block >>> 0, Math.floor(this.block / 2 ** 32), this.stream >>> 0, 0] as const;
+      this.waiting = philox(counter, [this.seed >>> 0, 0]).reverse();
+      this.block++;
+    }
+    return this.waiting.pop()!;
+  }
+
+  /** [0, 1) */
+  uniform(): number {
+    return this.bits() / 2 ** 32;
+  }
+
+  /** An integer of [0, n). */
+  below(n: number): number {
+    return Math.floor(this.uniform() * n);
+  }
+
+  /** Standard normal, by Box and Muller. */
+  normal(): number {
+    if (this.spare !== null) {
+      const value = this.spare;
+      this.spare = null;
+      return value;
+    }
+    const radius = Math.sqrt(-2 * Math.log((this.bits() + 0.5) / 2 ** 32));
+    const angle = (2 * Math.PI * this.bits()) / 2 ** 32;
+    this.spare = radius * Math.sin(angle);
+    return radius * Math.cos(angle);
+  }
+
+  normals(n: number): Float32Array {
+    return Float32Array.from({ length: n }, () => this.normal());
+  }
+}
