@@ -1,0 +1,328 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { VimiError } from '../../src/errors.js';
+import { decodeEvent, encodeEvent, eventType } from '../../src/events/cloudevents.js';
+import type { NewRecord, StoredRecord } from '../../src/events/record.js';
+import type { SchemaName } from '../../src/events/schemas.js';
+
+const onRequests: SchemaName[] = ['generation.requested', 'generation.cancelled'];
+const arrived = Date.UTC(2026, 0, 31, 12);
+
+function stored(value: string | Buffer | null, headers: Record<string, string | Buffer> = {}): StoredRecord {
+  return {
+    topic: 'requests',
+    partition: 3,
+    offset: 41,
+    key: null,
+    value: typeof value === 'string' ? Buffer.from(value) : value,
+    headers: Object.fromEntries(Object.entries(headers).map(([name, text]) => [name, Buffer.from(text as string)])),
+    timestamp: arrived,
+  };
+}
+
+function landed(record: NewRecord): StoredRecord {
+  return { ...record, partition: 0, offset: 7, timestamp: arrived };
+}
+
+function refusal(record: StoredRecord, accepted = onRequests): VimiError {
+  try {
+    decodeEvent(record, accepted);
+  } catch (thrown) {
+    if (thrown instanceof VimiError) return thrown;
+    throw thrown;
+  }
+  throw new Error('it was accepted');
+}
+
+const trace = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+
+describe('a bare JSON object', () => {
+  it('is a request whose id, source and time follow from its place', () => {
+    expect(decodeEvent(stored('{"prompt":"a fox runs"}'), onRequests)).toEqual({
+      id: 'requests-3-41',
+      source: '/requests',
+      type: 'dev.vimi.generation.requested.v1',
+      schema: 'generation.requested',
+      time: '2026-01-31T12:00:00.000Z',
+      data: { prompt: 'a fox runs' },
+    });
+  });
+
+  it('is a cancellation when it has the fields of one', () => {
+    expect(decodeEvent(stored('{"cancel":"requests-3-40"}'), onRequests).schema).toBe('generation.cancelled');
+    expect(refusal(stored('{"cancel":5}')).message).toContain('cancel: expected text, found 5');
+  });
+
+  it('is taken for the first schema of the topic when it fits none', () => {
+    expect(refusal(stored('{}')).message).toContain('no valid generation.requested: prompt: expected text or a list');
+  });
+
+  it('keeps its headers apart from events: a trace is carried, foreign headers are passed over', () => {
+    const event = decodeEvent(stored('{"prompt":"x"}', { traceparent: trace, 'x-team': 'blue' }), onRequests);
+    expect(event.traceparent).toBe(trace);
+    expect(event.id).toBe('requests-3-41');
+  });
+
+  it('may begin with a byte order mark', () => {
+    expect(decodeEvent(stored('\ufeff{"prompt":"x"}'), onRequests).data).toEqual({ prompt: 'x' });
+  });
+});
+
+describe('binary mode', () => {
+  const headers = {
+    ce_specversion: '1.0',
+    ce_id: 'order 66/é',
+    ce_source: 'https://shop.example/orders',
+    ce_type: eventType('generation.requested'),
+    ce_time: '2026-01-31T13:00:00.5+02:00',
+    ce_subject: 'hero',
+    'Content-Type': 'application/json; charset=utf-8',
+  };
+
+  it('takes every attribute from the headers, and the time in UTC', () => {
+    expect(decodeEvent(stored('{"prompt":"x"}', headers), onRequests)).toMatchObject({
+      id: 'order 66/é',
+      source: 'https://shop.example/orders',
+      subject: 'hero',
+      time: '2026-01-31T11:00:00.500Z',
+    });
+  });
+
+  it('names the accepted types when the type is another', () => {
+    const error = refusal(stored('{"prompt":"x"}', { ...headers, ce_type: 'dev.vimi.media.added.v1' }));
+    expect(error.code).toBe('EVENT_UNKNOWN_TYPE');
+    expect(error.message).toContain('dev.vimi.generation.requested.v1 or dev.vimi.generation.cancelled.v1');
+    expect(error.message).toContain('found dev.vimi.media.added.v1 (requests/3/41)');
+  });
+
+  it.each([
+    ['id', '', '1 to 512'],
+    ['id', 'x'.repeat(513), '1 to 512'],
+    ['id', 'a\u0000b', 'printable'],
+    ['source', 'x'.repeat(1025), '1 to 1024'],
+    ['specversion', '0.3', '1.0'],
+    ['time', 'yesterday', 'a moment such as'],
+    ['time', '2026-13-01T00:00:00Z', 'a moment such as'],
+  ])('refuses the attribute %s = %j', (name, text, expected) => {
+    const error = refusal(stored('{"prompt":"x"}', { ...headers, [`ce_${name}`]: text }));
+    expect(error.code).toBe('EVENT_INVALID');
+    expect(error.message).toContain(`ce_${name}: expected`);
+    expect(error.message).toContain(expected);
+  });
+
+  it('refuses a header that is not UTF-8, and says which', () => {
+    const error = refusal(stored('{"prompt":"x"}', { ce_id: Buffer.from([0xc3, 0x28]) }));
+    expect(error.code).toBe('EVENT_MALFORMED');
+    expect(error.message).toContain('header ce_id');
+  });
+
+  it('leaves a trace out that nobody could follow', () => {
+    expect(decodeEvent(stored('{"prompt":"x"}', { traceparent: 'nonsense' }), onRequests)).not.toHaveProperty(
+      'traceparent',
+    );
+  });
+});
+
+describe('structured mode', () => {
+  const headers = { 'content-type': 'application/cloudevents+json; charset=UTF-8' };
+  const event = {
+    specversion: '1.0',
+    id: 'a-1',
+    source: '/tests',
+    type: eventType('generation.requested'),
+    time: '2026-01-31T12:00:00Z',
+    traceparent: trace,
+    data: { prompt: 'x', mood: 'calm' },
+  };
+
+  it('takes the attributes and the data from the value', () => {
+    expect(decodeEvent(stored(JSON.stringify(event), headers), onRequests)).toMatchObject({
+      id: 'a-1',
+      source: '/tests',
+      traceparent: trace,
+      data: { prompt: 'x', mood: 'calm' },
+    });
+  });
+
+  it('refuses an id that is no text and data that are missing, both at once', () => {
+    const error = refusal(stored(JSON.stringify({ ...event, id: 5, data: undefined }), headers));
+    expect(error.code).toBe('EVENT_INVALID');
+    expect(error.message).toContain('ce_id: expected 1 to 512 printable characters, found 5');
+    expect(error.message).toContain('the value: expected an object, found nothing');
+  });
+
+  it('refuses a type that is no text', () => {
+    expect(refusal(stored(JSON.stringify({ ...event, type: ['x'] }), headers)).code).toBe('EVENT_UNKNOWN_TYPE');
+  });
+});
+
+describe('a hostile value', () => {
+  it.each([
+    ['no value', null, 'expected a JSON object'],
+    ['nothing', '', 'found nothing'],
+    ['cut JSON', '{"prompt":"a fo', 'expected JSON'],
+    ['a list', '[1]', 'expected a JSON object, found a list'],
+    ['a number', '7', 'expected a JSON object, found 7'],
+    ['null', 'null', 'expected a JSON object'],
+    ['bad UTF-8', Buffer.from([0x7b, 0xff, 0x7d]), 'expected UTF-8'],
+    ['65 levels', `{"prompt":"x","a":${'['.repeat(64)}${']'.repeat(64)}}`, 'at most 64 levels'],
+    ['a million levels', `{"a":${'['.repeat(1_000_000)}${']'.repeat(1_000_000)}}`, ''],
+    ['an infinite number', '{"prompt":"x","a":1e999}', 'numbers below'],
+  ])('%s is malformed', (_name, value, expected) => {
+    const error = refusal(stored(value));
+    expect(error.code).toBe('EVENT_MALFORMED');
+    expect(error.message).toContain(expected);
+    expect(error.where).toBe('requests/3/41');
+    expect(error.message.length).toBeLessThan(1000);
+  });
+
+  it('is too large over 4 MiB, and over 100,000 values', () => {
+    const most = 4 * 1024 * 1024;
+    const padded = (bytes: number) => `{"prompt":"x","pad":"${'p'.repeat(bytes - 23)}"}`;
+    expect(decodeEvent(stored(padded(most)), onRequests).schema).toBe('generation.requested');
+    expect(refusal(stored(padded(most + 1))).code).toBe('EVENT_TOO_LARGE');
+    expect(refusal(stored(`{"prompt":"x","a":[${'1,'.repeat(100_000)}1]}`)).code).toBe('EVENT_TOO_LARGE');
+  });
+
+  it('cannot reach a prototype, at any depth', () => {
+    const text = '{"prompt":"x","__proto__":{"polluted":1},"a":[{"__proto__":{"polluted":2},"constructor":3}]}';
+    const data = decodeEvent(stored(text), onRequests).data as { a: object[]; polluted?: number };
+    expect(JSON.stringify(data)).toBe('{"prompt":"x","a":[{"constructor":3}]}');
+    expect(data.polluted).toBeUndefined();
+    expect(({} as { polluted?: number }).polluted).toBeUndefined();
+  });
+
+  it('has everything that is wrong told at once, with its place', () => {
+    const error = refusal(
+      stored(
+        '{"prompt":[{"text":5},{"image":{"uri":""}}],"frames":10.5,"width":4,"task":"dance","retrieval":{"k":99}}',
+      ),
+    );
+    expect(error.code).toBe('EVENT_INVALID');
+    expect(error.message).toBe(
+      'This is no valid generation.requested: prompt.0.text: expected text, found 5; ' +
+        'prompt.1.image.uri: expected at least 1 characters, found ""; ' +
+        'task: expected "text-to-video" or "subject-driven" or "prediction", found "dance"; ' +
+        'frames: expected a whole number, found 10.5; width: expected at least 8, found 4; ' +
+        'retrieval.k: expected at most 16, found 99 (requests/3/41)',
+    );
+  });
+
+  it('never makes a message long', () => {
+    const key = 'k'.repeat(100_000);
+    const many = Object.fromEntries(Array.from({ length: 500 }, (_, index) => [`${key.slice(0, 500)}${index}`, 1]));
+    const error = refusal(stored(JSON.stringify({ prompt: 'x'.repeat(200_000), retrieval: { [key]: 1, ...many } })));
+    expect(error.code).toBe('EVENT_INVALID');
+    expect(error.message).toContain('and 481 more');
+    expect(error.message.length).toBeLessThan(8000);
+  });
+
+  it('gets a VimiError whatever its bytes are', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), fc.json(), (bytes, json) => {
+        for (const value of [Buffer.from(bytes), Buffer.from(json)])
+          try {
+            decodeEvent(stored(value), onRequests);
+          } catch (thrown) {
+            expect(thrown).toBeInstanceOf(VimiError);
+          }
+      }),
+    );
+  });
+});
+
+describe('encode, then decode', () => {
+  const printable = (maxLength: number) =>
+    fc.string({ minLength: 1, maxLength, unit: 'grapheme' }).filter((text) => text.length <= maxLength);
+  const request = fc.record(
+    {
+      prompt: fc.oneof(fc.string({ unit: 'binary' }), fc.array(fc.record({ text: fc.string() }), { maxLength: 32 })),
+      frames: fc.integer({ min: 1, max: 1024 }),
+      fps: fc.double({ min: 0.001, max: 240, noNaN: true }),
+      seed: fc.integer({ min: 0, max: 0xffffffff }),
+      note: fc.jsonValue({ maxDepth: 5 }).filter((value) => !JSON.stringify(value).includes('__proto__')),
+    },
+    { requiredKeys: ['prompt'] },
+  );
+
+  it('gives the same event, unknown fields included', () => {
+    fc.assert(
+      fc.property(
+        request,
+        printable(512),
+        printable(1024),
+        fc.option(fc.date({ noInvalidDate: true, min: new Date(0), max: new Date('9999-12-31') }), { nil: undefined }),
+        fc.option(printable(100), { nil: undefined }),
+        (data, id, source, date, subject) => {
+          const time = date?.toISOString();
+          const record = encodeEvent({
+            schema: 'generation.requested',
+            id,
+            source,
+            data,
+            topic: 'requests',
+            key: id,
+            time,
+            subject,
+            traceparent: trace,
+          });
+          const event = decodeEvent(landed(record), onRequests);
+          expect(event).toEqual({
+            id,
+            source,
+            type: 'dev.vimi.generation.requested.v1',
+            schema: 'generation.requested',
+            time: time ?? '2026-01-31T12:00:00.000Z',
+            ...(subject !== undefined && { subject }),
+            traceparent: trace,
+            data: JSON.parse(JSON.stringify(data)),
+          });
+          const again = encodeEvent({
+            ...event,
+            schema: 'generation.requested',
+            data,
+            topic: 'requests',
+            key: id,
+            time,
+          });
+          expect(again).toEqual(record);
+        },
+      ),
+    );
+  });
+
+  it('refuses to write what no reader would take', () => {
+    const event = { schema: 'job.changed', source: '/jobs', topic: 'jobs', key: null } as const;
+    expect(() => encodeEvent({ ...event, id: '', data: { job: 'a', state: 'queued' } })).toThrow(/ce_id/);
+    expect(() => encodeEvent({ ...event, id: 'a', data: { job: 'a', state: 'lost' as 'queued' } })).toThrow(
+      /state: expected "queued" or .* \(for topic jobs\)/,
+    );
+  });
+
+  it('lets a reject carry bytes that were too large for an event', () => {
+    const record = encodeEvent({
+      schema: 'event.rejected',
+      id: 'requests-3-41',
+      source: '/pipelines/generate',
+      topic: 'rejects',
+      key: null,
+      data: {
+        origin: {
+          topic: 'requests',
+          partition: 3,
+          offset: 41,
+          key: null,
+          value: Buffer.alloc(6_000_000, 'x').toString('base64'),
+          headers: {},
+          timestamp: '2026-01-31T12:00:00.000Z',
+        },
+        part: '',
+        pipeline: 'generate',
+        step: 'decode',
+        attempts: 1,
+        error: { code: 'EVENT_TOO_LARGE', message: 'm', remedy: 'r' },
+      },
+    });
+    expect(decodeEvent(landed(record), ['event.rejected']).schema).toBe('event.rejected');
+  });
+});
