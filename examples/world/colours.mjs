@@ -1,0 +1,63 @@
+/**
+ * The grounds on which subjects move: sRGB, 0 to 255.
+ *
+ * @type {Readonly<Record<string, readonly [number, number, number]>>}
+ */
+export const colours = {
+  red: [214, 48, 49],
+  orange: [240, 140, 40],
+  yellow: [246, 214, 70],
+  green: [60, 160, 75],
+  blue: [55, 110, 215],
+  purple: [140, 75, 190],
+  white: [245, 245, 245],
+  black: [20, 20, 22],
+};
+
+/** Two colours closer than this look alike at 16 pixels (CIE 1976 difference). */
+const DISTINCT = 30;
+
+/** A pair is left out unless this share of the sprite stands off from the ground. */
+const SHARE = 0.75;
+
+/**
+ * Whether a sprite can be seen on a ground: most of its opaque pixels differ clearly from it.
+ *
+ * @param {import('./sprite.mjs').Sprite} sprite
+ * @param {readonly [number, number, number]} ground
+ */
+export function stands(sprite, ground) {
+  const [L, a, b] = lab(...ground);
+  let opaque = 0;
+  let distinct = 0;
+  for (let p = 0; p < sprite.pixels.length; p += 4) {
+    const alpha = /** @type {number} */ (sprite.pixels[p + 3]);
+    if (alpha < 0.5) continue;
+    const [l, m, n] = lab(
+      /** @type {number} */ (sprite.pixels[p]) / alpha,
+      /** @type {number} */ (sprite.pixels[p + 1]) / alpha,
+      /** @type {number} */ (sprite.pixels[p + 2]) / alpha,
+    );
+    opaque++;
+    if (Math.hypot(l - L, m - a, n - b) >= DISTINCT) distinct++;
+  }
+  return distinct >= SHARE * opaque;
+}
+
+/**
+ * CIE L*a*b* (D65) of an sRGB colour.
+ *
+ * @param {number} r 0 to 255
+ * @param {number} g 0 to 255
+ * @param {number} b 0 to 255
+ * @returns {[number, number, number]}
+ */
+function lab(r, g, b) {
+  const linear = (/** @type {number} */ v) => (v <= 10.31475 ? v / 3294.6 : ((v / 255 + 0.055) / 1.055) ** 2.4);
+  const [R, G, B] = [linear(r), linear(g), linear(b)];
+  const f = (/** @type {number} */ t) => (t > 0.008856 ? Math.cbrt(t) : 7.787 * t + 16 / 116);
+  const x = f((0.4124 * R + 0.3576 * G + 0.1805 * B) / 0.9505);
+  const y = f(0.2126 * R + 0.7152 * G + 0.0722 * B);
+  const z = f((0.0193 * R + 0.1192 * G + 0.9505 * B) / 1.089);
+  return [116 * y - 16, 500 * (x - y), 200 * (y - z)];
+}

@@ -1,0 +1,59 @@
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
+import sharp from 'sharp';
+import { describe, expect, it } from 'vitest';
+import { mediaAdded } from '../../src/events/schemas.js';
+
+const folder = 'examples/media';
+const events = readFileSync(`${folder}/media.jsonl`, 'utf8')
+  .trimEnd()
+  .split('\n')
+  .map((line) => mediaAdded.parse(JSON.parse(line)));
+const files = ['images', 'clips'].flatMap((part) =>
+  readdirSync(`${folder}/${part}`).map((f) => `${folder}/${part}/${f}`),
+);
+const heldOut: { code: string; name: string }[] = JSON.parse(readFileSync('examples/world/held-out.json', 'utf8'));
+
+describe('examples/media', () => {
+  it('lists every medium once, with the caption that lies beside it, a source and a licence', () => {
+    expect(events.map(({ uri }) => uri).sort()).toEqual(files.filter((f) => !f.endsWith('.txt')).sort());
+    for (const { uri, caption, source, licence } of events) {
+      expect(readFileSync(uri.replace(/\.\w+$/, '.txt'), 'utf8'), uri).toBe(`${caption}\n`);
+      expect(source, uri).toBeTruthy();
+      expect(['Apache-2.0', 'CC-BY-3.0'], uri).toContain(licence);
+    }
+  });
+
+  it('has captions that tell the pictures apart', () => {
+    const captions = events.map(({ caption }) => caption);
+    expect(new Set(captions).size).toBe(captions.length);
+  });
+
+  it('puts the pictures before the clips, so that the clips find them', () => {
+    const kinds = events.map(({ uri }) => (uri.endsWith('.png') ? 'picture' : 'clip'));
+    expect(kinds.lastIndexOf('picture')).toBeLessThan(kinds.indexOf('clip'));
+    expect(kinds.filter((kind) => kind === 'clip').length).toBeGreaterThanOrEqual(12);
+  });
+
+  it('is small enough to ship', () => {
+    expect(files.reduce((sum, file) => sum + statSync(file).size, 0)).toBeLessThan(3e6);
+  });
+
+  it('has pictures that decode', async () => {
+    for (const { uri } of events.filter((event) => event.uri.endsWith('.png'))) {
+      const { width, height, channels } = await sharp(uri).metadata();
+      expect({ width, height, channels }, uri).toEqual({ width: 64, height: 64, channels: 4 });
+    }
+  });
+
+  it('shows the demo subject, and every other held-out one, in pictures only', () => {
+    const words = new Set(heldOut.map(({ name }) => name.toLowerCase()));
+    expect(words).toContain('mushroom');
+    expect(existsSync(`${folder}/images/mushroom.png`)).toBe(true);
+    const clips = events.filter(({ uri }) => uri.endsWith('.mp4'));
+    for (const word of words)
+      expect(
+        clips.filter(({ caption }) => ` ${caption} `.includes(` ${word} `)),
+        word,
+      ).toEqual([]);
+  });
+});

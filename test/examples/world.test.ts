@@ -1,0 +1,221 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { colours, stands } from '../../examples/world/colours.mjs';
+import { motions, WORLD } from '../../examples/world/motions.mjs';
+import { ffmpeg } from '../../examples/world/mp4.mjs';
+import { seeded, shuffled } from '../../examples/world/random.mjs';
+import { captionOf, poses, render } from '../../examples/world/scene.mjs';
+import { readSprite } from '../../examples/world/sprite.mjs';
+import { isHeldOut, readEntities } from '../../examples/world/subjects.mjs';
+
+const fox = 'examples/media/images/fox.png';
+
+describe('random', () => {
+  it('follows from its name', () => {
+    const draw = (...name: (string | number)[]) => Array.from({ length: 4 }, seeded(...name));
+    expect(draw('a', 1)).toEqual(draw('a', 1));
+    expect(draw('a', 1)).not.toEqual(draw('a', 2));
+  });
+
+  it('shuffles without loss', () => {
+    const list = Array.from({ length: 50 }, (_, i) => i);
+    const mixed = shuffled(seeded('shuffle'), list);
+    expect(mixed).not.toEqual(list);
+    expect([...mixed].sort((a, b) => a - b)).toEqual(list);
+  });
+});
+
+describe('motions', () => {
+  const each = Object.keys(motions).flatMap((motion) =>
+    Array.from({ length: 50 }, (_, seed) => ({
+      motion,
+      at: poses({ phrase: 'a fox', motion, colour: 'blue' }, 8, seeded(motion, seed)),
+    })),
+  );
+
+  it('are ten, and keep the subject inside the world', () => {
+    expect(Object.keys(motions)).toHaveLength(10);
+    for (const { motion, at } of each)
+      for (const { x, y, size, angle } of at) {
+        const half = angle === 0 ? size / 2 : size * Math.SQRT1_2;
+        for (const v of [x - half, y - half]) expect(v, motion).toBeGreaterThanOrEqual(-1e-9);
+        for (const v of [x + half, y + half]) expect(v, motion).toBeLessThanOrEqual(WORLD + 1e-9);
+      }
+  });
+
+  it.each([
+    ['left', -1, 0],
+    ['right', 1, 0],
+    ['up', 0, -1],
+    ['down', 0, 1],
+  ])('%s goes straight that way for at least 12 units', (name, dx, dy) => {
+    for (const { at } of each.filter(({ motion }) => motion === name)) {
+      const [first, last] = [at[0]!, at[7]!];
+      const [x, y] = [last.x - first.x, last.y - first.y];
+      expect(x * dx + y * dy).toBeGreaterThanOrEqual(12);
+      expect(Math.abs(x * dy) + Math.abs(y * dx)).toBe(0);
+    }
+  });
+
+  it('bounce touches the floor twice and rises at least 12 units', () => {
+    for (const { at } of each.filter(({ motion }) => motion === 'bounce')) {
+      const floor = WORLD - at[0]!.size / 2;
+      expect(at.filter(({ y }) => Math.abs(y - floor) < 1e-6)).toHaveLength(2);
+      expect(floor - Math.min(...at.map(({ y }) => y))).toBeGreaterThanOrEqual(12 - 1e-9);
+    }
+  });
+
+  it('grow, shrink, spin, circle and still do what they say', () => {
+    for (const { motion, at } of each) {
+      const [first, last] = [at[0]!, at[7]!];
+      if (motion === 'grow') expect(last.size).toBeGreaterThan(first.size * 1.9);
+      if (motion === 'shrink') expect(last.size).toBeLessThan(first.size / 1.9);
+      if (motion === 'spin') expect(last.angle).toBeCloseTo((2 * Math.PI * 7) / 8);
+      if (motion === 'still') expect(last).toEqual(first);
+      if (motion !== 'circle') continue;
+      const centre = { x: (at[0]!.x + at[4]!.x) / 2, y: (at[0]!.y + at[4]!.y) / 2 };
+      const radii = at.map(({ x, y }) => Math.hypot(x - centre.x, y - centre.y));
+      for (const radius of radii) expect(radius).toBeCloseTo(radii[0]!);
+    }
+  });
+});
+
+describe('scenes', () => {
+  it('are captioned in plain English', () => {
+    expect(captionOf({ phrase: 'a fox', motion: 'left', colour: 'blue' })).toBe(
+      'a fox moves left on a blue background',
+    );
+    expect(captionOf({ phrase: 'an owl', motion: 'still', colour: 'orange' })).toBe(
+      'an owl stays still on an orange background',
+    );
+  });
+
+  it('draw the sprite where its pose says, whatever the resolution, and the ground elsewhere', async () => {
+    const sprite = await readSprite(fox);
+    for (const side of [32, 128]) {
+      const clip = render(sprite, 'blue', [{ x: 22, y: 9, size: 16, angle: 0 }], side);
+      const [cx, cy, mass] = centroid(clip, side, colours.blue!);
+      const unit = side / WORLD;
+      expect(cx / unit).toBeCloseTo(22, 0);
+      expect(cy / unit).toBeCloseTo(9, 0);
+      expect(mass / unit / unit).toBeGreaterThan(100);
+      expect([...clip.slice(0, 3)]).toEqual(colours.blue);
+    }
+  });
+
+  it('turn a sprite by a quarter as sharp and exact as its pixels moved', async () => {
+    const sprite = { width: 2, height: 1, pixels: new Float32Array([255, 0, 0, 1, 0, 255, 0, 1]) };
+    const [upright, turned] = [0, Math.PI / 2].map((angle) =>
+      render(sprite, 'black', [{ x: 16, y: 16, size: 16, angle }], 32),
+    );
+    const at = (clip: Uint8ClampedArray, x: number, y: number) => [
+      ...clip.slice((y * 32 + x) * 3, (y * 32 + x) * 3 + 3),
+    ];
+    // Clockwise: what was to the right is now below.
+    for (const [x, y] of [
+      [-7, 0],
+      [3, 1],
+      [5, -2],
+    ] as const)
+      expect(at(turned!, 16 - y - 1, 16 + x)).toEqual(at(upright!, 16 + x, 16 + y));
+  });
+
+  it('leave out grounds on which the subject would not be seen', () => {
+    const flat = (rgb: readonly number[]) => ({ width: 1, height: 1, pixels: new Float32Array([...rgb, 1]) });
+    for (const [name, rgb] of Object.entries(colours)) {
+      expect(stands(flat(rgb), rgb), name).toBe(false);
+      for (const [other, ground] of Object.entries(colours))
+        if (other !== name) expect(stands(flat(rgb), ground), `${name} on ${other}`).toBe(true);
+    }
+  });
+});
+
+describe('subjects', () => {
+  it('are some 820, about 15 % of them held out, whole families at a time', async () => {
+    const entities = await readEntities();
+    const held = entities.filter(({ code }) => isHeldOut(code));
+    expect(held.length / entities.length).toBeGreaterThan(0.1);
+    expect(held.length / entities.length).toBeLessThan(0.2);
+    const fates = new Map<string, Set<boolean>>();
+    for (const { code } of entities) {
+      const base = code.split('-')[0]!;
+      fates.set(base, (fates.get(base) ?? new Set()).add(isHeldOut(code)));
+    }
+    for (const [base, fate] of fates) expect(fate.size, base).toBe(1);
+    expect(new Set(entities.map(({ phrase }) => phrase)).size).toBe(entities.length);
+  });
+});
+
+describe('make', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'vimi-world-'));
+  const sprites = join(dir, 'package');
+
+  beforeAll(async () => {
+    // The art itself is not in the repository: one fox stands for every subject.
+    mkdirSync(join(sprites, 'img/google/64'), { recursive: true });
+    for (const { code } of await readEntities()) copyFileSync(fox, join(sprites, 'img/google/64', `${code}.png`));
+  });
+  afterAll(() => rmSync(dir, { recursive: true }));
+
+  const make = (place: string, ...more: string[]) => {
+    mkdirSync(join(dir, place));
+    const args = [resolve('examples/world/make.mjs'), '--sprites', sprites, '--out', 'world', ...more];
+    execFileSync(process.execPath, args, { cwd: join(dir, place), stdio: 'pipe' });
+    return join(dir, place, 'world');
+  };
+  const truth = (world: string) =>
+    readFileSync(join(world, 'truth.jsonl'), 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line) as { subject: string; motion: string; colour: string; poses: number[][] });
+
+  it('makes the same bytes from the same seed, others from another, and the beginning of a longer world', () => {
+    const hashes = (world: string) =>
+      readdirSync(join(world, 'clips')).map((f) => `${f} ${hash(readFileSync(join(world, 'clips', f)))}`);
+    const first = make('first', '--clips', '5');
+    const again = make('again', '--clips', '5');
+    expect(hashes(again)).toEqual(hashes(first));
+    expect(readFileSync(join(again, 'media.jsonl'))).toEqual(readFileSync(join(first, 'media.jsonl')));
+    expect(hashes(make('longer', '--clips', '8')).slice(0, 10)).toEqual(hashes(first));
+    expect(hashes(make('other', '--clips', '5', '--seed', '2'))).not.toEqual(hashes(first));
+    expect(truth(first).filter(({ subject }) => isHeldOut(subject))).toEqual([]);
+  }, 60_000);
+
+  it('shows held-out subjects only when asked, and what the truth says is on the frames', () => {
+    const world = make('held', '--clips', '6', '--held-out');
+    const told = truth(world);
+    expect(told.filter(({ subject }) => !isHeldOut(subject))).toEqual([]);
+    told.forEach(({ colour, poses }, n) => {
+      const mp4 = join(world, 'clips', `${String(n).padStart(5, '0')}.mp4`);
+      const raw = execFileSync(ffmpeg, ['-loglevel', 'error', '-i', mp4, '-f', 'rawvideo', '-pix_fmt', 'rgb24', '-']);
+      expect(raw).toHaveLength(8 * 32 * 32 * 3);
+      poses.forEach(([x, y], f) => {
+        const [cx, cy] = centroid(raw.subarray(f * 3072, (f + 1) * 3072), 32, colours[colour]!);
+        expect(Math.hypot(cx - x!, cy - y!), `clip ${n}, frame ${f}`).toBeLessThan(1.5);
+      });
+    });
+  }, 60_000);
+
+  it('says how it is used when it is used wrongly', () => {
+    expect(() => execFileSync(process.execPath, ['examples/world/make.mjs'], { stdio: 'pipe' })).toThrow(/Usage: node/);
+  });
+});
+
+const hash = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+
+/** Where the pixels lie that differ from the ground: mean x, mean y, and how many. */
+function centroid(frame: Uint8Array | Uint8ClampedArray, side: number, ground: readonly number[]) {
+  let [x, y, n] = [0, 0, 0];
+  for (let p = 0; p < side * side; p++) {
+    const off = Math.hypot(...ground.map((v, c) => v - frame[p * 3 + c]!));
+    if (off < 40) continue;
+    x += (p % side) + 0.5;
+    y += Math.floor(p / side) + 0.5;
+    n++;
+  }
+  return [x / n, y / n, n] as const;
+}
