@@ -71,7 +71,9 @@ function expectation(issue: Issue): string {
     case 'too_big':
       return `${issue.inclusive ? 'at most' : 'less than'} ${issue.maximum}${unit(issue.origin)}`;
     case 'invalid_format':
-      return issue.format === 'regex' ? `text like ${issue.pattern}` : (formatWords[issue.format] ?? issue.format);
+      if (issue.format !== 'regex') return formatWords[issue.format] ?? issue.format;
+      // A schema's own words for its pattern are better than the pattern.
+      return issue.message.startsWith('Invalid string') ? `text like ${issue.pattern}` : issue.message;
     case 'not_multiple_of':
       return `a multiple of ${issue.divisor}`;
     case 'invalid_union':

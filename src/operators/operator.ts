@@ -1,5 +1,6 @@
 import type { Observable } from 'rxjs';
 import type { z } from 'zod';
+import type { SchemaName } from '../events/schemas.js';
 import type { Denoiser, Embedder } from '../models/ports.js';
 import type { Corpus } from '../stores/corpus.js';
 import type { ObjectStore } from '../stores/object-store.js';
@@ -78,6 +79,8 @@ export interface OperatorSpec<C extends z.ZodObject = z.ZodObject, N extends key
   example: string;
   needs: readonly N[];
   adds: readonly (keyof Flow)[];
+  /** Of one that adds a product: its event's schema, and the fields that the object's name may hold. */
+  product?: { schema: SchemaName; fields: readonly string[] };
 }
 
 export interface Operator<C extends z.ZodObject = z.ZodObject, N extends keyof Flow = keyof Flow>

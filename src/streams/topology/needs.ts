@@ -1,0 +1,48 @@
+import type { SchemaName } from '../../events/schemas.js';
+import type { Flow } from '../../operators/flow.js';
+import type { Operator } from '../../operators/operator.js';
+import { type Mistakes, quote } from './mistake.js';
+import type { UnfoldedStep } from './steps.js';
+
+/** What an event brings into its pipeline. */
+const initial: Partial<Record<SchemaName, (keyof Flow)[]>> = {
+  'generation.requested': ['request'],
+  'media.added': ['media'],
+};
+
+/**
+ * Checks that each step finds what it needs, and gives all that is there after the last. undefined: it cannot be known,
+ * for a step is unknown.
+ */
+export function checkNeeds(
+  pipeline: string,
+  schemas: readonly SchemaName[],
+  steps: UnfoldedStep[],
+  operators: readonly Operator[],
+  mistakes: Mistakes,
+): Set<string> | undefined {
+  const there = new Set<string>(schemas.flatMap((schema) => initial[schema] ?? []));
+  for (const { operator, place } of steps) {
+    if (!operator) return undefined;
+    for (const need of operator.needs) {
+      if (there.has(need)) continue;
+      const givers = operators.filter(({ adds }) => (adds as readonly string[]).includes(need));
+      mistakes.add(
+        'needs',
+        place,
+        `in pipeline ${quote(pipeline)} the step ${quote(operator.name)} needs ${quote(need)}, which no step before it adds${advice(need, operator, givers)}`,
+        { found: operator.name },
+      );
+      // Said once: what follows may count on it.
+      there.add(need);
+    }
+    for (const added of operator.adds) there.add(added);
+  }
+  return there;
+}
+
+function advice(need: string, operator: Operator, givers: readonly Operator[]): string {
+  if (givers.length > 0) return `: put ${givers.map(({ name }) => quote(name)).join(' or ')} before it`;
+  const schema = Object.entries(initial).find(([, fields]) => (fields as string[]).includes(need))?.[0];
+  return schema ? `: '${operator.name}' is for topics that carry ${schema}` : '';
+}

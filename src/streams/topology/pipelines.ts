@@ -1,0 +1,164 @@
+import { z } from 'zod';
+import type { SchemaName } from '../../events/schemas.js';
+import type { Operator } from '../../operators/operator.js';
+import type { PipelineSpec, StepSpec } from '../pipeline-spec.js';
+import { checkAgainst } from './against.js';
+import { type Mistakes, quote } from './mistake.js';
+import { checkNeeds } from './needs.js';
+import { namedEntries } from './sections.js';
+import { readSinks } from './sinks.js';
+import { type Placed, type PlacedEntry, reportUnset, shown } from './source.js';
+import type { StepReader } from './steps.js';
+import type { PipelineOutline, TopicDeclaration } from './topology.js';
+
+const settings = z.strictObject({
+  from: z.string(),
+  steps: z.unknown(),
+  to: z.unknown(),
+  group: z
+    .string()
+    .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'letters, digits, dots, dashes and underscores, at most 128')
+    .optional(),
+  window: z.number().int().min(1).max(10_000).default(64),
+  rejects: z.union([z.literal(false), z.string()]).optional(),
+});
+
+interface Surroundings {
+  topics: Map<string, TopicDeclaration>;
+  topicNames: Set<string>;
+  operators: readonly Operator[];
+  reader: StepReader;
+  mistakes: Mistakes;
+}
+
+/** All pipelines, in order; those with mistakes are left out. */
+export async function readPipelines(
+  node: Placed | undefined,
+  around: Surroundings,
+): Promise<{ spec: PipelineSpec; outline: PipelineOutline }[]> {
+  const { mistakes } = around;
+  if (!node) {
+    mistakes.add('missing-key', { line: 1, column: 1 }, "missing 'pipelines': expected a map of pipelines by name");
+    return [];
+  }
+  reportUnset(node, mistakes);
+  const entries = namedEntries(node, 'pipeline', mistakes);
+  if (node.kind === 'map' && entries.length === 0)
+    mistakes.add('missing-key', node.place, 'there is no pipeline: expected at least one');
+  const pipelines: { spec: PipelineSpec; outline: PipelineOutline }[] = [];
+  const groups = new Map<string, string>();
+  for (const entry of entries) {
+    const pipeline = await readPipeline(entry, around);
+    if (!pipeline) continue;
+    const { group, name } = pipeline.spec;
+    const other = groups.get(group);
+    if (other)
+      mistakes.add(
+        'value',
+        entry.place,
+        `pipelines ${quote(other)} and ${quote(name)} share one group: each needs its own`,
+      );
+    groups.set(group, name);
+    pipelines.push(pipeline);
+  }
+  return pipelines;
+}
+
+async function readPipeline(
+  { name, place, value }: PlacedEntry,
+  around: Surroundings,
+): Promise<{ spec: PipelineSpec; outline: PipelineOutline } | undefined> {
+  const { topics, topicNames, operators, reader, mistakes } = around;
+  const what = `pipeline '${name}'`;
+  const checked = checkAgainst(settings, value, what, mistakes);
+  if (value.kind !== 'map') return undefined;
+
+  const from = value.entries.get('from');
+  const topic = from && namedTopic(from.value, what, topics, topicNames, mistakes);
+  const list = value.entries.get('steps');
+  if (!list) mistakes.add('missing-key', place, `${what}: missing steps: expected a list of steps`);
+  const steps = list ? reader.unfold(await reader.read(list.value, what), what, list.place) : [];
+  const fromIsKnown = topic !== undefined && list !== undefined;
+  const there = fromIsKnown ? checkNeeds(name, topic.schemas, steps, operators, mistakes) : undefined;
+  const to = value.entries.get('to');
+  const sinks = to ? readSinks(to.value, { what, topics, topicNames, steps, there, mistakes }) : [];
+  const rejects = readRejects(value.entries.get('rejects'), place, what, around);
+
+  if (!checked || !topic || rejects === undefined) return undefined;
+  return {
+    spec: {
+      name,
+      group: checked.group ?? `vimi-${name}`,
+      from: topic.name,
+      schemas: topic.schemas,
+      window: checked.window,
+      steps: steps.flatMap(({ spec }): StepSpec[] => (spec ? [spec] : [])),
+      to: sinks.flatMap(({ sink }) => (sink ? [sink] : [])),
+      rejects,
+    },
+    outline: {
+      name,
+      from: topic.name,
+      steps: steps.flatMap(({ spec, segment }) => (spec ? [{ name: spec.name, ...(segment && { segment }) }] : [])),
+      to: sinks.map(({ outline }) => outline),
+      rejects,
+    },
+  };
+}
+
+function namedTopic(
+  node: Placed,
+  what: string,
+  topics: Map<string, TopicDeclaration>,
+  names: Set<string>,
+  mistakes: Mistakes,
+): TopicDeclaration | undefined {
+  if (node.kind !== 'scalar' || typeof node.value !== 'string' || node.variables?.unset.length) return undefined;
+  if (!names.has(node.value)) {
+    if (node.variables) mistakes.add('unknown-name', node.place, `${what}: ${shown(node)} names no topic`);
+    else mistakes.addUnknown('topic', node.value, node.place, names);
+  }
+  return topics.get(node.value);
+}
+
+const carriesRejects: SchemaName = 'event.rejected';
+
+/** The topic of the pipeline's rejects; null: there is none, on purpose. undefined: a mistake, which is reported. */
+function readRejects(
+  entry: PlacedEntry | undefined,
+  place: { line: number; column: number },
+  what: string,
+  { topics, topicNames, mistakes }: Surroundings,
+): string | null | undefined {
+  const candidates = [...topics.values()].filter(({ schemas }) => schemas.includes(carriesRejects));
+  if (!entry) {
+    // Topics with mistakes are not here: one of them may be the one.
+    const allRead = topics.size === topicNames.size;
+    if (candidates.length === 1) return candidates[0]!.name;
+    if (candidates.length > 1)
+      mistakes.add(
+        'missing-key',
+        place,
+        `${what}: several topics carry ${carriesRejects}: say which with rejects: ${candidates[0]!.name}`,
+      );
+    else if (allRead)
+      mistakes.add(
+        'missing-key',
+        place,
+        `${what}: rejected events have no topic: declare one, rejects: { schema: ${carriesRejects} }, or say rejects: false`,
+      );
+    return undefined;
+  }
+  const { value } = entry;
+  if (value.kind === 'scalar' && value.value === false) return null;
+  const topic = namedTopic(value, what, topics, topicNames, mistakes);
+  if (topic && !topic.schemas.includes(carriesRejects)) {
+    mistakes.add(
+      'value',
+      value.place,
+      `${what}: the topic ${quote(topic.name)} carries ${topic.schemas.join(' and ')}: expected one that carries ${carriesRejects}`,
+    );
+    return undefined;
+  }
+  return topic?.name;
+}

@@ -1,0 +1,77 @@
+import { z } from 'zod';
+import { type SchemaName, schemas } from '../../events/schemas.js';
+import { checkAgainst } from './against.js';
+import type { Mistakes } from './mistake.js';
+import { namedEntries } from './sections.js';
+import { type Placed, type PlacedEntry, reportUnset, shown } from './source.js';
+import type { TopicDeclaration } from './topology.js';
+
+const units: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
+const retentionRule = /^([1-9]\d{0,8})([smhdw])$/;
+
+const settings = z.strictObject({
+  schema: z.unknown(),
+  partitions: z.number().int().min(1).max(1000).default(4),
+  cleanup: z.enum(['delete', 'compact']).default('delete'),
+  retention: z
+    .string()
+    .regex(retentionRule, 'a whole number and one of s, m, h, d, w, such as 7d')
+    .transform((text) => {
+      const [, count, unit] = retentionRule.exec(text)!;
+      return Number(count) * units[unit!]!;
+    })
+    .optional(),
+});
+
+/** The topics of the file; those with mistakes are left out, `names` holds them all the same. */
+export function readTopics(
+  node: Placed | undefined,
+  mistakes: Mistakes,
+): { topics: Map<string, TopicDeclaration>; names: Set<string> } {
+  const topics = new Map<string, TopicDeclaration>();
+  const names = new Set<string>();
+  if (!node) {
+    mistakes.add('missing-key', { line: 1, column: 1 }, "missing 'topics': expected a map of topics by name");
+    return { topics, names };
+  }
+  reportUnset(node, mistakes);
+  for (const entry of namedEntries(node, 'topic', mistakes)) {
+    names.add(entry.name);
+    const topic = readTopic(entry, mistakes);
+    if (topic) topics.set(entry.name, topic);
+  }
+  return { topics, names };
+}
+
+function readTopic({ name, place, value }: PlacedEntry, mistakes: Mistakes): TopicDeclaration | undefined {
+  const what = `topic '${name}'`;
+  const checked = checkAgainst(settings, value, what, mistakes);
+  if (value.kind !== 'map') return undefined;
+  const schema = value.entries.get('schema');
+  if (!schema) mistakes.add('missing-key', place, `${what}: missing schema: expected what the topic carries`);
+  const carried = schema && readSchemas(schema.value, what, mistakes);
+  const retention = value.entries.get('retention');
+  if (retention && checked?.cleanup === 'compact')
+    mistakes.add('value', retention.place, `${what}: retention does nothing where cleanup is compact: leave it out`);
+  if (!carried || !checked) return undefined;
+  const { partitions, cleanup, retention: retentionMs } = checked;
+  return { name, schemas: carried, partitions, cleanup, ...(retentionMs !== undefined && { retentionMs }) };
+}
+
+function readSchemas(node: Placed, what: string, mistakes: Mistakes): SchemaName[] | undefined {
+  const items = node.kind === 'list' ? node.items : [node];
+  const known = Object.keys(schemas) as SchemaName[];
+  if (items.length === 0) mistakes.add('value', node.place, `${what}: schema: expected at least one`);
+  const found: SchemaName[] = [];
+  for (const item of items) {
+    const name = item.kind === 'scalar' && typeof item.value === 'string' ? item.value : undefined;
+    const schema = known.find((candidate) => candidate === name);
+    if (schema && found.includes(schema))
+      mistakes.add('value', item.place, `${what}: the schema '${schema}' is listed twice`);
+    else if (schema) found.push(schema);
+    else if (name === undefined || (item.kind === 'scalar' && item.variables))
+      mistakes.add('value', item.place, `${what}: schema: expected the name of a schema, found ${shown(item)}`);
+    else mistakes.addUnknown('schema', name, item.place, known);
+  }
+  return found.length === items.length && found.length > 0 ? found : undefined;
+}

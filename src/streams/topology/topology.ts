@@ -1,0 +1,53 @@
+import type { SchemaName } from '../../events/schemas.js';
+import type { Operator } from '../../operators/operator.js';
+import type { PipelineSpec } from '../pipeline-spec.js';
+import type { TopicSpec } from '../transport.js';
+import type { Environment } from './environment.js';
+import type { TopologyMistake } from './mistake.js';
+import type { Profile } from './profiles.js';
+
+/** A topic with what it carries; the first schema is what a bare JSON object is taken for. */
+export interface TopicDeclaration extends TopicSpec {
+  schemas: SchemaName[];
+}
+
+/** topology.yaml, checked: every name is known, every step has what it needs, every default is filled in. */
+export interface Topology {
+  /** As it was named. */
+  file: string;
+  /** Absolute; relative paths of the file start here. */
+  folder: string;
+  /** The one that was chosen; its paths are absolute. */
+  profile: Profile;
+  /** Absolute folders that media may be read from. */
+  mediaRoots: string[];
+  /** By name, in the order of the file. */
+  topics: Map<string, TopicDeclaration>;
+  /** In the order of the file. */
+  pipelines: PipelineSpec[];
+  /** The same pipelines as they are written, for pictures: values from the environment stand as `${NAME}`. */
+  outline: PipelineOutline[];
+}
+
+export interface PipelineOutline {
+  name: string;
+  from: string;
+  /** Segments within segments are shown as the outermost. */
+  steps: { name: string; segment?: string }[];
+  to: ({ objects: string } | { topic: string })[];
+  rejects: string | null;
+}
+
+export interface ReadOptions {
+  env: Environment;
+  /** The profile to run with; the first of the file when left out. */
+  profile?: string;
+  /** The operators that steps may name. */
+  operators: readonly Operator[];
+}
+
+export interface CheckedTopology {
+  /** Absent when there are mistakes. */
+  topology?: Topology;
+  mistakes: TopologyMistake[];
+}
