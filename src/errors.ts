@@ -26,6 +26,7 @@ export const errorCodes = {
     retryable: false,
     remedy: 'Give a caption in the event, or a .txt file of the same name beside it.',
   },
+  FFMPEG_NOT_FOUND: { retryable: false, remedy: 'Install ffmpeg, or name it with VIMI_FFMPEG and VIMI_FFPROBE.' },
   ENCODER_FAILED: { retryable: true, remedy: 'See the ffmpeg message; `vimi doctor` tells which ffmpeg is used.' },
   // Topology and configuration.
   TOPOLOGY_INVALID: { retryable: false, remedy: 'Correct the listed places; `vimi validate` checks again.' },

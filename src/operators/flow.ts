@@ -29,7 +29,15 @@ export interface Flow {
   /** What the model reads (compose). */
   prompt?: Prompt;
   /** The finished frames (denoise). */
-  frames?: { video: RgbVideo; fps: number; model: { name: string; weights: string; backend: string }; seconds: number };
+  frames?: {
+    video: RgbVideo;
+    fps: number;
+    model: { name: string; weights: string; backend: string };
+    /** As it ran: request, step and model defaults resolved. */
+    sampler: { name: string; steps: number; guidance: { text: number; image: number }; seed: number };
+    /** Wall time of the generation. */
+    seconds: number;
+  };
   /** What the sinks write (encode, shard). */
   product?: Product;
 }

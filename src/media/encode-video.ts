@@ -1,0 +1,93 @@
+import { writeFile } from 'node:fs/promises';
+import { Readable } from 'node:stream';
+import { ffmpegToFile, fileUrl } from './ffmpeg.js';
+import { rateText } from './frames.js';
+
+export interface EncodeOptions {
+  /** RGB frames one after the other: their bytes, or a file of them. */
+  frames: Uint8Array | { file: string };
+  width: number;
+  height: number;
+  fps: number;
+  /** x264's quality, 0 (lossless) to 51. */
+  crf: number;
+  /** Whole-number enlargement by repeating pixels. Default 1. */
+  scale?: number;
+  /** Written into the file as the metadata tag `comment`. */
+  comment?: string;
+  /** The MP4 to write, and a folder for what is needed on the way. */
+  output: string;
+  folder: string;
+  signal: AbortSignal;
+}
+
+/** yuv420p wants even sizes: what size an encoded video has. */
+export function encodedSize(width: number, height: number, scale = 1): { width: number; height: number } {
+  const even = (n: number) => n + (n % 2);
+  return { width: even(width * scale), height: even(height * scale) };
+}
+
+/**
+ * Writes frames as MP4 (H.264, yuv420p, index first). The same frames, options and ffmpeg give the same bytes. An odd
+ * side grows by one pixel that repeats its neighbour. ENCODER_FAILED, STORAGE_FULL, TIMED_OUT.
+ */
+export async function encodeVideo(options: EncodeOptions): Promise<void> {
+  const { frames, width, height, fps, crf, scale = 1, comment, output, folder, signal } = options;
+  const inMemory = frames instanceof Uint8Array;
+  const inputs = [
+    {
+      source: inMemory ? Readable.from(slices(frames)) : fileUrl(frames.file),
+      options: [
+        '-f',
+        'rawvideo',
+        '-pix_fmt',
+        'rgb24',
+        '-video_size',
+        `${width}x${height}`,
+        '-framerate',
+        rateText(fps),
+      ],
+    },
+  ];
+  if (comment !== undefined) {
+    // As a file: an argument may have 128 KiB at most.
+    const metadata = `${folder}/metadata.txt`;
+    await writeFile(metadata, `;FFMETADATA1\ncomment=${comment.replace(/[=;#\\\n]/g, (c) => `\\${c}`)}\n`);
+    inputs.push({ source: fileUrl(metadata), options: ['-f', 'ffmetadata'] });
+  }
+  await ffmpegToFile(
+    {
+      inputs,
+      options: [
+        ...['-map', '0:v:0', '-map_metadata', comment === undefined ? '-1' : '1'],
+        ...['-vf', filters(width, height, scale)],
+        ...['-c:v', 'libx264', '-preset', 'medium', '-crf', `${crf}`, '-pix_fmt', 'yuv420p', '-threads', '1'],
+        ...['-x264-params', 'colorprim=smpte170m:transfer=smpte170m:colormatrix=smpte170m:fullrange=off'],
+        ...['-fflags', '+bitexact', '-flags:v', '+bitexact', '-movflags', '+faststart+use_metadata_tags', '-f', 'mp4'],
+      ],
+      signal,
+      timeoutMs: 600_000,
+      failure: { code: 'ENCODER_FAILED', summary: 'ffmpeg could not encode these frames', where: output },
+    },
+    output,
+  );
+}
+
+function filters(width: number, height: number, scale: number): string {
+  const { width: wide, height: high } = encodedSize(width, height, scale);
+  const steps = scale === 1 ? [] : [`scale=${width * scale}:${height * scale}:flags=neighbor`];
+  const [right, bottom] = [wide - width * scale, high - height * scale];
+  if (right + bottom > 0) steps.push(`pad=${wide}:${high}`, `fillborders=right=${right}:bottom=${bottom}:mode=smear`);
+  return [
+    ...steps,
+    'scale=out_color_matrix=bt601:out_range=tv:flags=accurate_rnd+full_chroma_int',
+    'format=yuv420p',
+  ].join(',');
+}
+
+/** A stream of one huge chunk would be copied whole into the pipe's buffer. */
+function* slices(bytes: Uint8Array): Generator<Buffer> {
+  const size = 1 << 18;
+  for (let at = 0; at < bytes.length; at += size)
+    yield Buffer.from(bytes.buffer, bytes.byteOffset + at, Math.min(size, bytes.length - at));
+}

@@ -1,0 +1,97 @@
+import { execFileSync } from 'node:child_process';
+import { accessSync, chmodSync, constants, statSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { delimiter, join } from 'node:path';
+import { VimiError } from '../errors.js';
+
+export interface MediaTool {
+  path: string;
+  /** As the program states it, e.g. `7.1.1`. */
+  version: string;
+  /** From node_modules: old static builds, good for one's own media and not for strangers' files. */
+  bundled: boolean;
+}
+
+export interface MediaTools {
+  ffmpeg: MediaTool;
+  ffprobe: MediaTool;
+}
+
+const packages = { ffmpeg: '@ffmpeg-installer/ffmpeg', ffprobe: '@ffprobe-installer/ffprobe' } as const;
+const require = createRequire(import.meta.url);
+const known = new Map<string, MediaTool>();
+
+/**
+ * The programs that read and write video: VIMI_FFMPEG and VIMI_FFPROBE when set, else what lies on PATH, else the
+ * bundled builds. FFMPEG_NOT_FOUND when none of them runs.
+ */
+export function mediaTools(env: NodeJS.ProcessEnv = process.env): MediaTools {
+  return {
+    ffmpeg: find('ffmpeg', env.VIMI_FFMPEG, env.PATH),
+    ffprobe: find('ffprobe', env.VIMI_FFPROBE, env.PATH),
+  };
+}
+
+function find(name: 'ffmpeg' | 'ffprobe', named = '', searchPath = ''): MediaTool {
+  const key = [name, named, searchPath].join('\n');
+  let tool = known.get(key);
+  if (!tool) {
+    tool = locate(name, named, searchPath);
+    known.set(key, tool);
+  }
+  return tool;
+}
+
+function locate(name: 'ffmpeg' | 'ffprobe', named: string, searchPath: string): MediaTool {
+  if (named !== '') return { path: named, version: versionOf(name, named), bundled: false };
+  const file = process.platform === 'win32' ? `${name}.exe` : name;
+  for (const folder of searchPath.split(delimiter).filter(Boolean)) {
+    const path = join(folder, file);
+    if (isExecutable(path)) return { path, version: versionOf(name, path), bundled: false };
+  }
+  const path = bundledPath(name);
+  return { path, version: versionOf(name, path), bundled: true };
+}
+
+function bundledPath(name: 'ffmpeg' | 'ffprobe'): string {
+  try {
+    const { path } = require(packages[name]) as { path: string };
+    // Where install scripts are off, the package's own chmod has not run.
+    if (!isExecutable(path)) chmodSync(path, 0o755);
+    return path;
+  } catch (cause) {
+    throw notFound(name, `none on PATH, and no usable ${packages[name]}`, cause);
+  }
+}
+
+function versionOf(name: string, path: string): string {
+  try {
+    const text = execFileSync(path, ['-version'], {
+      encoding: 'utf8',
+      timeout: 20_000,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const version = /version (\S+)/.exec(text)?.[1];
+    if (version) return version;
+    throw new Error(`it answers ${text.slice(0, 100)}`);
+  } catch (cause) {
+    throw notFound(name, `${path}: ${(cause as Error).message}`, cause);
+  }
+}
+
+function notFound(name: string, found: string, cause: unknown): VimiError {
+  return new VimiError('FFMPEG_NOT_FOUND', `There is no ${name} that runs`, {
+    expected: `a working ${name}`,
+    found,
+    cause,
+  });
+}
+
+function isExecutable(path: string): boolean {
+  try {
+    accessSync(path, constants.X_OK);
+    return statSync(path).isFile();
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,60 @@
+import { z } from 'zod';
+import { VimiError } from '../errors.js';
+import { mapEach } from './map-each.js';
+import { defineOperator } from './operator.js';
+
+/*
+ * In      media, file, clip
+ * Out     query: the caption as a text-to-video prompt, and what must not become its own context
+ * Drops   nothing
+ * Fails   CAPTION_MISSING, PROMPT_TOO_LONG
+ * Memory  none
+ */
+export const caption = defineOperator(
+  {
+    name: 'caption',
+    summary: 'Takes the caption of the event, else the text file beside the medium.',
+    contract: {
+      in: 'media, file and clip.',
+      out: 'query: the caption as a text-to-video prompt, white space collapsed, with what must not be its own context: its source, its bytes, its looks.',
+      drops: 'Nothing.',
+      fails: 'CAPTION_MISSING when there is neither; PROMPT_TOO_LONG above max_characters.',
+      memory: 'None.',
+    },
+    config: z.strictObject({
+      max_characters: z.number().int().min(1).max(4000).default(4000).describe('Longer captions are rejected.'),
+    }),
+    example: '- caption',
+    needs: ['media', 'file', 'clip'],
+    adds: ['query'],
+  },
+  ({ max_characters }, { clock }) => ({
+    step: mapEach<'media' | 'file' | 'clip'>(
+      ({ media, file, clip }) => {
+        const text = [media.caption, file.sidecar].map((given) => given?.replace(/\s+/g, ' ').trim()).find(Boolean);
+        if (!text)
+          throw new VimiError('CAPTION_MISSING', 'This medium has no caption', {
+            expected: 'a caption in the event or a .txt file beside the medium',
+            found: 'neither',
+            where: file.uri,
+          });
+        if (text.length > max_characters)
+          throw new VimiError('PROMPT_TOO_LONG', 'This caption is too long', {
+            expected: `at most ${max_characters} characters`,
+            found: `${text.length} characters`,
+            where: file.uri,
+          });
+        return {
+          query: {
+            task: 'text-to-video',
+            parts: [{ text }],
+            text,
+            retrieval: undefined,
+            self: { source: file.source, contentHash: clip.keyframe.sha256, perceptual: clip.perceptual },
+          },
+        };
+      },
+      { step: 'caption', concurrency: 1, clock },
+    ),
+  }),
+);

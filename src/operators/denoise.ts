@@ -1,0 +1,136 @@
+import { z } from 'zod';
+import { VimiError } from '../errors.js';
+import { encodeEvent } from '../events/cloudevents.js';
+import type { Prompt } from '../events/prompt.js';
+import { decodePicture } from '../media/pictures.js';
+import type { ModelPrompt } from '../models/ports.js';
+import type { Envelope } from '../streams/envelope.js';
+import { mapEach } from './map-each.js';
+import { defineOperator, type Resources } from './operator.js';
+
+/*
+ * In      job, prompt
+ * Out     frames, with the model and the sampler settings that made them
+ * Drops   cancelled jobs
+ * Fails   REQUEST_OVER_LIMIT (more than the model makes), OBJECT_NOT_FOUND and OBJECT_DAMAGED (an image of the prompt),
+ *         MEDIA_DAMAGED, MODEL_CRASHED after retries
+ * Memory  `concurrency` prompts with decoded images, and their videos
+ * Progress is announced on the jobs topic outside of the commit: after a crash it may come twice, or be missing.
+ */
+
+const weight = z.number().min(0).max(50);
+/** Between two announcements of one job. */
+const announceMs = 1000;
+/** Of one image in a prompt. */
+const imageBytes = 32 * 1024 * 1024;
+
+export const denoise = defineOperator(
+  {
+    name: 'denoise',
+    summary: 'Lets the model turn noise into the frames that a prompt asks for.',
+    contract: {
+      in: 'job and prompt.',
+      out: 'frames: RGB, with the model, its weights and the sampler settings that made them. What the request sets comes before the step, the step before the model’s own defaults. Progress goes to the jobs topic at once, at most once a second; being outside of the commit it may be repeated or missing after a crash.',
+      drops: 'Cancelled jobs.',
+      fails:
+        'REQUEST_OVER_LIMIT when the model makes no such video; OBJECT_NOT_FOUND, OBJECT_DAMAGED or MEDIA_DAMAGED for an image of the prompt; MODEL_CRASHED when retries did not help.',
+      memory: 'As many prompts with decoded images and videos as run at once.',
+    },
+    config: z.strictObject({
+      model: z.string().default('nano').describe('Preset or weights folder; the run loads it.'),
+      steps: z.number().int().min(1).max(1000).default(20).describe('Sampler steps.'),
+      guidance: z
+        .union([weight, z.strictObject({ text: weight, image: weight })])
+        .default(4)
+        .describe('Classifier-free guidance, one number or one a modality; 1: none.'),
+      concurrency: z
+        .number()
+        .int()
+        .min(1)
+        .max(64)
+        .default(4)
+        .describe('Jobs given to the model at once; it batches those of one shape.'),
+      jobs: z.string().min(1).default('jobs').describe('Topic of the progress announcements.'),
+    }),
+    example: '- denoise: { model: nano, steps: 20, guidance: 4 }',
+    needs: ['job', 'prompt'],
+    adds: ['frames'],
+  },
+  (config, resources) => ({
+    step: mapEach<'job' | 'prompt'>(
+      async ({ job, prompt }, envelope) => {
+        const { defaults, limits, name, weights, backend } = await resources.denoiser.describe();
+        const step =
+          typeof config.guidance === 'number' ? { text: config.guidance, image: config.guidance } : config.guidance;
+        const wanted = {
+          frames: job.frames ?? defaults.frames,
+          width: job.width ?? defaults.width,
+          height: job.height ?? defaults.height,
+        };
+        for (const side of ['frames', 'width', 'height'] as const)
+          if (wanted[side] > limits[side])
+            throw new VimiError('REQUEST_OVER_LIMIT', `The model ${name} makes no such video`, {
+              expected: `at most ${limits[side]} for ${side}`,
+              found: String(wanted[side]),
+              where: `job ${job.id}`,
+            });
+        const sampler = {
+          name: 'edm-heun',
+          steps: job.steps ?? config.steps,
+          guidance: { text: job.guidance?.text ?? step.text, image: job.guidance?.image ?? step.image },
+          seed: job.seed,
+        };
+        const fps = job.fps ?? defaults.fps;
+        const { steps, guidance, seed } = sampler;
+        const input = { prompt: await readPrompt(prompt, resources), ...wanted, fps, steps, guidance, seed };
+        const progress = announcer(envelope, job.id, config.jobs, resources);
+        const began = resources.clock.now();
+        progress.report(0, steps);
+        try {
+          const video = await resources.denoiser.generate(input, { signal: envelope.signal, onStep: progress.report });
+          const seconds = (resources.clock.now() - began) / 1000;
+          return { frames: { video, fps, model: { name, weights, backend }, sampler, seconds } };
+        } finally {
+          // Else "in progress" could arrive after "completed".
+          await progress.sent();
+        }
+      },
+      { step: 'denoise', concurrency: config.concurrency, clock: resources.clock },
+    ),
+  }),
+);
+
+async function readPrompt(prompt: Prompt, { objects }: Resources): Promise<ModelPrompt> {
+  const parts = await Promise.all(
+    prompt.parts.map(async (part) => {
+      if ('text' in part) return part;
+      const { key, sha256 } = part.image;
+      const bytes = await objects.get(key, { sha256, maxBytes: imageBytes });
+      return { pixels: await decodePicture(bytes, key), role: part.role };
+    }),
+  );
+  return { task: prompt.task, instruction: prompt.instruction, parts };
+}
+
+function announcer({ event }: Envelope, job: string, topic: string, { clock, announce, log }: Resources) {
+  let last = Number.NEGATIVE_INFINITY;
+  let sending = Promise.resolve();
+  const report = (done: number, total: number) => {
+    const now = clock.now();
+    if (now - last < announceMs) return;
+    last = now;
+    const record = encodeEvent({
+      schema: 'job.changed',
+      id: `${event.id}-step-${done}`,
+      source: event.source,
+      data: { job, state: 'in_progress', progress: total > 0 ? done / total : 0 },
+      topic,
+      key: job,
+      traceparent: event.traceparent,
+    });
+    sending = sending
+      .then(() => announce([record]))
+      .catch((error: unknown) => log.warn({ job, error: String(error) }, 'Progress could not be announced'));
+  };
+  return { report, sent: () => sending };
+}

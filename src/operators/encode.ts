@@ -1,0 +1,89 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { canonicalJson } from '../events/canonical-json.js';
+import { encodedSize, encodeVideo } from '../media/encode-video.js';
+import { withTemporaryFolder } from '../media/temporary.js';
+import { mapEach } from './map-each.js';
+import { defineOperator } from './operator.js';
+
+/*
+ * In      job, prompt, context, frames
+ * Out     product: an MP4 that carries its own record in the metadata tag `comment`, and the video.completed event
+ * Drops   cancelled jobs
+ * Fails   ENCODER_FAILED, STORAGE_FULL, TIMED_OUT
+ * Memory  the frames and the MP4
+ */
+export const encode = defineOperator(
+  {
+    name: 'encode',
+    summary: 'Writes frames as an MP4 that tells how it was made.',
+    contract: {
+      in: 'job, prompt, context and frames.',
+      out: 'product: an MP4 (H.264, yuv420p, index first) named {job}, and its video.completed event. The same record, less the object and the timings, is the metadata tag `comment` of the MP4. The same frames give the same bytes with the same ffmpeg. An odd side grows by one pixel.',
+      drops: 'Cancelled jobs.',
+      fails: 'ENCODER_FAILED with what ffmpeg said; STORAGE_FULL; TIMED_OUT.',
+      memory: 'The frames and the MP4.',
+    },
+    config: z.strictObject({
+      codec: z.enum(['h264']).default('h264').describe('Video codec.'),
+      crf: z.number().int().min(0).max(40).default(14).describe('Quality, as in x264: lower is better.'),
+      scale: z
+        .number()
+        .int()
+        .min(1)
+        .max(16)
+        .default(1)
+        .describe('Enlarges by repeating pixels, so that tiny videos can be seen.'),
+      concurrency: z.number().int().min(1).max(16).default(2).describe('Videos encoded at once.'),
+    }),
+    example: '- encode: { codec: h264, crf: 14 }',
+    needs: ['job', 'prompt', 'context', 'frames'],
+    adds: ['product'],
+  },
+  ({ codec, crf, scale, concurrency }, { clock, workDir }) => ({
+    step: mapEach<'job' | 'prompt' | 'context' | 'frames'>(
+      async ({ job, prompt, context, frames }, { signal }) => {
+        const { video, fps, model, sampler, seconds } = frames;
+        const record = {
+          job: job.id,
+          ...encodedSize(video.width, video.height, scale),
+          frames: video.frames,
+          fps,
+          codec,
+          prompt,
+          context: context.entries,
+          corpus: context.corpus,
+          model,
+          sampler,
+        };
+        const body = await withTemporaryFolder(workDir, async (folder) => {
+          const output = join(folder, 'video.mp4');
+          const { width, height, data } = video;
+          const comment = canonicalJson(record);
+          await encodeVideo({ frames: data, width, height, fps, crf, scale, comment, output, folder, signal });
+          return readFile(output);
+        });
+        return {
+          product: {
+            body,
+            mediaType: 'video/mp4',
+            fields: { job: nameOf(job.id) },
+            schema: 'video.completed',
+            data: { ...record, timings: { denoise_seconds: seconds } },
+            id: job.id,
+          },
+        };
+      },
+      { step: 'encode', concurrency, clock },
+    ),
+  }),
+);
+
+/** A job id as an object name. Ids of other characters, or too long, keep what they can and get a hash of the whole. */
+export function nameOf(job: string): string {
+  if (/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/.test(job)) return job;
+  const readable = job.replace(/[^A-Za-z0-9_-]+/g, '-').slice(0, 64);
+  return `${readable}-${createHash('sha256').update(job).digest('hex').slice(0, 16)}`;
+}

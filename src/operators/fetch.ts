@@ -1,0 +1,247 @@
+import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
+import { type FileHandle, open, realpath } from 'node:fs/promises';
+import { dirname, isAbsolute, join, parse, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { map } from 'rxjs';
+import { z } from 'zod';
+import { asVimiError, VimiError } from '../errors.js';
+import type { MediaFile } from './flow.js';
+import { onLastFate } from './last-fate.js';
+import { mapEach } from './map-each.js';
+import { defineOperator, type Resources } from './operator.js';
+
+/*
+ * In      media: a uri, which is a path, a file: URL or object:KEY
+ * Out     file: a local path, size, SHA-256, source, licence, and the sidecar's text when the event has no caption
+ * Drops   nothing
+ * Fails   MEDIA_FORBIDDEN (outside the roots, by `..` or by a link; any other protocol), MEDIA_NOT_FOUND, MEDIA_EMPTY,
+ *         MEDIA_TOO_LARGE, MEDIA_UNSUPPORTED (a folder, a pipe, a device), MEDIA_DAMAGED (a sidecar that is not UTF-8),
+ *         PROMPT_TOO_LONG (a sidecar of more than 4,000 characters)
+ * Memory  64 KiB a file; bytes are hashed as they are read. An object is a temporary file until its event has its fate.
+ */
+
+const sidecarCharacters = 4_000;
+const sidecarBytes = 16_384;
+
+export const fetch = defineOperator(
+  {
+    name: 'fetch',
+    summary: 'Finds the bytes of a medium and proves that they may be read.',
+    contract: {
+      in: 'media: a uri, which is a path (relative to where vimi runs), a file: URL, or object:KEY.',
+      out: 'file: a local path, size, SHA-256, source and licence; without a caption in the event, the text of NAME.txt beside the file.',
+      drops: 'Nothing.',
+      fails:
+        'MEDIA_FORBIDDEN outside the allowed roots (also by a link) and for every other protocol; MEDIA_NOT_FOUND; MEDIA_EMPTY; MEDIA_TOO_LARGE; MEDIA_UNSUPPORTED for what is not a regular file; MEDIA_DAMAGED and PROMPT_TOO_LONG for a sidecar that is not UTF-8 or too long.',
+      memory: '64 KiB a file. An object lies in a temporary file until its event has its fate.',
+    },
+    config: z.strictObject({
+      max_bytes: z
+        .number()
+        .int()
+        .positive()
+        .default(2 * 1024 ** 3)
+        .describe('Larger media are rejected.'),
+      concurrency: z.number().int().min(1).max(64).default(4).describe('Media read at once.'),
+    }),
+    example: '- fetch: { max_bytes: 500000000 }',
+    needs: ['media'],
+    adds: ['file'],
+  },
+  (config, resources) => {
+    const releases = new WeakMap<MediaFile, () => void>();
+    const step = mapEach<'media'>(
+      async ({ media }, { signal }) => {
+        const { uri } = media;
+        const located = await locate(uri, config.max_bytes, resources);
+        try {
+          const proven = await hashFile(located.path, uri, config.max_bytes, signal);
+          const sidecar = media.caption === undefined ? await located.sidecar() : undefined;
+          const file: MediaFile = {
+            path: located.path,
+            ...proven,
+            ...(sidecar !== undefined && { sidecar }),
+            uri,
+            source: media.source ?? uri,
+            licence: media.licence ?? 'unknown',
+          };
+          releases.set(file, located.release);
+          return { file };
+        } catch (error) {
+          located.release();
+          throw error;
+        }
+      },
+      { step: 'fetch', concurrency: config.concurrency, clock: resources.clock },
+    );
+    return {
+      step: (source) =>
+        step(source).pipe(
+          map((envelope) => {
+            const release = envelope.data.file && releases.get(envelope.data.file);
+            return release ? onLastFate(envelope, release) : envelope;
+          }),
+        ),
+    };
+  },
+);
+
+interface Located {
+  path: string;
+  sidecar(): Promise<string | undefined>;
+  release(): void;
+}
+
+async function locate(uri: string, maxBytes: number, resources: Resources): Promise<Located> {
+  if (uri.startsWith('object:')) return locateObject(uri, maxBytes, resources);
+  const path = await allowedPath(pathOf(uri), uri, resources.mediaRoots);
+  return { path, sidecar: () => sidecarFile(path, uri, resources.mediaRoots), release: () => {} };
+}
+
+function pathOf(uri: string): string {
+  const protocol = /^([a-z][a-z0-9+.-]+):/i.exec(uri)?.[1]?.toLowerCase();
+  if (uri.includes('\0')) throw forbidden(uri, 'a path without NUL bytes', 'a NUL byte');
+  if (protocol === undefined) return resolve(uri);
+  try {
+    if (protocol === 'file' && uri.slice(5).startsWith('//')) return fileURLToPath(uri);
+  } catch (cause) {
+    throw forbidden(uri, 'a file: URL of this machine', (cause as Error).message);
+  }
+  throw forbidden(uri, 'a path, file:///PATH or object:KEY', `${protocol}:`);
+}
+
+/** The real path, which lies under a root. What lies outside is forbidden whether it exists or not: no answer leaks. */
+async function allowedPath(path: string, uri: string, mediaRoots: string[]): Promise<string> {
+  const roots = await Promise.all(mediaRoots.map((root) => realpath(resolve(root)).catch(() => resolve(root))));
+  const isUnder = (inside: string) =>
+    [...roots, ...mediaRoots.map((root) => resolve(root))].some((root) => {
+      const way = relative(root, inside);
+      return way === '' || (!way.startsWith('..') && !isAbsolute(way));
+    });
+  const outside = () =>
+    forbidden(uri, `a file under ${mediaRoots.join(' or ') || 'an allowed root (there is none)'}`, path);
+  if (!isUnder(path)) throw outside();
+  const real = await realpath(path).catch((cause: NodeJS.ErrnoException) => {
+    throw unreadable(cause, uri, path);
+  });
+  if (!isUnder(real)) throw outside();
+  return real;
+}
+
+async function locateObject(uri: string, maxBytes: number, { objects }: Resources): Promise<Located> {
+  const key = uri.slice('object:'.length);
+  const stat = await objects.stat(key);
+  if (!stat) throw new VimiError('MEDIA_NOT_FOUND', 'This object is not there', { found: key, where: uri });
+  // Before it is copied here.
+  if (stat.size > maxBytes) throw tooLarge(uri, stat.size, maxBytes);
+  const local = await objects.localFile(key);
+  return {
+    path: local.path,
+    release: () => void local.release().catch(() => undefined),
+    async sidecar() {
+      const { dir, name, ext } = parse(key);
+      const text = dir === '' ? `${name}.txt` : `${dir}/${name}.txt`;
+      if (ext === '.txt' || !(await objects.stat(text))) return undefined;
+      return readSidecar(await objects.get(text, { maxBytes: sidecarBytes }), `object:${text}`);
+    },
+  };
+}
+
+async function sidecarFile(path: string, uri: string, mediaRoots: string[]): Promise<string | undefined> {
+  const beside = join(dirname(path), `${parse(path).name}.txt`);
+  if (beside === path) return undefined;
+  const real = await allowedPath(beside, uri, mediaRoots).catch((error: VimiError) => {
+    if (error.code === 'MEDIA_NOT_FOUND') return undefined;
+    throw error;
+  });
+  if (real === undefined) return undefined;
+  const file = await openRegular(real, beside);
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(sidecarBytes + 1), 0, sidecarBytes + 1, 0);
+    return readSidecar(buffer.subarray(0, bytesRead), beside);
+  } finally {
+    await file.close();
+  }
+}
+
+function readSidecar(bytes: Uint8Array, where: string): string | undefined {
+  let text: string;
+  try {
+    text = new TextDecoder('utf-8', { fatal: bytes.length <= sidecarBytes }).decode(bytes).trim();
+  } catch (cause) {
+    throw new VimiError('MEDIA_DAMAGED', 'The text beside a medium is not text', { expected: 'UTF-8', where, cause });
+  }
+  if (text.length > sidecarCharacters || bytes.length > sidecarBytes)
+    throw new VimiError('PROMPT_TOO_LONG', 'The text beside a medium is too long for a caption', {
+      expected: `at most ${sidecarCharacters} characters`,
+      found: bytes.length > sidecarBytes ? `more than ${sidecarBytes} bytes` : `${text.length} characters`,
+      where,
+    });
+  return text === '' ? undefined : text;
+}
+
+async function hashFile(path: string, uri: string, maxBytes: number, signal: AbortSignal) {
+  const file = await openRegular(path, uri);
+  try {
+    const { size: announced } = await file.stat();
+    if (announced > maxBytes) throw tooLarge(uri, announced, maxBytes);
+    const hash = createHash('sha256');
+    const chunk = Buffer.alloc(64 * 1024);
+    let size = 0;
+    for (;;) {
+      signal.throwIfAborted();
+      const { bytesRead } = await file.read(chunk, 0, chunk.length, size);
+      if (bytesRead === 0) break;
+      size += bytesRead;
+      if (size > maxBytes) throw tooLarge(uri, size, maxBytes);
+      hash.update(chunk.subarray(0, bytesRead));
+    }
+    if (size === 0)
+      throw new VimiError('MEDIA_EMPTY', 'This file is empty', {
+        expected: 'a video or a picture',
+        found: '0 bytes',
+        where: uri,
+      });
+    return { size, sha256: hash.digest('hex') };
+  } finally {
+    await file.close();
+  }
+}
+
+/** Opened without waiting: a named pipe would wait for a writer for ever. */
+async function openRegular(path: string, uri: string): Promise<FileHandle> {
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((cause: NodeJS.ErrnoException) => {
+    throw unreadable(cause, uri, path);
+  });
+  const stat = await file.stat();
+  if (stat.isFile()) return file;
+  await file.close();
+  throw new VimiError('MEDIA_UNSUPPORTED', 'This is not a regular file', {
+    expected: 'a file',
+    found: stat.isDirectory() ? 'a folder (`vimi ingest` publishes what is in it)' : 'a pipe, socket or device',
+    where: uri,
+  });
+}
+
+function unreadable(cause: NodeJS.ErrnoException, uri: string, path: string): VimiError {
+  const facts = { expected: 'a file that can be read', found: `${path}: ${cause.code}`, where: uri, cause };
+  if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR' || cause.code === 'ENAMETOOLONG')
+    return new VimiError('MEDIA_NOT_FOUND', 'There is no such file', facts);
+  if (cause.code === 'EACCES' || cause.code === 'EPERM' || cause.code === 'ELOOP')
+    return new VimiError('MEDIA_FORBIDDEN', 'This file may not be read', facts);
+  if (cause.code === 'ENXIO') return new VimiError('MEDIA_UNSUPPORTED', 'This is not a regular file', facts);
+  return asVimiError(cause);
+}
+
+function forbidden(uri: string, expected: string, found: string): VimiError {
+  return new VimiError('MEDIA_FORBIDDEN', 'This medium may not be read', { expected, found, where: uri });
+}
+
+function tooLarge(uri: string, size: number, most: number): VimiError {
+  return new VimiError('MEDIA_TOO_LARGE', 'This file is too large', {
+    expected: `at most ${most} bytes`,
+    found: `${size} bytes`,
+    where: uri,
+  });
+}

@@ -1,0 +1,215 @@
+import { createWriteStream } from 'node:fs';
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { z } from 'zod';
+import { canonicalJson } from '../events/canonical-json.js';
+import type { ObjectRef } from '../events/prompt.js';
+import { packTar, tarEnd } from '../media/tar.js';
+import type { ObjectStore } from '../stores/object-store.js';
+import type { Envelope } from '../streams/envelope.js';
+import { compareParts } from '../streams/settlement.js';
+import type { Has, Product } from './flow.js';
+import { mapEach, settledHere } from './map-each.js';
+import { defineOperator, type WatermarkMove } from './operator.js';
+
+/*
+ * In      file, clip, query, context, prompt
+ * Out     nothing: each envelope ends here as delivered. When the watermark passes a multiple of `records`, or the run
+ *         ends, a product: the tar of the samples of that range of offsets
+ * Drops   nothing; a still is delivered without a sample unless `stills` is on
+ * Fails   OBJECT_NOT_FOUND, OBJECT_DAMAGED (a clip or an image of the context), STORAGE_FULL
+ * Memory  `concurrency` samples; a shard is put together on disk
+ *
+ * A sample waits as staging/TOPIC/PARTITION/OFFSET-PART.sample in the object store until its range is sealed: an object
+ * a sample, so that a redo overwrites it and two processes never share a file. A shard is its samples in source order,
+ * so neither parallelism nor a crash changes a byte of it. Its samples' contexts follow from the corpus at the time:
+ * with the stills in first they are the same every time; stills as samples, which retrieve from each other while they
+ * come in, never are. So stills are no samples unless one asks for them.
+ */
+type In = Has<'file' | 'clip' | 'query' | 'context' | 'prompt'>;
+
+export const shard = defineOperator(
+  {
+    name: 'shard',
+    summary: 'Collects samples and seals them into WebDataset tars.',
+    contract: {
+      in: 'file, clip, query, context and prompt.',
+      out: 'Nothing as long as a range of offsets is open. When every event of a range has its fate, or the run ends: a product, the tar named TOPIC-PARTITION-FROM-TO with the samples of that range in source order, each with its clip (.mp4; .webp for a still), .json, .ctx0.webp ... and .img0.webp .... A range without a sample gives no tar.',
+      drops: 'Nothing. A still is delivered without a sample unless stills is on.',
+      fails: 'OBJECT_NOT_FOUND or OBJECT_DAMAGED for a clip or an image of the prompt; STORAGE_FULL.',
+      memory: 'As many samples as are staged at once; a shard is put together in the temporary folder.',
+    },
+    config: z.strictObject({
+      records: z
+        .number()
+        .int()
+        .min(1)
+        .max(1_000_000)
+        .default(1000)
+        .describe('Records of the source topic in one shard.'),
+      stills: z
+        .boolean()
+        .default(false)
+        .describe('Stills are samples too; their contexts then depend on the order of ingestion.'),
+      concurrency: z.number().int().min(1).max(64).default(4).describe('Samples staged at once.'),
+    }),
+    example: '- shard: { records: 1000 }',
+    needs: ['file', 'clip', 'query', 'context', 'prompt'],
+    adds: [],
+  },
+  ({ records, stills, concurrency }, { objects, clock, workDir }) => ({
+    step: mapEach<'file' | 'clip' | 'query' | 'context' | 'prompt'>(
+      async (data, envelope): Promise<typeof settledHere> => {
+        if (data.clip.kind === 'clip' || stills) {
+          const sample = await sampleOf(data, envelope, objects);
+          await objects.put(stagingKey(envelope), sample, { mediaType: 'application/x-tar' });
+        }
+        envelope.settle({ kind: 'delivered' });
+        return settledHere;
+      },
+      { step: 'shard', concurrency, clock },
+    ),
+
+    async onWatermark(move) {
+      const { mark, to, final } = move;
+      const nextBoundary = (Math.floor(mark / records) + 1) * records;
+      if (to <= mark || (to < nextBoundary && !final)) return { products: [], mark };
+      const sealedTo = final ? to : Math.floor(to / records) * records;
+
+      const staged = await stagedBefore(sealedTo, move, objects);
+      const products: Product[] = [];
+      for (const [from, samples] of byRange(
+        staged.filter(({ offset }) => offset >= mark),
+        mark,
+        records,
+      ))
+        products.push(
+          await seal({ ...move, from, to: Math.min(rangeEnd(from, records), sealedTo) }, samples, objects, workDir),
+        );
+      return {
+        products,
+        mark: sealedTo,
+        async afterCommit() {
+          for (const { key } of staged) await objects.remove(key);
+          for (const { body } of products) if ('file' in body) await rm(body.file, { force: true });
+        },
+      };
+    },
+  }),
+);
+
+interface Staged {
+  key: string;
+  offset: number;
+  part: string;
+}
+
+const twelve = (offset: number) => String(offset).padStart(12, '0');
+
+function stagingFolder({ topic, partition }: { topic: string; partition: number }): string {
+  return `staging/${topic}/${partition}/`;
+}
+
+function stagingKey({ origin, part }: Envelope): string {
+  return `${stagingFolder(origin)}${twelve(origin.offset)}-${part || '0'}.sample`;
+}
+
+/** In source order. */
+async function stagedBefore(to: number, move: WatermarkMove, objects: ObjectStore): Promise<Staged[]> {
+  const staged: Staged[] = [];
+  const folder = stagingFolder(move);
+  for await (const key of objects.list(folder)) {
+    const [, offset, part] = /^(\d{12})-([\d.]+)\.sample$/.exec(key.slice(folder.length)) ?? [];
+    if (offset !== undefined && part !== undefined && Number(offset) < to)
+      staged.push({ key, offset: Number(offset), part });
+  }
+  return staged.sort((a, b) => a.offset - b.offset || compareParts(a.part, b.part));
+}
+
+function rangeEnd(from: number, records: number): number {
+  return (Math.floor(from / records) + 1) * records;
+}
+
+/** Samples by the first offset of their range: a multiple of `records`, or where the last seal ended. */
+function byRange(staged: Staged[], mark: number, records: number): Map<number, Staged[]> {
+  const ranges = new Map<number, Staged[]>();
+  for (const sample of staged) {
+    const from = Math.max(mark, Math.floor(sample.offset / records) * records);
+    ranges.set(from, [...(ranges.get(from) ?? []), sample]);
+  }
+  return ranges;
+}
+
+interface Range {
+  topic: string;
+  partition: number;
+  from: number;
+  to: number;
+}
+
+async function seal(
+  { topic, partition, from, to }: Range,
+  samples: Staged[],
+  objects: ObjectStore,
+  workDir: string,
+): Promise<Product> {
+  const name = `${topic}-${String(partition).padStart(4, '0')}-${twelve(from)}-${twelve(to)}`;
+  const file = join(workDir, `${name}.tar`);
+  async function* bytes() {
+    for (const { key } of samples) yield (await objects.get(key)).subarray(0, -tarEnd.length);
+    yield tarEnd;
+  }
+  await mkdir(workDir, { recursive: true });
+  await pipeline(Readable.from(bytes()), createWriteStream(file));
+  return {
+    body: { file },
+    mediaType: 'application/x-tar',
+    fields: { shard: name },
+    schema: 'samples.sealed',
+    data: { shard: name, samples: samples.length, range: { topic, partition, from, to } },
+    id: name,
+  };
+}
+
+/** One sample as a tar of its members, self-contained, without any time in it. */
+async function sampleOf(data: In, { origin, part, event }: Envelope, objects: ObjectStore): Promise<Buffer> {
+  const { file, clip, query, context, prompt } = data;
+  // WebDataset takes what follows the first dot for the member's kind.
+  const name = [origin.topic, origin.partition, twelve(origin.offset), part || '0'].join('-').replaceAll('.', '_');
+  const { kind, start, duration, frames, fps, width, height, motion } = clip;
+  const description = {
+    caption: query.text,
+    prompt,
+    context: context.entries,
+    corpus: context.corpus,
+    clip: { kind, start, duration, frames, fps, width, height, motion },
+    provenance: { uri: file.uri, source: file.source, licence: file.licence, sha256: file.sha256, event: event.id },
+  };
+  const ofContext = new Set(context.entries.map(({ image }) => image.sha256));
+  const others = prompt.parts.flatMap((one) => ('image' in one && !ofContext.has(one.image.sha256) ? [one.image] : []));
+  const images = [
+    ...context.entries.map(({ image }, n): [string, ObjectRef] => [`ctx${n}`, image]),
+    ...others.map((image, n): [string, ObjectRef] => [`img${n}`, image]),
+  ];
+  const read = ({ key, sha256 }: ObjectRef) => objects.get(key, { sha256 });
+  return packTar([
+    { name: `${name}.${extension(clip.object)}`, bytes: await read(clip.object) },
+    { name: `${name}.json`, bytes: Buffer.from(canonicalJson(description)) },
+    ...(await Promise.all(
+      images.map(async ([kind, image]) => ({ name: `${name}.${kind}.${extension(image)}`, bytes: await read(image) })),
+    )),
+  ]);
+}
+
+const extensions: Record<string, string> = {
+  'video/mp4': 'mp4',
+  'image/webp': 'webp',
+  'image/png': 'png',
+  'image/jpeg': 'jpg',
+};
+
+function extension({ media_type }: ObjectRef): string {
+  return extensions[media_type] ?? 'bin';
+}
