@@ -1,0 +1,26 @@
+import type { ErrorCode } from '../errors.js';
+import type { GenerateInput, ModelDescription, RgbVideo } from './ports.js';
+
+/** How the model process is started: one JSON argument. */
+export interface ProcessOptions {
+  model: string;
+  backend: 'auto' | 'wasm' | 'tensorflow';
+  randomSeed?: number;
+  threads?: number;
+}
+
+export type ToProcess = { type: 'generate'; job: number; input: GenerateInput } | { type: 'cancel'; job: number };
+
+export type FromProcess =
+  | { type: 'ready'; description: ModelDescription; multiple: number }
+  | { type: 'unfit'; error: ErrorFields }
+  | { type: 'step'; job: number; done: number; total: number }
+  | { type: 'done'; job: number; video: RgbVideo }
+  | { type: 'failed'; job: number; error: ErrorFields };
+
+/** A VimiError's fields: errors lose their class on the way between processes. */
+export interface ErrorFields {
+  code: ErrorCode;
+  message: string;
+  where?: string;
+}

@@ -1,0 +1,65 @@
+// The model process: loads one model, makes one video at a time, says how far it is. Started by denoiser.ts with one JSON
+// argument; ends when its parent does.
+import { asVimiError, VimiError } from '../errors.js';
+import { openBackend } from './backend/backend.js';
+import type { ErrorFields, FromProcess, ProcessOptions, ToProcess } from './denoiser-messages.js';
+import { generate } from './generate.js';
+import { loadModel } from './load-model.js';
+
+const options = JSON.parse(process.argv[2] ?? '{}') as ProcessOptions;
+const send = (message: FromProcess) => {
+  if (process.connected) process.send!(message);
+};
+const fields = (thrown: unknown): ErrorFields => {
+  const { code, message, where } = asVimiError(thrown);
+  return { code, message, where };
+};
+
+process.on('disconnect', () => process.exit(0));
+// A terminal's Ctrl-C reaches the whole group; the parent drains first and ends this process itself.
+process.on('SIGINT', () => {});
+
+const cancelled = new Map<number, AbortController>();
+try {
+  const backend = await openBackend(options.backend, { threads: options.threads });
+  const loaded = await loadModel(options.model, { randomSeed: options.randomSeed });
+  const { preset, parameters } = loaded.model;
+  const { frames, side } = preset;
+  let line = Promise.resolve();
+  process.on('message', (message: ToProcess) => {
+    if (message.type === 'cancel') {
+      cancelled.get(message.job)?.abort();
+      return;
+    }
+    const { job, input } = message;
+    const abort = new AbortController();
+    cancelled.set(job, abort);
+    line = line.then(async () => {
+      try {
+        if (abort.signal.aborted) throw new VimiError('CANCELLED', 'The generation was cancelled');
+        const onStep = (done: number, total: number) => send({ type: 'step', job, done, total });
+        send({ type: 'done', job, video: await generate(loaded, input, { signal: abort.signal, onStep }) });
+      } catch (thrown) {
+        send({ type: 'failed', job, error: fields(thrown) });
+      } finally {
+        cancelled.delete(job);
+      }
+    });
+  });
+  send({
+    type: 'ready',
+    multiple: preset.patch,
+    description: {
+      name: preset.name,
+      weights: loaded.sha256,
+      backend,
+      parameters,
+      defaults: { frames, width: side, height: side, ...preset.defaults },
+      limits: { frames, width: side, height: side },
+    },
+  });
+} catch (thrown) {
+  send({ type: 'unfit', error: fields(thrown) });
+  process.exitCode = 1;
+  process.disconnect();
+}

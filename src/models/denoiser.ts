@@ -1,0 +1,216 @@
+import { type ChildProcess, fork } from 'node:child_process';
+import { compiled } from '../compiled.js';
+import { VimiError } from '../errors.js';
+import { checkInput } from './check-input.js';
+import type { ErrorFields, FromProcess, ProcessOptions, ToProcess } from './denoiser-messages.js';
+import { createFakeDenoiser } from './fake-denoiser.js';
+import type { Denoiser, GenerateInput, ModelDescription, RgbVideo } from './ports.js';
+
+export interface DenoiserOptions {
+  /** A preset, a path to a safetensors file, or `fake` (no model at all: for tests of everything around it). */
+  model: string;
+  /** `auto`: tensorflow where it is set up, else wasm. */
+  backend?: 'auto' | 'wasm' | 'tensorflow';
+  /** Start values instead of weights: for tests only. */
+  randomSeed?: number;
+  /** Threads that the tensorflow backend may take; all if not given. */
+  threads?: number;
+  log?: (line: string) => void;
+}
+
+/**
+ * Starts the model process and waits until it is ready: MODEL_UNKNOWN, WEIGHTS_NOT_FOUND, WEIGHTS_DAMAGED or
+ * BACKEND_UNAVAILABLE if it cannot be.
+ *
+ * Jobs are made one at a time, in the order asked. When the process dies, the job it was at fails with MODEL_CRASHED;
+ * those behind it wait for the next process, which is started at once. It holds the event loop only while a job is open.
+ */
+export async function createDenoiser(options: DenoiserOptions): Promise<Denoiser> {
+  if (options.model === 'fake') return createFakeDenoiser();
+  const denoiser = new ProcessDenoiser(options);
+  await denoiser.start();
+  return denoiser;
+}
+
+interface Job {
+  number: number;
+  input: GenerateInput;
+  onStep?: (done: number, total: number) => void;
+  resolve(video: RgbVideo): void;
+  reject(error: VimiError): void;
+}
+
+class ProcessDenoiser implements Denoiser {
+  private child: ChildProcess | null = null;
+  private ready: Promise<void> | null = null;
+  private description: ModelDescription | null = null;
+  private multiple = 1;
+  private readonly waiting: Job[] = [];
+  private running: Job | null = null;
+  private jobs = 0;
+  private closed = false;
+  private readonly log: (line: string) => void;
+
+  constructor(private readonly options: DenoiserOptions) {
+    this.log = options.log ?? (() => {});
+  }
+
+  /** The process id, for those who watch it; null while there is none. */
+  get pid(): number | null {
+    return this.child?.pid ?? null;
+  }
+
+  start(): Promise<void> {
+    this.ready ??= new Promise((resolve, reject) => {
+      const { model, backend = 'auto', randomSeed, threads } = this.options;
+      const argument: ProcessOptions = { model, backend, randomSeed, threads };
+      const child = fork(compiled(import.meta.url, './denoiser-process.js'), [JSON.stringify(argument)], {
+        serialization: 'advanced',
+        stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+        execArgv: [],
+      });
+      this.child = child;
+      let fate: 'starting' | 'ready' | 'unfit' = 'starting';
+      let lastWords = '';
+      child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+        lastWords = (lastWords + text).slice(-2000);
+      });
+      child.on('message', (message: FromProcess) => {
+        if (message.type === 'ready') {
+          fate = 'ready';
+          this.description = message.description;
+          this.multiple = message.multiple;
+          this.log(`model ${message.description.name} on ${message.description.backend}`);
+          this.hold(false);
+          resolve();
+        } else if (message.type === 'unfit') {
+          fate = 'unfit';
+          reject(revive(message.error));
+        } else this.hear(message);
+      });
+      child.on('error', (cause) =>
+        reject(new VimiError('MODEL_CRASHED', 'The model process cannot be started', { cause })),
+      );
+      child.on('exit', (code, signal) => {
+        if (this.child !== child) return;
+        this.child = null;
+        this.ready = null;
+        const found = [signal ?? `exit code ${code}`, lastWords.trim()].filter(Boolean).join(': ');
+        const crashed = new VimiError('MODEL_CRASHED', 'The model process died', { found });
+        if (fate === 'starting') reject(crashed);
+        if (this.closed) return;
+        this.log(crashed.message);
+        this.running?.reject(crashed);
+        this.running = null;
+        // A process that never got ready will not do so for the next job either: say why instead of starting for ever.
+        if (fate === 'ready') this.next();
+      });
+    });
+    return this.ready;
+  }
+
+  async describe(): Promise<ModelDescription> {
+    if (!this.description) await this.start();
+    return this.description!;
+  }
+
+  async generate(
+    input: GenerateInput,
+    { signal, onStep }: { signal: AbortSignal; onStep?(done: number, total: number): void },
+  ): Promise<RgbVideo> {
+    const { limits } = await this.describe();
+    checkInput(input, limits, this.multiple);
+    if (this.closed) throw new VimiError('CANCELLED', 'The model is closed');
+    if (signal.aborted) throw new VimiError('CANCELLED', 'The generation was cancelled before it began');
+    return await new Promise<RgbVideo>((resolve, reject) => {
+      const job: Job = { number: this.jobs++, input, onStep, resolve, reject };
+      const onAbort = () => {
+        const place = this.waiting.indexOf(job);
+        if (place >= 0) {
+          this.waiting.splice(place, 1);
+          job.reject(new VimiError('CANCELLED', 'The generation was cancelled before it began'));
+        } else if (this.running === job) this.tell({ type: 'cancel', job: job.number });
+      };
+      signal.addEventListener('abort', onAbort, { once: true });
+      const settled = () => signal.removeEventListener('abort', onAbort);
+      job.resolve = (video) => {
+        settled();
+        resolve(video);
+      };
+      job.reject = (error) => {
+        settled();
+        reject(error);
+      };
+      this.waiting.push(job);
+      this.next();
+    });
+  }
+
+  async close(): Promise<void> {
+    this.closed = true;
+    const error = new VimiError('CANCELLED', 'The model is closed');
+    for (const job of [this.running, ...this.waiting.splice(0)]) job?.reject(error);
+    this.running = null;
+    const child = this.child;
+    if (!child) return;
+    const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    child.ref();
+    child.kill('SIGKILL'); // it keeps nothing that could be lost
+    await gone;
+    this.child = null;
+  }
+
+  /** Hands the first waiting job to the process, starting one if need be. */
+  private next(): void {
+    if (this.running || this.closed || this.waiting.length === 0) {
+      if (!this.running) this.hold(false);
+      return;
+    }
+    const job = this.waiting.shift()!;
+    this.running = job;
+    this.start().then(
+      () => {
+        if (this.running !== job) return;
+        this.hold(true);
+        this.tell({ type: 'generate', job: job.number, input: job.input });
+      },
+      (error: VimiError) => {
+        if (this.running !== job) return;
+        this.running = null;
+        job.reject(error);
+        this.next();
+      },
+    );
+  }
+
+  private hear(message: Extract<FromProcess, { job: number }>): void {
+    const job = this.running;
+    if (!job || job.number !== message.job) return;
+    if (message.type === 'step') {
+      job.onStep?.(message.done, message.total);
+      return;
+    }
+    this.running = null;
+    if (message.type === 'done') job.resolve(message.video);
+    else job.reject(revive(message.error));
+    this.next();
+  }
+
+  private tell(message: ToProcess): void {
+    // A dead process is noticed by its exit; the error of writing to it says nothing new.
+    this.child?.send(message, () => {});
+  }
+
+  /** Whether the process keeps this one alive. */
+  private hold(on: boolean): void {
+    const child = this.child;
+    if (!child) return;
+    const handles = [child, child.channel, child.stderr as unknown as { ref(): void; unref(): void } | null];
+    for (const handle of handles) on ? handle?.ref() : handle?.unref();
+  }
+}
+
+function revive({ code, message, where }: ErrorFields): VimiError {
+  const error = new VimiError(code, message);
+  return Object.assign(error, { where });
+}

@@ -1,0 +1,100 @@
+import * as tf from '@tensorflow/tfjs';
+import { shape } from '../shape.js';
+import type { Declaration, Weights } from './parameters.js';
+
+/**
+ * The layers that the networks are made of. Each is declared once, with its sizes, and gives a function of the weights.
+ *
+ *   B batch   N, M tokens   C, D channels   h heads
+ */
+type Layer = (w: Weights, x: tf.Tensor) => tf.Tensor;
+
+/** y = x A + b on the last dimension, whatever lies before it. `start` scales the usual 1/sqrt(C); 0 starts silent. */
+export function linear(declare: Declaration, C: number, D: number, { start = 1, bias = true } = {}): Layer {
+  const matrix = declare.add('matrix', [C, D], start / Math.sqrt(C));
+  const offset = bias ? declare.add('bias', [D], 0) : null;
+  return (w, x) => {
+    const before = x.shape.slice(0, -1);
+    const flat = tf.matMul(x.reshape([-1, C]) as tf.Tensor2D, matrix(w) as tf.Tensor2D);
+    return (offset ? flat.add(offset(w)) : flat).reshape([...before, D]);
+  };
+}
+
+/** Each token divided by its root mean square, times a learned gain: layer norm without the mean (Zhang, Sennrich 2019). */
+export function norm(declare: Declaration, C: number): Layer {
+  const gain = declare.add('gain', [C], 'ones');
+  return (w, x) => x.mul(tf.rsqrt(x.square().mean(-1, true).add(1e-6))).mul(gain(w));
+}
+
+/** x * sigmoid(x) */
+export const silu = (x: tf.Tensor) => x.mul(x.sigmoid());
+
+/** norm, C → ratio * C, SiLU, → C, added to x. */
+export function feedForward(declare: Declaration, C: number, ratio: number): Layer {
+  const before = norm(declare.at('norm'), C);
+  const up = linear(declare.at('up'), C, ratio * C);
+  const down = linear(declare.at('down'), ratio * C, C, { start: 0.2 });
+  return (w, x) => x.add(down(w, silu(up(w, before(w, x)))));
+}
+
+export interface AttentionSizes {
+  /** Channels of the queries, and of the result. */
+  C: number;
+  /** Channels of what is read. */
+  D: number;
+  heads: number;
+  /** Channels of all heads together; C if not given. */
+  inner?: number;
+}
+
+/**
+ * Attention of x [B, N, C] on context [B, M, D], added to x. `bias` [B, 1, 1, M] is added to the scores: a large negative
+ * number hides a token. `place` [N, C] is added to the queries' input, after the norm.
+ */
+export function attention(declare: Declaration, { C, D, heads, inner = C }: AttentionSizes) {
+  const before = norm(declare.at('norm'), C);
+  const beforeContext = norm(declare.at('context-norm'), D);
+  const query = linear(declare.at('query'), C, inner, { bias: false });
+  const key = linear(declare.at('key'), D, inner, { bias: false });
+  const value = linear(declare.at('value'), D, inner, { bias: false });
+  const out = linear(declare.at('out'), inner, C, { start: 0.2 });
+  const width = inner / heads;
+  // [B, N, h * width] → [B, h, N, width]
+  const split = (x: tf.Tensor, B: number, N: number) => x.reshape([B, N, heads, width]).transpose([0, 2, 1, 3]);
+  return (
+    w: Weights,
+    x: tf.Tensor,
+    context: tf.Tensor,
+    { bias, place }: { bias?: tf.Tensor; place?: tf.Tensor } = {},
+  ) => {
+    const { B, N } = shape(x, ['B', 'N', 'C'], { C });
+    const { M } = shape(context, ['B', 'M', 'D'], { B, D });
+    if (bias) shape(bias, ['B', '1', '1', 'M'], { B, M, '1': 1 });
+    const normed = before(w, x);
+    const read = beforeContext(w, context);
+    const q = split(query(w, place ? normed.add(place) : normed), B, N);
+    const k = split(key(w, read), B, M);
+    const v = split(value(w, read), B, M);
+    const scores = tf.matMul(q.mul(1 / Math.sqrt(width)), k, false, true); // [B, h, N, M]
+    const mixed = tf.matMul(tf.softmax(bias ? scores.add(bias) : scores), v); // [B, h, N, width]
+    return x.add(out(w, mixed.transpose([0, 2, 1, 3]).reshape([B, N, inner])));
+  };
+}
+
+/** Self-attention and feed-forward: one layer of a transformer, [B, N, C] → [B, N, C]. */
+export function transformerLayer(declare: Declaration, C: number, heads: number, ratio: number) {
+  const attend = attention(declare.at('attention'), { C, D: C, heads });
+  const feed = feedForward(declare.at('feed'), C, ratio);
+  return (w: Weights, x: tf.Tensor, bias?: tf.Tensor) => feed(w, attend(w, x, x, { bias }));
+}
+
+/** A 3x3 convolution over [B, H, W, C] with edges of zeros, normed before and added to x. */
+export function neighbours(declare: Declaration, C: number) {
+  const before = norm(declare.at('norm'), C);
+  const filter = declare.add('filter', [3, 3, C, C], 0.3 / Math.sqrt(9 * C));
+  return (w: Weights, x: tf.Tensor): tf.Tensor => {
+    shape(x, ['B', 'H', 'W', 'C'], { C });
+    const mixed = tf.conv2d(silu(before(w, x)) as tf.Tensor4D, filter(w) as tf.Tensor4D, 1, 'same');
+    return x.add(mixed);
+  };
+}

@@ -1,0 +1,56 @@
+import * as tf from '@tensorflow/tfjs';
+
+/**
+ * Sines and cosines of one number: [n] → [n, C], half of each, wavelengths from `longest` down in a geometric row to
+ * `shortest`.
+ */
+export function waves(
+  numbers: ArrayLike<number>,
+  C: number,
+  { longest, shortest }: { longest: number; shortest: number },
+): Float32Array {
+  const half = C / 2;
+  const out = new Float32Array(numbers.length * C);
+  for (let i = 0; i < numbers.length; i++)
+    for (let f = 0; f < half; f++) {
+      const length = longest * (shortest / longest) ** (half === 1 ? 0 : f / (half - 1));
+      const angle = (2 * Math.PI * numbers[i]!) / length;
+      out[i * C + f] = Math.sin(angle);
+      out[i * C + half + f] = Math.cos(angle);
+    }
+  return out;
+}
+
+/**
+ * Where cells lie in a picture: [rows * columns, C], half of the channels for x and half for y, of the cells' middles in a
+ * frame that is 1 wide and 1 high. Video cells and picture cells of any size share this frame, so "the same place" is
+ * the same vector for both: learned positions would have to learn that first (own choice; the paper learns them).
+ */
+export function gridPositions(rows: number, columns: number, C: number): Float32Array {
+  const half = C / 2;
+  const range = { longest: 2, shortest: 1 / 8 };
+  const xs = waves(
+    Array.from({ length: columns }, (_, i) => (i + 0.5) / columns),
+    half,
+    range,
+  );
+  const ys = waves(
+    Array.from({ length: rows }, (_, i) => (i + 0.5) / rows),
+    half,
+    range,
+  );
+  const out = new Float32Array(rows * columns * C);
+  for (let r = 0; r < rows; r++)
+    for (let c = 0; c < columns; c++) {
+      out.set(xs.subarray(c * half, (c + 1) * half), (r * columns + c) * C);
+      out.set(ys.subarray(r * half, (r + 1) * half), (r * columns + c) * C + half);
+    }
+  return out;
+}
+
+/** When frames happen: [T, C], of their numbers counted from 0. */
+export const timePositions = (frames: ArrayLike<number>, C: number) => waves(frames, C, { longest: 64, shortest: 2 });
+
+/** A number of any size as channels for a network: [n] → [n, C]. */
+export const numberFeatures = (numbers: ArrayLike<number>, C: number) =>
+  tf.tensor2d(waves(numbers, C, { longest: 32, shortest: 0.5 }), [numbers.length, C]);

@@ -1,0 +1,162 @@
+import * as tf from '@tensorflow/tfjs';
+import { imageRole } from '../../events/prompt.js';
+import type { Preset } from '../presets.js';
+import { shape } from '../shape.js';
+import { feedForward, linear, neighbours, norm, transformerLayer } from './layers.js';
+import type { Declaration, Weights } from './parameters.js';
+import { gridPositions, waves } from './positions.js';
+import { type PromptItem, wordRows } from './prompt-input.js';
+
+/**
+ * The prompt encoder: one transformer over interleaved words and picture patches. It stands for VIMI's frozen multimodal
+ * language model, and is trained with the denoiser (own choice: there is nothing pretrained to freeze).
+ *
+ *   B prompts   N tokens: one for the prompt as a whole, its words, 16 patches (8x8 pixels) a picture at 32x32
+ *   K pictures  M = 256 fine tokens (2x2 pixels) a picture                 C width   P patch width
+ *
+ * A word is the mean of hashed table rows (itself and its pieces of 3 and 4 letters): no word is unknown. A picture keeps
+ * its place among the words, its role, and the place of each patch. The fine tokens are the way from a picture to the
+ * video's pixels (own choice: latents alone hide a picture's details).
+ */
+export type Condition = {
+  /** [B, N, C] */
+  tokens: tf.Tensor;
+  /** [B, 1, 1, N]: 0, or a large negative number where a prompt has no such token. */
+  bias: tf.Tensor;
+  /** [B, 1 + K * M, P]; the first says "nothing to look at", so that a prompt without pictures has something. */
+  fine: tf.Tensor;
+  /** [B, 1, 1, 1 + K * M] */
+  fineBias: tf.Tensor;
+};
+
+/** What hides a token: its weight after softmax is exactly 0. */
+const away = -1e9;
+const roles = imageRole.options;
+const coarsePatch = 8;
+const finePatch = 2;
+
+export function promptEncoder(declare: Declaration, { encoder, width: C, patchWidth: P, heads, ratio }: Preset) {
+  const side = encoder.pictureSide;
+  const coarse = side / coarsePatch;
+  const fineSide = side / finePatch;
+  const [coarseCount, M] = [coarse ** 2, fineSide ** 2];
+  const table = declare.add('words', [encoder.vocabulary, C], 1);
+  const whole = declare.add('whole', [1, C], 0.5);
+  const role = declare.add('roles', [roles.length, C], 0.5);
+  const embedCoarse = linear(declare.at('coarse'), coarsePatch ** 2 * 3, C);
+  const layers = Array.from({ length: encoder.layers }, (_, i) =>
+    transformerLayer(declare.at(`layer${i}`), C, heads, ratio),
+  );
+  const finish = norm(declare.at('finish'), C);
+  const embedFine = linear(declare.at('fine'), finePatch ** 2 * 3, P);
+  const meaning = linear(declare.at('meaning'), C, P, { start: 0.5 });
+  const mix = neighbours(declare.at('mix'), P);
+  const feedFine = feedForward(declare.at('feed'), P, ratio);
+  const nothing = declare.add('nothing', [1, P], 0.5);
+
+  const coarsePlaces = gridPositions(coarse, coarse, C);
+  const finePlaces = gridPositions(fineSide, fineSide, P);
+
+  return (w: Weights, prompts: readonly PromptItem[][]): Condition => {
+    const B = prompts.length;
+    const pictures = prompts.map((items) => items.flatMap((item) => ('picture' in item ? [item] : [])));
+    const K = Math.max(0, ...pictures.map((list) => list.length));
+    const wordCount = Math.max(0, ...prompts.map((items, b) => items.length - pictures[b]!.length));
+
+    // Words: [B, wordCount, C]. A row of `bags` holds how much of each table row a word is.
+    const bags = new Float32Array(B * wordCount * encoder.vocabulary);
+    const places = new Float32Array(B * (wordCount + K));
+    const present = new Float32Array(B * (wordCount + K)); // words, then pictures
+    for (const [b, items] of prompts.entries()) {
+      let [word, picture] = [0, 0];
+      for (const [place, item] of items.entries()) {
+        const at = b * (wordCount + K) + ('word' in item ? word : wordCount + picture);
+        places[at] = place;
+        present[at] = 1;
+        if ('word' in item) {
+          const rows = wordRows(item.word, encoder.vocabulary);
+          for (const row of rows)
+            bags[(b * wordCount + word) * encoder.vocabulary + row]! += 1 / Math.sqrt(rows.length);
+          word++;
+        } else picture++;
+      }
+    }
+    const order = tf.tensor(waves(places, C, { longest: 256, shortest: 4 }), [B, wordCount + K, C]).mul(0.5);
+    const parts: tf.Tensor[] = [tf.tile(whole(w).reshape([1, 1, C]), [B, 1, 1])];
+    const masks: tf.Tensor[] = [tf.ones([B, 1])];
+    const presence = tf.tensor(present, [B, wordCount + K]);
+    if (wordCount > 0) {
+      const spelled = tf.matMul(tf.tensor2d(bags, [B * wordCount, encoder.vocabulary]), table(w) as tf.Tensor2D);
+      parts.push(spelled.reshape([B, wordCount, C]).add(order.slice([0, 0, 0], [B, wordCount, C])));
+      masks.push(presence.slice([0, 0], [B, wordCount]));
+    }
+
+    // Pictures: [B * K, side, side, 3] in patches of both sizes.
+    let pixels: tf.Tensor | null = null;
+    if (K > 0) {
+      const data = new Float32Array(B * K * side * side * 3);
+      const roleBags = new Float32Array(B * K * roles.length);
+      for (const [b, list] of pictures.entries())
+        for (const [k, { picture, role: r }] of list.entries()) {
+          data.set(picture, (b * K + k) * picture.length);
+          roleBags[(b * K + k) * roles.length + roles.indexOf(r)] = 1;
+        }
+      pixels = tf.tensor(data, [B * K, side, side, 3]);
+      const about = tf
+        .matMul(tf.tensor2d(roleBags, [B * K, roles.length]), role(w) as tf.Tensor2D)
+        .add(order.slice([0, wordCount, 0], [B, K, C]).reshape([B * K, C]))
+        .reshape([B * K, 1, C]);
+      const tokens = embedCoarse(w, patches(pixels, coarsePatch))
+        .add(tf.tensor(coarsePlaces, [1, coarseCount, C]))
+        .add(about);
+      parts.push(tokens.reshape([B, K * coarseCount, C]));
+      masks.push(repeat(presence.slice([0, wordCount], [B, K]), coarseCount));
+    }
+
+    let x = tf.concat(parts, 1); // [B, N, C]
+    const N = x.shape[1]!;
+    const bias = hide(tf.concat(masks, 1), N);
+    for (const layer of layers) x = layer(w, x, bias);
+    const tokens = finish(w, x);
+
+    // Fine tokens: pixels, what the coarse patch above them has come to mean, and their neighbours.
+    let fine: tf.Tensor = tf.tile(nothing(w).reshape([1, 1, P]), [B, 1, 1]);
+    let fineMask: tf.Tensor = tf.ones([B, 1]);
+    if (pixels) {
+      const meant = tokens.slice([0, 1 + wordCount, 0], [B, K * coarseCount, C]).reshape([B * K, coarseCount, C]);
+      const step = fineSide / coarse;
+      const spread = tf
+        .tile(meaning(w, meant).reshape([B * K * coarse, 1, coarse, 1, P]), [1, step, 1, step, 1])
+        .reshape([B * K, M, P]);
+      const seen = embedFine(w, patches(pixels, finePatch))
+        .add(tf.tensor(finePlaces, [1, M, P]))
+        .add(spread);
+      const mixed = mix(w, seen.reshape([B * K, fineSide, fineSide, P]));
+      fine = tf.concat([fine, feedFine(w, mixed.reshape([B * K, M, P])).reshape([B, K * M, P])], 1);
+      fineMask = tf.concat([fineMask, repeat(presence.slice([0, wordCount], [B, K]), M)], 1);
+    }
+    shape(tokens, ['B', 'N', 'C'], { B, N, C });
+    shape(fine, ['B', 'F', 'P'], { B, F: 1 + K * M, P });
+    return { tokens, bias, fine, fineBias: hide(fineMask, 1 + K * M) };
+  };
+}
+
+/** [B, H, W, c] → [B, (H/p) * (W/p), p * p * c] */
+export function patches(x: tf.Tensor, p: number): tf.Tensor {
+  const { B, H, W, c } = shape(x, ['B', 'H', 'W', 'c']);
+  return x
+    .reshape([B * (H / p), p, W / p, p * c])
+    .transpose([0, 2, 1, 3])
+    .reshape([B, (H / p) * (W / p), p * p * c]);
+}
+
+/** [B, K] → [B, K * n], each number n times. */
+function repeat(x: tf.Tensor, n: number): tf.Tensor {
+  const { B, K } = shape(x, ['B', 'K']);
+  return tf.tile(x.reshape([B, K, 1]), [1, 1, n]).reshape([B, K * n]);
+}
+
+/** A mask of ones and zeros [B, N] as what is added to scores [B, 1, 1, N]. */
+function hide(mask: tf.Tensor, N: number): tf.Tensor {
+  return tf.sub(1, mask).mul(away).reshape([-1, 1, 1, N]);
+}

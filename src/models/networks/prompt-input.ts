@@ -1,0 +1,72 @@
+import type { ImageRole } from '../../events/prompt.js';
+import { shrink } from '../embedding/area.js';
+import { hash32 } from '../embedding/hash.js';
+import { pieces, words } from '../embedding/words.js';
+import type { ModelPrompt, RgbImage } from '../ports.js';
+import type { Preset } from '../presets.js';
+
+/** A prompt as the encoder reads it: words and pictures in reading order. */
+export type PromptItem = { word: string | typeof hidden } | { picture: Picture; role: ImageRole };
+
+/** RGB from -1 to 1, row by row, side x side x 3. */
+export type Picture = Float32Array;
+
+/** A word whose spelling is withheld: training hides names so that the model must look at the picture. */
+export const hidden = Symbol('hidden');
+
+/**
+ * Words and pictures of a prompt. At most as many as the preset reads: of pictures the first, of words each part's share
+ * from its beginning (a long retrieved caption never pushes out the user's own words).
+ */
+export function promptItems(prompt: ModelPrompt, { encoder }: Preset): PromptItem[] {
+  const texts = [{ text: prompt.instruction }, ...prompt.parts].map((part) =>
+    'text' in part ? words(part.text) : null,
+  );
+  const share = fairShares(
+    texts.map((text) => text?.length ?? 0),
+    encoder.words,
+  );
+  let pictures = 0;
+  return [{ text: '' }, ...prompt.parts].flatMap((part, i): PromptItem[] => {
+    if ('text' in part) return texts[i]!.slice(0, share[i]).map((word) => ({ word }));
+    if (pictures++ >= encoder.pictures) return [];
+    return [{ picture: readPicture(part.pixels, encoder.pictureSide), role: part.role }];
+  });
+}
+
+/** An image on a white square, scaled to side x side. */
+export function readPicture(image: RgbImage, side: number): Picture {
+  const { width, height, data } = image;
+  const size = Math.max(width, height);
+  let square = data;
+  if (width !== height) {
+    square = new Uint8Array(size * size * 3).fill(255);
+    const [left, top] = [(size - width) >> 1, (size - height) >> 1];
+    for (let row = 0; row < height; row++)
+      square.set(data.subarray(row * width * 3, (row + 1) * width * 3), ((row + top) * size + left) * 3);
+  }
+  return Float32Array.from(shrink({ width: size, height: size, data: square }, side), (v) => 2 * v - 1);
+}
+
+/** The rows of the table that a word is the sum of: itself and its pieces. Row 0 is the hidden word's alone. */
+export function wordRows(word: string | typeof hidden, vocabulary: number): number[] {
+  if (word === hidden) return [0];
+  return [`w ${word}`, ...pieces(word)].map((feature) => 1 + (hash32(feature) % (vocabulary - 1)));
+}
+
+/** Splits `total` among wishes: nobody gets more than wished, and who wishes little gets all of it. */
+function fairShares(wishes: number[], total: number): number[] {
+  const shares = wishes.map(() => 0);
+  let left = total;
+  while (left > 0) {
+    const open = wishes.flatMap((wish, i) => (wish > shares[i]! ? [i] : []));
+    if (open.length === 0) break;
+    const each = Math.max(1, Math.floor(left / open.length));
+    for (const i of open) {
+      const more = Math.min(each, wishes[i]! - shares[i]!, left);
+      shares[i]! += more;
+      left -= more;
+    }
+  }
+  return shares;
+}

@@ -1,0 +1,169 @@
+import { createHash } from 'node:crypto';
+import { open, readFile, rename } from 'node:fs/promises';
+import { VimiError } from '../errors.js';
+import { fromHalf, toHalf } from './half.js';
+import { type ParameterSpec, sizeOf } from './networks/parameters.js';
+
+/**
+ * Weights as safetensors: 8 bytes, little endian, the header's length; the header, JSON of
+ * { name: { dtype, shape, data_offsets: [from, to] }, ..., "__metadata__": { text: text } }; then the numbers, back to back.
+ *
+ * A file is believed only after every claim of its header has been compared with the others and with its size.
+ */
+export interface WeightsFile {
+  tensors: Map<string, { shape: number[]; values: Float32Array }>;
+  /** The model card: what the weights are and how they were made. */
+  metadata: Record<string, string>;
+  /** Of the whole file. */
+  sha256: string;
+}
+
+const bytesOf = { F32: 4, F16: 2 } as const;
+const longestHeader = 16 * 1024 * 1024;
+
+/** WEIGHTS_NOT_FOUND, WEIGHTS_DAMAGED. */
+export async function readWeights(path: string): Promise<WeightsFile> {
+  let bytes: Buffer;
+  try {
+    bytes = await readFile(path);
+  } catch (cause) {
+    throw new VimiError('WEIGHTS_NOT_FOUND', 'The weights cannot be read', { where: path, cause });
+  }
+  return parseWeights(bytes, path);
+}
+
+export function parseWeights(bytes: Buffer, where: string): WeightsFile {
+  const damaged = (summary: string, expected?: string, found?: unknown) =>
+    new VimiError('WEIGHTS_DAMAGED', summary, {
+      expected,
+      found: found === undefined ? undefined : String(found),
+      where,
+    });
+  if (bytes.length < 10) throw damaged('The file is too short for a header', 'at least 10 bytes', bytes.length);
+  const length = Number(bytes.readBigUInt64LE(0));
+  if (length > longestHeader || length > bytes.length - 8)
+    throw damaged(
+      'The header does not fit into the file',
+      `at most ${Math.min(longestHeader, bytes.length - 8)} bytes`,
+      length,
+    );
+  let header: unknown;
+  try {
+    header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(8, 8 + length)));
+  } catch (cause) {
+    throw damaged('The header is not JSON', undefined, cause instanceof Error ? cause.message : cause);
+  }
+  if (!isRecord(header)) throw damaged('The header is not an object');
+  const { __metadata__: metadata = {}, ...entries } = header;
+  if (!isRecord(metadata) || !Object.values(metadata).every((value) => typeof value === 'string'))
+    throw damaged('The metadata are not texts', '{ name: text }');
+
+  const data = bytes.subarray(8 + length);
+  const tensors: WeightsFile['tensors'] = new Map();
+  const spans: [from: number, to: number, name: string][] = [];
+  for (const [name, entry] of Object.entries(entries)) {
+    if (!isRecord(entry)) throw damaged(`${name}: not a tensor's description`);
+    const { dtype, shape, data_offsets: offsets } = entry;
+    if (dtype !== 'F32' && dtype !== 'F16') throw damaged(`${name}: unknown type of numbers`, 'F32 or F16', dtype);
+    if (!Array.isArray(shape) || shape.length > 8 || !shape.every((d) => Number.isSafeInteger(d) && d >= 0))
+      throw damaged(`${name}: bad shape`, 'up to 8 counts', JSON.stringify(shape));
+    if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every((o) => Number.isSafeInteger(o) && o >= 0))
+      throw damaged(`${name}: bad offsets`, '[from, to]', JSON.stringify(offsets));
+    const [from, to] = offsets as [number, number];
+    const size = (shape as number[]).reduce((product, d) => product * d, 1);
+    if (to - from !== size * bytesOf[dtype])
+      throw damaged(
+        `${name}: the offsets do not fit the shape`,
+        `${size * bytesOf[dtype]} bytes`,
+        `${to - from} bytes`,
+      );
+    if (to > data.length) throw damaged(`${name}: the numbers end early`, `${to} bytes`, `${data.length} bytes`);
+    spans.push([from, to, name]);
+    const own = Uint8Array.from(data.subarray(from, to)).buffer; // copied: typed arrays want aligned bytes
+    tensors.set(name, {
+      shape: shape as number[],
+      values: dtype === 'F32' ? new Float32Array(own) : fromHalf(new Uint16Array(own)),
+    });
+  }
+  // Back to back: no gaps, no overlaps, nothing after the last.
+  let end = 0;
+  for (const [from, to, name] of spans.sort((a, b) => a[0] - b[0] || a[1] - b[1])) {
+    if (from !== end) throw damaged(`${name}: a gap or an overlap before its numbers`, `offset ${end}`, from);
+    end = to;
+  }
+  if (end !== data.length) throw damaged('Bytes are left over', `${end} bytes`, `${data.length} bytes`);
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  return { tensors, metadata: metadata as Record<string, string>, sha256 };
+}
+
+export interface WriteOptions {
+  metadata?: Record<string, string>;
+  dtype?: keyof typeof bytesOf;
+}
+
+/** The same tensors give the same bytes: names in order, nothing of the clock. */
+export function serializeWeights(
+  tensors: ReadonlyMap<string, { shape: readonly number[]; values: Float32Array }>,
+  { metadata = {}, dtype = 'F16' }: WriteOptions = {},
+): Buffer {
+  const header: Record<string, unknown> = { __metadata__: metadata };
+  const parts: Buffer[] = [];
+  let at = 0;
+  for (const name of [...tensors.keys()].sort()) {
+    const { shape, values } = tensors.get(name)!;
+    const numbers = dtype === 'F16' ? toHalf(values) : values;
+    const part = Buffer.from(numbers.buffer, numbers.byteOffset, numbers.byteLength);
+    header[name] = { dtype, shape, data_offsets: [at, at + part.length] };
+    at += part.length;
+    parts.push(part);
+  }
+  const text = JSON.stringify(header);
+  const padded = Buffer.from(text + ' '.repeat((8 - (Buffer.byteLength(text) % 8)) % 8));
+  const length = Buffer.alloc(8);
+  length.writeBigUInt64LE(BigInt(padded.length));
+  return Buffer.concat([length, padded, ...parts]);
+}
+
+/** Writes beside and renames: a reader sees the old file or the new one. Returns the SHA-256. */
+export async function writeWeights(
+  path: string,
+  tensors: Parameters<typeof serializeWeights>[0],
+  options?: WriteOptions,
+): Promise<string> {
+  const bytes = serializeWeights(tensors, options);
+  const beside = `${path}.tmp`;
+  const file = await open(beside, 'w');
+  try {
+    await file.writeFile(bytes);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(beside, path);
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+/** Every parameter there, of its shape, finite, and none besides: else WEIGHTS_DAMAGED. */
+export function checkWeights(file: Pick<WeightsFile, 'tensors'>, specs: readonly ParameterSpec[], where: string): void {
+  const damaged = (summary: string, expected?: string, found?: string) =>
+    new VimiError('WEIGHTS_DAMAGED', summary, { expected, found, where });
+  for (const spec of specs) {
+    const tensor = file.tensors.get(spec.name);
+    if (!tensor) throw damaged('A parameter is missing', spec.name);
+    if (tensor.shape.join() !== spec.shape.join() || tensor.values.length !== sizeOf(spec))
+      throw damaged(`${spec.name} has another shape`, `[${spec.shape}]`, `[${tensor.shape}]`);
+    if (!tensor.values.every(Number.isFinite)) throw damaged(`${spec.name} holds numbers that are not finite`);
+  }
+  if (file.tensors.size !== specs.length) {
+    const names = new Set(specs.map((spec) => spec.name));
+    throw damaged(
+      'Parameters that the model does not have',
+      undefined,
+      [...file.tensors.keys()].filter((n) => !names.has(n)).join(', '),
+    );
+  }
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

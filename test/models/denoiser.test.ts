@@ -1,0 +1,224 @@
+import { execFile } from 'node:child_process';
+import { mkdtemp, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { compiled } from '../../src/compiled.js';
+import { createDenoiser } from '../../src/models/denoiser.js';
+import type { Denoiser, GenerateInput } from '../../src/models/ports.js';
+
+const picture = { width: 20, height: 14, data: Uint8Array.from({ length: 20 * 14 * 3 }, (_, i) => (i * 7) % 256) };
+
+function input(change: Partial<GenerateInput> = {}): GenerateInput {
+  return {
+    prompt: {
+      task: 'text-to-video',
+      instruction: 'Generate a video with the retrieved text-image pair and the text.',
+      parts: [
+        { text: 'fox' },
+        { pixels: picture, role: 'reference' },
+        { text: 'a fox moves left on a blue background' },
+      ],
+    },
+    frames: 2,
+    width: 32,
+    height: 32,
+    fps: 8,
+    steps: 3,
+    guidance: { text: 2, image: 3 },
+    seed: 11,
+    ...change,
+  };
+}
+
+const unabortable = new AbortController().signal;
+const generate = (denoiser: Denoiser, change: Partial<GenerateInput> = {}) =>
+  denoiser.generate(input(change), { signal: unabortable });
+
+describe('with random weights on wasm', () => {
+  let denoiser: Denoiser & { pid?: number | null };
+  beforeAll(async () => {
+    denoiser = await createDenoiser({ model: 'nano', backend: 'wasm', randomSeed: 1 });
+  });
+  afterAll(() => denoiser.close());
+
+  test('describes itself', async () => {
+    const description = await denoiser.describe();
+    expect(description).toMatchObject({ name: 'nano', limits: { frames: 8, width: 32, height: 32 } });
+    expect(description.backend).toMatch(/^wasm/);
+    expect(description.weights).toMatch(/^[0-9a-f]{64}$/);
+    expect(description.parameters).toBeGreaterThan(300_000);
+  });
+
+  test('makes frames, tells each step, and the seed decides', async () => {
+    const steps: string[] = [];
+    const video = await denoiser.generate(input(), {
+      signal: unabortable,
+      onStep: (done, total) => steps.push(`${done}/${total}`),
+    });
+    expect(video).toMatchObject({ frames: 2, width: 32, height: 32 });
+    expect(video.data).toHaveLength(2 * 32 * 32 * 3);
+    expect(new Set(video.data).size).toBeGreaterThan(20);
+    expect(steps).toEqual(['1/3', '2/3', '3/3']);
+    expect(Buffer.compare(video.data, (await generate(denoiser)).data)).toBe(0);
+    expect(Buffer.compare(video.data, (await generate(denoiser, { seed: 12 })).data)).not.toBe(0);
+  });
+
+  test('neighbours change nobody, bit for bit', async () => {
+    const alone = await generate(denoiser);
+    const [first, , third] = await Promise.all([
+      generate(denoiser),
+      generate(denoiser, { seed: 99, frames: 3 }),
+      generate(denoiser),
+    ]);
+    expect(Buffer.compare(alone.data, first!.data)).toBe(0);
+    expect(Buffer.compare(alone.data, third!.data)).toBe(0);
+  });
+
+  test('a smaller video is the middle of a native one', async () => {
+    const whole = await generate(denoiser, { steps: 1 });
+    const part = await generate(denoiser, { steps: 1, width: 16, height: 8 });
+    expect(part).toMatchObject({ width: 16, height: 8 });
+    const at = (y: number, x: number) => (y * 32 + x) * 3;
+    expect([...part.data.subarray(0, 48)]).toEqual([...whole.data.subarray(at(12, 8), at(12, 24))]);
+  });
+
+  test('a cancelled job ends at the next step border, and the next one runs', async () => {
+    const abort = new AbortController();
+    const seen: number[] = [];
+    const job = denoiser.generate(input({ steps: 1000 }), {
+      signal: abort.signal,
+      onStep: (done) => {
+        seen.push(done);
+        if (done === 2) abort.abort();
+      },
+    });
+    await expect(job).rejects.toMatchObject({ code: 'CANCELLED' });
+    expect(seen.length).toBeLessThan(1000);
+    expect((await generate(denoiser)).frames).toBe(2);
+  });
+
+  test('a job cancelled while it waits never begins', async () => {
+    const abort = new AbortController();
+    const first = generate(denoiser);
+    let steps = 0;
+    const second = denoiser.generate(input(), { signal: abort.signal, onStep: () => steps++ });
+    const refused = expect(second).rejects.toMatchObject({ code: 'CANCELLED' });
+    // One turn: the second is in line behind the first.
+    await Promise.resolve();
+    abort.abort();
+    await refused;
+    await first;
+    expect(steps).toBe(0);
+  });
+
+  test('killed in the middle: that job is MODEL_CRASHED, those behind it and after it are made', async () => {
+    const before = await generate(denoiser);
+    let killed = false;
+    const hit = denoiser.generate(input({ steps: 1000 }), {
+      signal: unabortable,
+      onStep: () => {
+        if (!killed) process.kill(denoiser.pid!, 'SIGKILL');
+        killed = true;
+      },
+    });
+    const behind = generate(denoiser);
+    await expect(hit).rejects.toMatchObject({ code: 'MODEL_CRASHED', retryable: true });
+    expect(Buffer.compare((await behind).data, before.data)).toBe(0);
+    expect(Buffer.compare((await generate(denoiser)).data, before.data)).toBe(0);
+  });
+
+  test.each([
+    ['frames', { frames: 9 }, 'REQUEST_OVER_LIMIT'],
+    ['width', { width: 64 }, 'REQUEST_OVER_LIMIT'],
+    ['odd width', { width: 31 }, 'SHAPE_MISMATCH'],
+    ['no frames', { frames: 0 }, 'SHAPE_MISMATCH'],
+    ['steps', { steps: 1001 }, 'REQUEST_OVER_LIMIT'],
+    ['seed', { seed: 2 ** 32 }, 'REQUEST_OVER_LIMIT'],
+    ['fps', { fps: Number.NaN }, 'REQUEST_OVER_LIMIT'],
+    [
+      'image',
+      {
+        prompt: {
+          task: 'prediction',
+          instruction: '',
+          parts: [{ pixels: { ...picture, width: 21 }, role: 'subject' }],
+        },
+      },
+      'SHAPE_MISMATCH',
+    ],
+  ] as const)('refuses bad %s', async (_, change, code) => {
+    await expect(generate(denoiser, change as Partial<GenerateInput>)).rejects.toMatchObject({ code });
+  });
+
+  test('prompts without images, without words, and with more than it reads', async () => {
+    const parts = [
+      [{ text: 'a fox' }],
+      [{ pixels: picture, role: 'subject' as const }],
+      [],
+      [
+        { text: 'word '.repeat(5000) },
+        ...Array.from({ length: 9 }, () => ({ pixels: picture, role: 'background' as const })),
+        { text: 'größer 火狐 🦊' },
+      ],
+    ];
+    for (const some of parts) {
+      const prompt = { task: 'subject-driven' as const, instruction: '', parts: some };
+      expect((await generate(denoiser, { prompt, steps: 1, frames: 1 })).data).toHaveLength(32 * 32 * 3);
+    }
+  });
+});
+
+test('after close, jobs are refused and open ones cancelled', async () => {
+  const denoiser = await createDenoiser({ model: 'nano', backend: 'wasm', randomSeed: 1 });
+  const open = denoiser.generate(input({ steps: 1000 }), { signal: unabortable });
+  const refused = expect(open).rejects.toMatchObject({ code: 'CANCELLED' });
+  await Promise.resolve();
+  await denoiser.close();
+  await refused;
+  await expect(generate(denoiser)).rejects.toMatchObject({ code: 'CANCELLED' });
+});
+
+test.each([
+  ['MODEL_UNKNOWN', 'no-such-preset'],
+  ['WEIGHTS_NOT_FOUND', './nowhere/model.safetensors'],
+])('%s when asked for %s', async (code, model) => {
+  await expect(createDenoiser({ model, backend: 'wasm' })).rejects.toMatchObject({ code });
+});
+
+test('a damaged file is WEIGHTS_DAMAGED', async () => {
+  const path = join(await mkdtemp(join(tmpdir(), 'vimi-')), 'bad.safetensors');
+  await writeFile(path, 'these are no weights at all');
+  await expect(createDenoiser({ model: path, backend: 'wasm' })).rejects.toMatchObject({
+    code: 'WEIGHTS_DAMAGED',
+    where: path,
+  });
+});
+
+test('an idle or closed denoiser does not keep the process alive', async () => {
+  const module = JSON.stringify(compiled(new URL('../../src/models/x.ts', import.meta.url).href, './denoiser.js'));
+  const script = (end: string) =>
+    `const { createDenoiser } = await import(${module});
+     const d = await createDenoiser({ model: 'nano', backend: 'wasm', randomSeed: 1 });
+     await d.generate(${JSON.stringify({ ...input(), prompt: { task: 'text-to-video', instruction: '', parts: [] } })}, { signal: new AbortController().signal });
+     ${end} console.log('end');`;
+  for (const end of ['', 'await d.close();']) {
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', script(end)]);
+    expect(stdout).toBe('end\n');
+  }
+});
+
+describe('the fake denoiser', () => {
+  test('is deterministic in its whole input, and says that it is fake', async () => {
+    const denoiser = await createDenoiser({ model: 'fake' });
+    const first = await generate(denoiser, { frames: 16, width: 64, height: 48 });
+    expect(Buffer.compare(first.data, (await generate(denoiser, { frames: 16, width: 64, height: 48 })).data)).toBe(0);
+    expect(
+      Buffer.compare(first.data, (await generate(denoiser, { frames: 16, width: 64, height: 48, seed: 5 })).data),
+    ).not.toBe(0);
+    expect((await denoiser.describe()).name).toBe('fake');
+    await denoiser.close();
+    await expect(generate(denoiser)).rejects.toMatchObject({ code: 'CANCELLED' });
+  });
+});
