@@ -1,0 +1,37 @@
+import { VimiError } from '../../errors.js';
+
+/** True for `dimensions` finite numbers that are not all zero: what the vector index can take without aborting. */
+export function isVector(vector: readonly number[], dimensions: number): boolean {
+  return vector.length === dimensions && vector.every(Number.isFinite) && vector.some((value) => value !== 0);
+}
+
+/** VECTOR_INVALID unless `isVector`. */
+export function checkVector(vector: readonly number[], dimensions: number, where: string): void {
+  if (isVector(vector, dimensions)) return;
+  const wrong = vector.findIndex((value) => !Number.isFinite(value));
+  throw new VimiError('VECTOR_INVALID', 'A vector cannot be searched for', {
+    expected: `${dimensions} finite numbers, not all zero`,
+    found: wrong >= 0 ? `${vector[wrong]} at ${wrong}` : `${vector.length} numbers`,
+    where,
+  });
+}
+
+export function toBlob(vector: readonly number[]): Buffer {
+  return Buffer.from(Float32Array.from(vector).buffer);
+}
+
+/** The numbers of a blob, whatever its place in memory. */
+export function fromBlob(blob: Buffer): Float32Array {
+  return new Float32Array(Uint8Array.from(blob).buffer);
+}
+
+/** Cosine of two vectors of one length, -1 to 1. */
+export function cosine(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let [dot, aa, bb] = [0, 0, 0];
+  for (let i = 0; i < a.length; i++) {
+    dot += a[i]! * b[i]!;
+    aa += a[i]! * a[i]!;
+    bb += b[i]! * b[i]!;
+  }
+  return aa === 0 || bb === 0 ? 0 : dot / Math.sqrt(aa * bb);
+}

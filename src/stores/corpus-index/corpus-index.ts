@@ -1,0 +1,471 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import { asVimiError, VimiError } from '../../errors.js';
+import type { ContextEntry } from '../../events/prompt.js';
+import type { CorpusDocument } from '../../events/schemas.js';
+import type { CorpusRecord, NearDuplicate, SearchQuery, SearchResult } from '../corpus.js';
+import { checkVector, cosine, fromBlob, isVector, toBlob } from './checked-vector.js';
+import {
+  checkRow,
+  checksumOf,
+  type DocumentRow,
+  damaged,
+  IndexDamage,
+  type IndexState,
+  inodeOf,
+  openDatabase,
+  putAside,
+  readState,
+  type Sqlite,
+  writeState,
+  xorDigest,
+} from './database.js';
+import { reciprocalRank } from './fusion.js';
+import { lexicalQuery } from './lexical-query.js';
+import { Roster } from './roster.js';
+import { type Graphs, loadGraphs, saveGraphs } from './vector-cache.js';
+import { VectorGraph } from './vector-graph.js';
+
+export interface CorpusIndexOptions {
+  folder: string;
+  /** Documents embedded by another model are found by their words only. */
+  embedder: { name: string; dimensions: { text: number; image: number } };
+  log(level: 'info' | 'warn', fields: object, message: string): void;
+  /**
+   * Up to so many documents every vector is compared, so that equal corpora give equal answers in whatever order they
+   * grew; beyond, HNSW chooses the candidates and the same exact comparison ranks them. Default 2,048: some
+   * milliseconds a search.
+   */
+  exactUpTo?: number;
+  /** A database of at most so many bytes is verified in whole when it is opened. Default 256 MiB. */
+  verifyUpTo?: number;
+  /** Graphs are saved after so many changes, and on close. Default 10,000. */
+  saveEvery?: number;
+}
+
+/** Places of each ranking that fusion looks at. */
+const leastDepth = 50;
+/** Near-duplicates told of, nearest first. */
+const mostNearDuplicates = 64;
+
+/** The corpus index of one thread: all calls are synchronous. See corpus.ts for what they promise. */
+export class CorpusIndex {
+  private database: Sqlite;
+  private inode: number | null;
+  private roster = new Roster();
+  /** Only beyond `exactUpTo`. */
+  private graphs: Graphs | null = null;
+  /** How far the roster follows the database, and of which birth. */
+  private seen = 0;
+  private epoch = '';
+  /** The birth of which `positions` was told last. */
+  private toldEpoch: string;
+  private unsaved = 0;
+  /** Where the index stood before it was lost: until it is there again, searches would find too little. */
+  private lost: Record<number, number> | null = null;
+  private lastPositions: Record<number, number> = {};
+
+  private readonly options: Required<CorpusIndexOptions>;
+
+  constructor(options: CorpusIndexOptions) {
+    this.options = { exactUpTo: 2048, verifyUpTo: 256 * 2 ** 20, saveEvery: 10_000, ...options };
+    this.database = this.openOrStartAnew();
+    this.inode = inodeOf(options.folder);
+    this.toldEpoch = readState(this.database).epoch;
+  }
+
+  /** INDEX_DAMAGED while the index is being filled again after a loss, unless `partial` answers will do. */
+  search(query: SearchQuery, { partial = false } = {}): SearchResult {
+    const { dimensions } = this.options.embedder;
+    const dense = query.mode !== 'lexical' && query.k > 0;
+    if (dense && !query.textEmbedding)
+      throw new VimiError('VECTOR_INVALID', `A ${query.mode} search needs the embedding of its text`);
+    if (query.textEmbedding) checkVector(query.textEmbedding, dimensions.text, 'text');
+    if (query.imageEmbedding) checkVector(query.imageEmbedding, dimensions.image, 'image');
+    return this.guarded(() =>
+      this.database
+        .transaction(() => {
+          const state = this.catchUp();
+          if (this.lost && !partial) throw notReady('an index that is still being filled again from the topic');
+          const { near, nearDuplicates } = this.nearDuplicates(query);
+          const context = query.k > 0 ? this.rank(query, near) : [];
+          return { context, nearDuplicates, corpus: { documents: state.documents, digest: state.digest } };
+        })
+        .deferred(),
+    );
+  }
+
+  apply(records: CorpusRecord[]): void {
+    this.guarded(() => {
+      this.database
+        .transaction(() => {
+          const state = readState(this.database);
+          if (state.epoch !== this.toldEpoch)
+            throw notReady('an index that was started anew: read its positions and feed it from there');
+          for (const { partition, offset, id, document } of records) {
+            if (offset < (state.positions[partition] ?? 0)) continue;
+            state.positions[partition] = offset + 1;
+            if (document) this.upsert(state, id, document);
+            else this.removeDocument(state, id);
+          }
+          writeState(this.database, state);
+        })
+        .immediate();
+      // Outside of the write, so that others need not wait; a search would do it else.
+      this.database.transaction(() => this.catchUp()).deferred();
+    });
+    if (this.unsaved >= this.options.saveEvery) this.save();
+  }
+
+  positions(): Record<number, number> {
+    return this.guarded(() => {
+      const { positions, epoch } = readState(this.database);
+      this.toldEpoch = epoch;
+      return positions;
+    });
+  }
+
+  get(id: string): CorpusDocument | null {
+    return this.guarded(() => {
+      const row = this.database.prepare('SELECT * FROM documents WHERE id = ?').get(id) as DocumentRow | undefined;
+      return row ? documentOf(checkRow(row)) : null;
+    });
+  }
+
+  state(): SearchResult['corpus'] {
+    return this.guarded(() => {
+      const { documents, digest } = readState(this.database);
+      return { documents, digest };
+    });
+  }
+
+  close(): void {
+    if (this.unsaved > 0) this.save();
+    this.database.close();
+  }
+
+  private rank(query: SearchQuery, near: ReadonlySet<number>): ContextEntry[] {
+    const depth = Math.max(leastDepth, 2 * query.k);
+    const allows = this.roster.allows({ source: query.exclude?.source, licences: query.licences, without: near });
+    // A text of function words alone, or of none, is like no caption, though its embedding is like some.
+    const words = lexicalQuery(query.text);
+    const lexical = words === null || query.mode === 'dense' ? [] : this.lexicalRanking(words, depth, allows);
+    const caption =
+      words === null || query.mode === 'lexical'
+        ? []
+        : this.denseRanking('caption', query.textEmbedding!, depth, allows);
+    const image =
+      query.mode === 'lexical' || !query.imageEmbedding
+        ? []
+        : this.denseRanking('image', query.imageEmbedding, depth, allows);
+
+    const found = new Map<number, { id: string; lexical?: number; dense?: number; image?: number; cosine: number }>();
+    const enter = (label: number, id: string) => {
+      const entry = found.get(label) ?? { id, cosine: 0 };
+      found.set(label, entry);
+      return entry;
+    };
+    for (const [n, { label, id }] of lexical.entries()) enter(label, id).lexical = n + 1;
+    for (const [n, { label, id, score }] of caption.entries()) {
+      const entry = enter(label, id);
+      entry.dense = n + 1;
+      entry.cosine = Math.max(entry.cosine, score);
+    }
+    for (const [n, { label, id, score }] of image.entries()) {
+      const entry = enter(label, id);
+      entry.image = n + 1;
+      entry.cosine = Math.max(entry.cosine, score);
+    }
+
+    return [...found.entries()]
+      .filter(([, entry]) => entry.lexical !== undefined || entry.cosine >= (query.minScore ?? 0))
+      .map(([label, entry]) => ({ label, ...entry, score: reciprocalRank([entry.lexical, entry.dense, entry.image]) }))
+      .sort((a, b) => b.score - a.score || compare(a.id, b.id))
+      .slice(0, query.k)
+      .map(({ label, id, score, lexical, dense, image }) => {
+        const document = documentOf(checkRow(this.row(label)));
+        const ranks = { ...(lexical && { lexical }), ...(dense && { dense }), ...(image && { image }) };
+        return { document: id, caption: document.caption, image: document.image, score, ranks };
+      });
+  }
+
+  private lexicalRanking(match: string, depth: number, allows: (label: number) => boolean) {
+    const found: { label: number; id: string }[] = [];
+    const rows = this.database
+      .prepare(
+        `SELECT lexical.rowid AS label, documents.id AS id FROM lexical JOIN documents ON documents.seq = lexical.rowid
+         WHERE lexical MATCH ? ORDER BY bm25(lexical), documents.id`,
+      )
+      .iterate(match) as IterableIterator<{ label: number; id: string }>;
+    for (const row of rows) {
+      if (allows(row.label)) found.push(row);
+      if (found.length === depth) break;
+    }
+    return found;
+  }
+
+  private denseRanking(
+    kind: 'caption' | 'image',
+    vector: readonly number[],
+    depth: number,
+    allows: (label: number) => boolean,
+  ) {
+    const { dimensions } = this.options.embedder;
+    const searchable = (label: number) => this.roster.isSearchable(label) && allows(label);
+    const select = `SELECT seq AS label, id, ${kind}_vector AS blob FROM documents`;
+    type Row = { label: number; id: string; blob: Buffer };
+    const rows: Iterable<Row> = this.graphs
+      ? this.graphs[kind]
+          .nearest(vector, depth, searchable)
+          .map((label) => this.database.prepare(`${select} WHERE seq = ?`).get(label) as Row)
+      : (this.database.prepare(`${select} WHERE retrievable`).iterate() as IterableIterator<Row>);
+    const scored: { label: number; id: string; score: number }[] = [];
+    for (const { label, id, blob } of rows) {
+      if (!searchable(label)) continue;
+      const stored = fromBlob(blob);
+      if (stored.length !== dimensions[kind === 'caption' ? 'text' : 'image']) throw damaged(`vector of row ${label}`);
+      scored.push({ label, id, score: cosine(vector, stored) });
+    }
+    return scored.sort((a, b) => b.score - a.score || compare(a.id, b.id)).slice(0, depth);
+  }
+
+  private nearDuplicates({ exclude = {} }: SearchQuery): { near: Set<number>; nearDuplicates: NearDuplicate[] } {
+    const distances = exclude.perceptual ? this.roster.near(exclude.perceptual, exclude.distance ?? 6) : new Map();
+    const exact = new Set<number>();
+    if (exclude.contentHash !== undefined) {
+      const rows = this.database.prepare('SELECT seq FROM documents WHERE content = ?').all(exclude.contentHash);
+      for (const { seq } of rows as { seq: number }[]) exact.add(seq);
+    }
+    for (const label of exact) distances.set(label, 0);
+    const nearest = [...distances.entries()]
+      .sort(([a, left], [b, right]) => Number(exact.has(b)) - Number(exact.has(a)) || left - right || a - b)
+      .slice(0, mostNearDuplicates)
+      .map(([label, distance]) => {
+        const { id, provenance } = documentOf(checkRow(this.row(label)));
+        return { document: id, distance, exact: exact.has(label), source: provenance.source, event: provenance.event };
+      })
+      .sort((a, b) => Number(b.exact) - Number(a.exact) || a.distance - b.distance || compare(a.document, b.document));
+    return { near: new Set(distances.keys()), nearDuplicates: nearest };
+  }
+
+  private row(label: number): DocumentRow {
+    const row = this.database.prepare('SELECT * FROM documents WHERE seq = ?').get(label) as DocumentRow | undefined;
+    if (!row) throw damaged(`no row ${label}`);
+    return row;
+  }
+
+  private upsert(state: IndexState, id: string, document: CorpusDocument): void {
+    const { caption: captionVector, image: imageVector } = document.embeddings;
+    const row = {
+      id,
+      caption: document.caption,
+      retrievable: document.retrievable ? 1 : 0,
+      content: document.hashes.content,
+      json: JSON.stringify({ ...document, embeddings: { model: document.embeddings.model } }),
+      caption_vector: toBlob(captionVector),
+      image_vector: toBlob(imageVector),
+    };
+    const checksum = checksumOf(row);
+    const old = this.database.prepare('SELECT * FROM documents WHERE id = ?').get(id) as DocumentRow | undefined;
+    if (old && old.checksum === checksum && old.json === row.json) return;
+    if (old) this.removeDocument(state, id);
+    state.seq++;
+    this.database
+      .prepare(
+        `INSERT INTO documents VALUES
+         (@seq, @id, @caption, @retrievable, @content, @json, @caption_vector, @image_vector, @checksum)`,
+      )
+      .run({ ...row, seq: state.seq, checksum });
+    if (!document.retrievable) return;
+    this.database.prepare('INSERT INTO lexical (rowid, caption) VALUES (?, ?)').run(state.seq, document.caption);
+    state.documents++;
+    state.digest = xorDigest(state.digest, id);
+  }
+
+  private removeDocument(state: IndexState, id: string): void {
+    const old = this.database.prepare('SELECT * FROM documents WHERE id = ?').get(id) as DocumentRow | undefined;
+    if (!old) return;
+    if (old.retrievable) {
+      // FTS5 must be given the text that it indexed.
+      this.database
+        .prepare("INSERT INTO lexical (lexical, rowid, caption) VALUES ('delete', ?, ?)")
+        .run(old.seq, old.caption);
+      state.documents--;
+      state.digest = xorDigest(state.digest, id);
+    }
+    this.database.prepare('DELETE FROM documents WHERE seq = ?').run(old.seq);
+    state.seq++;
+    this.database
+      .prepare('INSERT INTO removals VALUES (?, ?, ?)')
+      .run(state.seq, old.seq, crc32(`${state.seq} ${old.seq}`));
+  }
+
+  /** Brings roster and graphs to the database's state, whoever changed it. Within a transaction. */
+  private catchUp(): IndexState {
+    const state = readState(this.database);
+    if (state.epoch !== this.epoch) {
+      this.roster = new Roster();
+      this.graphs = null;
+      this.seen = 0;
+      this.epoch = state.epoch;
+    }
+    this.lastPositions = state.positions;
+    if (this.lost && Object.entries(this.lost).every(([partition, next]) => (state.positions[+partition] ?? 0) >= next))
+      this.lost = null;
+    if (state.seq > this.seen) {
+      for (const label of this.removalsSince(this.seen)) {
+        if (this.graphs && this.roster.isSearchable(label)) {
+          this.graphs.caption.remove(label);
+          this.graphs.image.remove(label);
+        }
+        this.roster.remove(label);
+      }
+      const rows = this.database.prepare('SELECT * FROM documents WHERE seq > ?').iterate(this.seen);
+      for (const row of rows as IterableIterator<DocumentRow>) {
+        this.enrol(row);
+        if (this.graphs && this.roster.isSearchable(row.seq)) addToGraphs(this.graphs, row);
+      }
+      this.unsaved += this.graphs ? state.seq - this.seen : 0;
+      this.seen = state.seq;
+      if (this.graphs) this.graphs.seq = state.seq;
+    }
+    if (!this.graphs && this.roster.searchable > this.options.exactUpTo) this.graphs = this.buildGraphs(state);
+    return state;
+  }
+
+  private enrol(row: DocumentRow): void {
+    const document = documentOf(row);
+    const { name, dimensions } = this.options.embedder;
+    const { model, caption, image } = document.embeddings;
+    const vectors = model === name && isVector(caption, dimensions.text) && isVector(image, dimensions.image);
+    if (!vectors && document.retrievable)
+      this.options.log('warn', { document: row.id, model }, 'A document has no vectors of this embedder: words only');
+    this.roster.set(row.seq, {
+      retrievable: document.retrievable,
+      vectors,
+      perceptual: document.hashes.perceptual,
+      source: document.provenance.source,
+      licence: document.provenance.licence,
+    });
+  }
+
+  private buildGraphs(state: IndexState): Graphs {
+    const { dimensions } = this.options.embedder;
+    const loaded = loadGraphs(this.graphFolder(), this.identity(state.epoch), state.seq);
+    if (!loaded) this.options.log('info', { documents: this.roster.searchable }, 'Building the vector graphs');
+    const graphs: Graphs = loaded ?? {
+      caption: VectorGraph.empty(dimensions.text),
+      image: VectorGraph.empty(dimensions.image),
+      seq: 0,
+    };
+    const had = graphs.seq;
+    // A label that was added and removed since the graphs were saved is in neither.
+    const added = this.database.prepare('SELECT * FROM documents WHERE seq > ?').iterate(had);
+    for (const label of loaded ? this.removalsSince(had) : [])
+      if (label <= had) {
+        graphs.caption.remove(label);
+        graphs.image.remove(label);
+      }
+    for (const row of added as IterableIterator<DocumentRow>)
+      if (this.roster.isSearchable(row.seq)) addToGraphs(graphs, row);
+    graphs.seq = state.seq;
+    this.unsaved = state.seq - had;
+    return graphs;
+  }
+
+  private removalsSince(seq: number): number[] {
+    const rows = this.database.prepare('SELECT label FROM removals WHERE seq > ? ORDER BY seq').all(seq);
+    return (rows as { label: number }[]).map(({ label }) => label);
+  }
+
+  private save(): void {
+    if (!this.graphs) return;
+    try {
+      saveGraphs(this.graphFolder(), this.graphs, this.identity(this.epoch));
+    } catch (thrown) {
+      // They can be built again: a full disk must not end the pipeline.
+      this.options.log('warn', { error: asVimiError(thrown).message }, 'The vector graphs could not be saved');
+    }
+    this.unsaved = 0;
+  }
+
+  private graphFolder(): string {
+    return join(this.options.folder, 'graphs');
+  }
+
+  private identity(epoch: string) {
+    const { name, dimensions } = this.options.embedder;
+    return { epoch, embedder: name, dimensions: { text: dimensions.text, image: dimensions.image } };
+  }
+
+  /** Notices a database that was replaced or that turns out damaged, and translates SQLite's errors. */
+  private guarded<T>(work: () => T): T {
+    if (inodeOf(this.options.folder) !== this.inode) this.reopen('It was removed or replaced');
+    try {
+      return work();
+    } catch (thrown) {
+      const error = translate(thrown);
+      if (error instanceof IndexDamage) this.reopen(error.message);
+      throw error;
+    }
+  }
+
+  private reopen(why: string): void {
+    this.database.close();
+    putAside(this.options.folder, this.inode);
+    this.database = this.openOrStartAnew();
+    this.inode = inodeOf(this.options.folder);
+    this.options.log('warn', { why }, 'The corpus index was opened anew');
+    this.lost = this.lastPositions;
+  }
+
+  private openOrStartAnew(): Sqlite {
+    const { folder, verifyUpTo, log } = this.options;
+    const inode = inodeOf(folder);
+    try {
+      return openDatabase(folder, verifyUpTo);
+    } catch (thrown) {
+      const error = translate(thrown);
+      // A file whose schema page is gone answers with a plain SQLITE_ERROR: no such table.
+      if (!(error instanceof IndexDamage) && (thrown as { code?: unknown }).code !== 'SQLITE_ERROR') throw error;
+      log(
+        'warn',
+        { error: error.message },
+        'The corpus index is damaged: it is put aside and filled again from the topic',
+      );
+      putAside(folder, inode);
+      rmSync(this.graphFolder(), { recursive: true, force: true });
+      return openDatabase(folder, verifyUpTo);
+    }
+  }
+}
+
+function addToGraphs(graphs: Graphs, row: DocumentRow): void {
+  graphs.caption.add(row.seq, fromBlob(row.caption_vector));
+  graphs.image.add(row.seq, fromBlob(row.image_vector));
+}
+
+/** The document as it was given, but that its vectors were rounded to 32 bits. */
+function documentOf(row: DocumentRow): CorpusDocument {
+  const document = JSON.parse(row.json) as CorpusDocument;
+  const { model } = document.embeddings;
+  const [caption, image] = [row.caption_vector, row.image_vector].map((blob) => Array.from(fromBlob(blob)));
+  return { ...document, embeddings: { model, caption: caption!, image: image! } };
+}
+
+function notReady(found: string): VimiError {
+  return new VimiError('INDEX_DAMAGED', 'The corpus index is not ready', { found });
+}
+
+function translate(thrown: unknown): VimiError {
+  const code = String((thrown as { code?: unknown } | null)?.code ?? '');
+  if (/^SQLITE_(CORRUPT|NOTADB|FORMAT|IOERR_SHORT_READ)/.test(code)) return damaged((thrown as Error).message);
+  if (code.startsWith('SQLITE_BUSY'))
+    return new VimiError('TIMED_OUT', 'The corpus index is locked by another process', { cause: thrown });
+  return asVimiError(thrown);
+}
+
+function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}

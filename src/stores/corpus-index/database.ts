@@ -1,0 +1,181 @@
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { crc32 } from 'node:zlib';
+import Database from 'better-sqlite3';
+import { VimiError } from '../../errors.js';
+
+export type Sqlite = Database.Database;
+
+/** Raise it when a table changes: an older file is put aside and filled again from the topic. */
+const version = 1;
+
+const tables = `
+  -- One row: which birth of this database, its newest change, what it holds, and where it stands in the topic.
+  CREATE TABLE state (one INTEGER PRIMARY KEY CHECK (one = 1), json TEXT NOT NULL, checksum INTEGER NOT NULL);
+
+  -- seq is the number of the change that brought this version, and the document's label in the vector graphs.
+  CREATE TABLE documents (
+    seq INTEGER PRIMARY KEY,
+    id TEXT NOT NULL UNIQUE,
+    caption TEXT NOT NULL,
+    retrievable INTEGER NOT NULL,
+    content TEXT NOT NULL,
+    json TEXT NOT NULL,
+    caption_vector BLOB NOT NULL,
+    image_vector BLOB NOT NULL,
+    checksum INTEGER NOT NULL
+  );
+  CREATE INDEX documents_by_content ON documents (content);
+
+  -- Labels that are gone, for whoever keeps graphs of an earlier state.
+  CREATE TABLE removals (seq INTEGER PRIMARY KEY, label INTEGER NOT NULL, checksum INTEGER NOT NULL);
+
+  CREATE VIEW captions AS SELECT seq, caption FROM documents WHERE retrievable;
+  CREATE VIRTUAL TABLE lexical USING fts5 (
+    caption, content = 'captions', content_rowid = 'seq', tokenize = 'porter unicode61 remove_diacritics 2'
+  );
+`;
+
+export interface IndexState {
+  /** Made anew with each database: positions and graphs of another birth mean nothing here. */
+  epoch: string;
+  seq: number;
+  /** Retrievable documents, and the XOR of the first 16 bytes of their ids. */
+  documents: number;
+  digest: string;
+  /** Next offset of each partition. */
+  positions: Record<number, number>;
+}
+
+export interface DocumentRow {
+  seq: number;
+  id: string;
+  caption: string;
+  retrievable: number;
+  content: string;
+  /** The document without its vectors. */
+  json: string;
+  caption_vector: Buffer;
+  image_vector: Buffer;
+  checksum: number;
+}
+
+/** Opens `corpus.sqlite` in a folder, made when missing. Throws INDEX_DAMAGED when it cannot be used. */
+export function openDatabase(folder: string, verifyUpTo: number): Sqlite {
+  mkdirSync(folder, { recursive: true });
+  const path = databasePath(folder);
+  const database = new Database(path, { timeout: 30_000 });
+  try {
+    database.pragma('journal_mode = WAL');
+    // The newest transactions may go in a power cut, whole: the topic has them still.
+    database.pragma('synchronous = NORMAL');
+    database
+      .transaction(() => {
+        const found = database.pragma('user_version', { simple: true });
+        if (found === version) return;
+        const { n } = database.prepare('SELECT count(*) AS n FROM sqlite_master').get() as { n: number };
+        if (found !== 0 || n > 0) throw damaged(`layout ${found}`, `layout ${version}`);
+        database.exec(tables);
+        const state = { epoch: randomUUID(), seq: 0, documents: 0, digest: '0'.repeat(32), positions: {} };
+        writeState(database, state);
+        database.pragma(`user_version = ${version}`);
+      })
+      .immediate();
+    const { size } = statSync(path);
+    if (size <= verifyUpTo) verify(database);
+    return database;
+  } catch (thrown) {
+    database.close();
+    throw thrown;
+  }
+}
+
+export function databasePath(folder: string): string {
+  return join(folder, 'corpus.sqlite');
+}
+
+/** Moves a damaged database aside (over an earlier one), unless another process put a new one in its place. */
+export function putAside(folder: string, inode: number | null): void {
+  const path = databasePath(folder);
+  if (inode !== null && inodeOf(folder) !== inode) return;
+  for (const ending of ['-wal', '-shm']) rmSync(`${path}${ending}`, { force: true });
+  try {
+    renameSync(path, `${path}.damaged`);
+  } catch {
+    rmSync(path, { force: true, recursive: true });
+  }
+}
+
+/** null: there is none. */
+export function inodeOf(folder: string): number | null {
+  return statSync(databasePath(folder), { throwIfNoEntry: false })?.ino ?? null;
+}
+
+export function readState(database: Sqlite): IndexState {
+  const row = database.prepare('SELECT json, checksum FROM state').get() as
+    | { json: string; checksum: number }
+    | undefined;
+  if (!row || crc32(row.json) !== row.checksum) throw damaged('a state that does not match its checksum');
+  return JSON.parse(row.json) as IndexState;
+}
+
+export function writeState(database: Sqlite, state: IndexState): void {
+  const json = JSON.stringify(state);
+  database.prepare('INSERT OR REPLACE INTO state VALUES (1, ?, ?)').run(json, crc32(json));
+}
+
+/** CRC-32 over all of a row: SQLite does not notice bytes that turned within a value. */
+export function checksumOf(row: Omit<DocumentRow, 'checksum' | 'seq'>): number {
+  let sum = crc32(JSON.stringify([row.id, row.caption, row.retrievable, row.content, row.json]));
+  sum = crc32(row.caption_vector, sum);
+  return crc32(row.image_vector, sum);
+}
+
+export function checkRow(row: DocumentRow): DocumentRow {
+  if (checksumOf(row) !== row.checksum) throw damaged(`row ${row.seq} that does not match its checksum`);
+  return row;
+}
+
+/** XOR of two digests of 32 hex digits. */
+export function xorDigest(digest: string, id: string): string {
+  return (BigInt(`0x${digest}`) ^ BigInt(`0x${id.slice(0, 32)}`)).toString(16).padStart(32, '0');
+}
+
+/** The database cannot be used any more: it must be put aside. */
+export class IndexDamage extends VimiError {
+  constructor(found: string, expected?: string) {
+    super('INDEX_DAMAGED', 'The corpus index is damaged', { expected, found });
+  }
+}
+
+export function damaged(found: string, expected?: string): IndexDamage {
+  return new IndexDamage(found, expected);
+}
+
+/** SQLite's pages, the lexical index against the captions, every row and the state against their checksums. */
+function verify(database: Sqlite): void {
+  database
+    .transaction(() => {
+      const pages = database.pragma('quick_check(1)', { simple: true });
+      if (pages !== 'ok') throw damaged(String(pages));
+      database.prepare("INSERT INTO lexical (lexical, rank) VALUES ('integrity-check', 1)").run();
+      let documents = 0;
+      let digest = '0'.repeat(32);
+      for (const row of database.prepare('SELECT * FROM documents').iterate() as IterableIterator<DocumentRow>) {
+        checkRow(row);
+        if (!row.retrievable) continue;
+        documents++;
+        digest = xorDigest(digest, row.id);
+      }
+      for (const { seq, label, checksum } of database.prepare('SELECT * FROM removals').iterate() as IterableIterator<{
+        seq: number;
+        label: number;
+        checksum: number;
+      }>)
+        if (crc32(`${seq} ${label}`) !== checksum) throw damaged(`removal ${seq}`);
+      const state = readState(database);
+      if (state.documents !== documents || state.digest !== digest) throw damaged('a wrong count of documents');
+    })
+    .immediate();
+}

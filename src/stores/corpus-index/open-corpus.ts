@@ -1,0 +1,119 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
+import { compiled } from '../../compiled.js';
+import { type ErrorCode, VimiError } from '../../errors.js';
+import type { CorpusDocument } from '../../events/schemas.js';
+import type { Corpus, CorpusRecord, SearchQuery, SearchResult } from '../corpus.js';
+import type { CorpusIndexOptions } from './corpus-index.js';
+import type { CorpusCall, CorpusMethod, CorpusReply } from './corpus-worker.js';
+
+export interface OpenCorpusOptions extends Omit<CorpusIndexOptions, 'log'> {
+  log: { info(fields: object, message: string): void; warn(fields: object, message: string): void };
+  /**
+   * How long a search waits for an index that was lost under it and is being filled again; then it makes do with what
+   * is there. Milliseconds, default a minute.
+   */
+  rebuildWaitMs?: number;
+}
+
+/** The embedded corpus index, in a thread of its own. Several processes may open one folder. */
+export async function openCorpus(options: OpenCorpusOptions): Promise<Corpus> {
+  const corpus = new CorpusClient(options);
+  // Opening verifies the file: let its errors come out here.
+  await corpus.state();
+  return corpus;
+}
+
+class CorpusClient implements Corpus {
+  private worker: Worker | null = null;
+  private readonly waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
+  private calls = 0;
+  private closed = false;
+
+  constructor(private readonly options: OpenCorpusOptions) {}
+
+  async search(query: SearchQuery): Promise<SearchResult> {
+    const { rebuildWaitMs = 60_000 } = this.options;
+    const stepMs = 200;
+    for (let waited = 0; ; waited += stepMs) {
+      try {
+        return (await this.call('search', query, { partial: waited >= rebuildWaitMs })) as SearchResult;
+      } catch (thrown) {
+        if (!(thrown instanceof VimiError && thrown.code === 'INDEX_DAMAGED') || waited >= rebuildWaitMs) throw thrown;
+        await sleep(stepMs);
+      }
+    }
+  }
+
+  async apply(records: CorpusRecord[]): Promise<void> {
+    await this.call('apply', records);
+  }
+
+  async positions(): Promise<Record<number, number>> {
+    return (await this.call('positions')) as Record<number, number>;
+  }
+
+  async get(id: string): Promise<CorpusDocument | null> {
+    return (await this.call('get', id)) as CorpusDocument | null;
+  }
+
+  async state(): Promise<SearchResult['corpus']> {
+    return (await this.call('state')) as SearchResult['corpus'];
+  }
+
+  async close(): Promise<void> {
+    if (this.closed) return;
+    if (this.worker) await this.call('close');
+    this.closed = true;
+  }
+
+  private call(method: CorpusMethod, ...args: unknown[]): Promise<unknown> {
+    if (this.closed) return Promise.reject(new VimiError('INTERNAL', `The corpus was closed before '${method}'`));
+    const worker = this.worker ?? this.start();
+    const id = this.calls++;
+    return new Promise((resolve, reject) => {
+      this.waiting.set(id, { resolve, reject });
+      worker.ref();
+      worker.postMessage({ id, method, args } satisfies CorpusCall);
+    });
+  }
+
+  /** A thread that died takes its calls with it; the next call starts another. */
+  private start(): Worker {
+    const { log, rebuildWaitMs: _, embedder, ...rest } = this.options;
+    // An embedder's functions cannot travel to the thread, and are not needed there.
+    const { name, dimensions } = embedder;
+    const worker = new Worker(compiled(import.meta.url, './corpus-worker.js'), {
+      workerData: { ...rest, embedder: { name, dimensions } },
+      execArgv: [],
+    });
+    this.worker = worker;
+    let cause: unknown;
+    worker.on('message', (reply: CorpusReply) => {
+      if ('log' in reply) return log[reply.log[0]](reply.log[1], reply.log[2]);
+      const call = this.waiting.get(reply.id);
+      this.waiting.delete(reply.id);
+      // An idle corpus does not keep the process alive.
+      if (this.waiting.size === 0) worker.unref();
+      if ('error' in reply) call?.reject(new VimiError(reply.error.code as ErrorCode, reply.error.message));
+      else call?.resolve(reply.value);
+    });
+    worker.on('error', (error) => {
+      cause = error;
+    });
+    worker.on('exit', () => {
+      if (this.worker === worker) this.worker = null;
+      const calls = [...this.waiting.values()];
+      this.waiting.clear();
+      const code = (cause as { code?: unknown } | undefined)?.code;
+      for (const { reject } of calls)
+        reject(
+          new VimiError(code === 'STORAGE_FULL' ? code : 'INDEX_DAMAGED', 'The thread of the corpus index ended', {
+            found: cause instanceof Error ? cause.message : undefined,
+            cause,
+          }),
+        );
+    });
+    return worker;
+  }
+}

@@ -1,0 +1,62 @@
+import hnswlib from 'hnswlib-node';
+
+/** Neighbours looked at while a point is put in its place; more is better and slower. */
+const efConstruction = 200;
+/** Links of a point. */
+const links = 16;
+
+/**
+ * One HNSW graph over cosine distance. hnswlib is synchronous, takes plain arrays only, and aborts the process when a
+ * search throws: callers check vectors first (checkVector), and this never searches an empty graph.
+ */
+export class VectorGraph {
+  private constructor(
+    private readonly graph: hnswlib.HierarchicalNSW,
+    private count: number,
+  ) {}
+
+  static empty(dimensions: number): VectorGraph {
+    const graph = new hnswlib.HierarchicalNSW('cosine', dimensions);
+    graph.initIndex({ maxElements: 4096, m: links, efConstruction, randomSeed: 100 });
+    return new VectorGraph(graph, 0);
+  }
+
+  /** A graph from a file that was checked to be the one `save` wrote. */
+  static load(path: string, dimensions: number): VectorGraph {
+    const graph = new hnswlib.HierarchicalNSW('cosine', dimensions);
+    graph.readIndexSync(path);
+    return new VectorGraph(graph, graph.getCurrentCount());
+  }
+
+  /** Points, the removed ones included. */
+  get size(): number {
+    return this.count;
+  }
+
+  add(label: number, vector: ArrayLike<number>): void {
+    if (this.count >= this.graph.getMaxElements()) this.graph.resizeIndex(this.graph.getMaxElements() * 2);
+    this.graph.addPoint(Array.from(vector), label);
+    this.count++;
+  }
+
+  /** Takes a point out of all answers; nothing happens when it is not there. */
+  remove(label: number): void {
+    try {
+      this.graph.markDelete(label);
+    } catch {
+      // hnswlib says so when the label is unknown or was removed before.
+    }
+  }
+
+  /** Labels of about the `k` nearest points that `allows` lets through; fewer where there are no more. */
+  nearest(vector: readonly number[], k: number, allows: (label: number) => boolean): number[] {
+    if (this.count === 0) return [];
+    // `ef` is not stored in the file: set it each time.
+    this.graph.setEf(Math.max(2 * k, 200));
+    return this.graph.searchKnn([...vector], Math.min(k, this.count), allows).neighbors;
+  }
+
+  save(path: string): void {
+    this.graph.writeIndexSync(path);
+  }
+}

@@ -1,0 +1,101 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { compiled } from '../../../src/compiled.js';
+import { type OpenCorpusOptions, openCorpus } from '../../../src/stores/corpus-index/open-corpus.js';
+import { quietLog, thrownBy } from '../../operators/run-operator.js';
+import { captions, corpusDocument, embedder, query, records } from '../corpus-documents.js';
+
+const folders: string[] = [];
+afterAll(() => {
+  for (const path of folders) rmSync(path, { recursive: true, force: true });
+});
+const folder = () => {
+  folders.push(mkdtempSync(join(tmpdir(), 'vimi-corpus-')));
+  return folders.at(-1)!;
+};
+const open = (path: string, changes: Partial<OpenCorpusOptions> = {}) =>
+  openCorpus({
+    folder: path,
+    embedder: { name: embedder.name, dimensions: embedder.dimensions },
+    log: quietLog,
+    ...changes,
+  });
+const documents = captions.map((caption) => corpusDocument(caption));
+
+describe('the corpus in its thread', () => {
+  it('answers, and keeps all over a restart', async () => {
+    const path = folder();
+    const corpus = await open(path);
+    await corpus.apply(records(documents));
+    const answer = await corpus.search(query('a fox'));
+    expect(answer.context[0]?.caption).toBe(captions[0]);
+    await corpus.close();
+    const again = await open(path);
+    expect(await again.positions()).toEqual({ 0: documents.length });
+    expect(await again.search(query('a fox'))).toEqual(answer);
+    expect((await again.get(documents[0]!.id))?.caption).toBe(captions[0]);
+    expect(await again.state()).toEqual(answer.corpus);
+    await again.close();
+  });
+
+  it('passes errors on with their code', async () => {
+    const corpus = await open(folder());
+    expect((await thrownBy(() => corpus.search(query('x', { textEmbedding: [1] })))).code).toBe('VECTOR_INVALID');
+    await corpus.close();
+    await corpus.close();
+    expect((await thrownBy(() => corpus.state())).code).toBe('INTERNAL');
+  });
+
+  it('holds a search back while a lost index is filled again', async () => {
+    const path = folder();
+    const corpus = await open(path);
+    await corpus.apply(records(documents));
+    const before = await corpus.search(query('a fox'));
+    rmSync(join(path, 'corpus.sqlite'));
+    const search = corpus.search(query('a fox'));
+    expect((await thrownBy(() => corpus.apply(records(documents, 10)))).code).toBe('INDEX_DAMAGED');
+    expect(await corpus.positions()).toEqual({});
+    await corpus.apply(records(documents));
+    expect(await search).toEqual(before);
+    await corpus.close();
+  });
+
+  it('makes do with what is there when nobody fills it again', async () => {
+    const path = folder();
+    const corpus = await open(path, { rebuildWaitMs: 0 });
+    await corpus.apply(records(documents));
+    rmSync(join(path, 'corpus.sqlite'));
+    await thrownBy(() => corpus.apply([]));
+    expect(await corpus.search(query('a fox'))).toMatchObject({ context: [], corpus: { documents: 0 } });
+    await corpus.close();
+  });
+
+  it('is fed by two processes at once, each record counting once', async () => {
+    const path = folder();
+    const corpus = await open(path);
+    const many = Array.from({ length: 60 }, (_, n) => corpusDocument(`a picture of the number ${n}`));
+    const script = `
+      import { openCorpus } from ${JSON.stringify(pathToFileURL(compiled(new URL('../../../src/stores/corpus-index/x.ts', import.meta.url).href, './open-corpus.js')).href)};
+      const [options, records] = JSON.parse(await new Response(process.stdin).text());
+      const corpus = await openCorpus({ ...options, log: { info() {}, warn() {} } });
+      await corpus.positions();
+      for (const record of records) await corpus.apply([record]);
+      await corpus.close();`;
+    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
+      stdio: ['pipe', 'inherit', 'inherit'],
+    });
+    const options = { folder: path, embedder: { name: embedder.name, dimensions: embedder.dimensions } };
+    child.stdin!.end(JSON.stringify([options, records(many)]));
+    const ended = once(child, 'exit');
+    for (const record of records(many)) await corpus.apply([record]);
+    expect(await ended).toEqual([0, null]);
+    expect(await corpus.positions()).toEqual({ 0: 60 });
+    expect((await corpus.state()).documents).toBe(60);
+    await corpus.close();
+  });
+});
