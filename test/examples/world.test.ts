@@ -6,7 +6,7 @@ import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { colours, stands } from '../../examples/world/colours.mjs';
 import { motions, WORLD } from '../../examples/world/motions.mjs';
-import { ffmpeg } from '../../examples/world/mp4.mjs';
+import { ffmpeg, writeMp4 } from '../../examples/world/mp4.mjs';
 import { seeded, shuffled } from '../../examples/world/random.mjs';
 import { captionOf, poses, render } from '../../examples/world/scene.mjs';
 import { readSprite } from '../../examples/world/sprite.mjs';
@@ -199,6 +199,19 @@ describe('make', () => {
       });
     });
   }, 60_000);
+
+  it('keeps the colour of every pixel in yuv444p, which yuv420p does not', async () => {
+    const clip = render(await readSprite(fox), 'blue', [{ x: 16, y: 16, size: 18, angle: 0 }], 32);
+    const errors = [];
+    for (const format of ['yuv444p', 'yuv420p'] as const) {
+      const mp4 = join(dir, `${format}.mp4`);
+      await writeMp4(mp4, clip, { side: 32, fps: 8, crf: 10, format });
+      const raw = execFileSync(ffmpeg, ['-loglevel', 'error', '-i', mp4, '-f', 'rawvideo', '-pix_fmt', 'rgb24', '-']);
+      errors.push(clip.reduce((sum, v, i) => sum + Math.abs(v - raw[i]!), 0) / clip.length);
+    }
+    expect(errors[0]).toBeLessThan(3);
+    expect(errors[1]).toBeGreaterThan(1.5 * errors[0]!);
+  });
 
   it('says how it is used when it is used wrongly', () => {
     expect(() => execFileSync(process.execPath, ['examples/world/make.mjs'], { stdio: 'pipe' })).toThrow(/Usage: node/);
