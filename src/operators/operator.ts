@@ -5,6 +5,7 @@ import type { Denoiser, Embedder } from '../models/ports.js';
 import type { Corpus } from '../stores/corpus.js';
 import type { ObjectStore } from '../stores/object-store.js';
 import type { Envelope } from '../streams/envelope.js';
+import type { Settlement } from '../streams/settlement.js';
 import type { NewRecord } from '../streams/transport.js';
 import type { Flow, Has, Product } from './flow.js';
 
@@ -63,6 +64,8 @@ export interface OperatorInstance {
   step(source: Observable<Envelope<Flow>>): Observable<Envelope<Flow>>;
   /** Called before a commit that moves a partition's watermark; what it returns is published in that same commit. */
   onWatermark?(move: WatermarkMove): Promise<Sealed>;
+  /** Called once a consumed event has its fate; what it returns is published in the commit that carries the fate. */
+  onFate?(settlement: Settlement): NewRecord[];
   close?(): Promise<void>;
 }
 
@@ -79,7 +82,7 @@ export interface OperatorSpec<C extends z.ZodObject = z.ZodObject, N extends key
   example: string;
   needs: readonly N[];
   adds: readonly (keyof Flow)[];
-  /** Of one that adds a product: its event's schema, and the fields that the object's name may hold. */
+  /** Of one that makes products, per event or at watermarks: their schema, and the fields that an object's name may hold. */
   product?: { schema: SchemaName; fields: readonly string[] };
 }
 

@@ -41,7 +41,7 @@ function report(schema: z.ZodType, root: Placed, mistake: Mistake, what: string,
   const { node, place, rest } = locate(root, path);
   if (node.kind === 'scalar' && rest.length === 0 && (node.variables?.unset.length ?? 0) > 0) return;
   const last = path.at(-1);
-  const field = path.length > 0 ? ` ${path.join('.')}` : '';
+  const field = path.join('.');
   if (unknown && typeof last === 'string') {
     const known = fieldsAt(schema, path.slice(0, -1));
     const choice = nearest(last, known) ? '' : known.length > 0 ? `: it takes ${known.map(quote).join(', ')}` : '';
@@ -50,15 +50,20 @@ function report(schema: z.ZodType, root: Placed, mistake: Mistake, what: string,
       suggestion: nearest(last, known),
     });
   } else if (rest.length > 0) {
-    mistakes.add('missing-key', place, `${what}: missing${field}: expected ${expected}`);
+    mistakes.add('missing-key', place, `${what}: missing ${field}: expected ${expected}`);
   } else {
     const found = shown(node);
     const options = [...expected.matchAll(/"([^"]*)"/g)].map(([, option]) => option!);
     const isText = node.kind === 'scalar' && !node.variables && typeof node.value === 'string';
-    mistakes.add('value', node.place, conceal(root, `${what}:${field} expected ${expected}, found ${found}`), {
-      found,
-      suggestion: isText ? nearest(String(node.value), options) : undefined,
-    });
+    mistakes.add(
+      'value',
+      node.place,
+      conceal(root, `${what}: ${field && `${field}: `}expected ${expected}, found ${found}`),
+      {
+        found,
+        suggestion: isText ? nearest(String(node.value), options) : undefined,
+      },
+    );
   }
 }
 

@@ -13,8 +13,8 @@ import type { PipelineOutline, TopicDeclaration } from './topology.js';
 
 const settings = z.strictObject({
   from: z.string(),
-  steps: z.unknown(),
-  to: z.unknown(),
+  steps: z.unknown().optional(),
+  to: z.unknown().optional(),
   group: z
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'letters, digits, dots, dashes and underscores, at most 128')

@@ -29,9 +29,8 @@ interface Surroundings {
 export function readSinks(node: Placed, around: Surroundings): ReadSink[] {
   const { what, there, steps, mistakes } = around;
   const items = node.kind === 'list' ? node.items : [node];
-  const product = steps.findLast(({ operator }) =>
-    (operator?.adds as readonly string[] | undefined)?.includes('product'),
-  )?.operator?.product;
+  const product = steps.findLast(({ operator }) => operator?.product)?.operator?.product;
+  const hasProduct = !there || there.has('product') || product !== undefined;
   const seen = new Set<string>();
   const sinks: ReadSink[] = [];
   for (const item of items) {
@@ -42,12 +41,12 @@ export function readSinks(node: Placed, around: Surroundings): ReadSink[] {
       mistakes.add('value', item.place, `${what}: a sink is either { objects: PATTERN } or { topic: NAME }`);
       continue;
     }
-    if (there && !there.has('product'))
+    if (!hasProduct)
       mistakes.add('needs', entry.place, `${what}: this sink needs a product, which no step of the pipeline adds`);
     const { value } = entry;
+    if (value.kind === 'scalar' && value.variables?.unset.length) continue;
     if (value.kind !== 'scalar' || typeof value.value !== 'string') {
-      if (value.kind !== 'scalar' || !value.variables?.unset.length)
-        mistakes.add('value', value.place, `${what}: ${entry.name}: expected text, found ${shown(value)}`);
+      mistakes.add('value', value.place, `${what}: ${entry.name}: expected text, found ${shown(value)}`);
       continue;
     }
     const text = value as PlacedScalar & { value: string };

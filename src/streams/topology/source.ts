@@ -48,7 +48,7 @@ export function readSource(text: string, env: Environment, mistakes: Mistakes): 
   const lines = new LineCounter();
   let document: ReturnType<typeof parseDocument>;
   try {
-    document = parseDocument(hideVariables(text), { lineCounter: lines, prettyErrors: false, logLevel: 'silent' });
+    document = parseDocument(hideVariables(text), { lineCounter: lines, prettyErrors: false, logLevel: 'error' });
   } catch (thrown) {
     const reason = thrown instanceof RangeError ? 'nested too deeply' : showVariables(String(thrown));
     return void mistakes.add('syntax', start, `this cannot be read as YAML: ${reason}`);
@@ -89,6 +89,7 @@ export function readSource(text: string, env: Environment, mistakes: Mistakes): 
     if (depth > deepest) return refuse(place, `nested too deeply: expected at most ${deepest} levels`);
     if (isAlias(node)) {
       const target = node.resolve(document);
+      if (!target) mistakes.add('syntax', place, `there is no anchor &${node.source} before this alias`);
       return { ...convert(target ?? null, depth + 1, place), place };
     }
     if (isSeq(node))

@@ -10,7 +10,7 @@ const units: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_
 const retentionRule = /^([1-9]\d{0,8})([smhdw])$/;
 
 const settings = z.strictObject({
-  schema: z.unknown(),
+  schema: z.unknown().optional(),
   partitions: z.number().int().min(1).max(1000).default(4),
   cleanup: z.enum(['delete', 'compact']).default('delete'),
   retention: z
