@@ -54,6 +54,11 @@ export interface AssignedPartition extends TopicPartition {
   /** The group's committed position when it was assigned; null: never committed. */
   readonly position: GroupPosition | null;
   /**
+   * Every record below this offset was given out by `take`; an offset below it that was not, is a gap. It moves past gaps
+   * at the end of the topic too, while `take` waits, so that a reader knows when it is at the end.
+   */
+  readonly reached: number;
+  /**
    * Takes up to `most` further records, at or after the position, in order. Waits until there is at least one, or
    * `signal` aborts (then resolves with []). The transport reads no further ahead than it is asked to, but for one batch.
    */

@@ -1,0 +1,103 @@
+import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import type { FateCounts } from './position.js';
+
+/** What a running pipeline tells when it is asked. */
+export interface PipelineState {
+  /** Records without a fate. */
+  open: number;
+  /** Records with a fate, without a commit. */
+  waiting: number;
+  /** The most records without a fate that its partitions may have together. */
+  window: number;
+  /** Records between the group's watermark and the end of each partition. */
+  lag(): Promise<Map<number, number>>;
+}
+
+export type Metrics = ReturnType<typeof createMetrics>;
+
+/** The metrics of delivery, for any number of pipelines. Make them once a process; `registry` is what is exposed. */
+export function createMetrics(registry = new Registry()) {
+  const running = new Map<string, () => PipelineState>();
+  const registers = [registry];
+  const pipeline = ['pipeline'] as const;
+
+  const events = new Counter({
+    name: 'vimi_events_total',
+    help: 'Events whose fate was committed. detail: the drop reason.',
+    labelNames: ['pipeline', 'fate', 'detail'] as const,
+    registers,
+  });
+  const state = (name: string, help: string, read: (state: PipelineState) => number) =>
+    new Gauge({
+      name,
+      help,
+      labelNames: pipeline,
+      registers,
+      collect() {
+        this.reset();
+        for (const [label, current] of running) this.set({ pipeline: label }, read(current()));
+      },
+    });
+  state('vimi_window_open', 'Records being worked on.', ({ open }) => open);
+  state('vimi_window_waiting', 'Records settled, but not yet committed.', ({ waiting }) => waiting);
+  state('vimi_window_size', 'The most records that may be worked on.', ({ window }) => window);
+  new Gauge({
+    name: 'vimi_lag',
+    help: 'Records that wait in the input topic, unsettled ones included.',
+    labelNames: ['pipeline', 'partition'] as const,
+    registers,
+    async collect() {
+      this.reset();
+      for (const [label, current] of running)
+        for (const [partition, records] of await current().lag()) this.set({ pipeline: label, partition }, records);
+    },
+  });
+
+  return {
+    registry,
+    rejected: new Counter({
+      name: 'vimi_rejects_total',
+      help: 'Parts of events that were rejected, by error code and step.',
+      labelNames: ['pipeline', 'code', 'step'] as const,
+      registers,
+    }),
+    parts: new Counter({
+      name: 'vimi_parts_total',
+      help: 'Descendants that events were split into, the events that were not split included.',
+      labelNames: pipeline,
+      registers,
+    }),
+    eventSeconds: new Histogram({
+      name: 'vimi_event_seconds',
+      help: 'Time from reading an event to its fate.',
+      labelNames: pipeline,
+      buckets: [0.001, 0.01, 0.1, 0.5, 1, 5, 15, 60, 300, 1800],
+      registers,
+    }),
+    commits: new Counter({
+      name: 'vimi_commits_total',
+      help: 'Commits. outcome: done, retried (failed, tried again), fenced.',
+      labelNames: ['pipeline', 'outcome'] as const,
+      registers,
+    }),
+    foreignMetadata: new Counter({
+      name: 'vimi_foreign_metadata_total',
+      help: 'Positions whose metadata was not ours: what was settled beyond the watermark is done again.',
+      labelNames: pipeline,
+      registers,
+    }),
+    countFates(label: string, { delivered, rejected, dropped }: FateCounts) {
+      if (delivered) events.inc({ pipeline: label, fate: 'delivered', detail: '' }, delivered);
+      if (rejected) events.inc({ pipeline: label, fate: 'rejected', detail: '' }, rejected);
+      for (const [detail, times] of Object.entries(dropped))
+        events.inc({ pipeline: label, fate: 'dropped', detail }, times);
+    },
+    /** Shows a pipeline's state until the returned function is called. */
+    watch(label: string, current: () => PipelineState): () => void {
+      running.set(label, current);
+      return () => {
+        if (running.get(label) === current) running.delete(label);
+      };
+    },
+  };
+}

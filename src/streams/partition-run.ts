@@ -1,0 +1,372 @@
+import { asVimiError, VimiError } from '../errors.js';
+import { decodeEvent } from '../events/cloudevents.js';
+import type { VimiEvent } from '../events/event.js';
+import type { GenerationCancelled, SchemaName } from '../events/schemas.js';
+import type { Clock, Log, Sealed, WatermarkMove } from '../operators/operator.js';
+import { type Chain, firstFlow } from './chain.js';
+import { credit, groupMs, groupSize } from './credit.js';
+import type { Fate } from './envelope.js';
+import type { InFlight } from './in-flight.js';
+import { addCounts, countFate, decodePosition, emptyCounts, encodePosition, type FateCounts } from './position.js';
+import { openEnvelope, type Settlement } from './settlement.js';
+import { type CommitPlan, Tracker } from './tracker.js';
+import type { AssignedPartition, NewRecord, StoredRecord } from './transport.js';
+
+/** What a record came to; `event` is missing when it could not be read as one. */
+export type Settled = Omit<Settlement, 'event'> & { event?: VimiEvent };
+
+/** An operator that is told of watermarks, under the name of its mark. */
+export interface Sealer {
+  name: string;
+  onWatermark(move: WatermarkMove): Promise<Sealed>;
+}
+
+/** What a partition needs of its pipeline. */
+export interface PartitionHost {
+  schemas: readonly SchemaName[];
+  window: number;
+  chain: Chain;
+  inFlight: InFlight;
+  sealers: readonly Sealer[];
+  clock: Clock;
+  log: Log;
+  /** All records that a settled event publishes: its outputs, its rejects, what operators say of its fate. */
+  recordsOf(settled: Settled): NewRecord[];
+  publishSealed(sealed: Sealed): Promise<NewRecord[]>;
+  /** A record that reached the steps has its fate, after so many seconds. */
+  onSettled(seconds: number): void;
+  onCommitted(counts: FateCounts): void;
+  onRetry(error: VimiError): void;
+  onForeignMetadata(): void;
+  /** Something happened that may mean that everything is done. */
+  onIdle(): void;
+  /** The pipeline cannot go on. */
+  fail(error: VimiError): void;
+}
+
+/** The wait before a failed commit or read is tried again: doubled from the first to the last, in milliseconds. */
+const backoffMs = { first: 100, last: 5_000 };
+/** For the last commit, after what did not finish in time was given up. */
+const lastCommitMs = 1_000;
+
+interface Open {
+  abort: AbortController;
+  end(): void;
+  /** Milliseconds since 1970. */
+  since: number;
+}
+
+/**
+ * One partition from its records to its commits:
+ * take within the credit → skip what an earlier run committed → decode → envelope → the pipeline's chain → settled →
+ * group commit. There is one commit at a time, and it takes along whatever is settled by then.
+ */
+export class PartitionRun {
+  readonly #assigned: AssignedPartition;
+  readonly #host: PartitionHost;
+  readonly #tracker: Tracker;
+  readonly #counts: FateCounts;
+  readonly #marks: Record<string, number>;
+  readonly #settled = new Map<number, { fate: Fate; records: NewRecord[] }>();
+  readonly #open = new Map<number, Open>();
+  readonly #taking = new AbortController();
+  readonly #done: Promise<void>;
+  #committing: Promise<unknown> | undefined;
+  /** Ends the wait for more events of a group. */
+  #hurry: AbortController | undefined;
+  #onCredit: (() => void) | undefined;
+  #onIdle: (() => void)[] = [];
+  #stopping = false;
+  #closed = false;
+
+  constructor(assigned: AssignedPartition, host: PartitionHost) {
+    this.#assigned = assigned;
+    this.#host = host;
+    const position = decodePosition(assigned.position);
+    if (position.foreign) {
+      host.onForeignMetadata();
+      host.log.warn(
+        { topic: assigned.topic, partition: assigned.partition, offset: position.watermark },
+        'The committed position was written by another client; going on from its plain offset',
+      );
+    }
+    this.#tracker = new Tracker(position.watermark, position.beyond);
+    this.#counts = position.counts;
+    this.#marks = position.marks;
+    this.#done = this.#take();
+  }
+
+  get open(): number {
+    return this.#tracker.open;
+  }
+
+  get waiting(): number {
+    return this.#tracker.waiting;
+  }
+
+  get watermark(): number {
+    return this.#tracker.watermark;
+  }
+
+  /** All fates of this partition that were ever committed. */
+  get counts(): FateCounts {
+    return this.#counts;
+  }
+
+  get isIdle(): boolean {
+    return this.#tracker.open === 0 && this.#tracker.waiting === 0 && this.#committing === undefined;
+  }
+
+  /** Whether everything below `end` is settled and committed. */
+  isDone(end: number): boolean {
+    return this.isIdle && Math.max(this.#assigned.reached, this.#tracker.next) >= end;
+  }
+
+  /** Admits nothing more. */
+  stopTaking(): void {
+    this.#stopping = true;
+    this.#taking.abort();
+    this.#onCredit?.();
+    this.#pump();
+  }
+
+  async idle(): Promise<void> {
+    await this.#done;
+    while (!this.isIdle && !this.#closed)
+      await new Promise<void>((resolve) => {
+        this.#onIdle.push(resolve);
+      });
+  }
+
+  /** The run ends with the topic: what the operators still hold for this partition is sealed and committed. */
+  async finish(): Promise<void> {
+    if (this.#host.sealers.length === 0 || this.#closed) return;
+    this.#tracker.reach(this.#assigned.reached);
+    this.#committing = this.#commitUntilDone(true);
+    await this.#committing;
+    this.#committing = undefined;
+  }
+
+  /**
+   * Gives the partition up: waits for what is in flight, at most `ms`, then abandons the rest, which whoever owns the
+   * partition next does again. `forGood`: the whole pipeline stops, so a cancel whose job was abandoned waits with it.
+   */
+  async stop(ms: number, forGood: boolean): Promise<void> {
+    this.stopTaking();
+    if (!(await within(ms, this.idle()))) {
+      const reason = new VimiError('TIMED_OUT', 'The work was given up, to be done again by the next owner');
+      for (const { abort } of this.#open.values()) abort.abort(reason);
+      this.#pump();
+      if (this.#committing) await within(lastCommitMs, this.#committing);
+    }
+    this.#close();
+    if (!forGood) for (const { end } of this.#open.values()) end();
+  }
+
+  /** Another owner has it, or the pipeline failed: nothing more can be committed. */
+  abandon(reason: VimiError): void {
+    this.#close();
+    for (const { abort } of this.#open.values()) abort.abort(reason);
+  }
+
+  #close(): void {
+    this.#closed = true;
+    this.stopTaking();
+    this.#tellIdle();
+  }
+
+  async #take(): Promise<void> {
+    const { signal } = this.#taking;
+    let failures = 0;
+    while (!signal.aborted) {
+      const most = credit(this.#tracker, this.#host.window);
+      if (most === 0) {
+        await new Promise<void>((resolve) => {
+          this.#onCredit = resolve;
+        });
+        continue;
+      }
+      try {
+        const taking = this.#assigned.take(most, signal);
+        if (this.isIdle) this.#host.onIdle();
+        const records = await taking;
+        failures = 0;
+        if (signal.aborted) return;
+        for (const record of records) this.#admit(record);
+      } catch (thrown) {
+        const error = asVimiError(thrown);
+        if (!error.retryable) {
+          this.#host.fail(error);
+          return;
+        }
+        this.#host.onRetry(error);
+        await this.#host.clock.sleep(backoff(failures++), signal);
+      }
+    }
+  }
+
+  #admit(record: StoredRecord): void {
+    if (!this.#tracker.admit(record.offset)) return;
+    let event: VimiEvent;
+    try {
+      event = decodeEvent(record, this.#host.schemas);
+    } catch (thrown) {
+      const fate: Fate = { kind: 'rejected', error: asVimiError(thrown), step: 'decode', attempts: 1 };
+      this.#settle({ origin: record, fate, parts: [{ part: '', fate }], outputs: [] });
+      return;
+    }
+    if (event.schema === 'generation.cancelled') {
+      void this.#cancel(record, event as VimiEvent<GenerationCancelled>);
+      return;
+    }
+    const abort = new AbortController();
+    const { end } = this.#host.inFlight.add(event.id, abort);
+    this.#open.set(record.offset, { abort, end, since: this.#host.clock.now() });
+    this.#host.chain.feed(
+      openEnvelope(record, event, firstFlow(event), abort.signal, (settlement) => this.#settle(settlement)),
+    );
+  }
+
+  /**
+   * Aborts the jobs of that id. The cancel itself settles only once their fates are committed, so that a crash in between
+   * brings back both. A job that is unknown, finished, or still to come is not touched.
+   */
+  async #cancel(origin: StoredRecord, event: VimiEvent<GenerationCancelled>): Promise<void> {
+    const jobs = this.#host.inFlight.find(event.data.cancel);
+    for (const { abort } of jobs) abort.abort(new VimiError('CANCELLED', 'The job was cancelled'));
+    if (jobs.length > 0) await Promise.all(jobs.map(({ ended }) => ended));
+    const fate: Fate = { kind: 'dropped', reason: 'cancel-handled' };
+    this.#settle({ origin, event, fate, parts: [{ part: '', fate }], outputs: [] });
+  }
+
+  #settle(settled: Settled): void {
+    // Given up: what an operator finishes now is done again by the next owner.
+    if (this.#closed) return;
+    const { offset } = settled.origin;
+    try {
+      this.#settled.set(offset, { fate: settled.fate, records: this.#host.recordsOf(settled) });
+    } catch (thrown) {
+      this.#host.fail(asVimiError(thrown));
+      return;
+    }
+    const since = this.#open.get(offset)?.since;
+    if (since !== undefined) this.#host.onSettled((this.#host.clock.now() - since) / 1000);
+    this.#tracker.settle(offset);
+    this.#returnCredit();
+    this.#pump();
+  }
+
+  #returnCredit(): void {
+    if (!this.#onCredit || credit(this.#tracker, this.#host.window) === 0) return;
+    this.#onCredit();
+    this.#onCredit = undefined;
+  }
+
+  /** Whether a commit should not wait for more events to share it. */
+  get #isDue(): boolean {
+    return this.#stopping || this.#tracker.open === 0 || this.#tracker.waiting >= groupSize;
+  }
+
+  #pump(): void {
+    if (this.#isDue) this.#hurry?.abort();
+    if (this.#committing || this.#closed || this.#tracker.waiting === 0) return;
+    this.#committing = this.#commitAll();
+  }
+
+  #tellIdle(): void {
+    for (const resolve of this.#onIdle.splice(0)) resolve();
+    this.#host.onIdle();
+  }
+
+  async #commitAll(): Promise<void> {
+    while (this.#tracker.waiting > 0 && !this.#closed) {
+      if (!this.#isDue) {
+        this.#hurry = new AbortController();
+        await this.#host.clock.sleep(groupMs, this.#hurry.signal);
+        this.#hurry = undefined;
+      }
+      // False: nothing that is settled fits into the commit. The next event that settles may close a hole.
+      if (!(await this.#commitUntilDone(false))) break;
+    }
+    this.#committing = undefined;
+    if (this.isIdle) this.#tellIdle();
+  }
+
+  /** Tries until it succeeds, is fenced or closed. False when there is nothing to commit. */
+  async #commitUntilDone(final: boolean): Promise<boolean> {
+    for (let failures = 0; !this.#closed; failures++) {
+      const plan = this.#tracker.plan();
+      if (plan.offsets.length === 0 && !final) return false;
+      try {
+        await this.#commit(plan, final);
+        return true;
+      } catch (thrown) {
+        const error = asVimiError(thrown);
+        if (error.code === 'TRANSPORT_FENCED') this.abandon(error);
+        else if (!error.retryable) this.#host.fail(error);
+        if (!error.retryable || this.#closed) return false;
+        this.#host.onRetry(error);
+        await this.#host.clock.sleep(backoff(failures), this.#stopping ? undefined : this.#taking.signal);
+      }
+    }
+    return false;
+  }
+
+  async #commit(plan: CommitPlan, final: boolean): Promise<void> {
+    const { topic, partition } = this.#assigned;
+    const settled = plan.offsets.map((offset) => this.#settled.get(offset)!);
+    const records = settled.flatMap((one) => one.records);
+    const counts = emptyCounts();
+    for (const { fate } of settled) countFate(counts, fate);
+    const total = emptyCounts();
+    addCounts(total, this.#counts);
+    addCounts(total, counts);
+    const from = this.#tracker.watermark;
+    const to = plan.watermark;
+    const marks = { ...this.#marks };
+    const sealed: Sealed[] = [];
+    if (to > from || final)
+      for (const { name, onWatermark } of this.#host.sealers) {
+        const one = await onWatermark({ topic, partition, from, to, mark: marks[name] ?? 0, final });
+        records.push(...(await this.#host.publishSealed(one)));
+        marks[name] = one.mark;
+        sealed.push(one);
+      }
+    const position = encodePosition({ watermark: to, beyond: plan.beyond, counts: total, marks });
+    await this.#assigned.commit(records, position);
+    this.#tracker.committed(plan);
+    Object.assign(this.#counts, total);
+    Object.assign(this.#marks, marks);
+    for (const offset of plan.offsets) {
+      this.#settled.delete(offset);
+      this.#open.get(offset)?.end();
+      this.#open.delete(offset);
+    }
+    this.#host.onCommitted(counts);
+    this.#returnCredit();
+    for (const one of sealed)
+      await one
+        .afterCommit?.()
+        .catch((error: unknown) =>
+          this.#host.log.warn(
+            { topic, partition, error: asVimiError(error).message },
+            'Clearing up after a commit failed',
+          ),
+        );
+  }
+}
+
+function backoff(failures: number): number {
+  return Math.min(backoffMs.last, backoffMs.first * 2 ** failures);
+}
+
+/** False when `ms` went by first. */
+async function within(ms: number, work: Promise<unknown>): Promise<boolean> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<false>((resolve) => {
+    timer = setTimeout(resolve, ms, false);
+  });
+  const result = await Promise.race([work.then(() => true as const), late]);
+  clearTimeout(timer);
+  return result;
+}

@@ -1,0 +1,250 @@
+import { asVimiError, VimiError } from '../errors.js';
+import type { Log, OperatorInstance, Resources } from '../operators/operator.js';
+import { type Chain, startChain } from './chain.js';
+import { InFlight } from './in-flight.js';
+import { createMetrics, type Metrics } from './metrics.js';
+import { type PartitionHost, PartitionRun, type Sealer } from './partition-run.js';
+import type { PipelineSpec } from './pipeline-spec.js';
+import { addCounts, emptyCounts, type FateCounts, marksBudget } from './position.js';
+import { rejectRecord } from './rejects.js';
+import { createSinks } from './sinks.js';
+import type { NewRecord, Transport } from './transport.js';
+
+export interface RunOptions {
+  transport: Transport;
+  resources: Resources;
+  /** Aborted: admit nothing more, finish what is in flight within `drainMs`, give up the rest, and return. */
+  signal: AbortSignal;
+  /** End by itself when everything up to the end of the input topic is settled and committed. Default false. */
+  drain?: boolean;
+  log: Log;
+  metrics?: Metrics;
+  /** Instead of the spec's window. */
+  window?: number;
+  /** Default 10,000. */
+  drainMs?: number;
+}
+
+export interface PipelineReport {
+  pipeline: string;
+  /** Fates that this run committed. */
+  run: FateCounts;
+  /** All that were ever committed in the partitions that this run had. */
+  total: FateCounts;
+  /** Why it ended. */
+  end: 'drained' | 'stopped';
+}
+
+/** What the transport waits beyond the drain time: for the last commit, and its answer. */
+const commitGraceMs = 2_000;
+/** Operators that ignore an abort are not waited for longer than this. */
+const abandonMs = 2_000;
+/** How often a draining pipeline looks for the end of its topic while nothing happens. */
+const lookMs = 50;
+
+/**
+ * Runs one pipeline until it is drained, stopped or cannot go on. Rejects with GROUP_BUSY, TOPIC_UNKNOWN,
+ * TRANSPORT_FENCED, LOG_DAMAGED, or INTERNAL when a step breaks; what was not committed by then is done again by the next
+ * run.
+ */
+export async function runPipeline(spec: PipelineSpec, options: RunOptions): Promise<PipelineReport> {
+  const { transport, resources, signal, drain = false, log, metrics = createMetrics(), drainMs = 10_000 } = options;
+  const { name, from, group } = spec;
+  const window = options.window ?? spec.window;
+  const { clock } = resources;
+  const label = { pipeline: name };
+
+  const [parts, eventSeconds] = [metrics.parts.labels(label), metrics.eventSeconds.labels(label)];
+  const run = emptyCounts();
+  const partitions = new Map<number, PartitionRun>();
+  const inFlight = new InFlight();
+  const steps: { name: string; instance: OperatorInstance }[] = [];
+  let wake: (() => void) | undefined;
+  let failure: VimiError | undefined;
+  let stopping = false;
+  const over = new AbortController();
+
+  const fail = (error: VimiError) => {
+    failure ??= error;
+    over.abort();
+  };
+
+  try {
+    for (const step of spec.steps)
+      steps.push({ name: step.name, instance: step.operator.create(step.config, resources) });
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+  const sinks = createSinks(spec.to, { pipeline: name, objects: () => resources.objects, clock });
+  const chain: Chain = startChain(
+    steps.map(({ instance }) => instance),
+    sinks,
+    clock,
+    (error) => fail(asVimiError(error)),
+  );
+
+  const host: PartitionHost = {
+    schemas: spec.schemas,
+    window,
+    chain,
+    inFlight,
+    sealers: sealersOf(steps),
+    clock,
+    log,
+    recordsOf(settled) {
+      const records: NewRecord[] = [...settled.outputs];
+      const { origin, event } = settled;
+      parts.inc(settled.parts.length);
+      for (const { part, fate } of settled.parts) {
+        if (fate.kind !== 'rejected') continue;
+        const { code, message } = fate.error;
+        metrics.rejected.inc({ ...label, code, step: fate.step });
+        const where = `${origin.topic}/${origin.partition}/${origin.offset}`;
+        log.warn({ ...label, where, part, step: fate.step, code, error: message }, 'Rejected');
+        if (spec.rejects)
+          records.push(
+            rejectRecord({ origin, event, part, fate }, { pipeline: name, topic: spec.rejects, now: clock.now() }),
+          );
+      }
+      if (event) for (const { instance } of steps) records.push(...(instance.onFate?.({ ...settled, event }) ?? []));
+      return records;
+    },
+    async publishSealed({ products }) {
+      const records: NewRecord[] = [];
+      for (const product of products) records.push(...(await sinks(product)));
+      return records;
+    },
+    onSettled: (seconds) => eventSeconds.observe(seconds),
+    onCommitted(counts) {
+      addCounts(run, counts);
+      metrics.countFates(name, counts);
+      metrics.commits.inc({ ...label, outcome: 'done' });
+    },
+    onRetry(error) {
+      metrics.commits.inc({ ...label, outcome: 'retried' });
+      log.warn({ ...label, code: error.code, error: error.message, remedy: error.remedy }, 'Trying again');
+    },
+    onForeignMetadata: () => metrics.foreignMetadata.inc(label),
+    onIdle: () => wake?.(),
+    fail,
+  };
+
+  const stopWatching = metrics.watch(name, () => ({
+    open: sum([...partitions.values()].map(({ open }) => open)),
+    waiting: sum([...partitions.values()].map(({ waiting }) => waiting)),
+    window: window * partitions.size,
+    async lag() {
+      const ends = await transport.ends(from);
+      return new Map(
+        ends.flatMap(({ partition, high }) => {
+          const watermark = partitions.get(partition)?.watermark;
+          return watermark === undefined ? [] : [[partition, Math.max(0, high - watermark)] as const];
+        }),
+      );
+    },
+  }));
+
+  const total = emptyCounts();
+  try {
+    const consumer = await transport.consume({
+      group,
+      topics: [from],
+      drainMs: drainMs + commitGraceMs,
+      onAssigned(assigned) {
+        log.info(
+          { ...label, topic: from, partition: assigned.partition, offset: assigned.position?.offset ?? null },
+          'Consuming',
+        );
+        partitions.set(assigned.partition, new PartitionRun(assigned, host));
+      },
+      async onRevoked({ partition }) {
+        const given = partitions.get(partition);
+        if (!given) return;
+        await given.stop(failure ? 0 : drainMs, stopping);
+        partitions.delete(partition);
+        addCounts(total, given.counts);
+      },
+      onError: (error) => fail(asVimiError(error)),
+    });
+    const onAbort = () => over.abort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) onAbort();
+    const ended = new Promise<void>((resolve) => {
+      over.signal.addEventListener('abort', () => resolve(), { once: true });
+      if (over.signal.aborted) resolve();
+    });
+    const drained = drain
+      ? await Promise.race([untilDrained().catch(failed), ended.then(() => false)])
+      : await ended.then(() => false);
+    signal.removeEventListener('abort', onAbort);
+    stopping = true;
+    if (failure?.code === 'TRANSPORT_FENCED') for (const partition of partitions.values()) partition.abandon(failure);
+    await consumer.close();
+    if (failure) throw failure;
+    return { pipeline: name, run, total, end: drained ? 'drained' : 'stopped' };
+  } finally {
+    stopWatching();
+    for (const partition of partitions.values()) partition.abandon(failure ?? stopped());
+    await Promise.race([chain.complete(), pause(abandonMs)]);
+    await closeAll();
+  }
+
+  /** Until everything is settled, sealed and committed. False: it ended otherwise. */
+  async function untilDrained(): Promise<boolean> {
+    for (;;) {
+      const changed = new Promise<void>((resolve) => {
+        wake = resolve;
+      });
+      if (over.signal.aborted) return false;
+      if (await isAtEnd()) break;
+      await Promise.race([changed, pause(lookMs)]);
+    }
+    for (const partition of partitions.values()) partition.stopTaking();
+    for (const partition of partitions.values()) {
+      await partition.idle();
+      await partition.finish();
+    }
+    return !over.signal.aborted;
+  }
+
+  function failed(error: unknown): false {
+    fail(asVimiError(error));
+    return false;
+  }
+
+  async function isAtEnd(): Promise<boolean> {
+    const ends = new Map((await transport.ends(from)).map(({ partition, high }) => [partition, high]));
+    return [...partitions].every(([partition, one]) => one.isDone(ends.get(partition) ?? 0));
+  }
+
+  async function closeAll(): Promise<void> {
+    for (const { name: step, instance } of steps)
+      await instance.close?.().catch((error: unknown) => log.warn({ step, error: String(error) }, 'Closing failed'));
+  }
+}
+
+function sealersOf(steps: readonly { name: string; instance: OperatorInstance }[]): Sealer[] {
+  const sealers = steps.flatMap(({ name, instance }) =>
+    instance.onWatermark ? [{ name, onWatermark: instance.onWatermark.bind(instance) }] : [],
+  );
+  const bytes = sum(sealers.map(({ name }) => Buffer.byteLength(JSON.stringify(name)) + 18));
+  if (bytes > marksBudget || new Set(sealers.map(({ name }) => name)).size < sealers.length)
+    throw new VimiError('TOPOLOGY_INVALID', 'The marks of these steps do not fit into a commit', {
+      expected: `different names, ${marksBudget} bytes with their numbers`,
+      found: sealers.map(({ name }) => name).join(', '),
+    });
+  return sealers;
+}
+
+function stopped(): VimiError {
+  return new VimiError('TIMED_OUT', 'The pipeline stopped');
+}
+
+function sum(numbers: number[]): number {
+  return numbers.reduce((all, one) => all + one, 0);
+}
+
+function pause(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
+}

@@ -1,0 +1,185 @@
+import { type DropReason, dropReasons, type Fate } from './envelope.js';
+import type { GroupPosition } from './transport.js';
+
+/*
+ * What a commit remembers of a partition besides its watermark, as the text of GroupPosition.metadata:
+ *
+ *   vimi1 {"b":"r...","f":{"delivered":12,"duplicate":3},"m":{"shard":4}}
+ *
+ * b: the offsets settled beyond the watermark; f: fates counted so far, once each because they are part of the commit;
+ * m: the operators' marks. Kafka keeps at most 4,096 bytes of it, so does everybody else.
+ */
+
+/** Offsets from (inclusive) to (exclusive). */
+export interface Range {
+  from: number;
+  to: number;
+}
+
+export interface FateCounts {
+  delivered: number;
+  rejected: number;
+  dropped: Partial<Record<DropReason, number>>;
+}
+
+export interface Position {
+  /** Everything below is settled. */
+  watermark: number;
+  /** Settled beyond the watermark, ascending, not touching. */
+  beyond: Range[];
+  counts: FateCounts;
+  /** Small numbers by operator name. */
+  marks: Record<string, number>;
+}
+
+export const metadataBudget = 4096;
+/** Bytes for the settled-beyond set. The rest holds ten counts (under 400 bytes) and the marks. */
+export const beyondBudget = 3000;
+/** Bytes for the names of all operators with a mark, with their numbers. */
+export const marksBudget = 600;
+
+const prefix = 'vimi1 ';
+
+export function emptyCounts(): FateCounts {
+  return { delivered: 0, rejected: 0, dropped: {} };
+}
+
+export function countFate(counts: FateCounts, fate: Fate, times = 1): void {
+  if (fate.kind === 'dropped') counts.dropped[fate.reason] = (counts.dropped[fate.reason] ?? 0) + times;
+  else counts[fate.kind] += times;
+}
+
+/** Adds `more` to `counts`. */
+export function addCounts(counts: FateCounts, more: FateCounts): void {
+  counts.delivered += more.delivered;
+  counts.rejected += more.rejected;
+  for (const reason of dropReasons) {
+    const times = more.dropped[reason];
+    if (times) countFate(counts, { kind: 'dropped', reason }, times);
+  }
+}
+
+export function encodePosition({ watermark, beyond, counts, marks }: Position): GroupPosition {
+  const fates: Record<string, number> = {};
+  if (counts.delivered) fates.delivered = counts.delivered;
+  if (counts.rejected) fates.rejected = counts.rejected;
+  Object.assign(fates, counts.dropped);
+  const b = encodeBeyond(watermark, beyond);
+  return { offset: watermark, metadata: `${prefix}${JSON.stringify({ ...(b && { b }), f: fates, m: marks })}` };
+}
+
+/**
+ * Reads a position. `foreign`: the metadata was not ours or is damaged; then only the watermark counts, and whatever was
+ * settled beyond it is done again.
+ */
+export function decodePosition(position: GroupPosition | null): Position & { foreign: boolean } {
+  const plain = { watermark: position?.offset ?? 0, beyond: [], counts: emptyCounts(), marks: {} };
+  if (position === null || position.metadata === '') return { ...plain, foreign: false };
+  try {
+    return { ...plain, ...decodeMetadata(position.offset, position.metadata), foreign: false };
+  } catch {
+    return { ...plain, foreign: true };
+  }
+}
+
+function decodeMetadata(watermark: number, text: string): Omit<Position, 'watermark'> {
+  if (!text.startsWith(prefix) || text.length > metadataBudget) throw new Error('not ours');
+  const { b = '', f = {}, m = {} } = JSON.parse(text.slice(prefix.length)) as Record<string, unknown>;
+  if (typeof b !== 'string') throw new Error('b is no text');
+  const counts = emptyCounts();
+  for (const [name, times] of Object.entries(asRecord(f))) {
+    if (name === 'delivered' || name === 'rejected') counts[name] = asCount(times);
+    else if ((dropReasons as readonly string[]).includes(name)) counts.dropped[name as DropReason] = asCount(times);
+  }
+  const marks = Object.fromEntries(Object.entries(asRecord(m)).map(([name, mark]) => [name, asCount(mark)]));
+  return { beyond: decodeBeyond(watermark, b), counts, marks };
+}
+
+function asRecord(value: unknown): Record<string, unknown> {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error('no object');
+  return value as Record<string, unknown>;
+}
+
+function asCount(value: unknown): number {
+  if (!Number.isSafeInteger(value) || (value as number) < 0) throw new Error('no count');
+  return value as number;
+}
+
+/*
+ * The set, relative to the watermark, in whichever of two forms is shorter:
+ *   r + base64url of varints: open, settled, open, settled ... run lengths
+ *   m + base64url of a bit map, lowest bit first; 1: settled
+ * Runs are short for long stretches, the map for alternating ones (6 offsets a character).
+ */
+
+const longestMap = metadataBudget * 6;
+
+export function encodeBeyond(watermark: number, beyond: readonly Range[]): string {
+  if (beyond.length === 0) return '';
+  const runs: number[] = [];
+  let at = watermark;
+  for (const { from, to } of beyond) {
+    pushVarint(runs, from - at);
+    pushVarint(runs, to - from);
+    at = to;
+  }
+  const span = at - watermark;
+  if (span > longestMap || span / 8 >= runs.length) return `r${Buffer.from(runs).toString('base64url')}`;
+  const map = Buffer.alloc(Math.ceil(span / 8));
+  for (const { from, to } of beyond)
+    for (let bit = from - watermark; bit < to - watermark; bit++) map[bit >> 3]! |= 1 << (bit & 7);
+  return `m${map.toString('base64url')}`;
+}
+
+/** Throws on text that no encoder of ours wrote. */
+export function decodeBeyond(watermark: number, text: string): Range[] {
+  if (text === '') return [];
+  const bytes = Buffer.from(text.slice(1), 'base64url');
+  if (text[0] === 'r') return decodeRuns(watermark, bytes);
+  if (text[0] === 'm') return decodeMap(watermark, bytes);
+  throw new Error('unknown form of set');
+}
+
+function decodeRuns(watermark: number, bytes: Buffer): Range[] {
+  const ranges: Range[] = [];
+  let at = watermark;
+  let index = 0;
+  const varint = () => {
+    let value = 0;
+    for (let scale = 1; ; scale *= 128) {
+      const byte = bytes[index++];
+      if (byte === undefined) throw new Error('cut off');
+      value += (byte & 127) * scale;
+      if (!Number.isSafeInteger(value)) throw new Error('too large');
+      if (byte < 128) return value;
+    }
+  };
+  while (index < bytes.length) {
+    const from = at + varint();
+    const to = from + varint();
+    if (!Number.isSafeInteger(to) || to === from || (from === at && ranges.length > 0)) throw new Error('no run');
+    ranges.push({ from, to });
+    at = to;
+  }
+  return ranges;
+}
+
+function decodeMap(watermark: number, map: Buffer): Range[] {
+  const ranges: Range[] = [];
+  for (let bit = 0; bit < map.length * 8; bit++) {
+    if ((map[bit >> 3]! & (1 << (bit & 7))) === 0) continue;
+    const last = ranges.at(-1);
+    if (last?.to === watermark + bit) last.to++;
+    else ranges.push({ from: watermark + bit, to: watermark + bit + 1 });
+  }
+  return ranges;
+}
+
+function pushVarint(bytes: number[], value: number): void {
+  let rest = value;
+  while (rest >= 128) {
+    bytes.push((rest % 128) | 128);
+    rest = Math.floor(rest / 128);
+  }
+  bytes.push(rest);
+}

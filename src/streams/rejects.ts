@@ -1,0 +1,55 @@
+import { encodeEvent } from '../events/cloudevents.js';
+import type { VimiEvent } from '../events/event.js';
+import type { Fate } from './envelope.js';
+import type { NewRecord, StoredRecord } from './transport.js';
+
+export interface Reject {
+  origin: StoredRecord;
+  /** Missing when the record could not be read as an event. */
+  event?: VimiEvent;
+  part: string;
+  fate: Fate & { kind: 'rejected' };
+}
+
+/**
+ * The record of a rejected part: the original bytes and headers, and what went wrong. Its id follows from the event, so a
+ * redo tells of the same reject.
+ */
+export function rejectRecord(
+  { origin, event, part, fate }: Reject,
+  { pipeline, topic, now }: { pipeline: string; topic: string; now: number },
+): NewRecord {
+  const { error, step, attempts } = fate;
+  const place = `${origin.topic}-${origin.partition}-${origin.offset}`;
+  return encodeEvent({
+    schema: 'event.rejected',
+    id: part === '' ? `${place}-rejected` : `${place}-rejected-${part}`,
+    source: `/pipelines/${pipeline}`,
+    time: new Date(now).toISOString(),
+    traceparent: event?.traceparent,
+    topic,
+    key: origin.key,
+    data: {
+      origin: {
+        topic: origin.topic,
+        partition: origin.partition,
+        offset: origin.offset,
+        key: base64(origin.key),
+        value: base64(origin.value),
+        headers: Object.fromEntries(
+          Object.entries(origin.headers).map(([name, bytes]) => [name, bytes.toString('base64')]),
+        ),
+        timestamp: new Date(origin.timestamp).toISOString(),
+      },
+      part,
+      pipeline,
+      step,
+      attempts,
+      error: { code: error.code, message: error.message, remedy: error.remedy },
+    },
+  });
+}
+
+function base64(bytes: Buffer | null): string | null {
+  return bytes === null ? null : bytes.toString('base64');
+}

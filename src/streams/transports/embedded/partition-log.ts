@@ -1,0 +1,167 @@
+import { VimiError } from '../../../errors.js';
+import type { NewRecord, StoredRecord, TopicSpec } from '../../transport.js';
+import { createPartitioner } from '../partitioner.js';
+import type { LogFile } from './file.js';
+
+/** Offsets of one log: up to 2^40; logs: up to 2^13; together an exact JavaScript number. */
+const idsPerLog = 2 ** 40;
+const mostLogs = 2 ** 13 - 1;
+/** Bytes of key and value that may be published. Media travel by reference. */
+export const largestPublished = 32 * 1024 * 1024;
+/** The same for the outputs of a commit: a reject carries the largest published record in base64. */
+export const largestOutput = 48 * 1024 * 1024;
+/** Bytes that one read brings into memory, but for its first record. */
+const readBytes = 8 * 1024 * 1024;
+
+export interface LogRow {
+  id: number;
+  topic: string;
+  partition: number;
+  low: number;
+  high: number;
+}
+
+export interface Appended {
+  topic: string;
+  partition: number;
+  offset: number;
+}
+
+type RecordRow = [id: number, timestamp: number, key: Buffer | null, headers: string, value: Buffer | null];
+
+/** Topics, partitions and their records. Nothing here begins a transaction: the callers know what belongs together. */
+export class PartitionLogs {
+  readonly #file: LogFile;
+  readonly #now: () => number;
+  readonly #partitionOf = createPartitioner();
+  /** Logs by topic, in order of partition. */
+  readonly #known = new Map<string, number[]>();
+  readonly #sql;
+
+  constructor(file: LogFile, now: () => number) {
+    this.#file = file;
+    this.#now = now;
+    this.#sql = {
+      logs: file.prepare('SELECT id, topic, partition, low, high FROM logs WHERE topic = ? ORDER BY partition'),
+      high: file.prepare('SELECT high FROM logs WHERE id = ?').pluck(),
+      grow: file.prepare('UPDATE logs SET high = ? WHERE id = ?'),
+      insert: file.prepare('INSERT INTO records (id, timestamp, key, headers, value) VALUES (?, ?, ?, ?, ?)'),
+      read: file
+        .prepare('SELECT id, timestamp, key, headers, value FROM records WHERE id >= ? AND id < ? ORDER BY id LIMIT ?')
+        .raw(),
+    };
+  }
+
+  /** Adds topics and partitions that are missing. */
+  ensure({ name, partitions, cleanup, retentionMs }: TopicSpec): void {
+    this.#file
+      .prepare(
+        `INSERT INTO topics (name, cleanup, retention_ms) VALUES (?, ?, ?)
+         ON CONFLICT (name) DO UPDATE SET cleanup = excluded.cleanup, retention_ms = excluded.retention_ms`,
+      )
+      .run(name, cleanup, retentionMs ?? null);
+    const count = this.#file.prepare('SELECT count(*) FROM logs').pluck().get() as number;
+    const present = this.logsOf(name, true).length;
+    if (count + partitions - present > mostLogs)
+      throw new VimiError('TOPOLOGY_INVALID', 'There are too many partitions for one embedded log', {
+        expected: `at most ${mostLogs}`,
+        where: name,
+      });
+    const add = this.#file.prepare('INSERT INTO logs (topic, partition) VALUES (?, ?)');
+    for (let partition = present; partition < partitions; partition++) add.run(name, partition);
+    this.#known.delete(name);
+  }
+
+  /** Throws TOPIC_UNKNOWN, or gives an empty list where `mayMiss`. */
+  logsOf(topic: string, mayMiss = false): LogRow[] {
+    const rows = this.#sql.logs.all(topic) as LogRow[];
+    if (rows.length === 0 && !mayMiss) throw unknown(topic);
+    this.#known.set(
+      topic,
+      rows.map(({ id }) => id),
+    );
+    return rows;
+  }
+
+  /** Another process may have added partitions. */
+  forget(): void {
+    this.#known.clear();
+  }
+
+  high(log: number): number {
+    return this.#sql.high.get(log) as number;
+  }
+
+  /** Refuses what can never be appended, before anything is written. */
+  check(records: readonly NewRecord[], largest: number): void {
+    for (const { topic, partition, value, key } of records) {
+      const logs = this.#logIds(topic);
+      if (partition !== undefined && logs[partition] === undefined) throw unknown(`${topic}/${partition}`);
+      const size = (value?.length ?? 0) + (key?.length ?? 0);
+      if (size > largest)
+        throw new VimiError('EVENT_TOO_LARGE', 'This record is too large for the log', {
+          expected: `at most ${largest} bytes`,
+          found: `${size} bytes`,
+          where: topic,
+        });
+    }
+  }
+
+  append(records: readonly NewRecord[]): Appended[] {
+    const highs = new Map<number, number>();
+    const appended = records.map(({ topic, key, value, headers, partition, timestamp }) => {
+      const logs = this.#logIds(topic);
+      const target = partition ?? this.#partitionOf(key, logs.length);
+      const log = logs[target]!;
+      const offset = highs.get(log) ?? this.high(log);
+      highs.set(log, offset + 1);
+      this.#sql.insert.run(log * idsPerLog + offset, timestamp ?? this.#now(), key, packHeaders(headers), value);
+      return { topic, partition: target, offset };
+    });
+    for (const [log, high] of highs) this.#sql.grow.run(high, log);
+    return appended;
+  }
+
+  /** Up to `most` records from `offset` on, fewer when they are large. */
+  read({ id, topic, partition }: LogRow, offset: number, most: number, end = idsPerLog): StoredRecord[] {
+    const base = id * idsPerLog;
+    const records: StoredRecord[] = [];
+    let bytes = 0;
+    for (const row of this.#sql.read.iterate(base + offset, base + end, most)) {
+      const [rowId, timestamp, key, headers, value] = row as RecordRow;
+      records.push({ topic, partition, offset: rowId - base, timestamp, key, value, headers: unpackHeaders(headers) });
+      bytes += value?.length ?? 0;
+      if (bytes > readBytes) break;
+    }
+    return records;
+  }
+
+  #logIds(topic: string): number[] {
+    return this.#known.get(topic) ?? this.logsOf(topic).map(({ id }) => id);
+  }
+}
+
+export function idRange(log: number, from: number, to: number): [from: number, to: number] {
+  return [log * idsPerLog + from, log * idsPerLog + to];
+}
+
+export function offsetOf(id: number): number {
+  return id % idsPerLog;
+}
+
+function unknown(where: string): VimiError {
+  return new VimiError('TOPIC_UNKNOWN', 'There is no such topic or partition', { where });
+}
+
+/** JSON, each byte of a value as one character: exact for any bytes. */
+function packHeaders(headers: Record<string, Buffer>): string {
+  const entries = Object.entries(headers);
+  if (entries.length === 0) return '';
+  return JSON.stringify(entries.map(([name, bytes]) => [name, bytes.toString('latin1')]));
+}
+
+function unpackHeaders(text: string): Record<string, Buffer> {
+  if (text === '') return {};
+  const entries = JSON.parse(text) as [string, string][];
+  return Object.fromEntries(entries.map(([name, bytes]) => [name, Buffer.from(bytes, 'latin1')]));
+}
