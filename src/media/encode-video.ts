@@ -1,4 +1,3 @@
-import { writeFile } from 'node:fs/promises';
 import { Readable } from 'node:stream';
 import { ffmpegToFile, fileUrl } from './ffmpeg.js';
 import { rateText } from './frames.js';
@@ -13,11 +12,8 @@ export interface EncodeOptions {
   crf: number;
   /** Whole-number enlargement by repeating pixels. Default 1. */
   scale?: number;
-  /** Written into the file as the metadata tag `comment`. */
-  comment?: string;
-  /** The MP4 to write, and a folder for what is needed on the way. */
+  /** The MP4 to write. */
   output: string;
-  folder: string;
   signal: AbortSignal;
 }
 
@@ -32,7 +28,7 @@ export function encodedSize(width: number, height: number, scale = 1): { width: 
  * side grows by one pixel that repeats its neighbour. ENCODER_FAILED, STORAGE_FULL, TIMED_OUT.
  */
 export async function encodeVideo(options: EncodeOptions): Promise<void> {
-  const { frames, width, height, fps, crf, scale = 1, comment, output, folder, signal } = options;
+  const { frames, width, height, fps, crf, scale = 1, output, signal } = options;
   const inMemory = frames instanceof Uint8Array;
   const inputs = [
     {
@@ -49,21 +45,15 @@ export async function encodeVideo(options: EncodeOptions): Promise<void> {
       ],
     },
   ];
-  if (comment !== undefined) {
-    // As a file: an argument may have 128 KiB at most.
-    const metadata = `${folder}/metadata.txt`;
-    await writeFile(metadata, `;FFMETADATA1\ncomment=${comment.replace(/[=;#\\\n]/g, (c) => `\\${c}`)}\n`);
-    inputs.push({ source: fileUrl(metadata), options: ['-f', 'ffmetadata'] });
-  }
   await ffmpegToFile(
     {
       inputs,
       options: [
-        ...['-map', '0:v:0', '-map_metadata', comment === undefined ? '-1' : '1'],
+        ...['-map', '0:v:0', '-map_metadata', '-1'],
         ...['-vf', filters(width, height, scale)],
         ...['-c:v', 'libx264', '-preset', 'medium', '-crf', `${crf}`, '-pix_fmt', 'yuv420p', '-threads', '1'],
         ...['-x264-params', 'colorprim=smpte170m:transfer=smpte170m:colormatrix=smpte170m:fullrange=off'],
-        ...['-fflags', '+bitexact', '-flags:v', '+bitexact', '-movflags', '+faststart+use_metadata_tags', '-f', 'mp4'],
+        ...['-fflags', '+bitexact', '-flags:v', '+bitexact', '-movflags', '+faststart', '-f', 'mp4'],
       ],
       signal,
       timeoutMs: 600_000,

@@ -58,8 +58,13 @@ export function ffmpegToFile(job: FfmpegJob, output: string): Promise<string> {
 /** Runs ffmpeg into its stdout. `complaints` resolves, or rejects, at its end; leaving the stream early kills it. */
 export function ffmpegToStream(job: FfmpegJob): { stream: Readable; complaints: Promise<string> } {
   const stream = new PassThrough({ highWaterMark: 1 << 20 });
-  const { ended, kill } = start(job, stream);
-  stream.once('close', kill);
+  // Before fluent-ffmpeg listens, which would report a reader that left as a failure of ffmpeg.
+  let kill = () => {};
+  stream.once('error', () => kill());
+  stream.once('close', () => kill());
+  const started = start(job, stream);
+  kill = started.kill;
+  const { ended } = started;
   ended.then(
     () => stream.end(),
     (error) => stream.destroy(error),
@@ -72,9 +77,12 @@ function start(job: FfmpegJob, output: string | PassThrough): { ended: Promise<s
   let stopped: unknown;
   let running = false;
   const command = fluent({ stdoutLines: 40 }).setFfmpegPath(mediaTools().ffmpeg.path);
-  const quiet = ['-hide_banner', '-v', 'error', ...(typeof inputs[0]?.source === 'string' ? ['-nostdin'] : [])];
-  for (const [n, input] of inputs.entries())
-    command.input(input.source).inputOptions(...(n === 0 ? quiet : []), ...input.options);
+  const quiet = ['-y', '-hide_banner', '-v', 'error', ...(typeof inputs[0]?.source === 'string' ? ['-nostdin'] : [])];
+  for (const [n, input] of inputs.entries()) {
+    const given = [...(n === 0 ? quiet : []), ...input.options];
+    command.input(input.source);
+    if (given.length > 0) command.inputOptions(...given);
+  }
   // More than one argument: a single one would be split at its space.
   command.outputOptions(...(options as [string, string]));
   if (typeof output === 'string') command.output(output);

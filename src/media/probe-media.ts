@@ -62,10 +62,11 @@ interface Stream {
 async function probeVideo(path: string, limits: ProbeLimits): Promise<ProbedMedium> {
   const { streams = [], format } = await ffprobe(path, limits.signal, ['-show_format', '-show_streams']);
   const stream = streams.find((one) => one.codec_type === 'video' && !one.disposition?.attached_pic);
+  if (streams.length === 0) throw failed('MEDIA_EMPTY', 'at least one frame', 'a container with nothing in it', path);
   if (!stream)
     throw new VimiError('MEDIA_UNSUPPORTED', 'This file has no video in it', {
       expected: 'a video or a picture',
-      found: streams.map((one) => `${one.codec_type} (${one.codec_name ?? 'unknown'})`).join(', ') || 'no stream',
+      found: streams.map((one) => `${one.codec_type} (${one.codec_name ?? 'unknown'})`).join(', '),
       where: path,
     });
   const { codec_name: codec = 'unknown', width = 0, height = 0 } = stream;
@@ -148,7 +149,7 @@ async function whyUnread(path: string, stderr: string): Promise<VimiError> {
   const head = await firstBytes(path, 12);
   const box = head.toString('latin1', 4, 8);
   const isMp4 = ['ftyp', 'moov', 'mdat', 'free', 'wide', 'skip'].includes(box);
-  const isMatroska = head.readUInt32BE(0) === 0x1a45dfa3;
+  const isMatroska = head.toString('hex', 0, 4) === '1a45dfa3';
   const found = stderr.replaceAll(`${fileUrl(path)}: `, '').replace(/ @ (0x)?[0-9a-f]+\]/g, ']');
   if (isMp4 || isMatroska) return failed('MEDIA_DAMAGED', `a complete ${isMp4 ? 'MP4' : 'Matroska'} file`, found, path);
   return failed('MEDIA_UNSUPPORTED', 'a video or a picture', found, path);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { canonicalJson } from '../events/canonical-json.js';
 import { encodedSize, encodeVideo } from '../media/encode-video.js';
+import { withComment } from '../media/mp4-comment.js';
 import { withTemporaryFolder } from '../media/temporary.js';
 import { mapEach } from './map-each.js';
 import { defineOperator } from './operator.js';
@@ -61,9 +62,8 @@ export const encode = defineOperator(
         const body = await withTemporaryFolder(workDir, async (folder) => {
           const output = join(folder, 'video.mp4');
           const { width, height, data } = video;
-          const comment = canonicalJson(record);
-          await encodeVideo({ frames: data, width, height, fps, crf, scale, comment, output, folder, signal });
-          return readFile(output);
+          await encodeVideo({ frames: data, width, height, fps, crf, scale, output, signal });
+          return withComment(await readFile(output), canonicalJson(record));
         });
         return {
           product: {

@@ -168,7 +168,7 @@ function cut({ file, probe, signal }: Medium, options: Config, resources: Resour
       const keyframe = { ...size, data: await frameAt(raw, n >> 1) };
       await raw.close();
       const output = join(folder, 'clip.mp4');
-      await encodeVideo({ frames: { file: path }, ...size, fps, crf: options.crf, output, folder, signal });
+      await encodeVideo({ frames: { file: path }, ...size, fps, crf: options.crf, output, signal });
       return {
         kind: 'clip',
         object: await store(resources, 'clips', await readFile(output), 'video/mp4'),

@@ -1,0 +1,84 @@
+import { VimiError } from '../errors.js';
+
+/*
+ * A box of an MP4:  size, 4 bytes, the header included | type, 4 characters | content
+ *
+ * moov                         the index; ffmpeg's faststart puts it before mdat
+ *   udta > meta > hdlr, ilst   the metadata, as every player reads it
+ *     ilst > \xa9cmt > data     the comment
+ *   trak > ... > stco          where the chunks lie, counted from the start of the file
+ *
+ * Written here and not by ffmpeg, because there a text comes as an argument (128 KiB at most) or as a file (of which the
+ * builds of 2018 read 1,000 bytes a line).
+ */
+
+/**
+ * The same MP4 with `text` as its metadata tag `comment`, of any length, and no other tag. It must have its index first,
+ * as encodeVideo writes it: INTERNAL otherwise.
+ */
+export function withComment(mp4: Buffer, text: string): Buffer {
+  const boxes = boxesIn(mp4, 0, mp4.length);
+  const moov = boxes.find(({ type }) => type === 'moov');
+  const mdat = boxes.find(({ type }) => type === 'mdat');
+  if (!moov || !mdat || moov.start > mdat.start) throw unfit(boxes.map(({ type }) => type).join(', '));
+  const kept = boxesIn(mp4, moov.start + 8, moov.end).filter(({ type }) => type !== 'udta');
+  const index = box('moov', ...kept.map(({ start, end }) => mp4.subarray(start, end)), userData(text));
+  shiftChunks(index, 8, index.length, index.length - (moov.end - moov.start));
+  return Buffer.concat([mp4.subarray(0, moov.start), index, mp4.subarray(moov.end)]);
+}
+
+interface Box {
+  type: string;
+  start: number;
+  end: number;
+}
+
+function boxesIn(bytes: Buffer, from: number, to: number): Box[] {
+  const boxes: Box[] = [];
+  for (let start = from; start + 8 <= to; ) {
+    const type = bytes.toString('latin1', start + 4, start + 8);
+    const size = bytes.readUInt32BE(start);
+    // 0: to the end of the file; 1: a 64-bit size follows, which only a last mdat of over 4 GiB needs.
+    const end = size < 8 ? to : start + size;
+    if (end > to) throw unfit(`a ${type} of ${size} bytes`);
+    boxes.push({ type, start, end });
+    start = end;
+  }
+  return boxes;
+}
+
+/** Moves every chunk offset, since the index before the chunks has changed its size. */
+function shiftChunks(bytes: Buffer, from: number, to: number, by: number): void {
+  for (const { type, start, end } of boxesIn(bytes, from, to)) {
+    if (['trak', 'mdia', 'minf', 'stbl'].includes(type)) shiftChunks(bytes, start + 8, end, by);
+    if (type === 'co64') throw unfit('64-bit chunk offsets');
+    if (type !== 'stco') continue;
+    const count = bytes.readUInt32BE(start + 12);
+    for (let n = 0; n < count; n++) {
+      const at = start + 16 + 4 * n;
+      bytes.writeUInt32BE(bytes.readUInt32BE(at) + by, at);
+    }
+  }
+}
+
+function userData(text: string): Buffer {
+  const textType = Buffer.from([0, 0, 0, 1, 0, 0, 0, 0]);
+  const comment = box('\xa9cmt', box('data', textType, Buffer.from(text)));
+  const handler = box('hdlr', Buffer.alloc(8), Buffer.from('mdirappl'), Buffer.alloc(9));
+  return box('udta', box('meta', Buffer.alloc(4), handler, box('ilst', comment)));
+}
+
+function box(type: string, ...content: Buffer[]): Buffer {
+  const header = Buffer.alloc(8);
+  header.write(type, 4, 'latin1');
+  const whole = Buffer.concat([header, ...content]);
+  whole.writeUInt32BE(whole.length, 0);
+  return whole;
+}
+
+function unfit(found: string): VimiError {
+  return new VimiError('INTERNAL', 'No comment can be put into this MP4', {
+    expected: 'moov before mdat, 32-bit offsets',
+    found,
+  });
+}
