@@ -42,7 +42,12 @@ export const contextEntry = z.strictObject({
   image: objectRef,
   /** Reciprocal-rank-fusion score; comparable only within one retrieval. */
   score: z.number(),
-  ranks: z.strictObject({ lexical: z.number().int().optional(), dense: z.number().int().optional() }),
+  /** Its place in each ranking that found it, from 1: by words, by the caption's embedding, by the image's. */
+  ranks: z.strictObject({
+    lexical: z.number().int().optional(),
+    dense: z.number().int().optional(),
+    image: z.number().int().optional(),
+  }),
 });
 export type ContextEntry = z.infer<typeof contextEntry>;
 

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { VimiError } from '../errors.js';
 import { mapEach } from './map-each.js';
 import { defineOperator } from './operator.js';
+import { promptText } from './prompt-text.js';
 
 /*
  * In      media, file, clip
@@ -31,7 +32,7 @@ export const caption = defineOperator(
   ({ max_characters }, { clock }) => ({
     step: mapEach<'media' | 'file' | 'clip'>(
       ({ media, file, clip }) => {
-        const text = [media.caption, file.sidecar].map((given) => given?.replace(/\s+/g, ' ').trim()).find(Boolean);
+        const text = [media.caption, file.sidecar].map((given) => given && promptText(given)).find(Boolean);
         if (!text)
           throw new VimiError('CAPTION_MISSING', 'This medium has no caption', {
             expected: 'a caption in the event or a .txt file beside the medium',

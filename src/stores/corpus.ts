@@ -12,8 +12,13 @@ export interface SearchQuery {
   mode: SearchMode;
   /** Documents wanted, 0 to 100. */
   k: number;
-  /** Below this best cosine similarity (dense) and without a lexical hit, a document is no context at all. 0 to 1. */
+  /**
+   * A document whose caption has none of the text's words is context only if its caption is at least this like the text
+   * (cosine, 0 to 1), or its image `minImageScore` like the query's. Function words do not count as words. Default 0.
+   */
   minScore?: number;
+  /** Images are more alike than texts: unrelated ones reach 0.9 with the built-in embedder. Default: minScore. */
+  minImageScore?: number;
   /** Licences that may be used; any when left out. */
   licences?: string[];
   /** What must never be its own context. */

@@ -160,26 +160,38 @@ export class CorpusIndex {
         ? []
         : this.denseRanking('image', query.imageEmbedding, depth, allows);
 
-    const found = new Map<number, { id: string; lexical?: number; dense?: number; image?: number; cosine: number }>();
-    const enter = (label: number, id: string) => {
-      const entry = found.get(label) ?? { id, cosine: 0 };
-      found.set(label, entry);
-      return entry;
+    interface Entry {
+      id: string;
+      lexical?: number;
+      dense?: number;
+      image?: number;
+      fits: boolean;
+    }
+    const found = new Map<number, Entry>();
+    const enter = (ranking: { label: number; id: string; fits: boolean }[], name: 'lexical' | 'dense' | 'image') => {
+      for (const [n, { label, id, fits }] of ranking.entries()) {
+        const entry = found.get(label) ?? { id, fits: false };
+        entry[name] = n + 1;
+        entry.fits ||= fits;
+        found.set(label, entry);
+      }
     };
-    for (const [n, { label, id }] of lexical.entries()) enter(label, id).lexical = n + 1;
-    for (const [n, { label, id, score }] of caption.entries()) {
-      const entry = enter(label, id);
-      entry.dense = n + 1;
-      entry.cosine = Math.max(entry.cosine, score);
-    }
-    for (const [n, { label, id, score }] of image.entries()) {
-      const entry = enter(label, id);
-      entry.image = n + 1;
-      entry.cosine = Math.max(entry.cosine, score);
-    }
+    const minScore = query.minScore ?? 0;
+    enter(
+      lexical.map((hit) => ({ ...hit, fits: true })),
+      'lexical',
+    );
+    enter(
+      caption.map((hit) => ({ ...hit, fits: hit.score >= minScore })),
+      'dense',
+    );
+    enter(
+      image.map((hit) => ({ ...hit, fits: hit.score >= (query.minImageScore ?? minScore) })),
+      'image',
+    );
 
     return [...found.entries()]
-      .filter(([, entry]) => entry.lexical !== undefined || entry.cosine >= (query.minScore ?? 0))
+      .filter(([, entry]) => entry.fits)
       .map(([label, entry]) => ({ label, ...entry, score: reciprocalRank([entry.lexical, entry.dense, entry.image]) }))
       .sort((a, b) => b.score - a.score || compare(a.id, b.id))
       .slice(0, query.k)
