@@ -1,0 +1,116 @@
+import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import sharp from 'sharp';
+import { decodeEvent, encodeEvent } from '../../events/cloudevents.js';
+import type { JobChanged, MediaAdded, SamplesSealed, VideoCompleted } from '../../events/schemas.js';
+import { mediaTools } from '../../media/tools.js';
+import { decodeFrames } from '../../media/ffmpeg.js';
+import type { ObjectStore } from '../../stores/object-store.js';
+import { contactSheet } from '../contact-sheet.js';
+import { gallery, type GalleryEntry } from '../gallery.js';
+import { duration } from '../progress.js';
+import type { Workspace } from '../workspace.js';
+import { recordsAfter } from './new-records.js';
+import { fateLine, runPipelines } from './run.js';
+
+/** Where the project lies: the media of the demo come with it. */
+const project = fileURLToPath(new URL('../../../', import.meta.url));
+
+/** The picture of the mushroom is in the corpus alone: no clip, here or in the model's training, shows one. */
+const prompts = [
+  { text: 'a mushroom moves left on a blue background', seed: 1 },
+  { text: 'a fox moves right on a green background', seed: 2 },
+  { text: 'a rocket moves up on a black background', seed: 3 },
+  { text: 'a strawberry moves down on a white background', seed: 4 },
+];
+
+/**
+ * The main job on embedded parts: media become a corpus and a shard, four prompts become videos grounded in it, and a
+ * page shows what was asked, what was retrieved and what came out.
+ */
+export async function demo(workspace: Workspace, signal: AbortSignal, out: NodeJS.WritableStream): Promise<void> {
+  const began = Date.now();
+  const { ffmpeg } = mediaTools();
+  const [generate, corpus] = [workspace.pipeline('generate'), workspace.pipeline('corpus')];
+  const model = await (await workspace.denoiser('nano')).describe();
+  out.write(`model    ${model.name}, ${model.parameters} parameters, backend ${model.backend}\n`);
+  out.write(`ffmpeg   ${ffmpeg.version}${ffmpeg.bundled ? ' (bundled)' : ''} ${ffmpeg.path}\n\n`);
+
+  const media = (await readFile(join(project, 'examples/media/media.jsonl'), 'utf8'))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as MediaAdded)
+    .map((event) => ({ ...event, uri: join(project, event.uri) }));
+  const isClip = ({ uri }: MediaAdded) => uri.endsWith('.mp4');
+  // Stills first: with the corpus complete, the clips' contexts do not depend on who was faster.
+  for (const [what, part] of [
+    ['pictures', media.filter((event) => !isClip(event))],
+    ['clips', media.filter(isClip)],
+  ] as const) {
+    await publishMedia(workspace, part);
+    const [report] = await runPipelines(workspace, [corpus], { drain: true, signal, bars: true });
+    const { documents } = await (await workspace.corpusIsCurrent()).state();
+    out.write(`${what.padEnd(8)} ${fateLine(report!.run)}; the corpus has ${documents} documents\n`);
+    if (signal.aborted) return;
+  }
+
+  const asked = await ask(workspace);
+  await runPipelines(workspace, [generate], { drain: true, signal, bars: true });
+  if (signal.aborted) return;
+
+  const folder = join(workspace.topology.folder, '.vimi', 'demo');
+  await mkdir(folder, { recursive: true });
+  const shown = await collect(workspace, asked, folder);
+  await contactSheet(shown.map(({ entry, frames }) => ({ label: entry.promptText, images: frames })), join(folder, 'contact-sheet.png'));
+  const { documents } = await (await workspace.corpusIsCurrent()).state();
+  const page = await gallery(
+    shown.map(({ entry }) => entry),
+    folder,
+    { documents, contactSheet: 'contact-sheet.png' },
+  );
+
+  const transport = await workspace.transport();
+  const shards = await recordsAfter<SamplesSealed>(transport, workspace.topicOf('samples.sealed'), {}, 'samples.sealed');
+  const here = (path: string) => relative(process.cwd(), path) || path;
+  for (const { entry } of shown)
+    out.write(`\n"${entry.promptText}"\n  retrieved  ${entry.context.map(({ caption }) => caption).join(', ') || 'nothing'}\n  video      ${here(join(folder, entry.video))}\n`);
+  for (const { data } of shards) {
+    const shard = await (await workspace.objects()).localFile(data.object.key);
+    out.write(`\nshard      ${here(shard.path)}, ${data.samples} samples`);
+    await shard.release();
+  }
+  out.write(`\ncontact    ${here(join(folder, 'contact-sheet.png'))}\ngallery    ${here(page)}   (open it in a browser)\n`);
+  out.write(`\n${duration((Date.now() - began) / 1000)}. Next:
+  npx vimi generate "a penguin spins on a yellow background"
+  npx vimi corpus search "something sweet"
+  npx vimi read videos --json
+  npx vimi ingest FOLDER          your own media, each with a .txt caption beside it
+  npx vimi doctor
+`);
+}
+
+async function publishMedia(workspace: Workspace, media: MediaAdded[]): Promise<void> {
+  const topic = workspace.topicOf('media.added');
+  const transport = await workspace.transport();
+  const run = Date.now().toString(36);
+  await transport.publish(
+    media.map((data, n) =>
+      encodeEvent({ schema: 'media.added', id: `demo-${run}-${n}-${data.uri.split('/').pop()}`, source: '/vimi/demo', topic, key: data.uri, data }),
+    ),
+  );
+}
+
+/** Publishes the prompts and gives their jobs. */
+async function ask(workspace: Workspace): Promise<{ job: string; text: string }[]> {
+  const topic = workspace.topicOf('generation.requested');
+  const run = Date.now().toString(36);
+  const asked = prompts.map(({ text, seed }, n) => ({ job: `demo-${run}-${n + 1}`, text, seed }));
+  const transport = await workspace.transport();
+  await transport.publish(
+    asked.map(({ job, text, seed }) =>
+      encodeEvent({ schema: 'generation.requested', id: job, source: '/vimi/demo', topic, key: job, data: { prompt: text, seed } }),
+    ),
+  );
+  return asked;
+}

@@ -1,0 +1,88 @@
+import { createHash } from 'node:crypto';
+import { asVimiError } from '../../errors.js';
+import { encodeEvent } from '../../events/cloudevents.js';
+import type { EventRejected } from '../../events/schemas.js';
+import { progress } from '../progress.js';
+import type { Workspace } from '../workspace.js';
+import { mediaFiles } from './media-files.js';
+import { endsOf, recordsAfter } from './new-records.js';
+import { fateLine, runPipelines } from './run.js';
+
+export interface IngestOptions {
+  source?: string;
+  licence?: string;
+  /** Only publish; whoever runs the pipeline does the rest. */
+  publishOnly?: boolean;
+  json?: boolean;
+  signal: AbortSignal;
+}
+
+const batch = 500;
+
+/**
+ * Publishes the media under some paths, then runs the corpus pipeline until all media are settled, and says what was
+ * kept and why the rest was not. When another process consumes them already, it is left to that one.
+ */
+export async function ingest(
+  workspace: Workspace,
+  paths: string[],
+  { source, licence, publishOnly = false, json = false, signal }: IngestOptions,
+  out: NodeJS.WritableStream,
+): Promise<void> {
+  const files = await mediaFiles(paths);
+  const transport = await workspace.transport();
+  const topic = workspace.topicOf('media.added');
+  const pipeline = workspace.topology.pipelines.find(({ from }) => from === topic);
+  const rejects = pipeline?.rejects ?? null;
+  const before = rejects && (await endsOf(transport, rejects));
+
+  const bar = progress('publish  ');
+  for (let n = 0; n < files.length && !signal.aborted; n += batch) {
+    const records = files.slice(n, n + batch).map((uri) =>
+      encodeEvent({
+        schema: 'media.added',
+        id: `ingest-${createHash('sha256').update(`${uri}\n${Date.now()}`).digest('hex').slice(0, 24)}`,
+        source: '/vimi/ingest',
+        topic,
+        key: uri,
+        data: { uri, ...(source !== undefined && { source }), ...(licence !== undefined && { licence }) },
+      }),
+    );
+    await transport.publish(records);
+    bar.update(Math.min(files.length, n + batch), files.length);
+  }
+  bar.finish();
+  out.write(
+    json ? `${JSON.stringify({ published: files.length, topic })}\n` : `published ${files.length} media to ${topic}\n`,
+  );
+  if (publishOnly || !pipeline) return;
+
+  try {
+    const [report] = await runPipelines(workspace, [pipeline], { drain: true, signal, bars: true });
+    if (!report) return;
+    const refused =
+      rejects && before ? await recordsAfter<EventRejected>(transport, rejects, before, 'event.rejected') : [];
+    const state = await (await workspace.corpusIsCurrent()).state();
+    if (json) {
+      out.write(`${JSON.stringify({ fates: report.run, corpus: state, rejects: refused.map(({ data }) => data) })}\n`);
+      return;
+    }
+    out.write(`${fateLine(report.run)}\n`);
+    for (const { data } of refused)
+      out.write(
+        `  rejected ${uriOf(data)}\n    ${data.error.code} at ${data.step}: ${data.error.message}\n    → ${data.error.remedy}\n`,
+      );
+    out.write(`the corpus has ${state.documents} documents\n`);
+  } catch (thrown) {
+    if (asVimiError(thrown).code !== 'GROUP_BUSY') throw thrown;
+    out.write(`${(thrown as Error).message}: that process takes them in\n`);
+  }
+}
+
+function uriOf({ origin }: EventRejected): string {
+  try {
+    return JSON.parse(Buffer.from(origin.value ?? '', 'base64').toString()).uri ?? '?';
+  } catch {
+    return `${origin.topic}/${origin.partition}/${origin.offset}`;
+  }
+}

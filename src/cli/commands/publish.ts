@@ -1,0 +1,78 @@
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import { VimiError } from '../../errors.js';
+import { decodeEvent } from '../../events/cloudevents.js';
+import type { NewRecord } from '../../events/record.js';
+import type { Workspace } from '../workspace.js';
+
+export interface PublishOptions {
+  /** Publish lines as they are, good or bad. */
+  raw?: boolean;
+  json?: boolean;
+}
+
+const batch = 500;
+const longestLine = 4 * 1024 * 1024;
+
+/**
+ * Publishes one event a line. Every line is checked before the first batch that holds it goes out; a bad one ends the
+ * command with its number, and what was published before it is said.
+ */
+export async function publish(
+  workspace: Workspace,
+  topic: string,
+  lines: Readable,
+  options: PublishOptions,
+  out: NodeJS.WritableStream,
+): Promise<void> {
+  const declared = workspace.topology.topics.get(topic);
+  if (!declared)
+    throw new VimiError('TOPIC_UNKNOWN', `The topology has no topic '${topic}'`, {
+      expected: [...workspace.topology.topics.keys()].join(', '),
+      where: workspace.topology.file,
+    });
+  const transport = await workspace.transport();
+  let published = 0;
+  let waiting: NewRecord[] = [];
+  const flush = async () => {
+    const places = await transport.publish(waiting);
+    if (options.json) for (const place of places) out.write(`${JSON.stringify(place)}\n`);
+    published += waiting.length;
+    waiting = [];
+  };
+
+  let number = 0;
+  for await (const line of createInterface({ input: lines, crlfDelay: Number.POSITIVE_INFINITY })) {
+    number++;
+    if (line.trim() === '') continue;
+    if (line.length > longestLine)
+      throw new VimiError('EVENT_TOO_LARGE', 'This line is too long', {
+        expected: `at most ${longestLine} characters`,
+        found: `${line.length}`,
+        where: `line ${number}; ${published} events were published before it`,
+      });
+    const record: NewRecord = { topic, key: null, value: Buffer.from(line), headers: {} };
+    if (!options.raw) {
+      try {
+        decodeEvent({ ...record, partition: 0, offset: number, headers: {}, timestamp: 0 }, declared.schemas);
+      } catch (thrown) {
+        if (!(thrown instanceof VimiError)) throw thrown;
+        await flush();
+        throw new VimiError(
+          thrown.code,
+          `Line ${number} is not an event of '${topic}'; the ${published} before it were published`,
+          {
+            expected: thrown.expected,
+            found: thrown.found ?? thrown.message,
+            where: `line ${number}`,
+            cause: thrown,
+          },
+        );
+      }
+    }
+    waiting.push(record);
+    if (waiting.length >= batch) await flush();
+  }
+  await flush();
+  if (!options.json) out.write(`published ${published} events to ${topic}\n`);
+}

@@ -1,0 +1,77 @@
+import { VimiError } from '../../errors.js';
+import { decodeEvent } from '../../events/cloudevents.js';
+import type { StoredRecord } from '../../events/record.js';
+import type { TopicDeclaration } from '../../streams/topology/topology.js';
+import type { Workspace } from '../workspace.js';
+
+export interface ReadOptions {
+  json?: boolean;
+  follow?: boolean;
+  /** First offset, of every partition. */
+  from?: number;
+  limit?: number;
+}
+
+/** Prints the committed events of a topic: a line each, or a JSON object each. */
+export async function read(
+  workspace: Workspace,
+  topic: string,
+  { json, follow = false, from = 0, limit }: ReadOptions,
+  out: NodeJS.WritableStream,
+  signal: AbortSignal,
+): Promise<void> {
+  const declared = workspace.topology.topics.get(topic);
+  if (!declared)
+    throw new VimiError('TOPIC_UNKNOWN', `The topology has no topic '${topic}'`, {
+      expected: [...workspace.topology.topics.keys()].join(', '),
+      where: workspace.topology.file,
+    });
+  const transport = await workspace.transport();
+  const start = Object.fromEntries(Array.from({ length: declared.partitions }, (_, partition) => [partition, from]));
+  let printed = 0;
+  for await (const record of transport.read(topic, { from: start, follow, signal })) {
+    out.write(`${json ? JSON.stringify(asJson(record, declared)) : asLine(record, declared)}\n`);
+    if (limit !== undefined && ++printed >= limit) return;
+  }
+}
+
+function asJson(record: StoredRecord, declared: TopicDeclaration): object {
+  const place = { topic: record.topic, partition: record.partition, offset: record.offset };
+  const key = record.key?.toString() ?? null;
+  if (record.value === null) return { ...place, key, tombstone: true };
+  try {
+    const { id, source, type, time, data } = decodeEvent(record, declared.schemas);
+    return { ...place, key, id, source, type, time, data };
+  } catch (thrown) {
+    const error =
+      thrown instanceof VimiError ? { code: thrown.code, message: thrown.message } : { message: String(thrown) };
+    return { ...place, key, error, value: record.value.toString('base64') };
+  }
+}
+
+function asLine(record: StoredRecord, declared: TopicDeclaration): string {
+  const place = `${record.topic}/${record.partition}/${record.offset}`;
+  if (record.value === null) return `${place}  removed ${record.key?.toString() ?? ''}`;
+  try {
+    const event = decodeEvent(record, declared.schemas);
+    return `${place}  ${event.time}  ${event.id}  ${summary(event.data as Record<string, unknown>)}`;
+  } catch (thrown) {
+    return `${place}  ${thrown instanceof VimiError ? `${thrown.code} ${thrown.message}` : thrown}`;
+  }
+}
+
+/** What a person looks for first in an event of any topic. */
+function summary(data: Record<string, unknown>): string {
+  const error = data.error as { code?: string; message?: string } | undefined;
+  const object = data.object as { key?: string } | undefined;
+  const first = [
+    data.state && `${data.job} ${data.state}`,
+    error && `${error.code} ${error.message}`,
+    object?.key,
+    typeof data.prompt === 'string' && JSON.stringify(data.prompt),
+    data.uri,
+    data.caption && JSON.stringify(data.caption),
+    data.samples !== undefined && `${data.samples} samples`,
+  ].filter(Boolean);
+  return first.length > 0 ? first.join('  ') : JSON.stringify(data).slice(0, 200);
+}

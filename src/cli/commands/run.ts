@@ -1,0 +1,70 @@
+import { type PipelineReport, runPipeline } from '../../streams/pipeline.js';
+import type { PipelineSpec } from '../../streams/pipeline-spec.js';
+import { decodePosition, type FateCounts } from '../../streams/position.js';
+import type { Transport } from '../../streams/transport.js';
+import { type Progress, progress } from '../progress.js';
+import type { Workspace } from '../workspace.js';
+
+export interface RunPipelinesOptions {
+  drain: boolean;
+  signal: AbortSignal;
+  /** Shows a bar a pipeline. */
+  bars?: boolean;
+}
+
+/** How often a bar is brought up to date. */
+const lookMs = 250;
+
+/** Runs pipelines side by side until all are drained or stopped. When one cannot go on, the others are stopped too. */
+export async function runPipelines(
+  workspace: Workspace,
+  pipelines: PipelineSpec[],
+  { drain, signal, bars = false }: RunPipelinesOptions,
+): Promise<PipelineReport[]> {
+  const transport = await workspace.transport();
+  const failed = new AbortController();
+  const stop = AbortSignal.any([signal, failed.signal]);
+  const one = async (spec: PipelineSpec): Promise<PipelineReport> => {
+    const resources = await workspace.resources(spec);
+    await workspace.corpusIsCurrent();
+    const bar = bars ? progress(spec.name.padEnd(9)) : null;
+    const looking = bar && setInterval(() => void show(transport, spec, bar), lookMs);
+    try {
+      return await runPipeline(spec, { transport, resources, signal: stop, drain, log: workspace.log });
+    } catch (error) {
+      failed.abort(error);
+      throw error;
+    } finally {
+      if (looking) clearInterval(looking);
+      bar?.finish();
+    }
+  };
+  const ends = await Promise.allSettled(pipelines.map(one));
+  for (const end of ends) if (end.status === 'rejected') throw failed.signal.reason ?? end.reason;
+  return ends.map((end) => (end as PromiseFulfilledResult<PipelineReport>).value);
+}
+
+async function show(transport: Transport, { group, from }: PipelineSpec, bar: Progress): Promise<void> {
+  try {
+    const ends = await transport.ends(from);
+    const positions = await transport.positions(group, from);
+    let settled = 0;
+    let total = 0;
+    for (const { partition, low, high } of ends) {
+      const { watermark, beyond } = decodePosition(positions.get(partition) ?? null);
+      settled += Math.max(watermark, low) - low + beyond.reduce((sum, range) => sum + range.to - range.from, 0);
+      total += high - low;
+    }
+    bar.update(settled, total);
+  } catch {
+    // A bar is no reason to fail; the pipeline says what is wrong.
+  }
+}
+
+/** "delivered 12, rejected 1, dropped 2 (duplicate 2)". */
+export function fateLine(counts: FateCounts): string {
+  const dropped = Object.entries(counts.dropped).filter(([, times]) => times);
+  const reasons = dropped.map(([reason, times]) => `${reason} ${times}`).join(', ');
+  const sum = dropped.reduce((total, [, times]) => total + (times ?? 0), 0);
+  return `delivered ${counts.delivered}, rejected ${counts.rejected}, dropped ${sum}${reasons ? ` (${reasons})` : ''}`;
+}

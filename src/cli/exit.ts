@@ -1,0 +1,19 @@
+import { asVimiError, type ErrorCode } from '../errors.js';
+
+/** What a script can tell from the exit code. Shown in the README. */
+export const exitCodes = { ok: 0, failed: 1, usage: 2, rejected: 3, interrupted: 130 } as const;
+
+const usageErrors: ReadonlySet<ErrorCode> = new Set([
+  'USAGE',
+  'TOPOLOGY_INVALID',
+  'TOPOLOGY_NOT_FOUND',
+  'TOPIC_UNKNOWN',
+]);
+
+/** Prints an error as a person needs it, what to do included, and says with which code to exit. */
+export function reportError(thrown: unknown, stream: NodeJS.WritableStream = process.stderr): number {
+  const error = asVimiError(thrown);
+  stream.write(`error ${error.code}: ${error.message}\n  → ${error.remedy}\n`);
+  if (error.code === 'INTERNAL' && error.cause instanceof Error) stream.write(`${error.cause.stack}\n`);
+  return usageErrors.has(error.code) ? exitCodes.usage : exitCodes.failed;
+}

@@ -1,0 +1,201 @@
+#!/usr/bin/env node
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { pino } from 'pino';
+import { asVimiError, VimiError } from '../errors.js';
+import { corpusSearch } from './commands/corpus-search.js';
+import { demo } from './commands/demo.js';
+import { examine, printFindings } from './commands/doctor.js';
+import { generate } from './commands/generate.js';
+import { ingest } from './commands/ingest.js';
+import { publish } from './commands/publish.js';
+import { read } from './commands/read.js';
+import { fateLine, runPipelines } from './commands/run.js';
+import { trainCommand } from './commands/train.js';
+import { exitCodes, reportError } from './exit.js';
+import { graph } from './graph.js';
+import { validate } from './validate.js';
+import { version } from './version.js';
+import { Workspace } from './workspace.js';
+
+const program = new Command('vimi')
+  .description('Grounded video generation as a stream: prompts and media in, videos and training samples out.')
+  .version(version)
+  .addOption(new Option('-t, --topology <file>', 'the topology').env('VIMI_TOPOLOGY').default('topology.yaml'))
+  .addOption(new Option('-p, --profile <name>', 'transport, objects and search; the first one of the topology when left out').env('VIMI_PROFILE'))
+  .addOption(
+    new Option('--log-level <level>', 'what is logged, as JSON lines on stderr').env('VIMI_LOG_LEVEL').choices(['debug', 'info', 'warn', 'error', 'silent']).default('warn'),
+  )
+  .configureHelp({ showGlobalOptions: true })
+  .showSuggestionAfterError()
+  .exitOverride();
+
+const out = process.stdout;
+// A reader that has seen enough (`vimi read samples | head`) is no error.
+out.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? exitCodes.ok : exitCodes.failed));
+
+/** Ctrl-C once: finish what is in flight; twice: leave now, the rest is done again by the next run. */
+function interruption(): AbortSignal {
+  const controller = new AbortController();
+  for (const signal of ['SIGINT', 'SIGTERM'] as const)
+    process.on(signal, () => {
+      if (controller.signal.aborted) process.exit(exitCodes.interrupted);
+      process.stderr.write('\nfinishing what is in flight; once more to leave now\n');
+      controller.abort();
+    });
+  return controller.signal;
+}
+
+function openWorkspace(): Promise<Workspace> {
+  const { topology, profile, logLevel } = program.opts<{ topology: string; profile?: string; logLevel: string }>();
+  const log = pino({ level: logLevel, base: null }, pino.destination({ dest: 2, sync: true }));
+  return Workspace.open({ topology, profile, log });
+}
+
+/** Runs a command in a workspace that is closed whatever happens. */
+async function within(work: (workspace: Workspace) => Promise<void>): Promise<void> {
+  const workspace = await openWorkspace();
+  try {
+    await work(workspace);
+  } finally {
+    await workspace.close();
+  }
+}
+
+function wholeNumber(least: number) {
+  return (text: string) => {
+    const value = Number(text);
+    if (!Number.isSafeInteger(value) || value < least) throw new InvalidArgumentError(`expected a whole number of at least ${least}.`);
+    return value;
+  };
+}
+
+const several = (value: string, before: string[]) => [...before, value];
+
+program
+  .command('demo')
+  .description('grow a small corpus from real media, answer four prompts, and show the result; all of it embedded')
+  .addHelpText('after', '\nExample:\n  npm run demo')
+  .action(() => within((workspace) => demo(workspace, interruption(), out)));
+
+program
+  .command('run')
+  .description('run pipelines of the topology until interrupted')
+  .option('--pipeline <name>', 'only this one (may be repeated)', several, [])
+  .option('--drain', 'end when their topics are empty', false)
+  .option('--json', 'print the report as JSON', false)
+  .addHelpText('after', '\nExamples:\n  vimi run\n  vimi run --pipeline corpus --drain')
+  .action((options: { pipeline: string[]; drain: boolean; json: boolean }) =>
+    within(async (workspace) => {
+      const { topology } = workspace;
+      const pipelines = options.pipeline.length > 0 ? options.pipeline.map((name) => workspace.pipeline(name)) : topology.pipelines;
+      const signal = interruption();
+      if (!options.drain) process.stderr.write(`running ${pipelines.map(({ name }) => name).join(', ')} (profile ${topology.profile.name}); Ctrl-C to stop\n`);
+      const reports = await runPipelines(workspace, pipelines, { drain: options.drain, signal, bars: options.drain });
+      for (const report of reports)
+        out.write(options.json ? `${JSON.stringify(report)}\n` : `${report.pipeline} ${report.end}: ${fateLine(report.run)}\n`);
+    }),
+  );
+
+program
+  .command('generate')
+  .description('ask for a video and wait for it')
+  .argument('<prompt>', 'what the video shows')
+  .option('-i, --image <file>', 'an image of the prompt (may be repeated)', several, [])
+  .addOption(new Option('--role <role>', 'what the images are for').choices(['subject', 'background', 'first-frame']))
+  .addOption(new Option('--task <task>', 'inferred from the images when left out').choices(['text-to-video', 'subject-driven', 'prediction']))
+  .option('--seed <n>', 'of the noise', wholeNumber(0))
+  .option('--steps <n>', 'of the sampler', wholeNumber(1))
+  .option('--guidance <weight>', 'classifier-free guidance', Number)
+  .option('--frames <n>', 'length', wholeNumber(1))
+  .option('-k <n>', 'documents to retrieve', wholeNumber(0))
+  .option('--no-retrieval', 'from the prompt alone')
+  .option('-o, --out <file>', 'copy the MP4 here')
+  .option('--json', 'print the video event as JSON', false)
+  .addHelpText('after', '\nExamples:\n  vimi generate "a mushroom moves left on a blue background"\n  vimi generate "it spins" --image fox.png --seed 7 --out fox.mp4')
+  .action((prompt: string, { image, ...options }) =>
+    within((workspace) => generate(workspace, prompt, { images: image, signal: interruption(), ...options }, out)),
+  );
+
+program
+  .command('ingest')
+  .description('take media into the corpus: publish them, run the corpus pipeline, and say what was kept')
+  .argument('<path...>', 'media files and folders')
+  .option('--source <name>', 'where they come from; media of one source never ground each other')
+  .option('--licence <spdx>', 'for example CC-BY-4.0')
+  .option('--publish-only', 'leave the rest to a running pipeline', false)
+  .option('--json', 'print what became of them as JSON', false)
+  .addHelpText('after', '\nEach medium needs a caption: a text file of the same name beside it.\n\nExample:\n  vimi ingest photos/ --licence CC0-1.0')
+  .action((paths: string[], options) => within((workspace) => ingest(workspace, paths, { signal: interruption(), ...options }, out)));
+
+program
+  .command('publish')
+  .description('publish events from standard input, one JSON object a line')
+  .argument('<topic>')
+  .option('--raw', 'do not check the lines', false)
+  .option('--json', 'print where each event went as JSON', false)
+  .addHelpText('after', '\nExample:\n  echo \'{"prompt": "a fox moves left"}\' | vimi publish requests')
+  .action((topic: string, options) => within((workspace) => publish(workspace, topic, process.stdin, options, out)));
+
+program
+  .command('read')
+  .description('print the events of a topic')
+  .argument('<topic>')
+  .option('--json', 'one JSON object a line', false)
+  .option('-f, --follow', 'wait for more', false)
+  .option('--from <offset>', 'first offset of each partition', wholeNumber(0))
+  .option('-n, --limit <n>', 'at most so many', wholeNumber(1))
+  .addHelpText('after', '\nExample:\n  vimi read videos --json | jq .data.object')
+  .action((topic: string, options) => within((workspace) => read(workspace, topic, options, out, interruption())));
+
+program
+  .command('corpus')
+  .description('look into the corpus')
+  .command('search')
+  .description('show what the retriever finds for a text')
+  .argument('<text>')
+  .option('-k <n>', 'documents', wholeNumber(1), 5)
+  .addOption(new Option('--mode <mode>', 'how they are ranked').choices(['lexical', 'dense', 'hybrid']).default('hybrid'))
+  .option('--json', 'as JSON', false)
+  .addHelpText('after', '\nExample:\n  vimi corpus search "a red mushroom" -k 3')
+  .action((text: string, options) => within((workspace) => corpusSearch(workspace, text, options, out)));
+
+trainCommand(program, interruption, out);
+
+program
+  .command('validate')
+  .description('check a topology: every mistake at once, each with its place')
+  .argument('[file]', 'the topology when left out')
+  .option('--json', 'as JSON', false)
+  .action(async (file: string | undefined, { json }: { json: boolean }) => {
+    const { topology, profile } = program.opts<{ topology: string; profile?: string }>();
+    process.exitCode = await validate(file ?? topology, { profile, json, out });
+  });
+
+program
+  .command('graph')
+  .description('draw the pipelines')
+  .addOption(new Option('--format <format>').choices(['mermaid', 'svg']).default('mermaid'))
+  .addHelpText('after', '\nExample:\n  vimi graph --format svg > pipelines.svg')
+  .action(({ format }: { format: 'mermaid' | 'svg' }) => within(async ({ topology }) => void out.write(graph(topology, format))));
+
+program
+  .command('doctor')
+  .description('look at everything that a run needs')
+  .option('--json', 'as JSON', false)
+  .action(async ({ json }: { json: boolean }) => {
+    let opened: Workspace | undefined;
+    const findings = await examine(async () => {
+      opened = await openWorkspace();
+      return opened;
+    });
+    await opened?.close();
+    if (!printFindings(findings, json, out)) process.exitCode = exitCodes.failed;
+  });
+
+try {
+  await program.parseAsync();
+} catch (thrown) {
+  if (thrown instanceof CommanderError) process.exitCode = thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+  else if (thrown instanceof VimiError && thrown.code === 'CANCELLED') process.exitCode = exitCodes.interrupted;
+  else process.exitCode = reportError(asVimiError(thrown));
+}

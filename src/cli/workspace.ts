@@ -1,0 +1,192 @@
+import { mkdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { VimiError } from '../errors.js';
+import { decodeEvent } from '../events/cloudevents.js';
+import type { CorpusDocument } from '../events/schemas.js';
+import { createDenoiser } from '../models/denoiser.js';
+import { createEmbedder } from '../models/embedding/embedder.js';
+import type { Denoiser } from '../models/ports.js';
+import { systemClock } from '../operators/clock.js';
+import { operators } from '../operators/index.js';
+import type { Log, Resources } from '../operators/operator.js';
+import type { Corpus } from '../stores/corpus.js';
+import { type CorpusFollower, followCorpus } from '../stores/corpus-follower.js';
+import { openCorpus } from '../stores/corpus-index/open-corpus.js';
+import { openFileStore } from '../stores/files.js';
+import type { ObjectStore } from '../stores/object-store.js';
+import type { PipelineSpec } from '../streams/pipeline-spec.js';
+import { readTopology } from '../streams/topology/read-topology.js';
+import type { Topology } from '../streams/topology/topology.js';
+import type { StoredRecord, Transport } from '../streams/transport.js';
+import { openEmbedded } from '../streams/transports/embedded.js';
+
+export interface WorkspaceOptions {
+  /** The topology's file. */
+  topology: string;
+  profile?: string;
+  log: Log;
+}
+
+/** A topology with its profile's transport, stores and models; each is opened when it is first asked for. */
+export class Workspace {
+  private opened: (() => Promise<void>)[] = [];
+  private parts = new Map<string, Promise<unknown>>();
+
+  private constructor(
+    readonly topology: Topology,
+    readonly log: Log,
+  ) {}
+
+  static async open({ topology: file, profile, log }: WorkspaceOptions): Promise<Workspace> {
+    return new Workspace(await readTopology(file, { env: process.env, profile, operators }), log);
+  }
+
+  /** With the topology's topics made. */
+  transport(): Promise<Transport> {
+    return this.once('transport', async () => {
+      const { transport: spec } = this.topology.profile;
+      if (spec.type !== 'embedded') throw notHere('transport', spec.type, this.topology.profile.name);
+      await mkdir(spec.path, { recursive: true });
+      const transport = openEmbedded({ path: join(spec.path, 'log.sqlite') });
+      this.onClose(() => transport.close());
+      await transport.ensureTopics([...this.topology.topics.values()]);
+      return transport;
+    });
+  }
+
+  objects(): Promise<ObjectStore> {
+    return this.once('objects', () => {
+      const { objects: spec } = this.topology.profile;
+      if (spec.type !== 'files') throw notHere('objects', spec.type, this.topology.profile.name);
+      return openFileStore(spec.path);
+    });
+  }
+
+  /** The index, which follows the corpus topic from here on. */
+  corpus(): Promise<{ corpus: Corpus; follower: CorpusFollower }> {
+    return this.once('corpus', async () => {
+      const transport = await this.transport();
+      const topic = this.corpusTopic();
+      const corpus = await openCorpus({
+        folder: this.topology.profile.search.path,
+        embedder: createEmbedder(),
+        log: this.log,
+      });
+      const follower = followCorpus({
+        corpus,
+        read: (from, options) => transport.read(topic, { from, ...options }),
+        decode: corpusRecord,
+        log: this.log,
+      });
+      this.onClose(async () => {
+        await follower.close();
+        await corpus.close();
+      });
+      return { corpus, follower };
+    });
+  }
+
+  /** Resolves when the index has seen all that is in the corpus topic now. */
+  async corpusIsCurrent(): Promise<Corpus> {
+    const { corpus, follower } = await this.corpus();
+    await follower.caughtUp(await (await this.transport()).ends(this.corpusTopic()));
+    return corpus;
+  }
+
+  denoiser(model: string): Promise<Denoiser> {
+    return this.once(`denoiser ${model}`, async () => {
+      const denoiser = await createDenoiser({ model, log: (line) => this.log.info({ model }, line) });
+      this.onClose(() => denoiser.close());
+      return denoiser;
+    });
+  }
+
+  async resources(pipeline: PipelineSpec): Promise<Resources> {
+    const transport = await this.transport();
+    const workDir = join(this.topology.profile.search.path, '..', 'work', `${pipeline.name}-${process.pid}`);
+    await mkdir(workDir, { recursive: true });
+    this.onClose(() => rm(workDir, { recursive: true, force: true }));
+    const model = modelOf(pipeline);
+    return {
+      objects: await this.objects(),
+      corpus: (await this.corpus()).corpus,
+      embedder: createEmbedder(),
+      denoiser: model === null ? noDenoiser(pipeline) : await this.denoiser(model),
+      clock: systemClock,
+      log: this.log,
+      workDir,
+      mediaRoots: this.topology.mediaRoots,
+      announce: async (records) => {
+        await transport.publish(records);
+      },
+    };
+  }
+
+  pipeline(name: string): PipelineSpec {
+    const found = this.topology.pipelines.find((pipeline) => pipeline.name === name);
+    if (found) return found;
+    throw new VimiError('USAGE', `The topology has no pipeline '${name}'`, {
+      expected: this.topology.pipelines.map((pipeline) => pipeline.name).join(' or '),
+      where: this.topology.file,
+    });
+  }
+
+  /** The name of the topic that carries `schema`. */
+  topicOf(schema: string): string {
+    for (const topic of this.topology.topics.values())
+      if ((topic.schemas as string[]).includes(schema)) return topic.name;
+    throw new VimiError('TOPIC_UNKNOWN', `No topic of this topology carries ${schema}`, { where: this.topology.file });
+  }
+
+  corpusTopic(): string {
+    return this.topicOf('corpus.document');
+  }
+
+  /** In the opposite order of opening. */
+  async close(): Promise<void> {
+    for (const close of this.opened.splice(0).reverse()) await close();
+  }
+
+  private once<T>(name: string, open: () => Promise<T>): Promise<T> {
+    const there = this.parts.get(name);
+    if (there) return there as Promise<T>;
+    const opening = open();
+    this.parts.set(name, opening);
+    return opening;
+  }
+
+  private onClose(close: () => Promise<void>): void {
+    this.opened.push(close);
+  }
+}
+
+/** null: nothing that the index could hold. */
+function corpusRecord(record: StoredRecord): { id: string; document: CorpusDocument | null } | null {
+  if (record.value === null) return record.key && { id: record.key.toString(), document: null };
+  try {
+    const document = decodeEvent(record, ['corpus.document']).data as CorpusDocument;
+    return { id: document.id, document };
+  } catch {
+    return null;
+  }
+}
+
+/** The model that the pipeline's denoise step names; null: it has none. */
+function modelOf(pipeline: PipelineSpec): string | null {
+  const step = pipeline.steps.find(({ operator }) => operator.name === 'denoise');
+  return step ? String(step.config.model) : null;
+}
+
+function noDenoiser(pipeline: PipelineSpec): Denoiser {
+  const none = async () => {
+    throw new VimiError('INTERNAL', `Pipeline '${pipeline.name}' has no denoise step, so it has no model`);
+  };
+  return { describe: none, generate: none, close: async () => {} };
+}
+
+function notHere(part: string, type: string, profile: string): VimiError {
+  return new VimiError('USAGE', `Profile '${profile}' has a ${part} of type ${type}, which this version cannot open`, {
+    expected: part === 'transport' ? 'embedded' : 'files',
+    found: type,
+  });
+}
