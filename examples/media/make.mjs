@@ -81,7 +81,7 @@ for (const [name, motion, colour] of moving) {
   const sprite = await readSprite(join(values.sprites, 'img/google/64', `${subject.code}.png`));
   const file = join(FOLDER, 'clips', `${fileName(`${name} ${motion} ${colour}`)}.mp4`);
   const at = poses(scene, FRAMES, seeded('media', name, motion));
-  await writeMp4(file, render(sprite, colour, at, SIDE), { side: SIDE, fps: FPS, crf: 18, format: 'yuv420p' });
+  await writeMp4(file, render(sprite, colour, at, SIDE), { side: SIDE, fps: FPS, crf: 18 });
   await addClip(file, captionOf(scene), `media:${fileName(name)}:${motion}`, LICENCE);
 }
 

@@ -9,13 +9,12 @@ export const ffmpeg = spawnSync('ffmpeg', ['-version']).status === 0 ? 'ffmpeg' 
  *
  * @param {string} file
  * @param {Uint8ClampedArray} clip RGB [frames, side, side, 3]
- * @param {{ side: number, fps: number, crf: number, format: 'yuv420p' | 'yuv444p' }} options `yuv420p` plays everywhere,
- *   `yuv444p` keeps the colour of every pixel
+ * @param {{ side: number, fps: number, crf: number }} options
  * @returns {Promise<void>}
  */
-export function writeMp4(file, clip, { side, fps, crf, format }) {
+export function writeMp4(file, clip, { side, fps, crf }) {
   const raw = ['-f', 'rawvideo', '-pix_fmt', 'rgb24', '-video_size', `${side}x${side}`, '-framerate', `${fps}`];
-  const h264 = ['-c:v', 'libx264', '-preset', 'medium', '-crf', `${crf}`, '-pix_fmt', format, '-threads', '1'];
+  const h264 = ['-c:v', 'libx264', '-preset', 'medium', '-crf', `${crf}`, '-pix_fmt', 'yuv420p', '-threads', '1'];
   const exact = ['-fflags', '+bitexact', '-flags:v', '+bitexact', '-map_metadata', '-1'];
   // Type 6 is the encoder's note about itself, 700 bytes of it: half of such a clip.
   const plain = ['-bsf:v', 'filter_units=remove_types=6', '-movflags', '+faststart'];
