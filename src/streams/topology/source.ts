@@ -1,4 +1,15 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type ParsedNode, parseDocument, Scalar } from 'yaml';
+import {
+  isAlias,
+  isMap,
+  isNode,
+  isScalar,
+  isSeq,
+  LineCounter,
+  type Node,
+  type ParsedNode,
+  parseDocument,
+  Scalar,
+} from 'yaml';
 import { type Environment, hasHiddenCharacters, hideVariables, showVariables, substitute } from './environment.js';
 import { type Mistakes, type Place, quote } from './mistake.js';
 
@@ -97,7 +108,7 @@ export function readSource(text: string, env: Environment, mistakes: Mistakes): 
     if (isMap(node)) {
       const entries = new Map<string, PlacedEntry>();
       for (const { key, value } of node.items) {
-        const keyPlace = isScalar(key) && key.range ? at(key.range[0]) : place;
+        const keyPlace = isNode(key) && key.range ? at(key.range[0]) : place;
         if (!isScalar(key) || key.value === null || typeof key.value === 'object') {
           mistakes.add('syntax', keyPlace, 'a key must be a plain name');
           continue;
