@@ -21,9 +21,17 @@ const program = new Command('vimi')
   .description('Grounded video generation as a stream: prompts and media in, videos and training samples out.')
   .version(version)
   .addOption(new Option('-t, --topology <file>', 'the topology').env('VIMI_TOPOLOGY').default('topology.yaml'))
-  .addOption(new Option('-p, --profile <name>', 'transport, objects and search; the first one of the topology when left out').env('VIMI_PROFILE'))
   .addOption(
-    new Option('--log-level <level>', 'what is logged, as JSON lines on stderr').env('VIMI_LOG_LEVEL').choices(['debug', 'info', 'warn', 'error', 'silent']).default('warn'),
+    new Option(
+      '-p, --profile <name>',
+      'transport, objects and search; the first one of the topology when left out',
+    ).env('VIMI_PROFILE'),
+  )
+  .addOption(
+    new Option('--log-level <level>', 'what is logged, as JSON lines on stderr')
+      .env('VIMI_LOG_LEVEL')
+      .choices(['debug', 'info', 'warn', 'error', 'silent'])
+      .default('warn'),
   )
   .configureHelp({ showGlobalOptions: true })
   .showSuggestionAfterError()
@@ -31,7 +39,9 @@ const program = new Command('vimi')
 
 const out = process.stdout;
 // A reader that has seen enough (`vimi read samples | head`) is no error.
-out.on('error', (error: NodeJS.ErrnoException) => process.exit(error.code === 'EPIPE' ? exitCodes.ok : exitCodes.failed));
+out.on('error', (error: NodeJS.ErrnoException) =>
+  process.exit(error.code === 'EPIPE' ? exitCodes.ok : exitCodes.failed),
+);
 
 /** Ctrl-C once: finish what is in flight; twice: leave now, the rest is done again by the next run. */
 function interruption(): AbortSignal {
@@ -64,7 +74,8 @@ async function within(work: (workspace: Workspace) => Promise<void>): Promise<vo
 function wholeNumber(least: number) {
   return (text: string) => {
     const value = Number(text);
-    if (!Number.isSafeInteger(value) || value < least) throw new InvalidArgumentError(`expected a whole number of at least ${least}.`);
+    if (!Number.isSafeInteger(value) || value < least)
+      throw new InvalidArgumentError(`expected a whole number of at least ${least}.`);
     return value;
   };
 }
@@ -87,12 +98,18 @@ program
   .action((options: { pipeline: string[]; drain: boolean; json: boolean }) =>
     within(async (workspace) => {
       const { topology } = workspace;
-      const pipelines = options.pipeline.length > 0 ? options.pipeline.map((name) => workspace.pipeline(name)) : topology.pipelines;
+      const pipelines =
+        options.pipeline.length > 0 ? options.pipeline.map((name) => workspace.pipeline(name)) : topology.pipelines;
       const signal = interruption();
-      if (!options.drain) process.stderr.write(`running ${pipelines.map(({ name }) => name).join(', ')} (profile ${topology.profile.name}); Ctrl-C to stop\n`);
+      if (!options.drain)
+        process.stderr.write(
+          `running ${pipelines.map(({ name }) => name).join(', ')} (profile ${topology.profile.name}); Ctrl-C to stop\n`,
+        );
       const reports = await runPipelines(workspace, pipelines, { drain: options.drain, signal, bars: options.drain });
       for (const report of reports)
-        out.write(options.json ? `${JSON.stringify(report)}\n` : `${report.pipeline} ${report.end}: ${fateLine(report.run)}\n`);
+        out.write(
+          options.json ? `${JSON.stringify(report)}\n` : `${report.pipeline} ${report.end}: ${fateLine(report.run)}\n`,
+        );
     }),
   );
 
@@ -102,7 +119,13 @@ program
   .argument('<prompt>', 'what the video shows')
   .option('-i, --image <file>', 'an image of the prompt (may be repeated)', several, [])
   .addOption(new Option('--role <role>', 'what the images are for').choices(['subject', 'background', 'first-frame']))
-  .addOption(new Option('--task <task>', 'inferred from the images when left out').choices(['text-to-video', 'subject-driven', 'prediction']))
+  .addOption(
+    new Option('--task <task>', 'inferred from the images when left out').choices([
+      'text-to-video',
+      'subject-driven',
+      'prediction',
+    ]),
+  )
   .option('--seed <n>', 'of the noise', wholeNumber(0))
   .option('--steps <n>', 'of the sampler', wholeNumber(1))
   .option('--guidance <weight>', 'classifier-free guidance', Number)
@@ -111,7 +134,10 @@ program
   .option('--no-retrieval', 'from the prompt alone')
   .option('-o, --out <file>', 'copy the MP4 here')
   .option('--json', 'print the video event as JSON', false)
-  .addHelpText('after', '\nExamples:\n  vimi generate "a mushroom moves left on a blue background"\n  vimi generate "it spins" --image fox.png --seed 7 --out fox.mp4')
+  .addHelpText(
+    'after',
+    '\nExamples:\n  vimi generate "a mushroom moves left on a blue background"\n  vimi generate "it spins" --image fox.png --seed 7 --out fox.mp4',
+  )
   .action((prompt: string, { image, ...options }) =>
     within((workspace) => generate(workspace, prompt, { images: image, signal: interruption(), ...options }, out)),
   );
@@ -124,8 +150,13 @@ program
   .option('--licence <spdx>', 'for example CC-BY-4.0')
   .option('--publish-only', 'leave the rest to a running pipeline', false)
   .option('--json', 'print what became of them as JSON', false)
-  .addHelpText('after', '\nEach medium needs a caption: a text file of the same name beside it.\n\nExample:\n  vimi ingest photos/ --licence CC0-1.0')
-  .action((paths: string[], options) => within((workspace) => ingest(workspace, paths, { signal: interruption(), ...options }, out)));
+  .addHelpText(
+    'after',
+    '\nEach medium needs a caption: a text file of the same name beside it.\n\nExample:\n  vimi ingest photos/ --licence CC0-1.0',
+  )
+  .action((paths: string[], options) =>
+    within((workspace) => ingest(workspace, paths, { signal: interruption(), ...options }, out)),
+  );
 
 program
   .command('publish')
@@ -154,7 +185,9 @@ program
   .description('show what the retriever finds for a text')
   .argument('<text>')
   .option('-k <n>', 'documents', wholeNumber(1), 5)
-  .addOption(new Option('--mode <mode>', 'how they are ranked').choices(['lexical', 'dense', 'hybrid']).default('hybrid'))
+  .addOption(
+    new Option('--mode <mode>', 'how they are ranked').choices(['lexical', 'dense', 'hybrid']).default('hybrid'),
+  )
   .option('--json', 'as JSON', false)
   .addHelpText('after', '\nExample:\n  vimi corpus search "a red mushroom" -k 3')
   .action((text: string, options) => within((workspace) => corpusSearch(workspace, text, options, out)));
@@ -176,7 +209,9 @@ program
   .description('draw the pipelines')
   .addOption(new Option('--format <format>').choices(['mermaid', 'svg']).default('mermaid'))
   .addHelpText('after', '\nExample:\n  vimi graph --format svg > pipelines.svg')
-  .action(({ format }: { format: 'mermaid' | 'svg' }) => within(async ({ topology }) => void out.write(graph(topology, format))));
+  .action(({ format }: { format: 'mermaid' | 'svg' }) =>
+    within(async ({ topology }) => void out.write(graph(topology, format))),
+  );
 
 program
   .command('doctor')

@@ -19,6 +19,7 @@ import { readTopology } from '../streams/topology/read-topology.js';
 import type { Topology } from '../streams/topology/topology.js';
 import type { StoredRecord, Transport } from '../streams/transport.js';
 import { openEmbedded } from '../streams/transports/embedded.js';
+import { makeWorkFolder } from './work-folder.js';
 
 export interface WorkspaceOptions {
   /** The topology's file. */
@@ -103,8 +104,7 @@ export class Workspace {
 
   async resources(pipeline: PipelineSpec): Promise<Resources> {
     const transport = await this.transport();
-    const workDir = join(this.topology.profile.search.path, '..', 'work', `${pipeline.name}-${process.pid}`);
-    await mkdir(workDir, { recursive: true });
+    const workDir = await makeWorkFolder(join(this.topology.profile.search.path, '..', 'work'), pipeline.name);
     this.onClose(() => rm(workDir, { recursive: true, force: true }));
     const model = modelOf(pipeline);
     return {

@@ -1,14 +1,15 @@
-import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
-import { dirname, join, relative } from 'node:path';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { basename, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import sharp from 'sharp';
-import { decodeEvent, encodeEvent } from '../../events/cloudevents.js';
-import type { JobChanged, MediaAdded, SamplesSealed, VideoCompleted } from '../../events/schemas.js';
+import { VimiError } from '../../errors.js';
+import { encodeEvent } from '../../events/cloudevents.js';
+import type { MediaAdded, SamplesSealed, VideoCompleted } from '../../events/schemas.js';
+import { probeMedia } from '../../media/probe-media.js';
+import { readFrames } from '../../media/read-frames.js';
 import { mediaTools } from '../../media/tools.js';
-import { decodeFrames } from '../../media/ffmpeg.js';
-import type { ObjectStore } from '../../stores/object-store.js';
+import type { RgbImage } from '../../models/ports.js';
 import { contactSheet } from '../contact-sheet.js';
-import { gallery, type GalleryEntry } from '../gallery.js';
+import { type GalleryEntry, gallery } from '../gallery.js';
 import { duration } from '../progress.js';
 import type { Workspace } from '../workspace.js';
 import { recordsAfter } from './new-records.js';
@@ -62,7 +63,10 @@ export async function demo(workspace: Workspace, signal: AbortSignal, out: NodeJ
   const folder = join(workspace.topology.folder, '.vimi', 'demo');
   await mkdir(folder, { recursive: true });
   const shown = await collect(workspace, asked, folder);
-  await contactSheet(shown.map(({ entry, frames }) => ({ label: entry.promptText, images: frames })), join(folder, 'contact-sheet.png'));
+  await contactSheet(
+    shown.map(({ entry, frames }) => ({ label: entry.promptText, images: frames })),
+    join(folder, 'contact-sheet.png'),
+  );
   const { documents } = await (await workspace.corpusIsCurrent()).state();
   const page = await gallery(
     shown.map(({ entry }) => entry),
@@ -71,16 +75,25 @@ export async function demo(workspace: Workspace, signal: AbortSignal, out: NodeJ
   );
 
   const transport = await workspace.transport();
-  const shards = await recordsAfter<SamplesSealed>(transport, workspace.topicOf('samples.sealed'), {}, 'samples.sealed');
+  const shards = await recordsAfter<SamplesSealed>(
+    transport,
+    workspace.topicOf('samples.sealed'),
+    {},
+    'samples.sealed',
+  );
   const here = (path: string) => relative(process.cwd(), path) || path;
   for (const { entry } of shown)
-    out.write(`\n"${entry.promptText}"\n  retrieved  ${entry.context.map(({ caption }) => caption).join(', ') || 'nothing'}\n  video      ${here(join(folder, entry.video))}\n`);
+    out.write(
+      `\n"${entry.promptText}"\n  retrieved  ${entry.context.map(({ caption }) => caption).join(', ') || 'nothing'}\n  video      ${here(join(folder, entry.video))}\n`,
+    );
   for (const { data } of shards) {
     const shard = await (await workspace.objects()).localFile(data.object.key);
     out.write(`\nshard      ${here(shard.path)}, ${data.samples} samples`);
     await shard.release();
   }
-  out.write(`\ncontact    ${here(join(folder, 'contact-sheet.png'))}\ngallery    ${here(page)}   (open it in a browser)\n`);
+  out.write(
+    `\ncontact    ${here(join(folder, 'contact-sheet.png'))}\ngallery    ${here(page)}   (open it in a browser)\n`,
+  );
   out.write(`\n${duration((Date.now() - began) / 1000)}. Next:
   npx vimi generate "a penguin spins on a yellow background"
   npx vimi corpus search "something sweet"
@@ -96,7 +109,14 @@ async function publishMedia(workspace: Workspace, media: MediaAdded[]): Promise<
   const run = Date.now().toString(36);
   await transport.publish(
     media.map((data, n) =>
-      encodeEvent({ schema: 'media.added', id: `demo-${run}-${n}-${data.uri.split('/').pop()}`, source: '/vimi/demo', topic, key: data.uri, data }),
+      encodeEvent({
+        schema: 'media.added',
+        id: `demo-${run}-${n}-${data.uri.split('/').pop()}`,
+        source: '/vimi/demo',
+        topic,
+        key: data.uri,
+        data,
+      }),
     ),
   );
 }
@@ -109,8 +129,75 @@ async function ask(workspace: Workspace): Promise<{ job: string; text: string }[
   const transport = await workspace.transport();
   await transport.publish(
     asked.map(({ job, text, seed }) =>
-      encodeEvent({ schema: 'generation.requested', id: job, source: '/vimi/demo', topic, key: job, data: { prompt: text, seed } }),
+      encodeEvent({
+        schema: 'generation.requested',
+        id: job,
+        source: '/vimi/demo',
+        topic,
+        key: job,
+        data: { prompt: text, seed },
+      }),
     ),
   );
   return asked;
+}
+
+/** Copies what the page shows into its folder, and decodes the videos as a player would. */
+async function collect(
+  workspace: Workspace,
+  asked: { job: string; text: string }[],
+  folder: string,
+): Promise<{ entry: GalleryEntry; frames: RgbImage[] }[]> {
+  const objects = await workspace.objects();
+  const transport = await workspace.transport();
+  const videos = await recordsAfter<VideoCompleted>(
+    transport,
+    workspace.topicOf('video.completed'),
+    {},
+    'video.completed',
+  );
+  const keep = async (key: string, sha256: string) => {
+    const name = basename(key);
+    await writeFile(join(folder, name), await objects.get(key, { sha256 }));
+    return name;
+  };
+  return Promise.all(
+    asked.map(async ({ job, text }) => {
+      const video = videos.find(({ data }) => data.job === job)?.data;
+      if (!video)
+        throw new VimiError('INTERNAL', 'A prompt of the demo has no video; `vimi read rejects` says why', {
+          where: job,
+        });
+      const { object, context, prompt, model, sampler, timings } = video;
+      const name = await keep(object.key, object.sha256);
+      const pictures = context.map(async ({ caption, image, score }) => ({
+        caption,
+        score,
+        image: await keep(image.key, image.sha256),
+        sha256: image.sha256,
+      }));
+      const entry: GalleryEntry = {
+        job,
+        promptText: text,
+        composed: prompt,
+        context: await Promise.all(pictures),
+        video: name,
+        model: model.name,
+        backend: model.backend,
+        seed: sampler.seed,
+        seconds: Number((timings as { denoise_seconds?: number } | undefined)?.denoise_seconds ?? 0),
+      };
+      return { entry, frames: await framesOf(join(folder, name)) };
+    }),
+  );
+}
+
+async function framesOf(path: string): Promise<RgbImage[]> {
+  const { signal } = new AbortController();
+  const probe = await probeMedia(path, { maxPixels: 1_000_000, signal });
+  const { width, height, fps } = probe;
+  const { frames } = await readFrames(path, probe, { width, height, fps, signal });
+  const decoded: RgbImage[] = [];
+  for await (const data of frames) decoded.push({ width, height, data });
+  return decoded;
 }

@@ -7,8 +7,8 @@ import type { ImageRole, Task } from '../../events/prompt.js';
 import type { GenerationRequested, JobChanged, VideoCompleted } from '../../events/schemas.js';
 import type { PipelineSpec } from '../../streams/pipeline-spec.js';
 import type { Transport } from '../../streams/transport.js';
-import type { Workspace } from '../workspace.js';
 import { progress } from '../progress.js';
+import type { Workspace } from '../workspace.js';
 import { endsOf, recordsAfter } from './new-records.js';
 import { runPipelines } from './run.js';
 

@@ -1,0 +1,265 @@
+/**
+ * Kills a run with SIGKILL at random moments while requests and media are under way, starts it again each time, and
+ * compares what came out with an undisturbed run of the same log.
+ *
+ *   node test/chaos/chaos.mjs [--requests 200] [--media 300] [--kills 20] [--seed N] [--keep]
+ *
+ * The denoiser is `fake`: fast, deterministic, and all else is real. Prints the counts and exits 1 on any difference.
+ */
+import { spawn, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const root = fileURLToPath(new URL('../../', import.meta.url));
+const vimi = join(root, 'dist/cli/main.js');
+const { openEmbedded } = await import(join(root, 'dist/streams/transports/embedded.js'));
+const { decodePosition } = await import(join(root, 'dist/streams/position.js'));
+const { encodeEvent, decodeEvent } = await import(join(root, 'dist/events/cloudevents.js'));
+const { probeMedia } = await import(join(root, 'dist/media/probe-media.js'));
+const { mediaTools } = await import(join(root, 'dist/media/tools.js'));
+
+/** @typedef {{ requests: number, media: number, kills: number, seed: number, keep?: boolean, say?: (line: string) => void }} Options */
+
+/** @param {Options} options @returns {Promise<{ kills: number, counts: Record<string, number>, differences: string[] }>} */
+export async function chaos({ requests, media, kills, seed, keep = false, say = () => {} }) {
+  const folder = mkdtempSync(join(tmpdir(), 'vimi-chaos-'));
+  const random = mulberry32(seed);
+  try {
+    const calm = join(folder, 'calm');
+    mkdirSync(calm);
+    writeFileSync(join(calm, 'topology.yaml'), topology());
+    const pictures = join(root, 'examples/media/images');
+    cpSync(pictures, join(calm, 'stills'), { recursive: true });
+    makeClips(join(calm, 'clips'), media, random);
+
+    const stills = readdirSync(join(calm, 'stills')).filter((name) => name.endsWith('.png'));
+    await publish(calm, 'media', stills.map((name) => ({ uri: `stills/${name}` })));
+    say(`ingesting ${stills.length} stills`);
+    await run(calm);
+    await publish(calm, 'media', [
+      ...Array.from({ length: media }, (_, n) => ({ uri: `clips/${n}.mp4`, caption: captionOf(n) })),
+      { uri: 'clips/missing.mp4', caption: 'not there' },
+      '{"uri": 7}',
+    ]);
+    await publish(calm, 'requests', [
+      ...Array.from({ length: requests }, (_, n) => ({ prompt: captionOf(n), frames: 4 + (n % 5) })),
+      '{"prompt": ',
+      { prompt: '' },
+    ]);
+
+    const wild = join(folder, 'wild');
+    cpSync(calm, wild, { recursive: true });
+    say(`undisturbed run of ${media} clips and ${requests} requests`);
+    const began = Date.now();
+    await run(calm);
+    say(`  took ${Math.round((Date.now() - began) / 1000)} s; now with ${kills} kills, seed ${seed}`);
+    let killed = 0;
+    while (killed < kills) {
+      if (!(await run(wild, 250 + random() * Math.max(1000, ((Date.now() - began) / kills) * 0.6)))) break;
+      killed++;
+    }
+    await run(wild);
+    say(`  killed ${killed} times`);
+
+    const [expected, found] = [await outcome(calm), await outcome(wild)];
+    const differences = [...check(expected, 'undisturbed', { requests, media, stills: stills.length }), ...check(found, 'killed', { requests, media, stills: stills.length })];
+    if (killed < kills) differences.push(`only ${killed} of ${kills} kills came before the end`);
+    for (const [key, hash] of expected.shards) if (found.shards.get(key) !== hash) differences.push(`${key} differs`);
+    for (const key of found.shards.keys()) if (!expected.shards.has(key)) differences.push(`${key} is not in the undisturbed run`);
+    if (expected.shards.size === 0) differences.push('no shard was made');
+    for (const [job, hash] of expected.videos) if (found.videos.get(job) !== hash) differences.push(`the video of ${job} differs`);
+    return {
+      kills: killed,
+      counts: { videos: found.videos.size, shards: found.shards.size, rejects: found.rejects, fates: found.fates },
+      differences,
+    };
+  } finally {
+    if (keep) say(`kept ${folder}`);
+    else rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The shipped topology, with the fast denoiser and small shards. */
+function topology() {
+  const shipped = readFileSync(join(root, 'topology.yaml'), 'utf8');
+  const changed = shipped
+    .replace(/denoise: \{ model: nano.*\}/, 'denoise: { model: fake, steps: 4 }')
+    .replace(/^( +)- shard.*$/m, '$1- shard: { records: 20 }')
+    .replace(/^( +)- filter.*$/m, '$1- filter: { min_side: 16, min_seconds: 0.2, min_motion: 0 }')
+    .replaceAll('partitions: 12', 'partitions: 4');
+  if (!changed.includes('model: fake') || !changed.includes('records: 20')) throw new Error('topology.yaml is not as expected');
+  return changed;
+}
+
+const subjects = ['fox', 'penguin', 'rocket', 'strawberry', 'turtle', 'bicycle', 'mushroom', 'snowman'];
+const captionOf = (n) => `a ${subjects[n % subjects.length]} of kind ${n} moves`;
+
+/** Random colour grids, one second each, in one run of ffmpeg: cheap, small, and none like another. */
+function makeClips(folder, count, random) {
+  mkdirSync(folder);
+  const [side, frames] = [32, 6];
+  const raw = Buffer.alloc(count * frames * side * side * 3);
+  let at = 0;
+  for (let clip = 0; clip < count; clip++) {
+    const grid = Array.from({ length: 48 }, () => Math.floor(random() * 256));
+    for (let frame = 0; frame < frames; frame++)
+      for (let y = 0; y < side; y++)
+        for (let x = 0; x < side; x++) {
+          const cell = Math.floor(y / 8) * 4 + Math.floor(((x + frame) % side) / 8);
+          for (let c = 0; c < 3; c++) raw[at++] = grid[cell * 3 + c];
+        }
+  }
+  const cuts = Array.from({ length: count - 1 }, (_, n) => (n + 1) * frames).join(',');
+  const made = spawnSync(
+    mediaTools().ffmpeg.path,
+    [
+      ...['-v', 'error', '-f', 'rawvideo', '-pix_fmt', 'rgb24', '-s', `${side}x${side}`, '-r', '6', '-i', '-'],
+      ...['-c:v', 'libx264', '-preset', 'ultrafast', '-crf', '10', '-pix_fmt', 'yuv420p', '-g', `${frames}`, '-sc_threshold', '0', '-bf', '0'],
+      ...['-f', 'segment', '-segment_format', 'mp4', '-segment_frames', cuts, '-reset_timestamps', '1', join(folder, '%d.mp4')],
+    ],
+    { input: raw, maxBuffer: 1 << 24 },
+  );
+  if (made.status !== 0) throw new Error(`ffmpeg: ${made.stderr}`);
+}
+
+async function publish(folder, topic, events) {
+  const transport = openEmbedded({ path: join(folder, '.vimi/log.sqlite') });
+  mkdirSync(join(folder, '.vimi'), { recursive: true });
+  try {
+    await transport.ensureTopics([{ name: topic, partitions: 4, cleanup: 'delete' }]);
+    await transport.publish(
+      events.map((event, n) => ({
+        topic,
+        key: Buffer.from(`${topic}-${n}`),
+        value: Buffer.from(typeof event === 'string' ? event : JSON.stringify(event)),
+        headers: {},
+      })),
+    );
+  } finally {
+    await transport.close();
+  }
+}
+
+/** Runs until drained; with `killAfterMs` true when it was killed before. Rejects when the run itself fails. */
+function run(folder, killAfterMs) {
+  return new Promise((done, fail) => {
+    const child = spawn(process.execPath, [vimi, 'run', '--drain'], { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
+    let complaints = '';
+    child.stderr.on('data', (chunk) => {
+      complaints = (complaints + chunk).slice(-4000);
+    });
+    const timer = killAfterMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), killAfterMs);
+    child.on('error', fail);
+    child.on('exit', (code, signal) => {
+      clearTimeout(timer);
+      if (signal === 'SIGKILL') done(true);
+      else if (code === 0) done(false);
+      else fail(new Error(`vimi run ended with ${code}: ${complaints}`));
+    });
+  });
+}
+
+/** What a folder holds after its runs. */
+async function outcome(folder) {
+  const transport = openEmbedded({ path: join(folder, '.vimi/log.sqlite') });
+  const objects = (key) => join(folder, '.vimi/objects', key);
+  const all = async (topic, schema) => {
+    const events = [];
+    for await (const record of transport.read(topic)) events.push(decodeEvent(record, [schema]));
+    return events;
+  };
+  const problems = [];
+  try {
+    let fates = 0;
+    for (const [group, topic] of [
+      ['vimi.generate', 'requests'],
+      ['vimi.corpus', 'media'],
+    ]) {
+      const positions = await transport.positions(group, topic);
+      for (const { partition, high } of await transport.ends(topic)) {
+        const { watermark, beyond, counts } = decodePosition(positions.get(partition) ?? null);
+        const sum = counts.delivered + counts.rejected + Object.values(counts.dropped).reduce((a, b) => a + b, 0);
+        fates += sum;
+        if (watermark !== high || beyond.length > 0) problems.push(`${topic}/${partition} is settled to ${watermark} of ${high}`);
+        if (sum !== high) problems.push(`${topic}/${partition} has ${sum} fates for ${high} events`);
+      }
+    }
+    const videos = new Map();
+    for (const { data } of await all('videos', 'video.completed')) {
+      if (videos.has(data.job)) problems.push(`two videos of ${data.job}`);
+      const bytes = readFileSync(objects(data.object.key));
+      const hash = createHash('sha256').update(bytes).digest('hex');
+      videos.set(data.job, hash);
+      if (hash !== data.object.sha256) problems.push(`${data.object.key} is not what its event says`);
+      const { kind, width } = await probeMedia(objects(data.object.key), { maxPixels: 1e6, signal: AbortSignal.timeout(60_000) });
+      if (width !== data.width || (kind === 'still') !== (data.frames === 1)) problems.push(`${data.object.key} does not decode as its event says`);
+    }
+    const shards = new Map();
+    let samples = 0;
+    for (const { data } of await all('samples', 'samples.sealed')) {
+      if (shards.has(data.object.key)) problems.push(`two events of ${data.object.key}`);
+      const hash = createHash('sha256').update(readFileSync(objects(data.object.key))).digest('hex');
+      if (hash !== data.object.sha256) problems.push(`${data.object.key} is not what its event says`);
+      shards.set(data.object.key, hash);
+      samples += data.samples;
+    }
+    const documents = (await all('corpus', 'corpus.document')).map(({ data }) => data.id);
+    if (new Set(documents).size !== documents.length) problems.push('a document stands twice in the corpus topic');
+    const rejects = await all('rejects', 'event.rejected');
+    const rejected = rejects.map(({ data: { origin } }) => `${origin.topic}/${origin.partition}/${origin.offset}`);
+    if (new Set(rejected).size !== rejected.length) problems.push('an event was rejected twice');
+    return { fates, videos, shards, samples, rejects: rejects.length, problems };
+  } finally {
+    await transport.close();
+  }
+}
+
+function check({ fates, videos, samples, rejects, problems }, which, { requests, media, stills }) {
+  const wrong = problems.map((problem) => `${which}: ${problem}`);
+  const expect = (what, found, wanted) => {
+    if (found !== wanted) wrong.push(`${which}: ${found} ${what}, expected ${wanted}`);
+  };
+  expect('fates', fates, requests + 2 + media + 2 + stills);
+  expect('videos', videos.size, requests);
+  expect('samples', samples, media);
+  expect('rejects', rejects, 4);
+  return wrong;
+}
+
+/** A seeded generator of numbers in [0, 1). */
+function mulberry32(seed) {
+  let state = seed >>> 0;
+  return () => {
+    state = (state + 0x6d2b79f5) >>> 0;
+    let t = Math.imul(state ^ (state >>> 15), state | 1);
+    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
+    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
+  };
+}
+
+if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {
+  const { values } = parseArgs({
+    options: {
+      requests: { type: 'string', default: '200' },
+      media: { type: 'string', default: '300' },
+      kills: { type: 'string', default: '20' },
+      seed: { type: 'string', default: String(Date.now() % 1_000_000) },
+      keep: { type: 'boolean', default: false },
+    },
+  });
+  const report = await chaos({
+    requests: Number(values.requests),
+    media: Number(values.media),
+    kills: Number(values.kills),
+    seed: Number(values.seed),
+    keep: values.keep,
+    say: console.log,
+  });
+  for (const difference of report.differences) console.error(difference);
+  console.log(`${report.kills} kills, ${JSON.stringify(report.counts)}, ${report.differences.length} differences, seed ${values.seed}`);
+  process.exitCode = report.differences.length > 0 ? 1 : 0;
+}
