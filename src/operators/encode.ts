@@ -42,6 +42,7 @@ export const encode = defineOperator(
     example: '- encode: { codec: h264, crf: 14 }',
     needs: ['job', 'prompt', 'context', 'frames'],
     adds: ['product'],
+    product: { schema: 'video.completed', fields: ['job'] },
   },
   ({ codec, crf, scale, concurrency }, { clock, workDir }) => ({
     step: mapEach<'job' | 'prompt' | 'context' | 'frames'>(

@@ -58,6 +58,7 @@ export const shard = defineOperator(
     example: '- shard: { records: 1000 }',
     needs: ['file', 'clip', 'query', 'context', 'prompt'],
     adds: [],
+    product: { schema: 'samples.sealed', fields: ['shard'] },
   },
   ({ records, stills, concurrency }, { objects, clock, workDir }) => ({
     step: mapEach<'file' | 'clip' | 'query' | 'context' | 'prompt'>(
