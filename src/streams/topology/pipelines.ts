@@ -8,6 +8,7 @@ import { checkNeeds } from './needs.js';
 import { namedEntries } from './sections.js';
 import { readSinks } from './sinks.js';
 import { type Placed, type PlacedEntry, reportUnset, shown } from './source.js';
+import { checkStepTopics } from './step-topics.js';
 import type { StepReader } from './steps.js';
 import type { PipelineOutline, TopicDeclaration } from './topology.js';
 
@@ -80,6 +81,7 @@ async function readPipeline(
   const steps = list ? reader.unfold(await reader.read(list.value, what), what, list.place) : [];
   const fromIsKnown = topic !== undefined && list !== undefined;
   const there = fromIsKnown ? checkNeeds(name, topic.schemas, steps, operators, mistakes) : undefined;
+  checkStepTopics(steps, topics, topicNames, mistakes);
   const to = value.entries.get('to');
   const sinks = to ? readSinks(to.value, { what, topics, topicNames, steps, there, mistakes }) : [];
   const rejects = readRejects(value.entries.get('rejects'), place, what, around);

@@ -8,7 +8,13 @@ import { type Placed, type PlacedEntry, type PlacedMap, reportUnset, shown } fro
 
 /** A step of a list, as read. */
 export type ReadStep =
-  | { kind: 'operator'; place: Place; operator: Operator; config: Record<string, unknown> | undefined }
+  | {
+      kind: 'operator';
+      place: Place;
+      operator: Operator;
+      config: Record<string, unknown> | undefined;
+      settings?: Placed;
+    }
   | { kind: 'segment'; place: Place; name: string }
   /** What it is is not known; the mistake is reported. */
   | { kind: 'unknown'; place: Place };
@@ -20,6 +26,8 @@ export interface UnfoldedStep {
   segment?: string;
   operator?: Operator;
   spec?: StepSpec;
+  /** Its settings as they stand in the file. */
+  settings?: Placed;
 }
 
 /** Reads lists of steps: each segment once, wherever it is used. */
@@ -107,7 +115,8 @@ export class StepReader {
       return { kind: 'unknown', place };
     }
     const operator = this.operators.find((candidate) => candidate.name === name);
-    if (operator) return { kind: 'operator', place, operator, config: this.#config(operator, config, from) };
+    if (operator)
+      return { kind: 'operator', place, operator, config: this.#config(operator, config, from), settings: config };
     if (this.#segments.has(name))
       this.mistakes.add('unknown-name', place, `'${name}' is a segment: write { use: ${name} }`, { found: name });
     else
@@ -148,7 +157,8 @@ export class StepReader {
     }
     try {
       const operator = await loadOwnOperator(name, this.folder);
-      return { kind: 'operator', place: value.place, operator, config: this.#config(operator, settings?.value, place) };
+      const config = this.#config(operator, settings?.value, place);
+      return { kind: 'operator', place: value.place, operator, config, settings: settings?.value };
     } catch (thrown) {
       mistakes.add('module', value.place, `the operator ${quote(name)}: ${(thrown as Error).message}`, { found: name });
       return unknown;
@@ -181,9 +191,9 @@ export class StepReader {
 const mostSteps = 200;
 
 function named(step: ReadStep & { kind: 'operator' }, times: Map<string, number>): Partial<UnfoldedStep> {
-  const { operator, config } = step;
+  const { operator, config, settings } = step;
   const nth = (times.get(operator.name) ?? 0) + 1;
   times.set(operator.name, nth);
   const name = nth === 1 ? operator.name : `${operator.name}-${nth}`;
-  return { operator, ...(config && { spec: { name, operator, config } }) };
+  return { operator, settings, ...(config && { spec: { name, operator, config } }) };
 }

@@ -57,7 +57,7 @@ describe('the graph of the topology that ships', () => {
 describe('a graph of hostile text', () => {
   const topology = (to: string) =>
     checkTopology(
-      `topics: { a: { schema: generation.requested }, b: { schema: video.completed }, r: { schema: event.rejected } }
+      `topics: { a: { schema: generation.requested }, b: { schema: video.completed }, r: { schema: event.rejected }, jobs: { schema: job.changed } }
 pipelines:
   p: { from: a, steps: [admit, embed, retrieve, compose, denoise, encode], to: [{ objects: "\${X}/{job}" }, { topic: b }] }
   q: { from: b, steps: [{ use: s }], to: [] }

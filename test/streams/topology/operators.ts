@@ -39,7 +39,15 @@ export const testOperators: Operator[] = [
     }),
   ),
   passing('compose', ['query', 'context'], ['prompt'], z.strictObject({ images: z.number().int().default(1) })),
-  passing('denoise', ['job', 'prompt'], ['frames'], z.strictObject({ model: z.string().default('nano') })),
+  passing(
+    'denoise',
+    ['job', 'prompt'],
+    ['frames'],
+    z.strictObject({
+      model: z.string().default('nano'),
+      jobs: z.string().default('jobs').describe('Topic of progress.').meta({ topic: 'job.changed' }),
+    }),
+  ),
   passing('encode', ['job', 'prompt', 'context', 'frames'], ['product'], undefined, {
     schema: 'video.completed',
     fields: ['job'],

@@ -322,6 +322,18 @@ const wrong: [name: string, text: string, expected: string[]][] = [
     ],
   ],
   [
+    'settings that name topics which are not there, or carry something else',
+    `${withSteps('[admit, embed, retrieve, compose, denoise, { denoise: { jobs: job } }, { denoise: { jobs: media } }]')}`.replace(
+      '  jobs: { schema: job.changed, cleanup: compact }\n',
+      '',
+    ),
+    [
+      "t.yaml:10:46 error step 'denoise': jobs: there is no topic 'jobs': declare one that carries job.changed",
+      "t.yaml:10:74 error step 'denoise': jobs: there is no topic 'job': declare one that carries job.changed",
+      "t.yaml:10:102 error step 'denoise': jobs: the topic 'media' does not carry job.changed",
+    ],
+  ],
+  [
     'an event that names an object, and no object',
     `${withSteps('[admit, embed, retrieve, compose, denoise, encode]')}    to: { topic: videos }\n`,
     ["t.yaml:12:9 error pipeline 'p': video.completed names an object: add a sink { objects: PATTERN }"],
@@ -388,7 +400,7 @@ describe('the environment', () => {
       '[admit, embed, { retrieve: { k: ${K}, tag: ${TAG}, mode: "${MODE:-dense}" } }, compose, { denoise: { model: "${MODEL}-${EMPTY:-x}" } }]';
     const { pipelines } = await read(withSteps(steps), { env });
     expect(pipelines[0]!.steps[2]!.config).toMatchObject({ k: 7, tag: '0042', mode: 'dense' });
-    expect(pipelines[0]!.steps[4]!.config).toEqual({ model: 'large-x' });
+    expect(pipelines[0]!.steps[4]!.config).toEqual({ model: 'large-x', jobs: 'jobs' });
   });
 
   it('can neither write YAML nor be read twice', async () => {
