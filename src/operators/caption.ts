@@ -25,7 +25,7 @@ export const caption = defineOperator(
     config: z.strictObject({
       max_characters: z.number().int().min(1).max(4000).default(4000).describe('Longer captions are rejected.'),
     }),
-    example: '- caption',
+    example: '- caption: { max_characters: 500 }',
     needs: ['media', 'file', 'clip'],
     adds: ['query'],
   },

@@ -15,6 +15,7 @@ export function resourcesWith(given: Partial<Resources>): Resources {
   return new Proxy(all, {
     get(target, name: string) {
       if (name in target) return target[name as keyof Resources];
+      if (name === 'then') return undefined; // Asked of whatever an async function returns.
       throw new Error(`The test gives the operator no resource '${name}'`);
     },
   }) as Resources;

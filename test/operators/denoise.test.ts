@@ -1,0 +1,148 @@
+import { describe, expect, it } from 'vitest';
+import { decodeEvent } from '../../src/events/cloudevents.js';
+import type { JobChanged } from '../../src/events/schemas.js';
+import type { Denoiser, GenerateInput, ModelDescription } from '../../src/models/ports.js';
+import { denoise } from '../../src/operators/denoise.js';
+import type { Flow, Job } from '../../src/operators/flow.js';
+import type { Clock } from '../../src/operators/operator.js';
+import type { NewRecord } from '../../src/streams/transport.js';
+import { testFolder } from '../media/make-media.js';
+import { mediaResources, storedPicture } from './media-resources.js';
+import { describeOperator } from './operator-contract.js';
+import { fates, resourcesWith, runOperator } from './run-operator.js';
+
+const folder = await testFolder();
+const media = await mediaResources(folder);
+const picture = await storedPicture(media, '#ff0000');
+
+const description: ModelDescription = {
+  ...{ name: 'scripted', weights: 'e'.repeat(64), backend: 'none', parameters: 0 },
+  defaults: { frames: 4, width: 16, height: 8, fps: 8, steps: 50, guidance: { text: 3, image: 2 } },
+  limits: { frames: 8, width: 32, height: 32 },
+};
+
+/** A model that writes down what it was asked and makes grey frames; each step lasts as long as `step` says. */
+function scripted({ step = () => {} }: { step?(done: number): void } = {}) {
+  const asked: GenerateInput[] = [];
+  const denoiser: Denoiser = {
+    describe: async () => description,
+    async generate(input, { signal, onStep }) {
+      asked.push(input);
+      for (let done = 1; done <= input.steps; done++) {
+        signal.throwIfAborted();
+        step(done);
+        onStep?.(done, input.steps);
+      }
+      const { frames, width, height } = input;
+      return { frames, width, height, data: new Uint8Array(frames * width * height * 3).fill(127) };
+    },
+    close: async () => {},
+  };
+  return { denoiser, asked };
+}
+
+const flow = (job: Partial<Job> = {}, image = picture): Flow => ({
+  job: { id: 'job-1', seed: 7, ...job },
+  prompt: {
+    task: 'text-to-video',
+    instruction: 'Make a video.',
+    parts: [{ text: 'a red square' }, { image, role: 'reference' }, { text: 'a fox' }],
+  },
+});
+const given = (denoiser: Denoiser, other: object = {}) => resourcesWith({ objects: media.objects, denoiser, ...other });
+const input = { schema: 'generation.requested', topic: 'requests' } as const;
+
+describeOperator(denoise, {
+  resources: () => given(scripted().denoiser),
+  good: () => flow(),
+  bad: () => ({ flow: flow({}, { ...picture, key: 'images/missing.webp' }), code: 'OBJECT_NOT_FOUND' }),
+  input,
+});
+
+describe('denoise', () => {
+  it('takes settings from the request, then the step, then the model', async () => {
+    const { denoiser, asked } = scripted();
+    const config = { steps: 5, guidance: { text: 6, image: 1.5 } };
+    const run = await runOperator(denoise, config, given(denoiser), [
+      flow(),
+      flow({ steps: 2, frames: 3, fps: 24, width: 32, guidance: { text: 1 } }),
+    ]);
+    asked.sort((a, b) => b.frames - a.frames);
+    expect(asked[0]).toMatchObject({ frames: 4, width: 16, height: 8, fps: 8, steps: 5, seed: 7 });
+    expect(asked[0]!.guidance).toEqual({ text: 6, image: 1.5 });
+    expect(asked[1]).toMatchObject({ frames: 3, width: 32, height: 8, fps: 24, steps: 2 });
+    expect(asked[1]!.guidance).toEqual({ text: 1, image: 1.5 });
+    const made = run.emitted.map(({ data }) => data.frames!).sort((a, b) => b.video.frames - a.video.frames);
+    expect(made[0]).toMatchObject({
+      fps: 8,
+      model: { name: 'scripted', weights: 'e'.repeat(64), backend: 'none' },
+      sampler: { name: 'edm-heun', steps: 5, guidance: { text: 6, image: 1.5 }, seed: 7 },
+      video: { frames: 4, width: 16, height: 8 },
+    });
+  });
+
+  it('gives the model the prompt in its order, with pixels for pictures', async () => {
+    const { denoiser, asked } = scripted();
+    await runOperator(denoise, {}, given(denoiser), [flow()]);
+    const [first, second, third] = asked[0]!.prompt.parts;
+    expect([first, third]).toEqual([{ text: 'a red square' }, { text: 'a fox' }]);
+    expect(second).toMatchObject({ role: 'reference', pixels: { width: 8, height: 8 } });
+    expect([...(second as { pixels: { data: Uint8Array } }).pixels.data.subarray(0, 3)]).toEqual([255, 0, 0]);
+  });
+
+  it('trusts no picture whose bytes are not the promised ones', async () => {
+    const run = await runOperator(denoise, {}, given(scripted().denoiser), [
+      flow({}, { ...picture, sha256: '0'.repeat(64) }),
+    ]);
+    expect(fates(run)).toEqual(['OBJECT_DAMAGED']);
+  });
+
+  it('refuses what the model does not make', async () => {
+    const run = await runOperator(denoise, {}, given(scripted().denoiser), [flow({ frames: 9 }), flow({ height: 40 })]);
+    expect(fates(run)).toEqual(['REQUEST_OVER_LIMIT', 'REQUEST_OVER_LIMIT']);
+    const fate = run.settlements[0]!.fate;
+    expect(fate.kind === 'rejected' && fate.error.message).toContain('expected at most 8 for frames, found 9');
+  });
+
+  it('announces progress first, then at most once a second, in order and before it is done', async () => {
+    let now = 0;
+    const clock: Clock = { now: () => now, sleep: async () => {} };
+    const records: NewRecord[] = [];
+    const announce = async (given: NewRecord[]) => void records.push(...given);
+    const { denoiser } = scripted({ step: () => (now += 300) });
+    await runOperator(denoise, { steps: 10 }, given(denoiser, { clock, announce }), [flow()], input);
+    const events = records.map((record) =>
+      decodeEvent({ ...record, partition: 0, offset: 0, timestamp: 0 }, ['job.changed']),
+    );
+    const changes = events.map(({ data }) => data as JobChanged);
+    expect(changes.map(({ job, state, progress }) => [job, state, progress])).toEqual([
+      ['job-1', 'in_progress', 0],
+      ['job-1', 'in_progress', 0.4],
+      ['job-1', 'in_progress', 0.8],
+    ]);
+    expect(records.every(({ topic, key }) => topic === 'jobs' && key?.toString() === 'job-1')).toBe(true);
+    expect(new Set(events.map(({ id }) => id)).size).toBe(3);
+  });
+
+  it('goes on when progress cannot be announced', async () => {
+    const announce = async () => {
+      throw new Error('the topic is gone');
+    };
+    const warned: object[] = [];
+    const log = { debug() {}, info() {}, warn: (fields: object) => void warned.push(fields), error() {} };
+    const run = await runOperator(denoise, {}, given(scripted().denoiser, { announce, log }), [flow()]);
+    expect(fates(run)).toEqual(['delivered']);
+    expect(warned.length).toBeGreaterThan(0);
+  });
+
+  it('ends at the next step when its job is cancelled', async () => {
+    const { VimiError } = await import('../../src/errors.js');
+    const stop = new AbortController();
+    const { denoiser } = scripted({
+      step: (done) => done === 2 && stop.abort(new VimiError('CANCELLED', 'The test cancelled it')),
+    });
+    const run = await runOperator(denoise, {}, given(denoiser), [flow()], { ...input, signal: stop.signal });
+    expect(run.settlements[0]!.fate).toEqual({ kind: 'dropped', reason: 'cancelled' });
+    expect(run.emitted).toEqual([]);
+  });
+});

@@ -1,0 +1,178 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { join, relative } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { describe, expect, it } from 'vitest';
+import { fetch } from '../../src/operators/fetch.js';
+import type { Resources } from '../../src/operators/operator.js';
+import type { ObjectStore } from '../../src/stores/object-store.js';
+import { testFolder } from '../media/make-media.js';
+import { mediaResources } from './media-resources.js';
+import { describeOperator } from './operator-contract.js';
+import { fates, resourcesWith, runOperator } from './run-operator.js';
+
+const folder = await testFolder();
+const root = join(folder, 'allowed');
+const outside = join(folder, 'outside');
+await mkdir(root);
+await mkdir(outside);
+const put = async (name: string, text: string | Uint8Array, where = root) => {
+  const path = join(where, name);
+  await writeFile(path, text);
+  return path;
+};
+const resources = async (): Promise<Resources> => {
+  const all = await mediaResources(folder);
+  return resourcesWith({ objects: all.objects, workDir: all.workDir, mediaRoots: [root] });
+};
+const fox = await put('fox.mp4', 'the bytes of a fox');
+
+const run = async (media: { uri: string; caption?: string; source?: string; licence?: string }, config = {}) =>
+  runOperator(fetch, config, await resources(), [{ media }]);
+
+async function refused(uri: string, config = {}) {
+  const { settlements } = await run({ uri }, config);
+  const fate = settlements[0]!.fate;
+  if (fate.kind !== 'rejected') throw new Error(`${uri} was ${fate.kind}`);
+  expect(fate.error.where, uri).toBeTruthy();
+  expect(fate.error.expected ?? fate.error.found, uri).toBeTruthy();
+  return fate.error;
+}
+
+describeOperator(fetch, {
+  resources,
+  good: () => ({ media: { uri: fox } }),
+  bad: () => ({ flow: { media: { uri: join(root, 'missing.mp4') } }, code: 'MEDIA_NOT_FOUND' }),
+});
+
+describe('fetch finds', () => {
+  const sha256 = createHash('sha256').update('the bytes of a fox').digest('hex');
+
+  it.each([
+    ['a path', fox],
+    ['a path relative to where vimi runs', relative(process.cwd(), fox)],
+    ['a file: URL', pathToFileURL(fox).href],
+  ])('%s', async (_, uri) => {
+    const { emitted } = await run({ uri, source: 'zoo', licence: 'CC0-1.0' });
+    expect(emitted[0]!.data.file).toEqual({ path: fox, size: 18, sha256, uri, source: 'zoo', licence: 'CC0-1.0' });
+  });
+
+  it('an object, which is let go when its event has its fate', async () => {
+    const { objects } = await resources();
+    await objects.put('incoming/fox.mp4', Buffer.from('the bytes of a fox'), { mediaType: 'video/mp4' });
+    await objects.put('incoming/fox.txt', Buffer.from('A fox.\n'), { mediaType: 'text/plain' });
+    let released = 0;
+    const counting = new Proxy(objects, {
+      get: (target, name: keyof ObjectStore) =>
+        name === 'localFile'
+          ? async (key: string) => {
+              const local = await target.localFile(key);
+              return {
+                path: local.path,
+                async release() {
+                  await local.release();
+                  released++;
+                },
+              };
+            }
+          : (target[name] as (...all: unknown[]) => unknown).bind(target),
+    });
+    const given = resourcesWith({ objects: counting, workDir: folder, mediaRoots: [] });
+    const { emitted } = await runOperator(fetch, {}, given, [{ media: { uri: 'object:incoming/fox.mp4' } }]);
+    expect(emitted[0]!.data.file).toMatchObject({ sha256, sidecar: 'A fox.', source: 'object:incoming/fox.mp4' });
+    expect(released).toBe(1);
+    expect((await refused('object:incoming/missing.mp4')).code).toBe('MEDIA_NOT_FOUND');
+    expect(fates(await run({ uri: 'object:../outside' }))).toEqual(['OBJECT_KEY_INVALID']);
+    expect((await refused('object:incoming/fox.mp4', { max_bytes: 17 })).code).toBe('MEDIA_TOO_LARGE');
+  });
+
+  it('the text beside a medium, unless the event has a caption', async () => {
+    const path = await put('owl.png', 'owl');
+    await put('owl.txt', '  An owl\n on a branch. \n');
+    expect((await run({ uri: path })).emitted[0]!.data.file!.sidecar).toBe('An owl\n on a branch.');
+    expect((await run({ uri: path, caption: 'Another' })).emitted[0]!.data.file!.sidecar).toBeUndefined();
+    expect((await run({ uri: fox })).emitted[0]!.data.file!.sidecar).toBeUndefined();
+  });
+
+  it('a file whose root is itself a link', async () => {
+    await symlink(root, join(folder, 'linked-root'));
+    const all = await resources();
+    const linked = resourcesWith({ objects: all.objects, mediaRoots: [join(folder, 'linked-root')] });
+    const done = await runOperator(fetch, {}, linked, [
+      { media: { uri: join(folder, 'linked-root', 'fox.mp4') } },
+      { media: { uri: fox } },
+    ]);
+    expect(fates(done)).toEqual(['delivered', 'delivered']);
+  });
+});
+
+describe('fetch refuses', () => {
+  it('what lies outside the roots, however it is named, and whether it exists or not', async () => {
+    const secret = await put('secret.mp4', 'secret', outside);
+    await symlink(secret, join(root, 'link.mp4'));
+    await symlink(outside, join(root, 'linked-folder'));
+    const ways = [
+      secret,
+      `${root}/../outside/secret.mp4`,
+      `${root}/../outside/missing.mp4`,
+      join(root, 'link.mp4'),
+      join(root, 'linked-folder', 'secret.mp4'),
+      pathToFileURL(secret).href,
+      `file://${root}/%2e%2e/outside/secret.mp4`,
+      '/etc/passwd',
+      `${root}-beside/x.mp4`,
+      'file://elsewhere/etc/passwd',
+      `${fox}\0.png`,
+    ];
+    for (const way of ways) expect((await refused(way)).code, way).toBe('MEDIA_FORBIDDEN');
+  });
+
+  it('every other protocol', async () => {
+    for (const uri of [
+      'http://example.org/a.mp4',
+      'https:a',
+      's3://bucket/key',
+      'concat:a|b',
+      'data:video/mp4;base64,AA',
+    ])
+      expect((await refused(uri)).code, uri).toBe('MEDIA_FORBIDDEN');
+  });
+
+  it('a sidecar that is not text, too long, or a way out', async () => {
+    const path = await put('a.png', 'a');
+    await put('a.txt', Buffer.from([0xff, 0xfe, 0x00]));
+    expect((await refused(path)).code).toBe('MEDIA_DAMAGED');
+    await put('a.txt', 'x'.repeat(4001));
+    expect((await refused(path)).code).toBe('PROMPT_TOO_LONG');
+    await put('a.txt', 'x'.repeat(1_000_000));
+    expect((await refused(path)).code).toBe('PROMPT_TOO_LONG');
+    const other = await put('b.png', 'b');
+    await symlink(await put('secret.txt', 'secret', outside), join(root, 'b.txt'));
+    expect((await refused(other)).code).toBe('MEDIA_FORBIDDEN');
+  });
+
+  it('an empty file, one that is too large, and a folder', async () => {
+    expect((await refused(await put('empty.mp4', ''))).code).toBe('MEDIA_EMPTY');
+    const error = await refused(fox, { max_bytes: 17 });
+    expect([error.code, error.expected, error.found]).toEqual(['MEDIA_TOO_LARGE', 'at most 17 bytes', '18 bytes']);
+    expect((await refused(root)).code).toBe('MEDIA_UNSUPPORTED');
+    expect((await refused(join(fox, 'inside'))).code).toBe('MEDIA_NOT_FOUND');
+  });
+
+  it.skipIf(process.platform === 'win32')('a named pipe and a socket, at once', async () => {
+    execFileSync('mkfifo', [join(root, 'pipe.mp4')]);
+    expect((await refused(join(root, 'pipe.mp4'))).code).toBe('MEDIA_UNSUPPORTED');
+    const server = createServer();
+    await new Promise<void>((listening) => server.listen(join(root, 's.mp4'), listening));
+    expect((await refused(join(root, 's.mp4'))).code).toBe('MEDIA_UNSUPPORTED');
+    await new Promise((closed) => server.close(closed));
+  });
+
+  it('and leaves no file open', async () => {
+    const before = (await readdir('/proc/self/fd').catch(() => [])).length;
+    for (let n = 0; n < 20; n++) await refused(root);
+    expect((await readdir('/proc/self/fd').catch(() => [])).length).toBeLessThanOrEqual(before + 2);
+  });
+});

@@ -1,0 +1,27 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import type { Flow } from '../../src/operators/flow.js';
+import { probe } from '../../src/operators/probe.js';
+import { hollowPng, makeVideo, testFolder } from '../media/make-media.js';
+import { describeOperator } from './operator-contract.js';
+import { fates, resourcesWith, runOperator } from './run-operator.js';
+
+const folder = await testFolder();
+const video = await makeVideo(folder, 'video.mp4');
+const of = (path: string): Flow => ({
+  file: { path, size: 1, sha256: '0'.repeat(64), uri: path, source: 'the tests', licence: 'CC0-1.0' },
+});
+const bomb = join(folder, 'bomb.png');
+await writeFile(bomb, hollowPng(30_000, 30_000));
+
+describeOperator(probe, {
+  resources: () => resourcesWith({}),
+  good: () => of(video),
+  bad: () => ({ flow: of(bomb), code: 'MEDIA_TOO_LARGE' }),
+});
+
+it('has a limit of pixels that can be set', async () => {
+  const run = await runOperator(probe, { max_pixels: 1000 }, resourcesWith({}), [of(video)]);
+  expect(fates(run)).toEqual(['MEDIA_TOO_LARGE']);
+});

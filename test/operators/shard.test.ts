@@ -1,0 +1,211 @@
+import { execFileSync, spawnSync } from 'node:child_process';
+import { createReadStream } from 'node:fs';
+import { copyFile, readdir, readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { buffer } from 'node:stream/consumers';
+import { from, lastValueFrom, toArray } from 'rxjs';
+import { extract } from 'tar-stream';
+import { describe, expect, it } from 'vitest';
+import type { Flow, Product } from '../../src/operators/flow.js';
+import type { OperatorInstance, Resources, Sealed, WatermarkMove } from '../../src/operators/operator.js';
+import { shard } from '../../src/operators/shard.js';
+import { openEnvelope } from '../../src/streams/settlement.js';
+import { makeVideo, testFolder } from '../media/make-media.js';
+import { mediaResources, storedPicture } from './media-resources.js';
+import { describeOperator } from './operator-contract.js';
+import { fates, runOperator } from './run-operator.js';
+
+const folder = await testFolder();
+const resources = await mediaResources(folder);
+const { objects } = resources;
+const video = await readFile(await makeVideo(folder, 'clip.mp4', { scenes: [6], width: 32, height: 24 }));
+const clipObject = await objects.put('clips/a.mp4', video, { mediaType: 'video/mp4' });
+const [green, blue, subject] = await Promise.all(
+  ['#00ff00', '#0000ff', '#ff00ff'].map((c) => storedPicture(resources, c)),
+);
+
+const flow = (caption = 'a fox', kind: 'clip' | 'still' = 'clip'): Flow => ({
+  file: { path: '/fox.mp4', size: 1, sha256: 'c'.repeat(64), uri: 'fox.mp4', source: 'zoo', licence: 'CC0-1.0' },
+  clip: {
+    ...{ kind, object: kind === 'clip' ? clipObject : green!, keyframe: green!, start: 1.5, duration: 0.5, frames: 6 },
+    ...{ fps: 12, width: 32, height: 24, motion: 0.02, perceptual: '0'.repeat(16), imageEmbedding: [1] },
+  },
+  query: { task: 'text-to-video', parts: [{ text: caption }], text: caption, retrieval: undefined, self: {} },
+  context: {
+    entries: [green!, blue!].map((image, n) => ({
+      ...{ document: String(n).repeat(64), caption: `document ${n}`, image, score: 0.03 - n / 100 },
+      ranks: { lexical: n + 1 },
+    })),
+    nearDuplicates: [],
+    corpus: { documents: 2, digest: 'd'.repeat(32) },
+  },
+  prompt: {
+    task: 'text-to-video',
+    instruction: 'Make a video.',
+    parts: [{ image: green!, role: 'reference' }, { text: caption }, { image: subject!, role: 'subject' }],
+  },
+});
+
+/** Envelopes of one record each; what is a list becomes the parts of one record. */
+async function stage(instance: OperatorInstance, records: Record<number, string | string[]>, topic = 'media') {
+  const settled: number[] = [];
+  const envelopes = Object.entries(records).flatMap(([offset, captions]) => {
+    const origin = { topic, partition: 3, offset: Number(offset), key: null, value: null, headers: {}, timestamp: 0 };
+    const id = `${topic}-3-${offset}`;
+    const event = { id, source: '/t', type: 't', schema: 'media.added', time: '', data: {} } as const;
+    const signal = new AbortController().signal;
+    const envelope = openEnvelope(origin, event, flow(), signal, ({ fate }) => {
+      if (fate.kind === 'delivered') settled.push(Number(offset));
+    });
+    return Array.isArray(captions) ? envelope.fork(captions.map((one) => flow(one))) : [envelope.with(flow(captions))];
+  });
+  const emitted = await lastValueFrom(instance.step(from(envelopes)).pipe(toArray()));
+  expect(emitted).toEqual([]);
+  expect(settled.sort((a, b) => a - b)).toEqual(Object.keys(records).map(Number));
+}
+
+const create = (config = {}, given: Resources = resources) => shard.create(shard.config.parse(config) as never, given);
+const moved = (instance: OperatorInstance, move: Partial<WatermarkMove>, topic = 'media'): Promise<Sealed> =>
+  instance.onWatermark!({ topic, partition: 3, from: 0, to: 0, mark: 0, final: false, ...move });
+const staged = async (topic = 'media') => {
+  const keys: string[] = [];
+  for await (const key of objects.list(`staging/${topic}/`)) keys.push(key);
+  return keys;
+};
+const fileOf = ({ body }: Product) => (body as { file: string }).file;
+
+async function members(path: string): Promise<{ name: string; mtime: number; bytes: Buffer }[]> {
+  const all: { name: string; mtime: number; bytes: Buffer }[] = [];
+  const reader = createReadStream(path).pipe(extract());
+  for await (const entry of reader)
+    all.push({ name: entry.header.name, mtime: entry.header.mtime!.getTime(), bytes: await buffer(entry) });
+  return all;
+}
+
+describeOperator(shard, {
+  resources: () => resources,
+  good: () => flow(),
+  bad: () => {
+    const wrong = flow();
+    wrong.clip!.object = { ...clipObject, key: 'clips/missing.mp4' };
+    return { flow: wrong, code: 'OBJECT_NOT_FOUND' };
+  },
+});
+
+describe('shard', () => {
+  it('seals a range when the watermark has passed it, in source order whatever the order of arrival', async () => {
+    const instance = create({ records: 10 }, resources);
+    await stage(instance, { 12: 'third', 7: ['a', 'b'] });
+    await stage(instance, { 3: 'first' });
+    expect(await moved(instance, { to: 9 })).toEqual({ products: [], mark: 0 });
+    const sealed = await moved(instance, { from: 9, to: 13 });
+    expect(sealed.mark).toBe(10);
+    expect(sealed.products).toHaveLength(1);
+    const product = sealed.products[0]!;
+    const name = 'media-0003-000000000000-000000000010';
+    expect(product).toMatchObject({ fields: { shard: name }, schema: 'samples.sealed', id: name });
+    expect(product.data).toEqual({
+      shard: name,
+      samples: 3,
+      range: { topic: 'media', partition: 3, from: 0, to: 10 },
+    });
+    const found = await members(fileOf(product));
+    const keys = ['media-3-000000000003-0', 'media-3-000000000007-0', 'media-3-000000000007-1'];
+    const kinds = ['mp4', 'json', 'ctx0.webp', 'ctx1.webp', 'img0.webp'];
+    expect(found.map((member) => member.name)).toEqual(keys.flatMap((key) => kinds.map((kind) => `${key}.${kind}`)));
+    expect(found.every(({ mtime }) => mtime === 0)).toBe(true);
+    expect(found[0]!.bytes.equals(video)).toBe(true);
+    expect(JSON.parse(found[1]!.bytes.toString())).toEqual({
+      caption: 'first',
+      prompt: flow('first').prompt,
+      context: flow().context!.entries,
+      corpus: flow().context!.corpus,
+      clip: { kind: 'clip', start: 1.5, duration: 0.5, frames: 6, fps: 12, width: 32, height: 24, motion: 0.02 },
+      provenance: { uri: 'fox.mp4', source: 'zoo', licence: 'CC0-1.0', sha256: 'c'.repeat(64), event: 'media-3-3' },
+    });
+    expect(found[2]!.bytes.equals(await objects.get(green!.key))).toBe(true);
+
+    await sealed.afterCommit!();
+    expect(await staged()).toEqual(['staging/media/3/000000000012-0.sample']);
+    const last = await moved(instance, { from: 13, to: 15, mark: 10, final: true });
+    expect([last.mark, last.products.map(({ id }) => id)]).toEqual([15, ['media-0003-000000000010-000000000015']]);
+    await last.afterCommit!();
+    expect(await staged()).toEqual([]);
+    expect((await readdir(resources.workDir)).filter((file) => file.endsWith('.tar'))).toEqual([]);
+  });
+
+  it('seals several ranges in one move, none for an empty one, and goes on from where a run ended', async () => {
+    const instance = create({ records: 5 });
+    await stage(instance, { 6: 'x', 8: 'y', 16: 'z' });
+    const sealed = await moved(instance, { to: 17, mark: 7 });
+    expect(sealed.products.map(({ data }) => [data.range, data.samples])).toEqual([
+      [{ topic: 'media', partition: 3, from: 7, to: 10 }, 1],
+    ]);
+    expect(sealed.mark).toBe(15);
+    const next = await moved(instance, { to: 20, mark: 15 });
+    expect(next.products.map(({ id }) => id)).toEqual(['media-0003-000000000015-000000000020']);
+    // A sample below the mark is a leftover of a crash after its commit: removed, never sealed twice.
+    await next.afterCommit!();
+    expect(await staged()).toEqual([]);
+    expect(await moved(instance, { to: 20, mark: 20, final: true })).toEqual({ products: [], mark: 20 });
+  });
+
+  it('gives the same bytes again after a crash at any point', async () => {
+    const whole = create({ records: 4 });
+    await stage(whole, { 0: 'a', 1: ['b', 'c'], 3: 'd' });
+    const undisturbed = join(folder, 'undisturbed.tar');
+    await copyFile(fileOf((await moved(whole, { to: 4 })).products[0]!), undisturbed);
+
+    // Another process, which finds one sample missing and stages some again, in another order.
+    await objects.remove('staging/media/3/000000000001-1.sample');
+    await rm(resources.workDir, { recursive: true });
+    const again = create({ records: 4, concurrency: 1 });
+    await stage(again, { 3: 'd' });
+    await stage(again, { 1: ['b', 'c'] });
+    const sealed = await moved(again, { to: 4 });
+    expect((await readFile(fileOf(sealed.products[0]!))).equals(await readFile(undisturbed))).toBe(true);
+    await sealed.afterCommit!();
+  });
+
+  it('keeps dots out of sample keys, and partitions and topics apart', async () => {
+    const instance = create({ records: 2 });
+    await stage(instance, { 0: 'a' }, 'team.media');
+    await stage(instance, { 1: 'b' }, 'team.media-3');
+    const sealed = await moved(instance, { to: 2 }, 'team.media');
+    const names = (await members(fileOf(sealed.products[0]!))).map(({ name }) => name);
+    expect(names[0]).toBe('team_media-3-000000000000-0.mp4');
+    expect(names).toHaveLength(5);
+    await sealed.afterCommit!();
+    await (await moved(instance, { to: 2 }, 'team.media-3')).afterCommit!();
+  });
+
+  it('delivers stills without a sample, unless asked', async () => {
+    const run = await runOperator(shard, {}, resources, [flow('a still', 'still')], { topic: 'stills' });
+    expect(fates(run)).toEqual(['delivered']);
+    expect(await staged('stills')).toEqual([]);
+    const asked = await runOperator(shard, { stills: true }, resources, [flow('a still', 'still')], {
+      topic: 'stills',
+    });
+    const sealed = await asked.instance.onWatermark!({
+      ...{ topic: 'stills', partition: 0, from: 0, to: 1, mark: 0, final: true },
+    });
+    const names = (await members(fileOf(sealed.products[0]!))).map(({ name }) => name);
+    expect(names[0]).toBe('stills-0-000000000000-0.webp');
+    await sealed.afterCommit!();
+  });
+
+  const hasPython = spawnSync('python3', ['--version']).status === 0;
+  it.skipIf(!hasPython)('writes what Python reads as a tar', async () => {
+    const instance = create({ records: 2 });
+    await stage(instance, { 0: 'a', 1: 'b' });
+    const sealed = await moved(instance, { to: 2 });
+    const script =
+      'import sys, tarfile; print("\\n".join(f"{m.name} {m.size} {m.uid}" for m in tarfile.open(sys.argv[1])))';
+    const lines = execFileSync('python3', ['-c', script, fileOf(sealed.products[0]!)], { encoding: 'utf8' })
+      .trim()
+      .split('\n');
+    expect(lines).toHaveLength(10);
+    expect(lines[0]).toBe(`media-3-000000000000-0.mp4 ${video.length} 0`);
+    await sealed.afterCommit!();
+  });
+});
