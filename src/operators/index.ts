@@ -1,12 +1,33 @@
+import { admit } from './admit.js';
 import { caption } from './caption.js';
+import { compose } from './compose.js';
+import { deduplicate } from './deduplicate.js';
 import { denoise } from './denoise.js';
+import { embed } from './embed.js';
 import { encode } from './encode.js';
 import { fetch } from './fetch.js';
 import { filter } from './filter.js';
+import { indexClips } from './index-clips.js';
 import type { Operator } from './operator.js';
 import { probe } from './probe.js';
+import { retrieve } from './retrieve.js';
 import { shard } from './shard.js';
 import { split } from './split.js';
 
 /** Every operator that topology.yaml can name. An explicit list: nothing registers itself. */
-export const operators: readonly Operator[] = [caption, denoise, encode, fetch, filter, probe, shard, split];
+export const operators: readonly Operator[] = [
+  admit,
+  caption,
+  compose,
+  deduplicate,
+  denoise,
+  embed,
+  encode,
+  fetch,
+  filter,
+  indexClips,
+  probe,
+  retrieve,
+  shard,
+  split,
+];

@@ -1,0 +1,33 @@
+import type { ContextEntry, Prompt, PromptPart, Task } from '../events/prompt.js';
+
+/**
+ * VIMI's instructions, one a task. Where we could read them they are cut off ("Generate a video with the retrieved
+ * text-image ..."): the ends, and the one for text without context, are our own.
+ */
+export const instructions = {
+  'text-to-video': 'Generate a video with the text.',
+  'text-to-video with context': 'Generate a video with the retrieved text-image pairs.',
+  'subject-driven': 'Generate a video with the text and image subjects.',
+  prediction: 'Generate a video with the text and first frame.',
+} as const;
+
+/**
+ * What the model reads: for each of the first `images` documents its caption and its image, then the user's parts. Pure:
+ * a request and a training sample of the same task, parts and context give the same prompt, byte for byte.
+ */
+export function composePrompt(
+  { task, parts }: { task: Task; parts: readonly PromptPart[] },
+  entries: readonly ContextEntry[],
+  { images }: { images: number },
+): Prompt {
+  const used = entries.slice(0, images);
+  const hasContext = task === 'text-to-video' && used.length > 0;
+  return {
+    task,
+    instruction: instructions[hasContext ? 'text-to-video with context' : task],
+    parts: [
+      ...used.flatMap(({ caption, image }): PromptPart[] => [{ text: caption }, { image, role: 'reference' }]),
+      ...parts,
+    ],
+  };
+}

@@ -1,0 +1,76 @@
+import { z } from 'zod';
+import { drop, mapEach } from './map-each.js';
+import { defineOperator } from './operator.js';
+import { RecentMedia } from './recent-media.js';
+
+/*
+ * In      clip, context (whose near-duplicates retrieve found)
+ * Out     the same
+ * Drops   duplicate: an event before it brought the same picture, or one that looks the same
+ * Fails   nothing
+ * Memory  the hashes of what is under way in this process, and of the last 1,000 that are done
+ *
+ * Two equal media at once: the second to arrive here is dropped. When the first is then rejected by a later step, both
+ * are out; replaying the reject brings it in. Two processes that meet equal media within the moment that the index
+ * needs to hear of the first let both pass.
+ * An event never stands in its own way: redone after a crash it passes again, and equal clips of one video all pass.
+ */
+export const deduplicate = defineOperator(
+  {
+    name: 'deduplicate',
+    summary: 'Leaves out media that the corpus already has.',
+    contract: {
+      in: 'clip and context.',
+      out: 'The same.',
+      drops:
+        'duplicate: another event brought the same picture (the keyframe’s bytes) or one whose perceptual hash is at most perceptual_bits away. Of two at once in one process the later is dropped, even if the earlier is rejected afterwards; in two processes both may pass.',
+      fails: 'Nothing.',
+      memory: 'Hashes of what is under way, and of the last 1,000 that are done.',
+    },
+    config: z.strictObject({
+      perceptual_bits: z
+        .number()
+        .int()
+        .min(-1)
+        .max(32)
+        .default(4)
+        .describe(
+          'Of 64: hashes at most so far apart are one picture; -1: looks do not count. At most retrieve’s near_duplicate_bits.',
+        ),
+      exact: z.boolean().default(true).describe('Equal bytes are a duplicate.'),
+    }),
+    example: '- deduplicate: { perceptual_bits: 4 }',
+    needs: ['clip', 'context'],
+    adds: [],
+  },
+  ({ perceptual_bits, exact }, { clock }) => {
+    const recent = new RecentMedia(1000);
+    return {
+      step: mapEach<'clip' | 'context'>(
+        ({ clip, context }, { event, part, signal }) => {
+          const known = context.nearDuplicates.some(
+            (other) =>
+              other.event !== event.id &&
+              (other.exact ? exact || perceptual_bits >= 0 : other.distance <= perceptual_bits),
+          );
+          const claim = {
+            event: event.id,
+            part,
+            contentHash: clip.keyframe.sha256,
+            perceptual: clip.perceptual,
+            signal,
+          };
+          if (known || recent.has(claim, { exact, bits: perceptual_bits })) return drop('duplicate');
+          recent.claim(claim);
+          return {};
+        },
+        { step: 'deduplicate', concurrency: 1, clock },
+      ),
+      onFate({ event, parts }) {
+        const delivered = new Set(parts.filter(({ fate }) => fate.kind === 'delivered').map(({ part }) => part));
+        recent.settle(event.id, (part) => delivered.has(part));
+        return [];
+      },
+    };
+  },
+);

@@ -1,0 +1,58 @@
+import { createHash } from 'node:crypto';
+import { VimiError } from '../errors.js';
+import type { ImageRole, ObjectRef } from '../events/prompt.js';
+import { promptPicture } from '../media/prompt-picture.js';
+import { allowedPath, openRegular, pathOf } from './media-path.js';
+import type { Resources } from './operator.js';
+
+export interface RequestImage {
+  image: { uri?: string; base64?: string };
+  role?: ImageRole;
+}
+
+export interface ImageLimits {
+  maxBytes: number;
+  maxPixels: number;
+  /** Pixels of the longer side as it is kept. */
+  longest: number;
+}
+
+/** An image of a request, checked, made small and put under `images/<sha256>.webp`. */
+export async function storePromptImage(
+  { image }: RequestImage,
+  where: string,
+  { maxBytes, maxPixels, longest }: ImageLimits,
+  resources: Resources,
+): Promise<ObjectRef> {
+  const bytes =
+    image.base64 === undefined ? await read(image.uri ?? '', maxBytes, resources) : Buffer.from(image.base64, 'base64');
+  if (bytes.length > maxBytes) throw tooLarge(where, bytes.length, maxBytes);
+  const webp = await promptPicture(bytes, { longest, maxPixels, where });
+  const sha256 = createHash('sha256').update(webp).digest('hex');
+  return resources.objects.put(`images/${sha256}.webp`, webp, { mediaType: 'image/webp', sha256 });
+}
+
+async function read(uri: string, maxBytes: number, { objects, mediaRoots }: Resources): Promise<Buffer> {
+  if (uri.startsWith('object:')) {
+    const key = uri.slice('object:'.length);
+    if (!(await objects.stat(key)))
+      throw new VimiError('MEDIA_NOT_FOUND', 'This object is not there', { found: key, where: uri });
+    return objects.get(key, { maxBytes });
+  }
+  const file = await openRegular(await allowedPath(pathOf(uri), uri, mediaRoots), uri);
+  try {
+    const { size } = await file.stat();
+    if (size > maxBytes) throw tooLarge(uri, size, maxBytes);
+    return await file.readFile();
+  } finally {
+    await file.close();
+  }
+}
+
+function tooLarge(where: string, size: number, most: number): VimiError {
+  return new VimiError('MEDIA_TOO_LARGE', 'An image of the prompt is too large', {
+    expected: `at most ${most} bytes`,
+    found: `${size} bytes`,
+    where,
+  });
+}

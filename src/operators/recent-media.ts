@@ -1,0 +1,47 @@
+import { hammingDistance } from '../models/embedding/perceptual-hash.js';
+
+interface Claim {
+  event: string;
+  part: string;
+  contentHash: string;
+  perceptual: string;
+  /** Aborted: the event was given up and counts no more. */
+  signal: AbortSignal;
+}
+
+/** The hash of a flat picture, which says nothing of it. */
+const flat = '0'.repeat(16);
+
+/**
+ * Which media this process has let through and the corpus may not know yet: those under way, and the last `kept` that
+ * are done.
+ */
+export class RecentMedia {
+  private readonly underWay = new Map<string, Claim[]>();
+  private readonly done: Claim[] = [];
+
+  constructor(private readonly kept: number) {}
+
+  /** True when another event has let the same picture through, or one at most `bits` away. */
+  has({ event, contentHash, perceptual }: Claim, { exact, bits }: { exact: boolean; bits: number }): boolean {
+    const same = (other: Claim) =>
+      other.event !== event &&
+      ((exact && other.contentHash === contentHash) ||
+        (perceptual !== flat && hammingDistance(other.perceptual, perceptual) <= bits));
+    for (const [id, [claim]] of this.underWay) if (claim?.signal.aborted) this.underWay.delete(id);
+    return this.done.some(same) || [...this.underWay.values()].some((claims) => claims.some(same));
+  }
+
+  claim(claim: Claim): void {
+    const claims = this.underWay.get(claim.event);
+    if (claims) claims.push(claim);
+    else this.underWay.set(claim.event, [claim]);
+  }
+
+  /** An event has its fate: what of it was delivered counts on, the rest may come again. */
+  settle(event: string, delivered: (part: string) => boolean): void {
+    this.done.push(...(this.underWay.get(event) ?? []).filter(({ part }) => delivered(part)));
+    this.done.splice(0, Math.max(0, this.done.length - this.kept));
+    this.underWay.delete(event);
+  }
+}
