@@ -10,7 +10,7 @@ import { ingest } from './commands/ingest.js';
 import { publish } from './commands/publish.js';
 import { read } from './commands/read.js';
 import { fateLine, runPipelines } from './commands/run.js';
-import { trainCommand } from './commands/train.js';
+import { trainOn } from './commands/train.js';
 import { exitCodes, reportError } from './exit.js';
 import { graph } from './graph.js';
 import { validate } from './validate.js';
@@ -192,7 +192,22 @@ program
   .addHelpText('after', '\nExample:\n  vimi corpus search "a red mushroom" -k 3')
   .action((text: string, options) => within((workspace) => corpusSearch(workspace, text, options, out)));
 
-trainCommand(program, interruption, out);
+program
+  .command('train')
+  .description('train a model on shards; continues a run that was interrupted')
+  .argument('[shard...]', 'WebDataset tars; all sealed shards of the topology when left out')
+  .option('--preset <name>', 'the network', 'nano')
+  .option('--steps <n>', 'of the optimizer', wholeNumber(1), 1000)
+  .option('--seed <n>', 'of everything that is drawn', wholeNumber(0), 1)
+  .option('--out <folder>', 'for the checkpoint, the log and the weights', '.vimi/training')
+  .option('--recipe <file>', 'JSON; the preset’s own when left out')
+  .option('--held-out <shard>', 'samples for the probes in the log (may be repeated)', several, [])
+  .addOption(new Option('--backend <name>').choices(['tensorflow', 'wasm']))
+  .option('--threads <n>', 'of the tensorflow backend', wholeNumber(1))
+  .addHelpText('after', '\nExample:\n  vimi train --steps 2000 --out .vimi/training')
+  .action((shards: string[], options) =>
+    within((workspace) => trainOn(shards, workspace, { signal: interruption(), ...options }, out)),
+  );
 
 program
   .command('validate')

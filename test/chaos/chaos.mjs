@@ -1,3 +1,4 @@
+// @ts-nocheck: a plain script, run against what is built
 /**
  * Kills a run with SIGKILL at random moments while requests and media are under way, starts it again each time, and
  * compares what came out with an undisturbed run of the same log.
@@ -18,7 +19,7 @@ const root = fileURLToPath(new URL('../../', import.meta.url));
 const vimi = join(root, 'dist/cli/main.js');
 const { openEmbedded } = await import(join(root, 'dist/streams/transports/embedded.js'));
 const { decodePosition } = await import(join(root, 'dist/streams/position.js'));
-const { encodeEvent, decodeEvent } = await import(join(root, 'dist/events/cloudevents.js'));
+const { decodeEvent } = await import(join(root, 'dist/events/cloudevents.js'));
 const { probeMedia } = await import(join(root, 'dist/media/probe-media.js'));
 const { mediaTools } = await import(join(root, 'dist/media/tools.js'));
 
@@ -37,7 +38,11 @@ export async function chaos({ requests, media, kills, seed, keep = false, say = 
     makeClips(join(calm, 'clips'), media, random);
 
     const stills = readdirSync(join(calm, 'stills')).filter((name) => name.endsWith('.png'));
-    await publish(calm, 'media', stills.map((name) => ({ uri: `stills/${name}` })));
+    await publish(
+      calm,
+      'media',
+      stills.map((name) => ({ uri: `stills/${name}` })),
+    );
     say(`ingesting ${stills.length} stills`);
     await run(calm);
     await publish(calm, 'media', [
@@ -66,12 +71,17 @@ export async function chaos({ requests, media, kills, seed, keep = false, say = 
     say(`  killed ${killed} times`);
 
     const [expected, found] = [await outcome(calm), await outcome(wild)];
-    const differences = [...check(expected, 'undisturbed', { requests, media, stills: stills.length }), ...check(found, 'killed', { requests, media, stills: stills.length })];
+    const differences = [
+      ...check(expected, 'undisturbed', { requests, media, stills: stills.length }),
+      ...check(found, 'killed', { requests, media, stills: stills.length }),
+    ];
     if (killed < kills) differences.push(`only ${killed} of ${kills} kills came before the end`);
     for (const [key, hash] of expected.shards) if (found.shards.get(key) !== hash) differences.push(`${key} differs`);
-    for (const key of found.shards.keys()) if (!expected.shards.has(key)) differences.push(`${key} is not in the undisturbed run`);
+    for (const key of found.shards.keys())
+      if (!expected.shards.has(key)) differences.push(`${key} is not in the undisturbed run`);
     if (expected.shards.size === 0) differences.push('no shard was made');
-    for (const [job, hash] of expected.videos) if (found.videos.get(job) !== hash) differences.push(`the video of ${job} differs`);
+    for (const [job, hash] of expected.videos)
+      if (found.videos.get(job) !== hash) differences.push(`the video of ${job} differs`);
     return {
       kills: killed,
       counts: { videos: found.videos.size, shards: found.shards.size, rejects: found.rejects, fates: found.fates },
@@ -91,7 +101,8 @@ function topology() {
     .replace(/^( +)- shard.*$/m, '$1- shard: { records: 20 }')
     .replace(/^( +)- filter.*$/m, '$1- filter: { min_side: 16, min_seconds: 0.2, min_motion: 0 }')
     .replaceAll('partitions: 12', 'partitions: 4');
-  if (!changed.includes('model: fake') || !changed.includes('records: 20')) throw new Error('topology.yaml is not as expected');
+  if (!changed.includes('model: fake') || !changed.includes('records: 20'))
+    throw new Error('topology.yaml is not as expected');
   return changed;
 }
 
@@ -118,8 +129,33 @@ function makeClips(folder, count, random) {
     mediaTools().ffmpeg.path,
     [
       ...['-v', 'error', '-f', 'rawvideo', '-pix_fmt', 'rgb24', '-s', `${side}x${side}`, '-r', '6', '-i', '-'],
-      ...['-c:v', 'libx264', '-preset', 'ultrafast', '-crf', '10', '-pix_fmt', 'yuv420p', '-g', `${frames}`, '-sc_threshold', '0', '-bf', '0'],
-      ...['-f', 'segment', '-segment_format', 'mp4', '-segment_frames', cuts, '-reset_timestamps', '1', join(folder, '%d.mp4')],
+      ...[
+        '-c:v',
+        'libx264',
+        '-preset',
+        'ultrafast',
+        '-crf',
+        '10',
+        '-pix_fmt',
+        'yuv420p',
+        '-g',
+        `${frames}`,
+        '-sc_threshold',
+        '0',
+        '-bf',
+        '0',
+      ],
+      ...[
+        '-f',
+        'segment',
+        '-segment_format',
+        'mp4',
+        '-segment_frames',
+        cuts,
+        '-reset_timestamps',
+        '1',
+        join(folder, '%d.mp4'),
+      ],
     ],
     { input: raw, maxBuffer: 1 << 24 },
   );
@@ -147,7 +183,10 @@ async function publish(folder, topic, events) {
 /** Runs until drained; with `killAfterMs` true when it was killed before. Rejects when the run itself fails. */
 function run(folder, killAfterMs) {
   return new Promise((done, fail) => {
-    const child = spawn(process.execPath, [vimi, 'run', '--drain'], { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn(process.execPath, [vimi, 'run', '--drain'], {
+      cwd: folder,
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     let complaints = '';
     child.stderr.on('data', (chunk) => {
       complaints = (complaints + chunk).slice(-4000);
@@ -184,7 +223,8 @@ async function outcome(folder) {
         const { watermark, beyond, counts } = decodePosition(positions.get(partition) ?? null);
         const sum = counts.delivered + counts.rejected + Object.values(counts.dropped).reduce((a, b) => a + b, 0);
         fates += sum;
-        if (watermark !== high || beyond.length > 0) problems.push(`${topic}/${partition} is settled to ${watermark} of ${high}`);
+        if (watermark !== high || beyond.length > 0)
+          problems.push(`${topic}/${partition} is settled to ${watermark} of ${high}`);
         if (sum !== high) problems.push(`${topic}/${partition} has ${sum} fates for ${high} events`);
       }
     }
@@ -195,14 +235,20 @@ async function outcome(folder) {
       const hash = createHash('sha256').update(bytes).digest('hex');
       videos.set(data.job, hash);
       if (hash !== data.object.sha256) problems.push(`${data.object.key} is not what its event says`);
-      const { kind, width } = await probeMedia(objects(data.object.key), { maxPixels: 1e6, signal: AbortSignal.timeout(60_000) });
-      if (width !== data.width || (kind === 'still') !== (data.frames === 1)) problems.push(`${data.object.key} does not decode as its event says`);
+      const { kind, width } = await probeMedia(objects(data.object.key), {
+        maxPixels: 1e6,
+        signal: AbortSignal.timeout(60_000),
+      });
+      if (width !== data.width || (kind === 'still') !== (data.frames === 1))
+        problems.push(`${data.object.key} does not decode as its event says`);
     }
     const shards = new Map();
     let samples = 0;
     for (const { data } of await all('samples', 'samples.sealed')) {
       if (shards.has(data.object.key)) problems.push(`two events of ${data.object.key}`);
-      const hash = createHash('sha256').update(readFileSync(objects(data.object.key))).digest('hex');
+      const hash = createHash('sha256')
+        .update(readFileSync(objects(data.object.key)))
+        .digest('hex');
       if (hash !== data.object.sha256) problems.push(`${data.object.key} is not what its event says`);
       shards.set(data.object.key, hash);
       samples += data.samples;
@@ -260,6 +306,8 @@ if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.ur
     say: console.log,
   });
   for (const difference of report.differences) console.error(difference);
-  console.log(`${report.kills} kills, ${JSON.stringify(report.counts)}, ${report.differences.length} differences, seed ${values.seed}`);
+  console.log(
+    `${report.kills} kills, ${JSON.stringify(report.counts)}, ${report.differences.length} differences, seed ${values.seed}`,
+  );
   process.exitCode = report.differences.length > 0 ? 1 : 0;
 }

@@ -1,5 +1,4 @@
 import { describe, expect, it } from 'vitest';
-// @ts-expect-error: a plain script, so that `npm run chaos` needs no compiler
 import { chaos } from './chaos.mjs';
 
 describe('a run that is killed again and again', () => {

@@ -1,0 +1,76 @@
+import { readFile } from 'node:fs/promises';
+import { VimiError } from '../../errors.js';
+import type { SamplesSealed } from '../../events/schemas.js';
+import type { BackendName } from '../../models/backend/backend.js';
+import { type Recipe, recipe as recipeSchema } from '../../models/training/recipe.js';
+import { train } from '../../models/training/train.js';
+import { duration, progress } from '../progress.js';
+import type { Workspace } from '../workspace.js';
+import { recordsAfter } from './new-records.js';
+
+export interface TrainCommandOptions {
+  preset: string;
+  steps: number;
+  seed: number;
+  out: string;
+  heldOut: string[];
+  recipe?: string;
+  backend?: BackendName;
+  threads?: number;
+  signal: AbortSignal;
+}
+
+/** Trains a preset on shards: the named files, or without any all that the corpus pipeline has sealed. */
+export async function trainOn(
+  shards: string[],
+  workspace: Workspace,
+  { recipe, ...options }: TrainCommandOptions,
+  out: NodeJS.WritableStream,
+): Promise<void> {
+  const chosen = shards.length > 0 ? shards : await sealedShards(workspace);
+  const bar = progress('train');
+  let reading = 0;
+  const result = await train({
+    ...options,
+    shards: chosen,
+    recipe: recipe === undefined ? undefined : await readRecipe(recipe),
+    onProgress(state) {
+      if (state.phase === 'reading') {
+        reading = state.samples;
+        bar.update(0, 0, `${reading} samples read`);
+      } else
+        bar.update(state.step, state.steps, `loss ${state.loss.toFixed(4)}, ${duration(state.secondsPerStep)} a step`);
+    },
+  });
+  bar.finish(`${result.steps} steps on ${result.backend}`);
+  for (const probe of result.probes) out.write(`${JSON.stringify(probe)}\n`);
+  out.write(`${result.weights}\n`);
+}
+
+async function readRecipe(file: string): Promise<Recipe> {
+  const text = await readFile(file, 'utf8').catch((cause: Error) => {
+    throw new VimiError('USAGE', 'The recipe cannot be read', { found: cause.message, where: file, cause });
+  });
+  try {
+    return recipeSchema.parse(JSON.parse(text));
+  } catch (cause) {
+    throw new VimiError('USAGE', 'This is no recipe', { found: (cause as Error).message, where: file, cause });
+  }
+}
+
+/** Local files of all shards that the topology's samples topic tells of. */
+async function sealedShards(workspace: Workspace): Promise<string[]> {
+  const transport = await workspace.transport();
+  const objects = await workspace.objects();
+  const sealed = await recordsAfter<SamplesSealed>(
+    transport,
+    workspace.topicOf('samples.sealed'),
+    {},
+    'samples.sealed',
+  );
+  if (sealed.length === 0)
+    throw new VimiError('USAGE', 'There are no shards to train on', {
+      expected: 'paths of shards, or a samples topic that is not empty: run the corpus pipeline first',
+    });
+  return Promise.all(sealed.map(async ({ data }) => (await objects.localFile(data.object.key)).path));
+}

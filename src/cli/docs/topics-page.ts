@@ -1,0 +1,124 @@
+import { errorCodes } from '../../errors.js';
+import { catalogue, headers } from '../../events/catalogue.js';
+import { eventType } from '../../events/cloudevents.js';
+import type { SchemaName } from '../../events/schemas.js';
+import type { TopicDeclaration, Topology } from '../../streams/topology/topology.js';
+import { jsonSchema } from './asyncapi.js';
+import { fenced, fieldRows, table } from './markdown.js';
+
+/** The page for people who publish to the topics or read them. */
+export function topicsPage(topology: Topology): string {
+  const topics = [...topology.topics.values()];
+  return `${[
+    '# Topics',
+    'What travels on each topic of topology.yaml, who writes it and who reads it. Generated: the schemas are those that the running system checks ([JSON Schema](schemas), [AsyncAPI](asyncapi.json)), and every example here has been checked against them.',
+    table(
+      ['Topic', 'Carries', 'Partitions', 'Kept'],
+      topics.map((topic) => [
+        `[${topic.name}](#${topic.name.toLowerCase()})`,
+        topic.schemas.join(', '),
+        String(topic.partitions),
+        kept(topic),
+      ]),
+    ),
+    publishing,
+    '## Headers',
+    'Events are CloudEvents 1.0. In binary mode the attributes are headers of the record and the value is the data as JSON. A header that is left out has its default, so a bare JSON object is an event too.',
+    table(
+      ['Header', 'Meaning', 'Left out', 'Example'],
+      headers.map(({ name, meaning, fallback, example }) => [`\`${name}\``, meaning, fallback, `\`${example}\``]),
+    ),
+    'In structured mode (`content-type: application/cloudevents+json`) the value is the whole event: `specversion`, `id`, `source`, `type` and `data`.',
+    'An event is at most 4 MiB of UTF-8, 64 levels deep, with at most 100,000 values. Fields that a schema does not know are kept.',
+    '## What is refused',
+    'An event that cannot be read ends in the topic of rejects with its original bytes; the others go on.',
+    table(
+      ['Code', 'What to do'],
+      (['EVENT_MALFORMED', 'EVENT_INVALID', 'EVENT_TOO_LARGE', 'EVENT_UNKNOWN_TYPE'] as const).map((code) => [
+        `\`${code}\``,
+        errorCodes[code].remedy,
+      ]),
+    ),
+    ...topics.map((topic) => section(topic, topology)),
+  ].join('\n\n')}\n`;
+}
+
+const publishing = `## Publish
+
+A request is one JSON object. On one machine, without a server:
+
+${fenced('sh', `echo '{"prompt":"a fox runs through snow"}' | vimi publish requests`)}
+
+On Kafka, with any client. From a shell:
+
+${fenced('sh', `echo '{"prompt":"a fox runs through snow"}' | kcat -P -b "$KAFKA_BROKERS" -t requests`)}
+
+In Python, with an id of your own, so that you know the job's name beforehand:
+
+${fenced(
+  'python',
+  `import json, os
+from confluent_kafka import Producer
+
+producer = Producer({"bootstrap.servers": os.environ["KAFKA_BROKERS"]})
+producer.produce(
+    "requests",
+    key="order-66",
+    value=json.dumps({"prompt": "a fox runs through snow"}),
+    headers={
+        "ce_specversion": "1.0",
+        "ce_id": "order-66",
+        "ce_source": "https://shop.example",
+        "ce_type": "dev.vimi.generation.requested.v1",
+    },
+)
+producer.flush()`,
+)}
+
+In Java:
+
+${fenced(
+  'java',
+  `var record = new ProducerRecord<>("requests", "order-66", "{\\"prompt\\":\\"a fox runs through snow\\"}");
+record.headers().add("ce_id", "order-66".getBytes(StandardCharsets.UTF_8));
+producer.send(record);`,
+)}`;
+
+function section(topic: TopicDeclaration, { pipelines }: Topology): string {
+  const { name } = topic;
+  const reading = pipelines.filter(({ from }) => from === name).map((pipeline) => `The pipeline \`${pipeline.name}\`.`);
+  const writing = pipelines
+    .filter(({ to }) => to.some((sink) => 'topic' in sink && sink.topic === name))
+    .map((pipeline) => `The pipeline \`${pipeline.name}\`.`);
+  return [
+    `## ${name}`,
+    `${topic.partitions} partitions. ${kept(topic)}.`,
+    ...topic.schemas.map((schema) => event(schema, writing, reading)),
+  ].join('\n\n');
+}
+
+function event(schema: SchemaName, writing: string[], reading: string[]): string {
+  const { summary, writers, readers, key, example } = catalogue[schema];
+  const fields = fieldRows(jsonSchema(schema, 'draft-2020-12'));
+  return [
+    `### ${schema}`,
+    `${summary} Type \`${eventType(schema)}\`, [schema](schemas/${schema}.schema.json).`,
+    table(
+      ['', ''],
+      [
+        ['**Written by**', [...writing, ...(writers ? [writers] : [])].join(' ')],
+        ['**Read by**', [...reading, ...(readers ? [readers] : [])].join(' ')],
+        ['**Key**', key],
+      ],
+    ),
+    fenced('json', JSON.stringify(example, null, 2)),
+    table(['Field', 'Values', 'Default', 'Meaning'], fields),
+  ].join('\n\n');
+}
+
+function kept({ cleanup, retentionMs }: TopicDeclaration): string {
+  if (cleanup === 'compact') return 'The newest record of each key is kept';
+  if (retentionMs === undefined) return 'Records are kept for good';
+  const days = retentionMs / 86_400_000;
+  return days >= 1 ? `Records are kept for ${days} days` : `Records are kept for ${retentionMs / 3_600_000} hours`;
+}
