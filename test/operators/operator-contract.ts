@@ -26,7 +26,8 @@ export function describeOperator(operator: Operator, { config = {}, resources, g
   describe(`${operator.name} keeps the operator contract`, () => {
     it('has an example that its own schema accepts', () => {
       const step: unknown = parse(operator.example);
-      const [name, options] = Array.isArray(step) ? Object.entries(step[0] as object)[0]! : [step, {}];
+      const first: unknown = Array.isArray(step) ? step[0] : step;
+      const [name, options] = typeof first === 'string' ? [first, {}] : Object.entries(first as object)[0]!;
       expect(name).toBe(operator.name);
       expect(() => operator.config.parse(options ?? {})).not.toThrow();
     });

@@ -1,0 +1,74 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { afterAll } from 'vitest';
+import type { CorpusDocument } from '../../src/events/schemas.js';
+import { perceptualHash } from '../../src/models/embedding/perceptual-hash.js';
+import type { Clip, Flow } from '../../src/operators/flow.js';
+import type { Corpus } from '../../src/stores/corpus.js';
+import { openCorpus } from '../../src/stores/corpus-index/open-corpus.js';
+import { openFileStore } from '../../src/stores/files.js';
+import type { ObjectStore } from '../../src/stores/object-store.js';
+import { embedder, picture, records } from '../stores/corpus-documents.js';
+import { quietLog } from './run-operator.js';
+
+const closing: (() => Promise<void> | void)[] = [];
+afterAll(async () => {
+  for (const close of closing.reverse()) await close();
+});
+
+export function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), 'vimi-operators-'));
+  closing.push(() => rmSync(path, { recursive: true, force: true }));
+  return path;
+}
+
+export async function fileStore(): Promise<ObjectStore> {
+  return openFileStore(folder());
+}
+
+export async function corpusOf(documents: CorpusDocument[]): Promise<Corpus> {
+  const corpus = await openCorpus({ folder: folder(), embedder, log: quietLog });
+  closing.push(() => corpus.close());
+  await corpus.positions();
+  await corpus.apply(records(documents));
+  return corpus;
+}
+
+/** The picture of a name (corpus-documents.ts) as an image file. */
+export function pictureFile(name: string, format: 'png' | 'webp' | 'jpeg' = 'png', side = 64): Promise<Buffer> {
+  const { width, height, data } = picture(name, side);
+  return sharp(data, { raw: { width, height, channels: 3 } })
+    .toFormat(format, { lossless: true })
+    .toBuffer();
+}
+
+/** A still of that picture, stored. */
+export async function stillOf(name: string, objects: ObjectStore): Promise<Clip> {
+  const object = await objects.put(`images/${name.replaceAll(/\W/g, '-')}.webp`, await pictureFile(name, 'webp'), {
+    mediaType: 'image/webp',
+  });
+  const pixels = picture(name, 64);
+  return {
+    kind: 'still',
+    object,
+    keyframe: object,
+    ...{ start: 0, duration: 0, frames: 1, fps: 0, width: 64, height: 64, motion: 0 },
+    perceptual: perceptualHash(pixels),
+    imageEmbedding: embedder.image(pixels),
+  };
+}
+
+/** What caption makes of a clip. */
+export function queryOf(text: string, clip?: Clip): NonNullable<Flow['query']> {
+  return {
+    task: 'text-to-video',
+    parts: [{ text }],
+    text,
+    retrieval: undefined,
+    self: clip ? { source: `source of ${text}`, contentHash: clip.keyframe.sha256, perceptual: clip.perceptual } : {},
+  };
+}
+
+export const embeddingsOf = (text: string) => ({ model: embedder.name, text: embedder.text(text) });
