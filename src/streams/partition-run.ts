@@ -296,7 +296,7 @@ export class PartitionRun {
   async #commitUntilDone(final: boolean): Promise<boolean> {
     for (let failures = 0; !this.#closed; failures++) {
       const plan = this.#tracker.plan();
-      if (plan.offsets.length === 0 && !final) return false;
+      if (plan === null || (plan.offsets.length === 0 && !final)) return false;
       try {
         await this.#commit(plan, final);
         return true;

@@ -84,7 +84,7 @@ export function decodePosition(position: GroupPosition | null): Position & { for
 
 function decodeMetadata(watermark: number, text: string): Omit<Position, 'watermark'> {
   if (!text.startsWith(prefix) || text.length > metadataBudget) throw new Error('not ours');
-  const { b = '', f = {}, m = {} } = JSON.parse(text.slice(prefix.length)) as Record<string, unknown>;
+  const { b = '', f = {}, m = {} } = asRecord(JSON.parse(text.slice(prefix.length)));
   if (typeof b !== 'string') throw new Error('b is no text');
   const counts = emptyCounts();
   for (const [name, times] of Object.entries(asRecord(f))) {

@@ -86,13 +86,16 @@ export class Tracker {
     if (this.#open.delete(offset)) this.#settled.add(offset);
   }
 
-  /** The next commit: all that is settled, or as much of it, nearest the watermark first, as the set can hold. */
-  plan(): CommitPlan {
+  /**
+   * The next commit: all that is settled, or as much of it, nearest the watermark first, as the set can hold. null: none
+   * of it fits before a hole closes.
+   */
+  plan(): CommitPlan | null {
     const settled = [...this.#settled].sort((a, b) => a - b);
     const whole = this.#cover(settled, settled.length);
     if (this.#fits(whole)) return whole;
     // More offsets do not always mean a longer text, but the bound that this finds is one that fits.
-    let best: CommitPlan = { offsets: [], watermark: this.#watermark, beyond: [] };
+    let best: CommitPlan | null = null;
     let low = 1;
     let high = settled.length - 1;
     while (low <= high) {

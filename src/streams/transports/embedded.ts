@@ -21,6 +21,8 @@ import { isAlive, thisProcess } from './embedded/process-identity.js';
 export interface EmbeddedOptions {
   /** The log's file; its folder is made when it is missing. */
   path: string;
+  /** The most that the file may grow to; STORAGE_FULL beyond. As large as the disk when left out. */
+  maxBytes?: number;
   /** Milliseconds since 1970: record timestamps, retention. */
   clock?: { now(): number };
   /** Whether the process that holds a group still runs. The system is asked when left out. */
@@ -52,12 +54,12 @@ interface Write {
  * loop (the commits of several partitions, say) shares one SQL transaction, and one wait for the disk.
  *
  * Errors: LOG_DAMAGED, STORAGE_FULL (nothing of the transaction was written; the same call may succeed later),
- * TRANSPORT_UNAVAILABLE (another process kept the file locked for 10 s, or it cannot be opened).
+ * TRANSPORT_UNAVAILABLE (another process kept the file locked for 5 s, or it cannot be opened).
  */
-export function openEmbedded({ path, clock = Date, alive = isAlive }: EmbeddedOptions): EmbeddedTransport {
+export function openEmbedded({ path, maxBytes, clock = Date, alive = isAlive }: EmbeddedOptions): EmbeddedTransport {
   const where = resolve(path);
   const now = () => clock.now();
-  const file = openFile(where);
+  const file = openFile(where, maxBytes);
   const run = <T>(work: () => T): T => translated(where, work);
   const dataVersion = run(() => file.prepare('PRAGMA data_version').pluck());
   const foreignVersion = () => dataVersion.get() as number;

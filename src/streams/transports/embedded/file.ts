@@ -35,22 +35,25 @@ const tables = `
 `;
 
 /** How long a writer waits for another process's transaction. They are short: a commit group, or a clean-up step. */
-const busyMs = 10_000;
+const busyMs = 5_000;
 
 /**
  * Opens or creates the file. WAL lets every process of the machine read while one writes. synchronous FULL: a commit is on
  * the disk when it returns. A process that dies would lose nothing with NORMAL either, but after a power cut acknowledged
  * records would be gone, and the promise is "resolved means durable"; commits come in groups, so the price is small.
  */
-export function openFile(path: string): LogFile {
+export function openFile(path: string, maxBytes?: number): LogFile {
   return translated(path, () => {
     mkdirSync(dirname(path), { recursive: true });
     const file = new Database(path, { timeout: busyMs });
     try {
-      file.pragma('auto_vacuum = INCREMENTAL');
+      const isNew = recognise(file, path);
+      if (isNew) file.pragma('auto_vacuum = INCREMENTAL');
       file.pragma('journal_mode = WAL');
       file.pragma('synchronous = FULL');
-      file.transaction(() => prepare(file, path)).immediate();
+      if (maxBytes) file.pragma(`max_page_count = ${Math.floor(maxBytes / pageBytes(file))}`);
+      // Another process may have made the tables by now.
+      if (isNew) file.transaction(() => recognise(file, path) && file.exec(tables)).immediate();
     } catch (cause) {
       file.close();
       throw cause;
@@ -59,17 +62,21 @@ export function openFile(path: string): LogFile {
   });
 }
 
-function prepare(file: LogFile, path: string): void {
+/** Whether the file is still empty. Throws LOG_DAMAGED, before anything is changed, for a file that is not ours. */
+function recognise(file: LogFile, path: string): boolean {
+  if (file.prepare('SELECT count(*) FROM sqlite_master').pluck().get() === 0) return true;
   const id = file.pragma('application_id', { simple: true });
   const version = file.pragma('user_version', { simple: true });
-  const empty = file.prepare('SELECT count(*) FROM sqlite_master').pluck().get() === 0;
-  if (empty) file.exec(tables);
-  else if (id !== applicationId || version !== layout)
-    throw new VimiError('LOG_DAMAGED', 'This is no log that this version of vimi can use', {
-      expected: `layout ${layout}`,
-      found: id === applicationId ? `layout ${version}` : 'another SQLite database',
-      where: path,
-    });
+  if (id === applicationId && version === layout) return false;
+  throw new VimiError('LOG_DAMAGED', 'This is no log that this version of vimi can use', {
+    expected: `layout ${layout}`,
+    found: id === applicationId ? `layout ${version}` : 'another SQLite database',
+    where: path,
+  });
+}
+
+function pageBytes(file: LogFile): number {
+  return file.pragma('page_size', { simple: true }) as number;
 }
 
 /** Runs `work`; what SQLite throws becomes a VimiError. */
