@@ -24,11 +24,11 @@ export const generationRequested = z.looseObject({
     .union([z.string(), z.array(z.union([z.looseObject({ text: z.string() }), requestImage])).max(32)])
     .describe('text, or text and images in reading order; an image stands where its noun would'),
   task: task.optional().describe('inferred from the images of the prompt when left out'),
-  frames: z.number().int().min(1).max(1024).optional(),
-  width: z.number().int().min(8).max(4096).optional(),
-  height: z.number().int().min(8).max(4096).optional(),
-  fps: z.number().positive().max(240).optional(),
-  steps: z.number().int().min(1).max(1000).optional(),
+  frames: z.number().int().min(1).max(1024).optional().describe("left out: the model's own"),
+  width: z.number().int().min(8).max(4096).optional().describe("pixels; left out: the model's own"),
+  height: z.number().int().min(8).max(4096).optional().describe("pixels; left out: the model's own"),
+  fps: z.number().positive().max(240).optional().describe("frames a second; left out: the model's own"),
+  steps: z.number().int().min(1).max(1000).optional().describe('of the sampler; more take longer'),
   guidance: z
     .union([
       z.number().min(0).max(50),
@@ -45,14 +45,17 @@ export const generationRequested = z.looseObject({
         k: z.number().int().min(0).max(16).optional(),
       }),
     ])
-    .optional(),
-  priority: z.enum(['interactive', 'standard', 'batch']).optional(),
+    .optional()
+    .describe('what the prompt is grounded in; false: nothing'),
+  priority: z.enum(['interactive', 'standard', 'batch']).optional().describe('left out: standard'),
   deadline: timestamp.optional().describe('after this moment the request is rejected instead of served'),
 });
 export type GenerationRequested = z.infer<typeof generationRequested>;
 
 /** On the requests topic too, with the id of the request to stop, keyed as the request was. */
-export const generationCancelled = z.looseObject({ cancel: z.string().min(1).max(512) });
+export const generationCancelled = z.looseObject({
+  cancel: z.string().min(1).max(512).describe('the id of the request'),
+});
 export type GenerationCancelled = z.infer<typeof generationCancelled>;
 
 export const mediaAdded = z.looseObject({
@@ -72,8 +75,7 @@ export const corpusDocument = z.looseObject({
   id: sha256.describe('SHA-256 over the caption and the image bytes'),
   caption,
   image: objectRef,
-  /** false: kept only so that duplicates of it are recognised (a clip, by default). */
-  retrievable: z.boolean(),
+  retrievable: z.boolean().describe('false: kept only so that duplicates of it are recognised (a clip, by default)'),
   embeddings: z.strictObject({
     model: z.string(),
     caption: z.array(z.number()).max(4096),
@@ -86,12 +88,11 @@ export type CorpusDocument = z.infer<typeof corpusDocument>;
 
 export const jobState = z.enum(['queued', 'in_progress', 'completed', 'failed', 'cancelled']);
 export const jobChanged = z.looseObject({
-  job: z.string(),
+  job: z.string().describe('the id of the request'),
   state: jobState,
-  /** Share of the denoising steps that are done, 0 to 1. */
-  progress: z.number().min(0).max(1).optional(),
-  video: objectRef.optional(),
-  error: z.looseObject({ code: z.string(), message: z.string() }).optional(),
+  progress: z.number().min(0).max(1).optional().describe('share of the denoising steps that are done'),
+  video: objectRef.optional().describe('once it is completed'),
+  error: z.looseObject({ code: z.string(), message: z.string() }).optional().describe('why it failed'),
 });
 export type JobChanged = z.infer<typeof jobChanged>;
 
@@ -104,32 +105,35 @@ const sampler = z.looseObject({
 
 /** All that a consumer needs to trust a video and to make it again. The MP4 carries the same record less `object`. */
 export const videoCompleted = z.looseObject({
-  job: z.string(),
-  object: objectRef,
-  width: z.number().int(),
-  height: z.number().int(),
+  job: z.string().describe('the id of the request'),
+  object: objectRef.describe('the MP4'),
+  width: z.number().int().describe('pixels'),
+  height: z.number().int().describe('pixels'),
   frames: z.number().int(),
   fps: z.number(),
   codec: z.string(),
-  prompt,
-  context: z.array(contextEntry),
-  corpus: corpusState,
-  model: z.looseObject({ name: z.string(), weights: sha256, backend: z.string() }),
-  sampler,
+  prompt: prompt.describe('what the model read'),
+  context: z.array(contextEntry).describe('what was retrieved for the prompt, best first'),
+  corpus: corpusState.describe('what there was to be retrieved'),
+  model: z
+    .looseObject({ name: z.string(), weights: sha256, backend: z.string() })
+    .describe('weights: SHA-256 of the file'),
+  sampler: sampler.describe('with these and the same backend the same video comes out'),
 });
 export type VideoCompleted = z.infer<typeof videoCompleted>;
 
 export const samplesSealed = z.looseObject({
   shard: z.string(),
-  object: objectRef,
+  object: objectRef.describe('the tar'),
   samples: z.number().int().nonnegative(),
-  /** The records of the media topic whose samples it holds: [from, to). */
-  range: z.strictObject({
-    topic: z.string(),
-    partition: z.number().int(),
-    from: z.number().int(),
-    to: z.number().int(),
-  }),
+  range: z
+    .strictObject({
+      topic: z.string(),
+      partition: z.number().int(),
+      from: z.number().int(),
+      to: z.number().int(),
+    })
+    .describe('the records whose samples it holds, `to` not included'),
 });
 export type SamplesSealed = z.infer<typeof samplesSealed>;
 
@@ -143,11 +147,10 @@ export const eventRejected = z.looseObject({
     headers: z.record(z.string(), z.base64()),
     timestamp,
   }),
-  /** Which part of the event: empty for the whole, "3" for its fourth clip. */
-  part: z.string(),
+  part: z.string().describe('which part of the event: empty for the whole, "3" for its fourth clip'),
   pipeline: z.string(),
   step: z.string(),
-  attempts: z.number().int().positive(),
+  attempts: z.number().int().positive().describe('how often the step was tried'),
   error: z.looseObject({
     code: z.string(),
     message: z.string(),

@@ -31,7 +31,6 @@ interface JsonSchema {
   maximum?: number;
   exclusiveMinimum?: number;
   exclusiveMaximum?: number;
-  minLength?: number;
   maxLength?: number;
   format?: string;
 }
@@ -56,7 +55,10 @@ function typeWords(schema: JsonSchema): string {
     const names = Object.keys(schema.properties ?? {});
     return names.length > 0 ? `{ ${names.join(', ')} }` : 'object';
   }
-  if (schema.type === 'string') return schema.format === 'date-time' ? 'a moment in UTC' : 'text';
+  if (schema.type === 'string') {
+    if (schema.format === 'date-time') return 'a moment in UTC';
+    return schema.maxLength === undefined ? 'text' : `text, at most ${schema.maxLength} characters`;
+  }
   if (schema.type === 'integer') return `whole number${range(schema)}`;
   if (schema.type === 'number') return `number${range(schema)}`;
   return schema.type === 'boolean' ? '`true`, `false`' : (schema.type ?? 'anything');
