@@ -63,7 +63,7 @@ export async function generate(
         const result = model.denoise(weights, {
           x: tf.tile(one, [B, 1, 1, 1, 1]),
           sigma: branches.map(() => sigma),
-          frames: Array.from({ length: T }, (_, t) => t),
+          frames: branches.map(() => Array.from({ length: T }, (_, t) => t)),
           fps: branches.map(() => input.fps),
           condition,
           latents,

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Preset } from '../presets.js';
 import { shape } from '../shape.js';
-import { attention, feedForward, linear, neighbours, norm, silu, transformerLayer } from './layers.js';
+import { attention, feedForward, linear, neighbours, norm, repeat, silu, transformerLayer } from './layers.js';
 import type { Declaration, Weights } from './parameters.js';
 import { gridPositions, numberFeatures, timePositions } from './positions.js';
 import { type Condition, patches } from './prompt-encoder.js';
@@ -20,14 +20,16 @@ import { type Condition, patches } from './prompt-encoder.js';
  * Own choices, where `preset.local` is set, for models that must learn in the small: positions in one pixel frame that
  * patches and pictures share; and after each write the patches look at the pictures' fine tokens, at their neighbours
  * (3x3) and at the frames before and after. The noise level and the prompt as a whole scale and shift what they read.
+ * And a layout: prompt and time give a map of where the subject will be, which has a loss of its own. Without that, words
+ * like "moves left" earn nearly nothing until word, frame and place are found together.
  */
 export interface FitInput {
   /** c_in * x_sigma, [B, T, H, W, 3]. */
   x: tf.Tensor;
   /** Noise level of each entry, length B. */
   sigma: readonly number[];
-  /** Number of each frame within its clip, length T: single frames keep their place in time. */
-  frames: readonly number[];
+  /** Number of each frame within its clip, T for each entry: single frames keep their place in time. */
+  frames: readonly (readonly number[])[];
   /** Frames per second; Infinity: a still. Length B. */
   fps: readonly number[];
   condition: Condition;
@@ -66,12 +68,17 @@ export function fit(declare: Declaration, preset: Preset) {
     };
   });
   const finish = norm(declare.at('finish'), P);
+  const plan = local ? layout(declare.at('layout'), preset) : null;
+  const drawn = local ? linear(declare.at('drawn'), P, 1) : null;
   const head = linear(declare.at('head'), P, p * p * 3, { start: 0.1 });
 
-  /** F [B, T, H, W, 3] and the latents [B, L, C] to carry over. */
+  /**
+   * F [B, T, H, W, 3] and the latents [B, L, C] to carry over. With the own choices also where the subject is, as logits
+   * that only training reads: as planned from prompt and time alone [B, T, cells], and as drawn [B, T, R * Q].
+   */
   return (w: Weights, { x, sigma, frames, fps, condition, latents }: FitInput) => {
     const { B, T, H, W } = shape(x, ['B', 'T', 'H', 'W', '3'], {
-      T: frames.length,
+      T: frames[0]!.length,
       B: sigma.length,
       H: side,
       W: side,
@@ -94,14 +101,16 @@ export function fit(declare: Declaration, preset: Preset) {
 
     // Patch tokens with their places in space and time.
     const grid = tf.tensor(places, [1, 1, R * Q, P]);
-    const when = time(w, tf.tensor(timePositions(frames, P), [T, P])).reshape([1, T, 1, P]);
+    const when = time(w, tf.tensor(timePositions(frames.flat(), P), [B, T, P])); // [B, T, P]
     let u = embed(w, patches(x.reshape([B * T, H, W, 3]), p))
       .reshape([B, T, R * Q, P])
       .add(grid)
-      .add(when);
+      .add(when.reshape([B, T, 1, P]));
+    const planned = plan?.(w, condition.tokens.slice([0, 0, 0], [B, 1, C]), when);
+    if (planned) u = u.add(planned.marks);
     u = u.reshape([B, T * R * Q, P]);
 
-    let z = tf.tile(learned(w).reshape([1, L, C]), [B, 1, 1]);
+    let z = repeat(learned(w).reshape([1, L, C]), [B, L, C]);
     if (latents) z = z.add(carry(w, carryNorm(w, latents)));
 
     for (const block of blocks) {
@@ -115,12 +124,13 @@ export function fit(declare: Declaration, preset: Preset) {
       if (block.local) u = block.local(w, u, { B, T, R, Q }, summary, condition);
     }
 
-    const out = head(w, finish(w, u)); // [B, S, p * p * 3]
+    const finished = finish(w, u);
+    const out = head(w, finished); // [B, S, p * p * 3]
     const f = out
       .reshape([B * T * R, Q, p, p * 3])
       .transpose([0, 2, 1, 3])
       .reshape([B, T, H, W, 3]);
-    return { f, latents: z };
+    return { f, latents: z, planned: planned?.logits, drawn: drawn?.(w, finished).reshape([B, T, R * Q]) };
   };
 
   /** [B, S, P] → [B * G, s, P] */
@@ -181,4 +191,39 @@ export function fit(declare: Declaration, preset: Preset) {
       return v.reshape([B, T * R * Q, P]).add(mixed.reshape([B, T * R * Q, P]));
     };
   }
+}
+
+/** Side of a cell of the layout in pixels. */
+export const layoutCell = 4;
+
+/**
+ * Where the subject will be, from the prompt as a whole and the time: a query a frame, times the places of the cells.
+ * summary [B, 1, C], when [B, T, P] → logits [B, T, cells] and what they add to the patch tokens [B, T, R * Q, P].
+ */
+function layout(declare: Declaration, { side, patch, patchWidth: P, width: C }: Preset) {
+  const cells = side / layoutCell;
+  const step = layoutCell / patch;
+  const places = gridPositions(cells, cells, P);
+  const fromPrompt = linear(declare.at('prompt'), C, 2 * C);
+  const fromTime = linear(declare.at('time'), P, 2 * C);
+  const query = linear(declare.at('query'), 2 * C, P);
+  const level = declare.add('level', [1], 0);
+  const mark = declare.add('mark', [1, P], 0.5);
+  return (w: Weights, summary: tf.Tensor, when: tf.Tensor) => {
+    const { B, T } = shape(when, ['B', 'T', 'P'], { P });
+    // A product, not a sum: which way the time moves the subject is what the prompt decides.
+    const joint = silu(fromPrompt(w, summary).mul(fromTime(w, when))); // [B, T, 2C]
+    const logits = tf
+      .matMul(query(w, joint).reshape([B * T, P]) as tf.Tensor2D, tf.tensor2d(places, [cells * cells, P]), false, true)
+      .add(level(w))
+      .reshape([B, T, cells * cells]);
+    const spread = repeat(logits.sigmoid().reshape([B * T * cells, 1, cells, 1]), [
+      B * T * cells,
+      step,
+      cells,
+      step,
+    ]).reshape([B * T * (side / patch) ** 2, 1]);
+    const marks = tf.matMul(spread as tf.Tensor2D, mark(w) as tf.Tensor2D).reshape([B, T, (side / patch) ** 2, P]);
+    return { logits, marks };
+  };
 }

@@ -98,3 +98,9 @@ export function neighbours(declare: Declaration, C: number) {
     return x.add(mixed);
   };
 }
+
+/**
+ * A tensor repeated along its dimensions of 1, to the given shape. A product with ones and not tf.tile, whose gradient is
+ * slow and ends at rank 4.
+ */
+export const repeat = (x: tf.Tensor, to: number[]): tf.Tensor => x.mul(tf.ones(to));

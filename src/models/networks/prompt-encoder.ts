@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs';
 import { imageRole } from '../../events/prompt.js';
 import type { Preset } from '../presets.js';
 import { shape } from '../shape.js';
-import { feedForward, linear, neighbours, norm, transformerLayer } from './layers.js';
+import { feedForward, linear, neighbours, norm, repeat, transformerLayer } from './layers.js';
 import type { Declaration, Weights } from './parameters.js';
 import { gridPositions, waves } from './positions.js';
 import { type PromptItem, wordRows } from './prompt-input.js';
@@ -82,7 +82,7 @@ export function promptEncoder(declare: Declaration, { encoder, width: C, patchWi
       }
     }
     const order = tf.tensor(waves(places, C, { longest: 256, shortest: 4 }), [B, wordCount + K, C]).mul(0.5);
-    const parts: tf.Tensor[] = [tf.tile(whole(w).reshape([1, 1, C]), [B, 1, 1])];
+    const parts: tf.Tensor[] = [repeat(whole(w).reshape([1, 1, C]), [B, 1, C])];
     const masks: tf.Tensor[] = [tf.ones([B, 1])];
     const presence = tf.tensor(present, [B, wordCount + K]);
     if (wordCount > 0) {
@@ -110,7 +110,7 @@ export function promptEncoder(declare: Declaration, { encoder, width: C, patchWi
         .add(tf.tensor(coarsePlaces, [1, coarseCount, C]))
         .add(about);
       parts.push(tokens.reshape([B, K * coarseCount, C]));
-      masks.push(repeat(presence.slice([0, wordCount], [B, K]), coarseCount));
+      masks.push(repeatEach(presence.slice([0, wordCount], [B, K]), coarseCount));
     }
 
     let x = tf.concat(parts, 1); // [B, N, C]
@@ -120,20 +120,19 @@ export function promptEncoder(declare: Declaration, { encoder, width: C, patchWi
     const tokens = finish(w, x);
 
     // Fine tokens: pixels, what the coarse patch above them has come to mean, and their neighbours.
-    let fine: tf.Tensor = tf.tile(nothing(w).reshape([1, 1, P]), [B, 1, 1]);
+    let fine: tf.Tensor = repeat(nothing(w).reshape([1, 1, P]), [B, 1, P]);
     let fineMask: tf.Tensor = tf.ones([B, 1]);
     if (pixels) {
       const meant = tokens.slice([0, 1 + wordCount, 0], [B, K * coarseCount, C]).reshape([B * K, coarseCount, C]);
       const step = fineSide / coarse;
-      const spread = tf
-        .tile(meaning(w, meant).reshape([B * K * coarse, 1, coarse, 1, P]), [1, step, 1, step, 1])
-        .reshape([B * K, M, P]);
+      const above = meaning(w, meant).reshape([B * K * coarse, 1, coarse, 1, P]);
+      const spread = repeat(above, [B * K * coarse, step, coarse, step, P]).reshape([B * K, M, P]);
       const seen = embedFine(w, patches(pixels, finePatch))
         .add(tf.tensor(finePlaces, [1, M, P]))
         .add(spread);
       const mixed = mix(w, seen.reshape([B * K, fineSide, fineSide, P]));
       fine = tf.concat([fine, feedFine(w, mixed.reshape([B * K, M, P])).reshape([B, K * M, P])], 1);
-      fineMask = tf.concat([fineMask, repeat(presence.slice([0, wordCount], [B, K]), M)], 1);
+      fineMask = tf.concat([fineMask, repeatEach(presence.slice([0, wordCount], [B, K]), M)], 1);
     }
     shape(tokens, ['B', 'N', 'C'], { B, N, C });
     shape(fine, ['B', 'F', 'P'], { B, F: 1 + K * M, P });
@@ -151,9 +150,9 @@ export function patches(x: tf.Tensor, p: number): tf.Tensor {
 }
 
 /** [B, K] → [B, K * n], each number n times. */
-function repeat(x: tf.Tensor, n: number): tf.Tensor {
+function repeatEach(x: tf.Tensor, n: number): tf.Tensor {
   const { B, K } = shape(x, ['B', 'K']);
-  return tf.tile(x.reshape([B, K, 1]), [1, 1, n]).reshape([B, K * n]);
+  return repeat(x.reshape([B, K, 1]), [B, K, n]).reshape([B, K * n]);
 }
 
 /** A mask of ones and zeros [B, N] as what is added to scores [B, 1, 1, N]. */

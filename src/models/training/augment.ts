@@ -1,0 +1,103 @@
+import type { Random } from '../diffusion/random.js';
+import { words } from '../embedding/words.js';
+import { hidden, type PromptItem } from '../networks/prompt-input.js';
+import type { Recipe } from './recipe.js';
+
+/**
+ * Changes of a sample that keep it true and make it harder to learn by heart (model.md of the design: without them the
+ * model memorises names instead of looking at the picture).
+ *
+ * - names: the words that the prompt shares with its context's captions are hidden in all of the prompt, so only the
+ *   picture says what the subject looks like;
+ * - mirror: clip and pictures are flipped, left and right change places in the words; not where something turns;
+ * - colours: the channels of clip and pictures are permuted alike, and words for colours that this changes are hidden.
+ */
+export interface Augmentation {
+  hideNames: boolean;
+  mirror: boolean;
+  /** Which channel each channel is taken from. */
+  channels: readonly [number, number, number];
+}
+
+const permutations = [
+  [0, 2, 1],
+  [1, 0, 2],
+  [1, 2, 0],
+  [2, 0, 1],
+  [2, 1, 0],
+] as const;
+const same = [0, 1, 2] as const;
+
+export function drawAugmentation(random: Random, { hideNames, mirror, colours }: Recipe['augment']): Augmentation {
+  // Always three draws, so that one setting does not shift the others.
+  const [a, b, c] = [random.uniform(), random.uniform(), random.uniform()];
+  return {
+    hideNames: a < hideNames,
+    mirror: b < mirror,
+    channels: c < colours ? permutations[Math.floor((c / colours) * permutations.length)]! : same,
+  };
+}
+
+const turning = new Set('spins spin spinning circles circle circling turns turn rotates rotate clockwise'.split(' '));
+const coloured = new Set('red orange yellow green blue purple pink brown violet cyan magenta turquoise'.split(' '));
+const sides: Record<string, string> = {
+  left: 'right',
+  right: 'left',
+  leftwards: 'rightwards',
+  rightwards: 'leftwards',
+};
+const common = new Set(
+  'a an and are as at be by from has in into is it its of on or the their this to was with'.split(' '),
+);
+
+/** Words that the prompt's own text and a context caption share: the names of what the context shows. */
+export function sharedNames(items: readonly PromptItem[], contextCaptions: readonly string[]): Set<string> {
+  const ofContext = new Set(contextCaptions.flatMap(words));
+  const counts = new Map<string, number>();
+  for (const item of items)
+    if ('word' in item && typeof item.word === 'string') counts.set(item.word, (counts.get(item.word) ?? 0) + 1);
+  return new Set(
+    [...counts].filter(([word, n]) => n >= 2 && ofContext.has(word) && !common.has(word)).map(([word]) => word),
+  );
+}
+
+/** The prompt as augmented. */
+export function augmentItems(
+  items: readonly PromptItem[],
+  contextCaptions: readonly string[],
+  { hideNames, mirror, channels }: Augmentation,
+): { items: PromptItem[]; mirrored: boolean } {
+  const mirrored = mirror && !items.some((item) => 'word' in item && turning.has(String(item.word)));
+  const permuted = channels !== same;
+  const names = hideNames ? sharedNames(items, contextCaptions) : new Set<string>();
+  const changed = items.map((item): PromptItem => {
+    if ('picture' in item) {
+      const side = Math.sqrt(item.picture.length / 3);
+      return { ...item, picture: repaint(item.picture, side, mirrored, channels) };
+    }
+    const { word } = item;
+    if (typeof word !== 'string') return item;
+    if (names.has(word) || (permuted && coloured.has(word))) return { word: hidden };
+    return { word: mirrored ? (sides[word] ?? word) : word };
+  });
+  return { items: changed, mirrored };
+}
+
+/** Frames or a picture, rows of `side` pixels: flipped and with the channels permuted. */
+export function repaint(
+  pixels: Float32Array,
+  side: number,
+  mirror: boolean,
+  [r, g, b]: Augmentation['channels'],
+): Float32Array {
+  const out = new Float32Array(pixels.length);
+  for (let row = 0; row < pixels.length; row += side * 3)
+    for (let x = 0; x < side; x++) {
+      const from = row + (mirror ? side - 1 - x : x) * 3;
+      const to = row + x * 3;
+      out[to] = pixels[from + r]!;
+      out[to + 1] = pixels[from + g]!;
+      out[to + 2] = pixels[from + b]!;
+    }
+  return out;
+}

@@ -1,0 +1,105 @@
+import * as tf from '@tensorflow/tfjs';
+import { Random } from '../diffusion/random.js';
+import { seenBy } from '../generate.js';
+import type { Model } from '../networks/model.js';
+import type { Weights } from '../networks/parameters.js';
+import { type PromptItem, promptItems } from '../networks/prompt-input.js';
+import type { Batch } from './batch.js';
+import { lossOf } from './loss.js';
+import type { TrainingSample } from './samples.js';
+
+/** Mean diffusion loss at a noise level, by what the model was told. */
+export interface Probe {
+  sigma: number;
+  /** Its own prompt. */
+  right: number;
+  /** Another sample's prompt. */
+  wrong: number;
+  /** Its own words, another sample's pictures: the difference is what the pictures are good for. */
+  wrongPictures: number;
+  /** Its own words with left and right, up and down exchanged; only over clips that move so. NaN: none does. */
+  wrongWay: number;
+  /** The right loss over those clips alone. */
+  rightWay: number;
+  nothing: number;
+}
+
+export const probeLevels = [0.3, 1, 3, 10];
+
+/**
+ * Losses of whole clips at fixed noise levels, with fixed noise: comparable from step to step and between models. Sample
+ * i is told sample i + n/2's prompt as the wrong one.
+ */
+export function evaluate(
+  model: Model,
+  w: Weights,
+  samples: readonly TrainingSample[],
+  { levels = probeLevels, seed = 1, batch = 4 }: { levels?: readonly number[]; seed?: number; batch?: number } = {},
+): Probe[] {
+  const { preset } = model;
+  const [T, side] = [preset.frames, preset.side];
+  const length = T * side * side * 3;
+  const items = samples.map((sample) => promptItems(sample.prompt, preset));
+  const other = (i: number) => items[(i + Math.max(1, samples.length >> 1)) % samples.length]!;
+  const told: Record<Exclude<keyof Probe, 'sigma' | 'rightWay'>, (i: number) => PromptItem[]> = {
+    right: (i) => items[i]!,
+    wrong: other,
+    wrongPictures: (i) => exchangePictures(items[i]!, other(i)),
+    wrongWay: (i) => items[i]!.map((item) => ('word' in item ? { word: opposite(item.word) } : item)),
+    nothing: (i) => seenBy.nothing(items[i]!),
+  };
+  const moves = items.map((list) => list.some((item) => 'word' in item && opposite(item.word) !== item.word));
+
+  return levels.map((sigma) => {
+    const sums = { right: 0, wrong: 0, wrongPictures: 0, wrongWay: 0, nothing: 0, rightWay: 0 };
+    for (let from = 0; from < samples.length; from += batch) {
+      const chosen = samples.slice(from, from + batch);
+      const B = chosen.length;
+      const given: Batch = {
+        ...{ B, T, side, selfCondition: false, masks: chosen.map(() => null), sigma: chosen.map(() => sigma) },
+        x: new Float32Array(B * length),
+        eps: new Float32Array(B * length),
+        frames: chosen.map(() => Array.from({ length: T }, (_, t) => t)),
+        fps: chosen.map(({ fps }) => fps),
+        prompts: [],
+      };
+      for (const [b, sample] of chosen.entries()) {
+        given.x.set(
+          Float32Array.from(sample.frames.subarray(0, length), (v) => v / 127.5 - 1),
+          b * length,
+        );
+        given.eps.set(new Random(seed, from + b).normals(length), b * length);
+      }
+      for (const name of ['right', 'wrong', 'wrongPictures', 'wrongWay', 'nothing'] as const) {
+        const prompts = chosen.map((_, b) => told[name](from + b));
+        const losses = tf.tidy(() => lossOf(model, w, { ...given, prompts }, { layout: 0 }).diffusion.dataSync());
+        for (const [b, loss] of losses.entries()) {
+          if (name !== 'wrongWay' || moves[from + b]) sums[name] += loss;
+          if (name === 'right' && moves[from + b]) sums.rightWay += loss;
+        }
+      }
+    }
+    const n = samples.length;
+    const moving = moves.filter(Boolean).length;
+    return {
+      sigma,
+      right: sums.right / n,
+      wrong: sums.wrong / n,
+      wrongPictures: sums.wrongPictures / n,
+      wrongWay: sums.wrongWay / moving,
+      rightWay: sums.rightWay / moving,
+      nothing: sums.nothing / n,
+    };
+  });
+}
+
+function exchangePictures(items: PromptItem[], from: PromptItem[]): PromptItem[] {
+  const theirs = from.flatMap((item) => ('picture' in item ? [item.picture] : []));
+  let k = 0;
+  return items.map((item) =>
+    'picture' in item && theirs.length > 0 ? { ...item, picture: theirs[k++ % theirs.length]! } : item,
+  );
+}
+
+const opposites: Record<string, string> = { left: 'right', right: 'left', up: 'down', down: 'up' };
+const opposite = <W>(word: W): W => ((typeof word === 'string' && opposites[word]) || word) as W;

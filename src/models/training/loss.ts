@@ -1,0 +1,68 @@
+import * as tf from '@tensorflow/tfjs';
+import { cIn, cNrm, inputScale, targetWeight } from '../diffusion/preconditioning.js';
+import { sigmaData } from '../generate.js';
+import type { Model } from '../networks/model.js';
+import type { Weights } from '../networks/parameters.js';
+import type { Batch } from './batch.js';
+
+export interface Losses {
+  /** What is minimised. */
+  total: tf.Scalar;
+  /** w |F - target|^2, the mean over pixels: for each entry, [B]. */
+  diffusion: tf.Tensor1D;
+}
+
+/**
+ * The loss of a batch: Snap Video's w |F - target|^2, and for clips whose subject is known the binary cross-entropy of
+ * the layout (as planned and as drawn) with weight `layout`.
+ */
+export function lossOf(model: Model, w: Weights, batch: Batch, { layout }: { layout: number }): Losses {
+  const { B, T, side, sigma } = batch;
+  const p = { sd: sigmaData, si: inputScale(model.preset.frames, model.preset.side) };
+  const full = [B, T, side, side, 3];
+  const each = (f: (s: number) => number) => tf.tensor(sigma.map(f), [B, 1, 1, 1, 1]);
+  const x = tf.tensor(batch.x, full);
+  const eps = tf.tensor(batch.eps, full);
+  const noisy = x.mul(1 / p.si).add(eps.mul(each((s) => s)));
+  const input = noisy.mul(each((s) => cIn(p, s)));
+  const goal = eps
+    .mul(p.sd * p.sd)
+    .sub(x.mul(each((s) => s)))
+    .mul(each((s) => cNrm(p, s)));
+
+  const condition = model.encode(w, batch.prompts);
+  const given = { x: input, sigma, frames: batch.frames, fps: batch.fps, condition };
+  // Self-conditioning: the first pass only lends its latents; no gradient goes through it.
+  const latents = batch.selfCondition ? withoutGradient(() => model.denoise(w, given).latents) : undefined;
+  const { f, planned, drawn } = model.denoise(w, { ...given, latents });
+
+  const weight = tf.tensor1d(sigma.map((s) => targetWeight(p, s)));
+  const diffusion = f.sub(goal).square().mean([1, 2, 3, 4]).mul(weight) as tf.Tensor1D;
+  let total: tf.Tensor = diffusion.mean();
+  if (planned && drawn && layout > 0) {
+    const known = tf.tensor(
+      batch.masks.map((mask) => (mask ? 1 : 0)),
+      [B, 1, 1],
+    );
+    for (const [logits, name] of [
+      [planned, 'cells'],
+      [drawn, 'patches'],
+    ] as const) {
+      const cells = logits.shape[2]!;
+      const flat = new Float32Array(B * T * cells);
+      for (const [b, mask] of batch.masks.entries()) if (mask) flat.set(mask[name], b * T * cells);
+      const goalMask = tf.tensor(flat, [B, T, cells]);
+      // Cross-entropy from logits: softplus(l) - l * m, with softplus(l) = max(l, 0) + ln(1 + e^-|l|).
+      const entropy = tf
+        .relu(logits)
+        .sub(logits.mul(goalMask))
+        .add(tf.log(tf.exp(tf.neg(tf.abs(logits))).add(1)));
+      total = total.add(entropy.mul(known).mean().mul(layout));
+    }
+  }
+  return { total: total.asScalar(), diffusion };
+}
+
+function withoutGradient(compute: () => tf.Tensor): tf.Tensor {
+  return tf.customGrad(() => ({ value: compute(), gradFunc: () => [] }))();
+}

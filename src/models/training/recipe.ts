@@ -1,0 +1,58 @@
+import { z } from 'zod';
+
+const positive = z.number().positive();
+const share = z.number().min(0).max(1);
+
+/** A part of the training: what the model sees and how much of it at once. */
+export const stage = z.strictObject({
+  /** Part of all steps; the stages' shares sum to 1. */
+  share,
+  /** Frames of each clip, next to each other. Single frames are far cheaper and teach looks first. */
+  frames: z.number().int().min(1),
+  batch: z.number().int().min(1),
+  /** ln sigma ~ N(mean, std^2). */
+  noise: z.strictObject({ mean: z.number(), std: positive }),
+  /** How often the latents of a first pass are carried over (Snap Video: 0.9; it costs a third more). */
+  selfCondition: share,
+});
+export type Stage = z.infer<typeof stage>;
+
+/** Everything that decides a training run but the shards and the preset. */
+export const recipe = z.strictObject({
+  stages: z
+    .array(stage)
+    .min(1)
+    .refine((stages) => Math.abs(stages.reduce((sum, one) => sum + one.share, 0) - 1) < 1e-6, 'shares must sum to 1'),
+  optimizer: z.strictObject({
+    /** Highest rate of AdamW, for everything but the matrices of the blocks. */
+    rate: positive,
+    /** Highest rate of Muon, for those. 0: AdamW for all. */
+    muonRate: z.number().min(0),
+    warmup: z.number().int().min(0),
+    /** The rate falls as a cosine over the last part of the steps. */
+    decay: share,
+    weightDecay: z.number().min(0),
+    clip: positive,
+    ema: share,
+  }),
+  /** What of the prompt is withheld, as parts of the samples: pictures and what came with them; everything. */
+  dropout: z.strictObject({ images: share, all: share }),
+  /** See augment.ts. */
+  augment: z.strictObject({ hideNames: share, mirror: share, colours: share }),
+  /** Weight of the layout's loss. */
+  layout: z.number().min(0),
+});
+export type Recipe = z.infer<typeof recipe>;
+
+/** What nano was trained with. */
+export const defaultRecipe: Recipe = {
+  stages: [
+    { share: 0.45, frames: 1, batch: 32, noise: { mean: 0, std: 1.4 }, selfCondition: 0 },
+    { share: 0.2, frames: 4, batch: 8, noise: { mean: 0.5, std: 1.4 }, selfCondition: 0 },
+    { share: 0.35, frames: 8, batch: 4, noise: { mean: 0.5, std: 1.4 }, selfCondition: 0.5 },
+  ],
+  optimizer: { rate: 2e-3, muonRate: 0.02, warmup: 100, decay: 0.5, weightDecay: 0.01, clip: 1, ema: 0.997 },
+  dropout: { images: 0.1, all: 0.1 },
+  augment: { hideNames: 0.6, mirror: 0.5, colours: 0.3 },
+  layout: 0.1,
+};

@@ -1,0 +1,190 @@
+import { execFile } from 'node:child_process';
+import { createReadStream } from 'node:fs';
+import { buffer } from 'node:stream/consumers';
+import sharp from 'sharp';
+import { extract } from 'tar-stream';
+import { z } from 'zod';
+import { VimiError } from '../../errors.js';
+import { prompt as promptSchema } from '../../events/prompt.js';
+import { mediaTools } from '../../media/tools.js';
+import type { ModelPrompt, RgbImage } from '../ports.js';
+
+/** One sample of a shard, decoded: what training needs of it and no more. */
+export interface TrainingSample {
+  key: string;
+  /** RGB bytes, [n, side, side, 3]. */
+  frames: Uint8Array;
+  count: number;
+  /** Infinity: a still. */
+  fps: number;
+  prompt: ModelPrompt;
+  /** Captions of the retrieved documents, to tell which words of the prompt they share. */
+  contextCaptions: string[];
+}
+
+const description = z.looseObject({
+  caption: z.string(),
+  prompt: promptSchema,
+  context: z.array(z.looseObject({ caption: z.string(), image: z.looseObject({ sha256: z.string() }) })),
+  clip: z.looseObject({ fps: z.number().positive().optional() }).optional(),
+});
+
+export interface ReadOptions {
+  /** Clips are scaled to side x side. */
+  side: number;
+  /** Clips with fewer frames are left out; of longer ones the first four times as many are kept. */
+  frames: number;
+  signal?: AbortSignal;
+  onSample?(read: number): void;
+}
+
+/**
+ * Reads the samples of WebDataset shards (see operators/shard.ts) into memory, decoded and scaled; some 25 kB each at
+ * 8 frames of 32x32. OBJECT_NOT_FOUND for a missing shard, OBJECT_DAMAGED for one that is not what it should be.
+ */
+export async function readSamples(shards: readonly string[], options: ReadOptions): Promise<TrainingSample[]> {
+  const samples: TrainingSample[] = [];
+  for (const path of shards) {
+    const waiting: Promise<void>[] = [];
+    for await (const [key, members] of groups(path)) {
+      options.signal?.throwIfAborted();
+      waiting.push(
+        decode(path, key, members, options).then((sample) => {
+          if (sample) samples.push(sample);
+          options.onSample?.(samples.length);
+        }),
+      );
+      if (waiting.length >= 4) await waiting.shift();
+    }
+    await Promise.all(waiting);
+  }
+  return samples.sort((a, b) => (a.key < b.key ? -1 : 1));
+}
+
+type Members = Map<string, Buffer>;
+const largestMember = 256 * 1024 * 1024;
+
+/** Members of a tar that share the name before its first dot, as they follow each other. */
+async function* groups(path: string): AsyncGenerator<[key: string, members: Members]> {
+  const tar = extract();
+  const source = createReadStream(path);
+  source.on('error', (error) => tar.destroy(error));
+  source.pipe(tar);
+  let key = '';
+  let members: Members = new Map();
+  try {
+    for await (const entry of tar) {
+      if (entry.header.type !== 'file') {
+        entry.resume();
+        continue;
+      }
+      if ((entry.header.size ?? 0) > largestMember) throw new Error(`${entry.header.name} is too large`);
+      const dot = entry.header.name.indexOf('.');
+      const name = dot < 0 ? entry.header.name : entry.header.name.slice(0, dot);
+      if (name !== key && members.size > 0) {
+        yield [key, members];
+        members = new Map();
+      }
+      key = name;
+      members.set(entry.header.name.slice(dot + 1), await buffer(entry));
+    }
+  } catch (cause) {
+    if (cause instanceof VimiError) throw cause;
+    const missing = (cause as { code?: string }).code === 'ENOENT';
+    throw new VimiError(missing ? 'OBJECT_NOT_FOUND' : 'OBJECT_DAMAGED', 'The shard cannot be read', {
+      found: (cause as Error).message,
+      where: path,
+      cause,
+    });
+  } finally {
+    source.destroy();
+  }
+  if (members.size > 0) yield [key, members];
+}
+
+async function decode(
+  path: string,
+  key: string,
+  members: Members,
+  options: ReadOptions,
+): Promise<TrainingSample | null> {
+  const where = `${path}: ${key}`;
+  try {
+    const text = members.get('json');
+    if (!text) throw new Error('it has no .json');
+    const { prompt, context, clip } = description.parse(JSON.parse(text.toString()));
+    // The prompt names its images by content; the members hold them in the order of the context, then of the rest.
+    const member = (kind: string) => [...members].find(([name]) => name.startsWith(`${kind}.`))?.[1];
+    const known = new Map(context.map(({ image }, n) => [image.sha256, `ctx${n}`]));
+    let others = 0;
+    const parts = await Promise.all(
+      prompt.parts.map(async (part) => {
+        if ('text' in part) return part;
+        const kind = known.get(part.image.sha256) ?? `img${others++}`;
+        const bytes = member(kind);
+        if (!bytes) throw new Error(`it has no .${kind}`);
+        return { pixels: await decodeImage(bytes), role: part.role };
+      }),
+    );
+    const base = { key, prompt: { ...prompt, parts }, contextCaptions: context.map(({ caption }) => caption) };
+    const still = members.get('webp');
+    if (still) {
+      // A still is a video of endless frames a second: all its frames are the same (Snap Video, Sec. 3.2).
+      const { data } = await decodeImage(still, options.side);
+      const frames = new Uint8Array(data.length * options.frames);
+      for (let t = 0; t < options.frames; t++) frames.set(data, t * data.length);
+      return { ...base, frames, count: options.frames, fps: Number.POSITIVE_INFINITY };
+    }
+    const video = members.get('mp4');
+    if (!video) throw new Error('it has no .mp4');
+    const frames = await decodeVideo(video, options);
+    const count = frames.length / (options.side ** 2 * 3);
+    if (count < options.frames) return null;
+    return { ...base, frames, count, fps: clip?.fps ?? 8 };
+  } catch (cause) {
+    if (cause instanceof VimiError) throw cause;
+    throw new VimiError('OBJECT_DAMAGED', 'A sample cannot be read', { found: (cause as Error).message, where, cause });
+  }
+}
+
+async function decodeImage(bytes: Buffer, side?: number): Promise<RgbImage> {
+  let image = sharp(bytes, { limitInputPixels: 64_000_000 })
+    .flatten({ background: '#ffffff' })
+    .toColourspace('srgb')
+    .removeAlpha();
+  if (side) image = image.resize(side, side, { fit: 'cover' });
+  const { data, info } = await image.raw().toBuffer({ resolveWithObject: true });
+  return { width: info.width, height: info.height, data };
+}
+
+/** The clip through ffmpeg's pipes; the shard is our own, and only its first frames are kept. */
+function decodeVideo(bytes: Buffer, { side, frames, signal }: ReadOptions): Promise<Uint8Array> {
+  const scale = `scale=${side}:${side}:force_original_aspect_ratio=increase:flags=area,crop=${side}:${side}`;
+  const options = [
+    '-hide_banner',
+    '-v',
+    'error',
+    '-protocol_whitelist',
+    'pipe',
+    '-f',
+    'mov',
+    '-threads',
+    '1',
+    '-i',
+    'pipe:0',
+  ];
+  const output = ['-vf', scale, '-frames:v', String(4 * frames), '-f', 'rawvideo', '-pix_fmt', 'rgb24', 'pipe:1'];
+  return new Promise((resolve, reject) => {
+    const child = execFile(
+      mediaTools().ffmpeg.path,
+      [...options, ...output],
+      { encoding: 'buffer', maxBuffer: 4 * frames * side * side * 3 + 1024, timeout: 60_000, signal },
+      (error, stdout, stderr) => {
+        if (error) reject(new Error(`ffmpeg: ${stderr.toString().trim() || error.message}`));
+        else resolve(new Uint8Array(stdout));
+      },
+    );
+    child.stdin!.on('error', () => {}); // it may close its input before the last byte; its exit tells the rest
+    child.stdin!.end(bytes);
+  });
+}
