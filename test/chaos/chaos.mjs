@@ -215,8 +215,8 @@ async function outcome(folder) {
   try {
     let fates = 0;
     for (const [group, topic] of [
-      ['vimi.generate', 'requests'],
-      ['vimi.corpus', 'media'],
+      ['vimi-generate', 'requests'],
+      ['vimi-corpus', 'media'],
     ]) {
       const positions = await transport.positions(group, topic);
       for (const { partition, high } of await transport.ends(topic)) {
