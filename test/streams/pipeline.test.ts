@@ -1,6 +1,17 @@
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { runPipeline } from '../../src/streams/pipeline.js';
+import { mergeMap } from 'rxjs';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { VimiError } from '../../src/errors.js';
+import { decodeEvent, encodeEvent } from '../../src/events/cloudevents.js';
+import type { EventRejected } from '../../src/events/schemas.js';
+import { systemClock } from '../../src/operators/clock.js';
+import { drop, mapEach } from '../../src/operators/map-each.js';
+import type { Operator, Resources, WatermarkMove } from '../../src/operators/operator.js';
+import type { ObjectStore } from '../../src/stores/object-store.js';
+import { createMetrics } from '../../src/streams/metrics.js';
+import { type RunOptions, runPipeline } from '../../src/streams/pipeline.js';
+import type { PipelineSpec } from '../../src/streams/pipeline-spec.js';
+import { decodePosition } from '../../src/streams/position.js';
 import { type EmbeddedTransport, openEmbedded } from '../../src/streams/transports/embedded.js';
 import {
   delivered,
@@ -9,38 +20,623 @@ import {
   prepareTopics,
   productOf,
   quietLog,
+  readAll,
   resourcesWith,
   spec,
   temporaryFolder,
+  testOperator,
 } from './pipeline-fixtures.js';
 
 let folder: ReturnType<typeof temporaryFolder>;
+let path: string;
+const opened: EmbeddedTransport[] = [];
 let transport: EmbeddedTransport;
+const open = () => {
+  const client = openEmbedded({ path });
+  opened.push(client);
+  return client;
+};
 beforeEach(async () => {
   folder = temporaryFolder();
-  transport = openEmbedded({ path: join(folder.path, 'log.sqlite') });
+  path = join(folder.path, 'log.sqlite');
+  transport = open();
   await prepareTopics(transport);
 });
 afterEach(async () => {
-  await transport.close();
+  for (const client of opened.splice(0)) await client.close();
   folder.remove();
 });
 
 const never = new AbortController().signal;
 const names = (count: number) => Array.from({ length: count }, (_, n) => `m${String(n).padStart(6, '0')}`);
+const patience = { timeout: 20_000, interval: 2 };
+
+interface RunChanges extends Partial<RunOptions> {
+  spec?: Partial<PipelineSpec>;
+  with?: Partial<Resources>;
+}
+const run = (operators: Operator[], { spec: changes = {}, with: given = {}, ...options }: RunChanges = {}) =>
+  runPipeline(spec(operators, changes), {
+    transport,
+    resources: resourcesWith(given),
+    signal: never,
+    log: quietLog,
+    ...options,
+  });
+const drain = (operators: Operator[], changes: RunChanges = {}) => run(operators, { drain: true, ...changes });
+
+const echo = eachMedia(({ uri }) => productOf(uri));
+
+/** Work that waits until the test lets it go on. */
+function gate() {
+  const waiting = new Map<string, () => void>();
+  return {
+    waiting,
+    work: (stuck: (uri: string) => boolean = () => true) =>
+      eachMedia(async ({ uri }, { signal }) => {
+        if (stuck(uri))
+          await new Promise<void>((resolve) => {
+            waiting.set(uri, resolve);
+            signal.addEventListener('abort', () => resolve());
+          });
+        return productOf(uri);
+      }),
+    release(uri: string) {
+      waiting.get(uri)?.();
+      waiting.delete(uri);
+    },
+  };
+}
+
+async function rejects(): Promise<EventRejected[]> {
+  return (await readAll(transport, 'rejects')).map(
+    (record) => decodeEvent(record, ['event.rejected']).data as EventRejected,
+  );
+}
 
 describe('a pipeline', () => {
   it('gives every event its output, and ends when the topic does', async () => {
     await transport.publish(names(1000).map((name) => media(name)));
-    const report = await runPipeline(spec([eachMedia(({ uri }) => productOf(uri))]), {
-      transport,
-      resources: resourcesWith({}),
-      signal: never,
-      drain: true,
-      log: quietLog,
-    });
-    expect(report.run.delivered).toBe(1000);
-    expect(report.end).toBe('drained');
+    const report = await drain([echo]);
+    expect(report).toMatchObject({ pipeline: 'test', end: 'drained', run: { delivered: 1000, rejected: 0 } });
     expect(await delivered(transport)).toEqual(names(1000));
+  });
+
+  it('goes on with what comes later, and counts over all its runs', async () => {
+    await transport.publish(names(10).map((name) => media(name)));
+    await drain([echo]);
+    await transport.publish([media('later')]);
+    const report = await drain([echo]);
+    expect(report.run.delivered).toBe(1);
+    expect(report.total.delivered).toBe(11);
+    expect(await delivered(transport)).toEqual(['later', ...names(10)]);
+  });
+
+  it('ends at once when there is nothing', async () => {
+    expect(await drain([echo])).toMatchObject({ end: 'drained', run: { delivered: 0 } });
+  });
+
+  it('publishes what is done without waiting for a slow neighbour, and remembers it', async () => {
+    await transport.publish(names(50).map((name) => media(name, 'one key')));
+    const { work, waiting } = gate();
+    const stop = new AbortController();
+    const running = run([work((uri) => uri === 'm000003')], { signal: stop.signal, drainMs: 50 });
+    await vi.waitFor(async () => expect((await delivered(transport)).length).toBe(49), patience);
+    expect(waiting.has('m000003')).toBe(true);
+    stop.abort();
+    expect(await running).toMatchObject({ end: 'stopped', run: { delivered: 49 } });
+    const [position] = [...(await transport.positions('test', 'in')).values()];
+    expect(decodePosition(position!)).toMatchObject({ watermark: 3, beyond: [{ from: 4, to: 50 }] });
+    const again: string[] = [];
+    const report = await drain([
+      eachMedia(({ uri }) => {
+        again.push(uri);
+        return productOf(uri);
+      }),
+    ]);
+    expect(again).toEqual(['m000003']);
+    expect(report.total.delivered).toBe(50);
+    expect(await delivered(transport)).toEqual(names(50));
+  });
+
+  it('gives each part of a split event its output, in one commit and in order', async () => {
+    await transport.publish(names(5).map((name) => media(name)));
+    const splitting = eachMedia(({ uri }) => [0, 1, 2].map((n) => ({ media: { uri: `${uri}.${n}` } })));
+    const late = eachMedia(async ({ uri }) => {
+      if (uri.endsWith('.0')) await new Promise((resolve) => setImmediate(resolve));
+      return productOf(uri);
+    });
+    const report = await drain([splitting, late]);
+    expect(report.run.delivered).toBe(5);
+    expect(await delivered(transport)).toEqual(names(5).flatMap((name) => [0, 1, 2].map((n) => `${name}.${n}`)));
+    const inOrder = (await readAll(transport, 'out')).map(({ value }) => JSON.parse(String(value)).job as string);
+    for (const name of names(5))
+      expect(inOrder.filter((job) => job.startsWith(name))).toEqual([`${name}.0`, `${name}.1`, `${name}.2`]);
+  });
+
+  it('counts drops by reason', async () => {
+    await transport.publish(names(6).map((name) => media(name)));
+    const dropping = testOperator('dropping', () => ({
+      step: mapEach<'media'>(({ media: { uri } }) => drop(uri < 'm000002' ? 'duplicate' : 'too-still'), {
+        step: 'dropping',
+        concurrency: 1,
+        clock: systemClock,
+      }),
+    }));
+    expect((await drain([dropping])).total).toEqual({
+      delivered: 0,
+      rejected: 0,
+      dropped: { duplicate: 2, 'too-still': 4 },
+    });
+  });
+
+  it('carries trace and key from input to output', async () => {
+    const traceparent = '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01';
+    const headers = { traceparent: Buffer.from(traceparent) };
+    await transport.publish([{ ...media('traced', 'the key'), headers }]);
+    await drain([echo]);
+    const [record] = await readAll(transport, 'out');
+    expect(String(record!.key)).toBe('the key');
+    expect(decodeEvent(record!, ['job.changed'])).toMatchObject({
+      traceparent,
+      id: 'traced',
+      source: '/pipelines/test',
+    });
+  });
+
+  it('takes in a position of a foreign client as a plain offset', async () => {
+    await transport.publish(names(5).map((name) => ({ ...media(name), partition: 0 })));
+    const consumer = await transport.consume({
+      group: 'test',
+      topics: ['in'],
+      drainMs: 1000,
+      onAssigned: (one) => one.partition === 0 && void one.commit([], { offset: 2, metadata: 'made by hand' }),
+      onRevoked: async () => undefined,
+      onError: () => undefined,
+    });
+    await consumer.close();
+    const metrics = createMetrics();
+    expect((await drain([echo], { metrics })).total.delivered).toBe(3);
+    expect(await metrics.registry.metrics()).toContain('vimi_foreign_metadata_total{pipeline="test"} 1');
+  });
+});
+
+describe('what cannot be done', () => {
+  it('goes to rejects with the original bytes and headers, and the rest goes on', async () => {
+    const poison = Buffer.from([0xff, 0xfe, 0, 1, 2]);
+    const headers = { 'x-any': poison, traceparent: Buffer.from('what?') };
+    await transport.publish([
+      media('a'),
+      { topic: 'in', key: poison, value: poison, headers },
+      { topic: 'in', key: null, value: null, headers: {} },
+      { topic: 'in', key: null, value: Buffer.from('{"uri": 7}'), headers: {} },
+      media('b'),
+    ]);
+    const report = await drain([echo]);
+    expect(report.run).toEqual({ delivered: 2, rejected: 3, dropped: {} });
+    expect(await delivered(transport)).toEqual(['a', 'b']);
+    const all = await rejects();
+    expect(all.map(({ error }) => error.code).sort()).toEqual(['EVENT_INVALID', 'EVENT_MALFORMED', 'EVENT_MALFORMED']);
+    expect(new Set(all.map(({ step }) => step))).toEqual(new Set(['decode']));
+    const kept = all.find(({ origin }) => origin.key !== null)!;
+    expect(kept).toMatchObject({ pipeline: 'test', part: '', attempts: 1 });
+    expect(kept.origin).toMatchObject({
+      topic: 'in',
+      key: poison.toString('base64'),
+      value: poison.toString('base64'),
+      headers: { 'x-any': poison.toString('base64'), traceparent: Buffer.from('what?').toString('base64') },
+    });
+    expect(all.find(({ origin }) => origin.value === null)?.error.code).toBe('EVENT_MALFORMED');
+  });
+
+  it('is tried again while that may help', async () => {
+    await transport.publish(names(4).map((name) => media(name)));
+    const tries = new Map<string, number>();
+    const report = await drain([
+      eachMedia(({ uri }) => {
+        const n = (tries.get(uri) ?? 0) + 1;
+        tries.set(uri, n);
+        if (uri === 'm000000' && n < 3) throw new VimiError('MODEL_CRASHED', 'once more');
+        if (uri === 'm000001') throw new VimiError('MODEL_CRASHED', 'always');
+        if (uri === 'm000002') throw new VimiError('MEDIA_DAMAGED', 'torn');
+        return productOf(uri);
+      }),
+    ]);
+    expect(report.run).toEqual({ delivered: 2, rejected: 2, dropped: {} });
+    expect([...tries].sort()).toEqual([
+      ['m000000', 3],
+      ['m000001', 3],
+      ['m000002', 1],
+      ['m000003', 1],
+    ]);
+    const all = await rejects();
+    expect(all.map(({ error: { code }, step, attempts }) => ({ code, step, attempts }))).toEqual(
+      expect.arrayContaining([
+        { code: 'MODEL_CRASHED', step: 'work', attempts: 3 },
+        { code: 'MEDIA_DAMAGED', step: 'work', attempts: 1 },
+      ]),
+    );
+  });
+
+  it('rejects a part alone: its siblings are delivered', async () => {
+    await transport.publish([media('v')]);
+    const split = eachMedia(({ uri }) => [0, 1, 2].map((n) => ({ media: { uri: `${uri}.${n}` } })));
+    const picky = eachMedia(({ uri }) => {
+      if (uri === 'v.1') throw new VimiError('MEDIA_DAMAGED', 'torn');
+      return productOf(uri);
+    });
+    expect((await drain([split, picky])).run).toEqual({ delivered: 1, rejected: 0, dropped: {} });
+    expect(await delivered(transport)).toEqual(['v.0', 'v.2']);
+    expect((await rejects()).map(({ part }) => part)).toEqual(['1']);
+  });
+
+  it('ends the run when a step breaks the stream itself, and loses nothing', async () => {
+    await transport.publish(names(10).map((name) => media(name, 'one key')));
+    const broken = testOperator('broken', () => ({
+      step: mergeMap((envelope) => {
+        if (envelope.data.media?.uri === 'm000005') throw new Error('a defect');
+        return [envelope.with({ ...envelope.data, ...productOf(envelope.data.media!.uri) })];
+      }),
+    }));
+    await expect(drain([broken])).rejects.toMatchObject({ code: 'INTERNAL', message: 'a defect' });
+    await drain([echo]);
+    expect(await delivered(transport)).toEqual(names(10));
+  });
+
+  it('refuses a second run of the same group', async () => {
+    const stop = new AbortController();
+    const first = run([echo], { signal: stop.signal });
+    await vi.waitFor(async () => {
+      await expect(drain([echo], { transport: open() })).rejects.toMatchObject({ code: 'GROUP_BUSY' });
+    }, patience);
+    stop.abort();
+    await first;
+    await drain([echo]);
+  });
+
+  it('ends a run that was fenced, whose outputs never show', async () => {
+    await transport.publish([media('a')]);
+    const { work, waiting, release } = gate();
+    const first = run([work()]);
+    await vi.waitFor(() => expect(waiting.has('a')).toBe(true), patience);
+    const usurper = openEmbedded({ path, alive: () => false });
+    opened.push(usurper);
+    await drain([echo], { transport: usurper });
+    release('a');
+    await expect(first).rejects.toMatchObject({ code: 'TRANSPORT_FENCED' });
+    expect(await delivered(transport)).toEqual(['a']);
+  });
+});
+
+describe('the object sink', () => {
+  const sinks: Partial<PipelineSpec> = {
+    to: [{ topic: 'out', schema: 'job.changed' }, { objects: 'made/{job}.txt' }],
+  };
+  function objects(put: (key: string) => void): Pick<ObjectStore, 'put'> & Map<string, string> {
+    const stored = new Map<string, string>();
+    return Object.assign(stored, {
+      async put(key: string, body: Buffer | { file: string }, { mediaType }: { mediaType: string }) {
+        put(key);
+        stored.set(key, String(body));
+        return { key, size: 1, sha256: '0'.repeat(64), media_type: mediaType };
+      },
+    });
+  }
+
+  it('stores the bytes before the event that names them', async () => {
+    const order: string[] = [];
+    const store = objects((key) => order.push(key));
+    await transport.publish([media('a')]);
+    await drain([echo], { spec: sinks, with: { objects: store as unknown as ObjectStore } });
+    expect([...store]).toEqual([['made/a.txt', 'a']]);
+    const [record] = await readAll(transport, 'out');
+    expect(JSON.parse(String(record!.value))).toMatchObject({ job: 'a', object: { key: 'made/a.txt' } });
+  });
+
+  it('names objects safely, and never two by one name', async () => {
+    const store = objects(() => undefined);
+    const hostile = [
+      '../../etc/passwd',
+      '..',
+      '/',
+      'a b',
+      'a/b',
+      'ü',
+      `${'x'.repeat(300)}1`,
+      `${'x'.repeat(300)}2`,
+      '.x',
+    ];
+    await transport.publish(hostile.map((uri) => media(uri)));
+    await drain([echo], { spec: sinks, with: { objects: store as unknown as ObjectStore } });
+    expect(store.size).toBe(hostile.length);
+    for (const key of store.keys()) expect(key).toMatch(/^made\/[A-Za-z0-9_][A-Za-z0-9._-]{0,127}\.txt$/);
+    const [replaced] = [...store.keys()].filter((key) => key.startsWith('made/a_b-'));
+    const copy = replaced!.slice('made/'.length, -'.txt'.length);
+    await transport.publish([media(copy)]);
+    await drain([echo], { spec: sinks, with: { objects: store as unknown as ObjectStore } });
+    expect(store.size).toBe(hostile.length + 1);
+  });
+
+  it('tries again when the disk is full, and goes on when there is space', async () => {
+    let failures = 2;
+    const store = objects(() => {
+      if (failures-- > 0) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+    });
+    await transport.publish(names(3).map((name) => media(name)));
+    const report = await drain([echo], { spec: sinks, with: { objects: store as unknown as ObjectStore } });
+    expect(report.run).toEqual({ delivered: 3, rejected: 0, dropped: {} });
+    expect(store.size).toBe(3);
+  });
+
+  it('rejects at `to` what stays impossible: nothing is announced, nothing is lost', async () => {
+    const store = objects((key) => {
+      if (key.includes('m000001')) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+    });
+    await transport.publish(names(3).map((name) => media(name)));
+    const report = await drain([echo], { spec: sinks, with: { objects: store as unknown as ObjectStore } });
+    expect(report.run).toEqual({ delivered: 2, rejected: 1, dropped: {} });
+    expect(await delivered(transport)).toEqual(['m000000', 'm000002']);
+    expect(await rejects()).toMatchObject([{ step: 'to', attempts: 3, error: { code: 'STORAGE_FULL' } }]);
+  });
+});
+
+describe('sealing', () => {
+  /** Counts records in tens: a seal a full ten, and one for the rest at the end. */
+  function sealing(moves: WatermarkMove[], afterCommit?: (mark: number) => Promise<void>): Operator {
+    return testOperator('seal', () => ({
+      step: mapEach<'media'>(() => ({}), { step: 'seal', concurrency: 10, clock: systemClock }),
+      async onWatermark(move) {
+        moves.push(move);
+        const mark = move.final ? move.to : Math.floor(move.to / 10) * 10;
+        if (mark === move.mark) return { products: [], mark };
+        const { product } = productOf(`${move.partition}:${move.mark}-${mark}`);
+        return { products: [product!], mark, afterCommit: async () => afterCommit?.(mark) };
+      },
+    }));
+  }
+  const to = (partition: number, count: number) => names(count).map((name) => ({ ...media(name), partition }));
+
+  it('is asked for with each move of the watermark, and at the end', async () => {
+    await transport.publish([...to(0, 25), ...to(1, 7)]);
+    const moves: WatermarkMove[] = [];
+    await drain([sealing(moves)]);
+    const seals = await delivered(transport);
+    expect(seals.filter((one) => one.startsWith('1:'))).toEqual(['1:0-7']);
+    expect(seals.find((one) => one.startsWith('0:'))).toMatch(/^0:0-/);
+    const ofFirst = moves.filter(({ partition }) => partition === 0);
+    expect(ofFirst.at(-1)).toMatchObject({ from: 25, to: 25, final: true });
+    for (const [n, move] of ofFirst.entries()) expect(move.from).toBe(ofFirst[n - 1]?.to ?? 0);
+    expect(ofFirst.filter(({ final }) => final).length).toBe(1);
+  });
+
+  it('keeps its mark from run to run, and commits it even when the watermark stays', async () => {
+    await transport.publish(to(0, 5));
+    await drain([sealing([])]);
+    expect(decodePosition((await transport.positions('test', 'in')).get(0)!)).toMatchObject({
+      watermark: 5,
+      marks: { seal: 5 },
+    });
+    const moves: WatermarkMove[] = [];
+    await drain([sealing(moves)]);
+    expect(moves.find(({ partition }) => partition === 0)).toMatchObject({ from: 5, to: 5, mark: 5, final: true });
+    await transport.publish(to(0, 5));
+    await drain([sealing([])]);
+    expect(await delivered(transport)).toEqual(['0:0-5', '0:5-10']);
+  });
+
+  it('is no end of the run when clearing up fails', async () => {
+    await transport.publish(to(0, 12));
+    const report = await drain([
+      sealing([], async () => {
+        throw new Error('cannot remove');
+      }),
+    ]);
+    expect(report.end).toBe('drained');
+  });
+
+  it('does not happen when the run is only stopped', async () => {
+    await transport.publish(to(0, 5));
+    const moves: WatermarkMove[] = [];
+    const stop = new AbortController();
+    const running = run([sealing(moves)], { signal: stop.signal });
+    await vi.waitFor(async () => expect((await transport.positions('test', 'in')).get(0)?.offset).toBe(5), patience);
+    stop.abort();
+    await running;
+    expect(moves.some(({ final }) => final)).toBe(false);
+  });
+
+  it('is tried again when a sink fails, with the same watermark', async () => {
+    await transport.publish(to(0, 10));
+    let failures = 2;
+    const store = {
+      async put(key: string) {
+        if (failures-- > 0) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+        return { key, size: 1, sha256: '0'.repeat(64), media_type: 'text/plain' };
+      },
+    } as unknown as ObjectStore;
+    const moves: WatermarkMove[] = [];
+    const sinks: Partial<PipelineSpec> = { to: [{ objects: '{job}' }, { topic: 'out', schema: 'job.changed' }] };
+    await drain([sealing(moves)], { spec: sinks, with: { objects: store } });
+    expect(await delivered(transport)).toEqual(['0:0-10']);
+  });
+});
+
+describe('cancelling', () => {
+  const requests: Partial<PipelineSpec> = { schemas: ['generation.requested', 'generation.cancelled'] };
+  const request = (id: string) =>
+    encodeEvent({
+      schema: 'generation.requested',
+      id,
+      source: '/test',
+      topic: 'in',
+      key: 'user',
+      data: { prompt: id },
+    });
+  const cancel = (id: string) =>
+    encodeEvent({
+      schema: 'generation.cancelled',
+      id: `stop ${id}`,
+      source: '/test',
+      topic: 'in',
+      key: 'user',
+      data: { cancel: id },
+    });
+  /** Runs until it is cancelled. */
+  function endless(started: string[], changed?: (id: string) => void): Operator {
+    return testOperator('endless', () => ({
+      step: mapEach<'request'>(
+        async (_data, { event, signal }) => {
+          started.push(event.id);
+          await new Promise<void>((resolve) => {
+            if (signal.aborted) resolve();
+            signal.addEventListener('abort', () => resolve());
+            if (event.id.startsWith('quick')) resolve();
+          });
+          return productOf(event.id);
+        },
+        { step: 'endless', concurrency: 1, clock: systemClock },
+      ),
+      onFate({ event, fate }) {
+        changed?.(`${event.id} ${fate.kind}`);
+        if (fate.kind !== 'dropped' || fate.reason !== 'cancelled') return [];
+        return [
+          encodeEvent({
+            schema: 'job.changed',
+            id: `${event.id} cancelled`,
+            source: '/test',
+            topic: 'out',
+            key: event.id,
+            data: { job: `${event.id} cancelled`, state: 'cancelled' },
+          }),
+        ];
+      },
+    }));
+  }
+
+  it('stops a job that runs and one that waits, and the rest goes on', async () => {
+    const started: string[] = [];
+    await transport.publish([request('runs'), request('waits'), request('quick')]);
+    const stop = new AbortController();
+    const running = run([endless(started)], { spec: requests, signal: stop.signal });
+    await vi.waitFor(() => expect(started).toEqual(['runs']), patience);
+    await transport.publish([cancel('waits')]);
+    await transport.publish([cancel('runs')]);
+    await vi.waitFor(async () => expect((await delivered(transport)).length).toBe(3), patience);
+    stop.abort();
+    const report = await running;
+    expect(report.total).toEqual({ delivered: 1, rejected: 0, dropped: { cancelled: 2, 'cancel-handled': 2 } });
+    expect(started).toEqual(['runs', 'quick']);
+    expect(await delivered(transport)).toEqual(['quick', 'runs cancelled', 'waits cancelled']);
+  });
+
+  it('of a job that is unknown or finished is handled as well', async () => {
+    await transport.publish([request('quick 1'), cancel('nobody')]);
+    await drain([endless([])], { spec: requests });
+    await transport.publish([cancel('quick 1')]);
+    const report = await drain([endless([])], { spec: requests });
+    expect(report.total).toEqual({ delivered: 1, rejected: 0, dropped: { 'cancel-handled': 2 } });
+  });
+
+  it('settles only after its job, so that a death in between brings back both', async () => {
+    await transport.publish([request('runs'), cancel('runs')]);
+    const seen: string[] = [];
+    let deaf = true;
+    const deafTransport: typeof transport = {
+      ...transport,
+      consume: (options) =>
+        transport.consume({
+          ...options,
+          onAssigned: (assigned) =>
+            options.onAssigned({
+              ...assigned,
+              get reached() {
+                return assigned.reached;
+              },
+              commit: async (outputs, position) => {
+                const { beyond } = decodePosition(position);
+                seen.push(`${position.offset}/${beyond.length}`);
+                if (deaf) throw new VimiError('TRANSPORT_UNAVAILABLE', 'lost');
+                await assigned.commit(outputs, position);
+              },
+            }),
+        }),
+    };
+    const stop = new AbortController();
+    const running = run([endless([])], { spec: requests, signal: stop.signal, transport: deafTransport, drainMs: 10 });
+    await vi.waitFor(() => expect(seen.length).toBeGreaterThan(1), patience);
+    // The job's fate is settled, the cancel's is not: the commit would move past the job alone.
+    expect(new Set(seen)).toEqual(new Set(['1/0']));
+    stop.abort();
+    await running;
+    deaf = false;
+    const report = await drain([endless([])], { spec: requests });
+    expect(report.total).toEqual({ delivered: 0, rejected: 0, dropped: { cancelled: 1, 'cancel-handled': 1 } });
+    expect(await delivered(transport)).toEqual(['runs cancelled']);
+  });
+});
+
+describe('stopping', () => {
+  it('lets what is in flight finish within the drain time, and admits nothing more', async () => {
+    await transport.publish(names(20).map((name) => media(name, 'one key')));
+    const { work, waiting, release } = gate();
+    const stop = new AbortController();
+    const running = run([work()], { signal: stop.signal, window: 5, drainMs: 60_000 });
+    await vi.waitFor(() => expect(waiting.size).toBe(5), patience);
+    stop.abort();
+    for (const uri of [...waiting.keys()]) release(uri);
+    const report = await running;
+    expect(report).toMatchObject({ end: 'stopped', run: { delivered: 5 } });
+    expect(waiting.size).toBe(0);
+    await drain([echo]);
+    expect(await delivered(transport)).toEqual(names(20));
+  });
+
+  it('abandons what does not finish: the next run does it, and only it', async () => {
+    await transport.publish(names(20).map((name) => media(name)));
+    const { work, waiting } = gate();
+    const stop = new AbortController();
+    const running = run([work((uri) => uri > 'm000015')], { signal: stop.signal, drainMs: 20 });
+    await vi.waitFor(() => expect(waiting.size).toBe(4), patience);
+    stop.abort();
+    expect((await running).run.delivered).toBe(16);
+    const again: string[] = [];
+    await drain([
+      eachMedia(({ uri }) => {
+        again.push(uri);
+        return productOf(uri);
+      }),
+    ]);
+    expect(again.sort()).toEqual(names(20).slice(16));
+    expect(await delivered(transport)).toEqual(names(20));
+  });
+
+  it('before it began does nothing', async () => {
+    await transport.publish([media('a')]);
+    expect(await run([echo], { signal: AbortSignal.abort() })).toMatchObject({ end: 'stopped' });
+  });
+});
+
+describe('the metrics', () => {
+  it('tell fates, rejects, and the state of the window while it runs', async () => {
+    await transport.publish([...names(7).map((name) => media(name)), { ...media('x'), value: Buffer.from('no JSON') }]);
+    const { work, waiting, release } = gate();
+    const metrics = createMetrics();
+    const running = drain([work((uri) => uri === 'm000001')], { metrics });
+    await vi.waitFor(async () => {
+      expect(waiting.size).toBe(1);
+      expect((await delivered(transport)).length).toBe(6);
+    }, patience);
+    const during = await metrics.registry.metrics();
+    expect(during).toContain('vimi_window_open{pipeline="test"} 1');
+    expect(during).toContain('vimi_window_size{pipeline="test"} 128');
+    expect(during).toMatch(/vimi_lag\{pipeline="test",partition="\d"\} [1-9]/);
+    release('m000001');
+    await running;
+    const after = await metrics.registry.metrics();
+    expect(after).toContain('vimi_events_total{pipeline="test",fate="delivered",detail=""} 7');
+    expect(after).toContain('vimi_events_total{pipeline="test",fate="rejected",detail=""} 1');
+    expect(after).toContain('vimi_rejects_total{pipeline="test",code="EVENT_MALFORMED",step="decode"} 1');
+    expect(after).toContain('vimi_event_seconds_count{pipeline="test"} 7');
+    expect(after).not.toContain('vimi_window_open{');
   });
 });
