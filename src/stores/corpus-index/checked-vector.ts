@@ -22,7 +22,7 @@ export function toBlob(vector: readonly number[]): Buffer {
 
 /** The numbers of a blob, whatever its place in memory. */
 export function fromBlob(blob: Buffer): Float32Array {
-  return new Float32Array(Uint8Array.from(blob).buffer);
+  return new Float32Array(blob.buffer.slice(blob.byteOffset, blob.byteOffset + blob.byteLength));
 }
 
 /** Cosine of two vectors of one length, -1 to 1. */

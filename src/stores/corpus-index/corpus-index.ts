@@ -54,7 +54,9 @@ export class CorpusIndex {
   private database: Sqlite;
   private inode: number | null;
   private roster = new Roster();
-  /** Only beyond `exactUpTo`. */
+  /** All vectors, up to `exactUpTo` documents: 1.5 KB each. */
+  private vectors = new Map<number, StoredVectors>();
+  /** In their place beyond. */
   private graphs: Graphs | null = null;
   /** How far the roster follows the database, and of which birth. */
   private seen = 0;
@@ -223,23 +225,16 @@ export class CorpusIndex {
     depth: number,
     allows: (label: number) => boolean,
   ) {
-    const { dimensions } = this.options.embedder;
     const searchable = (label: number) => this.roster.isSearchable(label) && allows(label);
-    const select = `SELECT seq AS label, id, ${kind}_vector AS blob FROM documents`;
-    type Row = { label: number; id: string; blob: Buffer };
-    const rows: Iterable<Row> = this.graphs
+    const candidates = this.graphs
       ? this.graphs[kind]
           .nearest(vector, depth, searchable)
-          .map((label) => this.database.prepare(`${select} WHERE seq = ?`).get(label) as Row)
-      : (this.database.prepare(`${select} WHERE retrievable`).iterate() as IterableIterator<Row>);
-    const scored: { label: number; id: string; score: number }[] = [];
-    for (const { label, id, blob } of rows) {
-      if (!searchable(label)) continue;
-      const stored = fromBlob(blob);
-      if (stored.length !== dimensions[kind === 'caption' ? 'text' : 'image']) throw damaged(`vector of row ${label}`);
-      scored.push({ label, id, score: cosine(vector, stored) });
-    }
-    return scored.sort((a, b) => b.score - a.score || compare(a.id, b.id)).slice(0, depth);
+          .map((label) => [label, vectorsOf(this.row(label))] as const)
+      : [...this.vectors].filter(([label]) => searchable(label));
+    return candidates
+      .map(([label, stored]) => ({ label, id: stored.id, score: cosine(vector, stored[kind]) }))
+      .sort((a, b) => b.score - a.score || compare(a.id, b.id))
+      .slice(0, depth);
   }
 
   private nearDuplicates({ exclude = {} }: SearchQuery): { near: Set<number>; nearDuplicates: NearDuplicate[] } {
@@ -318,6 +313,7 @@ export class CorpusIndex {
     const state = readState(this.database);
     if (state.epoch !== this.epoch) {
       this.roster = new Roster();
+      this.vectors.clear();
       this.graphs = null;
       this.seen = 0;
       this.epoch = state.epoch;
@@ -331,18 +327,25 @@ export class CorpusIndex {
           this.graphs.caption.remove(label);
           this.graphs.image.remove(label);
         }
+        this.vectors.delete(label);
         this.roster.remove(label);
       }
       const rows = this.database.prepare('SELECT * FROM documents WHERE seq > ?').iterate(this.seen);
       for (const row of rows as IterableIterator<DocumentRow>) {
         this.enrol(row);
-        if (this.graphs && this.roster.isSearchable(row.seq)) addToGraphs(this.graphs, row);
+        if (!this.roster.isSearchable(row.seq)) continue;
+        if (this.graphs) addToGraphs(this.graphs, row);
+        // While more come than are compared exactly, the graphs will be built in a moment.
+        else if (this.vectors.size <= this.options.exactUpTo) this.vectors.set(row.seq, vectorsOf(row));
       }
       this.unsaved += this.graphs ? state.seq - this.seen : 0;
       this.seen = state.seq;
       if (this.graphs) this.graphs.seq = state.seq;
     }
-    if (!this.graphs && this.roster.searchable > this.options.exactUpTo) this.graphs = this.buildGraphs(state);
+    if (!this.graphs && this.roster.searchable > this.options.exactUpTo) {
+      this.graphs = this.buildGraphs(state);
+      this.vectors.clear();
+    }
     return state;
   }
 
@@ -451,6 +454,16 @@ export class CorpusIndex {
       return openDatabase(folder, verifyUpTo);
     }
   }
+}
+
+interface StoredVectors {
+  id: string;
+  caption: Float32Array;
+  image: Float32Array;
+}
+
+function vectorsOf(row: DocumentRow): StoredVectors {
+  return { id: row.id, caption: fromBlob(row.caption_vector), image: fromBlob(row.image_vector) };
 }
 
 function addToGraphs(graphs: Graphs, row: DocumentRow): void {

@@ -1,7 +1,7 @@
 import hnswlib from 'hnswlib-node';
 
 /** Neighbours looked at while a point is put in its place; more is better and slower. */
-const efConstruction = 200;
+const efConstruction = 100;
 /** Links of a point. */
 const links = 16;
 

@@ -71,9 +71,7 @@ describe('searching', () => {
       expect(found(index, text, { mode: 'lexical' }), text).toEqual([]);
       expect(found(index, text, { mode: 'dense', minScore: 0.35 }), text).toEqual([]);
     }
-    expect(found(index, 'violin, wooden', { minScore: 0.35, mode: 'dense' })).toEqual([
-      'a violin on a wooden table',
-    ]);
+    expect(found(index, 'violin, wooden', { minScore: 0.35, mode: 'dense' })).toEqual(['a violin on a wooden table']);
   });
 
   it.each([

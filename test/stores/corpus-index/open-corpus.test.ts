@@ -25,6 +25,28 @@ const open = (path: string, changes: Partial<OpenCorpusOptions> = {}) =>
     log: quietLog,
     ...changes,
   });
+/** Another process that feeds the documents one by one, and writes a byte before each. */
+function feeder(path: string, documents: ReturnType<typeof corpusDocument>[]) {
+  const module = compiled(
+    new URL('../../../src/stores/corpus-index/open-corpus.ts', import.meta.url).href,
+    './open-corpus.js',
+  );
+  const script = `
+    import { openCorpus } from ${JSON.stringify(pathToFileURL(module).href)};
+    const [options, records] = JSON.parse(await new Response(process.stdin).text());
+    const corpus = await openCorpus({ ...options, log: { info() {}, warn() {} } });
+    await corpus.positions();
+    for (const record of records) {
+      process.stdout.write('.');
+      await corpus.apply([record]);
+    }
+    await corpus.close();`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const options = { folder: path, embedder: { name: embedder.name, dimensions: embedder.dimensions } };
+  child.stdin!.end(JSON.stringify([options, records(documents)]));
+  return child;
+}
+
 const documents = captions.map((caption) => corpusDocument(caption));
 
 describe('the corpus in its thread', () => {
@@ -75,22 +97,32 @@ describe('the corpus in its thread', () => {
     await corpus.close();
   });
 
+  it('is whole after kill -9 at any moment of feeding', async () => {
+    const path = folder();
+    const many = Array.from({ length: 300 }, (_, n) => corpusDocument(`a picture of the number ${n}`));
+    for (const bytes of [1, 2, 5, 40, 120, 250]) {
+      let written = 0;
+      const child = feeder(path, many);
+      // It dies somewhere within the apply that follows.
+      for await (const chunk of child.stdout!) {
+        written += (chunk as Buffer).length;
+        if (written >= bytes) break;
+      }
+      child.kill('SIGKILL');
+      if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
+      const corpus = await open(path);
+      const fed = (await corpus.positions())[0] ?? 0;
+      expect((await corpus.state()).documents).toBe(fed);
+      if (fed > 0) expect((await corpus.get(many[fed - 1]!.id))?.caption).toBe(many[fed - 1]!.caption);
+      await corpus.close();
+    }
+  });
+
   it('is fed by two processes at once, each record counting once', async () => {
     const path = folder();
     const corpus = await open(path);
     const many = Array.from({ length: 60 }, (_, n) => corpusDocument(`a picture of the number ${n}`));
-    const script = `
-      import { openCorpus } from ${JSON.stringify(pathToFileURL(compiled(new URL('../../../src/stores/corpus-index/x.ts', import.meta.url).href, './open-corpus.js')).href)};
-      const [options, records] = JSON.parse(await new Response(process.stdin).text());
-      const corpus = await openCorpus({ ...options, log: { info() {}, warn() {} } });
-      await corpus.positions();
-      for (const record of records) await corpus.apply([record]);
-      await corpus.close();`;
-    const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
-      stdio: ['pipe', 'inherit', 'inherit'],
-    });
-    const options = { folder: path, embedder: { name: embedder.name, dimensions: embedder.dimensions } };
-    child.stdin!.end(JSON.stringify([options, records(many)]));
+    const child = feeder(path, many);
     const ended = once(child, 'exit');
     for (const record of records(many)) await corpus.apply([record]);
     expect(await ended).toEqual([0, null]);
