@@ -50,8 +50,10 @@ export const retrieve = defineOperator(
         .number()
         .min(0)
         .max(1)
-        .default(0.4)
-        .describe('Cosine below which a caption that shares no word with the prompt is no context.'),
+        .default(0.55)
+        .describe(
+          'Cosine below which a caption that shares no word with the prompt is no context. With the built-in embedder unrelated ones reach 0.5.',
+        ),
       min_image_score: z
         .number()
         .min(0)
