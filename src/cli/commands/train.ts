@@ -3,7 +3,6 @@ import { VimiError } from '../../errors.js';
 import type { SamplesSealed } from '../../events/schemas.js';
 import type { BackendName } from '../../models/backend/backend.js';
 import { type Recipe, recipe as recipeSchema } from '../../models/training/recipe.js';
-import { train } from '../../models/training/train.js';
 import { duration, progress } from '../progress.js';
 import type { Workspace } from '../workspace.js';
 import { recordsAfter } from './new-records.js';
@@ -28,6 +27,8 @@ export async function trainOn(
   out: NodeJS.WritableStream,
 ): Promise<void> {
   const chosen = shards.length > 0 ? shards : await sealedShards(workspace);
+  // TensorFlow is loaded by those who train, not by every command.
+  const { train } = await import('../../models/training/train.js');
   const bar = progress('train');
   let reading = 0;
   const result = await train({

@@ -1,0 +1,191 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const root = join(import.meta.dirname, '../..');
+const vimi = join(root, 'dist/cli/main.js');
+let folder: string;
+
+interface Ended {
+  code: number | null;
+  out: string;
+  err: string;
+}
+
+function start(args: string[]): ChildProcess {
+  return spawn(process.execPath, [vimi, ...args], { cwd: folder, stdio: ['pipe', 'pipe', 'pipe'] });
+}
+
+function ended(child: ChildProcess): Promise<Ended> {
+  let [out, err] = ['', ''];
+  child.stdout!.on('data', (chunk) => {
+    out += chunk;
+  });
+  child.stderr!.on('data', (chunk) => {
+    err += chunk;
+  });
+  return new Promise((done, fail) => {
+    child.on('error', fail);
+    child.on('close', (code) => done({ code, out, err }));
+  });
+}
+
+function run(args: string[], input = ''): Promise<Ended> {
+  const child = start(args);
+  child.stdin!.end(input);
+  return ended(child);
+}
+
+/** Resolves when the child has said so on stderr. */
+function says(child: ChildProcess, text: string): Promise<void> {
+  return new Promise((done) => {
+    let said = '';
+    child.stderr!.on('data', (chunk) => {
+      said += chunk;
+      if (said.includes(text)) done();
+    });
+  });
+}
+
+const lines = (text: string) =>
+  text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'vimi-cli-'));
+  const topology = readFileSync(join(root, 'topology.yaml'), 'utf8').replace(/model: nano/, 'model: fake');
+  writeFileSync(join(folder, 'topology.yaml'), topology);
+  mkdirSync(join(folder, 'media'));
+  for (const name of ['fox', 'mushroom', 'penguin'])
+    for (const end of ['png', 'txt'])
+      cpSync(join(root, `examples/media/images/${name}.${end}`), join(folder, `media/${name}.${end}`));
+  writeFileSync(join(folder, 'media/broken.mp4'), 'no video at all');
+  writeFileSync(join(folder, 'media/broken.txt'), 'a broken film');
+  cpSync(join(root, 'examples/media/images/rocket.png'), join(folder, 'media/uncaptioned.png'));
+}, 60_000);
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+// In order: each goes on with what the one before left.
+describe.sequential('the command line', { timeout: 120_000 }, () => {
+  it('takes a folder in, and says what was refused and why', async () => {
+    const { code, out } = await run(['ingest', 'media']);
+    expect(out).toContain('published 5 media');
+    expect(out).toContain('delivered 3, rejected 2');
+    expect(out).toMatch(/broken\.mp4\n +MEDIA_\w+ at probe/);
+    expect(out).toMatch(/uncaptioned\.png\n +CAPTION_MISSING at caption/);
+    expect(out).toContain('the corpus has 3 documents');
+    expect(code).toBe(0);
+  });
+
+  it('adds nothing when the same folder is taken in again', async () => {
+    const [, result] = lines((await run(['ingest', 'media', '--json'])).out);
+    expect(result.corpus.documents).toBe(3);
+    expect(result.rejects.map((one: { error: { code: string } }) => one.error.code).sort()).toContain(
+      'CAPTION_MISSING',
+    );
+  });
+
+  it('finds a document by its words', async () => {
+    const { out } = await run(['corpus', 'search', 'a mushroom in the rain', '-k', '1', '--json']);
+    expect(lines(out)[0].context[0].caption).toBe('a mushroom');
+  });
+
+  it('generates a video grounded in what it finds', async () => {
+    const { code, out } = await run([
+      'generate',
+      'a mushroom moves left',
+      '--seed',
+      '7',
+      '--out',
+      'mushroom.mp4',
+      '--json',
+    ]);
+    const [video] = lines(out);
+    expect(video).toMatchObject({ model: { name: 'fake' }, sampler: { seed: 7 }, file: 'mushroom.mp4' });
+    expect(video.context[0].caption).toBe('a mushroom');
+    expect(readFileSync(join(folder, 'mushroom.mp4')).subarray(4, 8).toString()).toBe('ftyp');
+    expect(code).toBe(0);
+  });
+
+  it('makes the same video of the same request', async () => {
+    const again = lines((await run(['generate', 'a mushroom moves left', '--seed', '7', '--json'])).out)[0];
+    const other = lines((await run(['generate', 'a mushroom moves left', '--seed', '8', '--json'])).out)[0];
+    const first = lines((await run(['read', 'videos', '--json'])).out).find(
+      ({ data }) => data.sampler.seed === 7 && data.job !== again.job,
+    );
+    expect(first.data.prompt).toEqual(again.prompt);
+    expect(other.object.sha256).not.toBe(again.object.sha256);
+  });
+
+  it('says why a request failed, in words and by the exit code', async () => {
+    const { code, err } = await run(['generate', '   ']);
+    expect(err).toMatch(/error PROMPT_EMPTY: .*\n +→ Say what the video should show/);
+    expect(code).toBe(1);
+  });
+
+  it('publishes events line by line, and refuses a bad one with its number', async () => {
+    const good = '{"prompt":"a fox runs"}\n';
+    expect((await run(['publish', 'requests'], good)).out).toBe('published 1 events to requests\n');
+    const { code, err } = await run(['publish', 'requests'], `${good}\n{"prompt": 7}\n${good}`);
+    expect(err).toContain("Line 3 is not an event of 'requests'; the 1 before it were published");
+    expect(code).toBe(1);
+    expect((await run(['publish', 'requests', '--raw'], '{"prompt": \n')).code).toBe(0);
+    const nowhere = await run(['publish', 'reqests'], good);
+    expect(nowhere.code).toBe(2);
+    expect(nowhere.err).toContain('TOPIC_UNKNOWN');
+  });
+
+  it('drains its topics and keeps what it could not read', async () => {
+    const { code, out } = await run(['run', '--drain', '--pipeline', 'generate']);
+    expect(out).toContain('generate drained: delivered 2, rejected 1, dropped 0');
+    expect(code).toBe(0);
+    const rejects = lines((await run(['read', 'rejects', '--json'])).out).map(({ data }) => data);
+    const malformed = rejects.find(({ error }) => error.code === 'EVENT_MALFORMED');
+    expect(Buffer.from(malformed.origin.value, 'base64').toString()).toBe('{"prompt": ');
+  });
+
+  it('refuses a second consumer with the holder’s name, and ends cleanly on an interrupt', async () => {
+    const holder = start(['run', '--pipeline', 'corpus', '--log-level', 'info']);
+    const end = ended(holder);
+    await says(holder, 'running corpus');
+    await expect
+      .poll(async () => (await run(['run', '--pipeline', 'corpus', '--drain'])).err, { timeout: 30_000, interval: 200 })
+      .toMatch(new RegExp(`GROUP_BUSY.*${holder.pid}`));
+    holder.kill('SIGINT');
+    const { code, out } = await end;
+    expect(out).toContain('corpus stopped');
+    expect(code).toBe(0);
+  });
+
+  it('examines what a run needs', async () => {
+    const { code, out } = await run(['doctor', '--json']);
+    const findings = lines(out);
+    expect(findings.map(({ part }) => part)).toEqual(
+      expect.arrayContaining(['node', 'ffmpeg', 'topology', 'corpus', 'model']),
+    );
+    expect(findings.find(({ part }) => part === 'corpus').text).toContain('3 documents');
+    expect(code).toBe(0);
+  });
+
+  it('draws and checks the topology', async () => {
+    expect((await run(['graph'])).out).toMatch(/^(---|flowchart|graph)/);
+    expect((await run(['graph', '--format', 'svg'])).out).toContain('<svg');
+    expect((await run(['validate'])).out).toContain('no mistakes');
+    writeFileSync(join(folder, 'wrong.yaml'), 'pipelines:\n  a: { from: nowhere, steps: [retreive] }\n');
+    const { code, out } = await run(['validate', 'wrong.yaml']);
+    expect(code).toBe(2);
+    expect(out).toMatch(/wrong\.yaml:2:\d+ error/);
+    expect(existsSync(join(folder, '.vimi/log.sqlite'))).toBe(true);
+  });
+
+  it('exits with 2 for what is no command', async () => {
+    const { code, err } = await run(['rn']);
+    expect(err).toContain('Did you mean run?');
+    expect(code).toBe(2);
+  });
+});
