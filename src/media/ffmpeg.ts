@@ -150,7 +150,7 @@ function whyItFailed(error: Error, stderr: string, { code, summary, where }: Ffm
 function complaint(stderr: string | null): string {
   return (stderr ?? '')
     .split('\n')
-    .map((line) => line.replace(/ @ (0x)?[0-9a-f]+\]/, ']').trim())
+    .map((line) => line.replace(/ @ (0x)?[0-9a-f]+\]/g, ']').trim())
     .filter((line, n, lines) => line !== '' && line !== lines[n - 1])
     .join('; ');
 }

@@ -54,7 +54,7 @@ export async function pictureHeader(path: string, maxPixels: number): Promise<Pi
     });
   const pages = found.pages ?? 1;
   const animated = pages > 1 && found.delay !== undefined;
-  const turned = (found.orientation ?? 1) >= 5;
+  const turned = !animated && (found.orientation ?? 1) >= 5;
   const pageHeight = found.pageHeight ?? found.height;
   const [width, height] = turned ? [pageHeight, found.width] : [found.width, pageHeight];
   if (width * height > maxPixels)

@@ -71,17 +71,16 @@ async function probeVideo(path: string, limits: ProbeLimits): Promise<ProbedMedi
     });
   const { codec_name: codec = 'unknown', width = 0, height = 0 } = stream;
   const announced = Number(stream.nb_frames);
-  const frames = width > 0 && height > 0 ? await countFrames(path, limits.signal) : 0;
-  if (frames === 0)
-    throw announced > 0
-      ? failed('MEDIA_DAMAGED', `${announced} frames`, 'none', path)
-      : failed('MEDIA_EMPTY', 'at least one frame', width > 0 ? 'none' : 'no frame size', path);
+  if (!(width > 0 && height > 0)) throw failed('MEDIA_DAMAGED', 'a frame size', `${codec} without one`, path);
   if (width * height > limits.maxPixels)
     throw new VimiError('MEDIA_TOO_LARGE', 'The frames of this video have too many pixels', {
       expected: `at most ${limits.maxPixels}`,
       found: `${width} x ${height} = ${width * height}`,
       where: path,
     });
+  const frames = await countFrames(path, limits.signal);
+  if (frames === 0 && announced > 0) throw failed('MEDIA_DAMAGED', `${announced} frames`, 'none', path);
+  if (frames === 0) throw failed('MEDIA_EMPTY', 'at least one frame', 'none', path);
   const still = frames === 1;
   const fps = ratio(stream.avg_frame_rate) ?? ratio(stream.r_frame_rate) ?? 25;
   const duration = [stream.duration, format?.duration].map(Number).find((seconds) => seconds > 0) ?? 0;
@@ -150,7 +149,10 @@ async function whyUnread(path: string, stderr: string): Promise<VimiError> {
   const box = head.toString('latin1', 4, 8);
   const isMp4 = ['ftyp', 'moov', 'mdat', 'free', 'wide', 'skip'].includes(box);
   const isMatroska = head.toString('hex', 0, 4) === '1a45dfa3';
-  const found = stderr.replaceAll(`${fileUrl(path)}: `, '').replace(/ @ (0x)?[0-9a-f]+\]/g, ']');
+  const format = /\[(\w+)[^\]]*\] Format not on whitelist/.exec(stderr)?.[1];
+  const found = format
+    ? `a file of format '${format}'`
+    : stderr.replaceAll(`${fileUrl(path)}: `, '').replace(/ @ (0x)?[0-9a-f]+\]/g, ']');
   if (isMp4 || isMatroska) return failed('MEDIA_DAMAGED', `a complete ${isMp4 ? 'MP4' : 'Matroska'} file`, found, path);
   return failed('MEDIA_UNSUPPORTED', 'a video or a picture', found, path);
 }

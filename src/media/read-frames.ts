@@ -28,7 +28,8 @@ function readVideo(path: string, probe: ProbedMedium, { width, height, fps, sign
   const channels = probe.hasAlpha ? 4 : 3;
   const size = width * height * channels;
   const { stream, complaints } = ffmpegToStream({
-    inputs: [{ source: fileUrl(path), options: strangersFile }],
+    // A stream may change its frame size on the way: to about what was announced, not to anything.
+    inputs: [{ source: fileUrl(path), options: [...strangersFile, '-max_pixels', `${mostPixels(probe)}`] }],
     options: [
       ...['-map', '0:V:0', '-map_metadata', '-1'],
       ...['-vf', `fps=${rateText(fps)},scale=${width}:${height}:flags=area+accurate_rnd+full_chroma_int`],
@@ -59,17 +60,24 @@ function readVideo(path: string, probe: ProbedMedium, { width, height, fps, sign
   return { frames: frames(), complaints: () => complaints };
 }
 
-/** Pages decoded at once: enough to spare reopening the file, few enough to stay small. */
-const pagesAtOnce = 8;
+function mostPixels({ width, height }: ProbedMedium): number {
+  return Math.max(4 * width * height, 1 << 22);
+}
+
+/** Pages decoded at once: enough to spare reopening the file, few enough to stay below 64 MiB of RGBA. */
+function pagesAtOnce(width: number, height: number): number {
+  return Math.max(1, Math.min(8, Math.floor((1 << 24) / (width * height))));
+}
 
 function readAnimation(path: string, { width, height, fps, signal }: FrameOptions): FrameReader {
   async function* frames() {
-    const { delays, pages } = await pictureHeader(path, Number.MAX_SAFE_INTEGER);
+    const { delays, pages, ...page } = await pictureHeader(path, Number.MAX_SAFE_INTEGER);
+    const together = pagesAtOnce(page.width, page.height);
     let shown = 0;
     let emitted = 0;
-    for (let from = 0; from < pages; from += pagesAtOnce) {
+    for (let from = 0; from < pages; from += together) {
       signal.throwIfAborted();
-      const count = Math.min(pagesAtOnce, pages - from);
+      const count = Math.min(together, pages - from);
       for (const [n, frame] of (await decodePages(path, { from, count, width, height })).entries()) {
         shown += (delays[from + n] ?? 100) / 1000;
         // Frame number e stands for the moment (e + 1/2) / fps.

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -70,7 +69,7 @@ export const encode = defineOperator(
           product: {
             body,
             mediaType: 'video/mp4',
-            fields: { job: nameOf(job.id) },
+            fields: { job: job.id },
             schema: 'video.completed',
             data: { ...record, timings: { denoise_seconds: seconds } },
             id: job.id,
@@ -81,10 +80,3 @@ export const encode = defineOperator(
     ),
   }),
 );
-
-/** A job id as an object name. Ids of other characters, or too long, keep what they can and get a hash of the whole. */
-export function nameOf(job: string): string {
-  if (/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/.test(job)) return job;
-  const readable = job.replace(/[^A-Za-z0-9_-]+/g, '-').slice(0, 64);
-  return `${readable}-${createHash('sha256').update(job).digest('hex').slice(0, 16)}`;
-}

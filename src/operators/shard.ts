@@ -12,7 +12,7 @@ import type { Envelope } from '../streams/envelope.js';
 import { compareParts } from '../streams/settlement.js';
 import type { Has, Product } from './flow.js';
 import { mapEach, settledHere } from './map-each.js';
-import { defineOperator, type WatermarkMove } from './operator.js';
+import { defineOperator } from './operator.js';
 
 /*
  * In      file, clip, query, context, prompt
@@ -23,7 +23,8 @@ import { defineOperator, type WatermarkMove } from './operator.js';
  * Memory  `concurrency` samples; a shard is put together on disk
  *
  * A sample waits as staging/TOPIC/PARTITION/OFFSET-PART.sample in the object store until its range is sealed: an object
- * a sample, so that a redo overwrites it and two processes never share a file. A shard is its samples in source order,
+ * a sample, so that a redo overwrites it and two processes never share a file. What a crashed try staged is left out
+ * when the redo came to another fate. A shard is its samples in source order,
  * so neither parallelism nor a crash changes a byte of it. Its samples' contexts follow from the corpus at the time:
  * with the stills in first they are the same every time; stills as samples, which retrieve from each other while they
  * come in, never are. So stills are no samples unless one asks for them.
@@ -53,6 +54,11 @@ export const shard = defineOperator(
         .boolean()
         .default(false)
         .describe('Stills are samples too; their contexts then depend on the order of ingestion.'),
+      staging: z
+        .string()
+        .regex(/^[A-Za-z0-9_][A-Za-z0-9._-]*(\/[A-Za-z0-9_][A-Za-z0-9._-]*)*$/)
+        .default('staging')
+        .describe('Where samples wait in the object store; pipelines that share a topic need one each.'),
       concurrency: z.number().int().min(1).max(64).default(4).describe('Samples staged at once.'),
     }),
     example: '- shard: { records: 1000 }',
@@ -60,45 +66,61 @@ export const shard = defineOperator(
     adds: [],
     product: { schema: 'samples.sealed', fields: ['shard'] },
   },
-  ({ records, stills, concurrency }, { objects, clock, workDir }) => ({
-    step: mapEach<'file' | 'clip' | 'query' | 'context' | 'prompt'>(
-      async (data, envelope): Promise<typeof settledHere> => {
-        if (data.clip.kind === 'clip' || stills) {
-          const sample = await sampleOf(data, envelope, objects);
-          await objects.put(stagingKey(envelope), sample, { mediaType: 'application/x-tar' });
-        }
-        envelope.settle({ kind: 'delivered' });
-        return settledHere;
-      },
-      { step: 'shard', concurrency, clock },
-    ),
-
-    async onWatermark(move) {
-      const { mark, to, final } = move;
-      const nextBoundary = (Math.floor(mark / records) + 1) * records;
-      if (to <= mark || (to < nextBoundary && !final)) return { products: [], mark };
-      const sealedTo = final ? to : Math.floor(to / records) * records;
-
-      const staged = await stagedBefore(sealedTo, move, objects);
-      const products: Product[] = [];
-      for (const [from, samples] of byRange(
-        staged.filter(({ offset }) => offset >= mark),
-        mark,
-        records,
-      ))
-        products.push(
-          await seal({ ...move, from, to: Math.min(rangeEnd(from, records), sealedTo) }, samples, objects, workDir),
-        );
-      return {
-        products,
-        mark: sealedTo,
-        async afterCommit() {
-          for (const { key } of staged) await objects.remove(key);
-          for (const { body } of products) if ('file' in body) await rm(body.file, { force: true });
+  ({ records, stills, staging, concurrency }, { objects, clock, workDir }) => {
+    /** Keys of parts that came to nothing in this process: what an earlier, crashed try staged of them is no sample. */
+    const lost = new Set<string>();
+    return {
+      step: mapEach<'file' | 'clip' | 'query' | 'context' | 'prompt'>(
+        async (data, envelope): Promise<typeof settledHere> => {
+          if (data.clip.kind === 'clip' || stills) {
+            const sample = await sampleOf(data, envelope, objects);
+            const key = stagingKey(staging, envelope.origin, envelope.part);
+            await objects.put(key, sample, { mediaType: 'application/x-tar' });
+          }
+          envelope.settle({ kind: 'delivered' });
+          return settledHere;
         },
-      };
-    },
-  }),
+        { step: 'shard', concurrency, clock },
+      ),
+
+      onFate({ origin, parts }) {
+        for (const { part, fate } of parts) {
+          const key = stagingKey(staging, origin, part);
+          if (fate.kind === 'delivered') lost.delete(key);
+          else lost.add(key);
+        }
+        return [];
+      },
+
+      async onWatermark(move) {
+        const { mark, to, final } = move;
+        if (to <= mark || (to < rangeEnd(mark, records) && !final)) return { products: [], mark };
+        const sealedTo = final ? to : Math.floor(to / records) * records;
+        const folder = stagingFolder(staging, move);
+        const staged = await stagedBefore(sealedTo, folder, objects);
+        const samples = staged.filter(({ key, offset }) => offset >= mark && !lost.has(key));
+        const products: Product[] = [];
+        for (const [from, ofRange] of byRange(samples, mark, records)) {
+          const range = {
+            topic: move.topic,
+            partition: move.partition,
+            from,
+            to: Math.min(rangeEnd(from, records), sealedTo),
+          };
+          products.push(await seal(range, ofRange, objects, workDir));
+        }
+        return {
+          products,
+          mark: sealedTo,
+          async afterCommit() {
+            for (const { key } of staged) await objects.remove(key);
+            for (const { body } of products) if ('file' in body) await rm(body.file, { force: true });
+            for (const key of lost) if (key.startsWith(folder) && key < folder + twelve(sealedTo)) lost.delete(key);
+          },
+        };
+      },
+    };
+  },
 );
 
 interface Staged {
@@ -109,18 +131,17 @@ interface Staged {
 
 const twelve = (offset: number) => String(offset).padStart(12, '0');
 
-function stagingFolder({ topic, partition }: { topic: string; partition: number }): string {
-  return `staging/${topic}/${partition}/`;
+function stagingFolder(staging: string, { topic, partition }: { topic: string; partition: number }): string {
+  return `${staging}/${topic}/${partition}/`;
 }
 
-function stagingKey({ origin, part }: Envelope): string {
-  return `${stagingFolder(origin)}${twelve(origin.offset)}-${part || '0'}.sample`;
+function stagingKey(staging: string, origin: Envelope['origin'], part: string): string {
+  return `${stagingFolder(staging, origin)}${twelve(origin.offset)}-${part || '0'}.sample`;
 }
 
 /** In source order. */
-async function stagedBefore(to: number, move: WatermarkMove, objects: ObjectStore): Promise<Staged[]> {
+async function stagedBefore(to: number, folder: string, objects: ObjectStore): Promise<Staged[]> {
   const staged: Staged[] = [];
-  const folder = stagingFolder(move);
   for await (const key of objects.list(folder)) {
     const [, offset, part] = /^(\d{12})-([\d.]+)\.sample$/.exec(key.slice(folder.length)) ?? [];
     if (offset !== undefined && part !== undefined && Number(offset) < to)

@@ -6,7 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { videoCompleted } from '../../src/events/schemas.js';
 import { probeMedia } from '../../src/media/probe-media.js';
 import { mediaTools } from '../../src/media/tools.js';
-import { encode, nameOf } from '../../src/operators/encode.js';
+import { encode } from '../../src/operators/encode.js';
 import type { Flow, Product } from '../../src/operators/flow.js';
 import { never, scenes, testFolder } from '../media/make-media.js';
 import { mediaResources, storedPicture } from './media-resources.js';
@@ -97,13 +97,6 @@ describe('encode', () => {
     const path = await saved(product!, 'long.mp4');
     expect(await probeMedia(path, { maxPixels: 1e6, signal: never })).toMatchObject({ kind: 'video' });
     expect((product!.body as Buffer).length).toBeGreaterThan(2 * 240_000);
-  });
-
-  it('names objects after jobs, safely and without collisions', () => {
-    expect(nameOf('a.B-9_z')).toBe('a.B-9_z');
-    const names = ['../etc', '..', '.', '', 'a/b', 'a b', 'a?b', 'x'.repeat(400), 'é', '.hidden'].map(nameOf);
-    for (const name of names) expect(name).toMatch(/^[A-Za-z0-9_-][A-Za-z0-9._-]{0,127}$/);
-    expect(new Set(names).size).toBe(names.length);
   });
 
   it('leaves nothing in the temporary folder, whatever happened', async () => {

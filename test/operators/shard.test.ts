@@ -6,9 +6,11 @@ import { buffer } from 'node:stream/consumers';
 import { from, lastValueFrom, toArray } from 'rxjs';
 import { extract } from 'tar-stream';
 import { describe, expect, it } from 'vitest';
+import { VimiError } from '../../src/errors.js';
 import type { Flow, Product } from '../../src/operators/flow.js';
 import type { OperatorInstance, Resources, Sealed, WatermarkMove } from '../../src/operators/operator.js';
 import { shard } from '../../src/operators/shard.js';
+import type { Fate } from '../../src/streams/envelope.js';
 import { openEnvelope } from '../../src/streams/settlement.js';
 import { makeVideo, testFolder } from '../media/make-media.js';
 import { mediaResources, storedPicture } from './media-resources.js';
@@ -165,6 +167,48 @@ describe('shard', () => {
     const sealed = await moved(again, { to: 4 });
     expect((await readFile(fileOf(sealed.products[0]!))).equals(await readFile(undisturbed))).toBe(true);
     await sealed.afterCommit!();
+  });
+
+  it('leaves out what a crashed try staged, when the redo came to another fate', async () => {
+    await stage(create(), { 0: ['a', 'b'], 1: 'c' });
+    const again = create();
+    // The redo drops one part of the first record as a duplicate, and rejects the second record.
+    const origin = { topic: 'media', partition: 3, key: null, value: null, headers: {}, timestamp: 0 };
+    const event = { id: '', source: '', type: '', schema: 'media.added', time: '', data: {} } as const;
+    const duplicate = { kind: 'dropped', reason: 'duplicate' } as const;
+    const rejected = {
+      kind: 'rejected',
+      error: new VimiError('INTERNAL', 'Odd'),
+      step: 'caption',
+      attempts: 1,
+    } as const;
+    const delivered = { kind: 'delivered' } as const;
+    const fate = (offset: number, ...all: Fate[]) => {
+      const parts = all.map((one, n) => ({ part: all.length > 1 ? `${n}` : '', fate: one }));
+      again.onFate!({ origin: { ...origin, offset }, event, fate: all[0]!, parts, outputs: [] });
+    };
+    fate(0, delivered, duplicate);
+    fate(1, rejected);
+    const sealed = await moved(again, { to: 2, final: true });
+    expect(sealed.products.map(({ data }) => data.samples)).toEqual([1]);
+    const [first] = await members(fileOf(sealed.products[0]!));
+    expect(first!.name).toBe('media-3-000000000000-0.mp4');
+    await sealed.afterCommit!();
+    expect(await staged()).toEqual([]);
+  });
+
+  it('keeps the samples of pipelines apart that share a topic', async () => {
+    const [one, two] = [create(), create({ staging: 'staging/other' })];
+    await stage(one, { 0: 'a' });
+    await stage(two, { 0: 'a', 1: 'b' });
+    for (const [instance, samples] of [
+      [one, 1],
+      [two, 2],
+    ] as const) {
+      const sealed = await moved(instance, { to: 2, final: true });
+      expect(sealed.products.map(({ data }) => data.samples)).toEqual([samples]);
+      await sealed.afterCommit!();
+    }
   });
 
   it('keeps dots out of sample keys, and partitions and topics apart', async () => {
