@@ -50,7 +50,12 @@ export const denoise = defineOperator(
         .max(64)
         .default(4)
         .describe('Jobs given to the model at once; it batches those of one shape.'),
-      jobs: z.string().min(1).default('jobs').describe('Topic of the progress announcements.'),
+      jobs: z
+        .string()
+        .min(1)
+        .default('jobs')
+        .describe('Topic of the progress announcements.')
+        .meta({ topic: 'job.changed' }),
     }),
     example: '- denoise: { model: nano, steps: 20, guidance: 4 }',
     needs: ['job', 'prompt'],
