@@ -11,6 +11,9 @@ import { defineOperator } from './operator.js';
  * Fails   VECTOR_INVALID (an embedder that is not the index's), INDEX_DAMAGED when it is not filled again in time
  * Memory  `concurrency` results of at most k documents and 64 near-duplicates
  *
+ * The paper retrieves by BM25 on captions; k, the filters, the embeddings and their fusion, the stop words and the least
+ * scores are ours.
+ *
  * A clip is searched for by its caption alone, as a text prompt is: were its keyframe to help, training would see
  * contexts that serving never gets. The image ranking is for prompts that hold an image themselves.
  */

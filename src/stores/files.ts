@@ -6,7 +6,7 @@ import type { Readable } from 'node:stream';
 import { asVimiError, VimiError } from '../errors.js';
 import type { ObjectRef } from '../events/prompt.js';
 import { mediaTypeOf } from './media-type.js';
-import { checkObjectKey } from './object-key.js';
+import { checkObjectKey, isKeySegment } from './object-key.js';
 import type { ObjectBody, ObjectStore, PutOptions } from './object-store.js';
 
 /*
@@ -256,7 +256,8 @@ class FileStore implements ObjectStore {
     }
     // A folder counts with its slash: `a.b` comes before `a/b`, as it does among keys.
     const keys = entries
-      .filter((entry) => entry.isFile() || entry.isDirectory())
+      // What else people put into the folder has no key.
+      .filter((entry) => (entry.isFile() || entry.isDirectory()) && isKeySegment(entry.name))
       .map((entry) => `${folder}${entry.name}${entry.isDirectory() ? '/' : ''}`)
       .filter((key) => !key.startsWith('.store/') && (key.startsWith(prefix) || prefix.startsWith(key)))
       .sort((a, b) => (a < b ? -1 : 1));

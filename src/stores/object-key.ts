@@ -12,14 +12,14 @@ export function checkObjectKey(key: string, { prefix = false } = {}): void {
   const fine =
     key.length <= 1024 &&
     segments[0] !== '.store' &&
-    segments.every(
-      (segment, n) =>
-        (prefix && n === last && segment === '') ||
-        (/^[A-Za-z0-9._-]{1,200}$/.test(segment) && segment !== '.' && segment !== '..'),
-    );
+    segments.every((segment, n) => (prefix && n === last && segment === '') || isKeySegment(segment));
   if (!fine)
     throw new VimiError('OBJECT_KEY_INVALID', 'An object key breaks the rules', {
       expected: 'segments of letters, digits, dot, dash and underscore, joined by slashes',
       found: JSON.stringify(key),
     });
+}
+
+export function isKeySegment(segment: string): boolean {
+  return /^[A-Za-z0-9._-]{1,200}$/.test(segment) && segment !== '.' && segment !== '..';
 }

@@ -123,4 +123,14 @@ describe('the file store', () => {
     expect((await thrownBy(() => store.put('c', Buffer.from('x'), text))).code).toBe('OBJECT_KEY_INVALID');
     expect(await store.stat('c')).toBeNull();
   });
+
+  it('does not list what has no key', async () => {
+    const root = await folder();
+    const store = await openFileStore(root);
+    await store.put('a', Buffer.from('x'), text);
+    await writeFile(join(root, 'my holiday.mp4'), 'x');
+    const keys: string[] = [];
+    for await (const key of store.list('')) keys.push(key);
+    expect(keys).toEqual(['a']);
+  });
 });

@@ -89,8 +89,10 @@ class CorpusClient implements Corpus {
     });
     this.worker = worker;
     let cause: unknown;
+    let hasAnswered = false;
     worker.on('message', (reply: CorpusReply) => {
       if ('log' in reply) return log[reply.log[0]](reply.log[1], reply.log[2]);
+      hasAnswered = true;
       const call = this.waiting.get(reply.id);
       this.waiting.delete(reply.id);
       // An idle corpus does not keep the process alive.
@@ -105,14 +107,12 @@ class CorpusClient implements Corpus {
       if (this.worker === worker) this.worker = null;
       const calls = [...this.waiting.values()];
       this.waiting.clear();
-      const code = (cause as { code?: unknown } | undefined)?.code;
+      const full = (cause as { code?: unknown } | undefined)?.code === 'STORAGE_FULL';
+      // One that cannot even begin would not by trying again.
+      const code = full ? 'STORAGE_FULL' : hasAnswered ? 'INDEX_DAMAGED' : 'INTERNAL';
+      const found = cause instanceof Error ? cause.message : undefined;
       for (const { reject } of calls)
-        reject(
-          new VimiError(code === 'STORAGE_FULL' ? code : 'INDEX_DAMAGED', 'The thread of the corpus index ended', {
-            found: cause instanceof Error ? cause.message : undefined,
-            cause,
-          }),
-        );
+        reject(new VimiError(code, 'The thread of the corpus index ended', { found, cause }));
     });
     return worker;
   }

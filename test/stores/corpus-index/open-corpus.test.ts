@@ -1,9 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import type { Worker } from 'node:worker_threads';
 import { afterAll, describe, expect, it } from 'vitest';
 import { compiled } from '../../../src/compiled.js';
 import { type OpenCorpusOptions, openCorpus } from '../../../src/stores/corpus-index/open-corpus.js';
@@ -71,6 +72,28 @@ describe('the corpus in its thread', () => {
     await corpus.close();
     await corpus.close();
     expect((await thrownBy(() => corpus.state())).code).toBe('INTERNAL');
+  });
+
+  it('starts another thread when one dies, and fails the calls that were with it', async () => {
+    const corpus = await open(folder());
+    await corpus.apply(records(documents));
+    const thread = (corpus as unknown as { worker: Worker }).worker;
+    // So many that the thread dies before it is done.
+    const many = Array.from({ length: 300 }, () => documents).flat();
+    const lost = thrownBy(() => corpus.apply(records(many, 100)));
+    await thread.terminate();
+    expect((await lost).code).toBe('INDEX_DAMAGED');
+    expect((await corpus.search(query('a fox'))).context[0]?.caption).toBe(captions[0]);
+    await corpus.close();
+  });
+
+  it('says why when it cannot be opened', async () => {
+    const file = join(folder(), 'a-file');
+    writeFileSync(file, '');
+    expect(await thrownBy(() => open(join(file, 'below')))).toMatchObject({
+      code: 'INTERNAL',
+      found: expect.stringMatching(/ENOTDIR/),
+    });
   });
 
   it('holds a search back while a lost index is filled again', async () => {
