@@ -1,6 +1,7 @@
 import { type SchemaName, schemas } from '../../events/schemas.js';
 import type { Operator } from '../../operators/operator.js';
 import type { Topology } from '../../streams/topology/topology.js';
+import { graph } from '../graph.js';
 import { asyncapi, jsonSchema } from './asyncapi.js';
 import { operatorIndex, operatorPage } from './operator-pages.js';
 import { topicsPage } from './topics-page.js';
@@ -22,6 +23,7 @@ export function generatedFiles(
     ]),
     ['docs/asyncapi.json', json(asyncapi(topology, version))],
     ['docs/topics.md', topicsPage(topology)],
+    ['docs/pipelines.svg', graph(topology, 'svg')],
     ['docs/operators/README.md', operatorIndex(operators)],
     ...operators.map((operator): [string, string] => [`docs/operators/${operator.name}.md`, operatorPage(operator)]),
   ]);
