@@ -23,7 +23,7 @@ export const deduplicate = defineOperator(
       in: 'clip and context.',
       out: 'The same.',
       drops:
-        'duplicate: another event brought the same picture (the keyframe’s bytes) or one whose perceptual hash is at most perceptual_bits away. Of two at once in one process the later is dropped, even if the earlier is rejected afterwards; in two processes both may pass.',
+        'duplicate: another event brought the same picture (the keyframe’s bytes) or one that looks the same: its perceptual hash at most perceptual_bits away, its embedding at least likeness like. A clip is judged by its keyframe alone. Of two at once in one process the later is dropped, even if the earlier is rejected afterwards; in two processes both may pass.',
       fails: 'Nothing.',
       memory: 'Hashes of what is under way, and of the last 1,000 that are done.',
     },
@@ -37,13 +37,21 @@ export const deduplicate = defineOperator(
         .describe(
           'Of 64: hashes at most so far apart are one picture; -1: looks do not count. At most retrieve’s near_duplicate_bits.',
         ),
+      likeness: z
+        .number()
+        .min(-1)
+        .max(1)
+        .default(0.93)
+        .describe(
+          'And whose image embeddings are at least so alike (cosine). Copies that were scaled or compressed keep 0.94; different things with one hash reach 0.9.',
+        ),
       exact: z.boolean().default(true).describe('Equal bytes are a duplicate.'),
     }),
     example: '- deduplicate: { perceptual_bits: 4 }',
     needs: ['clip', 'context'],
     adds: [],
   },
-  ({ perceptual_bits, exact }, { clock }) => {
+  ({ perceptual_bits, likeness, exact }, { clock }) => {
     const recent = new RecentMedia(1000);
     return {
       step: mapEach<'clip' | 'context'>(
@@ -51,16 +59,18 @@ export const deduplicate = defineOperator(
           const known = context.nearDuplicates.some(
             (other) =>
               other.event !== event.id &&
-              (other.exact ? exact || perceptual_bits >= 0 : other.distance <= perceptual_bits),
+              ((exact && other.exact) ||
+                (other.distance <= perceptual_bits && (other.likeness === null || other.likeness >= likeness))),
           );
           const claim = {
             event: event.id,
             part,
             contentHash: clip.keyframe.sha256,
             perceptual: clip.perceptual,
+            embedding: clip.imageEmbedding,
             signal,
           };
-          if (known || recent.has(claim, { exact, bits: perceptual_bits })) return drop('duplicate');
+          if (known || recent.has(claim, { exact, bits: perceptual_bits, likeness })) return drop('duplicate');
           recent.claim(claim);
           return {};
         },

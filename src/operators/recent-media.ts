@@ -5,6 +5,8 @@ interface Claim {
   part: string;
   contentHash: string;
   perceptual: string;
+  /** Of the picture; unit length. */
+  embedding: readonly number[];
   /** Aborted: the event was given up and counts no more. */
   signal: AbortSignal;
 }
@@ -22,12 +24,17 @@ export class RecentMedia {
 
   constructor(private readonly kept: number) {}
 
-  /** True when another event has let the same picture through, or one at most `bits` away. */
-  has({ event, contentHash, perceptual }: Claim, { exact, bits }: { exact: boolean; bits: number }): boolean {
+  /** True when another event has let the same picture through, or one at most `bits` away and at least `likeness` like. */
+  has(
+    { event, contentHash, perceptual, embedding }: Claim,
+    { exact, bits, likeness }: { exact: boolean; bits: number; likeness: number },
+  ): boolean {
     const same = (other: Claim) =>
       other.event !== event &&
       ((exact && other.contentHash === contentHash) ||
-        (perceptual !== flat && hammingDistance(other.perceptual, perceptual) <= bits));
+        (perceptual !== flat &&
+          hammingDistance(other.perceptual, perceptual) <= bits &&
+          dot(other.embedding, embedding) >= likeness));
     for (const [id, [claim]] of this.underWay) if (claim?.signal.aborted) this.underWay.delete(id);
     return this.done.some(same) || [...this.underWay.values()].some((claims) => claims.some(same));
   }
@@ -44,4 +51,8 @@ export class RecentMedia {
     this.done.splice(0, Math.max(0, this.done.length - this.kept));
     this.underWay.delete(event);
   }
+}
+
+function dot(a: readonly number[], b: readonly number[]): number {
+  return a.reduce((sum, value, i) => sum + value * (b[i] ?? 0), 0);
 }

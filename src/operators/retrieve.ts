@@ -5,7 +5,7 @@ import { mapEach } from './map-each.js';
 import { defineOperator } from './operator.js';
 
 /*
- * In      query, embeddings
+ * In      query, embeddings; clip where there is one
  * Out     context: the documents found, the near-duplicates of the query's own medium, the state of the corpus
  * Drops   nothing
  * Fails   VECTOR_INVALID (an embedder that is not the index's), INDEX_DAMAGED when it is not filled again in time
@@ -22,7 +22,7 @@ export const retrieve = defineOperator(
     name: 'retrieve',
     summary: 'Attaches the k best documents of the corpus to each prompt.',
     contract: {
-      in: 'query and embeddings.',
+      in: 'query and embeddings; a clip where there is one.',
       out: 'context: at most k documents with their ranks, best first, found by the words (BM25), the caption’s embedding, and the image’s where the prompt holds one; never the query’s own medium or a near-duplicate of it. With them the near-duplicates, for deduplicate, and the state of the corpus. What the request says about retrieval comes before the configuration. Nothing is found rather than something that does not fit: see min_score.',
       drops: 'Nothing.',
       fails: 'VECTOR_INVALID when embed uses another embedder than the index; INDEX_DAMAGED after retries.',
@@ -49,6 +49,12 @@ export const retrieve = defineOperator(
         .max(32)
         .default(6)
         .describe('Perceptual hashes at most so many of 64 bits apart are one picture, which never grounds itself.'),
+      near_duplicate_likeness: z
+        .number()
+        .min(-1)
+        .max(1)
+        .default(0.85)
+        .describe('And whose image embeddings are at least so alike (cosine): simple pictures share hashes.'),
       min_score: z
         .number()
         .min(0)
@@ -72,7 +78,7 @@ export const retrieve = defineOperator(
   },
   (config, { clock, corpus }) => ({
     step: mapEach<'query' | 'embeddings'>(
-      async ({ query, embeddings }) => {
+      async ({ query, embeddings, clip }) => {
         const asked = query.retrieval === false ? { k: 0 } : query.retrieval;
         const k = asked?.k ?? (asked || config.tasks.includes(query.task) ? config.k : 0);
         const { source, contentHash, perceptual } = query.self;
@@ -91,6 +97,8 @@ export const retrieve = defineOperator(
             contentHash,
             perceptual,
             distance: config.near_duplicate_bits,
+            ...(clip && { imageEmbedding: clip.imageEmbedding }),
+            likeness: config.near_duplicate_likeness,
           },
         };
         const { context, nearDuplicates, corpus: state } = await corpus.search(search);

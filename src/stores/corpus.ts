@@ -25,9 +25,12 @@ export interface SearchQuery {
   exclude?: {
     source?: string;
     contentHash?: string;
-    /** 64-bit perceptual hash, 16 hex digits; with `distance`: documents at most that many bits away are left out. */
+    /** 64-bit perceptual hash, 16 hex digits: documents at most `distance` bits away (default 6) are left out ... */
     perceptual?: string;
     distance?: number;
+    /** ... if their image is at least `likeness` like this one (cosine; default 0.85): simple pictures share hashes. */
+    imageEmbedding?: number[];
+    likeness?: number;
   };
 }
 
@@ -37,6 +40,8 @@ export interface NearDuplicate {
   /** Differing bits of 64; 0 with equal `content` is an exact duplicate. */
   distance: number;
   exact: boolean;
+  /** Cosine of the image embeddings; null where they cannot be compared. */
+  likeness: number | null;
   source: string;
   /** The id of the media event that it came from. */
   event: string;

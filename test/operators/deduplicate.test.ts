@@ -29,6 +29,7 @@ const near = (distance: number, changes: Partial<NearDuplicate> = {}): NearDupli
   document: 'a'.repeat(64),
   distance,
   exact: false,
+  likeness: 0.99,
   source: 's',
   event: 'another',
   ...changes,
@@ -51,6 +52,22 @@ describe('deduplicate', () => {
     expect(await fate(flow(fox, near(4)))).toBe('duplicate');
     expect(await fate(flow(fox, near(5)))).toBe('delivered');
     expect(await fate(flow(fox, near(5)), { perceptual_bits: 6 })).toBe('duplicate');
+  });
+
+  it('does not take different things for one because their hashes agree', async () => {
+    expect(await fate(flow(fox, near(0, { likeness: 0.9 })))).toBe('delivered');
+    expect(await fate(flow(fox, near(0, { likeness: 0.9 })), { likeness: 0.8 })).toBe('duplicate');
+    expect(await fate(flow(fox, near(0, { likeness: null })))).toBe('duplicate');
+    const lookalike = { ...cat, perceptual: fox.perceptual };
+    expect(fates(await runOperator(deduplicate, {}, resourcesWith({}), [flow(fox), flow(lookalike)]))).toEqual([
+      'delivered',
+      'delivered',
+    ]);
+    const copy = { ...fox, keyframe: cat.keyframe };
+    expect(fates(await runOperator(deduplicate, {}, resourcesWith({}), [flow(fox), flow(copy)]))).toEqual([
+      'delivered',
+      'duplicate',
+    ]);
   });
 
   it('looks at bytes or looks alone when told so', async () => {
@@ -92,7 +109,9 @@ describe('deduplicate', () => {
       const send = running();
       const first = (await send(fox, 0)) as Envelope<Flow>;
       expect(await send(fox, 1)).toEqual(duplicate);
-      expect(await send({ ...fox, perceptual: cat.perceptual, imageEmbedding: [] }, 2)).toEqual(duplicate);
+      expect(await send({ ...fox, perceptual: cat.perceptual, imageEmbedding: cat.imageEmbedding }, 2)).toEqual(
+        duplicate,
+      );
       first.settle({ kind: 'delivered' });
       expect(await send(fox, 3)).toEqual(duplicate);
       expect(await send(cat, 4)).toHaveProperty('settle');

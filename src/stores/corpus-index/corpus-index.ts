@@ -85,6 +85,7 @@ export class CorpusIndex {
       throw new VimiError('VECTOR_INVALID', `A ${query.mode} search needs the embedding of its text`);
     if (query.textEmbedding) checkVector(query.textEmbedding, dimensions.text, 'text');
     if (query.imageEmbedding) checkVector(query.imageEmbedding, dimensions.image, 'image');
+    if (query.exclude?.imageEmbedding) checkVector(query.exclude.imageEmbedding, dimensions.image, 'own image');
     return this.guarded(() =>
       this.database
         .transaction(() => {
@@ -238,22 +239,27 @@ export class CorpusIndex {
   }
 
   private nearDuplicates({ exclude = {} }: SearchQuery): { near: Set<number>; nearDuplicates: NearDuplicate[] } {
-    const distances = exclude.perceptual ? this.roster.near(exclude.perceptual, exclude.distance ?? 6) : new Map();
-    const exact = new Set<number>();
-    if (exclude.contentHash !== undefined) {
-      const rows = this.database.prepare('SELECT seq FROM documents WHERE content = ?').all(exclude.contentHash);
-      for (const { seq } of rows as { seq: number }[]) exact.add(seq);
-    }
-    for (const label of exact) distances.set(label, 0);
-    const nearest = [...distances.entries()]
-      .sort(([a, left], [b, right]) => Number(exact.has(b)) - Number(exact.has(a)) || left - right || a - b)
-      .slice(0, mostNearDuplicates)
-      .map(([label, distance]) => {
-        const { id, provenance } = documentOf(checkRow(this.row(label)));
-        return { document: id, distance, exact: exact.has(label), source: provenance.source, event: provenance.event };
-      })
-      .sort((a, b) => Number(b.exact) - Number(a.exact) || a.distance - b.distance || compare(a.document, b.document));
-    return { near: new Set(distances.keys()), nearDuplicates: nearest };
+    const { contentHash, perceptual, distance = 6, imageEmbedding, likeness: least = 0.85 } = exclude;
+    const found = new Map<number, NearDuplicate>();
+    const enter = (row: DocumentRow, bits: number) => {
+      const { provenance, embeddings } = documentOf(checkRow(row));
+      const { name, dimensions } = this.options.embedder;
+      const comparable = imageEmbedding && embeddings.model === name && isVector(embeddings.image, dimensions.image);
+      const likeness = comparable ? cosine(imageEmbedding, embeddings.image) : null;
+      const exact = row.content === contentHash;
+      if (!exact && likeness !== null && likeness < least) return;
+      const { source, event } = provenance;
+      found.set(row.seq, { document: row.id, distance: exact ? 0 : bits, exact, likeness, source, event });
+    };
+    if (perceptual !== undefined)
+      for (const [label, bits] of this.roster.near(perceptual, distance)) enter(this.row(label), bits);
+    if (contentHash !== undefined)
+      for (const row of this.database.prepare('SELECT * FROM documents WHERE content = ?').all(contentHash))
+        enter(row as DocumentRow, 0);
+    const nearest = [...found.values()].sort(
+      (a, b) => Number(b.exact) - Number(a.exact) || a.distance - b.distance || compare(a.document, b.document),
+    );
+    return { near: new Set(found.keys()), nearDuplicates: nearest.slice(0, mostNearDuplicates) };
   }
 
   private row(label: number): DocumentRow {

@@ -121,6 +121,18 @@ describe('searching', () => {
     expect(near(0n, 0)).toMatchObject([{ document: documents[0]!.id, distance: 0, exact: false, event }]);
     expect(near(0x8000000100010001n, 4)).toMatchObject([{ distance: 4 }]);
     expect(near(0x8000000100010001n, 3)).toEqual([]);
+    const like = (of: string) =>
+      index.search(
+        query('x', {
+          exclude: {
+            perceptual: perceptualOf(captions[0]!),
+            imageEmbedding: embedder.image(picture(of)),
+            likeness: 0.95,
+          },
+        }),
+      ).nearDuplicates;
+    expect(like(captions[0]!)).toMatchObject([{ distance: 0, likeness: expect.closeTo(1, 5) }]);
+    expect(like(captions[1]!)).toEqual([]);
     const { nearDuplicates } = index.search(query('x', { exclude: { contentHash: documents[3]!.hashes.content } }));
     expect(nearDuplicates).toMatchObject([{ document: documents[3]!.id, distance: 0, exact: true }]);
   });
