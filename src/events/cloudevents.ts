@@ -1,7 +1,7 @@
 import { VimiError } from '../errors.js';
 import type { VimiEvent } from './event.js';
 import { decodeText, readJsonObject } from './json.js';
-import { type Mistake, mistakesOf, mistakeText } from './mistakes.js';
+import { describeValue, type Mistake, mistakesOf, mistakeText } from './mistakes.js';
 import type { NewRecord, StoredRecord } from './record.js';
 import { type EventData, type SchemaName, schemas } from './schemas.js';
 
@@ -105,7 +105,9 @@ type Attributes = Partial<Record<Attribute, unknown>>;
 
 /** Header names are compared in lower case: clients differ in how they write content-type. */
 function readHeaders(headers: Record<string, Buffer>, where: string): Record<string, string> {
-  const wanted = Object.entries(headers).filter(([name]) => /^(ce_.*|content-type|traceparent)$/i.test(name));
+  const wanted = Object.entries(headers).filter(([name]) =>
+    /^(ce_[a-z0-9]{1,64}|content-type|traceparent)$/i.test(name),
+  );
   return Object.fromEntries(
     wanted.map(([name, bytes]) => [name.toLowerCase(), decodeText(bytes, `${where}, header ${name}`)]),
   );
@@ -140,7 +142,7 @@ function schemaOfType(type: unknown, accepted: readonly SchemaName[], where: str
   if (schema) return schema;
   throw new VimiError('EVENT_UNKNOWN_TYPE', 'This topic carries no such type', {
     expected: accepted.map(eventType).join(' or '),
-    found: String(type),
+    found: describeValue(type),
     where,
   });
 }

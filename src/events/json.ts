@@ -1,4 +1,5 @@
 import { VimiError } from '../errors.js';
+import { describeValue } from './mistakes.js';
 
 export interface JsonLimits {
   /** Bytes of text. */
@@ -23,7 +24,7 @@ export function readJsonObject(bytes: Buffer, limits: JsonLimits, where: string)
     });
   const value = parse(decodeText(bytes, where), where);
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw malformed('a JSON object', Array.isArray(value) ? 'a list' : JSON.stringify(value), where);
+    throw malformed('a JSON object', Array.isArray(value) ? 'a list' : describeValue(value), where);
   check(value, limits, where);
   return value as Record<string, unknown>;
 }
@@ -41,7 +42,7 @@ function parse(text: string, where: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw malformed('JSON', text.trim() === '' ? 'nothing' : text, where, cause);
+    throw malformed('JSON', text.trim() === '' ? 'nothing' : describeValue(text), where, cause);
   }
 }
 

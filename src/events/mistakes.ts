@@ -25,8 +25,13 @@ export function mistakesOf(error: z.ZodError, value: unknown): Mistake[] {
 
 /** `frames: expected a whole number, found "many"`. */
 export function mistakeText({ path, expected, found, unknown }: Mistake): string {
-  const place = path.length > 0 ? path.join('.').slice(0, 120) : 'the value';
+  const place = path.length > 0 ? printable(path.join('.').slice(0, 120)) : 'the value';
   return unknown ? `${place}: unknown, expected ${expected}` : `${place}: expected ${expected}, found ${found}`;
+}
+
+/** Keys come from outside: a terminal must not obey what is in them. */
+function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, (control) => JSON.stringify(control).slice(1, -1));
 }
 
 function explain(issue: Issue, base: PropertyKey[], root: unknown): Mistake[] {

@@ -3,14 +3,13 @@ import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { describe, expect, it } from 'vitest';
 import { validate } from '../../src/cli/validate.js';
-import { testOperators } from '../streams/topology/operators.js';
 
 const shipped = resolve(import.meta.dirname, '../../topology.yaml');
 const tenMistakes = join(import.meta.dirname, '../streams/topology/ten-mistakes.yaml');
 
 async function run(file: string, json = false): Promise<{ code: number; printed: string }> {
   const out = new PassThrough();
-  const code = await validate(file, { json, out, env: {}, operators: testOperators });
+  const code = await validate(file, { json, out, env: {} });
   out.end();
   return { code, printed: await text(out) };
 }

@@ -92,7 +92,7 @@ describe('binary mode', () => {
     const error = refusal(stored('{"prompt":"x"}', { ...headers, ce_type: 'dev.vimi.media.added.v1' }));
     expect(error.code).toBe('EVENT_UNKNOWN_TYPE');
     expect(error.message).toContain('dev.vimi.generation.requested.v1 or dev.vimi.generation.cancelled.v1');
-    expect(error.message).toContain('found dev.vimi.media.added.v1 (requests/3/41)');
+    expect(error.message).toContain('found "dev.vimi.media.added.v1" (requests/3/41)');
   });
 
   it.each([
@@ -206,6 +206,21 @@ describe('a hostile value', () => {
         'frames: expected a whole number, found 10.5; width: expected at least 8, found 4; ' +
         'retrieval.k: expected at most 16, found 99 (requests/3/41)',
     );
+  });
+
+  it('cannot speak to the terminal of whoever reads the message', () => {
+    const values = [
+      '\u001b[2J',
+      '"\\u001b[2J"',
+      '{"prompt":"\\u001b[2J","task":"\\u001b[2J","retrieval":{"\\u001b[2J\\n":1}}',
+    ];
+    const records = [
+      ...values.map((value) => stored(value)),
+      stored('{"prompt":"x"}', { ce_type: '\u001b[2J' }),
+      stored('{"prompt":"x"}', { ce_id: '\u001b[2J' }),
+    ];
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+    for (const record of records) expect(refusal(record).message).not.toMatch(/[\u0000-\u001f]/);
   });
 
   it('never makes a message long', () => {

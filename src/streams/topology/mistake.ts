@@ -49,7 +49,9 @@ export class Mistakes {
   constructor(readonly file: string) {}
 
   add(rule: Rule, place: Place, message: string, more: { found?: string; suggestion?: string } = {}): void {
-    this.#found.push({ rule, message, file: this.file, line: place.line, column: place.column, ...more });
+    const { line, column } = place;
+    const found = more.found === undefined ? {} : { found: printable(more.found) };
+    this.#found.push({ rule, message: printable(message), file: this.file, line, column, ...more, ...found });
   }
 
   /** A name that is none of `known`; `kind` says of what. */
@@ -81,4 +83,9 @@ export class Mistakes {
 
 export function quote(name: string): string {
   return `'${name.length > 80 ? `${name.slice(0, 80)}...` : name}'`;
+}
+
+/** With nothing in it that a terminal would obey. */
+function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, (control) => JSON.stringify(control).slice(1, -1));
 }

@@ -59,7 +59,13 @@ export function readSource(text: string, env: Environment, mistakes: Mistakes): 
   const lines = new LineCounter();
   let document: ReturnType<typeof parseDocument>;
   try {
-    document = parseDocument(hideVariables(text), { lineCounter: lines, prettyErrors: false, logLevel: 'error' });
+    document = parseDocument(hideVariables(text), {
+      lineCounter: lines,
+      prettyErrors: false,
+      logLevel: 'error',
+      // Compares every key with every other; below it takes one look.
+      uniqueKeys: false,
+    });
   } catch (thrown) {
     const reason = thrown instanceof RangeError ? 'nested too deeply' : showVariables(String(thrown));
     return void mistakes.add('syntax', start, `this cannot be read as YAML: ${reason}`);
@@ -68,20 +74,15 @@ export function readSource(text: string, env: Environment, mistakes: Mistakes): 
     const { line, col } = lines.linePos(offset ?? 0);
     return { line, column: col };
   };
-  let readable = true;
-  for (const { code, message, pos } of [...document.errors, ...document.warnings]) {
-    if (code === 'DUPLICATE_KEY') {
-      const name = keyAt(text, pos[0]);
-      mistakes.add('duplicate-key', at(pos[0]), `the key ${quote(name)} stands here a second time`, { found: name });
-      continue;
-    }
-    readable = false;
-    mistakes.add('syntax', at(pos[0]), showVariables(message));
-  }
-  if (!readable) return undefined;
+  const broken = [...document.errors, ...document.warnings];
+  for (const { message, pos } of broken) mistakes.add('syntax', at(pos[0]), showVariables(message));
+  if (broken.length > 0) return undefined;
   if (document.contents === null || (isScalar(document.contents) && document.contents.value === null))
     return void mistakes.add('missing-key', start, "this file is empty: expected 'topics' and 'pipelines'");
 
+  /** The latest of each name, as YAML has it; what is met while an alias is followed was there before. */
+  const anchors = new Map<string, Node>();
+  let following = 0;
   let values = 0;
   let refused = false;
   const refuse = (place: Place, reason: string): PlacedScalar => {
@@ -99,10 +100,14 @@ export function readSource(text: string, env: Environment, mistakes: Mistakes): 
     if (refused || values > mostValues) return refuse(place, `too many values: expected at most ${mostValues}`);
     if (depth > deepest) return refuse(place, `nested too deeply: expected at most ${deepest} levels`);
     if (isAlias(node)) {
-      const target = node.resolve(document);
-      if (!target) mistakes.add('syntax', place, `there is no anchor &${node.source} before this alias`);
-      return { ...convert(target ?? null, depth + 1, place), place };
+      const target = anchors.get(node.source);
+      if (!target) mistakes.add('syntax', place, `there is no anchor ${quote(node.source)} before this alias`);
+      following++;
+      const followed = { ...convert(target ?? null, depth + 1, place), place };
+      following--;
+      return followed;
     }
+    if (node && 'anchor' in node && node.anchor && following === 0) anchors.set(node.anchor, node);
     if (isSeq(node))
       return { kind: 'list', place, items: node.items.map((item) => convert(item as ParsedNode, depth + 1, place)) };
     if (isMap(node)) {
@@ -115,8 +120,9 @@ export function readSource(text: string, env: Environment, mistakes: Mistakes): 
         }
         const name = showVariables(String(key.value));
         if (name.includes('${')) mistakes.add('environment', keyPlace, 'a key cannot come from the environment');
-        if (!entries.has(name))
-          entries.set(name, { name, place: keyPlace, value: convert(value as Node | null, depth + 1, keyPlace) });
+        if (entries.has(name))
+          mistakes.add('duplicate-key', keyPlace, `the key ${quote(name)} stands here a second time`, { found: name });
+        else entries.set(name, { name, place: keyPlace, value: convert(value as Node | null, depth + 1, keyPlace) });
       }
       return { kind: 'map', place, entries };
     }
@@ -149,10 +155,6 @@ function plainValue(text: string): PlacedScalar['value'] {
   if (/^(true|false)$/i.test(text)) return text.toLowerCase() === 'true';
   if (/^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text)) return Number(text);
   return text;
-}
-
-function keyAt(text: string, offset: number): string {
-  return /^["']?([^:"'\s]+)/.exec(text.slice(offset, offset + 200))?.[1] ?? '';
 }
 
 /** The value without its places. Variables that are not set are undefined. */

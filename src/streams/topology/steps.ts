@@ -47,7 +47,10 @@ export class StepReader {
   /** Checks all segments, used or not. */
   async readSegments(node: Placed): Promise<void> {
     reportUnset(node, this.mistakes);
-    for (const entry of namedEntries(node, 'segment', this.mistakes)) this.#segments.set(entry.name, entry);
+    const entries = namedEntries(node, 'segment', this.mistakes);
+    if (entries.length > mostSegments)
+      this.mistakes.add('too-large', node.place, `too many segments: expected at most ${mostSegments}`);
+    for (const entry of entries.slice(0, mostSegments)) this.#segments.set(entry.name, entry);
     for (const [name, { value }] of this.#segments) this.#read.set(name, await this.read(value, `segment '${name}'`));
     for (const name of this.#segments.keys()) this.#findCycle(name, []);
   }
@@ -189,6 +192,8 @@ export class StepReader {
 
 /** Segments that unfold to more are a mistake, or a bomb. */
 const mostSteps = 200;
+/** They may use each other; this is how deep that can go. */
+const mostSegments = 200;
 
 function named(step: ReadStep & { kind: 'operator' }, times: Map<string, number>): Partial<UnfoldedStep> {
   const { operator, config, settings } = step;

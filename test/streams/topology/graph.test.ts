@@ -2,11 +2,12 @@ import { resolve } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { graph } from '../../../src/cli/graph.js';
+import { operators } from '../../../src/operators/index.js';
 import { checkTopology, readTopology } from '../../../src/streams/topology/read-topology.js';
 import { testOperators } from './operators.js';
 
 const shipped = resolve(import.meta.dirname, '../../../topology.yaml');
-const options = { env: {}, operators: testOperators };
+const options = { env: {}, operators };
 
 /** The middle of each box that carries a label, and its size. */
 function boxes(picture: string): { label: string; x: number; y: number; width: number; height: number }[] {

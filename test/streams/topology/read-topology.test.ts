@@ -1,16 +1,19 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: a topology takes values from the environment so.
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { VimiError } from '../../../src/errors.js';
+import { operators } from '../../../src/operators/index.js';
 import { mistakeLine } from '../../../src/streams/topology/mistake.js';
 import { checkTopology, checkTopologyFile, readTopology } from '../../../src/streams/topology/read-topology.js';
 import type { ReadOptions, Topology } from '../../../src/streams/topology/topology.js';
 import { testOperators } from './operators.js';
 
 const base = { env: {}, operators: testOperators };
+const real = { env: {}, operators };
 
 async function lines(text: string, options: Partial<ReadOptions> & { file?: string } = {}): Promise<string[]> {
   const { mistakes } = await checkTopology(text, { ...base, file: 't.yaml', ...options });
@@ -38,7 +41,7 @@ describe('topology.yaml as it ships', () => {
   const shipped = resolve(import.meta.dirname, '../../../topology.yaml');
 
   it('has no mistakes, and says what the two pipelines are', async () => {
-    const topology = await readTopology(shipped, base);
+    const topology = await readTopology(shipped, real);
     expect(topology.profile).toEqual({
       name: 'embedded',
       transport: { type: 'embedded', path: join(topology.folder, '.vimi') },
@@ -77,11 +80,11 @@ describe('topology.yaml as it ships', () => {
       S3_ACCESS_KEY: '123456',
       S3_SECRET_KEY: 'k',
     };
-    const topology = await readTopology(shipped, { ...base, env, profile: 'cluster' });
+    const topology = await readTopology(shipped, { ...real, env, profile: 'cluster' });
     expect(topology.profile.transport).toMatchObject({ type: 'kafka', brokers: ['a:9092', 'b:9092'] });
     expect(topology.profile.objects).toMatchObject({ bucket: 'vimi', access_key: '123456', secret_key: 'k' });
 
-    const { mistakes } = await checkTopologyFile(shipped, { ...base, profile: 'cluster' });
+    const { mistakes } = await checkTopologyFile(shipped, { ...real, profile: 'cluster' });
     expect(mistakes.map(({ rule }) => rule)).toEqual(['environment', 'environment', 'environment', 'environment']);
     expect(mistakes[0]!.message).toBe('the environment has no KAFKA_BROKERS, and no default is given');
   });
@@ -381,6 +384,71 @@ describe('YAML itself', () => {
     ]);
     expect((await lines(`a: ${'['.repeat(40)}${']'.repeat(40)}`)).join()).toContain('nested too deeply');
     expect((await lines('['.repeat(200_000))).length).toBeGreaterThan(0);
+  });
+
+  it('is read in linear time, however many keys, anchors and segments it has', async () => {
+    const many = (line: (i: number) => string) => Array.from({ length: 6000 }, (_, i) => line(i)).join('\n');
+    expect(await lines(many((i) => `k${i}: &a${i} 1`))).toHaveLength(6002);
+    expect((await lines(`a: &a 1\nb: [${Array(19_990).fill('*a').join(', ')}]`)).length).toBeGreaterThan(0);
+    expect((await lines(`segments:\n${many((i) => `  s${i}: [{ use: s${i + 1} }]`)}`)).join()).toContain(
+      'too many segments',
+    );
+    const chain = Array.from({ length: 1000 }, (_, i) => `  s${i}: [{ use: s${i + 1} }]`).join('\n');
+    expect((await lines(`${withSteps('[{ use: s0 }]')}segments:\n${chain}`)).join()).toContain('too many segments');
+  });
+
+  it('cannot speak to the terminal', async () => {
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what is looked for.
+    const control = /[\u0000-\u001f]/;
+    for (const line of await lines('"\\e[2J\\n": 1\ntopics: "\\e[2J"\nsegments: { "\\e": [ "\\e" ] }'))
+      expect(line).not.toMatch(control);
+  });
+
+  it('gives mistakes, never an exception, whatever is changed in the file that ships', async () => {
+    const shipped = readFileSync(resolve(import.meta.dirname, '../../../topology.yaml'), 'utf8');
+    const snippets = fc.constantFrom(
+      '',
+      ' ',
+      '\n',
+      ':',
+      '- ',
+      '{',
+      '}',
+      '[',
+      ']',
+      '"',
+      '&a ',
+      '*a',
+      '!!x ',
+      '${X',
+      '${A}',
+      '\t',
+      '~',
+      '5',
+      '|',
+      '? ',
+      '\u0000',
+      'use: ground',
+    );
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.nat(shipped.length), fc.nat(12), snippets), { minLength: 1, maxLength: 4 }),
+        async (changes) => {
+          let text = shipped;
+          for (const [at, length, snippet] of changes) text = text.slice(0, at) + snippet + text.slice(at + length);
+          const { topology, mistakes } = await checkTopology(text, { ...real, file: 't.yaml' });
+          expect(topology === undefined).toBe(mistakes.length > 0);
+          const last = text.split('\n').length;
+          for (const { line, column, message } of mistakes) {
+            expect(line).toBeGreaterThanOrEqual(1);
+            expect(line).toBeLessThanOrEqual(last);
+            expect(column).toBeGreaterThanOrEqual(1);
+            expect(message).not.toMatch(/[\ue000-\ue0ff]/);
+          }
+        },
+      ),
+      { numRuns: 100 },
+    );
   });
 
   it('cannot unfold segments without bound', async () => {
