@@ -1,4 +1,4 @@
-import { catchError, defer, EMPTY, from, mergeMap, type Observable } from 'rxjs';
+import { mergeMap, Observable } from 'rxjs';
 import { asVimiError, VimiError } from '../errors.js';
 import type { DropReason, Envelope } from '../streams/envelope.js';
 import type { Flow, Has } from './flow.js';
@@ -45,14 +45,24 @@ export function mapEach<N extends keyof Flow>(
   return (source: Observable<Envelope<Flow>>): Observable<Envelope<Flow>> =>
     source.pipe(
       mergeMap(
+        // By hand, as this runs for every event in every step: defer, from and catchError would double its cost.
         (envelope) =>
-          defer(() => attempt(envelope as Envelope<Has<N>>)).pipe(
-            mergeMap((next) => from(next)),
-            catchError((defect) => {
-              envelope.settle({ kind: 'rejected', error: asVimiError(defect), step, attempts: 1 });
-              return EMPTY;
-            }),
-          ),
+          new Observable<Envelope<Flow>>((subscriber) => {
+            attempt(envelope as Envelope<Has<N>>).then(
+              (next) => {
+                for (const one of next) subscriber.next(one);
+                subscriber.complete();
+              },
+              (defect) => {
+                try {
+                  envelope.settle({ kind: 'rejected', error: asVimiError(defect), step, attempts: 1 });
+                  subscriber.complete();
+                } catch (settledTwice) {
+                  subscriber.error(settledTwice);
+                }
+              },
+            );
+          }),
         concurrency,
       ),
     );

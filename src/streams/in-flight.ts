@@ -1,38 +1,53 @@
 /** A consumed event that is being worked on. */
-export interface InFlightEvent {
-  id: string;
+export class InFlightEvent {
+  readonly id: string;
   /** Aborts its envelope and all that descends from it. */
-  abort: AbortController;
+  readonly abort = new AbortController();
+  /** Milliseconds since 1970. */
+  readonly since: number;
+  #ended = false;
+  #onEnd: (() => void)[] | undefined;
+
+  constructor(id: string, since: number) {
+    this.id = id;
+    this.since = since;
+  }
+
   /** Resolves when its fate is committed, or this process has given it up for another to do. */
-  ended: Promise<void>;
+  ended(): Promise<void> {
+    if (this.#ended) return Promise.resolve();
+    return new Promise((resolve) => {
+      this.#onEnd ??= [];
+      this.#onEnd.push(resolve);
+    });
+  }
+
+  end(): void {
+    this.#ended = true;
+    for (const resolve of this.#onEnd ?? []) resolve();
+  }
 }
 
 /** The events of one pipeline that have no committed fate yet, by id: for those who want to cancel one. */
 export class InFlight {
-  readonly #byId = new Map<string, Set<InFlightEvent>>();
+  /** One event, but for ids that were sent twice. */
+  readonly #byId = new Map<string, InFlightEvent | InFlightEvent[]>();
 
-  /** Notes an event; the returned function ends it. */
-  add(id: string, abort: AbortController): { end(): void } {
-    let resolve = () => {};
-    const ended = new Promise<void>((done) => {
-      resolve = done;
-    });
-    const event: InFlightEvent = { id, abort, ended };
-    const same = this.#byId.get(id);
-    if (same) same.add(event);
-    else this.#byId.set(id, new Set([event]));
-    return {
-      end: () => {
-        const all = this.#byId.get(id);
-        all?.delete(event);
-        if (all?.size === 0) this.#byId.delete(id);
-        resolve();
-      },
-    };
+  add(event: InFlightEvent): void {
+    const same = this.find(event.id);
+    this.#byId.set(event.id, same.length === 0 ? event : [...same, event]);
   }
 
-  /** More than one when an id was sent twice. */
+  end(event: InFlightEvent): void {
+    const others = this.find(event.id).filter((one) => one !== event);
+    if (others.length === 0) this.#byId.delete(event.id);
+    else this.#byId.set(event.id, others);
+    event.end();
+  }
+
   find(id: string): InFlightEvent[] {
-    return [...(this.#byId.get(id) ?? [])];
+    const found = this.#byId.get(id);
+    if (found === undefined) return [];
+    return Array.isArray(found) ? found : [found];
   }
 }

@@ -6,7 +6,7 @@ import type { Clock, Log, Sealed, WatermarkMove } from '../operators/operator.js
 import { type Chain, firstFlow } from './chain.js';
 import { credit, groupMs, groupSize } from './credit.js';
 import type { Fate } from './envelope.js';
-import type { InFlight } from './in-flight.js';
+import { type InFlight, InFlightEvent } from './in-flight.js';
 import { addCounts, countFate, decodePosition, emptyCounts, encodePosition, type FateCounts } from './position.js';
 import { openEnvelope, type Settlement } from './settlement.js';
 import { type CommitPlan, Tracker } from './tracker.js';
@@ -49,13 +49,6 @@ const backoffMs = { first: 100, last: 5_000 };
 /** For the last commit, after what did not finish in time was given up. */
 const lastCommitMs = 1_000;
 
-interface Open {
-  abort: AbortController;
-  end(): void;
-  /** Milliseconds since 1970. */
-  since: number;
-}
-
 /**
  * One partition from its records to its commits:
  * take within the credit → skip what an earlier run committed → decode → envelope → the pipeline's chain → settled →
@@ -68,7 +61,7 @@ export class PartitionRun {
   readonly #counts: FateCounts;
   readonly #marks: Record<string, number>;
   readonly #settled = new Map<number, { fate: Fate; records: NewRecord[] }>();
-  readonly #open = new Map<number, Open>();
+  readonly #open = new Map<number, InFlightEvent>();
   readonly #taking = new AbortController();
   readonly #done: Promise<void>;
   #committing: Promise<unknown> | undefined;
@@ -160,7 +153,7 @@ export class PartitionRun {
       if (this.#committing) await within(lastCommitMs, this.#committing);
     }
     this.#close();
-    if (!forGood) for (const { end } of this.#open.values()) end();
+    if (!forGood) for (const open of this.#open.values()) this.#host.inFlight.end(open);
   }
 
   /** Another owner has it, or the pipeline failed: nothing more can be committed. */
@@ -219,11 +212,11 @@ export class PartitionRun {
       void this.#cancel(record, event as VimiEvent<GenerationCancelled>);
       return;
     }
-    const abort = new AbortController();
-    const { end } = this.#host.inFlight.add(event.id, abort);
-    this.#open.set(record.offset, { abort, end, since: this.#host.clock.now() });
+    const open = new InFlightEvent(event.id, this.#host.clock.now());
+    this.#host.inFlight.add(open);
+    this.#open.set(record.offset, open);
     this.#host.chain.feed(
-      openEnvelope(record, event, firstFlow(event), abort.signal, (settlement) => this.#settle(settlement)),
+      openEnvelope(record, event, firstFlow(event), open.abort.signal, (settlement) => this.#settle(settlement)),
     );
   }
 
@@ -234,7 +227,7 @@ export class PartitionRun {
   async #cancel(origin: StoredRecord, event: VimiEvent<GenerationCancelled>): Promise<void> {
     const jobs = this.#host.inFlight.find(event.data.cancel);
     for (const { abort } of jobs) abort.abort(new VimiError('CANCELLED', 'The job was cancelled'));
-    if (jobs.length > 0) await Promise.all(jobs.map(({ ended }) => ended));
+    if (jobs.length > 0) await Promise.all(jobs.map((job) => job.ended()));
     const fate: Fate = { kind: 'dropped', reason: 'cancel-handled' };
     this.#settle({ origin, event, fate, parts: [{ part: '', fate }], outputs: [] });
   }
@@ -339,7 +332,8 @@ export class PartitionRun {
     Object.assign(this.#marks, marks);
     for (const offset of plan.offsets) {
       this.#settled.delete(offset);
-      this.#open.get(offset)?.end();
+      const open = this.#open.get(offset);
+      if (open) this.#host.inFlight.end(open);
       this.#open.delete(offset);
     }
     this.#host.onCommitted(counts);
