@@ -74,8 +74,15 @@ export interface ErrorFacts {
   cause?: unknown;
 }
 
+const brand = Symbol.for('vimi.error');
+
 /** The one error class. `message` reads "summary: expected ..., found ... (where)". */
 export class VimiError extends Error {
+  /** An own operator may have brought its own copy of vimi: its errors are ours too. */
+  static override [Symbol.hasInstance](thing: unknown): boolean {
+    return typeof thing === 'object' && thing !== null && brand in thing;
+  }
+  readonly [brand] = true;
   readonly code: ErrorCode;
   readonly expected?: string;
   readonly found?: string;

@@ -1,7 +1,7 @@
 import { open } from 'node:fs/promises';
 import sharp from 'sharp';
 import { VimiError } from '../errors.js';
-import type { RgbImage } from '../models/ports.js';
+import type { RgbImage } from './pixels.js';
 
 /** Formats that sharp reads for us, told by the file's first bytes: names lie. */
 const signatures: { format: string; at: number; bytes: string }[] = [

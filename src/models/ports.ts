@@ -1,19 +1,7 @@
 import type { ImageRole, Task } from '../events/prompt.js';
+import type { RgbImage, RgbVideo } from '../media/pixels.js';
 
-/** Rows of RGB bytes, 0 to 255: data has height * width * 3 bytes. */
-export interface RgbImage {
-  width: number;
-  height: number;
-  data: Uint8Array;
-}
-
-/** Frames of RGB bytes: data has frames * height * width * 3 bytes. */
-export interface RgbVideo {
-  frames: number;
-  width: number;
-  height: number;
-  data: Uint8Array;
-}
+export type { RgbImage, RgbVideo };
 
 /** A composed prompt with its images decoded (transparent pixels laid on white). */
 export interface ModelPrompt {
