@@ -75,7 +75,9 @@ export function readSource(text: string, env: Environment, mistakes: Mistakes): 
     return { line, column: col };
   };
   const broken = [...document.errors, ...document.warnings];
-  for (const { message, pos } of broken) mistakes.add('syntax', at(pos[0]), showVariables(message));
+  const exhausted = broken.find(({ message }) => message.includes('call stack'));
+  for (const { message, pos } of exhausted ? [exhausted] : broken)
+    mistakes.add('syntax', at(pos[0]), exhausted ? 'nested too deeply' : showVariables(message));
   if (broken.length > 0) return undefined;
   if (document.contents === null || (isScalar(document.contents) && document.contents.value === null))
     return void mistakes.add('missing-key', start, "this file is empty: expected 'topics' and 'pipelines'");

@@ -383,7 +383,7 @@ describe('YAML itself', () => {
       't.yaml:1:1 error this file is too large: expected at most 1048576 bytes',
     ]);
     expect((await lines(`a: ${'['.repeat(40)}${']'.repeat(40)}`)).join()).toContain('nested too deeply');
-    expect((await lines('['.repeat(200_000))).length).toBeGreaterThan(0);
+    expect((await lines('['.repeat(100_000))).join()).toMatch(/^t\.yaml:1:\d+ error nested too deeply$/);
   });
 
   it('is read in linear time, however many keys, anchors and segments it has', async () => {
