@@ -214,15 +214,18 @@ describe('applying', () => {
 
   it('has one digest and one answer for one corpus, in whatever order it grew', () => {
     const straight = open();
-    straight.apply(records(documents));
+    // Equal captions tie in every ranking.
+    const twins = ['1', '2', '3', '4'].map((digit) => corpusDocument('twins on a beach', { id: digit.repeat(64) }));
+    const all = [...documents, ...twins];
+    straight.apply(records(all));
     fc.assert(
-      fc.property(fc.shuffledSubarray(documents, { minLength: documents.length }), (shuffled) => {
+      fc.property(fc.shuffledSubarray(all, { minLength: all.length }), (shuffled) => {
         const index = open();
         index.apply(records([...shuffled.slice(0, 3), corpusDocument('soon gone')]));
         index.apply([{ partition: 0, offset: 4, id: corpusDocument('soon gone').id, document: null }]);
         index.apply(records(shuffled, 5));
         expect(index.state()).toEqual(straight.state());
-        for (const text of ['a fox on the beach', 'night train', 'sofa'])
+        for (const text of ['a fox on the beach', 'night train', 'twins'])
           expect(index.search(query(text))).toEqual(straight.search(query(text)));
         index.close();
       }),
