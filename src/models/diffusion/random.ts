@@ -3,32 +3,42 @@
  * Block i of a stream is a function of (seed, stream, i) alone, so numbers can be drawn from anywhere, in any order,
  * and the generator's whole state is its position: that is what a checkpoint keeps.
  */
-export function philox(counter: readonly [number, number, number, number], key: readonly [number, number]): number[] {
+export function philox(
+  counter: readonly [number, number, number, number],
+  key: readonly [number, number],
+  out = new Uint32Array(4),
+): Uint32Array {
   let [c0, c1, c2, c3] = counter;
   let [k0, k1] = key;
   for (let round = 0; round < 10; round++) {
-    const [high0, low0] = multiply(0xd2511f53, c0);
-    const [high1, low1] = multiply(0xcd9e8d57, c2);
-    [c0, c1, c2, c3] = [(high1 ^ c1 ^ k0) >>> 0, low1, (high0 ^ c3 ^ k1) >>> 0, low0];
-    k0 = (k0 + 0x9e3779b9) >>> 0;
-    k1 = (k1 + 0xbb67ae85) >>> 0;
+    const [high0, low0] = [highProduct(0xd2511f53, c0), Math.imul(0xd2511f53, c0)];
+    const [high1, low1] = [highProduct(0xcd9e8d57, c2), Math.imul(0xcd9e8d57, c2)];
+    c0 = high1 ^ c1 ^ k0;
+    c1 = low1;
+    c2 = high0 ^ c3 ^ k1;
+    c3 = low0;
+    k0 = (k0 + 0x9e3779b9) | 0;
+    k1 = (k1 + 0xbb67ae85) | 0;
   }
-  return [c0, c1, c2, c3];
+  out[0] = c0;
+  out[1] = c1;
+  out[2] = c2;
+  out[3] = c3;
+  return out;
 }
 
-/** High and low 32 bits of the product of two unsigned 32-bit numbers. */
-function multiply(a: number, b: number): [high: number, low: number] {
+/** The upper 32 bits of the product of two 32-bit numbers, from products of their halves. */
+function highProduct(a: number, b: number): number {
   const [al, ah, bl, bh] = [a & 0xffff, a >>> 16, b & 0xffff, b >>> 16];
-  const low = al * bl;
-  const middle = ah * bl + (low >>> 16);
+  const middle = ah * bl + ((al * bl) >>> 16);
   const middle2 = al * bh + (middle & 0xffff);
-  const high = ah * bh + Math.floor(middle / 65536) + Math.floor(middle2 / 65536);
-  return [high >>> 0, Math.imul(a, b) >>> 0];
+  return ah * bh + (middle - (middle & 0xffff)) / 65536 + (middle2 - (middle2 & 0xffff)) / 65536;
 }
 
 /** A stream of numbers; `seed` and `stream` are unsigned 32-bit, streams of one seed are independent. */
 export class Random {
-  private waiting: number[] = [];
+  private readonly waiting = new Uint32Array(4);
+  private used = 4;
   private spare: number | null = null;
 
   constructor(
@@ -40,12 +50,13 @@ export class Random {
 
   /** Unsigned 32-bit. */
   bits(): number {
-    if (this.waiting.length === 0) {
+    if (this.used === 4) {
       const counter = [this.block >>> 0, Math.floor(this.block / 2 ** 32), this.stream >>> 0, 0] as const;
-      this.waiting = philox(counter, [this.seed >>> 0, 0]).reverse();
+      philox(counter, [this.seed >>> 0, 0], this.waiting);
       this.block++;
+      this.used = 0;
     }
-    return this.waiting.pop()!;
+    return this.waiting[this.used++]!;
   }
 
   /** [0, 1) */
@@ -72,6 +83,8 @@ export class Random {
   }
 
   normals(n: number): Float32Array {
-    return Float32Array.from({ length: n }, () => this.normal());
+    const out = new Float32Array(n);
+    for (let i = 0; i < n; i++) out[i] = this.normal();
+    return out;
   }
 }

@@ -72,7 +72,9 @@ export function evaluate(
       }
       for (const name of ['right', 'wrong', 'wrongPictures', 'wrongWay', 'nothing'] as const) {
         const prompts = chosen.map((_, b) => told[name](from + b));
-        const losses = tf.tidy(() => lossOf(model, w, { ...given, prompts }, { layout: 0 }).diffusion.dataSync());
+        const perClip = tf.tidy(() => lossOf(model, w, { ...given, prompts }, { layout: 0 }).diffusion);
+        const losses = perClip.dataSync();
+        perClip.dispose();
         for (const [b, loss] of losses.entries()) {
           if (name !== 'wrongWay' || moves[from + b]) sums[name] += loss;
           if (name === 'right' && moves[from + b]) sums.rightWay += loss;

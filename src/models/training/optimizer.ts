@@ -111,7 +111,7 @@ function orthogonalise<T extends { spec: ParameterSpec; direction: Float32Array 
     const size = rows * columns;
     const stacked = new Float32Array(items.length * size);
     for (const [i, { direction }] of items.entries()) stacked.set(direction, i * size);
-    const result = tf.tidy(() => {
+    const product = tf.tidy(() => {
       let x: tf.Tensor = tf.tensor(stacked, [items.length, rows, columns]);
       const wide = rows <= columns;
       if (!wide) x = x.transpose([0, 2, 1]);
@@ -120,8 +120,10 @@ function orthogonalise<T extends { spec: ParameterSpec; direction: Float32Array 
         const a = tf.matMul(x, x, false, true);
         x = x.mul(3.4445).add(tf.matMul(a.mul(-4.775).add(tf.matMul(a, a).mul(2.0315)), x));
       }
-      return (wide ? x : x.transpose([0, 2, 1])).dataSync() as Float32Array;
+      return wide ? x : x.transpose([0, 2, 1]);
     });
+    const result = product.dataSync() as Float32Array;
+    product.dispose();
     for (const [i, item] of items.entries()) item.direction.set(result.subarray(i * size, (i + 1) * size));
   }
   return list;

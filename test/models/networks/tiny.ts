@@ -1,0 +1,62 @@
+import * as tf from '@tensorflow/tfjs';
+import { Random } from '../../../src/models/diffusion/random.js';
+import { type ParameterSpec, startValues, type Weights } from '../../../src/models/networks/parameters.js';
+import type { PromptItem } from '../../../src/models/networks/prompt-input.js';
+import type { Preset } from '../../../src/models/presets.js';
+
+/** Every part of nano at sizes where gradients can be checked number by number. */
+export const tiny: Preset = {
+  name: 'tiny',
+  frames: 2,
+  side: 8,
+  patch: 2,
+  group: { rows: 2, columns: 2 },
+  patchWidth: 8,
+  width: 8,
+  heads: 2,
+  latents: 8,
+  blocks: 1,
+  layers: 1,
+  ratio: 2,
+  encoder: { layers: 1, vocabulary: 32, words: 8, pictures: 2, pictureSide: 16 },
+  local: true,
+  defaults: { fps: 8, steps: 2, guidance: { text: 1, image: 1 } },
+};
+
+/** Start values as tensors; zeros too are random, so that nothing is hidden behind them. */
+export function randomWeights(specs: readonly ParameterSpec[], seed = 1): Weights {
+  const noisy = specs.map((spec) => (spec.start === 0 ? { ...spec, start: 0.1 } : spec));
+  const values = startValues(noisy, seed);
+  return new Map(specs.map(({ name, shape }) => [name, tf.tensor(values.get(name)!, shape)]));
+}
+
+export const picture = (seed: number): Float32Array => new Random(seed).normals(16 * 16 * 3);
+
+export const items: PromptItem[] = [
+  { word: 'fox' },
+  { picture: picture(1), role: 'reference' },
+  { word: 'a' },
+  { word: 'fox' },
+  { word: 'runs' },
+];
+
+export const numbers = (n: number, seed = 3): Float32Array => new Random(seed).normals(n);
+
+/** The same computation on two backends; the greatest difference, as part of the greatest value. */
+export function difference(compute: () => tf.Tensor[], a: string, b: string): number {
+  const on = (backend: string) => {
+    tf.setBackend(backend);
+    const tensors = tf.tidy(compute);
+    const values = tensors.map((t) => t.dataSync());
+    tf.dispose(tensors);
+    return values;
+  };
+  const [left, right] = [on(a), on(b)];
+  let [worst, scale] = [0, 1e-12];
+  for (const [t, values] of right.entries())
+    for (const [i, v] of values.entries()) {
+      worst = Math.max(worst, Math.abs(v - left[t]![i]!));
+      scale = Math.max(scale, Math.abs(v));
+    }
+  return worst / scale;
+}
