@@ -94,7 +94,13 @@ export class Workspace {
     return corpus;
   }
 
-  denoiser(model: string): Promise<Denoiser> {
+  /** Of the model that the pipeline's denoise step names; null: it has no such step. */
+  async denoiserOf(pipeline: PipelineSpec): Promise<Denoiser | null> {
+    const step = pipeline.steps.find(({ operator }) => operator.name === 'denoise');
+    return step ? this.denoiser(String(step.config.model)) : null;
+  }
+
+  private denoiser(model: string): Promise<Denoiser> {
     return this.once(`denoiser ${model}`, async () => {
       const denoiser = await createDenoiser({ model, log: (line) => this.log.info({ model }, line) });
       this.onClose(() => denoiser.close());
@@ -106,12 +112,12 @@ export class Workspace {
     const transport = await this.transport();
     const workDir = await makeWorkFolder(join(this.topology.profile.search.path, '..', 'work'), pipeline.name);
     this.onClose(() => rm(workDir, { recursive: true, force: true }));
-    const model = modelOf(pipeline);
+    const denoiser = await this.denoiserOf(pipeline);
     return {
       objects: await this.objects(),
       corpus: (await this.corpus()).corpus,
       embedder: createEmbedder(),
-      denoiser: model === null ? noDenoiser(pipeline) : await this.denoiser(model),
+      denoiser: denoiser ?? noDenoiser(pipeline),
       clock: systemClock,
       log: this.log,
       workDir,
@@ -169,12 +175,6 @@ function corpusRecord(record: StoredRecord): { id: string; document: CorpusDocum
   } catch {
     return null;
   }
-}
-
-/** The model that the pipeline's denoise step names; null: it has none. */
-function modelOf(pipeline: PipelineSpec): string | null {
-  const step = pipeline.steps.find(({ operator }) => operator.name === 'denoise');
-  return step ? String(step.config.model) : null;
 }
 
 function noDenoiser(pipeline: PipelineSpec): Denoiser {

@@ -34,8 +34,8 @@ export async function demo(workspace: Workspace, signal: AbortSignal, out: NodeJ
   const began = Date.now();
   const { ffmpeg } = mediaTools();
   const [generate, corpus] = [workspace.pipeline('generate'), workspace.pipeline('corpus')];
-  const model = await (await workspace.denoiser('nano')).describe();
-  out.write(`model    ${model.name}, ${model.parameters} parameters, backend ${model.backend}\n`);
+  const model = await (await workspace.denoiserOf(generate))?.describe();
+  if (model) out.write(`model    ${model.name}, ${model.parameters} parameters, backend ${model.backend}\n`);
   out.write(`ffmpeg   ${ffmpeg.version}${ffmpeg.bundled ? ' (bundled)' : ''} ${ffmpeg.path}\n\n`);
 
   const media = (await readFile(join(project, 'examples/media/media.jsonl'), 'utf8'))
@@ -114,7 +114,8 @@ async function publishMedia(workspace: Workspace, media: MediaAdded[]): Promise<
         id: `demo-${run}-${n}-${data.uri.split('/').pop()}`,
         source: '/vimi/demo',
         topic,
-        key: data.uri,
+        // One key, one partition: so few samples make one shard.
+        key: 'demo',
         data,
       }),
     ),

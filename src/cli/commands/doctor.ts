@@ -77,17 +77,13 @@ export async function examine(openWorkspace: () => Promise<Workspace>): Promise<
     const { documents, digest } = await (await opened.corpusIsCurrent()).state();
     add('corpus', 'good', `${documents} documents, state ${digest}`);
   });
-  for (const step of opened.topology.pipelines.flatMap(({ steps }) => steps)) {
-    if (step.operator.name !== 'denoise') continue;
+  for (const pipeline of opened.topology.pipelines)
     await attempt('model', async () => {
-      const model = await (await opened.denoiser(String(step.config.model))).describe();
-      add(
-        'model',
-        'good',
-        `${model.name}, ${model.parameters} parameters, backend ${model.backend}, weights ${model.weights.slice(0, 12)}`,
-      );
+      const model = await (await opened.denoiserOf(pipeline))?.describe();
+      if (!model) return;
+      const weights = `weights ${model.weights.slice(0, 12)}`;
+      add('model', 'good', `${model.name}, ${model.parameters} parameters, backend ${model.backend}, ${weights}`);
     });
-  }
   return findings;
 }
 
