@@ -63,6 +63,8 @@ export class PartitionRun {
   readonly #settled = new Map<number, { fate: Fate; records: NewRecord[] }>();
   readonly #open = new Map<number, InFlightEvent>();
   readonly #taking = new AbortController();
+  /** Aborted: nothing is committed any more. */
+  readonly #closing = new AbortController();
   readonly #done: Promise<void>;
   #committing: Promise<unknown> | undefined;
   /** Ends the wait for more events of a group. */
@@ -70,7 +72,6 @@ export class PartitionRun {
   #onCredit: (() => void) | undefined;
   #onIdle: (() => void)[] = [];
   #stopping = false;
-  #closed = false;
 
   constructor(assigned: AssignedPartition, host: PartitionHost) {
     this.#assigned = assigned;
@@ -106,6 +107,10 @@ export class PartitionRun {
     return this.#counts;
   }
 
+  get #isClosed(): boolean {
+    return this.#closing.signal.aborted;
+  }
+
   get isIdle(): boolean {
     return this.#tracker.open === 0 && this.#tracker.waiting === 0 && this.#committing === undefined;
   }
@@ -125,7 +130,7 @@ export class PartitionRun {
 
   async idle(): Promise<void> {
     await this.#done;
-    while (!this.isIdle && !this.#closed)
+    while (!this.isIdle && !this.#isClosed)
       await new Promise<void>((resolve) => {
         this.#onIdle.push(resolve);
       });
@@ -133,7 +138,7 @@ export class PartitionRun {
 
   /** The run ends with the topic: what the operators still hold for this partition is sealed and committed. */
   async finish(): Promise<void> {
-    if (this.#host.sealers.length === 0 || this.#closed) return;
+    if (this.#host.sealers.length === 0 || this.#isClosed) return;
     this.#tracker.reach(this.#assigned.reached);
     this.#committing = this.#commitUntilDone(true);
     await this.#committing;
@@ -163,7 +168,7 @@ export class PartitionRun {
   }
 
   #close(): void {
-    this.#closed = true;
+    this.#closing.abort();
     this.stopTaking();
     this.#tellIdle();
   }
@@ -234,7 +239,7 @@ export class PartitionRun {
 
   #settle(settled: Settled): void {
     // Given up: what an operator finishes now is done again by the next owner.
-    if (this.#closed) return;
+    if (this.#isClosed) return;
     const { offset } = settled.origin;
     try {
       this.#settled.set(offset, { fate: settled.fate, records: this.#host.recordsOf(settled) });
@@ -262,7 +267,7 @@ export class PartitionRun {
 
   #pump(): void {
     if (this.#isDue) this.#hurry?.abort();
-    if (this.#committing || this.#closed || this.#tracker.waiting === 0) return;
+    if (this.#committing || this.#isClosed || this.#tracker.waiting === 0) return;
     this.#committing = this.#commitAll();
   }
 
@@ -272,7 +277,7 @@ export class PartitionRun {
   }
 
   async #commitAll(): Promise<void> {
-    while (this.#tracker.waiting > 0 && !this.#closed) {
+    while (this.#tracker.waiting > 0 && !this.#isClosed) {
       if (!this.#isDue) {
         this.#hurry = new AbortController();
         await this.#host.clock.sleep(groupMs, this.#hurry.signal);
@@ -287,7 +292,7 @@ export class PartitionRun {
 
   /** Tries until it succeeds, is fenced or closed. False when there is nothing to commit. */
   async #commitUntilDone(final: boolean): Promise<boolean> {
-    for (let failures = 0; !this.#closed; failures++) {
+    for (let failures = 0; !this.#isClosed; failures++) {
       const plan = this.#tracker.plan();
       if (plan === null || (plan.offsets.length === 0 && !final)) return false;
       try {
@@ -297,9 +302,9 @@ export class PartitionRun {
         const error = asVimiError(thrown);
         if (error.code === 'TRANSPORT_FENCED') this.abandon(error);
         else if (!error.retryable) this.#host.fail(error);
-        if (!error.retryable || this.#closed) return false;
+        if (!error.retryable || this.#isClosed) return false;
         this.#host.onRetry(error);
-        await this.#host.clock.sleep(backoff(failures), this.#stopping ? undefined : this.#taking.signal);
+        await this.#host.clock.sleep(backoff(failures), this.#closing.signal);
       }
     }
     return false;

@@ -8,10 +8,12 @@ import { systemClock } from '../../src/operators/clock.js';
 import { drop, mapEach } from '../../src/operators/map-each.js';
 import type { Operator, Resources, WatermarkMove } from '../../src/operators/operator.js';
 import type { ObjectStore } from '../../src/stores/object-store.js';
+import { groupSize } from '../../src/streams/credit.js';
 import { createMetrics } from '../../src/streams/metrics.js';
 import { type RunOptions, runPipeline } from '../../src/streams/pipeline.js';
 import type { PipelineSpec } from '../../src/streams/pipeline-spec.js';
 import { decodePosition } from '../../src/streams/position.js';
+import type { AssignedPartition, Transport } from '../../src/streams/transport.js';
 import { type EmbeddedTransport, openEmbedded } from '../../src/streams/transports/embedded.js';
 import {
   delivered,
@@ -613,6 +615,122 @@ describe('stopping', () => {
   it('before it began does nothing', async () => {
     await transport.publish([media('a')]);
     expect(await run([echo], { signal: AbortSignal.abort() })).toMatchObject({ end: 'stopped' });
+  });
+});
+
+describe('trouble with the log', () => {
+  /** The transport with some calls of its partitions replaced. */
+  function troubled(change: (assigned: AssignedPartition) => Partial<AssignedPartition>): Transport {
+    return {
+      ...transport,
+      consume: (options) =>
+        transport.consume({
+          ...options,
+          onAssigned: (assigned) =>
+            options.onAssigned({
+              ...assigned,
+              get reached() {
+                return assigned.reached;
+              },
+              ...change(assigned),
+            }),
+        }),
+    };
+  }
+  const unavailable = () => new VimiError('TRANSPORT_UNAVAILABLE', 'away for a moment');
+
+  it('that is full is waited for, and nothing is lost or doubled', async () => {
+    await transport.ensureTopics([{ name: 'ballast', partitions: 1, cleanup: 'delete', retentionMs: 1 }]);
+    const timestamp = Date.now() + 3_600_000;
+    const ballast = Array.from({ length: 60 }, () => ({ ...media('x'), topic: 'ballast', timestamp }));
+    await transport.publish(ballast.map((record) => ({ ...record, value: Buffer.alloc(20_000) })));
+    await transport.publish(names(200).map((name) => media(name)));
+    const file = openEmbedded({ path, maxBytes: 1_500_000 });
+    opened.push(file);
+    const large = eachMedia(({ uri }) => {
+      const { product } = productOf(uri);
+      product!.data.padding = 'x'.repeat(5_000);
+      return { product };
+    });
+    const failures: string[] = [];
+    const log = { ...quietLog, warn: (fields: object) => failures.push((fields as { code: string }).code) };
+    const running = drain([large], { transport: file, log });
+    await vi.waitFor(() => expect(failures).toContain('STORAGE_FULL'), patience);
+    const later = openEmbedded({ path, clock: { now: () => timestamp + 1000 } });
+    opened.push(later);
+    expect(await later.clean()).toBe(60);
+    expect((await running).run).toEqual({ delivered: 200, rejected: 0, dropped: {} });
+    expect(await delivered(transport)).toEqual(names(200));
+  });
+
+  it('does not keep a run from stopping, nor lose anything', async () => {
+    await transport.publish(names(20).map((name) => media(name)));
+    let failures = 0;
+    const full = troubled(() => ({
+      commit: async () => {
+        failures++;
+        throw new VimiError('STORAGE_FULL', 'no space');
+      },
+    }));
+    const stop = new AbortController();
+    const running = run([echo], { transport: full, signal: stop.signal, drainMs: 10 });
+    await vi.waitFor(() => expect(failures).toBeGreaterThan(1), patience);
+    stop.abort();
+    expect(await running).toMatchObject({ end: 'stopped', run: { delivered: 0 } });
+    await drain([echo]);
+    expect(await delivered(transport)).toEqual(names(20));
+  });
+
+  it('bounds what waits for a commit, as well as what is being worked on', async () => {
+    await transport.publish(names(2000).map((name) => ({ ...media(name), partition: 0 })));
+    let taken = 0;
+    let failing = true;
+    const slow = troubled((assigned) => ({
+      take: async (most, signal) => {
+        const records = await assigned.take(most, signal);
+        taken += records.length;
+        return records;
+      },
+      commit: async (outputs, position) => {
+        if (failing) throw unavailable();
+        await assigned.commit(outputs, position);
+      },
+    }));
+    const metrics = createMetrics();
+    const running = drain([echo], { transport: slow, window: 32, metrics });
+    const most = 32 + groupSize;
+    await vi.waitFor(async () => {
+      expect(taken).toBeGreaterThan(most - 16);
+      expect(await metrics.registry.metrics()).toContain(`vimi_window_waiting{pipeline="test"} ${taken}`);
+    }, patience);
+    expect(taken).toBeLessThanOrEqual(most);
+    failing = false;
+    await running;
+    expect(await delivered(transport)).toEqual(names(2000));
+  });
+
+  it('that cannot be read for a moment is read again', async () => {
+    await transport.publish(names(20).map((name) => media(name)));
+    let failures = 2;
+    const flaky = troubled((assigned) => ({
+      take: async (most, signal) => {
+        if (failures-- > 0) throw unavailable();
+        return assigned.take(most, signal);
+      },
+    }));
+    expect((await drain([echo], { transport: flaky })).run.delivered).toBe(20);
+  });
+
+  it('that is damaged ends the run', async () => {
+    await transport.publish([media('a')]);
+    const damaged = troubled(() => ({
+      take: async () => {
+        throw new VimiError('LOG_DAMAGED', 'torn');
+      },
+    }));
+    await expect(drain([echo], { transport: damaged })).rejects.toMatchObject({ code: 'LOG_DAMAGED' });
+    await drain([echo]);
+    expect(await delivered(transport)).toEqual(['a']);
   });
 });
 

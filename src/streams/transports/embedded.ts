@@ -13,13 +13,13 @@ import type {
 } from '../transport.js';
 import { Changes } from './embedded/changes.js';
 import { Cleaner } from './embedded/cleaner.js';
-import { openFile, translated } from './embedded/file.js';
+import { inMemory, openFile, translated } from './embedded/file.js';
 import { type Liveness, Owners } from './embedded/owners.js';
 import { type LogRow, largestOutput, largestPublished, PartitionLogs } from './embedded/partition-log.js';
 import { isAlive, thisProcess } from './embedded/process-identity.js';
 
 export interface EmbeddedOptions {
-  /** The log's file; its folder is made when it is missing. */
+  /** The log's file; its folder is made when it is missing. `:memory:`: for this transport alone, gone when it closes. */
   path: string;
   /** The most that the file may grow to; STORAGE_FULL beyond. As large as the disk when left out. */
   maxBytes?: number;
@@ -57,7 +57,7 @@ interface Write {
  * TRANSPORT_UNAVAILABLE (another process kept the file locked for 5 s, or it cannot be opened).
  */
 export function openEmbedded({ path, maxBytes, clock = Date, alive = isAlive }: EmbeddedOptions): EmbeddedTransport {
-  const where = resolve(path);
+  const where = path === inMemory ? path : resolve(path);
   const now = () => clock.now();
   const file = openFile(where, maxBytes);
   const run = <T>(work: () => T): T => translated(where, work);

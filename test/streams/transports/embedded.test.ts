@@ -59,6 +59,18 @@ afterEach(async () => {
   folder.remove();
 });
 
+it('the embedded log works in memory, too', async () => {
+  const [one, other] = [open({ path: ':memory:' }), open({ path: ':memory:' })];
+  for (const transport of [one, other])
+    await transport.ensureTopics([{ name: 'in', partitions: 1, cleanup: 'delete' }]);
+  await one.publish(numbered('in', 3));
+  const { partition } = await consumeOne(one, 'g', 'in');
+  await takeAll(partition, 3);
+  await partition.commit([text('in', 'out')], { offset: 3, metadata: '' });
+  expect(values(await read(one, 'in'))).toEqual(['0', '1', '2', 'out']);
+  expect(await read(other, 'in')).toEqual([]);
+});
+
 describe('who consumes a group of the embedded log', () => {
   async function holder(group: string, topic: string): Promise<ChildProcess> {
     const script = join(import.meta.dirname, 'hold-group.mjs');

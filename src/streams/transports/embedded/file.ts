@@ -8,6 +8,8 @@ export type LogFile = Database.Database;
 /** "vimi" */
 const applicationId = 0x76696d69;
 const layout = 1;
+/** SQLite's name for a database without a file. */
+export const inMemory = ':memory:';
 
 /**
  * logs       one a partition; `low`: first kept offset, `high`: next offset; `compacted`: `high` when it was last compacted
@@ -44,7 +46,7 @@ const busyMs = 5_000;
  */
 export function openFile(path: string, maxBytes?: number): LogFile {
   return translated(path, () => {
-    mkdirSync(dirname(path), { recursive: true });
+    if (path !== inMemory) mkdirSync(dirname(path), { recursive: true });
     const file = new Database(path, { timeout: busyMs });
     try {
       const isNew = recognise(file, path);
