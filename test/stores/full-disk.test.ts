@@ -19,7 +19,8 @@ const mounted = (() => {
   }
 })();
 afterAll(() => {
-  if (mounted) execFileSync('umount', [place]);
+  // Lazily: a test that failed may have left a file open.
+  if (mounted) execFileSync('umount', ['-l', place]);
   rmSync(place, { recursive: true, force: true });
 });
 
