@@ -80,7 +80,7 @@ const brand = Symbol.for('vimi.error');
 export class VimiError extends Error {
   /** An own operator may have brought its own copy of vimi: its errors are ours too. */
   static override [Symbol.hasInstance](thing: unknown): boolean {
-    // A class derived from this one means itself.
+    // biome-ignore lint/complexity/noThisInStatic: a class derived from this one means itself.
     if (this !== VimiError) return Function.prototype[Symbol.hasInstance].call(this, thing);
     return typeof thing === 'object' && thing !== null && brand in thing;
   }
