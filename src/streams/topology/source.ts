@@ -13,7 +13,7 @@ import {
 import { type Environment, hasHiddenCharacters, hideVariables, showVariables, substitute } from './environment.js';
 import { type Mistakes, type Place, quote } from './mistake.js';
 
-const mostBytes = 1024 * 1024;
+const mostBytes = 256 * 1024;
 /** Counted after aliases are followed, so that a few anchors cannot become a billion values. */
 const mostValues = 20_000;
 const deepest = 32;
