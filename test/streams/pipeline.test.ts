@@ -272,6 +272,20 @@ describe('what cannot be done', () => {
     expect((await rejects()).map(({ part }) => part)).toEqual(['1']);
   });
 
+  it('leaves no output behind', async () => {
+    await transport.publish([media('a'), media('b')]);
+    const early = eachMedia((_media, envelope) => {
+      envelope.output({ ...media('early'), topic: 'out', value: Buffer.from('{"job":"early"}') });
+      return {};
+    });
+    const picky = eachMedia(({ uri }) => {
+      if (uri === 'a') throw new VimiError('MEDIA_DAMAGED', 'torn');
+      return productOf(uri);
+    });
+    await drain([early, picky]);
+    expect(await delivered(transport)).toEqual(['b', 'early']);
+  });
+
   it('ends the run when a step breaks the stream itself, and loses nothing', async () => {
     await transport.publish(names(10).map((name) => media(name, 'one key')));
     const broken = testOperator('broken', () => ({
@@ -424,6 +438,16 @@ describe('sealing', () => {
     await transport.publish(to(0, 5));
     await drain([sealing([])]);
     expect(await delivered(transport)).toEqual(['0:0-5', '0:5-10']);
+  });
+
+  it('reaches the end of the topic even where its last records are gone', async () => {
+    await transport.ensureTopics([{ name: 'in', partitions: 2, cleanup: 'delete', retentionMs: 1000 }]);
+    await transport.publish(to(0, 5).map((record) => ({ ...record, timestamp: 1 })));
+    await transport.clean();
+    const moves: WatermarkMove[] = [];
+    await drain([sealing(moves)]);
+    expect(moves.find(({ partition }) => partition === 0)).toMatchObject({ from: 0, to: 5, final: true });
+    expect((await transport.positions('test', 'in')).get(0)?.offset).toBe(5);
   });
 
   it('is no end of the run when clearing up fails', async () => {

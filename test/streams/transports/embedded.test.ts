@@ -12,7 +12,8 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { VimiError } from '../../../src/errors.js';
 import {
   type EmbeddedOptions,
   type EmbeddedTransport,
@@ -96,6 +97,27 @@ describe('who consumes a group of the embedded log', () => {
     const { consumer } = await consume(transport, 'g', 'in');
     await consumer.close();
   });
+
+  it.runIf(process.platform === 'linux')(
+    'is free when the first is dead, but not collected by its parent',
+    async () => {
+      const transport = open();
+      await transport.ensureTopics([{ name: 'in', partitions: 1, cleanup: 'delete' }]);
+      const script = join(import.meta.dirname, 'hold-group.mjs');
+      // `sleep` takes the shell's place, and never asks what became of the child that the shell left it.
+      const child = spawn('sh', ['-c', '"$0" "$@" & exec sleep 600', process.execPath, script, path, 'g', 'in'], {
+        stdio: ['ignore', 'pipe', 'inherit'],
+      });
+      children.push(child);
+      await once(child.stdout, 'data');
+      const refusal = await consume(transport, 'g', 'in').catch((error: VimiError) => error.found);
+      const pid = Number(/^process (\d+) /.exec(String(refusal))![1]);
+      expect(pid).not.toBe(child.pid);
+      process.kill(pid, 'SIGKILL');
+      await vi.waitFor(() => expect(readFileSync(`/proc/${pid}/stat`, 'utf8')).toContain(') Z '));
+      await consume(transport, 'g', 'in');
+    },
+  );
 
   it('may publish and read from another process meanwhile', async () => {
     const transport = open();
