@@ -68,7 +68,7 @@ export function augmentItems(
   { hideNames, mirror, channels }: Augmentation,
 ): { items: PromptItem[]; mirrored: boolean } {
   const mirrored = mirror && !items.some((item) => 'word' in item && turning.has(String(item.word)));
-  const permuted = channels !== same;
+  const permuted = channels.some((from, to) => from !== to);
   const names = hideNames ? sharedNames(items, contextCaptions) : new Set<string>();
   const changed = items.map((item): PromptItem => {
     if ('picture' in item) {

@@ -1,0 +1,69 @@
+import { expect, test } from 'vitest';
+import { Random } from '../../../src/models/diffusion/random.js';
+import { hidden, type PromptItem } from '../../../src/models/networks/prompt-input.js';
+import { augmentItems, drawAugmentation, repaint, sharedNames } from '../../../src/models/training/augment.js';
+import { subjectMask } from '../../../src/models/training/subject-mask.js';
+
+const none = { hideNames: false, mirror: false, channels: [0, 1, 2] as const };
+const text = (line: string): PromptItem[] => line.split(' ').map((word) => ({ word }));
+const said = (items: PromptItem[]) =>
+  items.map((item) => ('word' in item ? (item.word === hidden ? '_' : item.word) : '<img>')).join(' ');
+const picture = Float32Array.of(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11);
+const prompt: PromptItem[] = [
+  ...text('a red fox'),
+  { picture, role: 'reference' },
+  ...text('a red fox moves left on a blue background'),
+];
+const captions = ['a red fox', 'a left shoe'];
+
+test('the names are what the prompt shares with its context', () => {
+  expect([...sharedNames(prompt, captions)].sort()).toEqual(['fox', 'red']);
+});
+
+test('names are hidden wherever they stand', () => {
+  const { items } = augmentItems(prompt, captions, { ...none, hideNames: true });
+  expect(said(items)).toBe('a _ _ <img> a _ _ moves left on a blue background');
+});
+
+test('a mirrored sample says so; what turns is not mirrored', () => {
+  const { items, mirrored } = augmentItems(prompt, [], { ...none, mirror: true });
+  expect(mirrored).toBe(true);
+  expect(said(items)).toBe('a red fox <img> a red fox moves right on a blue background');
+  expect(items.find((item) => 'picture' in item)).toMatchObject({
+    picture: Float32Array.of(3, 4, 5, 0, 1, 2, 9, 10, 11, 6, 7, 8),
+  });
+  expect(augmentItems(text('a fox spins'), [], { ...none, mirror: true }).mirrored).toBe(false);
+});
+
+test('permuted colours lose their names, the others keep them', () => {
+  const { items } = augmentItems([...prompt, ...text('white')], [], { ...none, channels: [2, 0, 1] });
+  expect(said(items)).toBe('a _ fox <img> a _ fox moves left on a _ background white');
+  expect(repaint(picture.subarray(0, 6), 2, false, [2, 0, 1])).toEqual(Float32Array.of(2, 0, 1, 5, 3, 4));
+});
+
+test('each change is drawn as often as asked', () => {
+  const random = new Random(1);
+  const drawn = Array.from({ length: 4000 }, () =>
+    drawAugmentation(random, { hideNames: 0.6, mirror: 0.5, colours: 0.3 }),
+  );
+  const part = (test: (a: (typeof drawn)[number]) => boolean) => drawn.filter(test).length / drawn.length;
+  expect(part((a) => a.hideNames)).toBeCloseTo(0.6, 1);
+  expect(part((a) => a.mirror)).toBeCloseTo(0.5, 1);
+  expect(part((a) => a.channels.join() !== '0,1,2')).toBeCloseTo(0.3, 1);
+  expect(new Set(drawn.map((a) => a.channels.join())).size).toBe(6);
+});
+
+test('the subject on a plain ground is found, on another ground nothing is claimed', () => {
+  const side = 8;
+  const frames = new Float32Array(2 * side * side * 3).fill(-0.2);
+  for (const [y, x] of [
+    [2, 2],
+    [2, 3],
+    [3, 2],
+    [3, 3],
+  ] as const)
+    frames.fill(0.9, ((side + y) * side + x) * 3, ((side + y) * side + x) * 3 + 3);
+  const mask = subjectMask(frames, 2, side, 4)!;
+  expect([...mask]).toEqual([0, 0, 0, 0, 0.25, 0, 0, 0]);
+  expect(subjectMask(new Random(1).normals(frames.length), 2, side, 4)).toBeNull();
+});

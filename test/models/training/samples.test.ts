@@ -1,0 +1,61 @@
+import { truncate } from 'node:fs/promises';
+import { expect, test } from 'vitest';
+import { readSamples } from '../../../src/models/training/samples.js';
+import { clip, image, members, writeShard } from './shards.js';
+
+const options = { side: 32, frames: 8 };
+
+test('a shard comes back decoded: frames, prompt with its pictures in place, captions of the context', async () => {
+  const [red, green] = [await image('#e01010'), await image('#10e010')];
+  const context = [{ caption: 'a red fox', image: red }];
+  const path = await writeShard([
+    ...members({ key: 'media-0-2', caption: 'a fox runs', clip: { mp4: clip(10) }, context, own: green }),
+    ...members({ key: 'media-0-1', caption: 'a fox', clip: { webp: red }, context: [] }),
+    ...members({ key: 'media-0-3', caption: 'too short', clip: { mp4: clip(5) }, context }),
+  ]);
+  const [still, moving, ...more] = await readSamples([path], options);
+  expect(more).toEqual([]);
+  expect(moving).toMatchObject({ key: 'media-0-2', count: 10, fps: 8, contextCaptions: ['a red fox'] });
+  expect(moving!.frames).toHaveLength(10 * 32 * 32 * 3);
+  const kinds = moving!.prompt.parts.map((part) =>
+    'text' in part ? part.text : `${part.role} ${[...part.pixels.data.subarray(0, 3)]}`,
+  );
+  expect(kinds).toEqual(['a red fox', 'reference 224,16,16', 'background 16,224,16', 'a fox runs']);
+  // The dot lies left at first, right at last.
+  const at = (t: number, x: number) => [
+    ...moving!.frames.subarray(((t * 32 + 14) * 32 + x) * 3, ((t * 32 + 14) * 32 + x) * 3 + 3),
+  ];
+  expect(at(0, 6)[1]).toBeLessThan(90);
+  expect(at(7, 6)[1]).toBeGreaterThan(150);
+  expect(still).toMatchObject({ key: 'media-0-1', count: 8, fps: Number.POSITIVE_INFINITY });
+  expect(still!.frames.subarray(0, 3072)).toEqual(still!.frames.subarray(3072, 6144));
+});
+
+test('a missing shard is OBJECT_NOT_FOUND', async () => {
+  await expect(readSamples(['/nowhere.tar'], options)).rejects.toMatchObject({ code: 'OBJECT_NOT_FOUND' });
+});
+
+test('shards that are not what they should be are OBJECT_DAMAGED, with their place', async () => {
+  const red = await image('#e01010');
+  const good = members({ key: 'a', caption: 'x', clip: { mp4: clip(8) }, context: [{ caption: 'y', image: red }] });
+  const without = (kind: string) => good.filter(({ name }) => !name.endsWith(kind));
+  const changed = (kind: string, bytes: string) =>
+    good.map((m) => (m.name.endsWith(kind) ? { ...m, bytes: Buffer.from(bytes) } : m));
+  for (const list of [
+    without('.json'),
+    without('.mp4'),
+    without('.webp'),
+    changed('.json', '{"caption": 3}'),
+    changed('.json', '{'),
+    changed('.mp4', 'no video'),
+    changed('.webp', 'no picture'),
+  ]) {
+    const path = await writeShard(list);
+    const failure = await readSamples([path], options).catch((error) => error);
+    expect(failure).toMatchObject({ code: 'OBJECT_DAMAGED' });
+    expect(failure.where).toContain(path);
+  }
+  const cut = await writeShard(good);
+  await truncate(cut, 3000);
+  await expect(readSamples([cut], options)).rejects.toMatchObject({ code: 'OBJECT_DAMAGED' });
+});

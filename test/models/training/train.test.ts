@@ -1,0 +1,130 @@
+import { mkdtemp, readFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as tf from '@tensorflow/tfjs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openBackend } from '../../../src/models/backend/backend.js';
+import { createDenoiser } from '../../../src/models/denoiser.js';
+import { presets } from '../../../src/models/presets.js';
+import { drawBatch } from '../../../src/models/training/batch.js';
+import { defaultRecipe, type Recipe } from '../../../src/models/training/recipe.js';
+import { readSamples } from '../../../src/models/training/samples.js';
+import { type TrainProgress, train } from '../../../src/models/training/train.js';
+import { readWeights } from '../../../src/models/weights.js';
+import { clip, image, members, writeShard } from './shards.js';
+
+let shard: string;
+beforeAll(async () => {
+  await openBackend('wasm');
+  const context = [{ caption: 'a red box', image: await image('#e01010') }];
+  shard = await writeShard([
+    ...members({ key: 'm-0-1', caption: 'a red box moves right', clip: { mp4: clip(8) }, context }),
+    ...members({ key: 'm-0-2', caption: 'a still box', clip: { webp: await image('#1010e0') }, context: [] }),
+  ]);
+});
+afterAll(() => tf.removeBackend('wasm'));
+
+const small: Recipe = {
+  ...defaultRecipe,
+  stages: [
+    { share: 0.5, frames: 1, batch: 2, noise: { mean: 0, std: 1 }, selfCondition: 0 },
+    { share: 0.5, frames: 2, batch: 1, noise: { mean: 0.5, std: 1 }, selfCondition: 1 },
+  ],
+};
+const folder = () => mkdtemp(join(tmpdir(), 'vimi-'));
+const run = async (out: string, change: Partial<Parameters<typeof train>[0]> = {}) =>
+  train({
+    shards: [shard],
+    preset: 'nano',
+    steps: 4,
+    out,
+    seed: 7,
+    recipe: small,
+    backend: 'wasm',
+    checkpointEvery: 1,
+    ...change,
+  });
+const lines = async (out: string) =>
+  (await readFile(join(out, 'log.jsonl'), 'utf8'))
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Record<string, number>);
+
+describe('a run', () => {
+  test('interrupted and continued ends where an uninterrupted one does, bit for bit', async () => {
+    const [whole, parts] = [await folder(), await folder()];
+    const seen: TrainProgress[] = [];
+    const uninterrupted = await run(whole, { onProgress: (progress) => seen.push(progress) });
+    expect(seen.filter(({ phase }) => phase === 'training')).toHaveLength(4);
+
+    const abort = new AbortController();
+    const stopped = run(parts, {
+      signal: abort.signal,
+      onProgress: (progress) => progress.phase === 'training' && progress.step === 2 && abort.abort(),
+    });
+    await expect(stopped).rejects.toMatchObject({ code: 'CANCELLED' });
+    const continued = await run(parts);
+    expect(continued.sha256).toBe(uninterrupted.sha256);
+
+    const strip = (all: Record<string, number>[]) => all.map(({ seconds, ...rest }) => rest);
+    expect(strip(await lines(parts))).toEqual(strip(await lines(whole)));
+    expect((await lines(whole)).map(({ step, stage }) => [step, stage])).toEqual([
+      [1, 0],
+      [2, 0],
+      [3, 1],
+      [4, 1],
+    ]);
+
+    const file = await readWeights(uninterrupted.weights);
+    expect(file.metadata.preset).toBe('nano');
+    expect(JSON.parse(file.metadata.card!)).toMatchObject({ seed: 7, steps: 4, data: { samples: 2 } });
+    expect(JSON.parse(await readFile(join(whole, 'recipe.json'), 'utf8'))).toMatchObject({
+      preset: 'nano',
+      recipe: small,
+    });
+
+    // What was trained can be used.
+    const denoiser = await createDenoiser({ model: uninterrupted.weights, backend: 'wasm' });
+    expect((await denoiser.describe()).weights).toBe(uninterrupted.sha256);
+    await denoiser.close();
+  }, 120_000);
+
+  test('does not go on from the checkpoint of another', async () => {
+    const out = await folder();
+    await run(out, { steps: 1 });
+    await expect(run(out, { steps: 1, seed: 8 })).rejects.toMatchObject({ code: 'USAGE' });
+  }, 60_000);
+
+  test('that never gets a finite loss is given up: TRAINING_DIVERGED', async () => {
+    const wild = { ...small, optimizer: { ...small.optimizer, rate: 1e30, muonRate: 0, warmup: 0 } };
+    const diverging = run(await folder(), { steps: 40, recipe: wild, checkpointEvery: 1000 });
+    await expect(diverging).rejects.toMatchObject({ code: 'TRAINING_DIVERGED' });
+  }, 120_000);
+
+  test('learns: the loss on one clip falls', async () => {
+    const out = await folder();
+    const stages = [{ share: 1, frames: 1, batch: 4, noise: { mean: 0, std: 0.5 }, selfCondition: 0 }];
+    await run(out, {
+      steps: 24,
+      recipe: { ...small, stages, optimizer: { ...small.optimizer, warmup: 4 } },
+      checkpointEvery: 100,
+    });
+    const losses = (await lines(out)).map(({ loss }) => loss!);
+    const mean = (part: number[]) => part.reduce((a, b) => a + b, 0) / part.length;
+    expect(mean(losses.slice(-6))).toBeLessThan(0.7 * mean(losses.slice(0, 6)));
+  }, 120_000);
+});
+
+test.each([
+  ['MODEL_UNKNOWN', { preset: 'none' }],
+  ['OBJECT_NOT_FOUND', { shards: ['/nowhere.tar'] }],
+])('%s', async (code, change) => {
+  await expect(run(await folder(), change)).rejects.toMatchObject({ code });
+});
+
+test('a batch is a function of seed and step', async () => {
+  const samples = await readSamples([shard], { side: 32, frames: 8 });
+  const draw = (step: number) => drawBatch(samples, presets.nano!, small.stages[0]!, small, { seed: 1, step });
+  expect(draw(3)).toEqual(draw(3));
+  expect(draw(3).eps).not.toEqual(draw(4).eps);
+});
