@@ -1,5 +1,6 @@
 // A pipeline that is killed: node crash-run.mjs LOG [drain]. Each media event says by its number what becomes of it:
-//   n % 10 = 7: rejected; 8: dropped; 9: split into three; else one output. Every part takes a few milliseconds.
+//   n % 10 = 7: rejected; 8: dropped; 9: split into three; else one output. Each takes some milliseconds, and says a dot
+//   when it begins.
 // A second step seals every 50 offsets of a partition, and what is left at the end.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { z } from 'zod';
@@ -37,13 +38,14 @@ const work = defineOperator(described('work'), () => ({
     async ({ media }) => {
       const uri = String(media?.uri);
       const n = Number(uri.slice(1));
-      await sleep((n * 7) % 23);
+      process.stdout.write('.');
+      await sleep((n * 7) % 61);
       if (n % 10 === 7) throw new VimiError('MEDIA_DAMAGED', 'torn');
       if (n % 10 === 8) return drop('too-still');
       if (n % 10 === 9) return ['a', 'b', 'c'].map((part) => productOf(`${uri}.${part}`));
       return productOf(uri);
     },
-    { step: 'work', concurrency: 40, clock: systemClock },
+    { step: 'work', concurrency: 20, clock: systemClock },
   ),
 }));
 const seal = defineOperator(described('seal'), () => ({
@@ -79,7 +81,6 @@ const running = runPipeline(
     log: quiet,
   },
 );
-process.stdout.write('running\n');
 const report = await running;
 await transport.close();
-process.stdout.write(`${JSON.stringify(report)}\n`);
+process.stdout.write(`\n${JSON.stringify(report)}\n`);

@@ -12,17 +12,30 @@ const folder = temporaryFolder();
 afterEach(() => folder.remove());
 
 const kills = 14;
-const events = 1500;
+/** Published before the first start, and before each start. */
+const [first, each] = [1000, 80];
+/** The most that one run begins before it dies: never more than there are. */
+const most = 140;
 const seed = Number(process.env.SEED ?? 20240706);
 
 function start(path: string, ...more: string[]) {
   const script = join(import.meta.dirname, 'crash-run.mjs');
   const child = spawn(process.execPath, [script, path, ...more], { stdio: ['ignore', 'pipe', 'inherit'] });
   let said = '';
+  const watching = new Set<() => void>();
   child.stdout.on('data', (text) => {
     said += text;
+    for (const look of watching) look();
   });
-  return { child, said: () => said };
+  return {
+    child,
+    said: () => said,
+    /** Resolves when it has begun so many events. */
+    begun: (count: number) =>
+      new Promise<void>((resolve) => {
+        watching.add(() => said.length >= count && resolve());
+      }),
+  };
 }
 
 it(`gives every event one fate over ${kills} deaths at random moments (SEED=${seed})`, {
@@ -31,17 +44,18 @@ it(`gives every event one fate over ${kills} deaths at random moments (SEED=${se
   const path = join(folder.path, 'log.sqlite');
   const transport = openEmbedded({ path });
   await prepareTopics(transport, 3);
-  const moments = fc.sample(fc.integer({ min: 0, max: 160 }), { numRuns: kills, seed });
-  const uris = Array.from({ length: events }, (_, n) => `m${String(n).padStart(6, '0')}`);
-  const batch = Math.ceil(events / kills);
-  for (const [n, moment] of moments.entries()) {
-    await transport.publish(uris.slice(n * batch, (n + 1) * batch).map((uri) => media(uri)));
-    const { child } = start(path);
-    await once(child.stdout, 'data');
-    // The moment is what is random here; nothing is expected to have happened by then.
-    await sleep(moment);
-    child.kill('SIGKILL');
-    await once(child, 'exit');
+  const uris = Array.from({ length: first + kills * each }, (_, n) => `m${String(n).padStart(6, '0')}`);
+  // So many events begun, and so many milliseconds later.
+  const moments = fc.sample(fc.tuple(fc.integer({ min: 1, max: most }), fc.nat({ max: 12 })), { numRuns: kills, seed });
+  await transport.publish(uris.slice(0, first).map((uri) => media(uri)));
+  for (const [n, [begun, later]] of moments.entries()) {
+    await transport.publish(uris.slice(first + n * each, first + (n + 1) * each).map((uri) => media(uri)));
+    const run = start(path);
+    await run.begun(begun);
+    // This adds to the moment's randomness; nothing is expected to happen in it.
+    await sleep(later);
+    run.child.kill('SIGKILL');
+    await once(run.child, 'exit');
   }
   const done = (await delivered(transport)).length;
   const last = start(path, 'drain');
