@@ -99,11 +99,12 @@ class ProcessDenoiser implements Denoiser {
         const crashed = new VimiError('MODEL_CRASHED', 'The model process died', { found });
         if (fate === 'starting') reject(crashed);
         if (this.closed) return;
+        // Whoever waits for a start that failed has heard why from the promise, and a start is tried once a job.
+        if (fate !== 'ready') return;
         this.log(crashed.message);
         this.running?.reject(crashed);
         this.running = null;
-        // A process that never got ready will not do so for the next job either: say why instead of starting for ever.
-        if (fate === 'ready') this.next();
+        this.next();
       });
     });
     return this.ready;

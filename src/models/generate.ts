@@ -1,28 +1,18 @@
 import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
 import { VimiError } from '../errors.js';
-import { type Branch, combine, guidanceBranches } from './diffusion/guidance.js';
-import { cIn, cOut, cSkip, inputScale } from './diffusion/preconditioning.js';
+import { combine, guidanceBranches } from './diffusion/guidance.js';
+import { cIn, cOut, cSkip, inputScale, sigmaData } from './diffusion/preconditioning.js';
 import { Random } from './diffusion/random.js';
 import { sample } from './diffusion/sampler.js';
 import { karrasSchedule } from './diffusion/schedule.js';
 import { threshold } from './diffusion/thresholding.js';
 import type { LoadedModel } from './load-model.js';
-import { type PromptItem, promptItems } from './networks/prompt-input.js';
+import { promptItems, seenBy } from './networks/prompt-input.js';
 import type { GenerateInput, RgbVideo } from './ports.js';
-
-/** The data are scaled to -1...1; Snap Video takes their deviation as 1. */
-export const sigmaData = 1;
 
 /** Noise levels of the sampler. 40 drowns a video at this input scale; below .005 nothing is seen any more. */
 export const noiseRange = { min: 0.005, max: 40 };
-
-/** Which parts of a prompt a branch of guidance reads. */
-export const seenBy: Record<Branch, (items: PromptItem[]) => PromptItem[]> = {
-  nothing: () => [],
-  text: (items) => items.filter((item) => 'word' in item),
-  all: (items) => items,
-};
 
 /**
  * One video from one prompt: deterministic in (input, weights, backend). The branches of guidance are one batch; other

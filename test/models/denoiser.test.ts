@@ -1,12 +1,16 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { compiled } from '../../src/compiled.js';
 import { createDenoiser } from '../../src/models/denoiser.js';
+import { buildModel } from '../../src/models/networks/model.js';
+import { startValues } from '../../src/models/networks/parameters.js';
 import type { Denoiser, GenerateInput } from '../../src/models/ports.js';
+import { presets } from '../../src/models/presets.js';
+import { writeWeights } from '../../src/models/weights.js';
 
 const picture = { width: 20, height: 14, data: Uint8Array.from({ length: 20 * 14 * 3 }, (_, i) => (i * 7) % 256) };
 
@@ -129,6 +133,14 @@ describe('with random weights on wasm', () => {
     expect(Buffer.compare((await generate(denoiser)).data, before.data)).toBe(0);
   });
 
+  test('killed while idle, it is there again for the next job', async () => {
+    const before = await generate(denoiser);
+    const pid = denoiser.pid!;
+    process.kill(pid, 'SIGKILL');
+    await vi.waitUntil(() => denoiser.pid !== pid);
+    expect(Buffer.compare((await generate(denoiser)).data, before.data)).toBe(0);
+  });
+
   test.each([
     ['frames', { frames: 9 }, 'REQUEST_OVER_LIMIT'],
     ['width', { width: 64 }, 'REQUEST_OVER_LIMIT'],
@@ -178,6 +190,28 @@ test('after close, jobs are refused and open ones cancelled', async () => {
   await denoiser.close();
   await refused;
   await expect(generate(denoiser)).rejects.toMatchObject({ code: 'CANCELLED' });
+});
+
+test('a process that cannot start again fails each job with the reason, and recovers with its file', async () => {
+  const path = join(await mkdtemp(join(tmpdir(), 'vimi-')), 'model.safetensors');
+  const { specs } = buildModel(presets.nano!);
+  const values = startValues(specs, 1);
+  const tensors = new Map(specs.map(({ name, shape }) => [name, { shape, values: values.get(name)! }]));
+  await writeWeights(path, tensors, { metadata: { preset: 'nano' } });
+  const denoiser: Denoiser & { pid?: number | null } = await createDenoiser({ model: path, backend: 'wasm' });
+  try {
+    const before = await generate(denoiser, { steps: 1 });
+    await rename(path, `${path}.away`);
+    process.kill(denoiser.pid!, 'SIGKILL');
+    await vi.waitUntil(() => denoiser.pid === null);
+    for (const job of [generate(denoiser), generate(denoiser)])
+      await expect(job).rejects.toMatchObject({ code: 'WEIGHTS_NOT_FOUND' });
+    await rename(`${path}.away`, path);
+    await vi.waitUntil(() => denoiser.pid === null);
+    expect(Buffer.compare((await generate(denoiser, { steps: 1 })).data, before.data)).toBe(0);
+  } finally {
+    await denoiser.close();
+  }
 });
 
 test.each([

@@ -20,6 +20,9 @@ export interface Preconditioning {
   si: number;
 }
 
+/** Videos are scaled to -1 ... 1; Snap Video takes their standard deviation as 1. */
+export const sigmaData = 1;
+
 /** sigma_in of a video: the base size is 64 pixels and one frame. */
 export function inputScale(frames: number, side: number): number {
   return (side / 64) * Math.sqrt(frames);

@@ -1,4 +1,5 @@
 import type { ImageRole } from '../../events/prompt.js';
+import type { Branch } from '../diffusion/guidance.js';
 import { shrink } from '../embedding/area.js';
 import { hash32 } from '../embedding/hash.js';
 import { pieces, words } from '../embedding/words.js';
@@ -47,6 +48,13 @@ export function readPicture(image: RgbImage, side: number): Picture {
   }
   return Float32Array.from(shrink({ width: size, height: size, data: square }, side), (v) => 2 * v - 1);
 }
+
+/** What of a prompt each branch of guidance reads; training withholds the same. */
+export const seenBy: Record<Branch, (items: PromptItem[]) => PromptItem[]> = {
+  nothing: () => [],
+  text: (items) => items.filter((item) => 'word' in item),
+  all: (items) => items,
+};
 
 /** The rows of the table that a word is the sum of: itself and its pieces. Row 0 is the hidden word's alone. */
 export function wordRows(word: string | typeof hidden, vocabulary: number): number[] {

@@ -1,8 +1,7 @@
 import { drawNoiseLevel } from '../diffusion/noise-levels.js';
 import { Random } from '../diffusion/random.js';
-import { seenBy } from '../generate.js';
 import { layoutCell } from '../networks/fit.js';
-import { type PromptItem, promptItems } from '../networks/prompt-input.js';
+import { type PromptItem, promptItems, seenBy } from '../networks/prompt-input.js';
 import type { Preset } from '../presets.js';
 import { augmentItems, drawAugmentation, repaint } from './augment.js';
 import type { Recipe, Stage } from './recipe.js';

@@ -1,9 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import { Random } from '../diffusion/random.js';
-import { seenBy } from '../generate.js';
 import type { Model } from '../networks/model.js';
 import type { Weights } from '../networks/parameters.js';
-import { type PromptItem, promptItems } from '../networks/prompt-input.js';
+import { type PromptItem, promptItems, seenBy } from '../networks/prompt-input.js';
 import type { Batch } from './batch.js';
 import { lossOf } from './loss.js';
 import type { TrainingSample } from './samples.js';

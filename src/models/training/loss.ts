@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { cIn, cNrm, inputScale, targetWeight } from '../diffusion/preconditioning.js';
-import { sigmaData } from '../generate.js';
+import { cIn, cNrm, inputScale, sigmaData, targetWeight } from '../diffusion/preconditioning.js';
 import type { Model } from '../networks/model.js';
 import type { Weights } from '../networks/parameters.js';
 import type { Batch } from './batch.js';
