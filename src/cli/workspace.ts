@@ -16,7 +16,7 @@ import { openFileStore } from '../stores/files.js';
 import type { ObjectStore } from '../stores/object-store.js';
 import type { PipelineSpec } from '../streams/pipeline-spec.js';
 import { readTopology } from '../streams/topology/read-topology.js';
-import type { Topology } from '../streams/topology/topology.js';
+import type { TopicDeclaration, Topology } from '../streams/topology/topology.js';
 import type { StoredRecord, Transport } from '../streams/transport.js';
 import { openEmbedded } from '../streams/transports/embedded.js';
 import { makeWorkFolder } from './work-folder.js';
@@ -133,6 +133,15 @@ export class Workspace {
     if (found) return found;
     throw new VimiError('USAGE', `The topology has no pipeline '${name}'`, {
       expected: this.topology.pipelines.map((pipeline) => pipeline.name).join(' or '),
+      where: this.topology.file,
+    });
+  }
+
+  topic(name: string): TopicDeclaration {
+    const found = this.topology.topics.get(name);
+    if (found) return found;
+    throw new VimiError('TOPIC_UNKNOWN', `The topology has no topic '${name}'`, {
+      expected: [...this.topology.topics.keys()].join(', '),
       where: this.topology.file,
     });
   }

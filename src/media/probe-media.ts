@@ -4,12 +4,15 @@ import { fileUrl, strangersFile } from './ffmpeg.js';
 import { firstBytes, pictureFormat, pictureHeader } from './pictures.js';
 import { mediaTools } from './tools.js';
 
-/** What a medium is, by its bytes alone. See MediaProbe in src/operators/flow.ts for the fields. */
+/** What a medium is, by its bytes alone. */
 export interface ProbedMedium {
   kind: 'video' | 'still';
+  /** As displayed: rotation applied. */
   width: number;
   height: number;
+  /** Seconds; 0 for a still. */
   duration: number;
+  /** 0 for a still. */
   fps: number;
   codec: string;
   hasAlpha: boolean;

@@ -1,5 +1,6 @@
 import type { ContextEntry, CorpusState, ObjectRef, Prompt, PromptPart, Task } from '../events/prompt.js';
 import type { GenerationRequested, MediaAdded, SchemaName } from '../events/schemas.js';
+import type { ProbedMedium } from '../media/probe-media.js';
 import type { RgbVideo } from '../models/ports.js';
 import type { NearDuplicate, SearchMode } from '../stores/corpus.js';
 
@@ -70,18 +71,8 @@ export interface MediaFile {
   licence: string;
 }
 
-export interface MediaProbe {
-  kind: 'video' | 'still';
-  /** As displayed: rotation applied. */
-  width: number;
-  height: number;
-  /** Seconds; 0 for a still. */
-  duration: number;
-  /** 0 for a still. */
-  fps: number;
-  codec: string;
-  hasAlpha: boolean;
-}
+/** Of the file's bytes alone. */
+export type MediaProbe = ProbedMedium;
 
 export interface Clip {
   kind: 'clip' | 'still';

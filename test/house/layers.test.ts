@@ -11,7 +11,15 @@ const mayImport: Record<string, string[]> = {
   media: [],
   models: ['events', 'media'],
   stores: ['events', 'models/embedding', 'models/ports.ts'],
-  operators: ['models', 'stores', 'events', 'media', 'streams/envelope.ts', 'streams/settlement.ts', 'streams/transport.ts'],
+  operators: [
+    'models',
+    'stores',
+    'events',
+    'media',
+    'streams/envelope.ts',
+    'streams/settlement.ts',
+    'streams/transport.ts',
+  ],
   streams: ['operators', 'stores', 'events'],
   server: ['streams', 'operators', 'models', 'stores', 'events', 'media'],
   cli: ['server', 'streams', 'operators', 'models', 'stores', 'events', 'media'],
@@ -51,7 +59,8 @@ describe('the house', () => {
       for (const imported of importsOf(file).filter((name) => name.startsWith('.'))) {
         const target = relative(src, normalize(join(src, dirname(file), imported))).replace(/\.js$/, '.ts');
         if (!target.includes('/') || target.startsWith(`${room}/`)) continue;
-        if (!allowed.some((place) => target === place || target.startsWith(`${place}/`))) wrong.push(`${file} → ${target}`);
+        if (!allowed.some((place) => target === place || target.startsWith(`${place}/`)))
+          wrong.push(`${file} → ${target}`);
       }
     }
     expect(wrong).toEqual([]);

@@ -25,12 +25,7 @@ export async function publish(
   options: PublishOptions,
   out: NodeJS.WritableStream,
 ): Promise<void> {
-  const declared = workspace.topology.topics.get(topic);
-  if (!declared)
-    throw new VimiError('TOPIC_UNKNOWN', `The topology has no topic '${topic}'`, {
-      expected: [...workspace.topology.topics.keys()].join(', '),
-      where: workspace.topology.file,
-    });
+  const declared = workspace.topic(topic);
   const transport = await workspace.transport();
   let published = 0;
   let waiting: NewRecord[] = [];

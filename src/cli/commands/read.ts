@@ -20,12 +20,7 @@ export async function read(
   out: NodeJS.WritableStream,
   signal: AbortSignal,
 ): Promise<void> {
-  const declared = workspace.topology.topics.get(topic);
-  if (!declared)
-    throw new VimiError('TOPIC_UNKNOWN', `The topology has no topic '${topic}'`, {
-      expected: [...workspace.topology.topics.keys()].join(', '),
-      where: workspace.topology.file,
-    });
+  const declared = workspace.topic(topic);
   const transport = await workspace.transport();
   const start = Object.fromEntries(Array.from({ length: declared.partitions }, (_, partition) => [partition, from]));
   let printed = 0;
