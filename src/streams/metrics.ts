@@ -76,7 +76,7 @@ export function createMetrics(registry = new Registry()) {
     }),
     commits: new Counter({
       name: 'vimi_commits_total',
-      help: 'Commits. outcome: done, retried (failed, tried again), fenced.',
+      help: 'Commits. outcome: done, retried (the log failed, tried again), fenced (another owner has the group).',
       labelNames: ['pipeline', 'outcome'] as const,
       registers,
     }),

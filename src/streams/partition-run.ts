@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import { asVimiError, VimiError } from '../errors.js';
 import { decodeEvent } from '../events/cloudevents.js';
 import type { VimiEvent } from '../events/event.js';
@@ -11,6 +12,7 @@ import { addCounts, countFate, decodePosition, emptyCounts, encodePosition, type
 import { openEnvelope, type Settlement } from './settlement.js';
 import { type CommitPlan, Tracker } from './tracker.js';
 import type { AssignedPartition, NewRecord, StoredRecord } from './transport.js';
+import { within } from './within.js';
 
 /** What a record came to; `event` is missing when it could not be read as one. */
 export type Settled = Omit<Settlement, 'event'> & { event?: VimiEvent };
@@ -138,7 +140,7 @@ export class PartitionRun {
 
   /** The run ends with the topic: what the operators still hold for this partition is sealed and committed. */
   async finish(): Promise<void> {
-    if (this.#host.sealers.length === 0 || this.#isClosed) return;
+    if (this.#isClosed) return;
     this.#tracker.reach(this.#assigned.reached);
     this.#committing = this.#commitUntilDone(true);
     await this.#committing;
@@ -331,7 +333,8 @@ export class PartitionRun {
         sealed.push(one);
       }
     const position = encodePosition({ watermark: to, beyond: plan.beyond, counts: total, marks });
-    await this.#assigned.commit(records, position);
+    const isNews = to > from || records.length > 0 || plan.offsets.length > 0 || !isDeepStrictEqual(marks, this.#marks);
+    if (isNews) await this.#assigned.commit(records, position);
     this.#tracker.committed(plan);
     Object.assign(this.#counts, total);
     Object.assign(this.#marks, marks);
@@ -357,15 +360,4 @@ export class PartitionRun {
 
 function backoff(failures: number): number {
   return Math.min(backoffMs.last, backoffMs.first * 2 ** failures);
-}
-
-/** False when `ms` went by first. */
-async function within(ms: number, work: Promise<unknown>): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<false>((resolve) => {
-    timer = setTimeout(resolve, ms, false);
-  });
-  const result = await Promise.race([work.then(() => true as const), late]);
-  clearTimeout(timer);
-  return result;
 }

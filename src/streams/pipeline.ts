@@ -9,6 +9,7 @@ import { addCounts, emptyCounts, type FateCounts, marksBudget } from './position
 import { rejectRecord } from './rejects.js';
 import { createSinks } from './sinks.js';
 import type { NewRecord, Transport } from './transport.js';
+import { within } from './within.js';
 
 export interface RunOptions {
   transport: Transport;
@@ -69,9 +70,11 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
     over.abort();
   };
 
+  let sealers: Sealer[];
   try {
     for (const step of spec.steps)
       steps.push({ name: step.name, instance: step.operator.create(step.config, resources) });
+    sealers = sealersOf(steps);
   } catch (error) {
     await closeAll();
     throw error;
@@ -89,7 +92,7 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
     window,
     chain,
     inFlight,
-    sealers: sealersOf(steps),
+    sealers,
     clock,
     log,
     recordsOf(settled) {
@@ -145,17 +148,15 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
     },
   }));
 
-  const total = emptyCounts();
+  const totals = new Map<number, FateCounts>();
   try {
     const consumer = await transport.consume({
       group,
       topics: [from],
       drainMs: drainMs + commitGraceMs,
       onAssigned(assigned) {
-        log.info(
-          { ...label, topic: from, partition: assigned.partition, offset: assigned.position?.offset ?? null },
-          'Consuming',
-        );
+        const { partition, position } = assigned;
+        log.debug({ ...label, topic: from, partition, offset: position?.offset ?? null }, 'Assigned');
         partitions.set(assigned.partition, new PartitionRun(assigned, host));
       },
       async onRevoked({ partition }) {
@@ -163,10 +164,15 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
         if (!given) return;
         await given.stop(failure ? 0 : drainMs, stopping);
         partitions.delete(partition);
-        addCounts(total, given.counts);
+        totals.set(partition, given.counts);
       },
-      onError: (error) => fail(asVimiError(error)),
+      onError(thrown) {
+        const error = asVimiError(thrown);
+        if (error.code === 'TRANSPORT_FENCED') metrics.commits.inc({ ...label, outcome: 'fenced' });
+        fail(error);
+      },
     });
+    log.info({ ...label, topic: from, group, partitions: partitions.size, window }, 'Consuming');
     const onAbort = () => over.abort();
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) onAbort();
@@ -180,13 +186,19 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
     signal.removeEventListener('abort', onAbort);
     stopping = true;
     if (failure?.code === 'TRANSPORT_FENCED') for (const partition of partitions.values()) partition.abandon(failure);
-    await consumer.close();
+    try {
+      await consumer.close();
+    } catch (error) {
+      fail(asVimiError(error));
+    }
     if (failure) throw failure;
+    const total = emptyCounts();
+    for (const counts of totals.values()) addCounts(total, counts);
     return { pipeline: name, run, total, end: drained ? 'drained' : 'stopped' };
   } finally {
     stopWatching();
     for (const partition of partitions.values()) partition.abandon(failure ?? stopped());
-    await Promise.race([chain.complete(), pause(abandonMs)]);
+    await within(abandonMs, chain.complete());
     await closeAll();
   }
 
@@ -198,7 +210,7 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
       });
       if (over.signal.aborted) return false;
       if (await isAtEnd()) break;
-      await Promise.race([changed, pause(lookMs)]);
+      await within(lookMs, changed);
     }
     for (const partition of partitions.values()) partition.stopTaking();
     for (const partition of partitions.values()) {
@@ -215,7 +227,8 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
 
   async function isAtEnd(): Promise<boolean> {
     const ends = new Map((await transport.ends(from)).map(({ partition, high }) => [partition, high]));
-    return [...partitions].every(([partition, one]) => one.isDone(ends.get(partition) ?? 0));
+    // None yet: the transport has not shared them out.
+    return partitions.size > 0 && [...partitions].every(([partition, one]) => one.isDone(ends.get(partition) ?? 0));
   }
 
   async function closeAll(): Promise<void> {
@@ -243,8 +256,4 @@ function stopped(): VimiError {
 
 function sum(numbers: number[]): number {
   return numbers.reduce((all, one) => all + one, 0);
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

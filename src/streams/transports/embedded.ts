@@ -11,6 +11,7 @@ import type {
   TopicSpec,
   Transport,
 } from '../transport.js';
+import { within } from '../within.js';
 import { Changes } from './embedded/changes.js';
 import { Cleaner } from './embedded/cleaner.js';
 import { inMemory, openFile, translated } from './embedded/file.js';
@@ -277,7 +278,7 @@ export function openEmbedded({ path, maxBytes, clock = Date, alive = isAlive }: 
         if (released) return;
         clearInterval(heartbeat);
         const drains = [...owned.values()].map(({ topic, partition }) => options.onRevoked({ topic, partition }));
-        await withinTime(Promise.allSettled(drains), drainMs);
+        await within(drainMs, Promise.allSettled(drains));
         if (released) return;
         released = true;
         changes.notify();
@@ -353,16 +354,4 @@ export function openEmbedded({ path, maxBytes, clock = Date, alive = isAlive }: 
 
 function closedError(where: string): VimiError {
   return new VimiError('TRANSPORT_UNAVAILABLE', 'The log was closed by this process', { where });
-}
-
-/** Resolves with the promise, or after `ms`. */
-async function withinTime(work: Promise<unknown>, ms: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  await Promise.race([
-    work,
-    new Promise((resolve) => {
-      timer = setTimeout(resolve, ms);
-    }),
-  ]);
-  clearTimeout(timer);
 }
