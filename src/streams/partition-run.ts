@@ -193,6 +193,8 @@ export class PartitionRun {
         failures = 0;
         if (signal.aborted) return;
         for (const record of records) this.#admit(record);
+        // The transport has nothing to give any more and will say so; until then this must not spin.
+        if (records.length === 0) await this.#host.clock.sleep(backoffMs.first, signal);
       } catch (thrown) {
         const error = asVimiError(thrown);
         if (!error.retryable) {

@@ -231,6 +231,16 @@ describe('what cannot be done', () => {
     expect(all.find(({ origin }) => origin.value === null)?.error.code).toBe('EVENT_MALFORMED');
   });
 
+  it('keeps the bytes of the largest event that can be published', async () => {
+    const value = Buffer.alloc(31 * 1024 * 1024, 'large');
+    await transport.publish([{ ...media('a'), value }, media('b')]);
+    const report = await drain([echo]);
+    expect(report.run).toEqual({ delivered: 1, rejected: 1, dropped: {} });
+    const [kept] = await rejects();
+    expect(kept!.error.code).toBe('EVENT_TOO_LARGE');
+    expect(Buffer.from(kept!.origin.value!, 'base64').equals(value)).toBe(true);
+  });
+
   it('is tried again while that may help', async () => {
     await transport.publish(names(4).map((name) => media(name)));
     const tries = new Map<string, number>();

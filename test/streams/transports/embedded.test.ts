@@ -342,6 +342,10 @@ describe('a damaged or full log', () => {
     await transport.ensureTopics([{ name: 'in', partitions: 1, cleanup: 'delete' }]);
     const huge = { ...text('in', ''), value: Buffer.alloc(33 * 1024 * 1024) };
     await expect(transport.publish([huge])).rejects.toMatchObject({ code: 'EVENT_TOO_LARGE' });
+    const headers = { large: Buffer.alloc(33 * 1024 * 1024) };
+    await expect(transport.publish([{ ...text('in', ''), headers }])).rejects.toMatchObject({
+      code: 'EVENT_TOO_LARGE',
+    });
     await transport.publish([text('in', 'a')]);
     expect(values(await read(transport, 'in'))).toEqual(['a']);
   });

@@ -6,7 +6,7 @@ import type { LogFile } from './file.js';
 /** Offsets of one log: up to 2^40; logs: up to 2^13; together an exact JavaScript number. */
 const idsPerLog = 2 ** 40;
 const mostLogs = 2 ** 13 - 1;
-/** Bytes of key and value that may be published. Media travel by reference. */
+/** Bytes of a record that may be published, headers included. Media travel by reference. */
 export const largestPublished = 32 * 1024 * 1024;
 /** The same for the outputs of a commit: a reject carries the largest published record in base64. */
 export const largestOutput = 48 * 1024 * 1024;
@@ -94,10 +94,11 @@ export class PartitionLogs {
 
   /** Refuses what can never be appended, before anything is written. */
   check(records: readonly NewRecord[], largest: number): void {
-    for (const { topic, partition, value, key } of records) {
+    for (const { topic, partition, value, key, headers } of records) {
       const logs = this.#logIds(topic);
       if (partition !== undefined && logs[partition] === undefined) throw unknown(`${topic}/${partition}`);
-      const size = (value?.length ?? 0) + (key?.length ?? 0);
+      let size = (value?.length ?? 0) + (key?.length ?? 0);
+      for (const name in headers) size += name.length + headers[name]!.length;
       if (size > largest)
         throw new VimiError('EVENT_TOO_LARGE', 'This record is too large for the log', {
           expected: `at most ${largest} bytes`,
