@@ -8,7 +8,7 @@ import { type BackendName, openBackend } from '../backend/backend.js';
 import { buildModel } from '../networks/model.js';
 import { sizeOf, startValues } from '../networks/parameters.js';
 import { presetNamed } from '../presets.js';
-import { writeWeights } from '../weights.js';
+import { checkWeights, readWeights, writeWeights } from '../weights.js';
 import { drawBatch } from './batch.js';
 import { loadCheckpoint, saveCheckpoint, trimLog } from './checkpoint.js';
 import { evaluate, type Probe } from './evaluate.js';
@@ -27,6 +27,8 @@ export interface TrainOptions {
   /** A folder; a checkpoint in it of the same run is continued. */
   out: string;
   seed: number;
+  /** Weights of the same preset to start from, instead of random ones: a later stage of training. */
+  from?: string;
   recipe?: Recipe;
   backend?: BackendName;
   /** Threads that the tensorflow backend may take. */
@@ -60,7 +62,7 @@ const patience = 10;
  *
  * Continued runs end where uninterrupted ones do: step k depends on (seed, k), the samples and the state alone; on one
  * backend with the same threads, bit for bit.
- * MODEL_UNKNOWN, OBJECT_NOT_FOUND, OBJECT_DAMAGED, USAGE, TRAINING_DIVERGED, CANCELLED.
+ * MODEL_UNKNOWN, WEIGHTS_NOT_FOUND, WEIGHTS_DAMAGED, OBJECT_NOT_FOUND, OBJECT_DAMAGED, USAGE, TRAINING_DIVERGED, CANCELLED.
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const { shards, heldOut = [], steps, out, seed, checkpointEvery = 200, evaluateEvery = 200, signal } = options;
@@ -84,11 +86,19 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     });
   const held = await read(heldOut);
 
+  const before = options.from === undefined ? null : await readWeights(options.from);
+  if (before && options.from) checkWeights(before, model.specs, options.from);
   const data = { shards: await Promise.all(shards.map(fingerprint)), samples: samples.length };
-  const card = { preset: preset.name, parameters: model.parameters, seed, steps, data, recipe };
+  const card = {
+    ...{ preset: preset.name, parameters: model.parameters, seed, steps, data, recipe },
+    ...(before ? { from: { sha256: before.sha256, card: JSON.parse(before.metadata.card ?? 'null') } } : {}),
+  };
   const run = createHash('sha256').update(JSON.stringify(card)).digest('hex');
   const found = await loadCheckpoint(out, model.specs, run);
-  const state = found?.state ?? startState(model.specs, startValues(model.specs, seed));
+  const values = before
+    ? new Map([...before.tensors].map(([name, tensor]) => [name, tensor.values]))
+    : startValues(model.specs, seed);
+  const state = found?.state ?? startState(model.specs, values);
   let step = found?.step ?? 0;
   await trimLog(out, step);
   await writeFile(join(out, 'recipe.json'), `${JSON.stringify({ ...card, backend }, null, 2)}\n`);

@@ -89,6 +89,26 @@ describe('a run', () => {
     await denoiser.close();
   }, 120_000);
 
+  test('can start from the weights of another, and says so in its card', async () => {
+    const first = await run(await folder(), { steps: 1 });
+    const second = await run(await folder(), { steps: 1, from: first.weights, seed: 9 });
+    const file = await readWeights(second.weights);
+    expect(JSON.parse(file.metadata.card!).from).toMatchObject({ sha256: first.sha256, card: { seed: 7 } });
+    // One step at the start of the warm-up moves little: it began where the first ended.
+    const [a, b] = [(await readWeights(first.weights)).tensors, file.tensors];
+    let [moved, length] = [0, 0];
+    for (const [name, { values }] of a)
+      for (const [i, v] of values.entries()) {
+        moved += (b.get(name)!.values[i]! - v) ** 2;
+        length += v ** 2;
+      }
+    expect(moved / length).toBeLessThan(1e-3);
+    expect(moved).toBeGreaterThan(0);
+    await expect(run(await folder(), { from: '/nowhere.safetensors' })).rejects.toMatchObject({
+      code: 'WEIGHTS_NOT_FOUND',
+    });
+  }, 60_000);
+
   test('does not go on from the checkpoint of another', async () => {
     const out = await folder();
     await run(out, { steps: 1 });
