@@ -1,24 +1,12 @@
 import { open } from 'node:fs/promises';
 import sharp from 'sharp';
 import { VimiError } from '../errors.js';
+import { formatOf, signatureBytes } from './picture-formats.js';
 import type { RgbImage } from './pixels.js';
-
-/** Formats that sharp reads for us, told by the file's first bytes: names lie. */
-const signatures: { format: string; at: number; bytes: string }[] = [
-  { format: 'png', at: 0, bytes: '89504e470d0a1a0a' },
-  { format: 'jpeg', at: 0, bytes: 'ffd8ff' },
-  { format: 'gif', at: 0, bytes: '47494638' },
-  { format: 'webp', at: 8, bytes: '57454250' },
-  { format: 'tiff', at: 0, bytes: '49492a00' },
-  { format: 'tiff', at: 0, bytes: '4d4d002a' },
-  { format: 'avif', at: 4, bytes: '6674797061766966' },
-];
 
 /** The picture format that the bytes of a file say, or null. */
 export async function pictureFormat(path: string): Promise<string | null> {
-  const head = await firstBytes(path, 16);
-  const found = signatures.find(({ at, bytes }) => head.toString('hex', at, at + bytes.length / 2) === bytes);
-  return found?.format ?? null;
+  return formatOf(await firstBytes(path, signatureBytes));
 }
 
 export async function firstBytes(path: string, most: number): Promise<Buffer> {

@@ -1,12 +1,9 @@
 import sharp from 'sharp';
 import { VimiError } from '../errors.js';
+import { formatOf } from './picture-formats.js';
 
-/** What a prompt may hold. Told by the first bytes, before any decoder sees them. */
-const signatures: [format: string, at: number, hex: string][] = [
-  ['PNG', 0, '89504e470d0a1a0a'],
-  ['JPEG', 0, 'ffd8ff'],
-  ['WebP', 8, '57454250'],
-];
+/** What a prompt may hold; told by the first bytes, before any decoder sees them. */
+const allowed = ['png', 'jpeg', 'webp'];
 
 /**
  * An image of a prompt as lossless WebP: upright, sRGB, its longer side at most `longest`, transparency kept. Equal
@@ -18,9 +15,9 @@ export async function promptPicture(
   { longest, maxPixels, where }: { longest: number; maxPixels: number; where: string },
 ): Promise<Buffer> {
   if (bytes.length === 0) throw new VimiError('MEDIA_EMPTY', 'An image of the prompt is empty', { where });
-  if (!signatures.some(([, at, hex]) => bytes.toString('hex', at, at + hex.length / 2) === hex))
+  if (!allowed.includes(formatOf(bytes) ?? ''))
     throw new VimiError('MEDIA_UNSUPPORTED', 'An image of the prompt is of no known type', {
-      expected: signatures.map(([format]) => format).join(', '),
+      expected: 'PNG, JPEG or WebP',
       found: `bytes ${bytes.toString('hex', 0, 12)}`,
       where,
     });

@@ -124,8 +124,15 @@ export async function turnQuarter(path: string): Promise<void> {
   await writeFile(path, bytes);
 }
 
-/** A disc on transparent ground. */
+/** A red disc with a soft edge on transparent ground. */
 export function discPng(size: number): Promise<Buffer> {
-  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${size}" height="${size}"><circle cx="${size / 2}" cy="${size / 2}" r="${size / 3}" fill="#c02020"/></svg>`;
-  return sharp(Buffer.from(svg)).png().toBuffer();
+  const pixels = Buffer.alloc(size * size * 4);
+  for (let y = 0; y < size; y++)
+    for (let x = 0; x < size; x++) {
+      const inside = size / 3 - Math.hypot(x + 0.5 - size / 2, y + 0.5 - size / 2);
+      pixels.set([0xc0, 0x20, 0x20, 255 * Math.max(0, Math.min(1, inside + 0.5))], (y * size + x) * 4);
+    }
+  return sharp(pixels, { raw: { width: size, height: size, channels: 4 } })
+    .png()
+    .toBuffer();
 }

@@ -177,9 +177,15 @@ describe('what is no medium', () => {
     }
   });
 
-  it('an SVG, which could name other files', async () => {
-    const text = '<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"><rect width="9" height="9"/></svg>';
-    expect((await refusal(await file('drawing.svg', text))).code).toBe('MEDIA_UNSUPPORTED');
+  it('an SVG, which could name other files, even where it looks like something else', async () => {
+    await file('secret.png', await discPng(32));
+    const rest =
+      'xmlns="http://www.w3.org/2000/svg" width="9" height="9"><image href="secret.png" width="9" height="9"/></svg>';
+    const drawings = { 'drawing.svg': `<svg ${rest}`, 'drawing.webp': `<svg a="WEBP" ${rest}` };
+    for (const [name, text] of Object.entries(drawings))
+      expect((await refusal(await file(name, text))).code, name).toBe('MEDIA_UNSUPPORTED');
+    // AVIF by its first bytes; libvips would take it for an SVG.
+    expect((await refusal(await file('drawing.avif', `<!--ftypavif--><svg ${rest}`))).code).toBe('MEDIA_DAMAGED');
   });
 
   it('a truncated MP4 without its index', async () => {
