@@ -16,8 +16,11 @@ export const errorCodes = {
   REQUEST_OVER_LIMIT: { retryable: false, remedy: 'Ask for less, or raise the limit of the admit step.' },
   REQUEST_EXPIRED: { retryable: false, remedy: 'Send the request again with a later deadline.' },
   // Media.
-  MEDIA_NOT_FOUND: { retryable: false, remedy: 'Check the uri; the file must exist when the event is consumed.' },
-  MEDIA_FORBIDDEN: { retryable: false, remedy: 'Put the media under an allowed root of the fetch step.' },
+  MEDIA_NOT_FOUND: {
+    retryable: false,
+    remedy: 'Check the name; a file must still be there when its event is consumed.',
+  },
+  MEDIA_FORBIDDEN: { retryable: false, remedy: 'Put the media under one of the media_roots of the topology.' },
   MEDIA_UNSUPPORTED: { retryable: false, remedy: 'Convert it to a video or image format that ffmpeg reads.' },
   MEDIA_DAMAGED: { retryable: false, remedy: 'Publish the media again from an intact copy.' },
   MEDIA_TOO_LARGE: { retryable: false, remedy: 'Reduce the media, or raise the limit of the fetch or probe step.' },

@@ -1,7 +1,8 @@
 import { asVimiError, type ErrorCode } from '../errors.js';
+import { printable } from './printable.js';
 
 /** What a script can tell from the exit code. Shown in the README. */
-export const exitCodes = { ok: 0, failed: 1, usage: 2, rejected: 3, interrupted: 130 } as const;
+export const exitCodes = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
 const usageErrors: ReadonlySet<ErrorCode> = new Set([
   'USAGE',
@@ -13,7 +14,7 @@ const usageErrors: ReadonlySet<ErrorCode> = new Set([
 /** Prints an error as a person needs it, what to do included, and says with which code to exit. */
 export function reportError(thrown: unknown, stream: NodeJS.WritableStream = process.stderr): number {
   const error = asVimiError(thrown);
-  stream.write(`error ${error.code}: ${error.message}\n  → ${error.remedy}\n`);
-  if (error.code === 'INTERNAL' && error.cause instanceof Error) stream.write(`${error.cause.stack}\n`);
+  stream.write(`error ${error.code}: ${printable(error.message)}\n  → ${error.remedy}\n`);
+  if (error.code === 'INTERNAL' && error.cause instanceof Error) stream.write(`${printable(String(error.cause.stack))}\n`);
   return usageErrors.has(error.code) ? exitCodes.usage : exitCodes.failed;
 }

@@ -13,6 +13,7 @@ import { fateLine, runPipelines } from './commands/run.js';
 import { trainOn } from './commands/train.js';
 import { exitCodes, reportError } from './exit.js';
 import { graph } from './graph.js';
+import { printableStream } from './printable.js';
 import { validate } from './validate.js';
 import { version } from './version.js';
 import { Workspace } from './workspace.js';
@@ -37,9 +38,9 @@ const program = new Command('vimi')
   .showSuggestionAfterError()
   .exitOverride();
 
-const out = process.stdout;
+const out = printableStream(process.stdout);
 // A reader that has seen enough (`vimi read samples | head`) is no error.
-out.on('error', (error: NodeJS.ErrnoException) =>
+process.stdout.on('error', (error: NodeJS.ErrnoException) =>
   process.exit(error.code === 'EPIPE' ? exitCodes.ok : exitCodes.failed),
 );
 
@@ -71,16 +72,24 @@ async function within(work: (workspace: Workspace) => Promise<void>): Promise<vo
   }
 }
 
-function wholeNumber(least: number) {
+function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER) {
   return (text: string) => {
-    const value = Number(text);
-    if (!Number.isSafeInteger(value) || value < least)
-      throw new InvalidArgumentError(`expected a whole number of at least ${least}.`);
+    const value = text.trim() === '' ? Number.NaN : Number(text);
+    if (!Number.isSafeInteger(value) || value < least || value > most) {
+      const range = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`;
+      throw new InvalidArgumentError(`expected a whole number ${range}.`);
+    }
     return value;
   };
 }
 
-const several = (value: string, before: string[]) => [...before, value];
+function weight(text: string): number {
+  const value = text.trim() === '' ? Number.NaN : Number(text);
+  if (!(value >= 0 && value <= 50)) throw new InvalidArgumentError('expected a number from 0 to 50.');
+  return value;
+}
+
+const several = (value: string, before: string[] = []) => [...before, value];
 
 program
   .command('demo')
@@ -91,25 +100,22 @@ program
 program
   .command('run')
   .description('run pipelines of the topology until interrupted')
-  .option('--pipeline <name>', 'only this one (may be repeated)', several, [])
-  .option('--drain', 'end when their topics are empty', false)
-  .option('--json', 'print the report as JSON', false)
+  .option('--pipeline <name>', 'only this one (may be repeated)', several)
+  .option('--drain', 'end when their topics are empty')
+  .option('--json', 'print the report as JSON')
   .addHelpText('after', '\nExamples:\n  vimi run\n  vimi run --pipeline corpus --drain')
-  .action((options: { pipeline: string[]; drain: boolean; json: boolean }) =>
+  .action(({ pipeline: names, drain = false, json }: { pipeline?: string[]; drain?: boolean; json?: boolean }) =>
     within(async (workspace) => {
       const { topology } = workspace;
-      const pipelines =
-        options.pipeline.length > 0 ? options.pipeline.map((name) => workspace.pipeline(name)) : topology.pipelines;
+      const pipelines = names === undefined ? topology.pipelines : names.map((name) => workspace.pipeline(name));
       const signal = interruption();
-      if (!options.drain)
+      if (!drain)
         process.stderr.write(
           `running ${pipelines.map(({ name }) => name).join(', ')} (profile ${topology.profile.name}); Ctrl-C to stop\n`,
         );
-      const reports = await runPipelines(workspace, pipelines, { drain: options.drain, signal, bars: options.drain });
+      const reports = await runPipelines(workspace, pipelines, { drain, signal, bars: drain });
       for (const report of reports)
-        out.write(
-          options.json ? `${JSON.stringify(report)}\n` : `${report.pipeline} ${report.end}: ${fateLine(report.run)}\n`,
-        );
+        out.write(json ? `${JSON.stringify(report)}\n` : `${report.pipeline} ${report.end}: ${fateLine(report.run)}\n`);
     }),
   );
 
@@ -117,7 +123,7 @@ program
   .command('generate')
   .description('ask for a video and wait for it')
   .argument('<prompt>', 'what the video shows')
-  .option('-i, --image <file>', 'an image of the prompt (may be repeated)', several, [])
+  .option('-i, --image <file>', 'an image of the prompt (may be repeated)', several)
   .addOption(new Option('--role <role>', 'what the images are for').choices(['subject', 'background', 'first-frame']))
   .addOption(
     new Option('--task <task>', 'inferred from the images when left out').choices([
@@ -126,19 +132,19 @@ program
       'prediction',
     ]),
   )
-  .option('--seed <n>', 'of the noise', wholeNumber(0))
+  .option('--seed <n>', 'of the noise', wholeNumber(0, 0xffffffff))
   .option('--steps <n>', 'of the sampler', wholeNumber(1))
-  .option('--guidance <weight>', 'classifier-free guidance', Number)
+  .option('--guidance <weight>', 'classifier-free guidance; 1: none', weight)
   .option('--frames <n>', 'length', wholeNumber(1))
-  .option('-k <n>', 'documents to retrieve', wholeNumber(0))
+  .option('-k <n>', 'documents to retrieve', wholeNumber(0, 16))
   .option('--no-retrieval', 'from the prompt alone')
   .option('-o, --out <file>', 'copy the MP4 here')
-  .option('--json', 'print the video event as JSON', false)
+  .option('--json', 'print the video event as JSON')
   .addHelpText(
     'after',
     '\nExamples:\n  vimi generate "a mushroom moves left on a blue background"\n  vimi generate "it spins" --image fox.png --seed 7 --out fox.mp4',
   )
-  .action((prompt: string, { image, ...options }) =>
+  .action((prompt: string, { image = [], ...options }) =>
     within((workspace) => generate(workspace, prompt, { images: image, signal: interruption(), ...options }, out)),
   );
 
@@ -148,8 +154,8 @@ program
   .argument('<path...>', 'media files and folders')
   .option('--source <name>', 'where they come from; media of one source never ground each other')
   .option('--licence <spdx>', 'for example CC-BY-4.0')
-  .option('--publish-only', 'leave the rest to a running pipeline', false)
-  .option('--json', 'print what became of them as JSON', false)
+  .option('--publish-only', 'leave the rest to a running pipeline')
+  .option('--json', 'print what became of them as JSON')
   .addHelpText(
     'after',
     '\nEach medium needs a caption: a text file of the same name beside it.\n\nExample:\n  vimi ingest photos/ --licence CC0-1.0',
@@ -162,8 +168,8 @@ program
   .command('publish')
   .description('publish events from standard input, one JSON object a line')
   .argument('<topic>')
-  .option('--raw', 'do not check the lines', false)
-  .option('--json', 'print where each event went as JSON', false)
+  .option('--raw', 'do not check the lines')
+  .option('--json', 'print where each event went as JSON')
   .addHelpText('after', '\nExample:\n  echo \'{"prompt": "a fox moves left"}\' | vimi publish requests')
   .action((topic: string, options) => within((workspace) => publish(workspace, topic, process.stdin, options, out)));
 
@@ -171,8 +177,8 @@ program
   .command('read')
   .description('print the events of a topic')
   .argument('<topic>')
-  .option('--json', 'one JSON object a line', false)
-  .option('-f, --follow', 'wait for more', false)
+  .option('--json', 'one JSON object a line')
+  .option('-f, --follow', 'wait for more')
   .option('--from <offset>', 'first offset of each partition', wholeNumber(0))
   .option('-n, --limit <n>', 'at most so many', wholeNumber(1))
   .addHelpText('after', '\nExample:\n  vimi read videos --json | jq .data.object')
@@ -184,11 +190,11 @@ program
   .command('search')
   .description('show what the retriever finds for a text')
   .argument('<text>')
-  .option('-k <n>', 'documents', wholeNumber(1), 5)
+  .option('-k <n>', 'documents', wholeNumber(1, 100), 5)
   .addOption(
     new Option('--mode <mode>', 'how they are ranked').choices(['lexical', 'dense', 'hybrid']).default('hybrid'),
   )
-  .option('--json', 'as JSON', false)
+  .option('--json', 'as JSON')
   .addHelpText('after', '\nExample:\n  vimi corpus search "a red mushroom" -k 3')
   .action((text: string, options) => within((workspace) => corpusSearch(workspace, text, options, out)));
 
@@ -201,20 +207,20 @@ program
   .option('--seed <n>', 'of everything that is drawn', wholeNumber(0), 1)
   .option('--out <folder>', 'for the checkpoint, the log and the weights', '.vimi/training')
   .option('--recipe <file>', 'JSON; the preset’s own when left out')
-  .option('--held-out <shard>', 'samples for the probes in the log (may be repeated)', several, [])
+  .option('--held-out <shard>', 'samples for the probes in the log (may be repeated)', several)
   .addOption(new Option('--backend <name>').choices(['tensorflow', 'wasm']))
   .option('--threads <n>', 'of the tensorflow backend', wholeNumber(1))
   .addHelpText('after', '\nExample:\n  vimi train --steps 2000 --out .vimi/training')
-  .action((shards: string[], options) =>
-    within((workspace) => trainOn(shards, workspace, { signal: interruption(), ...options }, out)),
+  .action((shards: string[], { heldOut = [], ...options }) =>
+    within((workspace) => trainOn(shards, workspace, { signal: interruption(), heldOut, ...options }, out)),
   );
 
 program
   .command('validate')
   .description('check a topology: every mistake at once, each with its place')
   .argument('[file]', 'the topology when left out')
-  .option('--json', 'as JSON', false)
-  .action(async (file: string | undefined, { json }: { json: boolean }) => {
+  .option('--json', 'as JSON')
+  .action(async (file: string | undefined, { json }: { json?: boolean }) => {
     const { topology, profile } = program.opts<{ topology: string; profile?: string }>();
     process.exitCode = await validate(file ?? topology, { profile, json, out });
   });
@@ -231,8 +237,8 @@ program
 program
   .command('doctor')
   .description('look at everything that a run needs')
-  .option('--json', 'as JSON', false)
-  .action(async ({ json }: { json: boolean }) => {
+  .option('--json', 'as JSON')
+  .action(async ({ json }: { json?: boolean }) => {
     let opened: Workspace | undefined;
     const findings = await examine(async () => {
       opened = await openWorkspace();

@@ -132,12 +132,39 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
     const good = '{"prompt":"a fox runs"}\n';
     expect((await run(['publish', 'requests'], good)).out).toBe('published 1 events to requests\n');
     const { code, err } = await run(['publish', 'requests'], `${good}\n{"prompt": 7}\n${good}`);
-    expect(err).toContain("Line 3 is not an event of 'requests'; the 1 before it were published");
+    expect(err).toContain("Line 3 is not an event of 'requests': This is no valid generation.requested: prompt:");
+    expect(err).toContain('(1 events were published before it)');
     expect(code).toBe(1);
     expect((await run(['publish', 'requests', '--raw'], '{"prompt": \n')).code).toBe(0);
     const nowhere = await run(['publish', 'reqests'], good);
     expect(nowhere.code).toBe(2);
     expect(nowhere.err).toContain('TOPIC_UNKNOWN');
+  });
+
+  it('lets no word of a stranger speak to the terminal', async () => {
+    const uri = '\u001b]0;owned\u0007\u009b2J\nmedia/0/9  a forged line';
+    await run(['publish', 'media'], JSON.stringify({ uri, caption: 'x' }));
+    const { out } = await run(['read', 'media']);
+    expect(out).toContain('\\u001b]0;owned\\u0007\\u009b2J\\nmedia');
+    expect(out).not.toMatch(/[^\P{Cc}\n]/u);
+    const found = lines((await run(['read', 'media', '--json'])).out).find(({ data }) => data.caption === 'x');
+    expect(found.data.uri).toBe(uri);
+    const { out: told } = await run(['ingest', 'media/fox.png']);
+    expect(told).toContain('owned');
+    expect(told).not.toMatch(/[^\P{Cc}\n]/u);
+  });
+
+  it('refuses options that no request could have', async () => {
+    for (const wrong of [
+      ['--guidance', 'much'],
+      ['--seed', '5000000000'],
+      ['--steps', '0'],
+      ['-k', '17'],
+    ]) {
+      const { code, err } = await run(['generate', 'a fox', ...wrong]);
+      expect(err).toMatch(/expected a (whole )?number/);
+      expect(code).toBe(2);
+    }
   });
 
   it('drains its topics and keeps what it could not read', async () => {

@@ -90,7 +90,7 @@ export async function examine(openWorkspace: () => Promise<Workspace>): Promise<
 const marks = { good: '✓', warning: '!', bad: '✗' } as const;
 
 /** Prints the findings; true when none is bad. */
-export function printFindings(findings: Finding[], json: boolean, out: NodeJS.WritableStream): boolean {
+export function printFindings(findings: Finding[], json: boolean | undefined, out: NodeJS.WritableStream): boolean {
   for (const { part, state, text } of findings)
     out.write(json ? `${JSON.stringify({ part, state, text })}\n` : `${marks[state]} ${part.padEnd(12)} ${text}\n`);
   return findings.every(({ state }) => state !== 'bad');

@@ -150,7 +150,7 @@ async function answerTo(
 }
 
 function failureOf({ job, error }: JobChanged): VimiError {
-  const code = error && error.code in errorCodes ? (error.code as ErrorCode) : 'INTERNAL';
+  const code = error && Object.hasOwn(errorCodes, error.code) ? (error.code as ErrorCode) : 'INTERNAL';
   return new VimiError(code, error?.message ?? 'The request failed', { where: job });
 }
 

@@ -49,20 +49,16 @@ export async function publish(
     const record: NewRecord = { topic, key: null, value: Buffer.from(line), headers: {} };
     if (!options.raw) {
       try {
-        decodeEvent({ ...record, partition: 0, offset: number, headers: {}, timestamp: 0 }, declared.schemas);
+        decodeEvent({ ...record, partition: 0, offset: number, timestamp: 0 }, declared.schemas);
       } catch (thrown) {
         if (!(thrown instanceof VimiError)) throw thrown;
         await flush();
-        throw new VimiError(
-          thrown.code,
-          `Line ${number} is not an event of '${topic}'; the ${published} before it were published`,
-          {
-            expected: thrown.expected,
-            found: thrown.found ?? thrown.message,
-            where: `line ${number}`,
-            cause: thrown,
-          },
-        );
+        // The place that it names is none yet: nothing of this line was published.
+        const why = thrown.message.replace(` (${thrown.where})`, '');
+        throw new VimiError(thrown.code, `Line ${number} is not an event of '${topic}': ${why}`, {
+          where: `${published} events were published before it`,
+          cause: thrown,
+        });
       }
     }
     waiting.push(record);

@@ -25,7 +25,9 @@ export async function read(
   const start = Object.fromEntries(Array.from({ length: declared.partitions }, (_, partition) => [partition, from]));
   let printed = 0;
   for await (const record of transport.read(topic, { from: start, follow, signal })) {
-    out.write(`${json ? JSON.stringify(asJson(record, declared)) : asLine(record, declared)}\n`);
+    out.write(
+      `${json ? JSON.stringify(asJson(record, declared)) : asLine(record, declared).replaceAll('\n', '\\n')}\n`,
+    );
     if (limit !== undefined && ++printed >= limit) return;
   }
 }

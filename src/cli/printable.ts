@@ -1,0 +1,17 @@
+import { Writable } from 'node:stream';
+
+/**
+ * A text without the characters that a terminal would obey: prompts, captions and names come from strangers. New lines
+ * and tabs stay. In JSON the same value is meant.
+ */
+export function printable(text: string): string {
+  return text.replace(/[^\P{Cc}\n\t]/gu, (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`);
+}
+
+/** A stream of text into another, made printable. */
+export function printableStream(to: NodeJS.WritableStream): Writable {
+  return new Writable({
+    decodeStrings: false,
+    write: (chunk, _encoding, done) => void to.write(printable(String(chunk)), done),
+  });
+}
