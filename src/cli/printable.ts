@@ -8,10 +8,10 @@ export function printable(text: string): string {
   return text.replace(/[^\P{Cc}\n\t]/gu, (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
-/** A stream of text into another, made printable. */
+/** A stream of text into another, made printable. Its failures are the other's, which tells of them. */
 export function printableStream(to: NodeJS.WritableStream): Writable {
   return new Writable({
     decodeStrings: false,
-    write: (chunk, _encoding, done) => void to.write(printable(String(chunk)), done),
+    write: (chunk, _encoding, done) => void to.write(printable(String(chunk)), () => done()),
   });
 }

@@ -215,4 +215,15 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
     expect(err).toContain('Did you mean run?');
     expect(code).toBe(2);
   });
+
+  it('ends quietly when its reader has seen enough', async () => {
+    const prompt = JSON.stringify({ prompt: 'a fox runs '.repeat(100) });
+    await run(['publish', 'requests'], `${prompt}\n`.repeat(200));
+    const reader = start(['read', 'requests']);
+    const end = ended(reader);
+    reader.stdout!.once('data', () => reader.stdout!.destroy());
+    const { code, err } = await end;
+    expect(err).toBe('');
+    expect(code).toBe(0);
+  });
 });
