@@ -20,7 +20,7 @@ export const errorCodes = {
     retryable: false,
     remedy: 'Check the name; a file must still be there when its event is consumed.',
   },
-  MEDIA_FORBIDDEN: { retryable: false, remedy: 'Put the media under one of the media_roots of the topology.' },
+  MEDIA_FORBIDDEN: { retryable: false, remedy: 'Use media that are allowed; files must lie under the media_roots of the topology.' },
   MEDIA_UNSUPPORTED: { retryable: false, remedy: 'Convert it to a video or image format that ffmpeg reads.' },
   MEDIA_DAMAGED: { retryable: false, remedy: 'Publish the media again from an intact copy.' },
   MEDIA_TOO_LARGE: { retryable: false, remedy: 'Reduce the media, or raise the limit of the fetch or probe step.' },

@@ -12,7 +12,7 @@ import { read } from './commands/read.js';
 import { fateLine, runPipelines } from './commands/run.js';
 import { trainOn } from './commands/train.js';
 import { exitCodes, reportError } from './exit.js';
-import { graph } from './graph.js';
+import { type GraphFormat, graph, graphFormats } from './graph.js';
 import { printableStream } from './printable.js';
 import { validate } from './validate.js';
 import { version } from './version.js';
@@ -228,9 +228,9 @@ program
 program
   .command('graph')
   .description('draw the pipelines')
-  .addOption(new Option('--format <format>').choices(['mermaid', 'svg']).default('mermaid'))
+  .addOption(new Option('--format <format>').choices(graphFormats).default('mermaid'))
   .addHelpText('after', '\nExample:\n  vimi graph --format svg > pipelines.svg')
-  .action(({ format }: { format: 'mermaid' | 'svg' }) =>
+  .action(({ format }: { format: GraphFormat }) =>
     within(async ({ topology }) => void out.write(graph(topology, format))),
   );
 

@@ -6,7 +6,7 @@ import { VimiError } from '../errors.js';
 import type { MediaFile } from './flow.js';
 import { onLastFate } from './last-fate.js';
 import { mapEach } from './map-each.js';
-import { allowedPath, openRegular, pathOf } from './media-path.js';
+import { allowedPath, identityOf, openRegular, pathOf } from './media-path.js';
 import { defineOperator, type Resources } from './operator.js';
 
 /*
@@ -152,8 +152,8 @@ function readSidecar(bytes: Uint8Array, where: string): string | undefined {
 async function hashFile(path: string, uri: string, maxBytes: number, signal: AbortSignal) {
   const file = await openRegular(path, uri);
   try {
-    const { size: announced } = await file.stat();
-    if (announced > maxBytes) throw tooLarge(uri, announced, maxBytes);
+    const stat = await file.stat({ bigint: true });
+    if (stat.size > maxBytes) throw tooLarge(uri, Number(stat.size), maxBytes);
     const hash = createHash('sha256');
     const chunk = Buffer.alloc(64 * 1024);
     let size = 0;
@@ -171,7 +171,7 @@ async function hashFile(path: string, uri: string, maxBytes: number, signal: Abo
         found: '0 bytes',
         where: uri,
       });
-    return { size, sha256: hash.digest('hex') };
+    return { size, sha256: hash.digest('hex'), identity: identityOf(stat) };
   } finally {
     await file.close();
   }

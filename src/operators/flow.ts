@@ -63,6 +63,8 @@ export interface MediaFile {
   path: string;
   size: number;
   sha256: string;
+  /** Of the file that was hashed, so that a later step knows it again: device, inode, size, time of change. */
+  identity: string;
   /** Text of the sidecar (same name, .txt), when there is one. */
   sidecar?: string;
   uri: string;

@@ -1,6 +1,6 @@
-import { constants } from 'node:fs';
-import { type FileHandle, open, realpath } from 'node:fs/promises';
-import { isAbsolute, relative, resolve } from 'node:path';
+import { type BigIntStats, constants } from 'node:fs';
+import { type FileHandle, open, realpath, stat } from 'node:fs/promises';
+import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { asVimiError, VimiError } from '../errors.js';
 
@@ -23,7 +23,7 @@ export async function allowedPath(path: string, uri: string, mediaRoots: string[
   const isUnder = (inside: string) =>
     [...roots, ...mediaRoots.map((root) => resolve(root))].some((root) => {
       const way = relative(root, inside);
-      return way === '' || (!way.startsWith('..') && !isAbsolute(way));
+      return way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
     });
   const outside = () =>
     forbidden(uri, `a file under ${mediaRoots.join(' or ') || 'an allowed root (there is none)'}`, path);
@@ -35,17 +35,37 @@ export async function allowedPath(path: string, uri: string, mediaRoots: string[
   return real;
 }
 
-/** Opened without waiting: a named pipe would wait for a writer for ever. */
+/** A real path, opened without waiting (a named pipe would wait for a writer for ever) and never through a link. */
 export async function openRegular(path: string, uri: string): Promise<FileHandle> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch((cause: NodeJS.ErrnoException) => {
-    throw unreadable(cause, uri, path);
-  });
-  const stat = await file.stat();
-  if (stat.isFile()) return file;
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOFOLLOW).catch(
+    (cause: NodeJS.ErrnoException) => {
+      throw unreadable(cause, uri, path);
+    },
+  );
+  const found = await file.stat();
+  if (found.isFile()) return file;
   await file.close();
   throw new VimiError('MEDIA_UNSUPPORTED', 'This is not a regular file', {
     expected: 'a file',
-    found: stat.isDirectory() ? 'a folder (`vimi ingest` publishes what is in it)' : 'a pipe, socket or device',
+    found: found.isDirectory() ? 'a folder (`vimi ingest` publishes what is in it)' : 'a pipe, socket or device',
+    where: uri,
+  });
+}
+
+export function identityOf({ dev, ino, size, mtimeNs }: BigIntStats): string {
+  return [dev, ino, size, mtimeNs].join(' ');
+}
+
+/**
+ * MEDIA_DAMAGED unless a path still leads to the file that was fetched. ffmpeg opens a medium by its path, and by then
+ * somebody may have written to it, or put a link to elsewhere in its place.
+ */
+export async function checkUnchanged({ path, uri, identity }: { path: string; uri: string; identity: string }) {
+  const found = await stat(path, { bigint: true }).then(identityOf, (error: NodeJS.ErrnoException) => error.code);
+  if (found === identity) return;
+  throw new VimiError('MEDIA_DAMAGED', 'This file was changed or replaced while it was worked on', {
+    expected: 'the file that was fetched',
+    found: 'another one',
     where: uri,
   });
 }

@@ -7,7 +7,7 @@ import type { ObjectStore } from '../stores/object-store.js';
 import type { Envelope } from '../streams/envelope.js';
 import type { Settlement } from '../streams/settlement.js';
 import type { NewRecord } from '../streams/transport.js';
-import type { Flow, Has, Product } from './flow.js';
+import type { Flow, Product } from './flow.js';
 
 /** Time, so that tests can turn it. */
 export interface Clock {
@@ -98,5 +98,3 @@ export function defineOperator<C extends z.ZodObject, const N extends keyof Flow
 ): Operator {
   return { ...spec, create } as unknown as Operator;
 }
-
-export type Data<N extends keyof Flow> = Has<N>;

@@ -13,6 +13,7 @@ import { perceptualHash } from '../models/embedding/perceptual-hash.js';
 import type { RgbImage } from '../models/ports.js';
 import type { Clip, MediaFile, MediaProbe } from './flow.js';
 import { mapEach } from './map-each.js';
+import { checkUnchanged } from './media-path.js';
 import { defineOperator, type Resources } from './operator.js';
 
 /*
@@ -20,8 +21,8 @@ import { defineOperator, type Resources } from './operator.js';
  * Out     one envelope a clip (clip: MP4 and keyframe in the object store, place in the source, motion, hash,
  *         embedding); a still is one clip
  * Drops   nothing; what is too short, small or still is for filter to say
- * Fails   MEDIA_DAMAGED (no frame decodes, or the decoder complains and a tenth of the frames is missing),
- *         MEDIA_EMPTY, MEDIA_TOO_LARGE (more than max_clips), ENCODER_FAILED, STORAGE_FULL, TIMED_OUT
+ * Fails   MEDIA_DAMAGED (no frame decodes, or the decoder complains and a tenth of the frames is missing; or the file
+ *         is not the one that was fetched any more), MEDIA_EMPTY, MEDIA_TOO_LARGE (more than max_clips), ENCODER_FAILED, STORAGE_FULL, TIMED_OUT
  * Memory  three frames a file; the clip being cut lies as raw frames in workDir
  */
 
@@ -53,7 +54,7 @@ export const split = defineOperator(
       out: 'One envelope a clip, in order: its MP4 and keyframe (lossless WebP of the middle frame) in the object store under names that follow from their content, its place in the source, motion, perceptual hash and image embedding. The same bytes give the same clips with the same ffmpeg.',
       drops: 'Nothing.',
       fails:
-        'MEDIA_DAMAGED when no frame decodes, or when the decoder complains and more than a tenth of the announced frames is missing (lesser damage is logged and kept); MEDIA_EMPTY; MEDIA_TOO_LARGE with more than max_clips clips; ENCODER_FAILED; STORAGE_FULL; TIMED_OUT. Clips that were stored before a failure stay in the object store, unnamed by any event.',
+        'MEDIA_DAMAGED when no frame decodes, or when the decoder complains and more than a tenth of the announced frames is missing (lesser damage is logged and kept), or when the file is not the one that was fetched any more; MEDIA_EMPTY; MEDIA_TOO_LARGE with more than max_clips clips; ENCODER_FAILED; STORAGE_FULL; TIMED_OUT. Clips that were stored before a failure stay in the object store, unnamed by any event.',
       memory: 'Three frames a file. The clip being cut lies as raw frames in the temporary folder: 3 bytes a pixel.',
     },
     config,
@@ -65,8 +66,10 @@ export const split = defineOperator(
     step: mapEach<'file' | 'probe'>(
       async ({ file, probe }, { signal }) => {
         const medium = { file, probe, signal };
+        await checkUnchanged(file);
         const clips =
           probe.kind === 'still' ? [await still(medium, options, resources)] : await cut(medium, options, resources);
+        await checkUnchanged(file);
         return clips.map((clip) => ({ clip }));
       },
       { step: 'split', concurrency: options.concurrency, clock: resources.clock },

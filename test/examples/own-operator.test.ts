@@ -17,7 +17,7 @@ describe('the example of an own operator', () => {
   });
 });
 
-const file = { path: '/nowhere', size: 1, sha256: '0'.repeat(64), uri: 'a.png', source: 'a.png' };
+const file = { path: '/nowhere', size: 1, sha256: '0'.repeat(64), identity: '', uri: 'a.png', source: 'a.png' };
 describeOperator(topology?.pipelines[0]?.steps[1]?.operator as Operator, {
   resources: () => resourcesWith({}),
   good: () => ({ file: { ...file, licence: 'CC0-1.0' } }),

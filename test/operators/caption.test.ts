@@ -16,6 +16,7 @@ const captioned = (given?: string, sidecar?: string): Flow => ({
     path: '/fox.mp4',
     size: 1,
     sha256: 'c'.repeat(64),
+    identity: '',
     uri: 'fox.mp4',
     source: 'zoo',
     licence: 'CC0-1.0',

@@ -87,7 +87,15 @@ describe('the ground segment', () => {
 
     const clip = await stillOf('a clip of its own', objects);
     const media = { uri: 'clips/fox.mp4', caption: 'A fox  runs across\nthe bridge' };
-    const file = { path: '/nowhere', size: 1, sha256: 'c'.repeat(64), uri: media.uri, source: 'me', licence: 'MIT' };
+    const file = {
+      path: '/nowhere',
+      size: 1,
+      sha256: 'c'.repeat(64),
+      identity: '',
+      uri: media.uri,
+      source: 'me',
+      licence: 'MIT',
+    };
     const trained = await through({ media, file, clip }, [caption, embed, retrieve, compose]);
 
     expect(served.context!.entries.length).toBeGreaterThan(1);

@@ -56,7 +56,15 @@ describe('fetch finds', () => {
     ['a file: URL', pathToFileURL(fox).href],
   ])('%s', async (_, uri) => {
     const { emitted } = await run({ uri, source: 'zoo', licence: 'CC0-1.0' });
-    expect(emitted[0]!.data.file).toEqual({ path: fox, size: 18, sha256, uri, source: 'zoo', licence: 'CC0-1.0' });
+    expect(emitted[0]!.data.file).toEqual({
+      path: fox,
+      size: 18,
+      sha256,
+      identity: expect.stringMatching(/^\d+ \d+ 18 \d+$/),
+      uri,
+      source: 'zoo',
+      licence: 'CC0-1.0',
+    });
   });
 
   it('an object, which is let go when its event has its fate', async () => {

@@ -1,9 +1,10 @@
-import { mkdir, readFile } from 'node:fs/promises';
+import { mkdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { probeMedia } from '../../src/media/probe-media.js';
 import { createEmbedder } from '../../src/models/embedding/embedder.js';
 import type { Flow } from '../../src/operators/flow.js';
+import { identityOf } from '../../src/operators/media-path.js';
 import type { Resources } from '../../src/operators/operator.js';
 import { openFileStore } from '../../src/stores/files.js';
 import { never } from '../media/make-media.js';
@@ -20,10 +21,11 @@ export async function mediaResources(folder: string): Promise<Resources> {
 /** The flow of a medium as fetch and probe leave it. */
 export async function probed(path: string): Promise<Flow> {
   const media = { uri: path };
+  const identity = identityOf(await stat(path, { bigint: true }));
   const { size, sha256 } = { size: (await readFile(path)).length, sha256: 'f'.repeat(64) };
   return {
     media,
-    file: { path, size, sha256, uri: path, source: 'the tests', licence: 'CC0-1.0' },
+    file: { path, size, sha256, identity, uri: path, source: 'the tests', licence: 'CC0-1.0' },
     probe: await probeMedia(path, { maxPixels: 40_000_000, signal: never }),
   };
 }

@@ -10,7 +10,7 @@ import { fates, resourcesWith, runOperator } from './run-operator.js';
 const folder = await testFolder();
 const video = await makeVideo(folder, 'video.mp4');
 const of = (path: string): Flow => ({
-  file: { path, size: 1, sha256: '0'.repeat(64), uri: path, source: 'the tests', licence: 'CC0-1.0' },
+  file: { path, size: 1, sha256: '0'.repeat(64), identity: '', uri: path, source: 'the tests', licence: 'CC0-1.0' },
 });
 const bomb = join(folder, 'bomb.png');
 await writeFile(bomb, hollowPng(30_000, 30_000));

@@ -27,7 +27,15 @@ const [green, blue, subject] = await Promise.all(
 );
 
 const flow = (caption = 'a fox', kind: 'clip' | 'still' = 'clip'): Flow => ({
-  file: { path: '/fox.mp4', size: 1, sha256: 'c'.repeat(64), uri: 'fox.mp4', source: 'zoo', licence: 'CC0-1.0' },
+  file: {
+    path: '/fox.mp4',
+    size: 1,
+    sha256: 'c'.repeat(64),
+    identity: '',
+    uri: 'fox.mp4',
+    source: 'zoo',
+    licence: 'CC0-1.0',
+  },
   clip: {
     ...{ kind, object: kind === 'clip' ? clipObject : green!, keyframe: green!, start: 1.5, duration: 0.5, frames: 6 },
     ...{ fps: 12, width: 32, height: 24, motion: 0.02, perceptual: '0'.repeat(16), imageEmbedding: [1] },

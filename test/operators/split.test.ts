@@ -1,4 +1,4 @@
-import { copyFile, readdir, readFile, truncate, writeFile } from 'node:fs/promises';
+import { copyFile, readdir, readFile, rm, symlink, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
@@ -219,6 +219,26 @@ describe('split refuses', () => {
       .toBuffer();
     await writeFile(path, noise.subarray(0, noise.length / 2));
     expect((await rejection(await probed(path))).code).toBe('MEDIA_DAMAGED');
+  });
+
+  it('a file that somebody changed, replaced or removed after it was fetched', async () => {
+    const path = join(folder, 'swapped.png');
+    const change: Record<string, () => Promise<void>> = {
+      'a link to elsewhere': async () => {
+        await rm(path);
+        await symlink(join(folder, 'elsewhere.png'), path);
+      },
+      'other bytes': async () => writeFile(path, await discPng(41)),
+      nothing: async () => rm(path),
+    };
+    await writeFile(join(folder, 'elsewhere.png'), await discPng(40));
+    for (const [what, swap] of Object.entries(change)) {
+      await rm(path, { force: true });
+      await writeFile(path, await discPng(40));
+      const flow = await probed(path);
+      await swap();
+      expect((await rejection(flow)).code, what).toBe('MEDIA_DAMAGED');
+    }
   });
 
   it('more clips than allowed, before it begins where it can', async () => {
