@@ -20,7 +20,10 @@ export const errorCodes = {
     retryable: false,
     remedy: 'Check the name; a file must still be there when its event is consumed.',
   },
-  MEDIA_FORBIDDEN: { retryable: false, remedy: 'Use media that are allowed; files must lie under the media_roots of the topology.' },
+  MEDIA_FORBIDDEN: {
+    retryable: false,
+    remedy: 'Use media that are allowed; files must lie under the media_roots of the topology.',
+  },
   MEDIA_UNSUPPORTED: { retryable: false, remedy: 'Convert it to a video or image format that ffmpeg reads.' },
   MEDIA_DAMAGED: { retryable: false, remedy: 'Publish the media again from an intact copy.' },
   MEDIA_TOO_LARGE: { retryable: false, remedy: 'Reduce the media, or raise the limit of the fetch or probe step.' },
@@ -43,7 +46,7 @@ export const errorCodes = {
   LOG_DAMAGED: { retryable: false, remedy: 'Restore the file from a backup, or move it away to start anew.' },
   // Stores.
   OBJECT_NOT_FOUND: { retryable: false, remedy: 'Check the key, and that nobody removed the object.' },
-  OBJECT_DAMAGED: { retryable: false, remedy: 'Remove the object and replay what wrote it.' },
+  OBJECT_DAMAGED: { retryable: false, remedy: 'Put an intact copy in its place, or make it again.' },
   OBJECT_KEY_INVALID: {
     retryable: false,
     remedy: 'Use relative keys of letters, digits, dot, dash, underscore and slash.',
@@ -55,8 +58,8 @@ export const errorCodes = {
   WEIGHTS_NOT_FOUND: { retryable: false, remedy: 'Check the path, or train some with `vimi train`.' },
   WEIGHTS_DAMAGED: { retryable: false, remedy: 'Fetch the weights again, or train them anew.' },
   SHAPE_MISMATCH: { retryable: false, remedy: 'Give tensors of the stated shape.' },
-  MODEL_UNKNOWN: { retryable: false, remedy: 'Use a preset that `vimi doctor` lists.' },
-  BACKEND_UNAVAILABLE: { retryable: false, remedy: 'Use another backend; `vimi doctor` lists what is there.' },
+  MODEL_UNKNOWN: { retryable: false, remedy: 'Use one of the named presets, or the path of a weights file.' },
+  BACKEND_UNAVAILABLE: { retryable: false, remedy: 'Use another backend: wasm is always there.' },
   MODEL_CRASHED: { retryable: true, remedy: 'The model process is started again by itself.' },
   TRAINING_DIVERGED: { retryable: false, remedy: 'Lower the learning rate and resume from the last checkpoint.' },
   // Control.

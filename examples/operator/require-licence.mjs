@@ -12,7 +12,7 @@ import { z } from 'zod';
  * In      file: its licence, as the media event gave it
  * Out     the same
  * Drops   nothing
- * Fails   MEDIA_FORBIDDEN for any other licence; the event goes to the rejects, from where it can be replayed
+ * Fails   MEDIA_FORBIDDEN for any other licence; the event goes to the rejects, with its own bytes
  * Memory  nothing
  */
 export default defineOperator(

@@ -11,7 +11,7 @@ import { RecentMedia } from './recent-media.js';
  * Memory  the hashes of what is under way in this process, and of the last 1,000 that are done
  *
  * Two equal media at once: the second to arrive here is dropped. When the first is then rejected by a later step, both
- * are out; replaying the reject brings it in. Two processes that meet equal media within the moment that the index
+ * are out; publishing it again brings it in. Two processes that meet equal media within the moment that the index
  * needs to hear of the first let both pass.
  * An event never stands in its own way: redone after a crash it passes again, and equal clips of one video all pass.
  */

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { VimiError } from '../../errors.js';
+import { mistakesOf, mistakeText } from '../../events/mistakes.js';
 import type { SamplesSealed } from '../../events/schemas.js';
 import type { BackendName } from '../../models/backend/backend.js';
 import { type Recipe, recipe as recipeSchema } from '../../models/training/recipe.js';
@@ -52,11 +53,16 @@ async function readRecipe(file: string): Promise<Recipe> {
   const text = await readFile(file, 'utf8').catch((cause: Error) => {
     throw new VimiError('USAGE', 'The recipe cannot be read', { found: cause.message, where: file, cause });
   });
+  let value: unknown;
   try {
-    return recipeSchema.parse(JSON.parse(text));
+    value = JSON.parse(text);
   } catch (cause) {
-    throw new VimiError('USAGE', 'This is no recipe', { found: (cause as Error).message, where: file, cause });
+    throw new VimiError('USAGE', 'This recipe is no JSON', { found: (cause as Error).message, where: file, cause });
   }
+  const checked = recipeSchema.safeParse(value);
+  if (checked.success) return checked.data;
+  const mistakes = mistakesOf(checked.error, value).map(mistakeText);
+  throw new VimiError('USAGE', `This is no recipe: ${mistakes.join('; ')}`, { where: file });
 }
 
 /** Local files of all shards that the topology's samples topic tells of. */
