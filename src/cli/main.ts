@@ -188,7 +188,7 @@ program
   .command('corpus')
   .description('look into the corpus')
   .command('search')
-  .description('show what the retriever finds for a text')
+  .description('list the documents nearest to a text; `retrieve` takes those of them that reach its min_score')
   .argument('<text>')
   .option('-k <n>', 'documents', wholeNumber(1, 100), 5)
   .addOption(

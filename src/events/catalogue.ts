@@ -15,7 +15,12 @@ export interface EventStory<N extends SchemaName> {
 
 const sha = (digit: string) => digit.repeat(64);
 const foxImage = { key: `images/${sha('a')}.webp`, size: 8412, sha256: sha('a'), media_type: 'image/webp' };
-const foxClip = { key: 'videos/requests-3-41.mp4', size: 48_213, sha256: sha('b'), media_type: 'video/mp4' };
+const foxClip = {
+  key: 'videos/requests-3-41-bbbbbbbbbbbbbbbb.mp4',
+  size: 48_213,
+  sha256: sha('b'),
+  media_type: 'video/mp4',
+};
 const shardFile = {
   key: 'samples/media-0002-000000000000-000000001000.tar',
   size: 7_340_032,

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
@@ -21,7 +22,7 @@ export const encode = defineOperator(
     summary: 'Writes frames as an MP4 that tells how it was made.',
     contract: {
       in: 'job, prompt, context and frames.',
-      out: 'product: an MP4 (H.264, yuv420p, index first) named {job}, and its video.completed event. The same record, less the object and the timings, is the metadata tag `comment` of the MP4. The same frames give the same bytes with the same ffmpeg. An odd side grows by one pixel.',
+      out: 'product: an MP4 (H.264, yuv420p, index first) named {job} and {digest} (of its bytes, 16 hex digits), and its video.completed event. The same record, less the object and the timings, is the metadata tag `comment` of the MP4. The same frames give the same bytes with the same ffmpeg. An odd side grows by one pixel.',
       drops: 'Cancelled jobs.',
       fails: 'ENCODER_FAILED with what ffmpeg said; STORAGE_FULL; TIMED_OUT.',
       memory: 'The frames and the MP4.',
@@ -41,7 +42,7 @@ export const encode = defineOperator(
     example: '- encode: { codec: h264, crf: 14 }',
     needs: ['job', 'prompt', 'context', 'frames'],
     adds: ['product'],
-    product: { schema: 'video.completed', fields: ['job'] },
+    product: { schema: 'video.completed', fields: ['job', 'digest'] },
   },
   ({ codec, crf, scale, concurrency }, { clock, workDir }) => ({
     step: mapEach<'job' | 'prompt' | 'context' | 'frames'>(
@@ -69,7 +70,7 @@ export const encode = defineOperator(
           product: {
             body,
             mediaType: 'video/mp4',
-            fields: { job: job.id },
+            fields: { job: job.id, digest: createHash('sha256').update(body).digest('hex').slice(0, 16) },
             schema: 'video.completed',
             data: { ...record, timings: { denoise_seconds: seconds } },
             id: job.id,

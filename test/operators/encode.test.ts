@@ -63,7 +63,7 @@ describe('encode', () => {
     const { mediaType, fields, schema, id, data } = product!;
     expect({ mediaType, fields, schema, id }).toEqual({
       mediaType: 'video/mp4',
-      fields: { job: 'job-1' },
+      fields: { job: 'job-1', digest: expect.stringMatching(/^[0-9a-f]{16}$/) },
       schema: 'video.completed',
       id: 'job-1',
     });

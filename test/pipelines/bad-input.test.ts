@@ -90,6 +90,9 @@ describe('bad input', () => {
       [null, image(picture)],
       // Strange, and no mistake: an id that is a path, fields that nobody knows or that JavaScript knows too well.
       [null, prompt({ seed: 2, unheard: { of: [1] } }), { ce_id: '../../../escape/../job' }],
+      // Two senders that chose one id: neither's video replaces the other's.
+      [null, prompt({ seed: 4 }), { ce_id: 'order-66', ce_source: 'https://a.example' }],
+      [null, prompt({ seed: 5 }), { ce_id: 'order-66', ce_source: 'https://b.example' }],
       [null, '{"prompt": "a fox runs", "seed": 3, "__proto__": {"frames": 9}, "constructor": {"prototype": 1}}'],
     ];
     const { codes, report, transport } = await become('generate', inputs);

@@ -8,7 +8,7 @@ export interface CorpusSearchOptions {
   json?: boolean;
 }
 
-/** Shows what the retriever finds for a text, best first. */
+/** Lists the documents nearest to a text, best first, however far they are: the step `retrieve` has a least score. */
 export async function corpusSearch(
   workspace: Workspace,
   text: string,

@@ -31,7 +31,17 @@ describe('the graph of the topology that ships', () => {
     const drawn = boxes(picture);
     expect(drawn.map(({ label }) => label).sort()).toEqual(
       [
-        ...['requests', 'admit', 'embed', 'retrieve', 'compose', 'denoise', 'encode', 'videos/{job}.mp4', 'videos'],
+        ...[
+          'requests',
+          'admit',
+          'embed',
+          'retrieve',
+          'compose',
+          'denoise',
+          'encode',
+          'videos/{job}-{digest}.mp4',
+          'videos',
+        ],
         ...['media', 'fetch', 'probe', 'split', 'filter', 'caption', 'embed', 'retrieve', 'compose', 'deduplicate'],
         ...['index', 'shard', 'samples/{shard}.tar', 'samples', 'corpus', 'jobs', 'rejects'],
       ].sort(),

@@ -55,7 +55,7 @@ describe('topology.yaml as it ships', () => {
       group: 'vimi-generate',
       from: 'requests',
       schemas: ['generation.requested', 'generation.cancelled'],
-      to: [{ objects: 'videos/{job}.mp4' }, { topic: 'videos', schema: 'video.completed' }],
+      to: [{ objects: 'videos/{job}-{digest}.mp4' }, { topic: 'videos', schema: 'video.completed' }],
       rejects: 'rejects',
     });
     expect(generate!.steps.map(({ name }) => name)).toEqual([
