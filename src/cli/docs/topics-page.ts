@@ -31,7 +31,7 @@ export function topicsPage(topology: Topology): string {
     'In structured mode (`content-type: application/cloudevents+json`) the value is the whole event: `specversion`, `id`, `source`, `type` and `data`.',
     'An event is at most 4 MiB of UTF-8, 64 levels deep, with at most 100,000 values. Fields that a schema does not know are kept.',
     '## What is refused',
-    'An event that cannot be read ends in the topic of rejects with its original bytes; the others go on.',
+    'An event that cannot be read ends in the topic of rejects with its original bytes, and has no job; the others go on.',
     table(
       ['Code', 'What to do'],
       (['EVENT_MALFORMED', 'EVENT_INVALID', 'EVENT_TOO_LARGE', 'EVENT_UNKNOWN_TYPE'] as const).map((code) => [
@@ -49,7 +49,7 @@ A request is one JSON object. On one machine, without a server:
 
 ${fenced('sh', `echo '{"prompt":"a fox runs through snow"}' | vimi publish requests`)}
 
-On Kafka, with any client. From a shell:
+On Kafka (the profile `cluster`, which this version cannot run yet), with any client. From a shell:
 
 ${fenced('sh', `echo '{"prompt":"a fox runs through snow"}' | kcat -P -b "$KAFKA_BROKERS" -t requests`)}
 
