@@ -37,7 +37,8 @@ export interface Preset {
 }
 
 export const presets: Record<string, Preset> = {
-  // Trained in an hour on two cores; its log and measured losses lie in weights/nano.
+  // Held-out loss at sigma 3: .047 with its own prompt, .237 with another's, .065 with none (weights/nano/README.md).
+  // More guidance than 2 washes the ground out.
   nano: {
     name: 'nano',
     frames: 8,
@@ -53,7 +54,7 @@ export const presets: Record<string, Preset> = {
     ratio: 2,
     encoder: { layers: 2, vocabulary: 2048, words: 48, pictures: 3, pictureSide: 32 },
     local: true,
-    defaults: { fps: 8, steps: 10, guidance: { text: 2, image: 2 } },
+    defaults: { fps: 8, steps: 10, guidance: { text: 1.5, image: 1.5 } },
   },
 };
 
