@@ -52,6 +52,10 @@ export const errorCodes = {
     remedy: 'Use relative keys of letters, digits, dot, dash, underscore and slash.',
   },
   STORAGE_FULL: { retryable: true, remedy: 'Free some space; the pipeline goes on by itself.' },
+  STORAGE_UNAVAILABLE: {
+    retryable: true,
+    remedy: 'Check that the named file or folder is there and may be read and written.',
+  },
   INDEX_DAMAGED: { retryable: true, remedy: 'Nothing: the index is rebuilt from the corpus topic.' },
   VECTOR_INVALID: { retryable: false, remedy: 'Give as many finite numbers as the index has dimensions.' },
   // Models.
@@ -126,6 +130,8 @@ export function asVimiError(thrown: unknown): VimiError {
   const text = thrown instanceof Error ? thrown.message : String(thrown);
   if (system === 'ENOSPC' || system === 'EDQUOT' || system === 'SQLITE_FULL')
     return new VimiError('STORAGE_FULL', `No space is left: ${text}`, { cause: thrown });
+  if (['EACCES', 'EPERM', 'EROFS', 'EEXIST', 'ENOTDIR', 'EIO'].includes(String(system)))
+    return new VimiError('STORAGE_UNAVAILABLE', `A file or folder cannot be used: ${text}`, { cause: thrown });
   return new VimiError('INTERNAL', text, { cause: thrown });
 }
 

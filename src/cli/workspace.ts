@@ -1,8 +1,9 @@
 import { mkdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { VimiError } from '../errors.js';
 import { decodeEvent } from '../events/cloudevents.js';
 import type { CorpusDocument } from '../events/schemas.js';
+import { mediaTools } from '../media/tools.js';
 import { createDenoiser } from '../models/denoiser.js';
 import { createEmbedder } from '../models/embedding/embedder.js';
 import type { Denoiser } from '../models/ports.js';
@@ -97,7 +98,12 @@ export class Workspace {
   /** Of the model that the pipeline's denoise step names; null: it has no such step. */
   async denoiserOf(pipeline: PipelineSpec): Promise<Denoiser | null> {
     const step = pipeline.steps.find(({ operator }) => operator.name === 'denoise');
-    return step ? this.denoiser(String(step.config.model)) : null;
+    return step ? this.denoiser(this.modelOf(String(step.config.model))) : null;
+  }
+
+  /** A preset's name as it is; a path starts, like all in a topology, at the topology's folder. */
+  private modelOf(name: string): string {
+    return /[\\/]|\.safetensors$/.test(name) ? resolve(this.topology.folder, name) : name;
   }
 
   private denoiser(model: string): Promise<Denoiser> {
@@ -109,6 +115,8 @@ export class Workspace {
   }
 
   async resources(pipeline: PipelineSpec): Promise<Resources> {
+    // Now, and not at each event: without ffmpeg every medium would be rejected.
+    mediaTools();
     const transport = await this.transport();
     const workDir = await makeWorkFolder(join(this.topology.profile.search.path, '..', 'work'), pipeline.name);
     this.onClose(() => rm(workDir, { recursive: true, force: true }));

@@ -37,7 +37,7 @@ export const denoise = defineOperator(
       memory: 'As many prompts with decoded images and videos as run at once.',
     },
     config: z.strictObject({
-      model: z.string().default('nano').describe('Preset or weights folder; the run loads it.'),
+      model: z.string().default('nano').describe('Preset, or path of a weights file; the run loads it.'),
       steps: z.number().int().min(1).max(1000).default(20).describe('Sampler steps.'),
       guidance: z
         .union([weight, z.strictObject({ text: weight, image: weight })])

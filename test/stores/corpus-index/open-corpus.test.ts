@@ -91,7 +91,7 @@ describe('the corpus in its thread', () => {
     const file = join(folder(), 'a-file');
     writeFileSync(file, '');
     expect(await thrownBy(() => open(join(file, 'below')))).toMatchObject({
-      code: 'INTERNAL',
+      code: 'STORAGE_UNAVAILABLE',
       found: expect.stringMatching(/ENOTDIR/),
     });
   });
