@@ -10,7 +10,7 @@ import { execute, installed, need } from './install.mjs';
 import { data, freePort, remembered } from './places.mjs';
 import { running, start, stop, untilHealthy } from './process.mjs';
 
-const version = 'v1.3.1';
+const version = 'v1.8.0';
 const folder = join(data, 's3');
 const settings = remembered('s3', {
   port: freePort,
@@ -30,7 +30,7 @@ export const s3 = {
 
   async start() {
     const program = installed(`versitygw-${version}`, (into) => {
-      need('go', 'version', 'install Go, 1.24 or newer; it builds the S3 server, which takes some minutes once');
+      need('go', 'version', 'install Go, 1.25 or newer; it builds the S3 server, which takes some minutes once');
       execute(
         'go',
         ['install', '-trimpath', '-ldflags=-s -w', `github.com/versity/versitygw/cmd/versitygw@${version}`],
