@@ -9,6 +9,7 @@
 // `node --env-file=.cache/infra/env` a program. $VIMI_INFRA names another folder than .cache/infra: a second set.
 import { rmSync } from 'node:fs';
 import { parseArgs } from 'node:util';
+import { certificate } from './servers/certificate.mjs';
 import { kafka } from './servers/kafka.mjs';
 import { alone } from './servers/lock.mjs';
 import { data, environmentFile, run, writePrivate } from './servers/places.mjs';
@@ -24,7 +25,9 @@ async function up(servers) {
     console.log(`${server.name}: ${before === null ? 'started' : 'running'} (pid ${server.running()})`);
   }
   const known = all.filter((server) => server.running() !== null).map((server) => server.environment());
-  const lines = Object.entries(Object.assign({}, ...known)).map(([name, value]) => `export ${name}=${value}`);
+  const lines = Object.entries(Object.assign({ TLS_CERTIFICATE: certificate().cert }, ...known)).map(
+    ([name, value]) => `export ${name}=${value}`,
+  );
   writePrivate(environmentFile, `${lines.join('\n')}\n`);
   console.log(`\n${shown(lines)}\n\nsource ${environmentFile}`);
 }
