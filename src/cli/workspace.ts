@@ -15,6 +15,7 @@ import { openCorpus } from '../stores/corpus-index/open-corpus.js';
 import { openFileStore } from '../stores/files.js';
 import type { ObjectStore } from '../stores/object-store.js';
 import type { PipelineSpec } from '../streams/pipeline-spec.js';
+import type { ObjectsSpec, TransportSpec } from '../streams/topology/profiles.js';
 import { readTopology } from '../streams/topology/read-topology.js';
 import type { Topology } from '../streams/topology/topology.js';
 import type { StoredRecord, Transport } from '../streams/transport.js';
@@ -45,21 +46,28 @@ export class Workspace {
   /** With the topology's topics made. */
   transport(): Promise<Transport> {
     return this.once('transport', async () => {
-      const { transport: spec } = this.topology.profile;
-      if (spec.type !== 'embedded') throw notHere('transport', spec.type, this.topology.profile.name);
-      await mkdir(spec.path, { recursive: true });
-      const transport = openEmbedded({ path: join(spec.path, 'log.sqlite') });
-      this.onClose(() => transport.close());
+      const transport = await this.bareTransport();
       await transport.ensureTopics([...this.topology.topics.values()]);
       return transport;
     });
   }
 
+  /** With the topics that happen to be there. */
+  bareTransport(): Promise<Transport> {
+    return this.once('bare transport', async () => {
+      const transport = await openTransport(this.topology.profile.transport, this.log);
+      this.onClose(() => transport.close());
+      return transport;
+    });
+  }
+
   objects(): Promise<ObjectStore> {
-    return this.once('objects', () => {
+    return this.once('objects', async () => {
       const { objects: spec } = this.topology.profile;
-      if (spec.type !== 'files') throw notHere('objects', spec.type, this.topology.profile.name);
-      return openFileStore(spec.path);
+      if (spec.type === 'files') return openFileStore(spec.path);
+      const store = await openS3(spec);
+      this.onClose(() => store.close());
+      return store;
     });
   }
 
@@ -184,9 +192,20 @@ function noDenoiser(pipeline: PipelineSpec): Denoiser {
   return { describe: none, generate: none, close: async () => {} };
 }
 
-function notHere(part: string, type: string, profile: string): VimiError {
-  return new VimiError('USAGE', `Profile '${profile}' has a ${part} of type ${type}, which this version cannot open`, {
-    expected: part === 'transport' ? 'embedded' : 'files',
-    found: type,
-  });
+// Loaded where a profile asks for them: the embedded one needs neither.
+
+async function openTransport(spec: TransportSpec, log: Log): Promise<Transport> {
+  if (spec.type === 'embedded') {
+    await mkdir(spec.path, { recursive: true });
+    return openEmbedded({ path: join(spec.path, 'log.sqlite') });
+  }
+  const { openKafka } = await import('../streams/transports/kafka.js');
+  const { brokers, client_id: clientId, tls, sasl } = spec;
+  return openKafka({ brokers, clientId, tls, sasl, log });
+}
+
+async function openS3(spec: ObjectsSpec & { type: 's3' }) {
+  const { openS3Store } = await import('../stores/s3.js');
+  const { endpoint, bucket, region, prefix, access_key: accessKey, secret_key: secretKey } = spec;
+  return openS3Store({ endpoint, bucket, region, prefix, accessKey, secretKey });
 }

@@ -75,6 +75,8 @@ export interface Consumer {
 export interface Transport {
   /** Creates what is missing; never deletes or shrinks. */
   ensureTopics(topics: TopicSpec[]): Promise<void>;
+  /** Those of the named topics that are there, as they are. */
+  topics(names: string[]): Promise<TopicSpec[]>;
   publish(records: NewRecord[]): Promise<{ topic: string; partition: number; offset: number }[]>;
   /**
    * The committed records of a topic, per partition in order. `from`: first offset per partition (0 when left out).
