@@ -1,3 +1,4 @@
+// @ts-nocheck: a plain script
 // Prints topology.yaml for a run of its own on a broker that others use too: topics and groups get a name before
 // theirs, objects a prefix, and the model is `fake` (no network at all), because all else is what is looked at.
 //   node infra/cluster-topology.mjs NAME > topology.yaml
