@@ -41,6 +41,6 @@ describe('a broker that asks for TLS and a password', () => {
 
   it('is not believed without its certificate', async () => {
     const transport = open({ tls: true, sasl: { mechanism: 'plain', ...login } });
-    await expect(transport.ends('any')).rejects.toMatchObject({ code: expect.stringMatching(/^TRANSPORT_/) });
+    await expect(transport.ends('any')).rejects.toMatchObject({ code: 'TRANSPORT_DENIED' });
   });
 });

@@ -28,6 +28,8 @@ export interface KafkaOptions {
 const requestTimeoutMs = 30_000;
 /** Longer than a busy machine needs, shorter than people wait. */
 const connectionTimeoutMs = 10_000;
+/** An outage is told of this often, whoever meets it. */
+const troubleEveryMs = 5_000;
 /** How often a reader that follows looks for partitions that were added. */
 const lookMs = 10_000;
 
@@ -49,7 +51,12 @@ export function openKafka(options: KafkaOptions): Transport {
   const closing = new AbortController();
   const { name } = client;
 
-  const onTrouble = (error: VimiError) => log?.warn({ code: error.code, error: error.message }, 'Trying again');
+  let lastTrouble = 0;
+  const onTrouble = (error: VimiError) => {
+    if (Date.now() - lastTrouble < troubleEveryMs) return;
+    lastTrouble = Date.now();
+    log?.warn({ code: error.code, error: error.message }, 'Trying again');
+  };
 
   const ensureOpen = () => {
     if (closing.signal.aborted) throw closedError(name);
@@ -151,6 +158,7 @@ export function openKafka(options: KafkaOptions): Transport {
         work: connect(),
         sessionMs,
         onTrouble,
+        log,
       });
       const closable: Consumer = {
         async close() {

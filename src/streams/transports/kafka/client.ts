@@ -1,6 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VimiError } from '../../../errors.js';
-import { type Broker, type Cluster, type ClusterConfig, createCluster, type DriverLog } from './driver.js';
+import {
+  type Broker,
+  type Cluster,
+  type ClusterConfig,
+  createCluster,
+  type DriverLog,
+  withSharedConnects,
+} from './driver.js';
 import { asTransportError, troubleOf, unknownTopic } from './trouble.js';
 
 /** Leaders and partition counts are asked for again after so many milliseconds. */
@@ -119,7 +126,7 @@ export class KafkaClient {
 
   async broker(nodeId: number): Promise<Broker> {
     if (!this.#cluster.getNodeIds().includes(String(nodeId))) await this.#cluster.refreshMetadata();
-    return this.#cluster.findBroker({ nodeId });
+    return withSharedConnects(await this.#cluster.findBroker({ nodeId }));
   }
 
   async anyBroker(): Promise<Broker> {
@@ -128,7 +135,7 @@ export class KafkaClient {
       await this.#cluster.connect();
       await this.#cluster.refreshMetadata();
     }
-    return this.#cluster.brokerPool.findConnectedBroker();
+    return withSharedConnects(await this.#cluster.brokerPool.findConnectedBroker());
   }
 
   async controller(): Promise<Broker> {

@@ -38,7 +38,7 @@ export interface WireMessage {
 /** One broker: each method is one request; a failure is an error with the protocol's name for it as `type`. */
 export interface Broker {
   nodeId: number | null;
-  connectionPool: { send(request: WireRequest): Promise<unknown> };
+  connectionPool: { send(request: WireRequest): Promise<unknown>; pool: { connect(): Promise<unknown> }[] };
   isConnected(): boolean;
   disconnect(): Promise<void>;
   metadata(topics: string[]): Promise<{
@@ -162,6 +162,28 @@ export function createCluster(config: ClusterConfig, log: DriverLog): Cluster {
     isolationLevel: 1,
     retry,
   });
+}
+
+const shared = new WeakSet<object>();
+
+/**
+ * Callers that find a connection closed at the same time open it once. The driver would open one socket for each of them,
+ * and lose sight of all but the last.
+ */
+export function withSharedConnects(broker: Broker): Broker {
+  for (const connection of broker.connectionPool.pool) {
+    if (shared.has(connection)) continue;
+    shared.add(connection);
+    const connect = connection.connect.bind(connection);
+    let connecting: Promise<unknown> | undefined;
+    connection.connect = () => {
+      connecting ??= connect().finally(() => {
+        connecting = undefined;
+      });
+      return connecting;
+    };
+  }
+  return broker;
 }
 
 export function errorFromCode(code: number): Error {

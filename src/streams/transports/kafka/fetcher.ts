@@ -9,6 +9,8 @@ import { asTransportError, troubleOf } from './trouble.js';
 const maxWaitMs = 250;
 const maxBytes = 8 * 1024 * 1024;
 const partitionBytes = 1024 * 1024;
+/** A topic that is unknown may be about to be known, to a broker that has just started. */
+const unknownMs = 30_000;
 /** Answers in a row that may say that a position is out of range: leaders move, and then know less for a moment. */
 const outOfRangeMost = 10;
 
@@ -130,6 +132,7 @@ export class Fetcher {
   readonly #cursors = new Set<Cursor>();
   /** Brokers that are being asked. */
   readonly #asking = new Set<number>();
+  readonly #unknownSince = new Map<Cursor, number>();
   #planning = false;
   #again = false;
   #failures = 0;
@@ -151,6 +154,7 @@ export class Fetcher {
   remove(cursor: Cursor): void {
     cursor.close();
     this.#cursors.delete(cursor);
+    this.#unknownSince.delete(cursor);
   }
 
   close(): void {
@@ -172,7 +176,7 @@ export class Fetcher {
         const byLeader = new Map<number, Cursor[]>();
         for (const cursor of this.#cursors) {
           if (!cursor.isHungry) continue;
-          const leader = (await this.#client.leadersOf(cursor.topic))[cursor.partition];
+          const leader = await this.#leaderOf(cursor);
           if (leader !== undefined) byLeader.set(leader, [...(byLeader.get(leader) ?? []), cursor]);
         }
         for (const [leader, cursors] of byLeader) if (!this.#asking.has(leader)) void this.#ask(leader, cursors);
@@ -182,6 +186,23 @@ export class Fetcher {
       }
     } while (this.#again && !this.#client.closed.aborted);
     this.#planning = false;
+  }
+
+  /** undefined: not known now. A topic that stays unknown is the cursor's trouble, and nobody else's. */
+  async #leaderOf(cursor: Cursor): Promise<number | undefined> {
+    try {
+      const leader = (await this.#client.leadersOf(cursor.topic))[cursor.partition];
+      this.#unknownSince.delete(cursor);
+      return leader;
+    } catch (thrown) {
+      const error = asTransportError(thrown, cursor.topic);
+      if (error.code !== 'TOPIC_UNKNOWN') throw thrown;
+      const since = this.#unknownSince.get(cursor) ?? Date.now();
+      this.#unknownSince.set(cursor, since);
+      if (Date.now() - since > unknownMs) cursor.fail(error);
+      else setTimeout(() => void this.#plan(), 500).unref();
+      return undefined;
+    }
   }
 
   async #ask(leader: number, cursors: Cursor[]): Promise<void> {

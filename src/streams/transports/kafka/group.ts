@@ -1,4 +1,5 @@
 import { VimiError } from '../../../errors.js';
+import type { Log } from '../../../operators/operator.js';
 import { metadataBudget } from '../../position.js';
 import type { AssignedPartition, ConsumeOptions, Consumer, GroupPosition, TopicPartition } from '../../transport.js';
 import { type Assignment, keyOf } from './assignment.js';
@@ -15,6 +16,7 @@ export interface GroupOf {
   work: KafkaClient;
   sessionMs: number;
   onTrouble(error: VimiError): void;
+  log?: Log;
 }
 
 interface Owned extends TopicPartition {
@@ -60,6 +62,8 @@ export class GroupConsumer implements Consumer {
       },
       onAssignment: (assignment) => {
         this.#assignment = assignment;
+        const { partitions, moving } = assignment;
+        of.log?.info({ group: options.group, partitions: partitions.map(keyOf).join(' '), moving }, 'Shared out');
         this.#reconcile();
       },
       onTrouble,

@@ -55,8 +55,16 @@ export function asTransportError(thrown: unknown, where: string): VimiError {
   if (trouble === 'UNKNOWN_TOPIC_OR_PARTITION' || trouble === 'INVALID_TOPIC_EXCEPTION') return unknownTopic(where);
   if (isTooLarge(thrown))
     return new VimiError('EVENT_TOO_LARGE', 'The broker takes no record this large', { where, cause: thrown });
-  if (denied.test(trouble)) return new VimiError('TRANSPORT_DENIED', 'Kafka refused this client', facts);
+  if (denied.test(trouble) || isDistrust(thrown))
+    return new VimiError('TRANSPORT_DENIED', 'Kafka refused this client', facts);
   return new VimiError('TRANSPORT_UNAVAILABLE', 'Kafka did not do what was asked of it', facts);
+}
+
+/** One side does not believe the other's certificate, or does not speak TLS. */
+function isDistrust(thrown: unknown): boolean {
+  const { name, code, cause } = (thrown ?? {}) as { name?: string; code?: unknown; cause?: unknown };
+  if (name === 'KafkaJSConnectionError') return /CERT|VERIFY|^ERR_(TLS|SSL)|^EPROTO$/.test(String(code));
+  return cause !== undefined && cause !== thrown && isDistrust(cause);
 }
 
 export function unknownTopic(where: string): VimiError {
