@@ -162,7 +162,10 @@ async function tell(
 ): Promise<void> {
   const objects = await workspace.objects();
   const local = await objects.localFile(video.object.key);
-  if (options.out) await copyFile(local.path, options.out);
+  if (options.out) {
+    await copyFile(local.path, options.out);
+    await local.release();
+  }
   const path = options.out ?? local.path;
   if (options.json) {
     out.write(`${JSON.stringify({ ...video, file: path })}\n`);
