@@ -1,6 +1,6 @@
 import type { NewRecord } from '../../transport.js';
 import type { KafkaClient } from './client.js';
-import type { WireMessage } from './driver.js';
+import type { NewMessage } from './record-batch.js';
 import { unknownTopic } from './trouble.js';
 
 /** Brokers refuse batches over 1 MiB unless they are told otherwise. */
@@ -11,7 +11,7 @@ const batchRecords = 2_000;
 export interface PlacedRecord {
   topic: string;
   partition: number;
-  message: WireMessage;
+  message: NewMessage;
   /** As it will be on the wire, at most. */
   bytes: number;
 }
@@ -30,8 +30,7 @@ export async function placed(
   return records.map(({ topic, key, value, headers, partition, timestamp }) => ({
     topic,
     partition: partition ?? partitionOf(key, counts.get(topic)!),
-    // As text: the driver takes a number 0 for none, and sorts numbers as text.
-    message: { key, value, headers, timestamp: String(timestamp ?? Date.now()) },
+    message: { key, value, headers, timestamp: timestamp ?? Date.now() },
     bytes: bytesOf(key, value, headers),
   }));
 }

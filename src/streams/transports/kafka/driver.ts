@@ -28,13 +28,6 @@ export interface TransactionIdentity {
   producerEpoch: number;
 }
 
-export interface WireMessage {
-  key: Buffer | null;
-  value: Buffer | null;
-  headers: Record<string, Buffer>;
-  timestamp: string;
-}
-
 /** One broker: each method is one request; a failure is an error with the protocol's name for it as `type`. */
 export interface Broker {
   nodeId: number | null;
@@ -64,14 +57,6 @@ export interface Broker {
     }[];
   }): Promise<unknown>;
   createPartitions(create: { topicPartitions: { topic: string; count: number }[] }): Promise<unknown>;
-  produce(batch: {
-    topicData: TopicPartitions<{ partition: number; firstSequence: number; messages: WireMessage[] }>[];
-    transactionalId?: string;
-    producerId: string;
-    producerEpoch: number;
-    acks: -1;
-    timeout: number;
-  }): Promise<{ topics: { topicName: string; partitions: { partition: number; baseOffset: string }[] }[] }>;
   initProducerId(of: {
     transactionalId?: string;
     transactionTimeout: number;
@@ -139,9 +124,6 @@ const fetchV11 = require('kafkajs/src/protocol/requests/fetch/v11/request') as (
 ) => WireRequest['request'];
 
 export interface Encoder {
-  writeInt8(value: number): Encoder;
-  writeInt32(value: number): Encoder;
-  writeUVarInt(value: number): Encoder;
   writeBuffer(value: Buffer): Encoder;
 }
 

@@ -3,6 +3,7 @@ import type { NewRecord } from '../../transport.js';
 import { createPartitioner } from '../partitioner.js';
 import { batchLength, type PlacedRecord, placed } from './batches.js';
 import type { KafkaClient } from './client.js';
+import { produce } from './produce.js';
 import { asTransportError, isTooLarge, troubleOf } from './trouble.js';
 
 export interface Place {
@@ -13,7 +14,6 @@ export interface Place {
 
 /** How long a publish may be tried before it is said to have failed. */
 const patienceMs = 60_000;
-const produceTimeoutMs = 30_000;
 
 /**
  * Publishes outside of transactions: acknowledged by all replicas in sync, and idempotent, so a try that is repeated
@@ -108,20 +108,16 @@ class Lane {
   async #produce(batch: readonly Waiting[]): Promise<number> {
     if (!this.#producer) {
       const broker = await this.#client.anyBroker();
-      this.#producer = await broker.initProducerId({ transactionTimeout: produceTimeoutMs });
+      this.#producer = await broker.initProducerId({ transactionTimeout: patienceMs });
       this.#sequence = 0;
     }
     const broker = await this.#client.leader(this.#topic, this.#partition);
     const messages = batch.map(({ record }) => record.message);
-    const partitions = [{ partition: this.#partition, firstSequence: this.#sequence, messages }];
+    const place = { topic: this.#topic, partition: this.#partition };
+    const sequence = { ...this.#producer, firstSequence: this.#sequence, transactional: false };
     try {
-      const { topics } = await broker.produce({
-        ...this.#producer,
-        topicData: [{ topic: this.#topic, partitions }],
-        acks: -1,
-        timeout: produceTimeoutMs,
-      });
-      return Number(topics[0]?.partitions[0]?.baseOffset);
+      const [offset] = await produce(broker, [{ ...place, ...sequence, messages }]);
+      return offset!;
     } catch (thrown) {
       // The broker no longer remembers this producer, so it remembers no batch of it either.
       if (/SEQUENCE_NUMBER|UNKNOWN_PRODUCER_ID|INVALID_PRODUCER/.test(troubleOf(thrown))) this.#producer = undefined;

@@ -3,6 +3,7 @@ import * as zlib from 'node:zlib';
 import { VimiError } from '../../../errors.js';
 import type { StoredRecord } from '../../transport.js';
 import { ByteReader } from './byte-reader.js';
+import { crc32c } from './crc32c.js';
 
 /*
  * A record batch, as brokers keep and send it (magic 2):
@@ -19,7 +20,121 @@ import { ByteReader } from './byte-reader.js';
  */
 
 const headerBytes = 61;
-const inflate = { gunzip: promisify(zlib.gunzip) };
+/** Bytes that a batch may unpack to. */
+const largestBatch = 256 * 1024 * 1024;
+
+type Unpack = (bytes: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>;
+const { zstdDecompress } = zlib as { zstdDecompress?: typeof zlib.gunzip };
+const unpacks: { gzip: Unpack; zstd?: Unpack; snappy?: Unpack; lz4?: Unpack } = {
+  gzip: promisify(zlib.gunzip) as Unpack,
+  ...(zstdDecompress && { zstd: promisify(zstdDecompress) as Unpack }),
+};
+
+/** A record on its way; its partition and offset are the batch's matter. */
+export interface NewMessage {
+  key: Buffer | null;
+  value: Buffer | null;
+  headers: Record<string, Buffer>;
+  timestamp: number;
+}
+
+export interface NewBatch {
+  messages: readonly NewMessage[];
+  producerId: string;
+  producerEpoch: number;
+  firstSequence: number;
+  transactional: boolean;
+}
+
+/** Uncompressed: who writes it keeps no processor waiting, and the outputs of a pipeline are small. */
+export function encodeBatch({ messages, producerId, producerEpoch, firstSequence, transactional }: NewBatch): Buffer {
+  const base = messages[0]!.timestamp;
+  const names = new Map<string, Buffer>();
+  const lengths = messages.map((message, n) => bodyLength(message, message.timestamp - base, n, names));
+  let end = headerBytes;
+  for (const length of lengths) end += varintLength(length) + length;
+  const bytes = Buffer.allocUnsafe(end);
+  bytes.writeBigInt64BE(0n, 0);
+  bytes.writeInt32BE(end - 12, 8);
+  bytes.writeInt32BE(-1, 12);
+  bytes.writeInt8(2, 16);
+  bytes.writeInt16BE(transactional ? 16 : 0, 21);
+  bytes.writeInt32BE(messages.length - 1, 23);
+  bytes.writeBigInt64BE(BigInt(base), 27);
+  bytes.writeBigInt64BE(BigInt(messages.reduce((max, { timestamp }) => Math.max(max, timestamp), base)), 35);
+  bytes.writeBigInt64BE(BigInt(producerId), 43);
+  bytes.writeInt16BE(producerEpoch, 51);
+  bytes.writeInt32BE(firstSequence, 53);
+  bytes.writeInt32BE(messages.length, 57);
+  let at = headerBytes;
+  for (const [n, { key, value, headers, timestamp }] of messages.entries()) {
+    at = writeVarint(bytes, at, lengths[n]!);
+    bytes[at++] = 0;
+    at = writeVarint(bytes, at, timestamp - base);
+    at = writeVarint(bytes, at, n);
+    at = writeField(bytes, at, key);
+    at = writeField(bytes, at, value);
+    const entries = Object.entries(headers);
+    at = writeVarint(bytes, at, entries.length);
+    for (const [name, content] of entries) {
+      at = writeField(bytes, at, names.get(name)!);
+      at = writeField(bytes, at, content);
+    }
+  }
+  bytes.writeUInt32BE(crc32c(bytes, 21), 17);
+  return bytes;
+}
+
+/** Without the record's own length. `names`: header names as bytes, filled here. */
+function bodyLength(
+  { key, value, headers }: NewMessage,
+  timestampDelta: number,
+  offsetDelta: number,
+  names: Map<string, Buffer>,
+): number {
+  let length = 1 + varintLength(timestampDelta) + varintLength(offsetDelta) + fieldLength(key) + fieldLength(value);
+  let count = 0;
+  for (const [name, content] of Object.entries(headers)) {
+    let bytes = names.get(name);
+    if (!bytes) {
+      bytes = Buffer.from(name);
+      names.set(name, bytes);
+    }
+    length += fieldLength(bytes) + fieldLength(content);
+    count++;
+  }
+  return length + varintLength(count);
+}
+
+function fieldLength(field: Buffer | null): number {
+  return field === null ? 1 : varintLength(field.length) + field.length;
+}
+
+function varintLength(value: number): number {
+  let rest = zigzag(value);
+  let length = 1;
+  for (; rest > 127; rest = Math.floor(rest / 128)) length++;
+  return length;
+}
+
+function writeVarint(bytes: Buffer, at: number, value: number): number {
+  let rest = zigzag(value);
+  let next = at;
+  for (; rest > 127; rest = Math.floor(rest / 128)) bytes[next++] = (rest % 128) | 128;
+  bytes[next] = rest;
+  return next + 1;
+}
+
+function zigzag(value: number): number {
+  return value < 0 ? -value * 2 - 1 : value * 2;
+}
+
+function writeField(bytes: Buffer, at: number, field: Buffer | null): number {
+  if (field === null) return writeVarint(bytes, at, -1);
+  const next = writeVarint(bytes, at, field.length);
+  field.copy(bytes, next);
+  return next + field.length;
+}
 
 export interface BatchHeader {
   baseOffset: number;
@@ -122,14 +237,16 @@ function copied(bytes: Buffer | null): Buffer | null {
 async function unpacked(bytes: Buffer, codec: number, where: string): Promise<Buffer> {
   const name = ['none', 'gzip', 'snappy', 'lz4', 'zstd'][codec];
   if (name === 'none') return bytes;
-  if (name === 'gzip') return inflate.gunzip(bytes);
-  // Node has it from 22.15 on.
-  const zstd = (zlib as { zstdDecompress?: (bytes: Buffer, done: (error: Error | null, out: Buffer) => void) => void })
-    .zstdDecompress;
-  if (name === 'zstd' && zstd) return promisify(zstd)(bytes);
-  throw new VimiError('COMPRESSION_UNKNOWN', 'These records are compressed in a way that cannot be read here', {
-    expected: zstd ? 'none, gzip or zstd' : 'none or gzip (zstd from Node 22.15 on)',
-    found: name ?? `codec ${codec}`,
-    where,
+  const unpack = unpacks[name as keyof typeof unpacks];
+  if (!unpack)
+    throw new VimiError('COMPRESSION_UNKNOWN', 'These records are compressed in a way that cannot be read here', {
+      expected: `none, ${Object.keys(unpacks)
+        .filter((known) => unpacks[known as keyof typeof unpacks])
+        .join(', ')}${unpacks.zstd ? '' : ' (and zstd from Node 22.15 on)'}`,
+      found: name ?? `codec ${codec}`,
+      where,
+    });
+  return unpack(bytes, { maxOutputLength: largestBatch }).catch((cause: unknown) => {
+    throw new VimiError('LOG_DAMAGED', 'A batch of records cannot be unpacked', { found: String(cause), where, cause });
   });
 }

@@ -6,11 +6,11 @@ import type { KafkaClient } from './client.js';
 import { closedError } from './client.js';
 import type { Broker, TransactionIdentity } from './driver.js';
 import { positionsOf } from './offsets.js';
+import { produce } from './produce.js';
 import { asTransportError, isBusy, isFencing, isTooLarge } from './trouble.js';
 
 /** The broker ends a transaction that stays open for longer, say because its process is gone. */
 const transactionTimeoutMs = 60_000;
-const produceTimeoutMs = 30_000;
 /** How soon what the broker was too busy for is asked again: it still writes the markers of the last transaction. */
 const busyMs = 5;
 const busyTries = 2_000;
@@ -177,15 +177,17 @@ export class Transactions {
   }
 
   async #produceTo(broker: Broker, batches: { batch: PlacedRecord[] }[]): Promise<void> {
-    const topicData = batches.map(({ batch }) => {
+    const { transactionalId, ...producer } = this.#identity();
+    const shipments = batches.map(({ batch }) => {
       const { topic, partition } = batch[0]!;
       const lane = `${topic}/${partition}`;
       const firstSequence = this.#sequences.get(lane) ?? 0;
       this.#sequences.set(lane, firstSequence + batch.length);
-      return { topic, partitions: [{ partition, firstSequence, messages: batch.map(({ message }) => message) }] };
+      const messages = batch.map(({ message }) => message);
+      return { topic, partition, messages, ...producer, firstSequence, transactional: true };
     });
     try {
-      await broker.produce({ ...this.#identity(), topicData, acks: -1, timeout: produceTimeoutMs });
+      await produce(broker, shipments, transactionalId);
     } catch (thrown) {
       const largest = Math.max(...batches.map(({ batch }) => (batch.length > 1 ? sizeOf(batch) : 0)));
       if (!isTooLarge(thrown) || largest === 0) throw thrown;
