@@ -200,8 +200,8 @@ async function openTransport(spec: TransportSpec, log: Log): Promise<Transport> 
     return openEmbedded({ path: join(spec.path, 'log.sqlite') });
   }
   const { openKafka } = await import('../streams/transports/kafka.js');
-  const { brokers, client_id: clientId, tls, sasl } = spec;
-  return openKafka({ brokers, clientId, tls, sasl, log });
+  const { brokers, client_id: clientId, tls, sasl, session_timeout: sessionMs } = spec;
+  return openKafka({ brokers, clientId, tls, sasl, sessionMs, log });
 }
 
 async function openS3(spec: ObjectsSpec & { type: 's3' }) {
