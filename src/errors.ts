@@ -53,6 +53,10 @@ export const errorCodes = {
   BUCKET_NOT_FOUND: { retryable: false, remedy: 'Make the bucket, or give the keys leave to make it.' },
   CLOCK_SKEWED: { retryable: false, remedy: 'Set the clock of this machine: S3 allows 15 minutes.' },
   INDEX_DAMAGED: { retryable: true, remedy: 'Nothing: the index is rebuilt from the corpus topic.' },
+  INDEX_FOREIGN: {
+    retryable: false,
+    remedy: 'Give the profile another search path, or remove that folder: it is made again from the corpus topic.',
+  },
   VECTOR_INVALID: { retryable: false, remedy: 'Give as many finite numbers as the index has dimensions.' },
   // Models.
   WEIGHTS_NOT_FOUND: { retryable: false, remedy: 'Check the path, or train some with `vimi train`.' },

@@ -81,16 +81,15 @@ export class Workspace {
         embedder: createEmbedder(),
         log: this.log,
       });
+      this.onClose(() => corpus.close());
+      await madeFrom(corpus, transport, topic, this.topology.profile.search.path);
       const follower = followCorpus({
         corpus,
         read: (from, options) => transport.read(topic, { from, ...options }),
         decode: corpusRecord,
         log: this.log,
       });
-      this.onClose(async () => {
-        await follower.close();
-        await corpus.close();
-      });
+      this.onClose(() => follower.close());
       return { corpus, follower };
     });
   }
@@ -171,6 +170,21 @@ export class Workspace {
 
   private onClose(close: () => Promise<void>): void {
     this.opened.push(close);
+  }
+}
+
+/** An index that is ahead of its topic was made from another one: what it would find may not be there. */
+async function madeFrom(corpus: Corpus, transport: Transport, topic: string, folder: string): Promise<void> {
+  const positions = await corpus.positions();
+  const ends = new Map((await transport.ends(topic)).map(({ partition, high }) => [partition, high]));
+  for (const [partition, position] of Object.entries(positions)) {
+    const end = ends.get(Number(partition)) ?? 0;
+    if (position > end)
+      throw new VimiError('INDEX_FOREIGN', 'The index was made from another corpus topic than this one', {
+        expected: `position ${end} of ${topic}/${partition} at most`,
+        found: String(position),
+        where: folder,
+      });
   }
 }
 

@@ -127,6 +127,13 @@ describe('the cluster profile', () => {
     expect(await events('videos')).toHaveLength(24);
   });
 
+  it('refuses an index that was made from another corpus', async () => {
+    writeFileSync(join(folder, 'stranger.yaml'), clusterTopology(`${name}-stranger`));
+    const { code, err } = await vimi(['-t', 'stranger.yaml', 'corpus', 'search', 'fox']);
+    expect(code).toBe(1);
+    expect(err).toContain('INDEX_FOREIGN');
+  });
+
   it('speaks TLS with a password to Kafka, and TLS to S3', async () => {
     const secure = JSON.parse(clusterTopology(name));
     const { transport, objects } = secure.profiles.cluster;
