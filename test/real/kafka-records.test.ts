@@ -156,6 +156,17 @@ describe('limits', () => {
     expect(values(await read(transport, topic))).toEqual(['a', 'b']);
   });
 
+  it('refuses what a topic cannot keep', async () => {
+    const topic = fresh('topic');
+    await transport.ensureTopics([{ name: topic, partitions: 1, cleanup: 'compact' }]);
+    const invalid = { code: 'EVENT_INVALID' };
+    await expect(transport.publish([text(topic, 'without a key', null)])).rejects.toMatchObject(invalid);
+    const inYears = { ...text(topic, 'too early'), timestamp: Date.now() + 1e11 };
+    await expect(transport.publish([inYears])).rejects.toMatchObject(invalid);
+    await transport.publish([text(topic, 'a')]);
+    expect(values(await read(transport, topic))).toEqual(['a']);
+  });
+
   it('makes batches that a topic with a small limit takes', async () => {
     const topic = fresh('topic');
     const client = await admin();

@@ -96,7 +96,7 @@ export class GroupConsumer implements Consumer {
     this.#closing ??= (async () => {
       this.#onReady?.(closedError(this.#of.options.group));
       await Promise.all([...this.#owned.values()].map((owned) => this.#release(owned)));
-      await this.#membership.leave();
+      await this.#membership.leave(this.#of.work);
       this.#fetcher.close();
       await Promise.all([this.#of.membership.close(), this.#of.work.close()]);
     })();

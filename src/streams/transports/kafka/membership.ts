@@ -38,7 +38,6 @@ export interface MembershipOf {
 export class Membership {
   readonly #of: MembershipOf;
   readonly #leaving = new AbortController();
-  #running: Promise<void> | undefined;
   #memberId = '';
   #generation = -1;
   #wake: AbortController | undefined;
@@ -50,7 +49,7 @@ export class Membership {
   }
 
   start(): void {
-    this.#running = this.#run();
+    void this.#run();
   }
 
   /** Tells the group anew what is owned here. */
@@ -72,19 +71,19 @@ export class Membership {
     }
   }
 
-  async leave(): Promise<void> {
+  /** `client`: another than the one that may be held by a join that waits for other members. */
+  async leave(client: KafkaClient): Promise<void> {
     this.#leaving.abort();
     this.#wake?.abort();
-    await this.#running;
-    if (this.#memberId === '') return;
-    const { client, group } = this.#of;
+    const { group } = this.#of;
     const memberId = this.#memberId;
-    this.#memberId = '';
     // Should it fail, the session runs out by itself.
-    await client
-      .coordinator('group', group)
-      .then((coordinator) => coordinator.leaveGroup({ groupId: group, memberId }))
-      .catch(() => undefined);
+    if (memberId !== '')
+      await client
+        .coordinator('group', group)
+        .then((coordinator) => coordinator.leaveGroup({ groupId: group, memberId }))
+        .catch(() => undefined);
+    this.#memberId = '';
   }
 
   async #run(): Promise<void> {

@@ -14,14 +14,16 @@ export async function endsOf(
   client: KafkaClient,
   topic: string,
 ): Promise<{ partition: number; low: number; high: number }[]> {
-  const ends = (await client.leadersOf(topic, true)).map((_, partition) => ({ partition, low: 0, high: 0 }));
-  for (const end of ['low', 'high'] as const)
-    for (const { partition, offset } of await listOffsets(client, topic, timestamps[end]))
-      ends[partition]![end] = offset;
-  return ends;
+  const [lows, highs] = await Promise.all([
+    listOffsets(client, topic, timestamps.low),
+    listOffsets(client, topic, timestamps.high),
+  ]);
+  return [...highs]
+    .sort(([a], [b]) => a - b)
+    .map(([partition, high]) => ({ partition, low: lows.get(partition) ?? 0, high }));
 }
 
-async function listOffsets(client: KafkaClient, topic: string, timestamp: number) {
+async function listOffsets(client: KafkaClient, topic: string, timestamp: number): Promise<Map<number, number>> {
   const byLeader = new Map<number, number[]>();
   for (const [partition, leader] of (await client.leadersOf(topic)).entries())
     byLeader.set(leader, [...(byLeader.get(leader) ?? []), partition]);
@@ -32,11 +34,8 @@ async function listOffsets(client: KafkaClient, topic: string, timestamp: number
       return broker.listOffsets({ replicaId: -1, isolationLevel: 0, topics });
     }),
   );
-  return answers.flatMap(({ responses }) =>
-    responses.flatMap(({ partitions }) =>
-      partitions.map(({ partition, offset }) => ({ partition, offset: Number(offset) })),
-    ),
-  );
+  const partitions = answers.flatMap(({ responses }) => responses.flatMap((response) => response.partitions));
+  return new Map(partitions.map(({ partition, offset }) => [partition, Number(offset)]));
 }
 
 /** How often a position that a transaction is just about to move is asked for again, in milliseconds. */

@@ -43,6 +43,9 @@ export function isTooLarge(thrown: unknown): boolean {
   return trouble === 'MESSAGE_TOO_LARGE' || trouble === 'RECORD_LIST_TOO_LARGE';
 }
 
+/** A compacted topic wants keys, and no topic wants records from the future. */
+const refusals = new Set(['INVALID_RECORD', '87', 'INVALID_TIMESTAMP', 'POLICY_VIOLATION']);
+
 const denied =
   /AUTHORIZATION_FAILED|AUTHENTICATION_FAILED|KafkaJSSASLAuthenticationError|UNSUPPORTED_SASL_MECHANISM|ILLEGAL_SASL_STATE/;
 
@@ -55,6 +58,11 @@ export function asTransportError(thrown: unknown, where: string): VimiError {
   if (trouble === 'UNKNOWN_TOPIC_OR_PARTITION' || trouble === 'INVALID_TOPIC_EXCEPTION') return unknownTopic(where);
   if (isTooLarge(thrown))
     return new VimiError('EVENT_TOO_LARGE', 'The broker takes no record this large', { where, cause: thrown });
+  if (refusals.has(trouble))
+    return new VimiError('EVENT_INVALID', 'The topic takes no record like this', {
+      ...facts,
+      expected: 'see its settings',
+    });
   if (denied.test(trouble) || isDistrust(thrown))
     return new VimiError('TRANSPORT_DENIED', 'Kafka refused this client', facts);
   return new VimiError('TRANSPORT_UNAVAILABLE', 'Kafka did not do what was asked of it', facts);
