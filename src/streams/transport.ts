@@ -21,6 +21,8 @@ export interface TopicSpec {
   cleanup: 'delete' | 'compact';
   /** Forever when left out. */
   retentionMs?: number;
+  /** Bytes of the largest record that it must take; what the transport takes anyway when left out. */
+  largestRecord?: number;
 }
 
 /** Where a group stands in a partition: everything below `offset` is settled; `metadata` is at most 4,096 bytes of text. */

@@ -1,11 +1,14 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Transport } from '../../src/streams/transport.js';
+import { readAll } from '../streams/pipeline-fixtures.js';
 import { kafkaTransport } from './kafka-broker.js';
 import {
   endWorkers,
   events,
   expectExactlyOnce,
+  expectedOutputs,
   freshTopic,
+  outputsOf,
   partitionsOf,
   patience,
   startWorker,
@@ -80,6 +83,20 @@ describe('delivery over Kafka', () => {
     await expectExactlyOnce(transport, topic, 150);
     // The six slow ones only: all others were committed, though a slow one was before them.
     expect(second.lines.filter(({ began }) => began).length).toBe(6);
+  });
+
+  it('rejects the largest record that a topic takes, and goes on', async () => {
+    const topic = await freshTopic(transport, 1);
+    const worker = startWorker(topic);
+    const value = Buffer.alloc(1_040_000, 'no event');
+    await transport.publish([{ topic, key: null, value, headers: {} }]);
+    await transport.publish(events(topic, 0, 6));
+    await vi.waitFor(async () => expect(await outputsOf(transport, topic)).toEqual(expectedOutputs(6)), patience);
+    const [reject] = await readAll(transport, `${topic}-rejects`);
+    const { origin } = JSON.parse(String(reject!.value)) as { origin: { value: string } };
+    expect(Buffer.from(origin.value, 'base64').equals(value)).toBe(true);
+    worker.kill('SIGTERM');
+    expect(await worker.ended).toBe(0);
   });
 
   it('takes in partitions that are added while it runs', async () => {

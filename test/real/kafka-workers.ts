@@ -58,8 +58,11 @@ export function partitionsOf({ lines }: Worker): number[] {
 export async function freshTopic(transport: Transport, partitions: number): Promise<string> {
   const topic = `in-${randomUUID().slice(0, 8)}`;
   await transport.ensureTopics(
-    [topic, `${topic}-out`, `${topic}-rejects`].map((name) => ({ name, partitions, cleanup: 'delete' as const })),
+    [topic, `${topic}-out`].map((name) => ({ name, partitions, cleanup: 'delete' as const })),
   );
+  // As the topology has it.
+  const largestRecord = 2 * 1024 * 1024;
+  await transport.ensureTopics([{ name: `${topic}-rejects`, partitions, cleanup: 'delete', largestRecord }]);
   return topic;
 }
 

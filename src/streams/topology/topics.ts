@@ -7,6 +7,9 @@ import { namedEntries } from './sections.js';
 import { type Placed, type PlacedEntry, reportUnset, shown } from './source.js';
 import type { TopicDeclaration } from './topology.js';
 
+/** A reject carries the original in base64: of the largest that a Kafka topic takes by default, 1 MiB, with its headers. */
+const largestReject = 2 * 1024 * 1024;
+
 const settings = z.strictObject({
   schema: z.unknown().optional(),
   partitions: z.number().int().min(1).max(1000).default(4),
@@ -46,7 +49,14 @@ function readTopic({ name, place, value }: PlacedEntry, mistakes: Mistakes): Top
     mistakes.add('value', retention.place, `${what}: retention does nothing where cleanup is compact: leave it out`);
   if (!carried || !checked) return undefined;
   const { partitions, cleanup, retention: retentionMs } = checked;
-  return { name, schemas: carried, partitions, cleanup, ...(retentionMs !== undefined && { retentionMs }) };
+  return {
+    name,
+    schemas: carried,
+    partitions,
+    cleanup,
+    ...(retentionMs !== undefined && { retentionMs }),
+    ...(carried.includes('event.rejected') && { largestRecord: largestReject }),
+  };
 }
 
 function readSchemas(node: Placed, what: string, mistakes: Mistakes): SchemaName[] | undefined {

@@ -30,7 +30,10 @@ function check({ name, partitions }: TopicSpec): void {
     });
 }
 
-async function ensureTopic(client: KafkaClient, { name, partitions, cleanup, retentionMs }: TopicSpec): Promise<void> {
+async function ensureTopic(
+  client: KafkaClient,
+  { name, partitions, cleanup, retentionMs, largestRecord }: TopicSpec,
+): Promise<void> {
   const present = await partitionCount(client, name);
   if (present >= partitions) return;
   const controller = await client.controller();
@@ -38,6 +41,7 @@ async function ensureTopic(client: KafkaClient, { name, partitions, cleanup, ret
     cleanup === 'compact'
       ? { 'cleanup.policy': 'compact' }
       : { 'cleanup.policy': 'delete', 'retention.ms': String(retentionMs ?? -1) };
+  if (largestRecord !== undefined) settings['max.message.bytes'] = String(largestRecord);
   await (present === 0
     ? createTopic(controller, name, partitions, settings)
     : controller.createPartitions({ topicPartitions: [{ topic: name, count: partitions }] })
