@@ -40,9 +40,11 @@ export const errorCodes = {
   USAGE: { retryable: false, remedy: 'See --help.' },
   // Delivery.
   TRANSPORT_UNAVAILABLE: { retryable: true, remedy: 'Check that the transport of the profile can be reached.' },
+  TRANSPORT_DENIED: { retryable: false, remedy: 'Check the credentials of the profile, and what they may do.' },
   TRANSPORT_FENCED: { retryable: false, remedy: 'Nothing: another process owns this partition now.' },
   GROUP_BUSY: { retryable: false, remedy: 'Stop the other consumer first, or use another group.' },
   TOPIC_UNKNOWN: { retryable: false, remedy: 'Declare the topic in topology.yaml.' },
+  COMPRESSION_UNKNOWN: { retryable: false, remedy: 'Publish without compression, or with gzip.' },
   LOG_DAMAGED: { retryable: false, remedy: 'Restore the file from a backup, or move it away to start anew.' },
   // Stores.
   OBJECT_NOT_FOUND: { retryable: false, remedy: 'Check the key, and that nobody removed the object.' },
@@ -54,9 +56,16 @@ export const errorCodes = {
   STORAGE_FULL: { retryable: true, remedy: 'Free some space; the pipeline goes on by itself.' },
   STORAGE_UNAVAILABLE: {
     retryable: true,
-    remedy: 'Check that the named file or folder is there and may be read and written.',
+    remedy: 'Check that the store or file that is named is there and can be reached.',
   },
+  STORAGE_DENIED: { retryable: false, remedy: 'Check the keys of the object store and what they may do.' },
+  BUCKET_NOT_FOUND: { retryable: false, remedy: 'Make the bucket, or give the keys leave to make it.' },
+  CLOCK_SKEWED: { retryable: false, remedy: 'Set the clock of this machine: S3 allows 15 minutes.' },
   INDEX_DAMAGED: { retryable: true, remedy: 'Nothing: the index is rebuilt from the corpus topic.' },
+  INDEX_FOREIGN: {
+    retryable: false,
+    remedy: 'Give the profile another search path, or remove that folder: it is made again from the corpus topic.',
+  },
   VECTOR_INVALID: { retryable: false, remedy: 'Give as many finite numbers as the index has dimensions.' },
   // Models.
   WEIGHTS_NOT_FOUND: { retryable: false, remedy: 'Check the path, or train some with `vimi train`.' },

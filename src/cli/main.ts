@@ -10,6 +10,7 @@ import { ingest } from './commands/ingest.js';
 import { publish } from './commands/publish.js';
 import { read } from './commands/read.js';
 import { fateLine, runPipelines } from './commands/run.js';
+import { topics } from './commands/topics.js';
 import { trainOn } from './commands/train.js';
 import { exitCodes, reportError } from './exit.js';
 import { type GraphFormat, graph, graphFormats } from './graph.js';
@@ -183,6 +184,25 @@ program
   .option('-n, --limit <n>', 'at most so many', wholeNumber(1))
   .addHelpText('after', '\nExample:\n  vimi read videos --json | jq .data.object')
   .action((topic: string, options) => within((workspace) => read(workspace, topic, options, out, interruption())));
+
+const topicsCommand = program.command('topics').description('compare the topics of the transport with the topology');
+for (const [action, description] of [
+  ['apply', 'create what is missing and say what differs; nothing is deleted or given other settings'],
+  ['diff', 'say what is missing and what differs'],
+] as const)
+  topicsCommand
+    .command(action)
+    .description(description)
+    .option('--json', 'as JSON', false)
+    .addHelpText(
+      'after',
+      `\nExit code 1 when something differs.\n\nExample:\n  vimi --profile cluster topics ${action}`,
+    )
+    .action((options: { json: boolean }) =>
+      within(async (workspace) => {
+        if (!(await topics(workspace, action, options, out))) process.exitCode = exitCodes.failed;
+      }),
+    );
 
 program
   .command('corpus')

@@ -16,6 +16,7 @@ import { openCorpus } from '../stores/corpus-index/open-corpus.js';
 import { openFileStore } from '../stores/files.js';
 import type { ObjectStore } from '../stores/object-store.js';
 import type { PipelineSpec } from '../streams/pipeline-spec.js';
+import type { ObjectsSpec, TransportSpec } from '../streams/topology/profiles.js';
 import { readTopology } from '../streams/topology/read-topology.js';
 import type { TopicDeclaration, Topology } from '../streams/topology/topology.js';
 import type { StoredRecord, Transport } from '../streams/transport.js';
@@ -46,21 +47,28 @@ export class Workspace {
   /** With the topology's topics made. */
   transport(): Promise<Transport> {
     return this.once('transport', async () => {
-      const { transport: spec } = this.topology.profile;
-      if (spec.type !== 'embedded') throw notHere('transport', spec.type, this.topology.profile.name);
-      await mkdir(spec.path, { recursive: true });
-      const transport = openEmbedded({ path: join(spec.path, 'log.sqlite') });
-      this.onClose(() => transport.close());
+      const transport = await this.bareTransport();
       await transport.ensureTopics([...this.topology.topics.values()]);
       return transport;
     });
   }
 
+  /** With the topics that happen to be there. */
+  bareTransport(): Promise<Transport> {
+    return this.once('bare transport', async () => {
+      const transport = await openTransport(this.topology.profile.transport, this.log);
+      this.onClose(() => transport.close());
+      return transport;
+    });
+  }
+
   objects(): Promise<ObjectStore> {
-    return this.once('objects', () => {
+    return this.once('objects', async () => {
       const { objects: spec } = this.topology.profile;
-      if (spec.type !== 'files') throw notHere('objects', spec.type, this.topology.profile.name);
-      return openFileStore(spec.path);
+      if (spec.type === 'files') return openFileStore(spec.path);
+      const store = await openS3(spec);
+      this.onClose(() => store.close());
+      return store;
     });
   }
 
@@ -74,16 +82,15 @@ export class Workspace {
         embedder: createEmbedder(),
         log: this.log,
       });
+      this.onClose(() => corpus.close());
+      await madeFrom(corpus, transport, topic, this.topology.profile.search.path);
       const follower = followCorpus({
         corpus,
         read: (from, options) => transport.read(topic, { from, ...options }),
         decode: corpusRecord,
         log: this.log,
       });
-      this.onClose(async () => {
-        await follower.close();
-        await corpus.close();
-      });
+      this.onClose(() => follower.close());
       return { corpus, follower };
     });
   }
@@ -183,6 +190,21 @@ export class Workspace {
   }
 }
 
+/** An index that is ahead of its topic was made from another one: what it would find may not be there. */
+async function madeFrom(corpus: Corpus, transport: Transport, topic: string, folder: string): Promise<void> {
+  const positions = await corpus.positions();
+  const ends = new Map((await transport.ends(topic)).map(({ partition, high }) => [partition, high]));
+  for (const [partition, position] of Object.entries(positions)) {
+    const end = ends.get(Number(partition)) ?? 0;
+    if (position > end)
+      throw new VimiError('INDEX_FOREIGN', 'The index was made from another corpus topic than this one', {
+        expected: `position ${end} of ${topic}/${partition} at most`,
+        found: String(position),
+        where: folder,
+      });
+  }
+}
+
 /** null: nothing that the index could hold. */
 function corpusRecord(record: StoredRecord): { id: string; document: CorpusDocument | null } | null {
   if (record.value === null) return record.key && { id: record.key.toString(), document: null };
@@ -201,9 +223,20 @@ function noDenoiser(pipeline: PipelineSpec): Denoiser {
   return { describe: none, generate: none, close: async () => {} };
 }
 
-function notHere(part: string, type: string, profile: string): VimiError {
-  return new VimiError('USAGE', `Profile '${profile}' has a ${part} of type ${type}, which this version cannot open`, {
-    expected: part === 'transport' ? 'embedded' : 'files',
-    found: type,
-  });
+// Loaded where a profile asks for them: the embedded one needs neither.
+
+async function openTransport(spec: TransportSpec, log: Log): Promise<Transport> {
+  if (spec.type === 'embedded') {
+    await mkdir(spec.path, { recursive: true });
+    return openEmbedded({ path: join(spec.path, 'log.sqlite') });
+  }
+  const { openKafka } = await import('../streams/transports/kafka.js');
+  const { brokers, client_id: clientId, tls, sasl, session_timeout: sessionMs } = spec;
+  return openKafka({ brokers, clientId, tls, sasl, sessionMs, log });
+}
+
+async function openS3(spec: ObjectsSpec & { type: 's3' }) {
+  const { openS3Store } = await import('../stores/s3.js');
+  const { endpoint, bucket, region, prefix, access_key: accessKey, secret_key: secretKey } = spec;
+  return openS3Store({ endpoint, bucket, region, prefix, accessKey, secretKey });
 }

@@ -21,6 +21,8 @@ export interface TopicSpec {
   cleanup: 'delete' | 'compact';
   /** Forever when left out. */
   retentionMs?: number;
+  /** Bytes of the largest record that it must take; what the transport takes anyway when left out. */
+  largestRecord?: number;
 }
 
 /** Where a group stands in a partition: everything below `offset` is settled; `metadata` is at most 4,096 bytes of text. */
@@ -75,6 +77,8 @@ export interface Consumer {
 export interface Transport {
   /** Creates what is missing; never deletes or shrinks. */
   ensureTopics(topics: TopicSpec[]): Promise<void>;
+  /** Those of the named topics that are there, as they are. */
+  topics(names: string[]): Promise<TopicSpec[]>;
   publish(records: NewRecord[]): Promise<{ topic: string; partition: number; offset: number }[]>;
   /**
    * The committed records of a topic, per partition in order. `from`: first offset per partition (0 when left out).

@@ -1,6 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { AssignedPartition, Consumer, NewRecord, StoredRecord, Transport } from '../../src/streams/transport.js';
+import type {
+  AssignedPartition,
+  Consumer,
+  NewRecord,
+  StoredRecord,
+  TopicSpec,
+  Transport,
+} from '../../src/streams/transport.js';
 
 /** One log, and the ways to reach it. */
 export interface LogUnderTest {
@@ -40,6 +47,19 @@ export function transportContract(name: string, create: () => Promise<LogUnderTe
       await transport.ensureTopics([{ name: topic, partitions, cleanup: 'delete' }]);
       return topic;
     };
+
+    it('tells which topics are there, and how they are kept', async () => {
+      const [kept, compacted, forgetful] = [fresh('topic'), fresh('topic'), fresh('topic')] as const;
+      const specs: TopicSpec[] = [
+        { name: kept, partitions: 3, cleanup: 'delete' },
+        { name: compacted, partitions: 1, cleanup: 'compact' },
+        { name: forgetful, partitions: 2, cleanup: 'delete', retentionMs: 3_600_000 },
+      ];
+      await transport.ensureTopics(specs);
+      await transport.ensureTopics([{ ...specs[0]!, partitions: 4 }]);
+      const found = await transport.topics([kept, fresh('missing'), compacted, forgetful]);
+      expect(found).toEqual([{ ...specs[0]!, partitions: 4 }, specs[1], specs[2]]);
+    });
 
     describe('publishing and reading', () => {
       it('keeps every byte of a record', async () => {

@@ -73,6 +73,15 @@ export async function examine(openWorkspace: () => Promise<Workspace>): Promise<
       add('pipeline', 'good', `${name}: ${lag} records of ${from} wait`);
     }
   });
+  await attempt('objects', async () => {
+    await opened.objects();
+    const { objects } = opened.topology.profile;
+    add(
+      'objects',
+      'good',
+      objects.type === 'files' ? objects.path : `bucket ${objects.bucket}, can be read and listed`,
+    );
+  });
   await attempt('corpus', async () => {
     const { documents, digest } = await (await opened.corpusIsCurrent()).state();
     add('corpus', 'good', `${documents} documents, state ${digest}`);

@@ -162,7 +162,7 @@ async function tell(
 ): Promise<void> {
   const objects = await workspace.objects();
   const local = await objects.localFile(video.object.key);
-  if (options.out)
+  if (options.out) {
     await copyFile(local.path, options.out).catch((cause: Error) => {
       throw new VimiError('STORAGE_UNAVAILABLE', 'The video is made, but cannot be copied to where it should be', {
         found: cause.message,
@@ -170,6 +170,8 @@ async function tell(
         cause,
       });
     });
+    await local.release();
+  }
   const path = options.out ?? local.path;
   if (options.json) {
     out.write(`${JSON.stringify({ ...video, file: path })}\n`);

@@ -24,17 +24,29 @@ export interface TrainCommandOptions {
 export async function trainOn(
   shards: string[],
   workspace: Workspace,
+  options: TrainCommandOptions,
+  out: NodeJS.WritableStream,
+): Promise<void> {
+  const lent = shards.length > 0 ? [] : await sealedShards(workspace);
+  try {
+    await trainOnFiles(shards.length > 0 ? shards : lent.map(({ path }) => path), options, out);
+  } finally {
+    for (const { release } of lent) await release();
+  }
+}
+
+async function trainOnFiles(
+  shards: string[],
   { recipe, ...options }: TrainCommandOptions,
   out: NodeJS.WritableStream,
 ): Promise<void> {
-  const chosen = shards.length > 0 ? shards : await sealedShards(workspace);
   // TensorFlow is loaded by those who train, not by every command.
   const { train } = await import('../../models/training/train.js');
   const bar = progress('train');
   let reading = 0;
   const result = await train({
     ...options,
-    shards: chosen,
+    shards,
     recipe: recipe === undefined ? undefined : await readRecipe(recipe),
     onProgress(state) {
       if (state.phase === 'reading') {
@@ -66,7 +78,7 @@ async function readRecipe(file: string): Promise<Recipe> {
 }
 
 /** Local files of all shards that the topology's samples topic tells of. */
-async function sealedShards(workspace: Workspace): Promise<string[]> {
+async function sealedShards(workspace: Workspace): Promise<{ path: string; release(): Promise<void> }[]> {
   const transport = await workspace.transport();
   const objects = await workspace.objects();
   const sealed = await recordsAfter<SamplesSealed>(
@@ -79,5 +91,5 @@ async function sealedShards(workspace: Workspace): Promise<string[]> {
     throw new VimiError('USAGE', 'There are no shards to train on', {
       expected: 'paths of shards, or a samples topic that is not empty: run the corpus pipeline first',
     });
-  return Promise.all(sealed.map(async ({ data }) => (await objects.localFile(data.object.key)).path));
+  return Promise.all(sealed.map(({ data }) => objects.localFile(data.object.key)));
 }

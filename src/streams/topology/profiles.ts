@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { checkAgainst } from './against.js';
+import { duration } from './duration.js';
 import type { Mistakes, Place } from './mistake.js';
 import { namedEntries } from './sections.js';
 import { type Placed, type PlacedEntry, reportUnset, shown } from './source.js';
@@ -13,6 +14,9 @@ const sasl = z.strictObject({
   username: z.string().min(1),
   password: secret,
 });
+
+/** Shorter, and a busy machine would lose its partitions; longer, and Kafka refuses it. */
+const sessionTimeout = duration.refine((ms) => ms >= 6000 && ms <= 1_800_000, '6s to 30m');
 
 const brokers = z
   .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
@@ -28,6 +32,7 @@ const parts = {
       client_id: z.string().min(1).default('vimi'),
       tls: z.boolean().default(false),
       sasl: sasl.optional(),
+      session_timeout: sessionTimeout.optional(),
     }),
   },
   objects: {

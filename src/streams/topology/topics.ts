@@ -1,26 +1,20 @@
 import { z } from 'zod';
 import { type SchemaName, schemas } from '../../events/schemas.js';
 import { checkAgainst } from './against.js';
+import { duration } from './duration.js';
 import type { Mistakes } from './mistake.js';
 import { namedEntries } from './sections.js';
 import { type Placed, type PlacedEntry, reportUnset, shown } from './source.js';
 import type { TopicDeclaration } from './topology.js';
 
-const units: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000, w: 604_800_000 };
-const retentionRule = /^([1-9]\d{0,8})([smhdw])$/;
+/** A reject carries the original in base64: of the largest that a Kafka topic takes by default, 1 MiB, with its headers. */
+const largestReject = 2 * 1024 * 1024;
 
 const settings = z.strictObject({
   schema: z.unknown().optional(),
   partitions: z.number().int().min(1).max(1000).default(4),
   cleanup: z.enum(['delete', 'compact']).default('delete'),
-  retention: z
-    .string()
-    .regex(retentionRule, 'a whole number and one of s, m, h, d, w, such as 7d')
-    .transform((text) => {
-      const [, count, unit] = retentionRule.exec(text)!;
-      return Number(count) * units[unit!]!;
-    })
-    .optional(),
+  retention: duration.optional(),
 });
 
 /** The topics of the file; those with mistakes are left out, `names` holds them all the same. */
@@ -55,7 +49,14 @@ function readTopic({ name, place, value }: PlacedEntry, mistakes: Mistakes): Top
     mistakes.add('value', retention.place, `${what}: retention does nothing where cleanup is compact: leave it out`);
   if (!carried || !checked) return undefined;
   const { partitions, cleanup, retention: retentionMs } = checked;
-  return { name, schemas: carried, partitions, cleanup, ...(retentionMs !== undefined && { retentionMs }) };
+  return {
+    name,
+    schemas: carried,
+    partitions,
+    cleanup,
+    ...(retentionMs !== undefined && { retentionMs }),
+    ...(carried.includes('event.rejected') && { largestRecord: largestReject }),
+  };
 }
 
 function readSchemas(node: Placed, what: string, mistakes: Mistakes): SchemaName[] | undefined {

@@ -323,6 +323,9 @@ export function openEmbedded({ path, maxBytes, clock = Date, alive = isAlive }: 
         for (const topic of topics) logs.ensure(topic);
       });
     },
+    async topics(names) {
+      return run(() => names.flatMap((name) => logs.specOf(name) ?? []));
+    },
     async publish(records) {
       if (records.length === 0) return [];
       return write(() => {

@@ -147,14 +147,15 @@ const wrong: [name: string, text: string, expected: string[]][] = [
   [
     'profiles with all kinds of mistakes',
     `${withSteps('[admit]')}profiles:
-  a: { transport: { type: kafka }, object: {}, search: { type: embedded, pth: x } }
+  a: { transport: { type: kafka, session_timeout: 5s }, object: {}, search: { type: embedded, pth: x } }
   b: { transport: {}, objects: { type: s3, endpoint: x, bucket: ab }, search: [], media_roots: [] }
 `,
     [
       "t.yaml:13:3 error profile 'a': missing objects: expected a map with a type",
       "t.yaml:13:19 error profile 'a': transport: missing brokers: expected text or a list",
-      "t.yaml:13:36 error unknown key 'object'; did you mean 'objects'?",
-      "t.yaml:13:74 error profile 'a': search: unknown key 'pth'; did you mean 'path'?",
+      "t.yaml:13:51 error profile 'a': transport: session_timeout: expected 6s to 30m, found '5s'",
+      "t.yaml:13:57 error unknown key 'object'; did you mean 'objects'?",
+      "t.yaml:13:95 error profile 'a': search: unknown key 'pth'; did you mean 'path'?",
       "t.yaml:14:8 error profile 'b': transport: missing type: expected embedded or kafka",
       "t.yaml:14:65 error profile 'b': objects: bucket: expected at least 3 characters, found 'ab'",
       "t.yaml:14:79 error profile 'b': search: expected a map with a type, found an empty list",
@@ -520,7 +521,7 @@ pipelines:
 describe('profiles', () => {
   const text = `profiles:
   one: { transport: { type: embedded, path: data }, objects: { type: files, path: /abs }, search: { type: embedded }, media_roots: [m] }
-  two: { transport: { type: kafka, brokers: [a:1, b:2] }, objects: { type: files }, search: { type: embedded } }
+  two: { transport: { type: kafka, brokers: [a:1, b:2], session_timeout: 2m }, objects: { type: files }, search: { type: embedded } }
 media_roots: [x, /y]
 ${withSteps('[admit]')}`;
 
@@ -533,7 +534,7 @@ ${withSteps('[admit]')}`;
     });
     expect(one.mediaRoots).toEqual(['/srv/team/m']);
     const two = await read(text, { file: '/srv/team/t.yaml', profile: 'two' });
-    expect(two.profile.transport).toMatchObject({ type: 'kafka', brokers: ['a:1', 'b:2'], tls: false });
+    expect(two.profile.transport).toMatchObject({ type: 'kafka', brokers: ['a:1', 'b:2'], tls: false, session_timeout: 120_000 });
     expect(two.mediaRoots).toEqual(['/srv/team/x', '/y']);
   });
 

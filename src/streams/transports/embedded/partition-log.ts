@@ -72,6 +72,16 @@ export class PartitionLogs {
     this.#known.delete(name);
   }
 
+  /** null: there is no such topic. */
+  specOf(name: string): TopicSpec | null {
+    const topic = this.#file.prepare('SELECT cleanup, retention_ms FROM topics WHERE name = ?').get(name) as
+      | { cleanup: TopicSpec['cleanup']; retention_ms: number | null }
+      | undefined;
+    if (!topic) return null;
+    const { cleanup, retention_ms: retentionMs } = topic;
+    return { name, partitions: this.logsOf(name, true).length, cleanup, ...(retentionMs !== null && { retentionMs }) };
+  }
+
   /** Throws TOPIC_UNKNOWN, or gives an empty list where `mayMiss`. */
   logsOf(topic: string, mayMiss = false): LogRow[] {
     const rows = this.#sql.logs.all(topic) as LogRow[];

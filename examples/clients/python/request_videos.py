@@ -1,0 +1,61 @@
+"""Asks for videos: publishes one request for each prompt and prints its job's id.
+
+    KAFKA_BROKERS=127.0.0.1:9092 python request_videos.py "a fox moves left" "a boat moves right"
+
+Nothing of vimi is needed for it: a request is a JSON object (docs/schemas/generation.requested.schema.json), and the
+CloudEvents headers are optional. The id is chosen here so that the video can be recognised; sending a request again
+under the same id is one job, not two.
+"""
+
+import argparse
+import json
+import os
+import sys
+import uuid
+
+from confluent_kafka import Producer
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("prompt", nargs="+")
+    parser.add_argument("--topic", default="requests")
+    options = parser.parse_args()
+
+    # acks=all and idempotence: what is acknowledged is there once, whatever the network does.
+    producer = Producer(
+        {"bootstrap.servers": os.environ["KAFKA_BROKERS"], "acks": "all", "enable.idempotence": True}
+    )
+    failures = []
+
+    def delivered(error, message):
+        if error is not None:
+            failures.append(error)
+        else:
+            print(message.key().decode(), flush=True)
+
+    for prompt in options.prompt:
+        job = str(uuid.uuid4())
+        producer.produce(
+            options.topic,
+            key=job,
+            value=json.dumps({"prompt": prompt}),
+            headers={
+                "ce_specversion": "1.0",
+                "ce_id": job,
+                "ce_source": "/examples/clients/python",
+                "ce_type": "dev.vimi.generation.requested.v1",
+                "content-type": "application/json",
+            },
+            on_delivery=delivered,
+        )
+    unsent = producer.flush(30)
+    for failure in failures:
+        print(f"not delivered: {failure}", file=sys.stderr)
+    if unsent:
+        print(f"not delivered in 30 s: {unsent}", file=sys.stderr)
+    return 1 if failures or unsent else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

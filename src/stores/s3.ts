@@ -1,0 +1,362 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { mkdtemp, open, readFile, rm, stat } from 'node:fs/promises';
+import type { IncomingMessage } from 'node:http';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import type { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import type { Client } from 'minio';
+import { asVimiError, VimiError } from '../errors.js';
+import type { ObjectRef } from '../events/prompt.js';
+import { mediaTypeOf } from './media-type.js';
+import { checkObjectKey, isKeySegment } from './object-key.js';
+import type { ObjectBody, ObjectStore, PutOptions } from './object-store.js';
+import { connect, partBytes } from './s3/connect.js';
+import { type Patience, persist } from './s3/persist.js';
+import { damaged, verified } from './s3/verified.js';
+
+/*
+ * Objects in a bucket of any S3 server. An object's SHA-256 is kept in its metadata (x-amz-meta-sha256), so that stat
+ * need not read the bytes; every read is checked against it. An object that somebody else stored has none: then it is
+ * computed from the bytes.
+ *
+ * Larger than a part, an object is sent in parts, one in memory at a time. The client's own upload in parts is not
+ * used: it continues any unfinished upload of the same key, with that one's metadata, and two writers of a key would
+ * mix their parts.
+ */
+
+export interface S3StoreOptions {
+  /** `https://host[:port]` or `http://host[:port]`. */
+  endpoint: string;
+  bucket: string;
+  region?: string;
+  accessKey?: string;
+  secretKey?: string;
+  /** Before every key, with a slash between; nobody sees it outside of the bucket. */
+  prefix?: string;
+  /** Trouble that may pass (network, 5xx, SlowDown) is waited for so long. Default 60,000. */
+  patienceMs?: number;
+  /** A connection on which nothing moves for so long is given up. Default 30,000. */
+  silenceMs?: number;
+  /** For local files. Default: the system's. */
+  temporary?: string;
+}
+
+export interface S3Store extends ObjectStore {
+  /** A link that reads the object without keys, for 1 s to 7 days. It is not checked that the object exists. */
+  presigned(key: string, seconds: number): Promise<string>;
+  close(): Promise<void>;
+}
+
+/**
+ * Connects, and makes the bucket when it is missing and may be made. STORAGE_DENIED, BUCKET_NOT_FOUND, CLOCK_SKEWED,
+ * STORAGE_UNAVAILABLE (the server was not there for 15 s). The keys need leave to list, read, write and remove.
+ */
+export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
+  const { endpoint, bucket, region = 'us-east-1', accessKey, secretKey, patienceMs = 60_000 } = options;
+  const prefix = (options.prefix ?? '').replace(/^\/+|\/+$/g, '');
+  if (prefix) checkObjectKey(prefix);
+  const { client, close } = connect({ endpoint, region, accessKey, secretKey, silenceMs: options.silenceMs ?? 30_000 });
+  const store = new BucketStore(client, close, bucket, prefix && `${prefix}/`, { patienceMs }, options.temporary);
+  try {
+    await store.ensureBucket({ patienceMs: Math.min(patienceMs, 15_000) });
+  } catch (thrown) {
+    close();
+    throw thrown;
+  }
+  return store;
+}
+
+class BucketStore implements S3Store {
+  constructor(
+    private readonly client: Client,
+    private readonly disconnect: () => void,
+    private readonly bucket: string,
+    private readonly prefix: string,
+    private readonly patience: Patience,
+    private readonly temporary = tmpdir(),
+  ) {}
+
+  async ensureBucket(patience: Patience): Promise<void> {
+    const look = () => this.client.listObjectsV2Query(this.bucket, this.prefix, '', '', 1, '');
+    try {
+      await persist(this.bucket, look, patience);
+    } catch (thrown) {
+      const missing = asVimiError(thrown);
+      if (missing.code !== 'BUCKET_NOT_FOUND') throw missing;
+      try {
+        await this.client.makeBucket(this.bucket);
+      } catch {
+        // Another process may have made it at the same moment; else it is still missing, and that is what to say.
+        await persist(this.bucket, look, patience);
+      }
+    }
+  }
+
+  async put(key: string, body: ObjectBody, options: PutOptions): Promise<ObjectRef> {
+    checkObjectKey(key);
+    const source = await measure(body);
+    const { size, sha256 } = source;
+    if (options.sha256 !== undefined && options.sha256 !== sha256)
+      throw new VimiError('OBJECT_DAMAGED', 'The bytes to be stored are not the announced ones', {
+        expected: options.sha256,
+        found: sha256,
+        where: key,
+      });
+    const metadata = { 'content-type': options.mediaType, 'x-amz-meta-sha256': sha256 };
+    const bytes = source.body;
+    if (Buffer.isBuffer(bytes) && size <= partBytes)
+      await this.call(key, () => this.client.putObject(this.bucket, this.name(key), bytes, size, { ...metadata }));
+    else await this.putInParts(key, source, metadata);
+    return { key, size, sha256, media_type: options.mediaType };
+  }
+
+  async get(key: string, options: { sha256?: string; maxBytes?: number } = {}): Promise<Buffer> {
+    checkObjectKey(key);
+    return this.read(key, async () => {
+      const response = await this.open(key);
+      const size = Number(response.headers['content-length']);
+      if (options.maxBytes !== undefined && size > options.maxBytes) {
+        response.destroy();
+        throw new VimiError('MEDIA_TOO_LARGE', 'An object is larger than its reader allows', {
+          expected: `at most ${options.maxBytes} bytes`,
+          found: `${size} bytes`,
+          where: key,
+        });
+      }
+      const chunks: Buffer[] = [];
+      await pipeline(response, verified(key, announced(response)), async (source) => {
+        for await (const chunk of source) chunks.push(chunk as Buffer);
+      });
+      const bytes = Buffer.concat(chunks);
+      const found = hashOf(bytes);
+      if (options.sha256 !== undefined && options.sha256 !== found)
+        throw damaged(key, { expected: options.sha256, found });
+      return bytes;
+    });
+  }
+
+  /** Fails at the end, OBJECT_DAMAGED, when the bytes were not the ones that were stored. */
+  async stream(key: string): Promise<Readable> {
+    checkObjectKey(key);
+    const response = await this.call(key, () => this.open(key));
+    const checked = verified(key, announced(response));
+    pipeline(response, checked).catch((thrown) => checked.destroy(thrown));
+    return checked;
+  }
+
+  async stat(key: string): Promise<ObjectRef | null> {
+    checkObjectKey(key);
+    try {
+      const { size, metaData } = await this.call(key, () => this.client.statObject(this.bucket, this.name(key)));
+      return {
+        key,
+        size,
+        sha256: sha256Of(metaData.sha256) ?? (await this.hash(key)),
+        media_type: metaData['content-type'] ?? mediaTypeOf(key),
+      };
+    } catch (thrown) {
+      if (thrown instanceof VimiError && thrown.code === 'OBJECT_NOT_FOUND') return null;
+      throw thrown;
+    }
+  }
+
+  async *list(prefix: string): AsyncIterable<string> {
+    checkObjectKey(prefix, { prefix: true });
+    let continuation = '';
+    do {
+      const from = continuation;
+      const page = await this.call(prefix, () =>
+        this.client.listObjectsV2Query(this.bucket, this.prefix + prefix, from, '', 1000, ''),
+      );
+      for (const { name } of page.objects) {
+        const key = name?.slice(this.prefix.length) ?? '';
+        // What else people put into the bucket has no key.
+        if (key.split('/').every(isKeySegment) && !key.startsWith('.store/')) yield key;
+      }
+      continuation = page.isTruncated ? page.nextContinuationToken : '';
+    } while (continuation);
+  }
+
+  async remove(key: string): Promise<void> {
+    checkObjectKey(key);
+    try {
+      await this.call(key, () => this.client.removeObject(this.bucket, this.name(key)));
+    } catch (thrown) {
+      const { code } = asVimiError(thrown);
+      if (code !== 'OBJECT_NOT_FOUND' && code !== 'OBJECT_KEY_INVALID') throw thrown;
+    }
+  }
+
+  async localFile(key: string): Promise<{ path: string; release(): Promise<void> }> {
+    checkObjectKey(key);
+    const folder = await mkdtemp(join(this.temporary, 'vimi-object-'));
+    const release = () => rm(folder, { recursive: true, force: true });
+    // Programs look at a name's ending.
+    const path = join(folder, basename(key));
+    try {
+      await this.read(key, async () => {
+        const response = await this.open(key);
+        await pipeline(response, verified(key, announced(response)), createWriteStream(path));
+      });
+      return { path, release };
+    } catch (thrown) {
+      await release();
+      throw thrown;
+    }
+  }
+
+  async presigned(key: string, seconds: number): Promise<string> {
+    checkObjectKey(key);
+    return this.call(key, () => this.client.presignedGetObject(this.bucket, this.name(key), seconds));
+  }
+
+  async close(): Promise<void> {
+    this.disconnect();
+  }
+
+  private name(key: string): string {
+    return this.prefix + key;
+  }
+
+  private call<T>(where: string, call: () => Promise<T>): Promise<T> {
+    return persist(where || this.bucket, call, this.patience);
+  }
+
+  /**
+   * As call, but bytes that do not fit their metadata are read again: a server may send the bytes of one version with
+   * the metadata of another while an object is replaced.
+   */
+  private async read<T>(key: string, call: () => Promise<T>): Promise<T> {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await this.call(key, call);
+      } catch (thrown) {
+        if (asVimiError(thrown).code !== 'OBJECT_DAMAGED' || tries === 3) throw thrown;
+      }
+    }
+  }
+
+  private async open(key: string): Promise<IncomingMessage> {
+    return (await this.client.getObject(this.bucket, this.name(key))) as IncomingMessage;
+  }
+
+  private async hash(key: string): Promise<string> {
+    return this.read(key, async () => {
+      const hash = createHash('sha256');
+      const response = await this.open(key);
+      await pipeline(response, verified(key, announced(response)), async (source) => {
+        for await (const chunk of source) hash.update(chunk as Buffer);
+      });
+      return hash.digest('hex');
+    });
+  }
+
+  private async putInParts(key: string, source: Measured, metadata: Record<string, string>) {
+    const name = this.name(key);
+    const upload = await this.call(key, () =>
+      this.client.initiateNewMultipartUpload(this.bucket, name, { ...metadata }),
+    );
+    try {
+      const parts: { part: number; etag: string }[] = [];
+      const hash = createHash('sha256');
+      for await (const bytes of partsOf(source.body)) {
+        hash.update(bytes);
+        const partNumber = parts.length + 1;
+        const headers = { 'content-md5': createHash('md5').update(bytes).digest('base64') };
+        const { etag } = await this.call(key, () =>
+          this.client.uploadPart(
+            { bucketName: this.bucket, objectName: name, uploadID: encodeURIComponent(upload), partNumber, headers },
+            bytes,
+          ),
+        );
+        parts.push({ part: partNumber, etag });
+      }
+      const found = hash.digest('hex');
+      if (found !== source.sha256)
+        throw new VimiError('OBJECT_DAMAGED', 'A file changed while it was stored', {
+          expected: source.sha256,
+          found,
+          where: key,
+        });
+      await this.complete(key, upload, parts, source);
+    } catch (thrown) {
+      await this.client.abortMultipartUpload(this.bucket, name, encodeURIComponent(upload)).catch(() => {});
+      throw thrown;
+    }
+  }
+
+  /** An answer may be lost after the server did it: then the upload is gone, and the object is there. */
+  private async complete(
+    key: string,
+    upload: string,
+    parts: { part: number; etag: string }[],
+    { size, sha256 }: Measured,
+  ): Promise<void> {
+    let tried = false;
+    await this.call(key, async () => {
+      if (tried) {
+        const there = await this.client.statObject(this.bucket, this.name(key)).catch(() => null);
+        if (there?.size === size && there.metaData.sha256 === sha256) return;
+      }
+      tried = true;
+      await this.client.completeMultipartUpload(this.bucket, this.name(key), upload, parts);
+    });
+  }
+}
+
+interface Measured {
+  body: ObjectBody;
+  size: number;
+  sha256: string;
+}
+
+/** A file that fits into one part is read whole; a larger one is read through once, for its hash. */
+async function measure(body: ObjectBody): Promise<Measured> {
+  if (!Buffer.isBuffer(body)) {
+    const { size } = await stat(body.file);
+    if (size > partBytes) {
+      const hash = createHash('sha256');
+      for await (const chunk of createReadStream(body.file)) hash.update(chunk as Buffer);
+      return { body, size, sha256: hash.digest('hex') };
+    }
+  }
+  const bytes = Buffer.isBuffer(body) ? body : await readFile(body.file);
+  return { body: bytes, size: bytes.length, sha256: hashOf(bytes) };
+}
+
+async function* partsOf(body: ObjectBody): AsyncIterable<Buffer> {
+  if (Buffer.isBuffer(body)) {
+    for (let from = 0; from < body.length; from += partBytes) yield body.subarray(from, from + partBytes);
+    return;
+  }
+  const file = await open(body.file);
+  try {
+    for (;;) {
+      const part = Buffer.allocUnsafe(partBytes);
+      let filled = 0;
+      for (let read = 1; read > 0 && filled < partBytes; filled += read)
+        read = (await file.read(part, filled, partBytes - filled)).bytesRead;
+      if (filled > 0) yield part.subarray(0, filled);
+      if (filled < partBytes) return;
+    }
+  } finally {
+    await file.close();
+  }
+}
+
+/** What the answer says of the bytes that follow. */
+function announced({ headers }: IncomingMessage): { size?: number; sha256?: string } {
+  const size = headers['content-length'];
+  return { ...(size !== undefined && { size: Number(size) }), sha256: sha256Of(headers['x-amz-meta-sha256']) };
+}
+
+/** Metadata are anybody's: what is no hash does not count. */
+function sha256Of(text: unknown): string | undefined {
+  return typeof text === 'string' && /^[0-9a-f]{64}$/.test(text) ? text : undefined;
+}
+
+function hashOf(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex');
+}

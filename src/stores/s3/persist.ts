@@ -1,0 +1,32 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { mayPass, translate } from './failures.js';
+
+export interface Patience {
+  /** Trouble that may pass is waited for so long, counted from the first failure. */
+  patienceMs: number;
+  sleep?: (ms: number) => Promise<unknown>;
+  random?: () => number;
+  now?: () => number;
+}
+
+/**
+ * Runs `call` until it succeeds, fails for good, or trouble has lasted longer than the patience. Waits in between are
+ * drawn from a range that doubles from 100 ms to 5 s, so that many processes do not come back at the same moment.
+ */
+export async function persist<T>(
+  where: string,
+  call: () => Promise<T>,
+  { patienceMs, sleep = pause, random = Math.random, now = Date.now }: Patience,
+): Promise<T> {
+  let since: number | undefined;
+  for (let failures = 0; ; failures++) {
+    try {
+      return await call();
+    } catch (thrown) {
+      const error = translate(thrown, where);
+      since ??= now();
+      if (!mayPass(error) || now() - since >= patienceMs) throw error;
+      await sleep(Math.min(5000, 100 * 2 ** Math.min(failures, 10)) * (0.5 + random() / 2));
+    }
+  }
+}

@@ -1,0 +1,198 @@
+import type { ConnectionOptions } from 'node:tls';
+import { VimiError } from '../../errors.js';
+import type { Log } from '../../operators/operator.js';
+import type { Consumer, StoredRecord, Transport } from '../transport.js';
+import { closedError, KafkaClient } from './kafka/client.js';
+import { describeTopics } from './kafka/describe-topics.js';
+import type { ClusterConfig } from './kafka/driver.js';
+import { type Cursor, Fetcher } from './kafka/fetcher.js';
+import { GroupConsumer } from './kafka/group.js';
+import { endsOf, positionsOf } from './kafka/offsets.js';
+import { Publisher } from './kafka/publisher.js';
+import { ensureTopics } from './kafka/topics.js';
+
+export interface KafkaOptions {
+  /** host:port of some of the brokers; the others are found through them. */
+  brokers: string[];
+  /** Shows in the brokers' logs and quotas. */
+  clientId: string;
+  /** true: with the system's certificate authorities. */
+  tls?: boolean | Pick<ConnectionOptions, 'ca' | 'cert' | 'key' | 'servername'>;
+  sasl?: { mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; username: string; password: string };
+  /** A process that shows no sign of life for so long loses its partitions. Default 30,000. */
+  sessionMs?: number;
+  log?: Log;
+}
+
+/** An answer may take this long; a join, longer. */
+const requestTimeoutMs = 30_000;
+/** Longer than a busy machine needs, shorter than people wait. */
+const connectionTimeoutMs = 10_000;
+/** An outage is told of this often, whoever meets it. */
+const troubleEveryMs = 5_000;
+/** How often a reader that follows looks for partitions that were added. */
+const lookMs = 10_000;
+
+/**
+ * The transport over Apache Kafka (2.4 or later). It connects when it is first used. Trouble with the brokers is tried
+ * again here: for 15 s before the first contact, then for 10 minutes, a commit and a publish for less; then it is
+ * TRANSPORT_UNAVAILABLE. TRANSPORT_DENIED: the credentials do not do.
+ */
+export function openKafka(options: KafkaOptions): Transport {
+  const { log, sessionMs = 30_000 } = options;
+  const config = configOf(options);
+  const connect = () =>
+    new KafkaClient(config, ({ level, namespace, log: { message, error } }) =>
+      log?.debug({ level, namespace, error: error === undefined ? undefined : String(error) }, message),
+    );
+  const client = connect();
+  const publisher = new Publisher(client);
+  const consumers = new Set<Consumer>();
+  const closing = new AbortController();
+  const { name } = client;
+
+  let lastTrouble = 0;
+  const onTrouble = (error: VimiError) => {
+    if (Date.now() - lastTrouble < troubleEveryMs) return;
+    lastTrouble = Date.now();
+    log?.warn({ code: error.code, error: error.message }, 'Trying again');
+  };
+
+  const ensureOpen = () => {
+    if (closing.signal.aborted) throw closedError(name);
+  };
+
+  async function* read(
+    topic: string,
+    {
+      from = {},
+      follow = false,
+      signal,
+    }: { from?: Record<number, number>; follow?: boolean; signal?: AbortSignal } = {},
+  ): AsyncGenerator<StoredRecord> {
+    ensureOpen();
+    const stop = signal ? AbortSignal.any([signal, closing.signal]) : closing.signal;
+    const ends = await client.attempt(topic, () => endsOf(client, topic), { signal: stop });
+    const reader = connect();
+    let onProgress: () => void = () => undefined;
+    const fetcher = new Fetcher(reader, onTrouble, () => onProgress());
+    const cursors: Cursor[] = [];
+    const add = ({ partition, low, high }: (typeof ends)[number]) => {
+      const next = Math.max(from[partition] ?? 0, low);
+      if (follow || next < high) cursors[partition] = fetcher.add({ topic, partition, next });
+    };
+    for (const end of ends) add(end);
+    const onStop = () => onProgress();
+    stop.addEventListener('abort', onStop);
+    let looked = Date.now();
+    try {
+      for (;;) {
+        const progress = new Promise<void>((resolve) => {
+          onProgress = resolve;
+        });
+        if (stop.aborted) return;
+        let found = false;
+        let open = false;
+        for (const { partition, high } of ends) {
+          const cursor = cursors[partition];
+          if (!cursor) continue;
+          for (const record of cursor.takeNow(Number.POSITIVE_INFINITY)) {
+            if (!follow && record.offset >= high) break;
+            if (stop.aborted) return;
+            found = true;
+            yield record;
+          }
+          if (!follow && cursor.reached >= high) {
+            fetcher.remove(cursor);
+            delete cursors[partition];
+          } else open = true;
+        }
+        if (!open) return;
+        if (follow && Date.now() - looked > lookMs) {
+          looked = Date.now();
+          const now = await client.attempt(topic, () => endsOf(client, topic), { signal: stop });
+          for (const end of now.slice(ends.length)) {
+            ends.push(end);
+            add(end);
+          }
+        }
+        if (!found) await progress;
+      }
+    } finally {
+      stop.removeEventListener('abort', onStop);
+      fetcher.close();
+      await reader.close();
+    }
+  }
+
+  return {
+    async ensureTopics(topics) {
+      ensureOpen();
+      await ensureTopics(client, topics);
+    },
+    async topics(names) {
+      ensureOpen();
+      return describeTopics(client, names);
+    },
+    async publish(records) {
+      ensureOpen();
+      return publisher.publish(records);
+    },
+    read,
+    async ends(topic) {
+      ensureOpen();
+      return client.attempt(topic, () => endsOf(client, topic));
+    },
+    async positions(group, topic) {
+      ensureOpen();
+      return client.attempt(group, async () => {
+        const partitions = [...(await client.leadersOf(topic)).keys()];
+        return positionsOf(client, group, topic, partitions);
+      });
+    },
+    async consume(consumeOptions) {
+      ensureOpen();
+      const consumer = new GroupConsumer({
+        options: consumeOptions,
+        membership: connect(),
+        work: connect(),
+        sessionMs,
+        onTrouble,
+        log,
+      });
+      const closable: Consumer = {
+        async close() {
+          await consumer.close();
+          consumers.delete(closable);
+        },
+      };
+      consumers.add(closable);
+      try {
+        await consumer.start();
+      } catch (thrown) {
+        await closable.close();
+        throw thrown;
+      }
+      return closable;
+    },
+    async close() {
+      if (closing.signal.aborted) return;
+      closing.abort();
+      await Promise.all([...consumers].map((consumer) => consumer.close()));
+      await client.close();
+    },
+  };
+}
+
+function configOf({ brokers, clientId, tls, sasl }: KafkaOptions): ClusterConfig {
+  if (brokers.length === 0)
+    throw new VimiError('TOPOLOGY_INVALID', 'The transport names no broker', { expected: 'host:port' });
+  return {
+    clientId,
+    brokers: brokers.map((broker) => (/:\d+$/.test(broker) ? broker : `${broker}:9092`)),
+    ...(tls && { ssl: tls }),
+    ...(sasl && { sasl: sasl as ClusterConfig['sasl'] }),
+    connectionTimeout: connectionTimeoutMs,
+    requestTimeout: requestTimeoutMs,
+  };
+}

@@ -1,0 +1,155 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { VimiError } from '../../../errors.js';
+import {
+  type Broker,
+  type Cluster,
+  type ClusterConfig,
+  createCluster,
+  type DriverLog,
+  withSharedConnects,
+} from './driver.js';
+import { asTransportError, troubleOf, unknownTopic } from './trouble.js';
+
+/** Leaders and partition counts are asked for again after so many milliseconds. */
+const freshMs = 10_000;
+/** How long the first contact may take before the broker is said to be unavailable, and how long a later outage. */
+export const patienceMs = { first: 15_000, later: 600_000 };
+const backoffMs = { first: 20, last: 1_000 };
+
+/**
+ * One set of connections to a cluster, and who leads what in it. Everything may fail at any time; `attempt` is the way to
+ * go on regardless.
+ */
+export class KafkaClient {
+  readonly name: string;
+  readonly #cluster: Cluster;
+  readonly #leaders = new Map<string, { leaders: number[]; at: number }>();
+  readonly #coordinators = new Map<string, number>();
+  readonly #closing = new AbortController();
+  #contacted = false;
+
+  constructor(config: ClusterConfig, log: DriverLog) {
+    this.name = (config.brokers as string[]).join(',');
+    this.#cluster = createCluster(config, log);
+  }
+
+  get closed(): AbortSignal {
+    return this.#closing.signal;
+  }
+
+  /**
+   * Runs `work` until it succeeds, with growing pauses between. Gives up with what `work` threw when that says that it
+   * will never succeed, when patience is at its end, or when `signal` or the client ends.
+   */
+  async attempt<T>(
+    where: string,
+    work: () => Promise<T>,
+    { patience, signal }: { patience?: number; signal?: AbortSignal } = {},
+  ): Promise<T> {
+    const began = Date.now();
+    for (let failures = 0; ; failures++) {
+      if (this.closed.aborted) throw closedError(this.name);
+      try {
+        const result = await work();
+        this.#contacted = true;
+        return result;
+      } catch (thrown) {
+        this.forget();
+        const error = asTransportError(thrown, where);
+        const most = Math.min(patience ?? Number.POSITIVE_INFINITY, patienceMs[this.#contacted ? 'later' : 'first']);
+        if (!error.retryable || Date.now() - began > most || signal?.aborted) throw error;
+        await this.pause(failures, signal);
+      }
+    }
+  }
+
+  /** Before the next try. */
+  async pause(failures: number, signal?: AbortSignal): Promise<void> {
+    const ms = Math.min(backoffMs.last, backoffMs.first * 2 ** failures) * (0.75 + Math.random() / 2);
+    const either = signal ? AbortSignal.any([signal, this.closed]) : this.closed;
+    await sleep(ms, undefined, { signal: either }).catch(() => undefined);
+  }
+
+  /** Leads and coordinators may have moved. */
+  forget(): void {
+    this.#leaders.clear();
+    this.#coordinators.clear();
+  }
+
+  /** The leader of each partition, by its number. Throws TOPIC_UNKNOWN. */
+  async leadersOf(topic: string, fresh = false): Promise<number[]> {
+    const known = this.#leaders.get(topic);
+    if (known && !fresh && Date.now() - known.at < freshMs) return known.leaders;
+    const leaders = (await this.#askLeaders(topic)) ?? (await this.#askLeaders(topic));
+    if (!leaders) throw unknownTopic(topic);
+    this.#leaders.set(topic, { leaders, at: Date.now() });
+    return leaders;
+  }
+
+  /** null: this broker does not know the topic; another may know of it already. */
+  async #askLeaders(topic: string): Promise<number[] | null> {
+    const broker = await this.anyBroker();
+    try {
+      const { topicMetadata } = await broker.metadata([topic]);
+      const leaders: number[] = [];
+      for (const { partitionId, leader } of topicMetadata[0]?.partitionMetadata ?? []) leaders[partitionId] = leader;
+      return leaders.length > 0 ? leaders : null;
+    } catch (thrown) {
+      const trouble = troubleOf(thrown);
+      if (trouble === 'INVALID_TOPIC_EXCEPTION') throw unknownTopic(topic);
+      if (trouble !== 'UNKNOWN_TOPIC_OR_PARTITION') throw thrown;
+      await this.pause(3);
+      return null;
+    }
+  }
+
+  async leader(topic: string, partition: number): Promise<Broker> {
+    const leaders = await this.leadersOf(topic);
+    const nodeId = leaders[partition];
+    if (nodeId === undefined) throw unknownTopic(`${topic}/${partition}`);
+    return this.broker(nodeId);
+  }
+
+  /** Who keeps the positions of a group, or the transactions of a producer. */
+  async coordinator(of: 'group' | 'transaction', id: string): Promise<Broker> {
+    const key = `${of} ${id}`;
+    const known = this.#coordinators.get(key);
+    if (known !== undefined) return this.broker(known);
+    const broker = await this.anyBroker();
+    const { coordinator } = await broker.findGroupCoordinator({
+      groupId: id,
+      coordinatorType: of === 'group' ? 0 : 1,
+    });
+    this.#coordinators.set(key, coordinator.nodeId);
+    return this.broker(coordinator.nodeId);
+  }
+
+  async broker(nodeId: number): Promise<Broker> {
+    if (!this.#cluster.getNodeIds().includes(String(nodeId))) await this.#cluster.refreshMetadata();
+    return withSharedConnects(await this.#cluster.findBroker({ nodeId }));
+  }
+
+  async anyBroker(): Promise<Broker> {
+    if (this.closed.aborted) throw closedError(this.name);
+    if (this.#cluster.getNodeIds().length === 0) {
+      await this.#cluster.connect();
+      await this.#cluster.refreshMetadata();
+    }
+    return withSharedConnects(await this.#cluster.brokerPool.findConnectedBroker());
+  }
+
+  async controller(): Promise<Broker> {
+    const { controllerId } = await (await this.anyBroker()).metadata([]);
+    return this.broker(controllerId);
+  }
+
+  async close(): Promise<void> {
+    if (this.closed.aborted) return;
+    this.#closing.abort();
+    await this.#cluster.disconnect().catch(() => undefined);
+  }
+}
+
+export function closedError(where: string): VimiError {
+  return new VimiError('TRANSPORT_UNAVAILABLE', 'The transport was closed by this process', { where });
+}

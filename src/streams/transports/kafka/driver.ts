@@ -1,0 +1,189 @@
+import { createRequire } from 'node:module';
+import type { KafkaConfig } from 'kafkajs';
+
+/*
+ * kafkajs from the inside. Its consumer joins the group again before anybody could drain, starts to read before the
+ * previous owner is fenced, cannot read without a group, and steps over batches that compaction emptied; its producer
+ * hides which request failed. So this transport speaks the protocol by itself and takes from kafkajs what it does well:
+ * connections, authentication, request encoding. The version is pinned for that.
+ *
+ * Only what is used is typed here.
+ */
+
+export interface WireRequest {
+  request: { apiKey: number; apiVersion: number; apiName: string; encode(): Promise<unknown> };
+  response: { decode(payload: Buffer): Promise<unknown>; parse(decoded: unknown): Promise<unknown> };
+  requestTimeout?: number | null;
+  logResponseError?: boolean;
+}
+
+export interface TopicPartitions<P> {
+  topic: string;
+  partitions: P[];
+}
+
+export interface TransactionIdentity {
+  transactionalId: string;
+  producerId: string;
+  producerEpoch: number;
+}
+
+/** One broker: each method is one request; a failure is an error with the protocol's name for it as `type`. */
+export interface Broker {
+  nodeId: number | null;
+  connectionPool: { send(request: WireRequest): Promise<unknown>; pool: { connect(): Promise<unknown> }[] };
+  isConnected(): boolean;
+  disconnect(): Promise<void>;
+  metadata(topics: string[]): Promise<{
+    controllerId: number;
+    topicMetadata: { topic: string; partitionMetadata: { partitionId: number; leader: number }[] }[];
+  }>;
+  findGroupCoordinator(of: {
+    groupId: string;
+    coordinatorType: 0 | 1;
+  }): Promise<{ coordinator: { nodeId: number; host: string; port: number } }>;
+  listOffsets(query: {
+    replicaId: number;
+    isolationLevel: 0 | 1;
+    topics: TopicPartitions<{ partition: number; timestamp: number }>[];
+  }): Promise<{ responses: TopicPartitions<{ partition: number; offset: string }>[] }>;
+  createTopics(create: {
+    topics: {
+      topic: string;
+      numPartitions: number;
+      /** -1: the broker's own. */
+      replicationFactor: number;
+      configEntries: { name: string; value: string }[];
+    }[];
+  }): Promise<unknown>;
+  createPartitions(create: { topicPartitions: { topic: string; count: number }[] }): Promise<unknown>;
+  initProducerId(of: {
+    transactionalId?: string;
+    transactionTimeout: number;
+  }): Promise<{ producerId: string; producerEpoch: number }>;
+  addPartitionsToTxn(add: TransactionIdentity & { topics: TopicPartitions<number>[] }): Promise<unknown>;
+  addOffsetsToTxn(add: TransactionIdentity & { groupId: string }): Promise<unknown>;
+  txnOffsetCommit(
+    commit: TransactionIdentity & {
+      groupId: string;
+      topics: TopicPartitions<{ partition: number; offset: number; metadata: string }>[];
+    },
+  ): Promise<unknown>;
+  endTxn(end: TransactionIdentity & { transactionResult: boolean }): Promise<unknown>;
+  joinGroup(join: {
+    groupId: string;
+    memberId: string;
+    sessionTimeout: number;
+    rebalanceTimeout: number;
+    groupProtocols: { name: string; metadata: Buffer }[];
+  }): Promise<{
+    generationId: number;
+    leaderId: string;
+    memberId: string;
+    members: { memberId: string; memberMetadata: Buffer }[];
+  }>;
+  syncGroup(sync: {
+    groupId: string;
+    generationId: number;
+    memberId: string;
+    groupAssignment: { memberId: string; memberAssignment: Buffer }[];
+  }): Promise<{ memberAssignment: Buffer }>;
+  heartbeat(beat: { groupId: string; groupGenerationId: number; memberId: string }): Promise<unknown>;
+  leaveGroup(leave: { groupId: string; memberId: string }): Promise<unknown>;
+}
+
+export interface Cluster {
+  brokerPool: { findConnectedBroker(): Promise<Broker> };
+  connect(): Promise<void>;
+  disconnect(): Promise<void>;
+  refreshMetadata(): Promise<void>;
+  findBroker(of: { nodeId: number }): Promise<Broker>;
+  getNodeIds(): string[];
+  removeBroker(at: { host: string; port: number }): void;
+}
+
+type Logged = { level: number; namespace: string; log: { message: string; error?: unknown } };
+export type DriverLog = (entry: Logged) => void;
+
+export type ClusterConfig = Pick<KafkaConfig, 'clientId' | 'brokers' | 'ssl' | 'sasl'> & {
+  connectionTimeout: number;
+  requestTimeout: number;
+};
+
+const require = createRequire(import.meta.url);
+const ClusterOf = require('kafkajs/src/cluster') as new (config: Record<string, unknown>) => Cluster;
+const createLogger = require('kafkajs/src/loggers').createLogger as (options: {
+  level: number;
+  logCreator: () => DriverLog;
+}) => unknown;
+const defaultSocketFactory = require('kafkajs/src/network/socketFactory') as () => unknown;
+const errors = require('kafkajs/src/protocol/error') as { createErrorFromCode(code: number): Error };
+const EncoderOf = require('kafkajs/src/protocol/encoder') as new () => Encoder;
+const fetchV11 = require('kafkajs/src/protocol/requests/fetch/v11/request') as (
+  options: Record<string, unknown>,
+) => WireRequest['request'];
+
+export interface Encoder {
+  writeBuffer(value: Buffer): Encoder;
+}
+
+/** kafkajs's own retrying stays short: who calls knows better for how long. */
+const retry = { initialRetryTime: 50, maxRetryTime: 500, retries: 2, factor: 0.2, multiplier: 2 };
+
+export function createCluster(config: ClusterConfig, log: DriverLog): Cluster {
+  return new ClusterOf({
+    ...config,
+    logger: createLogger({ level: 4, logCreator: () => log }),
+    socketFactory: defaultSocketFactory(),
+    authenticationTimeout: config.connectionTimeout,
+    reauthenticationThreshold: 10_000,
+    enforceRequestTimeout: true,
+    metadataMaxAge: 60_000,
+    maxInFlightRequests: null,
+    allowAutoTopicCreation: false,
+    isolationLevel: 1,
+    retry,
+  });
+}
+
+const shared = new WeakSet<object>();
+
+/**
+ * Callers that find a connection closed at the same time open it once. The driver would open one socket for each of them,
+ * and lose sight of all but the last.
+ */
+export function withSharedConnects(broker: Broker): Broker {
+  for (const connection of broker.connectionPool.pool) {
+    if (shared.has(connection)) continue;
+    shared.add(connection);
+    const connect = connection.connect.bind(connection);
+    let connecting: Promise<unknown> | undefined;
+    connection.connect = () => {
+      connecting ??= connect().finally(() => {
+        connecting = undefined;
+      });
+      return connecting;
+    };
+  }
+  return broker;
+}
+
+export function errorFromCode(code: number): Error {
+  return errors.createErrorFromCode(code);
+}
+
+export function createEncoder(): Encoder {
+  return new EncoderOf();
+}
+
+export interface FetchQuery {
+  maxWaitTime: number;
+  minBytes: number;
+  maxBytes: number;
+  topics: TopicPartitions<{ partition: number; fetchOffset: number; maxBytes: number }>[];
+}
+
+/** Of committed records only. */
+export function fetchRequest(query: FetchQuery): WireRequest['request'] {
+  return fetchV11({ ...query, replicaId: -1, isolationLevel: 1 });
+}

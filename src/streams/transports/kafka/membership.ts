@@ -1,0 +1,209 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { VimiError } from '../../../errors.js';
+import {
+  type Assignment,
+  assign,
+  type Claims,
+  decodeAssignment,
+  decodeClaims,
+  encodeAssignment,
+  encodeClaims,
+} from './assignment.js';
+import type { KafkaClient } from './client.js';
+import { asTransportError, troubleOf } from './trouble.js';
+
+/** Members of a group must agree on how they share. */
+const protocol = 'vimi-1';
+const rebalanceTimeoutMs = 60_000;
+/** How often the leader looks for partitions that were added. */
+const lookMs = 10_000;
+
+export interface MembershipOf {
+  client: KafkaClient;
+  group: string;
+  topics: string[];
+  sessionMs: number;
+  claims(): Pick<Claims, 'owned' | 'leaving'>;
+  onAssignment(assignment: Assignment): void;
+  /** Tried again. */
+  onTrouble(error: VimiError): void;
+  /** It cannot be a member. */
+  onError(error: VimiError): void;
+}
+
+/**
+ * One member of a consumer group: joins, tells what it owns, learns its share, and shows that it lives from the same
+ * event loop that does the work: a process that hangs or is stopped falls out of the group.
+ */
+export class Membership {
+  readonly #of: MembershipOf;
+  readonly #leaving = new AbortController();
+  #memberId = '';
+  #generation = -1;
+  #wake: AbortController | undefined;
+  /** Partitions of each topic as the leader last shared them out; null: not the leader. */
+  #shared: Map<string, number> | null = null;
+
+  constructor(of: MembershipOf) {
+    this.#of = of;
+  }
+
+  start(): void {
+    void this.#run();
+  }
+
+  /** Tells the group anew what is owned here. */
+  rejoin(): void {
+    this.#wake?.abort();
+  }
+
+  /** As the coordinator sees it now; throws when it cannot be asked. */
+  async isMember(): Promise<boolean> {
+    if (this.#memberId === '' || this.#leaving.signal.aborted) return false;
+    try {
+      await this.#beat();
+      return true;
+    } catch (thrown) {
+      const trouble = troubleOf(thrown);
+      if (trouble === 'REBALANCE_IN_PROGRESS') return true;
+      if (isOut(trouble)) return false;
+      throw thrown;
+    }
+  }
+
+  /** `client`: another than the one that may be held by a join that waits for other members. */
+  async leave(client: KafkaClient): Promise<void> {
+    this.#leaving.abort();
+    this.#wake?.abort();
+    const { group } = this.#of;
+    const memberId = this.#memberId;
+    // Should it fail, the session runs out by itself.
+    if (memberId !== '')
+      await client
+        .coordinator('group', group)
+        .then((coordinator) => coordinator.leaveGroup({ groupId: group, memberId }))
+        .catch(() => undefined);
+    this.#memberId = '';
+  }
+
+  async #run(): Promise<void> {
+    const { client, group } = this.#of;
+    const { signal } = this.#leaving;
+    let failures = 0;
+    while (!signal.aborted && !client.closed.aborted) {
+      try {
+        this.#wake = new AbortController();
+        const assignment = await this.#join();
+        failures = 0;
+        if (signal.aborted) return;
+        this.#of.onAssignment(assignment);
+        await this.#stay(this.#wake.signal);
+      } catch (thrown) {
+        const trouble = troubleOf(thrown);
+        if (trouble === 'REBALANCE_IN_PROGRESS') continue;
+        if (isOut(trouble)) {
+          // The generation stays: what was owned in it may be claimed, unless somebody else was given it since.
+          this.#memberId = '';
+          continue;
+        }
+        client.forget();
+        const error =
+          trouble === 'INCONSISTENT_GROUP_PROTOCOL'
+            ? new VimiError('GROUP_BUSY', 'The group is in use by another kind of client', { where: group })
+            : asTransportError(thrown, group);
+        if (!error.retryable) {
+          if (!signal.aborted) this.#of.onError(error);
+          return;
+        }
+        this.#of.onTrouble(error);
+        await client.pause(failures++, signal);
+      }
+    }
+  }
+
+  async #join(): Promise<Assignment> {
+    const { client, group, topics, sessionMs } = this.#of;
+    const coordinator = await client.coordinator('group', group);
+    const claims = { topics, generation: this.#generation, ...this.#of.claims() };
+    const joined = await coordinator.joinGroup({
+      groupId: group,
+      memberId: this.#memberId,
+      sessionTimeout: sessionMs,
+      rebalanceTimeout: Math.max(rebalanceTimeoutMs, sessionMs),
+      groupProtocols: [{ name: protocol, metadata: encodeClaims(claims) }],
+    });
+    this.#memberId = joined.memberId;
+    const groupAssignment = joined.leaderId === joined.memberId ? await this.#share(joined.members) : [];
+    if (joined.leaderId !== joined.memberId) this.#shared = null;
+    const { memberAssignment } = await coordinator.syncGroup({
+      groupId: group,
+      generationId: joined.generationId,
+      memberId: joined.memberId,
+      groupAssignment,
+    });
+    this.#generation = joined.generationId;
+    return decodeAssignment(memberAssignment);
+  }
+
+  async #share(joined: readonly { memberId: string; memberMetadata: Buffer }[]) {
+    const members = new Map(joined.map(({ memberId, memberMetadata }) => [memberId, decodeClaims(memberMetadata)]));
+    this.#shared = await this.#partitions([...new Set([...members.values()].flatMap(({ topics }) => topics))]);
+    const { assigned, moving } = assign(members, this.#shared);
+    return [...assigned].map(([memberId, partitions]) => ({
+      memberId,
+      memberAssignment: encodeAssignment({ partitions, moving }),
+    }));
+  }
+
+  /** A topic that is not there, or not any more, has none. */
+  async #partitions(topics: readonly string[]): Promise<Map<string, number>> {
+    const counts = new Map<string, number>();
+    for (const topic of topics) {
+      try {
+        counts.set(topic, (await this.#of.client.leadersOf(topic, true)).length);
+      } catch (thrown) {
+        if (!(thrown instanceof VimiError) || thrown.code !== 'TOPIC_UNKNOWN') throw thrown;
+        counts.set(topic, 0);
+      }
+    }
+    return counts;
+  }
+
+  /** Until the group must be joined again: returns when asked to here, throws when the group says so. */
+  async #stay(wake: AbortSignal): Promise<void> {
+    const every = Math.min(3_000, this.#of.sessionMs / 6);
+    const either = AbortSignal.any([wake, this.#leaving.signal, this.#of.client.closed]);
+    let looked = Date.now();
+    let failures = 0;
+    for (;;) {
+      if (failures === 0) await sleep(every, undefined, { signal: either }).catch(() => undefined);
+      else await this.#of.client.pause(failures, either);
+      if (either.aborted) return;
+      try {
+        await this.#beat();
+        failures = 0;
+      } catch (thrown) {
+        const trouble = troubleOf(thrown);
+        if (trouble === 'REBALANCE_IN_PROGRESS' || isOut(trouble)) throw thrown;
+        // Out of reach is not out of the group: to join again would make everybody else join, too.
+        this.#of.client.forget();
+        if (failures++ > 0) this.#of.onTrouble(asTransportError(thrown, this.#of.group));
+        continue;
+      }
+      if (this.#shared === null || Date.now() - looked < lookMs) continue;
+      looked = Date.now();
+      const now = await this.#partitions([...this.#shared.keys()]);
+      if ([...now].some(([topic, count]) => count !== this.#shared?.get(topic))) return;
+    }
+  }
+
+  async #beat(): Promise<void> {
+    const { client, group } = this.#of;
+    const coordinator = await client.coordinator('group', group);
+    await coordinator.heartbeat({ groupId: group, groupGenerationId: this.#generation, memberId: this.#memberId });
+  }
+}
+
+function isOut(trouble: string): boolean {
+  return trouble === 'UNKNOWN_MEMBER_ID' || trouble === 'ILLEGAL_GENERATION' || trouble === 'FENCED_INSTANCE_ID';
+}

@@ -1,0 +1,31 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { parse } from 'yaml';
+
+const text = (path: string) => readFileSync(path, 'utf8');
+const versionIn = (path: string) => /^const version = '([^']+)'/m.exec(text(path))?.[1];
+
+describe('the compose file', () => {
+  const { services } = parse(text('infra/compose.yaml'));
+
+  it('has the servers, of the versions that the tests run against', () => {
+    expect(services.kafka.image).toBe(`apache/kafka:${versionIn('infra/servers/kafka.mjs')}`);
+    expect(services.s3.image).toBe(`versity/versitygw:${versionIn('infra/servers/s3.mjs')}`);
+    expect(text('infra/kafka/pom.xml')).toContain(`<kafka.version>${versionIn('infra/servers/kafka.mjs')}<`);
+    expect(text('examples/clients/java/pom.xml')).toContain(`<version>${versionIn('infra/servers/kafka.mjs')}<`);
+  });
+
+  it('opens no port beyond this machine', () => {
+    const ports = Object.values<{ ports?: string[] }>(services).flatMap((service) => service.ports ?? []);
+    expect(ports).toHaveLength(4);
+    for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:/);
+  });
+
+  it('names files that are there', () => {
+    const files = Object.values<{ volumes?: string[] }>(services)
+      .flatMap((service) => service.volumes ?? [])
+      .filter((volume) => volume.startsWith('./'));
+    expect(files.length).toBeGreaterThan(0);
+    for (const volume of files) expect(() => parse(text(`infra/${volume.split(':')[0]}`))).not.toThrow();
+  });
+});

@@ -1,0 +1,341 @@
+import { execFile } from 'node:child_process';
+import { createHash, randomUUID } from 'node:crypto';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { createServer, request, type Server } from 'node:http';
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { Client } from 'minio';
+import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { compiled } from '../../src/compiled.js';
+import { openS3Store, type S3Store, type S3StoreOptions } from '../../src/stores/s3.js';
+import { thrownBy } from '../operators/run-operator.js';
+import { describeObjectStore } from '../stores/object-store-contract.js';
+
+const servers = inject('servers');
+const endpoint = servers.S3_ENDPOINT!;
+const keys = { accessKey: servers.S3_ACCESS_KEY!, secretKey: servers.S3_SECRET_KEY! };
+const bucket = servers.S3_BUCKET!;
+const bytes = { mediaType: 'application/octet-stream' };
+const sha256 = (body: Buffer) => createHash('sha256').update(body).digest('hex');
+
+const opened: S3Store[] = [];
+async function open(options: Partial<S3StoreOptions> = {}): Promise<S3Store> {
+  opened.push(await openS3Store({ endpoint, bucket, prefix: `test/${randomUUID()}`, ...keys, ...options }));
+  return opened.at(-1)!;
+}
+/** The server as others use it. */
+function bare(): Client {
+  const { hostname, port } = new URL(endpoint);
+  return new Client({ endPoint: hostname, port: Number(port), useSSL: false, region: 'us-east-1', ...keys });
+}
+afterAll(async () => {
+  for (const store of opened) await store.close();
+});
+
+describeObjectStore('the S3 store', () => open());
+
+describe('the S3 store', () => {
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'vimi-s3-'));
+  });
+  afterAll(() => rm(folder, { recursive: true, force: true }));
+
+  it('sends what is larger than a part in parts, from memory and from a file, and leaves no upload open', async () => {
+    const prefix = `test/${randomUUID()}`;
+    const store = await open({ prefix });
+    const body = Buffer.alloc(37_000_001);
+    for (let n = 0; n < body.length; n += 4099) body[n] = n;
+    const file = join(folder, 'large');
+    await writeFile(file, body);
+    for (const [key, source] of [
+      ['memory', body],
+      ['file', { file }],
+    ] as const) {
+      const ref = await store.put(key, source, { mediaType: 'video/mp4' });
+      expect(ref).toEqual({ key, size: body.length, sha256: sha256(body), media_type: 'video/mp4' });
+      expect(await store.stat(key)).toEqual(ref);
+      expect((await store.get(key)).equals(body)).toBe(true);
+    }
+    for await (const upload of bare().listIncompleteUploads(bucket, prefix, true)) expect(upload).toBeUndefined();
+  });
+
+  it('keeps what two writers of a large object store apart', async () => {
+    const store = await open();
+    const versions = ['a', 'b', 'c'].map((letter) => Buffer.alloc(17_000_000, letter));
+    await Promise.all(versions.map((version) => store.put('raced', version, bytes)));
+    const found = await store.get('raced');
+    expect(versions.some((version) => version.equals(found))).toBe(true);
+  });
+
+  it('notices bytes that are not the ones that were stored', async () => {
+    const prefix = `test/${randomUUID()}`;
+    const store = await open({ prefix });
+    const ref = await store.put('a.txt', Buffer.from('good'), { mediaType: 'text/plain' });
+    const damaged = Buffer.from('evil');
+    await bare().putObject(bucket, `${prefix}/a.txt`, damaged, damaged.length, { 'x-amz-meta-sha256': ref.sha256 });
+    expect((await thrownBy(() => store.get('a.txt'))).code).toBe('OBJECT_DAMAGED');
+    expect((await thrownBy(() => store.localFile('a.txt'))).code).toBe('OBJECT_DAMAGED');
+    const reading = await store.stream('a.txt');
+    await expect(reading.toArray()).rejects.toMatchObject({ code: 'OBJECT_DAMAGED' });
+  });
+
+  it('reads what others stored, without a hash or with nonsense for one', async () => {
+    const prefix = `test/${randomUUID()}`;
+    const store = await open({ prefix });
+    const body = Buffer.from('of somebody else');
+    for (const [key, metadata] of [
+      ['plain.mp4', {}],
+      ['nonsense.mp4', { 'x-amz-meta-sha256': 'unknown' }],
+    ] as const) {
+      await bare().putObject(bucket, `${prefix}/${key}`, body, body.length, {
+        'content-type': 'video/mp4',
+        ...metadata,
+      });
+      const ref = { key, size: body.length, sha256: sha256(body), media_type: 'video/mp4' };
+      expect(await store.stat(key)).toEqual(ref);
+      expect(await store.get(key, { sha256: ref.sha256 })).toEqual(body);
+    }
+  });
+
+  it('lists more keys than a page holds, in byte order, and no name that is no key', async () => {
+    const prefix = `test/${randomUUID()}`;
+    const store = await open({ prefix });
+    const names = Array.from({ length: 1050 }, (_, n) => `many/${n % 3 ? 'x' : 'x-'}/${n}`);
+    const waiting = [...names];
+    await Promise.all(
+      Array.from({ length: 16 }, async () => {
+        for (let key = waiting.pop(); key; key = waiting.pop()) await store.put(key, Buffer.from(key), bytes);
+      }),
+    );
+    await bare().putObject(bucket, `${prefix}/many/my holiday.mp4`, Buffer.from('x'), 1);
+    const found: string[] = [];
+    for await (const key of store.list('many/')) found.push(key);
+    expect(found).toEqual([...names].sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b))));
+  });
+
+  it('gives a local file the ending of its key, and takes it away again', async () => {
+    const store = await open({ temporary: folder });
+    const before = await readdir(folder);
+    await store.put('a/b.mp4', Buffer.from('video'), { mediaType: 'video/mp4' });
+    const lent = await store.localFile('a/b.mp4');
+    expect(lent.path.endsWith('/b.mp4')).toBe(true);
+    await lent.release();
+    await thrownBy(() => store.localFile('a/nothing.mp4'));
+    expect(await readdir(folder)).toEqual(before);
+  });
+
+  it('gives links that need no keys', async () => {
+    const store = await open();
+    await store.put('shown.txt', Buffer.from('for everybody'), { mediaType: 'text/plain' });
+    const response = await fetch(await store.presigned('shown.txt', 60));
+    expect(response.headers.get('content-type')).toBe('text/plain');
+    expect(await response.text()).toBe('for everybody');
+    const anonymous = await fetch(`${endpoint}/${bucket}/shown.txt`);
+    expect(anonymous.status).not.toBe(200);
+  });
+
+  it('makes a bucket that is missing, also when several do so at once', async () => {
+    const fresh = `vimi-${randomUUID()}`;
+    try {
+      const stores = await Promise.all([1, 2, 3].map(() => open({ bucket: fresh, prefix: '' })));
+      for (const store of stores) await store.put('a', Buffer.from('x'), bytes);
+      await stores[0]!.remove('a');
+    } finally {
+      await bare().removeBucket(fresh);
+    }
+  });
+
+  it('says when the bucket has gone', async () => {
+    const fresh = `vimi-${randomUUID()}`;
+    const store = await open({ bucket: fresh });
+    await bare().removeBucket(fresh);
+    expect((await thrownBy(() => store.put('a', Buffer.from('x'), bytes))).code).toBe('BUCKET_NOT_FOUND');
+    expect((await thrownBy(() => store.get('a'))).code).toBe('BUCKET_NOT_FOUND');
+  });
+
+  it('says when the keys are wrong, and repeats no secret', async () => {
+    for (const wrong of [{ secretKey: 'not-the-secret' }, { accessKey: 'nobody' }]) {
+      const error = await thrownBy(() => open(wrong));
+      expect(error.code).toBe('STORAGE_DENIED');
+      expect(error.message).not.toContain('not-the-secret');
+    }
+  });
+
+  it.each(['not an address', 'ftp://host', 'http://host/path', 'http://user:secret@host'])(
+    'refuses the endpoint %j without repeating it',
+    async (wrong) => {
+      const error = await thrownBy(() => open({ endpoint: wrong }));
+      expect(error.code).toBe('USAGE');
+      expect(error.message).not.toContain('secret');
+    },
+  );
+
+  it('speaks TLS, and only with a server whose certificate is trusted', async () => {
+    const secure = { endpoint: servers.S3_SECURE_ENDPOINT!, bucket, prefix: `test/${randomUUID()}`, ...keys };
+    const error = await thrownBy(() => open(secure));
+    expect(error.code).toBe('STORAGE_UNAVAILABLE');
+    expect(error.message).toMatch(/self.signed/i);
+    const program = `
+      import { openS3Store } from ${JSON.stringify(compiled(import.meta.url, '../../src/stores/s3.js'))};
+      const store = await openS3Store(JSON.parse(process.env.STORE));
+      await store.put('a', Buffer.alloc(17_000_000, 'tls'), { mediaType: 'text/plain' });
+      console.log((await store.get('a')).length);
+      await store.close();`;
+    const env = { ...process.env, NODE_EXTRA_CA_CERTS: servers.TLS_CERTIFICATE!, STORE: JSON.stringify(secure) };
+    const { stdout } = await promisify(execFile)(process.execPath, ['--input-type=module', '-e', program], { env });
+    expect(stdout).toBe('17000000\n');
+  });
+});
+
+describe('the S3 store in trouble', () => {
+  const things: { close(): unknown }[] = [];
+  afterAll(() => {
+    for (const thing of things) thing.close();
+  });
+  const listening = async <T extends Server | ReturnType<typeof createTcpServer>>(server: T) => {
+    things.push(server);
+    await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
+    return `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  };
+
+  /** Between the store and the server; `meddle` answers itself, or leaves the request to the server. */
+  async function between(meddle: (method: string, url: string) => { status: number; body?: string } | 'cut' | 'pass') {
+    const target = new URL(endpoint);
+    const proxy = createServer((incoming, outgoing) => {
+      const answer = meddle(incoming.method!, incoming.url!);
+      if (answer === 'cut') {
+        incoming.socket.destroy();
+        return;
+      }
+      if (answer !== 'pass') {
+        incoming.resume().on('end', () => outgoing.writeHead(answer.status).end(answer.body ?? ''));
+        return;
+      }
+      const forwarded = request(
+        {
+          host: target.hostname,
+          port: target.port,
+          method: incoming.method,
+          path: incoming.url,
+          headers: incoming.headers,
+        },
+        (response) => {
+          outgoing.writeHead(response.statusCode!, response.headers);
+          response.pipe(outgoing);
+        },
+      );
+      incoming.pipe(forwarded);
+    });
+    return listening(proxy);
+  }
+
+  it('comes through answers of 5xx, SlowDown and connections that are cut', async () => {
+    let count = 0;
+    const troubles = [{ status: 500 }, { status: 503, body: '<Error><Code>SlowDown</Code></Error>' }, 'cut'] as const;
+    const store = await open({
+      endpoint: await between(() => (count++ % 3 ? 'pass' : troubles[Math.floor(count / 3) % troubles.length]!)),
+    });
+    const body = Buffer.alloc(20_000_000, 'vimi');
+    await store.put('large', body, bytes);
+    expect((await store.get('large')).equals(body)).toBe(true);
+    expect(await store.stat('large')).toMatchObject({ size: body.length });
+    await store.remove('large');
+    expect(await store.stat('large')).toBeNull();
+    expect(count).toBeGreaterThan(10);
+  });
+
+  it('knows an upload that succeeded though its last answer was lost', async () => {
+    let completed = 0;
+    const target = new URL(endpoint);
+    const proxy = createServer((incoming, outgoing) => {
+      const completes = incoming.method === 'POST' && /uploadId=/.test(incoming.url!);
+      const forwarded = request(
+        {
+          host: target.hostname,
+          port: target.port,
+          method: incoming.method,
+          path: incoming.url,
+          headers: incoming.headers,
+        },
+        (response) => {
+          if (completes && completed++ === 0) {
+            response.resume().on('end', () => incoming.socket.destroy());
+            return;
+          }
+          outgoing.writeHead(response.statusCode!, response.headers);
+          response.pipe(outgoing);
+        },
+      );
+      incoming.pipe(forwarded);
+    });
+    const store = await open({ endpoint: await listening(proxy) });
+    const body = Buffer.alloc(17_000_000, 'x');
+    await store.put('large', body, bytes);
+    expect(completed).toBe(1);
+    expect((await store.get('large')).equals(body)).toBe(true);
+  });
+
+  it('gives up on a server that stays silent, when its patience ends', async () => {
+    const sockets: Socket[] = [];
+    const silent = await listening(createTcpServer((socket) => void sockets.push(socket)));
+    const error = await thrownBy(() => open({ endpoint: silent, silenceMs: 50, patienceMs: 100 }));
+    expect(error).toMatchObject({ code: 'STORAGE_UNAVAILABLE', retryable: true });
+    expect(error.message).toContain('silent for 50 ms');
+    expect(sockets.length).toBeGreaterThan(1);
+    for (const socket of sockets) socket.destroy();
+  });
+
+  it('waits for a server that comes back', async () => {
+    let up = true;
+    const target = new URL(endpoint);
+    let refused = 0;
+    const gate = createTcpServer((socket) => {
+      socket.on('error', () => {});
+      if (!up) {
+        if (++refused === 3) up = true;
+        socket.destroy();
+        return;
+      }
+      const through = connect(Number(target.port), target.hostname);
+      through.on('error', () => socket.destroy());
+      socket.pipe(through).pipe(socket);
+      socket.on('close', () => through.destroy());
+      through.on('close', () => socket.destroy());
+    });
+    // A signature covers the name of the host, and this one is another port: the server takes any.
+    const store = await open({ endpoint: await listening(gate) });
+    await store.put('a', Buffer.from('before'), bytes);
+    up = false;
+    const fresh = await openS3Store({
+      endpoint: `http://127.0.0.1:${(gate.address() as AddressInfo).port}`,
+      bucket,
+      ...keys,
+    });
+    opened.push(fresh);
+    expect(refused).toBe(3);
+    expect(String(await store.get('a'))).toBe('before');
+  });
+
+  it.each([
+    ['RequestTimeTooSkewed', 403, 'CLOCK_SKEWED'],
+    ['AccessDenied', 403, 'STORAGE_DENIED'],
+    ['SignatureDoesNotMatch', 403, 'STORAGE_DENIED'],
+    ['InsufficientStorage', 507, 'STORAGE_FULL'],
+    ['QuotaExceeded', 403, 'STORAGE_FULL'],
+    ['SomethingNew', 400, 'STORAGE_DENIED'],
+  ])('says of %s (%i) that it is %s', async (answer, status, code) => {
+    let healthy = true;
+    const store = await open({
+      endpoint: await between(() =>
+        healthy ? 'pass' : { status, body: `<Error><Code>${answer}</Code><Message>m</Message></Error>` },
+      ),
+    });
+    healthy = false;
+    const error = await thrownBy(() => store.put('a', Buffer.from('x'), bytes));
+    expect(error.code).toBe(code);
+    expect(error.message).toContain(answer);
+  });
+});

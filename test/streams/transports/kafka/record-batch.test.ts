@@ -1,0 +1,140 @@
+import { createRequire } from 'node:module';
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { crc32c } from '../../../../src/streams/transports/kafka/crc32c.js';
+import {
+  batchesOf,
+  encodeBatch,
+  isAbort,
+  type NewMessage,
+  recordsOf,
+} from '../../../../src/streams/transports/kafka/record-batch.js';
+
+// Another implementation of the format, to compare with.
+const require = createRequire(import.meta.url);
+const Decoder = require('kafkajs/src/protocol/decoder');
+const decodeForeign = require('kafkajs/src/protocol/recordBatch/v0/decoder');
+const { RecordBatch } = require('kafkajs/src/protocol/recordBatch/v0');
+const ForeignRecord = require('kafkajs/src/protocol/recordBatch/record/v0');
+
+const bytes = fc.uint8Array({ maxLength: 300 }).map((some) => Buffer.from(some));
+const message: fc.Arbitrary<NewMessage> = fc.record({
+  key: fc.option(bytes),
+  value: fc.option(bytes),
+  headers: fc.dictionary(
+    fc.string({ unit: 'grapheme', maxLength: 20 }).filter((name) => !(name in {})),
+    bytes,
+    { maxKeys: 5, noNullPrototype: true },
+  ),
+  timestamp: fc.integer({ min: 0, max: 4e12 }),
+});
+const messages = fc.array(message, { minLength: 1, maxLength: 150 });
+const writer = { producerId: '9007199254740993', producerEpoch: 7, firstSequence: 41, transactional: true };
+
+/** With offsets from `base` on, as the broker stores it. */
+function stored(batch: Buffer, base: number): Buffer {
+  batch.writeBigInt64BE(BigInt(base));
+  return batch;
+}
+
+async function decode(log: Buffer, from = 0) {
+  const records = [];
+  for (const batch of batchesOf(log))
+    records.push(...(await recordsOf(log, batch, { topic: 't', partition: 3, from })));
+  return records;
+}
+
+describe('batches of records', () => {
+  it('are written as another client reads them', async () => {
+    await fc.assert(
+      fc.asyncProperty(messages, async (some) => {
+        const { records, ...batch } = await decodeForeign(
+          new Decoder(stored(encodeBatch({ messages: some, ...writer }), 5)),
+        );
+        expect(batch).toMatchObject({ firstOffset: '5', lastOffsetDelta: some.length - 1, inTransaction: true });
+        expect(batch).toMatchObject({ producerId: writer.producerId, producerEpoch: 7, firstSequence: 41 });
+        const got = records.map(({ key, value, headers, timestamp }: Record<string, unknown>) => {
+          return { key, value, headers, timestamp: Number(timestamp) };
+        });
+        expect(got).toEqual(some);
+      }),
+    );
+  });
+
+  it('are read as another client writes them, compressed or not', async () => {
+    await fc.assert(
+      fc.asyncProperty(messages, fc.constantFrom(0, 1), async (some, compression) => {
+        const first = some[0]!.timestamp;
+        const records = some.map(({ timestamp, ...rest }, offsetDelta) =>
+          ForeignRecord({ ...rest, offsetDelta, timestampDelta: timestamp - first }),
+        );
+        const lastOffsetDelta = some.length - 1;
+        const encoder = await RecordBatch({ compression, firstTimestamp: first, records, lastOffsetDelta });
+        const log = stored(Buffer.from(encoder.buffer), 1000);
+        expect((await decode(log)).map(({ topic, partition, offset, ...rest }) => rest)).toEqual(some);
+        expect((await decode(log)).map(({ offset }) => offset)).toEqual(some.map((_, n) => 1000 + n));
+        expect(await decode(log, 1000 + lastOffsetDelta)).toHaveLength(1);
+      }),
+    );
+  });
+
+  it('are read one after the other, up to the first that is cut off', async () => {
+    const one = encodeBatch({
+      messages: [{ key: null, value: Buffer.from('a'), headers: {}, timestamp: 1 }],
+      ...writer,
+    });
+    const log = Buffer.concat([
+      stored(Buffer.from(one), 0),
+      stored(Buffer.from(one), 1),
+      one.subarray(0, one.length - 1),
+    ]);
+    expect((await decode(log)).map(({ offset }) => offset)).toEqual([0, 1]);
+  });
+
+  it('that are damaged inside are an error, and end', async () => {
+    const one = encodeBatch({
+      messages: [{ key: null, value: Buffer.alloc(50), headers: {}, timestamp: 1 }],
+      ...writer,
+    });
+    one.writeInt32BE(1_000_000, 57);
+    await expect(decode(one)).rejects.toMatchObject({ code: 'LOG_DAMAGED' });
+    one.writeInt8(1, 16);
+    await expect(decode(one)).rejects.toMatchObject({ code: 'LOG_DAMAGED' });
+  });
+
+  it('in a compression that cannot be read here are an error that says so', async () => {
+    const one = encodeBatch({ messages: [{ key: null, value: null, headers: {}, timestamp: 1 }], ...writer });
+    for (const [codec, found] of [
+      [2, 'snappy'],
+      [3, 'lz4'],
+      [6, 'codec 6'],
+    ] as const) {
+      one.writeInt16BE(codec, 21);
+      await expect(decode(one)).rejects.toMatchObject({ code: 'COMPRESSION_UNKNOWN', found });
+    }
+    // What claims to be gzip, but is not.
+    one.writeInt16BE(1, 21);
+    await expect(decode(one)).rejects.toMatchObject({ code: 'LOG_DAMAGED' });
+  });
+
+  it('of markers tell how a transaction ended', () => {
+    const marker = (type: number) => {
+      const key = Buffer.from([0, 0, 0, type]);
+      return encodeBatch({ messages: [{ key, value: Buffer.alloc(6), headers: {}, timestamp: 1 }], ...writer });
+    };
+    for (const [type, aborts] of [
+      [0, true],
+      [1, false],
+    ] as const) {
+      const [batch] = batchesOf(marker(type));
+      expect(isAbort(marker(type), batch!)).toBe(aborts);
+    }
+  });
+
+  it('have the checksum that RFC 3720 gives', () => {
+    expect(crc32c(Buffer.alloc(32))).toBe(0x8a9136aa);
+    expect(crc32c(Buffer.alloc(32, 0xff))).toBe(0x62a8ab43);
+    expect(crc32c(Buffer.from(Array.from({ length: 32 }, (_, n) => n)))).toBe(0x46dd794e);
+    expect(crc32c(Buffer.from('123456789'))).toBe(0xe3069283);
+  });
+});
