@@ -160,19 +160,8 @@ async function tell(
   options: GenerateOptions,
   out: NodeJS.WritableStream,
 ): Promise<void> {
-  const objects = await workspace.objects();
-  const local = await objects.localFile(video.object.key);
-  if (options.out) {
-    await copyFile(local.path, options.out).catch((cause: Error) => {
-      throw new VimiError('STORAGE_UNAVAILABLE', 'The video is made, but cannot be copied to where it should be', {
-        found: cause.message,
-        where: local.path,
-        cause,
-      });
-    });
-    await local.release();
-  }
-  const path = options.out ?? local.path;
+  const path = options.out ?? (await placeOf(workspace, video.object.key));
+  if (options.out) await copyTo(workspace, video.object.key, options.out);
   if (options.json) {
     out.write(`${JSON.stringify({ ...video, file: path })}\n`);
     return;
@@ -182,4 +171,25 @@ async function tell(
   out.write(
     `${video.frames} frames of ${video.width}x${video.height}, ${video.model.name} on ${video.model.backend}, seed ${video.sampler.seed}\n${path}\n`,
   );
+}
+
+/** Where a person finds the object: its file, or its key in the bucket. */
+async function placeOf(workspace: Workspace, key: string): Promise<string> {
+  if (workspace.topology.profile.objects.type !== 'files') return key;
+  return (await (await workspace.objects()).localFile(key)).path;
+}
+
+async function copyTo(workspace: Workspace, key: string, to: string): Promise<void> {
+  const local = await (await workspace.objects()).localFile(key);
+  try {
+    await copyFile(local.path, to);
+  } catch (cause) {
+    throw new VimiError('STORAGE_UNAVAILABLE', 'The video is made, but cannot be copied to where it should be', {
+      found: (cause as Error).message,
+      where: key,
+      cause,
+    });
+  } finally {
+    await local.release();
+  }
 }

@@ -49,7 +49,7 @@ A request is one JSON object. On one machine, without a server:
 
 ${fenced('sh', `echo '{"prompt":"a fox runs through snow"}' | vimi publish requests`)}
 
-On Kafka, with any client (this version cannot run the cluster profile yet). From a shell:
+On Kafka, with any client. From a shell:
 
 ${fenced('sh', `echo '{"prompt":"a fox runs through snow"}' | kcat -P -b "$KAFKA_BROKERS" -t requests`)}
 
