@@ -47,7 +47,10 @@ export const generationRequested = z.looseObject({
     ])
     .optional()
     .describe('what the prompt is grounded in; false: nothing'),
-  priority: z.enum(['interactive', 'standard', 'batch']).optional().describe('left out: standard; no effect yet, requests are served in turn'),
+  priority: z
+    .enum(['interactive', 'standard', 'batch'])
+    .optional()
+    .describe('left out: standard; no effect yet, requests are served in turn'),
   deadline: timestamp.optional().describe('after this moment the request is rejected instead of served'),
 });
 export type GenerationRequested = z.infer<typeof generationRequested>;
