@@ -14,8 +14,9 @@ interface Ended {
   err: string;
 }
 
-function start(args: string[]): ChildProcess {
-  return spawn(process.execPath, [vimi, ...args], { cwd: folder, stdio: ['pipe', 'pipe', 'pipe'] });
+function start(args: string[], env = {}): ChildProcess {
+  const stdio = ['pipe', 'pipe', 'pipe'] as const;
+  return spawn(process.execPath, [vimi, ...args], { cwd: folder, stdio: [...stdio], env: { ...process.env, ...env } });
 }
 
 function ended(child: ChildProcess): Promise<Ended> {
@@ -32,8 +33,8 @@ function ended(child: ChildProcess): Promise<Ended> {
   });
 }
 
-function run(args: string[], input = ''): Promise<Ended> {
-  const child = start(args);
+function run(args: string[], input = '', env = {}): Promise<Ended> {
+  const child = start(args, env);
   child.stdin!.end(input);
   return ended(child);
 }
@@ -88,6 +89,14 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
     expect(result.rejects.map((one: { error: { code: string } }) => one.error.code).sort()).toContain(
       'CAPTION_MISSING',
     );
+  });
+
+  it('does not begin without ffmpeg, rather than reject every medium', async () => {
+    const before = (await run(['read', 'rejects'])).out;
+    const { code, err } = await run(['ingest', 'media/fox.png'], '', { VIMI_FFMPEG: '/nowhere/ffmpeg' });
+    expect(err).toMatch(/error FFMPEG_NOT_FOUND: .*\/nowhere\/ffmpeg/);
+    expect(code).toBe(1);
+    expect((await run(['read', 'rejects'])).out).toBe(before);
   });
 
   it('finds a document by its words', async () => {

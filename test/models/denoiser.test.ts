@@ -12,6 +12,9 @@ import type { Denoiser, GenerateInput } from '../../src/models/ports.js';
 import { presets } from '../../src/models/presets.js';
 import { writeWeights } from '../../src/models/weights.js';
 
+// Real processes and real steps: slow where other work shares the cores.
+vi.setConfig({ testTimeout: 120_000 });
+
 const picture = { width: 20, height: 14, data: Uint8Array.from({ length: 20 * 14 * 3 }, (_, i) => (i * 7) % 256) };
 
 function input(change: Partial<GenerateInput> = {}): GenerateInput {

@@ -2,7 +2,7 @@ import { mkdtemp, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { openBackend } from '../../../src/models/backend/backend.js';
 import { createDenoiser } from '../../../src/models/denoiser.js';
 import { presets } from '../../../src/models/presets.js';
@@ -12,6 +12,9 @@ import { readSamples } from '../../../src/models/training/samples.js';
 import { type TrainProgress, train } from '../../../src/models/training/train.js';
 import { readWeights } from '../../../src/models/weights.js';
 import { clip, image, members, writeShard } from './shards.js';
+
+// Real steps of the real network: slow where other work shares the cores.
+vi.setConfig({ testTimeout: 400_000 });
 
 let shard: string;
 beforeAll(async () => {
@@ -87,7 +90,7 @@ describe('a run', () => {
     const denoiser = await createDenoiser({ model: uninterrupted.weights, backend: 'wasm' });
     expect((await denoiser.describe()).weights).toBe(uninterrupted.sha256);
     await denoiser.close();
-  }, 400_000);
+  });
 
   test('can start from the weights of another, and says so in its card', async () => {
     const first = await run(await folder(), { steps: 1 });
@@ -107,32 +110,38 @@ describe('a run', () => {
     await expect(run(await folder(), { from: '/nowhere.safetensors' })).rejects.toMatchObject({
       code: 'WEIGHTS_NOT_FOUND',
     });
-  }, 200_000);
+  });
 
   test('does not go on from the checkpoint of another', async () => {
     const out = await folder();
     await run(out, { steps: 1 });
     await expect(run(out, { steps: 1, seed: 8 })).rejects.toMatchObject({ code: 'USAGE' });
-  }, 200_000);
+  });
 
   test('that never gets a finite loss is given up: TRAINING_DIVERGED', async () => {
     const wild = { ...small, optimizer: { ...small.optimizer, rate: 1e30, muonRate: 0, warmup: 0 } };
     const diverging = run(await folder(), { steps: 40, recipe: wild, checkpointEvery: 1000 });
     await expect(diverging).rejects.toMatchObject({ code: 'TRAINING_DIVERGED' });
-  }, 400_000);
+  });
 
   test('learns: the loss on one clip falls', async () => {
     const out = await folder();
-    const stages = [{ share: 1, frames: 1, batch: 4, noise: { mean: 0, std: 0.5 }, selfCondition: 0 }];
+    const stages = [{ share: 1, frames: 1, batch: 2, noise: { mean: 0, std: 0.5 }, selfCondition: 0 }];
     await run(out, {
       steps: 24,
-      recipe: { ...small, stages, optimizer: { ...small.optimizer, warmup: 4 } },
+      recipe: {
+        ...small,
+        dropout: { images: 0, all: 0 },
+        augment: { hideNames: 0, mirror: 0, colours: 0 },
+        stages,
+        optimizer: { ...small.optimizer, warmup: 2, decay: 0.2 },
+      },
       checkpointEvery: 100,
     });
     const losses = (await lines(out)).map(({ loss }) => loss!);
     const mean = (part: number[]) => part.reduce((a, b) => a + b, 0) / part.length;
-    expect(mean(losses.slice(-6))).toBeLessThan(0.7 * mean(losses.slice(0, 6)));
-  }, 400_000);
+    expect(mean(losses.slice(-4))).toBeLessThan(0.7 * mean(losses.slice(0, 4)));
+  });
 });
 
 test.each([
