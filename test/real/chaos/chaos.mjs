@@ -62,12 +62,14 @@ async function main() {
   const closing = [];
   let crew;
   let failed = true;
+  let over = false;
   const stopped = new Promise((_, fail) => {
     for (const signal of ['SIGINT', 'SIGTERM']) process.once(signal, () => fail(new Error(`stopped by ${signal}`)));
   });
   try {
     failed = await Promise.race([stopped, work()]);
   } finally {
+    over = true;
     await crew?.destroy();
     for (const close of closing.reverse()) await close();
     await kafka.stop();
@@ -125,6 +127,7 @@ async function main() {
       awaySeconds,
       settled,
       until,
+      isIdle: async () => (await settled()) === published,
       members: async () => {
         const { groups } = await admin.describeGroups(inputs.map(([group]) => group));
         return groups.flatMap((group) => group.members.map(({ clientId }) => clientId));
@@ -139,10 +142,11 @@ async function main() {
 
     const each = ['kill', 'zombie', 'broker', 'objects', 'join', ...(noMounts === null ? ['disk'] : [])];
     const steps = plan({ kinds: Array.from({ length: rounds }, () => each).flat(), random });
-    let done = false;
+    // Not all at once: there is work under way at every moment that was drawn.
+    let allowed = 0;
     const feeding = (async () => {
       for (const batch of batches) {
-        await until('room for more', async () => published - (await settled()) < total * 0.15);
+        await until('room for more', () => published < allowed * total);
         await publish('requests', batch.requests);
         await publish('media', batch.media);
         published += batch.requests.length + batch.media.length;
@@ -150,18 +154,17 @@ async function main() {
     })();
     const disturbing = (async () => {
       for (const { at, kind } of steps) {
+        allowed = at + 0.2;
         let share = 0;
         await until(`${Math.round(at * 100)}% of the work is done`, async () => {
           share = (await settled()) / total;
           return share >= at;
         });
-        if (crew.deserted.length > 0) break;
         say(`${Math.round(share * 100)}%: ${await disturbances[kind](world)}`);
       }
+      allowed = 1;
     })();
-    await Promise.all([feeding, disturbing]).finally(() => {
-      done = true;
-    });
+    await Promise.all([feeding, disturbing]);
     await crew.dismiss();
     say(`${steps.length} disturbances; ${total - (await settled())} of ${total} events are left to the last run`);
     await crew.drain();
@@ -212,7 +215,7 @@ async function main() {
     async function until(what, isSo, lookMs = 300) {
       let trouble;
       for (const end = Date.now() + patienceMs; Date.now() < end; await pause(lookMs)) {
-        if (done) return;
+        if (over) throw new Error('broken off');
         if (crew.deserted.length > 0) throw new Error(crew.deserted[0]);
         try {
           if (await isSo()) return;

@@ -22,14 +22,14 @@ export const disturbances = {
   },
 
   /** A worker hangs until the group has shut it out and the others have gone on, and then continues where it was. */
-  async zombie({ crew, random, members, settled, until }) {
+  async zombie({ crew, random, members, settled, isIdle, until }) {
     const name = oneOf([...crew.working.keys()], random);
     const child = crew.working.get(name);
     child.kill('SIGSTOP');
     try {
       await until(`${name} is out of the groups`, async () => !(await members()).includes(name));
       const before = await settled();
-      await until('the others go on', async () => (await settled()) > before || child.exitCode !== null);
+      await until('the others go on', async () => (await settled()) > before || (await isIdle()));
     } finally {
       child.kill('SIGCONT');
     }
