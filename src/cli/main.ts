@@ -10,6 +10,7 @@ import { ingest } from './commands/ingest.js';
 import { publish } from './commands/publish.js';
 import { read } from './commands/read.js';
 import { fateLine, runPipelines } from './commands/run.js';
+import { age, sweep } from './commands/sweep.js';
 import { topics } from './commands/topics.js';
 import { trainOn } from './commands/train.js';
 import { exitCodes, reportError } from './exit.js';
@@ -203,6 +204,22 @@ for (const [action, description] of [
         if (!(await topics(workspace, action, options, out))) process.exitCode = exitCodes.failed;
       }),
     );
+
+program
+  .command('objects')
+  .description('look after the objects of the profile')
+  .command('sweep')
+  .description('list objects that no event names: of crashes, of events that are gone, and clips that shards hold')
+  .option('--remove', 'remove them', false)
+  .option('--older-than <age>', 'leave younger ones alone: they may be on their way; 0 when nothing runs', '1d')
+  .option('--json', 'one JSON object a line', false)
+  .addHelpText(
+    'after',
+    '\nReads every topic of the topology. Samples that wait for their shard are never touched.\n\nExample:\n  vimi objects sweep --older-than 7d --remove',
+  )
+  .action(({ olderThan, ...options }: { remove: boolean; olderThan: string; json: boolean }) =>
+    within((workspace) => sweep(workspace, { ...options, olderThan: age(olderThan) }, out)),
+  );
 
 program
   .command('corpus')

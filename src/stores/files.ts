@@ -144,6 +144,19 @@ class FileStore implements ObjectStore {
     await rm(this.sidecarPath(key), { force: true }).catch(() => {});
   }
 
+  async changedAt(key: string): Promise<number | null> {
+    try {
+      const handle = await this.openObject(key);
+      return await handle
+        .stat()
+        .then(({ mtimeMs }) => mtimeMs)
+        .finally(() => handle.close());
+    } catch (thrown) {
+      if (thrown instanceof VimiError && thrown.code === 'OBJECT_NOT_FOUND') return null;
+      throw thrown;
+    }
+  }
+
   /** The object's own file: nothing is copied, so the caller must not write to it. */
   async localFile(key: string): Promise<{ path: string; release(): Promise<void> }> {
     await (await this.openObject(key)).close();

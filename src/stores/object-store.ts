@@ -24,6 +24,8 @@ export interface ObjectStore {
   /** Keys under a prefix, in byte order. */
   list(prefix: string): AsyncIterable<string>;
   remove(key: string): Promise<void>;
+  /** When it was last put, in milliseconds since 1970 by the store's clock; null: not there. */
+  changedAt(key: string): Promise<number | null>;
   /** A local file with the object's bytes, for programs that need one; removed by `release`. */
   localFile(key: string): Promise<{ path: string; release(): Promise<void> }>;
 }

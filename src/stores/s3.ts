@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import type { Client } from 'minio';
+import type { BucketItemStat, Client } from 'minio';
 import { asVimiError, VimiError } from '../errors.js';
 import type { ObjectRef } from '../events/prompt.js';
 import { mediaTypeOf } from './media-type.js';
@@ -147,19 +147,15 @@ class BucketStore implements S3Store {
   }
 
   async stat(key: string): Promise<ObjectRef | null> {
-    checkObjectKey(key);
-    try {
-      const { size, metaData } = await this.call(key, () => this.client.statObject(this.bucket, this.name(key)));
+    return unlessMissing(async () => {
+      const { size, metaData } = await this.head(key);
       return {
         key,
         size,
         sha256: sha256Of(metaData.sha256) ?? (await this.hash(key)),
         media_type: metaData['content-type'] ?? mediaTypeOf(key),
       };
-    } catch (thrown) {
-      if (thrown instanceof VimiError && thrown.code === 'OBJECT_NOT_FOUND') return null;
-      throw thrown;
-    }
+    });
   }
 
   async *list(prefix: string): AsyncIterable<string> {
@@ -187,6 +183,10 @@ class BucketStore implements S3Store {
       const { code } = asVimiError(thrown);
       if (code !== 'OBJECT_NOT_FOUND' && code !== 'OBJECT_KEY_INVALID') throw thrown;
     }
+  }
+
+  async changedAt(key: string): Promise<number | null> {
+    return unlessMissing(async () => (await this.head(key)).lastModified.getTime());
   }
 
   async localFile(key: string): Promise<{ path: string; release(): Promise<void> }> {
@@ -240,6 +240,11 @@ class BucketStore implements S3Store {
 
   private async open(key: string): Promise<IncomingMessage> {
     return (await this.client.getObject(this.bucket, this.name(key))) as IncomingMessage;
+  }
+
+  private async head(key: string): Promise<BucketItemStat> {
+    checkObjectKey(key);
+    return this.call(key, () => this.client.statObject(this.bucket, this.name(key)));
   }
 
   private async hash(key: string): Promise<string> {
@@ -303,6 +308,15 @@ class BucketStore implements S3Store {
       tried = true;
       await this.client.completeMultipartUpload(this.bucket, this.name(key), upload, parts);
     });
+  }
+}
+
+async function unlessMissing<T>(work: () => Promise<T>): Promise<T | null> {
+  try {
+    return await work();
+  } catch (thrown) {
+    if (thrown instanceof VimiError && thrown.code === 'OBJECT_NOT_FOUND') return null;
+    throw thrown;
   }
 }
 

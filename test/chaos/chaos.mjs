@@ -7,28 +7,29 @@
  *
  * The denoiser is `fake`: fast, deterministic, and all else is real. Prints the counts and exits 1 on any difference.
  */
-import { spawn, spawnSync } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { captionOf, makeClips } from './clips.mjs';
+import { fatesOf } from './fates.mjs';
+import { seeded } from './random.mjs';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const vimi = join(root, 'dist/cli/main.js');
 const { openEmbedded } = await import(join(root, 'dist/streams/transports/embedded.js'));
-const { decodePosition } = await import(join(root, 'dist/streams/position.js'));
 const { decodeEvent } = await import(join(root, 'dist/events/cloudevents.js'));
 const { probeMedia } = await import(join(root, 'dist/media/probe-media.js'));
-const { mediaTools } = await import(join(root, 'dist/media/tools.js'));
 
 /** @typedef {{ requests: number, media: number, kills: number, seed: number, keep?: boolean, say?: (line: string) => void }} Options */
 
 /** @param {Options} options @returns {Promise<{ kills: number, counts: Record<string, number>, differences: string[] }>} */
 export async function chaos({ requests, media, kills, seed, keep = false, say = () => {} }) {
   const folder = mkdtempSync(join(tmpdir(), 'vimi-chaos-'));
-  const random = mulberry32(seed);
+  const random = seeded(seed);
   try {
     const calm = join(folder, 'calm');
     mkdirSync(calm);
@@ -106,62 +107,6 @@ function topology() {
   return changed;
 }
 
-const subjects = ['fox', 'penguin', 'rocket', 'strawberry', 'turtle', 'bicycle', 'mushroom', 'snowman'];
-const captionOf = (n) => `a ${subjects[n % subjects.length]} of kind ${n} moves`;
-
-/** Random colour grids, one second each, in one run of ffmpeg: cheap, small, and none like another. */
-function makeClips(folder, count, random) {
-  mkdirSync(folder);
-  const [side, frames] = [32, 6];
-  const raw = Buffer.alloc(count * frames * side * side * 3);
-  let at = 0;
-  for (let clip = 0; clip < count; clip++) {
-    const grid = Array.from({ length: 48 }, () => Math.floor(random() * 256));
-    for (let frame = 0; frame < frames; frame++)
-      for (let y = 0; y < side; y++)
-        for (let x = 0; x < side; x++) {
-          const cell = Math.floor(y / 8) * 4 + Math.floor(((x + frame) % side) / 8);
-          for (let c = 0; c < 3; c++) raw[at++] = grid[cell * 3 + c];
-        }
-  }
-  const cuts = Array.from({ length: count - 1 }, (_, n) => (n + 1) * frames).join(',');
-  const made = spawnSync(
-    mediaTools().ffmpeg.path,
-    [
-      ...['-v', 'error', '-f', 'rawvideo', '-pix_fmt', 'rgb24', '-s', `${side}x${side}`, '-r', '6', '-i', '-'],
-      ...[
-        '-c:v',
-        'libx264',
-        '-preset',
-        'ultrafast',
-        '-crf',
-        '10',
-        '-pix_fmt',
-        'yuv420p',
-        '-g',
-        `${frames}`,
-        '-sc_threshold',
-        '0',
-        '-bf',
-        '0',
-      ],
-      ...[
-        '-f',
-        'segment',
-        '-segment_format',
-        'mp4',
-        '-segment_frames',
-        cuts,
-        '-reset_timestamps',
-        '1',
-        join(folder, '%d.mp4'),
-      ],
-    ],
-    { input: raw, maxBuffer: 1 << 24 },
-  );
-  if (made.status !== 0) throw new Error(`ffmpeg: ${made.stderr}`);
-}
-
 async function publish(folder, topic, events) {
   const transport = openEmbedded({ path: join(folder, '.vimi/log.sqlite') });
   mkdirSync(join(folder, '.vimi'), { recursive: true });
@@ -211,23 +156,11 @@ async function outcome(folder) {
     for await (const record of transport.read(topic)) events.push(decodeEvent(record, [schema]));
     return events;
   };
-  const problems = [];
   try {
-    let fates = 0;
-    for (const [group, topic] of [
+    const { fates, problems } = await fatesOf(transport, [
       ['vimi-generate', 'requests'],
       ['vimi-corpus', 'media'],
-    ]) {
-      const positions = await transport.positions(group, topic);
-      for (const { partition, high } of await transport.ends(topic)) {
-        const { watermark, beyond, counts } = decodePosition(positions.get(partition) ?? null);
-        const sum = counts.delivered + counts.rejected + Object.values(counts.dropped).reduce((a, b) => a + b, 0);
-        fates += sum;
-        if (watermark !== high || beyond.length > 0)
-          problems.push(`${topic}/${partition} is settled to ${watermark} of ${high}`);
-        if (sum !== high) problems.push(`${topic}/${partition} has ${sum} fates for ${high} events`);
-      }
-    }
+    ]);
     const videos = new Map();
     for (const { data } of await all('videos', 'video.completed')) {
       if (videos.has(data.job)) problems.push(`two videos of ${data.job}`);
@@ -274,17 +207,6 @@ function check({ fates, videos, samples, rejects, problems }, which, { requests,
   expect('samples', samples, media);
   expect('rejects', rejects, 4);
   return wrong;
-}
-
-/** A seeded generator of numbers in [0, 1). */
-function mulberry32(seed) {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = Math.imul(state ^ (state >>> 15), state | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4294967296;
-  };
 }
 
 if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.url)) {

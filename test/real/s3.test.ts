@@ -329,6 +329,7 @@ describe('the S3 store in trouble', () => {
   ])('says of %s (%i) that it is %s', async (answer, status, code) => {
     let healthy = true;
     const store = await open({
+      patienceMs: 100,
       endpoint: await between(() =>
         healthy ? 'pass' : { status, body: `<Error><Code>${answer}</Code><Message>m</Message></Error>` },
       ),

@@ -122,6 +122,18 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
         expect((await thrownBy(use)).code).toBe('OBJECT_KEY_INVALID');
     });
 
+    it('tells when an object was put, and put again', async () => {
+      expect(await store.changedAt('when/never')).toBeNull();
+      await store.put('when/first', Buffer.from('a'), bytes);
+      const first = await store.changedAt('when/first');
+      await store.put('when/second', Buffer.from('b'), bytes);
+      await store.put('when/first', Buffer.from('a'), bytes);
+      const [again, second] = [await store.changedAt('when/first'), await store.changedAt('when/second')];
+      // Stores tell whole seconds, and their clock need not be this one.
+      expect(Math.abs(first! - Date.now())).toBeLessThan(600_000);
+      expect(again).toBeGreaterThanOrEqual(second! - 1000);
+    });
+
     it('lists keys under a prefix in byte order', async () => {
       const keys = [
         'list/a',

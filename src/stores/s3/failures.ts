@@ -60,8 +60,9 @@ function meaningOf(code: string, message: string, isAnswer: boolean): ErrorCode 
   return undefined;
 }
 
-/** A certificate that is not trusted now will not be in a second either. */
+/** A server makes room while one waits. A certificate that is not trusted now will not be in a second either. */
 export function mayPass(error: VimiError): boolean {
   const code = String((error.cause as { code?: unknown } | undefined)?.code ?? '');
+  if (error.code === 'STORAGE_FULL') return meanings[code] === 'STORAGE_FULL';
   return error.code === 'STORAGE_UNAVAILABLE' && !/^(ERR_TLS|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/.test(code);
 }

@@ -42,12 +42,16 @@ describe('persist', () => {
     },
   );
 
-  it.each(['SlowDown', 'InternalError', 'ServiceUnavailable', 'RequestTimeout'])(
-    'waits the answer %s out',
-    async (code) => {
-      expect(await persist('a', failing(2, trouble(code, 'S3Error')), { patienceMs: 60_000, ...clock() })).toBe(3);
-    },
-  );
+  it.each([
+    'SlowDown',
+    'InternalError',
+    'ServiceUnavailable',
+    'RequestTimeout',
+    'InsufficientStorage',
+    'QuotaExceeded',
+  ])('waits the answer %s out', async (code) => {
+    expect(await persist('a', failing(2, trouble(code, 'S3Error')), { patienceMs: 60_000, ...clock() })).toBe(3);
+  });
 
   it.each([
     [trouble('AccessDenied', 'S3Error'), 'STORAGE_DENIED'],

@@ -4,9 +4,10 @@ import {
   type Broker,
   type Cluster,
   type ClusterConfig,
+  type ConnectionPool,
   createCluster,
   type DriverLog,
-  withSharedConnects,
+  shareConnections,
 } from './driver.js';
 import { asTransportError, troubleOf, unknownTopic } from './trouble.js';
 
@@ -26,6 +27,8 @@ export class KafkaClient {
   readonly #leaders = new Map<string, { leaders: number[]; at: number }>();
   readonly #coordinators = new Map<string, number>();
   readonly #closing = new AbortController();
+  /** All that were ever used here, and how to end them. */
+  readonly #pools = new Map<ConnectionPool, () => Promise<void>>();
   #contacted = false;
 
   constructor(config: ClusterConfig, log: DriverLog) {
@@ -126,7 +129,7 @@ export class KafkaClient {
 
   async broker(nodeId: number): Promise<Broker> {
     if (!this.#cluster.getNodeIds().includes(String(nodeId))) await this.#cluster.refreshMetadata();
-    return withSharedConnects(await this.#cluster.findBroker({ nodeId }));
+    return this.#shared(await this.#cluster.findBroker({ nodeId }));
   }
 
   async anyBroker(): Promise<Broker> {
@@ -135,7 +138,7 @@ export class KafkaClient {
       await this.#cluster.connect();
       await this.#cluster.refreshMetadata();
     }
-    return withSharedConnects(await this.#cluster.brokerPool.findConnectedBroker());
+    return this.#shared(await this.#cluster.brokerPool.findConnectedBroker());
   }
 
   async controller(): Promise<Broker> {
@@ -147,6 +150,13 @@ export class KafkaClient {
     if (this.closed.aborted) return;
     this.#closing.abort();
     await this.#cluster.disconnect().catch(() => undefined);
+    await Promise.all([...this.#pools.values()].map((end) => end().catch(() => undefined)));
+  }
+
+  #shared(broker: Broker): Broker {
+    const { connectionPool } = broker;
+    if (!this.#pools.has(connectionPool)) this.#pools.set(connectionPool, shareConnections(connectionPool));
+    return broker;
   }
 }
 

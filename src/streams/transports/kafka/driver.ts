@@ -28,10 +28,16 @@ export interface TransactionIdentity {
   producerEpoch: number;
 }
 
+export interface ConnectionPool {
+  pool: { isConnected(): boolean; connect(): Promise<unknown>; disconnect(): Promise<unknown> }[];
+  send(request: WireRequest): Promise<unknown>;
+  destroy(): Promise<unknown>;
+}
+
 /** One broker: each method is one request; a failure is an error with the protocol's name for it as `type`. */
 export interface Broker {
   nodeId: number | null;
-  connectionPool: { send(request: WireRequest): Promise<unknown>; pool: { connect(): Promise<unknown> }[] };
+  connectionPool: ConnectionPool;
   isConnected(): boolean;
   disconnect(): Promise<void>;
   metadata(topics: string[]): Promise<{
@@ -146,26 +152,29 @@ export function createCluster(config: ClusterConfig, log: DriverLog): Cluster {
   });
 }
 
-const shared = new WeakSet<object>();
-
 /**
- * Callers that find a connection closed at the same time open it once. The driver would open one socket for each of them,
- * and lose sight of all but the last.
+ * Makes a broker's connections fit for many callers, which find them broken at the same time. The driver would open one
+ * socket for each caller, and lose sight of all but the last; and each caller's clearing up would end what another is just
+ * opening. Gives a way to end them for good.
  */
-export function withSharedConnects(broker: Broker): Broker {
-  for (const connection of broker.connectionPool.pool) {
-    if (shared.has(connection)) continue;
-    shared.add(connection);
+export function shareConnections(pool: ConnectionPool): () => Promise<void> {
+  const opening = new Map<object, Promise<unknown>>();
+  for (const connection of pool.pool) {
     const connect = connection.connect.bind(connection);
-    let connecting: Promise<unknown> | undefined;
     connection.connect = () => {
-      connecting ??= connect().finally(() => {
-        connecting = undefined;
-      });
-      return connecting;
+      const underWay = opening.get(connection) ?? connect().finally(() => opening.delete(connection));
+      opening.set(connection, underWay);
+      return underWay;
     };
   }
-  return broker;
+  pool.destroy = () => {
+    const open = pool.pool.filter((connection) => !opening.has(connection) && connection.isConnected());
+    return Promise.all(open.map((connection) => connection.disconnect()));
+  };
+  return async () => {
+    await Promise.allSettled(opening.values());
+    await pool.destroy();
+  };
 }
 
 export function errorFromCode(code: number): Error {

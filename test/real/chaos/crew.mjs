@@ -1,0 +1,81 @@
+// @ts-nocheck: a plain script
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const vimi = join(import.meta.dirname, '../../../dist/cli/main.js');
+
+/**
+ * The worker processes of a run. Each writes its log to worker-N.log. One that gives up because it found no server when it
+ * came is started again, as any supervisor would; one that ends unasked after that is a defect, and remembered.
+ */
+export class Crew {
+  #folder;
+  #env;
+  #started = 0;
+  #dismissed = new Set();
+  /** @type {Map<string, import('node:child_process').ChildProcess>} */
+  working = new Map();
+  startedAgain = 0;
+  /** "worker-3 ended with 1: ..." of those that nobody asked to. */
+  deserted = [];
+
+  constructor(folder, env) {
+    this.#folder = folder;
+    this.#env = env;
+  }
+
+  start(...args) {
+    const name = `worker-${++this.#started}`;
+    const path = join(this.#folder, `${name}.log`);
+    const log = openSync(path, 'w');
+    const child = spawn(process.execPath, [vimi, '--profile', 'cluster', '--log-level', 'info', 'run', ...args], {
+      cwd: this.#folder,
+      env: { ...process.env, ...this.#env, WORKER: name },
+      stdio: ['ignore', log, log],
+    });
+    closeSync(log);
+    this.working.set(name, child);
+    child.once('exit', (code, signal) => {
+      this.working.delete(name);
+      const said = readFileSync(path, 'utf8');
+      const hasBegun = said.includes('"Consuming"');
+      const asked = this.#dismissed.has(name);
+      if (args.includes('--drain') ? code === 0 : asked && (code === 0 || signal === 'SIGKILL' || !hasBegun)) return;
+      if (!hasBegun && /^error (TRANSPORT|STORAGE)_UNAVAILABLE/m.test(said)) {
+        this.startedAgain++;
+        this.start(...args);
+      } else this.deserted.push(`${name} ended with ${signal ?? code}: ${said.slice(-1500)}`);
+    });
+    return name;
+  }
+
+  async kill(name) {
+    const child = this.working.get(name);
+    this.#dismissed.add(name);
+    const gone = once(child, 'exit');
+    child.kill('SIGKILL');
+    await gone;
+  }
+
+  /** Runs until the topics are empty. */
+  async drain() {
+    await once(this.working.get(this.start('--drain')), 'exit');
+  }
+
+  /** SIGTERM: each finishes what it has begun and commits. */
+  async dismiss() {
+    const gone = [...this.working].map(([name, child]) => {
+      this.#dismissed.add(name);
+      const exit = once(child, 'exit');
+      child.kill('SIGTERM');
+      return exit;
+    });
+    await Promise.all(gone);
+  }
+
+  async destroy() {
+    await Promise.all([...this.working.keys()].map((name) => this.kill(name)));
+  }
+}

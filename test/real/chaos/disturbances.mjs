@@ -1,0 +1,82 @@
+// @ts-nocheck: a plain script
+import { setTimeout as pause } from 'node:timers/promises';
+import { fill } from './small-disk.mjs';
+
+/*
+ * What goes wrong. Each takes the run's world (see chaos.mjs), does its harm, waits until it has worked, and puts right
+ * what is not the workers' own to put right.
+ */
+
+const oneOf = (list, random) => list[Math.floor(random() * list.length)];
+
+export const disturbances = {
+  /** A worker is gone in the middle of whatever it did; another comes. */
+  async kill({ crew, random }) {
+    const name = oneOf([...crew.working.keys()], random);
+    await crew.kill(name);
+    return `${name} killed, ${crew.start()} comes`;
+  },
+
+  async join({ crew }) {
+    return `${crew.start()} comes`;
+  },
+
+  /** A worker hangs until the group has shut it out and the others have gone on, and then continues where it was. */
+  async zombie({ crew, random, members, settled, isIdle, until }) {
+    const name = oneOf([...crew.working.keys()], random);
+    const child = crew.working.get(name);
+    child.kill('SIGSTOP');
+    try {
+      await until(`${name} is out of the groups`, async () => !(await members()).includes(name));
+      const before = await settled();
+      await until('the others go on', async () => (await settled()) > before || (await isIdle()));
+    } finally {
+      child.kill('SIGCONT');
+    }
+    return `${name} hung until it was out of its groups, and goes on`;
+  },
+
+  /** Its data stay; half of the time it has no chance to end in order. */
+  async broker({ kafka, random, awaySeconds }) {
+    const inOrder = random() < 0.5;
+    if (inOrder) await kafka.stop();
+    else await crash(kafka);
+    await pause(awaySeconds * 1000);
+    await kafka.start();
+    return `the broker ${inOrder ? 'stopped' : 'crashed'}, and came back after ${awaySeconds} s`;
+  },
+
+  async objects({ s3, awaySeconds }) {
+    await s3.stop();
+    await pause(awaySeconds * 1000);
+    await s3.start();
+    return `the object store was away for ${awaySeconds} s`;
+  },
+
+  async disk({ disk, fullness, awaySeconds }) {
+    const free = fill(disk);
+    try {
+      const code = await fullness();
+      if (code !== 'STORAGE_FULL') throw new Error(`a full disk is said to be ${code}`);
+      await pause(awaySeconds * 1000);
+    } finally {
+      free();
+    }
+    return `the disk of the object store was full for ${awaySeconds} s`;
+  },
+};
+
+async function crash(server) {
+  const pid = server.running();
+  process.kill(pid, 'SIGKILL');
+  while (server.running() !== null) await pause(20);
+}
+
+/** `count` disturbances in a drawn order, each at a share of the work that is done: `[{ at: 0.07, kind: 'kill' }, ...]`. */
+export function plan({ kinds, random, from = 0.03, to = 0.85 }) {
+  const left = [...kinds];
+  const order = [];
+  while (left.length > 0) order.push(...left.splice(Math.floor(random() * left.length), 1));
+  const moments = order.map(() => from + random() * (to - from)).sort((a, b) => a - b);
+  return order.map((kind, n) => ({ at: moments[n], kind }));
+}

@@ -1,0 +1,90 @@
+// @ts-nocheck: a plain script
+import { createHash } from 'node:crypto';
+
+/**
+ * Compares what a reader saw with what was asked for.
+ *
+ * @param {{ records: { topic: string, value: any }[], objects: import('../../../dist/stores/object-store.js').ObjectStore, requests: number, media: number }} run
+ */
+export async function judge({ records, objects, requests, media }) {
+  const problems = [];
+  const of = (topic) => records.filter((record) => record.topic === `chaos-${topic}` && record.value !== null);
+  const values = (topic) => of(topic).map(({ value }) => value);
+  let [lost, doubled] = [0, 0];
+  const once = (what, ids, expected) => {
+    const different = new Set(ids).size;
+    doubled += ids.length - different;
+    lost += Math.max(0, expected - different);
+    if (ids.length !== different) problems.push(`${ids.length - different} ${what} twice`);
+    if (different !== expected) problems.push(`${different} ${what}, expected ${expected}`);
+  };
+
+  const videos = values('videos');
+  const rejects = values('rejects');
+  const samples = values('samples');
+  const ended = values('jobs').filter(({ state }) => ['completed', 'failed', 'cancelled'].includes(state));
+  const documents = values('corpus').map(({ id }) => id);
+  once(
+    'videos',
+    videos.map(({ job }) => job),
+    requests,
+  );
+  once(
+    'rejects',
+    rejects.map(({ origin, part }) => `${origin.topic}/${origin.partition}/${origin.offset}/${part}`),
+    4,
+  );
+  // The request without a prompt is a job that failed; the one that is no JSON is no job.
+  once(
+    'jobs with an end',
+    ended.map(({ job }) => job),
+    requests + 1,
+  );
+  once(
+    'shards',
+    samples.map(({ shard }) => shard),
+    new Set(samples.map(({ shard }) => shard)).size,
+  );
+  once('documents', documents, new Set(documents).size);
+  const inShards = samples.reduce((sum, { samples }) => sum + samples, 0);
+  if (inShards !== media) problems.push(`${inShards} samples in shards, expected ${media}`);
+  lost += Math.max(0, media - inShards);
+  doubled += Math.max(0, inShards - media);
+  for (const { error, origin, step } of rejects)
+    if (!['EVENT_MALFORMED', 'EVENT_INVALID', 'PROMPT_EMPTY', 'MEDIA_NOT_FOUND'].includes(error.code))
+      problems.push(`${origin.topic}/${origin.partition}/${origin.offset} was rejected in ${step}: ${error.message}`);
+
+  const named = new Map(records.flatMap(({ value }) => [...refsOf(value)]).map((ref) => [ref.key, ref]));
+  for (const { key, size, sha256 } of named.values()) {
+    const bytes = await objects.get(key).catch(() => null);
+    if (bytes === null) {
+      lost++;
+      problems.push(`${key} is named and not there`);
+    } else if (bytes.length !== size || createHash('sha256').update(bytes).digest('hex') !== sha256)
+      problems.push(`${key} is not what its event says`);
+  }
+  const orphans = [];
+  let objectCount = 0;
+  for await (const key of objects.list('')) {
+    objectCount++;
+    if (!named.has(key)) orphans.push(key);
+  }
+  const counts = {
+    videos: videos.length,
+    samples: inShards,
+    shards: samples.length,
+    documents: documents.length,
+    'jobs with an end': ended.length,
+    rejects: rejects.length,
+    'named objects': named.size,
+    objects: objectCount,
+  };
+  return { problems, lost, doubled, orphans, counts };
+}
+
+/** Whatever in an event names an object. */
+function* refsOf(value) {
+  if (typeof value !== 'object' || value === null) return;
+  if (typeof value.key === 'string' && typeof value.sha256 === 'string' && typeof value.size === 'number') yield value;
+  for (const inner of Object.values(value)) yield* refsOf(inner);
+}
