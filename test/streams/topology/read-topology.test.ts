@@ -534,7 +534,12 @@ ${withSteps('[admit]')}`;
     });
     expect(one.mediaRoots).toEqual(['/srv/team/m']);
     const two = await read(text, { file: '/srv/team/t.yaml', profile: 'two' });
-    expect(two.profile.transport).toMatchObject({ type: 'kafka', brokers: ['a:1', 'b:2'], tls: false, session_timeout: 120_000 });
+    expect(two.profile.transport).toMatchObject({
+      type: 'kafka',
+      brokers: ['a:1', 'b:2'],
+      tls: false,
+      session_timeout: 120_000,
+    });
     expect(two.mediaRoots).toEqual(['/srv/team/x', '/y']);
   });
 
