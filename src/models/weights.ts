@@ -27,7 +27,11 @@ export async function readWeights(path: string): Promise<WeightsFile> {
   try {
     bytes = await readFile(path);
   } catch (cause) {
-    throw new VimiError('WEIGHTS_NOT_FOUND', 'The weights cannot be read', { where: path, cause });
+    throw new VimiError('WEIGHTS_NOT_FOUND', 'The weights cannot be read', {
+      found: (cause as Error).message,
+      where: path,
+      cause,
+    });
   }
   return parseWeights(bytes, path);
 }
@@ -60,7 +64,7 @@ export function parseWeights(bytes: Buffer, where: string): WeightsFile {
 
   const data = bytes.subarray(8 + length);
   const tensors: WeightsFile['tensors'] = new Map();
-  const spans: [from: number, to: number, name: string][] = [];
+  const spans: { from: number; to: number; name: string; dtype: keyof typeof bytesOf; shape: number[] }[] = [];
   for (const [name, entry] of Object.entries(entries)) {
     if (!isRecord(entry)) throw damaged(`${name}: not a tensor's description`);
     const { dtype, shape, data_offsets: offsets } = entry;
@@ -78,20 +82,20 @@ export function parseWeights(bytes: Buffer, where: string): WeightsFile {
         `${to - from} bytes`,
       );
     if (to > data.length) throw damaged(`${name}: the numbers end early`, `${to} bytes`, `${data.length} bytes`);
-    spans.push([from, to, name]);
-    const own = Uint8Array.from(data.subarray(from, to)).buffer; // copied: typed arrays want aligned bytes
-    tensors.set(name, {
-      shape: shape as number[],
-      values: dtype === 'F32' ? new Float32Array(own) : fromHalf(new Uint16Array(own)),
-    });
+    spans.push({ from, to, name, dtype, shape: shape as number[] });
   }
   // Back to back: no gaps, no overlaps, nothing after the last.
   let end = 0;
-  for (const [from, to, name] of spans.sort((a, b) => a[0] - b[0] || a[1] - b[1])) {
+  for (const { from, to, name } of spans.toSorted((a, b) => a.from - b.from || a.to - b.to)) {
     if (from !== end) throw damaged(`${name}: a gap or an overlap before its numbers`, `offset ${end}`, from);
     end = to;
   }
   if (end !== data.length) throw damaged('Bytes are left over', `${end} bytes`, `${data.length} bytes`);
+  // Only now are numbers copied: overlapping claims could ask for any amount of memory.
+  for (const { from, to, name, dtype, shape } of spans) {
+    const own = Uint8Array.from(data.subarray(from, to)).buffer; // typed arrays want aligned bytes
+    tensors.set(name, { shape, values: dtype === 'F32' ? new Float32Array(own) : fromHalf(new Uint16Array(own)) });
+  }
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   return { tensors, metadata: metadata as Record<string, string>, sha256 };
 }

@@ -5,7 +5,9 @@ import sharp from 'sharp';
 import { extract } from 'tar-stream';
 import { z } from 'zod';
 import { VimiError } from '../../errors.js';
+import { mistakesOf, mistakeText } from '../../events/mistakes.js';
 import { prompt as promptSchema } from '../../events/prompt.js';
+import { formatOf } from '../../media/picture-formats.js';
 import { mediaTools } from '../../media/tools.js';
 import type { ModelPrompt, RgbImage } from '../ports.js';
 
@@ -48,12 +50,13 @@ export async function readSamples(shards: readonly string[], options: ReadOption
     const waiting: Promise<void>[] = [];
     for await (const [key, members] of groups(path)) {
       options.signal?.throwIfAborted();
-      waiting.push(
-        decode(path, key, members, options).then((sample) => {
-          if (sample) samples.push(sample);
-          options.onSample?.(samples.length);
-        }),
-      );
+      const work = decode(path, key, members, options).then((sample) => {
+        if (sample) samples.push(sample);
+        options.onSample?.(samples.length);
+      });
+      // It is awaited below, but may fail while the tar is still being read.
+      work.catch(() => undefined);
+      waiting.push(work);
       if (waiting.length >= 4) await waiting.shift();
     }
     await Promise.all(waiting);
@@ -62,7 +65,8 @@ export async function readSamples(shards: readonly string[], options: ReadOption
 }
 
 type Members = Map<string, Buffer>;
-const largestMember = 256 * 1024 * 1024;
+/** Of all members of one sample together. */
+const largestSample = 256 * 1024 * 1024;
 
 /** Members of a tar that share the name before its first dot, as they follow each other. */
 async function* groups(path: string): AsyncGenerator<[key: string, members: Members]> {
@@ -71,6 +75,7 @@ async function* groups(path: string): AsyncGenerator<[key: string, members: Memb
   source.on('error', (error) => tar.destroy(error));
   source.pipe(tar);
   let key = '';
+  let size = 0;
   let members: Members = new Map();
   try {
     for await (const entry of tar) {
@@ -78,14 +83,16 @@ async function* groups(path: string): AsyncGenerator<[key: string, members: Memb
         entry.resume();
         continue;
       }
-      if ((entry.header.size ?? 0) > largestMember) throw new Error(`${entry.header.name} is too large`);
       const dot = entry.header.name.indexOf('.');
       const name = dot < 0 ? entry.header.name : entry.header.name.slice(0, dot);
       if (name !== key && members.size > 0) {
         yield [key, members];
         members = new Map();
+        size = 0;
       }
       key = name;
+      size += entry.header.size ?? 0;
+      if (size > largestSample) throw new Error(`the sample ${name} is too large: expected at most ${largestSample} bytes`);
       members.set(entry.header.name.slice(dot + 1), await buffer(entry));
     }
   } catch (cause) {
@@ -112,7 +119,10 @@ async function decode(
   try {
     const text = members.get('json');
     if (!text) throw new Error('it has no .json');
-    const { prompt, context, clip } = description.parse(JSON.parse(text.toString()));
+    const told: unknown = JSON.parse(text.toString());
+    const checked = description.safeParse(told);
+    if (!checked.success) throw new Error(mistakesOf(checked.error, told).map(mistakeText).join('; '));
+    const { prompt, context, clip } = checked.data;
     // The prompt names its images by content; the members hold them in the order of the context, then of the rest.
     const member = (kind: string) => [...members].find(([name]) => name.startsWith(`${kind}.`))?.[1];
     const known = new Map(context.map(({ image }, n) => [image.sha256, `ctx${n}`]));
@@ -148,6 +158,7 @@ async function decode(
 }
 
 async function decodeImage(bytes: Buffer, side?: number): Promise<RgbImage> {
+  if (formatOf(bytes) === null) throw new Error('one of its pictures is of no format that is read');
   let image = sharp(bytes, { limitInputPixels: 64_000_000 })
     .flatten({ background: '#ffffff' })
     .toColourspace('srgb')

@@ -59,3 +59,29 @@ test('shards that are not what they should be are OBJECT_DAMAGED, with their pla
   await truncate(cut, 3000);
   await expect(readSamples([cut], options)).rejects.toMatchObject({ code: 'OBJECT_DAMAGED' });
 });
+
+test('one damaged sample among many ends the reading with its name, and nothing else', async () => {
+  const red = await image('#e01010');
+  const unhandled: unknown[] = [];
+  const note = (reason: unknown) => unhandled.push(reason);
+  process.on('unhandledRejection', note);
+  try {
+    const many = Array.from({ length: 9 }, (_, n) => n).flatMap((n) =>
+      members({ key: `s-${n}`, caption: 'x', clip: { mp4: clip(8) }, context: [{ caption: 'y', image: red }] }).map((m) =>
+        n === 1 && m.name.endsWith('.json') ? { ...m, bytes: Buffer.from('{"caption": 3}') } : m,
+      ),
+    );
+    const failure = await readSamples([await writeShard(many)], options).catch((error) => error);
+    expect(failure).toMatchObject({ code: 'OBJECT_DAMAGED' });
+    expect(failure.message).toMatch(/caption: expected .*s-1/s);
+  } finally {
+    process.off('unhandledRejection', note);
+  }
+  expect(unhandled).toEqual([]);
+});
+
+test('an SVG is no picture of a sample, whatever its name', async () => {
+  const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"/>');
+  const good = members({ key: 'a', caption: 'x', clip: { mp4: clip(8) }, context: [{ caption: 'y', image: svg }] });
+  await expect(readSamples([await writeShard(good)], options)).rejects.toMatchObject({ code: 'OBJECT_DAMAGED' });
+});
