@@ -2,6 +2,8 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { pino } from 'pino';
 import { asVimiError, VimiError } from '../errors.js';
+import { serveMetrics } from '../server/metrics-server.js';
+import { createMetrics } from '../streams/metrics.js';
 import { corpusSearch } from './commands/corpus-search.js';
 import { demo } from './commands/demo.js';
 import { examine, printFindings } from './commands/doctor.js';
@@ -64,6 +66,14 @@ function openWorkspace(): Promise<Workspace> {
   return Workspace.open({ topology, profile, log });
 }
 
+interface RunArguments {
+  pipeline?: string[];
+  drain?: boolean;
+  json?: boolean;
+  metrics?: number;
+  metricsHost: string;
+}
+
 /** Runs a command in a workspace that is closed whatever happens. */
 async function within(work: (workspace: Workspace) => Promise<void>): Promise<void> {
   const workspace = await openWorkspace();
@@ -104,18 +114,24 @@ program
   .description('run pipelines of the topology until interrupted')
   .option('--pipeline <name>', 'only this one (may be repeated)', several)
   .option('--drain', 'end when their topics are empty')
+  .option('--metrics <port>', 'serve GET /metrics for Prometheus, and /health', wholeNumber(0))
+  .option('--metrics-host <address>', 'where they are served', '127.0.0.1')
   .option('--json', 'print the report as JSON')
   .addHelpText('after', '\nExamples:\n  vimi run\n  vimi run --pipeline corpus --drain')
-  .action(({ pipeline: names, drain = false, json }: { pipeline?: string[]; drain?: boolean; json?: boolean }) =>
+  .action(({ pipeline: names, drain = false, json, metrics: port, metricsHost }: RunArguments) =>
     within(async (workspace) => {
       const { topology } = workspace;
+      const metrics = createMetrics();
+      const server = port === undefined ? undefined : await serveMetrics(metrics, port, metricsHost);
+      if (server) process.stderr.write(`metrics at ${server.url}\n`);
       const pipelines = names === undefined ? topology.pipelines : names.map((name) => workspace.pipeline(name));
       const signal = interruption();
       if (!drain)
         process.stderr.write(
           `running ${pipelines.map(({ name }) => name).join(', ')} (profile ${topology.profile.name}); Ctrl-C to stop\n`,
         );
-      const reports = await runPipelines(workspace, pipelines, { drain, signal, bars: drain });
+      const reports = await runPipelines(workspace, pipelines, { drain, signal, bars: drain, metrics });
+      await server?.close();
       for (const report of reports)
         out.write(json ? `${JSON.stringify(report)}\n` : `${report.pipeline} ${report.end}: ${fateLine(report.run)}\n`);
     }),

@@ -1,3 +1,4 @@
+import type { Metrics } from '../../streams/metrics.js';
 import { type PipelineReport, runPipeline } from '../../streams/pipeline.js';
 import type { PipelineSpec } from '../../streams/pipeline-spec.js';
 import { decodePosition, type FateCounts } from '../../streams/position.js';
@@ -10,6 +11,7 @@ export interface RunPipelinesOptions {
   signal: AbortSignal;
   /** Shows a bar a pipeline. */
   bars?: boolean;
+  metrics?: Metrics;
 }
 
 /** How often a bar is brought up to date. */
@@ -19,7 +21,7 @@ const lookMs = 250;
 export async function runPipelines(
   workspace: Workspace,
   pipelines: PipelineSpec[],
-  { drain, signal, bars = false }: RunPipelinesOptions,
+  { drain, signal, bars = false, metrics }: RunPipelinesOptions,
 ): Promise<PipelineReport[]> {
   const transport = await workspace.transport();
   const failed = new AbortController();
@@ -30,7 +32,7 @@ export async function runPipelines(
     const bar = bars ? progress(spec.name.padEnd(9)) : null;
     const looking = bar && setInterval(() => void show(transport, spec, bar), lookMs);
     try {
-      return await runPipeline(spec, { transport, resources, signal: stop, drain, log: workspace.log });
+      return await runPipeline(spec, { transport, resources, signal: stop, drain, log: workspace.log, metrics });
     } catch (error) {
       failed.abort(error);
       throw error;

@@ -1,0 +1,53 @@
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { VimiError } from '../errors.js';
+import type { Metrics } from '../streams/metrics.js';
+
+export interface MetricsServer {
+  /** http://host:port/metrics */
+  url: string;
+  close(): Promise<void>;
+}
+
+/**
+ * Serves GET /metrics for Prometheus, and GET /health for whoever asks whether the process lives. Port 0: a free one.
+ * USAGE when the address cannot be used.
+ */
+export async function serveMetrics({ registry }: Metrics, port: number, host = '127.0.0.1'): Promise<MetricsServer> {
+  const server = createServer(async (request, response) => {
+    const path = new URL(request.url ?? '/', 'http://localhost').pathname;
+    if (request.method !== 'GET' && request.method !== 'HEAD') response.writeHead(405, { allow: 'GET' }).end();
+    else if (path === '/health') response.writeHead(200, { 'content-type': 'text/plain' }).end('ok\n');
+    else if (path !== '/metrics') response.writeHead(404).end();
+    else
+      try {
+        const text = await registry.metrics();
+        response.writeHead(200, { 'content-type': registry.contentType }).end(text);
+      } catch (error) {
+        // The lag comes from the transport, which may be away for a moment.
+        response.writeHead(503, { 'content-type': 'text/plain' }).end(`${(error as Error).message}\n`);
+      }
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (cause) =>
+      reject(
+        new VimiError('USAGE', 'Metrics cannot be served there', {
+          found: cause.message,
+          where: `${host}:${port}`,
+          cause,
+        }),
+      ),
+    );
+    server.listen(port, host, resolve);
+  });
+  // Metrics are no reason to go on when all else has ended.
+  server.unref();
+  return {
+    url: `http://${host}:${(server.address() as AddressInfo).port}/metrics`,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}

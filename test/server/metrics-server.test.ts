@@ -1,0 +1,56 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { type MetricsServer, serveMetrics } from '../../src/server/metrics-server.js';
+import { createMetrics } from '../../src/streams/metrics.js';
+
+let servers: MetricsServer[] = [];
+afterEach(async () => {
+  for (const server of servers) await server.close();
+  servers = [];
+});
+
+describe('the metrics server', () => {
+  it('serves what a scraper reads, and says that it lives', async () => {
+    const metrics = createMetrics();
+    metrics.countFates('corpus', { delivered: 3, rejected: 1, dropped: { duplicate: 2 } });
+    const stop = metrics.watch('corpus', () => ({
+      open: 4,
+      waiting: 1,
+      window: 64,
+      lag: async () => new Map([[0, 7]]),
+    }));
+    servers = [await serveMetrics(metrics, 0)];
+    const { url } = servers[0]!;
+    const answer = await fetch(url);
+    expect(answer.headers.get('content-type')).toContain('text/plain');
+    const text = await answer.text();
+    expect(text).toContain('vimi_events_total{pipeline="corpus",fate="delivered",detail=""} 3');
+    expect(text).toContain('vimi_events_total{pipeline="corpus",fate="dropped",detail="duplicate"} 2');
+    expect(text).toContain('vimi_window_open{pipeline="corpus"} 4');
+    expect(text).toContain('vimi_lag{pipeline="corpus",partition="0"} 7');
+    expect(await (await fetch(url.replace('metrics', 'health'))).text()).toBe('ok\n');
+    expect((await fetch(url.replace('metrics', 'secrets'))).status).toBe(404);
+    expect((await fetch(url, { method: 'POST' })).status).toBe(405);
+    stop();
+  });
+
+  it('answers that it cannot when the log is away', async () => {
+    const metrics = createMetrics();
+    const lag = async () => {
+      throw new Error('the log is away');
+    };
+    metrics.watch('corpus', () => ({ open: 0, waiting: 0, window: 64, lag }));
+    servers = [await serveMetrics(metrics, 0)];
+    const answer = await fetch(servers[0]!.url);
+    expect(answer.status).toBe(503);
+    expect(await answer.text()).toContain('the log is away');
+  });
+
+  it('says which address is taken', async () => {
+    servers = [await serveMetrics(createMetrics(), 0)];
+    const port = Number(new URL(servers[0]!.url).port);
+    await expect(serveMetrics(createMetrics(), port)).rejects.toMatchObject({
+      code: 'USAGE',
+      where: `127.0.0.1:${port}`,
+    });
+  });
+});
