@@ -92,7 +92,8 @@ async function* groups(path: string): AsyncGenerator<[key: string, members: Memb
       }
       key = name;
       size += entry.header.size ?? 0;
-      if (size > largestSample) throw new Error(`the sample ${name} is too large: expected at most ${largestSample} bytes`);
+      if (size > largestSample)
+        throw new Error(`the sample ${name} is too large: expected at most ${largestSample} bytes`);
       members.set(entry.header.name.slice(dot + 1), await buffer(entry));
     }
   } catch (cause) {

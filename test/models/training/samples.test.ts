@@ -67,8 +67,8 @@ test('one damaged sample among many ends the reading with its name, and nothing 
   process.on('unhandledRejection', note);
   try {
     const many = Array.from({ length: 9 }, (_, n) => n).flatMap((n) =>
-      members({ key: `s-${n}`, caption: 'x', clip: { mp4: clip(8) }, context: [{ caption: 'y', image: red }] }).map((m) =>
-        n === 1 && m.name.endsWith('.json') ? { ...m, bytes: Buffer.from('{"caption": 3}') } : m,
+      members({ key: `s-${n}`, caption: 'x', clip: { mp4: clip(8) }, context: [{ caption: 'y', image: red }] }).map(
+        (m) => (n === 1 && m.name.endsWith('.json') ? { ...m, bytes: Buffer.from('{"caption": 3}') } : m),
       ),
     );
     const failure = await readSamples([await writeShard(many)], options).catch((error) => error);
