@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { asVimiError, VimiError } from '../errors.js';
+import { asVimiError, type ErrorCode, VimiError } from '../errors.js';
 import { decodeEvent } from '../events/cloudevents.js';
 import type { VimiEvent } from '../events/event.js';
 import type { GenerationCancelled, SchemaName } from '../events/schemas.js';
@@ -46,6 +46,8 @@ export interface PartitionHost {
   fail(error: VimiError): void;
 }
 
+/** A log says so of records that it will never take. */
+const refusals: ReadonlySet<ErrorCode> = new Set(['EVENT_TOO_LARGE', 'EVENT_INVALID']);
 /** The wait before a failed commit or read is tried again: doubled from the first to the last, in milliseconds. */
 const backoffMs = { first: 100, last: 5_000 };
 /** For the last commit, after what did not finish in time was given up. */
@@ -62,7 +64,7 @@ export class PartitionRun {
   readonly #tracker: Tracker;
   readonly #counts: FateCounts;
   readonly #marks: Record<string, number>;
-  readonly #settled = new Map<number, { fate: Fate; records: NewRecord[] }>();
+  readonly #settled = new Map<number, { settled: Settled; records: NewRecord[] }>();
   readonly #open = new Map<number, InFlightEvent>();
   readonly #taking = new AbortController();
   /** Aborted: nothing is committed any more. */
@@ -246,7 +248,7 @@ export class PartitionRun {
     if (this.#isClosed) return;
     const { offset } = settled.origin;
     try {
-      this.#settled.set(offset, { fate: settled.fate, records: this.#host.recordsOf(settled) });
+      this.#settled.set(offset, { settled, records: this.#host.recordsOf(settled) });
     } catch (thrown) {
       this.#host.fail(asVimiError(thrown));
       return;
@@ -296,14 +298,22 @@ export class PartitionRun {
 
   /** Tries until it succeeds, is fenced or closed. False when there is nothing to commit. */
   async #commitUntilDone(final: boolean): Promise<boolean> {
+    let most: number | undefined;
     for (let failures = 0; !this.#isClosed; failures++) {
-      const plan = this.#tracker.plan();
+      const plan = this.#tracker.plan(most);
       if (plan === null || (plan.offsets.length === 0 && !final)) return false;
       try {
         await this.#commit(plan, final);
         return true;
       } catch (thrown) {
         const error = asVimiError(thrown);
+        const [first, ...others] = plan.offsets;
+        if (refusals.has(error.code) && first !== undefined) {
+          // The log does not say which record it will never take: fewer, until that one's event stands alone.
+          if (others.length > 0) most = Math.ceil(plan.offsets.length / 2);
+          else this.#refuse(first, error);
+          continue;
+        }
         if (error.code === 'TRANSPORT_FENCED') this.abandon(error);
         else if (!error.retryable) this.#host.fail(error);
         if (!error.retryable || this.#isClosed) return false;
@@ -314,12 +324,29 @@ export class PartitionRun {
     return false;
   }
 
+  /**
+   * The log takes no such output: the event is rejected instead, so that it stops nothing. Were its reject refused too,
+   * it would be counted and logged alone; its bytes are still in the input topic.
+   */
+  #refuse(offset: number, error: VimiError): void {
+    const { settled, records } = this.#settled.get(offset)!;
+    const isSecond = settled.fate.kind === 'rejected' && settled.fate.error.code === error.code;
+    const fate: Fate = { kind: 'rejected', error, step: 'commit', attempts: 1 };
+    const refused = { ...settled, fate, parts: [{ part: '', fate }], outputs: [] };
+    if (isSecond)
+      this.#host.log.error(
+        { topic: this.#assigned.topic, partition: this.#assigned.partition, offset, records: records.length },
+        'The log takes not even the reject of this event: it is counted as rejected, and stays in its topic only',
+      );
+    this.#settled.set(offset, { settled: refused, records: isSecond ? [] : this.#host.recordsOf(refused) });
+  }
+
   async #commit(plan: CommitPlan, final: boolean): Promise<void> {
     const { topic, partition } = this.#assigned;
     const settled = plan.offsets.map((offset) => this.#settled.get(offset)!);
     const records = settled.flatMap((one) => one.records);
     const counts = emptyCounts();
-    for (const { fate } of settled) countFate(counts, fate);
+    for (const { settled: one } of settled) countFate(counts, one.fate);
     const total = emptyCounts();
     addCounts(total, this.#counts);
     addCounts(total, counts);

@@ -87,17 +87,18 @@ export class Tracker {
   }
 
   /**
-   * The next commit: all that is settled, or as much of it, nearest the watermark first, as the set can hold. null: none
-   * of it fits before a hole closes.
+   * The next commit: all that is settled (`most` of it), or as much of it, nearest the watermark first, as the set can
+   * hold. null: none of it fits before a hole closes.
    */
-  plan(): CommitPlan | null {
+  plan(most = Number.POSITIVE_INFINITY): CommitPlan | null {
     const settled = [...this.#settled].sort((a, b) => a - b);
-    const whole = this.#cover(settled, settled.length);
+    const count = Math.min(most, settled.length);
+    const whole = this.#cover(settled, count);
     if (this.#fits(whole)) return whole;
     // More offsets do not always mean a longer text, but the bound that this finds is one that fits.
     let best: CommitPlan | null = null;
     let low = 1;
-    let high = settled.length - 1;
+    let high = count - 1;
     while (low <= high) {
       const middle = (low + high) >> 1;
       const plan = this.#cover(settled, middle);

@@ -697,6 +697,50 @@ describe('trouble with the log', () => {
     expect(await delivered(transport)).toEqual(names(200));
   });
 
+  it('that takes no record so large rejects the event alone, whoever shared its commit', async () => {
+    await transport.publish(names(40).map((name) => media(name)));
+    const choosy = troubled((assigned) => ({
+      commit: async (outputs, position) => {
+        if (outputs.some(({ value }) => (value?.length ?? 0) > 3_000))
+          throw new VimiError('EVENT_TOO_LARGE', 'The broker takes no record this large');
+        return assigned.commit(outputs, position);
+      },
+    }));
+    const bad = new Set([3, 17, 18, 39].map((n) => names(40)[n]!));
+    const padded = eachMedia(({ uri }) => {
+      const { product } = productOf(uri);
+      if (bad.has(uri)) product!.data.padding = 'x'.repeat(5_000);
+      return { product };
+    });
+    const report = await drain([padded], { transport: choosy });
+    expect(report.run).toEqual({ delivered: 40 - bad.size, rejected: bad.size, dropped: {} });
+    expect(await delivered(transport)).toEqual(names(40).filter((name) => !bad.has(name)));
+    const kept = await rejects();
+    expect(kept.map(({ step, error }) => `${step} ${error.code}`)).toEqual(kept.map(() => 'commit EVENT_TOO_LARGE'));
+    const uris = kept.map(({ origin }) => JSON.parse(String(Buffer.from(origin.value!, 'base64'))).uri);
+    expect(uris.sort()).toEqual([...bad].sort());
+  });
+
+  it('that takes not even the reject goes on all the same, and counts it', async () => {
+    await transport.publish(names(5).map((name) => media(name)));
+    const [bad] = names(5);
+    const choosy = troubled((assigned) => ({
+      commit: async (outputs, position) => {
+        const { offset } = (await readAll(transport, 'in')).find(({ key }) => String(key) === bad)!;
+        const ids = outputs.map(({ headers }) => String(headers.ce_id));
+        if (ids.includes(bad!) || ids.some((id) => id.endsWith(`-${offset}-rejected`)))
+          throw new VimiError('EVENT_TOO_LARGE', 'The broker takes no record this large');
+        return assigned.commit(outputs, position);
+      },
+    }));
+    const failures: string[] = [];
+    const log = { ...quietLog, error: (_: object, message: string) => failures.push(message) };
+    const report = await drain([echo], { transport: choosy, log });
+    expect(report.run).toEqual({ delivered: 4, rejected: 1, dropped: {} });
+    expect(await rejects()).toEqual([]);
+    expect(failures.join()).toContain('not even the reject');
+  });
+
   it('does not keep a run from stopping, nor lose anything', async () => {
     await transport.publish(names(20).map((name) => media(name)));
     let failures = 0;
