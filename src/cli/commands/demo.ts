@@ -64,7 +64,7 @@ export async function demo(workspace: Workspace, signal: AbortSignal, out: NodeJ
   await mkdir(folder, { recursive: true });
   const shown = await collect(workspace, asked, folder);
   await contactSheet(
-    shown.map(({ entry, frames }) => ({ label: entry.promptText, images: frames })),
+    shown.map(({ entry, images }) => ({ label: entry.promptText, images })),
     join(folder, 'contact-sheet.png'),
   );
   const { documents } = await (await workspace.corpusIsCurrent()).state();
@@ -148,7 +148,7 @@ async function collect(
   workspace: Workspace,
   asked: { job: string; text: string }[],
   folder: string,
-): Promise<{ entry: GalleryEntry; frames: RgbImage[] }[]> {
+): Promise<{ entry: GalleryEntry; images: (Buffer | RgbImage)[] }[]> {
   const objects = await workspace.objects();
   const transport = await workspace.transport();
   const videos = await recordsAfter<VideoCompleted>(
@@ -171,7 +171,7 @@ async function collect(
         });
       const { object, context, prompt, model, sampler, timings } = video;
       const name = await keep(object.key, object.sha256);
-      const pictures = context.map(async ({ caption, image, score }) => ({
+      const retrieved = context.map(async ({ caption, image, score }) => ({
         caption,
         score,
         image: await keep(image.key, image.sha256),
@@ -181,14 +181,17 @@ async function collect(
         job,
         promptText: text,
         composed: prompt,
-        context: await Promise.all(pictures),
+        context: await Promise.all(retrieved),
         video: name,
         model: model.name,
         backend: model.backend,
         seed: sampler.seed,
         seconds: Number((timings as { denoise_seconds?: number } | undefined)?.denoise_seconds ?? 0),
       };
-      return { entry, frames: await framesOf(join(folder, name)) };
+      // The row of the contact sheet: the picture that the model saw, then what it made.
+      const seen = prompt.parts.flatMap((part) => ('image' in part ? [part.image] : []));
+      const pictures = await Promise.all(seen.map(({ key, sha256 }) => objects.get(key, { sha256 })));
+      return { entry, images: [...pictures, ...(await framesOf(join(folder, name)))] };
     }),
   );
 }
