@@ -111,7 +111,8 @@ async function bareLoop(/** @type {number} */ round) {
   const file = new Database(path);
   file.pragma('synchronous = FULL');
   const idOf = file.prepare('SELECT id FROM logs WHERE topic = ?').pluck();
-  const [from, to] = ['in', 'out'].map((topic) => /** @type {number} */ (idOf.get(topic)) * 2 ** 40);
+  const startOf = (/** @type {string} */ topic) => /** @type {number} */ (idOf.get(topic)) * 2 ** 40;
+  const [from, to] = [startOf('in'), startOf('out')];
   const read = file
     .prepare('SELECT id, timestamp, key, headers, value FROM records WHERE id >= ? AND id < ? LIMIT ?')
     .raw();

@@ -28,8 +28,7 @@ export class Crew {
 
   start(...args) {
     const name = `worker-${++this.#started}`;
-    const path = join(this.#folder, `${name}.log`);
-    const log = openSync(path, 'w');
+    const log = openSync(this.#logFile(name), 'w');
     const child = spawn(process.execPath, [vimi, '--profile', 'cluster', '--log-level', 'info', 'run', ...args], {
       cwd: this.#folder,
       env: { ...process.env, ...this.#env, WORKER: name },
@@ -39,7 +38,7 @@ export class Crew {
     this.working.set(name, child);
     child.once('exit', (code, signal) => {
       this.working.delete(name);
-      const said = readFileSync(path, 'utf8');
+      const said = this.#log(name);
       const hasBegun = said.includes('"Consuming"');
       const asked = this.#dismissed.has(name);
       if (args.includes('--drain') ? code === 0 : asked && (code === 0 || signal === 'SIGKILL' || !hasBegun)) return;
@@ -49,6 +48,11 @@ export class Crew {
       } else this.deserted.push(`${name} ended with ${signal ?? code}: ${said.slice(-1500)}`);
     });
     return name;
+  }
+
+  /** Those that have partitions, or had some. */
+  atWork() {
+    return [...this.working.keys()].filter((name) => this.#log(name).includes('"Consuming"'));
   }
 
   async kill(name) {
@@ -73,6 +77,14 @@ export class Crew {
       return exit;
     });
     await Promise.all(gone);
+  }
+
+  #log(name) {
+    return readFileSync(this.#logFile(name), 'utf8');
+  }
+
+  #logFile(name) {
+    return join(this.#folder, `${name}.log`);
   }
 
   async destroy() {

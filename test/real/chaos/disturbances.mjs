@@ -7,12 +7,11 @@ import { fill } from './small-disk.mjs';
  * what is not the workers' own to put right.
  */
 
-const oneOf = (list, random) => list[Math.floor(random() * list.length)];
-
 export const disturbances = {
   /** A worker is gone in the middle of whatever it did; another comes. */
-  async kill({ crew, random }) {
-    const name = oneOf([...crew.working.keys()], random);
+  async kill(world) {
+    const { crew } = world;
+    const name = await oneAtWork(world);
     await crew.kill(name);
     return `${name} killed, ${crew.start()} comes`;
   },
@@ -22,8 +21,9 @@ export const disturbances = {
   },
 
   /** A worker hangs until the group has shut it out and the others have gone on, and then continues where it was. */
-  async zombie({ crew, random, members, settled, isIdle, until }) {
-    const name = oneOf([...crew.working.keys()], random);
+  async zombie(world) {
+    const { crew, members, settled, isIdle, until } = world;
+    const name = await oneAtWork(world);
     const child = crew.working.get(name);
     child.kill('SIGSTOP');
     try {
@@ -65,6 +65,12 @@ export const disturbances = {
     return `the disk of the object store was full for ${awaySeconds} s`;
   },
 };
+
+async function oneAtWork({ crew, random, until }) {
+  await until('a worker has partitions', () => crew.atWork().length > 0);
+  const names = crew.atWork();
+  return names[Math.floor(random() * names.length)];
+}
 
 async function crash(server) {
   const pid = server.running();
