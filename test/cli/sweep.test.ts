@@ -27,7 +27,7 @@ function store(key: string, { days = 0 } = {}): void {
   utimesSync(path(key), then, then);
 }
 
-const old = [`clips/${hex('b')}.mp4`, `images/${hex('a')}.webp`, 'videos/gone.mp4'];
+const old = [`clips/${hex('b')}.mp4`, `images/${hex('a')}.webp`, 'videos/gone-0123456789abcdef.mp4'];
 const young = `images/${hex('c')}.webp`;
 /** In a rejected event that may be replayed. */
 const replayable = `images/${hex('d')}.webp`;
