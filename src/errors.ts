@@ -13,7 +13,10 @@ export const errorCodes = {
   // Requests that are well formed but cannot be served.
   PROMPT_EMPTY: { retryable: false, remedy: 'Say what the video should show, in text, images or both.' },
   PROMPT_TOO_LONG: { retryable: false, remedy: 'Shorten the prompt.' },
-  REQUEST_OVER_LIMIT: { retryable: false, remedy: 'Ask for less, or raise the limit of the admit step.' },
+  REQUEST_OVER_LIMIT: {
+    retryable: false,
+    remedy: 'Ask for less; the step that is named sets the limit: what admit allows, or what the model can make.',
+  },
   REQUEST_EXPIRED: { retryable: false, remedy: 'Send the request again with a later deadline.' },
   // Media.
   MEDIA_NOT_FOUND: {
@@ -78,7 +81,11 @@ export const errorCodes = {
   // Control.
   CANCELLED: { retryable: false, remedy: 'Nothing: it was asked for.' },
   TIMED_OUT: { retryable: true, remedy: 'Raise the time limit of the step if this is not a hang.' },
-  INTERNAL: { retryable: false, remedy: 'This is a defect of vimi; please report it with the text above.' },
+  INTERNAL: {
+    retryable: false,
+    remedy:
+      'A defect: of the own operator that is named as the step, if one is, else of vimi; please report it with the text above.',
+  },
 } as const satisfies Record<string, { retryable: boolean; remedy: string }>;
 
 export type ErrorCode = keyof typeof errorCodes;

@@ -2,7 +2,7 @@ import { asVimiError, type ErrorCode } from '../errors.js';
 import { printable } from './printable.js';
 
 /** What a script can tell from the exit code. Shown in the README. */
-export const exitCodes = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+export const exitCodes = { ok: 0, failed: 1, usage: 2, rejected: 3, interrupted: 130 } as const;
 
 const usageErrors: ReadonlySet<ErrorCode> = new Set([
   'USAGE',

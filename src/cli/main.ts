@@ -48,13 +48,15 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) =>
   process.exit(error.code === 'EPIPE' ? exitCodes.ok : exitCodes.failed),
 );
 
-/** Ctrl-C once: finish what is in flight; twice: leave now, the rest is done again by the next run. */
-function interruption(): AbortSignal {
+/** Ctrl-C once: stop in good order; twice: leave now. */
+function interruption(
+  says = 'stopping: what is in flight has 10 seconds, the rest is done again by the next run',
+): AbortSignal {
   const controller = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.on(signal, () => {
       if (controller.signal.aborted) process.exit(exitCodes.interrupted);
-      process.stderr.write('\nfinishing what is in flight; once more to leave now\n');
+      process.stderr.write(`\n${says}; once more to leave now\n`);
       controller.abort();
     });
   return controller.signal;
@@ -163,7 +165,9 @@ program
     '\nExamples:\n  vimi generate "a mushroom moves left on a blue background"\n  vimi generate "it spins" --image fox.png --seed 7 --out fox.mp4',
   )
   .action((prompt: string, { image = [], ...options }) =>
-    within((workspace) => generate(workspace, prompt, { images: image, signal: interruption(), ...options }, out)),
+    within((workspace) =>
+      generate(workspace, prompt, { images: image, signal: interruption('cancelling the request'), ...options }, out),
+    ),
   );
 
 program
@@ -179,7 +183,10 @@ program
     '\nEach medium needs a caption: a text file of the same name beside it.\n\nExample:\n  vimi ingest photos/ --licence CC0-1.0',
   )
   .action((paths: string[], options) =>
-    within((workspace) => ingest(workspace, paths, { signal: interruption(), ...options }, out)),
+    within(async (workspace) => {
+      const rejected = await ingest(workspace, paths, { signal: interruption(), ...options }, out);
+      if (rejected > 0) process.exitCode = exitCodes.rejected;
+    }),
   );
 
 program

@@ -35,7 +35,7 @@ export const catalogue: { [N in SchemaName]: EventStory<N> } = {
     writers: 'Upstream systems, in any language; `vimi generate`.',
     readers: '',
     key: 'Free. Requests of one key are taken up in order; a cancellation needs the key of its request.',
-    example: { prompt: 'a fox runs through snow', frames: 16, seed: 7, priority: 'interactive' },
+    example: { prompt: 'a fox runs through snow', frames: 8, seed: 7, priority: 'interactive' },
   },
   'generation.cancelled': {
     summary: 'Stops a request that was sent before.',

@@ -22,7 +22,9 @@ const requestImage = z.looseObject({
 export const generationRequested = z.looseObject({
   prompt: z
     .union([z.string(), z.array(z.union([z.looseObject({ text: z.string() }), requestImage])).max(32)])
-    .describe('text, or text and images in reading order; an image stands where its noun would'),
+    .describe(
+      'text, or text and images in reading order; an image, { uri } or { base64 }, stands where its noun would',
+    ),
   task: task.optional().describe('inferred from the images of the prompt when left out'),
   frames: z.number().int().min(1).max(1024).optional().describe("left out: the model's own"),
   width: z.number().int().min(8).max(4096).optional().describe("pixels; left out: the model's own"),

@@ -80,7 +80,7 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
     expect(out).toMatch(/broken\.mp4\n +MEDIA_\w+ at probe/);
     expect(out).toMatch(/uncaptioned\.png\n +CAPTION_MISSING at caption/);
     expect(out).toContain('the corpus has 3 documents');
-    expect(code).toBe(0);
+    expect(code).toBe(3);
   });
 
   it('adds nothing when the same folder is taken in again', async () => {
@@ -139,7 +139,7 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
 
   it('publishes events line by line, and refuses a bad one with its number', async () => {
     const good = '{"prompt":"a fox runs"}\n';
-    expect((await run(['publish', 'requests'], good)).out).toBe('published 1 events to requests\n');
+    expect((await run(['publish', 'requests'], good)).out).toBe('published 1 event to requests\n');
     const { code, err } = await run(['publish', 'requests'], `${good}\n{"prompt": 7}\n${good}`);
     expect(err).toContain("Line 3 is not an event of 'requests': This is no valid generation.requested: prompt:");
     expect(err).toContain('(1 events were published before it)');

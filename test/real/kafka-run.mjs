@@ -61,7 +61,7 @@ const work = defineOperator(
 );
 
 const log = {
-  debug() {},
+  debug: (/** @type {object} */ facts, /** @type {string} */ text) => say({ debug: text, ...facts }),
   info: (/** @type {object} */ facts, /** @type {string} */ text) => say({ info: text, ...facts }),
   warn: (/** @type {object} */ facts, /** @type {string} */ text) => say({ warn: text, ...facts }),
   error: (/** @type {object} */ facts, /** @type {string} */ text) => say({ error: text, ...facts }),

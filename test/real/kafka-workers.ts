@@ -51,7 +51,7 @@ export async function endWorkers(): Promise<void> {
 }
 
 export function partitionsOf({ lines }: Worker): number[] {
-  return lines.filter(({ info }) => info === 'Consuming').map(({ partition }) => Number(partition));
+  return lines.filter(({ debug }) => debug === 'Assigned').map(({ partition }) => Number(partition));
 }
 
 /** With topics for the outputs and rejects, too. */

@@ -96,7 +96,7 @@ export async function demo(workspace: Workspace, signal: AbortSignal, out: NodeJ
   );
   out.write(`\n${duration((Date.now() - began) / 1000)}. Next:
   npx vimi generate "a penguin spins on a yellow background"
-  npx vimi corpus search "something sweet"
+  npx vimi corpus search "a red mushroom"
   npx vimi read videos --json
   npx vimi ingest FOLDER          your own media, each with a .txt caption beside it
   npx vimi doctor

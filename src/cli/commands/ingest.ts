@@ -21,14 +21,14 @@ const batch = 500;
 
 /**
  * Publishes the media under some paths, then runs the corpus pipeline until all media are settled, and says what was
- * kept and why the rest was not. When another process consumes them already, it is left to that one.
+ * kept and why the rest was not; gives the number of rejects. When another process consumes them already, it is left to that one.
  */
 export async function ingest(
   workspace: Workspace,
   paths: string[],
   { source, licence, publishOnly = false, json = false, signal }: IngestOptions,
   out: NodeJS.WritableStream,
-): Promise<void> {
+): Promise<number> {
   const files = await mediaFiles(paths);
   const transport = await workspace.transport();
   const topic = workspace.topicOf('media.added');
@@ -55,17 +55,17 @@ export async function ingest(
   out.write(
     json ? `${JSON.stringify({ published: files.length, topic })}\n` : `published ${files.length} media to ${topic}\n`,
   );
-  if (publishOnly || !pipeline) return;
+  if (publishOnly || !pipeline) return 0;
 
   try {
     const [report] = await runPipelines(workspace, [pipeline], { drain: true, signal, bars: true });
-    if (!report) return;
+    if (!report) return 0;
     const refused =
       rejects && before ? await recordsAfter<EventRejected>(transport, rejects, before, 'event.rejected') : [];
     const state = await (await workspace.corpusIsCurrent()).state();
     if (json) {
       out.write(`${JSON.stringify({ fates: report.run, corpus: state, rejects: refused.map(({ data }) => data) })}\n`);
-      return;
+      return refused.length;
     }
     out.write(`${fateLine(report.run)}\n`);
     for (const { data } of refused)
@@ -73,9 +73,11 @@ export async function ingest(
         `  rejected ${uriOf(data)}\n    ${data.error.code} at ${data.step}: ${data.error.message}\n    → ${data.error.remedy}\n`,
       );
     out.write(`the corpus has ${state.documents} documents\n`);
+    return refused.length;
   } catch (thrown) {
     if (asVimiError(thrown).code !== 'GROUP_BUSY') throw thrown;
     out.write(`${(thrown as Error).message}: that process takes them in\n`);
+    return 0;
   }
 }
 

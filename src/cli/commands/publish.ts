@@ -31,7 +31,9 @@ export async function publish(
   let waiting: NewRecord[] = [];
   const flush = async () => {
     const places = await transport.publish(waiting);
-    if (options.json) for (const place of places) out.write(`${JSON.stringify(place)}\n`);
+    if (options.json)
+      for (const { topic, partition, offset } of places)
+        out.write(`${JSON.stringify({ topic, partition, offset, id: `${topic}-${partition}-${offset}` })}\n`);
     published += waiting.length;
     waiting = [];
   };
@@ -65,5 +67,5 @@ export async function publish(
     if (waiting.length >= batch) await flush();
   }
   await flush();
-  if (!options.json) out.write(`published ${published} events to ${topic}\n`);
+  if (!options.json) out.write(`published ${published} ${published === 1 ? 'event' : 'events'} to ${topic}\n`);
 }

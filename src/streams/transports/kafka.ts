@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { ConnectionOptions } from 'node:tls';
 import { VimiError } from '../../errors.js';
 import type { Log } from '../../operators/operator.js';
@@ -49,6 +50,8 @@ export function openKafka(options: KafkaOptions): Transport {
   const publisher = new Publisher(client);
   const consumers = new Set<Consumer>();
   const closing = new AbortController();
+  // As many listen to it as there are reads and requests under way.
+  setMaxListeners(0, closing.signal);
   const { name } = client;
 
   let lastTrouble = 0;

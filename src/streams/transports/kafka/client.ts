@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VimiError } from '../../../errors.js';
 import {
@@ -34,6 +35,8 @@ export class KafkaClient {
   constructor(config: ClusterConfig, log: DriverLog) {
     this.name = (config.brokers as string[]).join(',');
     this.#cluster = createCluster(config, log);
+    // As many listen to it as there are requests under way.
+    setMaxListeners(0, this.#closing.signal);
   }
 
   get closed(): AbortSignal {
