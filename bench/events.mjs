@@ -9,45 +9,15 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { z } from 'zod';
 import { systemClock } from '../dist/operators/clock.js';
-import { mapEach } from '../dist/operators/map-each.js';
-import { defineOperator } from '../dist/operators/operator.js';
 import { groupSize } from '../dist/streams/credit.js';
 import { runPipeline } from '../dist/streams/pipeline.js';
 import { openEmbedded } from '../dist/streams/transports/embedded.js';
+import { operators, quiet } from './three-operators.mjs';
 
 const events = Number(process.argv[2] ?? 30_000);
 const rounds = Number(process.argv[3] ?? 5);
 const folder = mkdtempSync(join(tmpdir(), 'vimi-bench-'));
-const quiet = { debug() {}, info() {}, warn() {}, error() {} };
-
-const operator = (/** @type {string} */ name, /** @type {(flow: any) => any} */ work) =>
-  defineOperator(
-    {
-      name,
-      summary: 'For a measurement.',
-      contract: { in: '', out: '', drops: '', fails: '', memory: '' },
-      config: z.strictObject({}),
-      example: `- ${name}`,
-      needs: /** @type {[]} */ ([]),
-      adds: [],
-    },
-    () => ({ step: mapEach(work, { step: name, concurrency: 16, clock: systemClock }) }),
-  );
-const productOf = (/** @type {string} */ id) => ({
-  body: Buffer.alloc(0),
-  mediaType: 'text/plain',
-  fields: { job: id },
-  schema: /** @type {const} */ ('job.changed'),
-  data: { job: id, state: 'completed' },
-  id,
-});
-const operators = [
-  operator('first', () => ({})),
-  operator('second', () => ({})),
-  operator('third', ({ media }) => ({ product: productOf(media.uri) })),
-];
 
 async function prepared(/** @type {string} */ name) {
   const path = join(folder, `${name}.sqlite`);

@@ -7,46 +7,16 @@
  */
 import { randomUUID } from 'node:crypto';
 import { Kafka, logLevel } from 'kafkajs';
-import { z } from 'zod';
 import { systemClock } from '../dist/operators/clock.js';
-import { mapEach } from '../dist/operators/map-each.js';
-import { defineOperator } from '../dist/operators/operator.js';
 import { groupSize } from '../dist/streams/credit.js';
 import { runPipeline } from '../dist/streams/pipeline.js';
 import { openKafka } from '../dist/streams/transports/kafka.js';
+import { operators, quiet } from './three-operators.mjs';
 
 const [events = 20_000, rounds = 3, bytes = 1_000] = process.argv.slice(2).map(Number);
 const brokers = (process.env.KAFKA_BROKERS ?? '').split(',').filter(Boolean);
 if (brokers.length === 0) throw new Error('KAFKA_BROKERS names no broker: npm run infra:up');
-const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 const caption = 'x'.repeat(Math.max(1, bytes - 60));
-
-const operator = (/** @type {string} */ name, /** @type {(flow: any) => any} */ work) =>
-  defineOperator(
-    {
-      name,
-      summary: 'For a measurement.',
-      contract: { in: '', out: '', drops: '', fails: '', memory: '' },
-      config: z.strictObject({}),
-      example: `- ${name}`,
-      needs: /** @type {[]} */ ([]),
-      adds: [],
-    },
-    () => ({ step: mapEach(work, { step: name, concurrency: 16, clock: systemClock }) }),
-  );
-const productOf = (/** @type {string} */ id) => ({
-  body: Buffer.alloc(0),
-  mediaType: 'text/plain',
-  fields: { job: id },
-  schema: /** @type {const} */ ('job.changed'),
-  data: { job: id, state: 'completed' },
-  id,
-});
-const operators = [
-  operator('first', () => ({})),
-  operator('second', () => ({})),
-  operator('third', ({ media }) => ({ product: productOf(media.uri) })),
-];
 
 /** A topic with all events, and one for the outputs. */
 async function prepared() {

@@ -1,0 +1,34 @@
+/** What both benches of delivery run: three operators that do next to nothing, and a log that says nothing. */
+import { z } from 'zod';
+import { systemClock } from '../dist/operators/clock.js';
+import { mapEach } from '../dist/operators/map-each.js';
+import { defineOperator } from '../dist/operators/operator.js';
+
+export const quiet = { debug() {}, info() {}, warn() {}, error() {} };
+
+const operator = (/** @type {string} */ name, /** @type {(flow: any) => any} */ work) =>
+  defineOperator(
+    {
+      name,
+      summary: 'For a measurement.',
+      contract: { in: '', out: '', drops: '', fails: '', memory: '' },
+      config: z.strictObject({}),
+      example: `- ${name}`,
+      needs: /** @type {[]} */ ([]),
+      adds: [],
+    },
+    () => ({ step: mapEach(work, { step: name, concurrency: 16, clock: systemClock }) }),
+  );
+const productOf = (/** @type {string} */ id) => ({
+  body: Buffer.alloc(0),
+  mediaType: 'text/plain',
+  fields: { job: id },
+  schema: /** @type {const} */ ('job.changed'),
+  data: { job: id, state: 'completed' },
+  id,
+});
+export const operators = [
+  operator('first', () => ({})),
+  operator('second', () => ({})),
+  operator('third', ({ media }) => ({ product: productOf(media.uri) })),
+];
