@@ -153,6 +153,7 @@ async function main() {
       }
     })();
     const disturbing = (async () => {
+      await until('each worker has partitions', () => crew.atWork().length === 3);
       for (const { at, kind } of steps) {
         allowed = at + 0.2;
         let share = 0;
@@ -165,7 +166,7 @@ async function main() {
       allowed = 1;
     })();
     await Promise.all([feeding, disturbing]);
-    await crew.dismiss();
+    await crew.dismiss(90_000);
     say(`${steps.length} disturbances; ${total - (await settled())} of ${total} events are left to the last run`);
     await crew.drain();
     say('drained');

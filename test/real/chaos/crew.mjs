@@ -68,15 +68,21 @@ export class Crew {
     await once(this.working.get(this.start('--drain')), 'exit');
   }
 
-  /** SIGTERM: each finishes what it has begun and commits. */
-  async dismiss() {
-    const gone = [...this.working].map(([name, child]) => {
-      this.#dismissed.add(name);
-      const exit = once(child, 'exit');
-      child.kill('SIGTERM');
-      return exit;
-    });
-    await Promise.all(gone);
+  /** SIGTERM: each finishes what it has begun and commits. One that does not end is a defect, and killed. */
+  async dismiss(patienceMs) {
+    await Promise.all(
+      [...this.working].map(async ([name, child]) => {
+        this.#dismissed.add(name);
+        const gone = once(child, 'exit');
+        child.kill('SIGTERM');
+        const late = setTimeout(() => {
+          this.deserted.push(`${name} did not end in ${patienceMs / 1000} s: ${this.#log(name).slice(-1500)}`);
+          child.kill('SIGKILL');
+        }, patienceMs);
+        await gone;
+        clearTimeout(late);
+      }),
+    );
   }
 
   #log(name) {

@@ -41,6 +41,7 @@ export class GroupConsumer implements Consumer {
   readonly #owned = new Map<string, Owned>();
   #assignment: Assignment | null = null;
   #closing: Promise<void> | undefined;
+  #isClosing = false;
   #onReady: ((error?: VimiError) => void) | undefined;
 
   constructor(of: GroupOf) {
@@ -93,6 +94,8 @@ export class GroupConsumer implements Consumer {
   }
 
   close(): Promise<void> {
+    // Known before anything is given up: what is given up here must not be begun again.
+    this.#isClosing = true;
     this.#closing ??= (async () => {
       this.#onReady?.(closedError(this.#of.options.group));
       await Promise.all([...this.#owned.values()].map((owned) => this.#release(owned)));
@@ -104,7 +107,7 @@ export class GroupConsumer implements Consumer {
   }
 
   #reconcile(): void {
-    if (this.#closing || !this.#assignment) return;
+    if (this.#isClosing || !this.#assignment) return;
     const wanted = new Map(this.#assignment.partitions.map((one) => [keyOf(one), one]));
     for (const [key, owned] of this.#owned) if (!wanted.has(key)) void this.#release(owned);
     for (const [key, one] of wanted) if (!this.#owned.has(key)) void this.#acquire(one);
@@ -183,9 +186,9 @@ export class GroupConsumer implements Consumer {
     owned.transactions.close();
     owned.gone = true;
     if (owned.cursor) this.#fetcher.remove(owned.cursor);
-    if (pause > 0 && !this.#closing) await work.pause(pause);
+    if (pause > 0 && !this.#isClosing) await work.pause(pause);
     this.#owned.delete(keyOf(owned));
-    if (this.#closing) return;
+    if (this.#isClosing) return;
     this.#membership.rejoin();
     this.#reconcile();
   }
