@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { VimiError } from '../../errors.js';
+import { checkTopic } from '../check-topic.js';
 import { metadataBudget } from '../position.js';
 import type {
   AssignedPartition,
@@ -38,7 +39,6 @@ export interface EmbeddedTransport extends Transport {
   clean(): Promise<number>;
 }
 
-const topicName = /^[A-Za-z0-9._-]{1,249}$/;
 const heartbeatMs = 5_000;
 const cleanAfter = 20_000;
 const readMost = 500;
@@ -306,19 +306,7 @@ export function openEmbedded({ path, maxBytes, clock = Date, alive = isAlive }: 
 
   return {
     async ensureTopics(topics: TopicSpec[]) {
-      for (const { name, partitions } of topics) {
-        if (!topicName.test(name))
-          throw new VimiError('TOPOLOGY_INVALID', 'This is no name for a topic', {
-            expected: '1 to 249 of the characters A-Z a-z 0-9 . _ -',
-            found: name,
-          });
-        if (!Number.isInteger(partitions) || partitions < 1)
-          throw new VimiError('TOPOLOGY_INVALID', 'A topic needs partitions', {
-            expected: 'a whole number from 1 on',
-            found: String(partitions),
-            where: name,
-          });
-      }
+      for (const topic of topics) checkTopic(topic);
       await write(() => {
         for (const topic of topics) logs.ensure(topic);
       });

@@ -1,10 +1,10 @@
 import { VimiError } from '../../../errors.js';
+import { checkTopic } from '../../check-topic.js';
 import type { TopicSpec } from '../../transport.js';
 import type { KafkaClient } from './client.js';
 import type { Broker } from './driver.js';
 import { troubleOf } from './trouble.js';
 
-const topicName = /^[A-Za-z0-9._-]{1,249}$/;
 const waitMs = 30_000;
 
 /**
@@ -12,22 +12,8 @@ const waitMs = 30_000;
  * What is there already keeps its settings; nothing is ever deleted or shrunk.
  */
 export async function ensureTopics(client: KafkaClient, topics: readonly TopicSpec[]): Promise<void> {
-  for (const topic of topics) check(topic);
+  for (const topic of topics) checkTopic(topic);
   for (const topic of topics) await client.attempt(topic.name, () => ensureTopic(client, topic), { patience: waitMs });
-}
-
-function check({ name, partitions }: TopicSpec): void {
-  if (!topicName.test(name) || name === '.' || name === '..')
-    throw new VimiError('TOPOLOGY_INVALID', 'This is no name for a topic', {
-      expected: '1 to 249 of the characters A-Z a-z 0-9 . _ -',
-      found: name,
-    });
-  if (!Number.isInteger(partitions) || partitions < 1)
-    throw new VimiError('TOPOLOGY_INVALID', 'A topic needs partitions', {
-      expected: 'a whole number from 1 on',
-      found: String(partitions),
-      where: name,
-    });
 }
 
 async function ensureTopic(
