@@ -74,6 +74,14 @@ export interface Consumer {
   close(): Promise<void>;
 }
 
+export interface ReadOptions {
+  /** First offset per partition; 0 when left out. */
+  from?: Record<number, number>;
+  /** Waits for more, until `signal` aborts. */
+  follow?: boolean;
+  signal?: AbortSignal;
+}
+
 export interface Transport {
   /** Creates what is missing; never deletes or shrinks. */
   ensureTopics(topics: TopicSpec[]): Promise<void>;
@@ -84,10 +92,7 @@ export interface Transport {
    * The committed records of a topic, per partition in order. `from`: first offset per partition (0 when left out).
    * Without `follow` it ends where the topic ended when it was called; with it, it waits for more until `signal` aborts.
    */
-  read(
-    topic: string,
-    options?: { from?: Record<number, number>; follow?: boolean; signal?: AbortSignal },
-  ): AsyncIterable<StoredRecord>;
+  read(topic: string, options?: ReadOptions): AsyncIterable<StoredRecord>;
   /** First kept offset and next offset of each partition, of committed records. */
   ends(topic: string): Promise<{ partition: number; low: number; high: number }[]>;
   positions(group: string, topic: string): Promise<Map<number, GroupPosition>>;

@@ -8,6 +8,7 @@ import type {
   Consumer,
   GroupPosition,
   NewRecord,
+  ReadOptions,
   StoredRecord,
   TopicSpec,
   Transport,
@@ -166,11 +167,7 @@ export function openEmbedded({ path, maxBytes, clock = Date, alive = isAlive }: 
 
   async function* read(
     topic: string,
-    {
-      from = {},
-      follow = false,
-      signal,
-    }: { from?: Record<number, number>; follow?: boolean; signal?: AbortSignal } = {},
+    { from = {}, follow = false, signal }: ReadOptions = {},
   ): AsyncGenerator<StoredRecord> {
     const next = new Map(Object.entries(from).map(([partition, offset]) => [Number(partition), offset]));
     const at = (row: LogRow) => Math.max(next.get(row.partition) ?? 0, row.low);

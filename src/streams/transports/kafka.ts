@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { ConnectionOptions } from 'node:tls';
 import { VimiError } from '../../errors.js';
 import type { Log } from '../../operators/operator.js';
-import type { Consumer, StoredRecord, Transport } from '../transport.js';
+import type { Consumer, ReadOptions, StoredRecord, Transport } from '../transport.js';
 import { closedError, KafkaClient } from './kafka/client.js';
 import { describeTopics } from './kafka/describe-topics.js';
 import type { ClusterConfig } from './kafka/driver.js';
@@ -67,11 +67,7 @@ export function openKafka(options: KafkaOptions): Transport {
 
   async function* read(
     topic: string,
-    {
-      from = {},
-      follow = false,
-      signal,
-    }: { from?: Record<number, number>; follow?: boolean; signal?: AbortSignal } = {},
+    { from = {}, follow = false, signal }: ReadOptions = {},
   ): AsyncGenerator<StoredRecord> {
     ensureOpen();
     const stop = signal ? AbortSignal.any([signal, closing.signal]) : closing.signal;
