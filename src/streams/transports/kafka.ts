@@ -71,7 +71,16 @@ export function openKafka(options: KafkaOptions): Transport {
   ): AsyncGenerator<StoredRecord> {
     ensureOpen();
     const stop = signal ? AbortSignal.any([signal, closing.signal]) : closing.signal;
-    const ends = await client.attempt(topic, () => endsOf(client, topic), { signal: stop });
+    const endsNow = async () => {
+      try {
+        return await client.attempt(topic, () => endsOf(client, topic), { signal: stop });
+      } catch (thrown) {
+        // A request that was under way when the reader was stopped fails, and that is nobody's trouble.
+        if (stop.aborted) return [];
+        throw thrown;
+      }
+    };
+    const ends = await endsNow();
     const reader = connect();
     let onProgress: () => void = () => undefined;
     const fetcher = new Fetcher(reader, onTrouble, () => onProgress());
@@ -109,8 +118,7 @@ export function openKafka(options: KafkaOptions): Transport {
         if (!open) return;
         if (follow && Date.now() - looked > lookMs) {
           looked = Date.now();
-          const now = await client.attempt(topic, () => endsOf(client, topic), { signal: stop });
-          for (const end of now.slice(ends.length)) {
+          for (const end of (await endsNow()).slice(ends.length)) {
             ends.push(end);
             add(end);
           }
