@@ -25,7 +25,11 @@ export function createSinks(
     for (const sink of to) {
       if (!('objects' in sink)) continue;
       const key = objectKey(sink.objects, product.fields);
-      data = { ...data, object: await objects().put(key, product.body, { mediaType: product.mediaType }) };
+      const object = await objects().put(key, product.body, {
+        mediaType: product.mediaType,
+        byContent: sink.objects.includes('{digest}'),
+      });
+      data = { ...data, object };
     }
     return to.flatMap((sink) =>
       'topic' in sink && sink.schema === product.schema
