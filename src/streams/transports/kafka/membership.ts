@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VimiError } from '../../../errors.js';
+import { within } from '../../within.js';
 import {
   type Assignment,
   assign,
@@ -9,12 +10,15 @@ import {
   encodeAssignment,
   encodeClaims,
 } from './assignment.js';
-import type { KafkaClient } from './client.js';
+import { closedError, type KafkaClient } from './client.js';
+import { type Broker, givenMemberId, type Join, type Joined, joinGroup } from './driver.js';
 import { asTransportError, troubleOf } from './trouble.js';
 
 /** Members of a group must agree on how they share. */
 const protocol = 'vimi-1';
 const rebalanceTimeoutMs = 60_000;
+/** The broker is told of a leave, and may be away itself: nobody waits for longer. */
+const leaveMs = 5_000;
 /** How often the leader looks for partitions that were added. */
 const lookMs = 10_000;
 
@@ -39,6 +43,8 @@ export class Membership {
   readonly #of: MembershipOf;
   readonly #leaving = new AbortController();
   #memberId = '';
+  /** The broker is asked for a member id; it answers at once. */
+  #naming: Promise<unknown> | undefined;
   #generation = -1;
   #wake: AbortController | undefined;
   /** Partitions of each topic as the leader last shared them out; null: not the leader. */
@@ -75,15 +81,22 @@ export class Membership {
   async leave(client: KafkaClient): Promise<void> {
     this.#leaving.abort();
     this.#wake?.abort();
+    // Should it fail, the session runs out by itself.
+    await within(
+      leaveMs,
+      this.#tellLeave(client).catch(() => undefined),
+    );
+    this.#memberId = '';
+  }
+
+  async #tellLeave(client: KafkaClient): Promise<void> {
+    // Others wait for a member that was given its id and neither joins nor leaves.
+    await this.#naming?.catch(() => undefined);
     const { group } = this.#of;
     const memberId = this.#memberId;
-    // Should it fail, the session runs out by itself.
-    if (memberId !== '')
-      await client
-        .coordinator('group', group)
-        .then((coordinator) => coordinator.leaveGroup({ groupId: group, memberId }))
-        .catch(() => undefined);
-    this.#memberId = '';
+    if (memberId === '') return;
+    const coordinator = await client.coordinator('group', group);
+    await coordinator.leaveGroup({ groupId: group, memberId });
   }
 
   async #run(): Promise<void> {
@@ -99,6 +112,7 @@ export class Membership {
         this.#of.onAssignment(assignment);
         await this.#stay(this.#wake.signal);
       } catch (thrown) {
+        if (signal.aborted) return;
         const trouble = troubleOf(thrown);
         if (trouble === 'REBALANCE_IN_PROGRESS') continue;
         if (isOut(trouble)) {
@@ -112,7 +126,7 @@ export class Membership {
             ? new VimiError('GROUP_BUSY', 'The group is in use by another kind of client', { where: group })
             : asTransportError(thrown, group);
         if (!error.retryable) {
-          if (!signal.aborted) this.#of.onError(error);
+          this.#of.onError(error);
           return;
         }
         this.#of.onTrouble(error);
@@ -125,14 +139,13 @@ export class Membership {
     const { client, group, topics, sessionMs } = this.#of;
     const coordinator = await client.coordinator('group', group);
     const claims = { topics, generation: this.#generation, ...this.#of.claims() };
-    const joined = await coordinator.joinGroup({
+    const joined = await this.#joinAs(coordinator, {
       groupId: group,
       memberId: this.#memberId,
       sessionTimeout: sessionMs,
       rebalanceTimeout: Math.max(rebalanceTimeoutMs, sessionMs),
       groupProtocols: [{ name: protocol, metadata: encodeClaims(claims) }],
     });
-    this.#memberId = joined.memberId;
     const groupAssignment = joined.leaderId === joined.memberId ? await this.#share(joined.members) : [];
     if (joined.leaderId !== joined.memberId) this.#shared = null;
     const { memberAssignment } = await coordinator.syncGroup({
@@ -143,6 +156,20 @@ export class Membership {
     });
     this.#generation = joined.generationId;
     return decodeAssignment(memberAssignment);
+  }
+
+  async #joinAs(coordinator: Broker, join: Join): Promise<Joined> {
+    if (join.memberId === '') {
+      this.#naming = joinGroup(coordinator, join).catch((thrown: unknown) => {
+        const memberId = givenMemberId(thrown);
+        if (memberId === undefined) throw thrown;
+        this.#memberId = memberId;
+      });
+      await this.#naming;
+    }
+    // Who has left does not come back.
+    if (this.#leaving.signal.aborted) throw closedError(join.groupId);
+    return joinGroup(coordinator, { ...join, memberId: this.#memberId });
   }
 
   async #share(joined: readonly { memberId: string; memberMetadata: Buffer }[]) {
@@ -181,6 +208,11 @@ export class Membership {
       if (either.aborted) return;
       try {
         await this.#beat();
+        if (this.#shared !== null && Date.now() - looked >= lookMs) {
+          looked = Date.now();
+          const now = await this.#partitions([...this.#shared.keys()]);
+          if ([...now].some(([topic, count]) => count !== this.#shared?.get(topic))) return;
+        }
         failures = 0;
       } catch (thrown) {
         const trouble = troubleOf(thrown);
@@ -188,12 +220,7 @@ export class Membership {
         // Out of reach is not out of the group: to join again would make everybody else join, too.
         this.#of.client.forget();
         if (failures++ > 0) this.#of.onTrouble(asTransportError(thrown, this.#of.group));
-        continue;
       }
-      if (this.#shared === null || Date.now() - looked < lookMs) continue;
-      looked = Date.now();
-      const now = await this.#partitions([...this.#shared.keys()]);
-      if ([...now].some(([topic, count]) => count !== this.#shared?.get(topic))) return;
     }
   }
 
