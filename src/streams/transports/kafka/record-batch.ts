@@ -1,8 +1,7 @@
-import { promisify } from 'node:util';
-import * as zlib from 'node:zlib';
 import { VimiError } from '../../../errors.js';
 import type { StoredRecord } from '../../transport.js';
 import { ByteReader } from './byte-reader.js';
+import { unpack } from './codecs/unpack.js';
 import { crc32c } from './crc32c.js';
 
 /*
@@ -20,15 +19,6 @@ import { crc32c } from './crc32c.js';
  */
 
 const headerBytes = 61;
-/** Bytes that a batch may unpack to. */
-const largestBatch = 256 * 1024 * 1024;
-
-type Unpack = (bytes: Buffer, options: { maxOutputLength: number }) => Promise<Buffer>;
-const { zstdDecompress } = zlib as { zstdDecompress?: typeof zlib.gunzip };
-const unpacks: { gzip: Unpack; zstd?: Unpack; snappy?: Unpack; lz4?: Unpack } = {
-  gzip: promisify(zlib.gunzip) as Unpack,
-  ...(zstdDecompress && { zstd: promisify(zstdDecompress) as Unpack }),
-};
 
 /** A record on its way; its partition and offset are the batch's matter. */
 export interface NewMessage {
@@ -196,7 +186,7 @@ export async function recordsOf(
   const appendTime = (attributes & 8) !== 0 ? Number(bytes.readBigInt64BE(start + 35)) : undefined;
   const count = bytes.readInt32BE(start + 57);
   const packed = bytes.subarray(start + headerBytes, end);
-  const reader = new ByteReader(await unpacked(packed, attributes & 7, `${topic}/${partition}/${baseOffset}`));
+  const reader = new ByteReader(await unpack(packed, attributes & 7, `${topic}/${partition}/${baseOffset}`));
   const records: StoredRecord[] = [];
   for (let n = 0; n < count; n++) {
     const length = reader.varint();
@@ -232,21 +222,4 @@ function field(reader: ByteReader): Buffer | null {
 
 function copied(bytes: Buffer | null): Buffer | null {
   return bytes && Buffer.from(bytes);
-}
-
-async function unpacked(bytes: Buffer, codec: number, where: string): Promise<Buffer> {
-  const name = ['none', 'gzip', 'snappy', 'lz4', 'zstd'][codec];
-  if (name === 'none') return bytes;
-  const unpack = unpacks[name as keyof typeof unpacks];
-  if (!unpack)
-    throw new VimiError('COMPRESSION_UNKNOWN', 'These records are compressed in a way that cannot be read here', {
-      expected: `none, ${Object.keys(unpacks)
-        .filter((known) => unpacks[known as keyof typeof unpacks])
-        .join(', ')}${unpacks.zstd ? '' : ' (and zstd from Node 22.15 on)'}`,
-      found: name ?? `codec ${codec}`,
-      where,
-    });
-  return unpack(bytes, { maxOutputLength: largestBatch }).catch((cause: unknown) => {
-    throw new VimiError('LOG_DAMAGED', 'A batch of records cannot be unpacked', { found: String(cause), where, cause });
-  });
 }

@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { crc32c } from '../../../../src/streams/transports/kafka/crc32c.js';
@@ -102,19 +104,40 @@ describe('batches of records', () => {
     await expect(decode(one)).rejects.toMatchObject({ code: 'LOG_DAMAGED' });
   });
 
-  it('in a compression that cannot be read here are an error that says so', async () => {
+  it.each(['gzip', 'snappy', 'lz4', 'zstd'])(
+    "are read as Kafka's own client compresses them with %s",
+    async (codec) => {
+      const log = readFileSync(join(import.meta.dirname, `codecs/fixtures/java-${codec}.batch`));
+      expect(await decode(log)).toEqual(
+        Array.from({ length: 400 }, (_, n) => ({
+          topic: 't',
+          partition: 3,
+          offset: n,
+          timestamp: 1_700_000_000_000 + n,
+          key: Buffer.from(`key ${n}`),
+          value: Buffer.from(`${'a fox moves left, '.repeat(6)}${n * n}`),
+          headers: {},
+        })),
+      );
+      // Cut short, in a batch that hides it.
+      await fc.assert(
+        fc.asyncProperty(fc.integer({ min: 61, max: log.length - 1 }), async (length) => {
+          const short = Buffer.from(log.subarray(0, length));
+          short.writeInt32BE(length - 12, 8);
+          await expect(decode(short)).rejects.toMatchObject({ code: 'LOG_DAMAGED' });
+        }),
+      );
+    },
+  );
+
+  it('in a compression that they are not in, or that there is not, are an error that says so', async () => {
     const one = encodeBatch({ messages: [{ key: null, value: null, headers: {}, timestamp: 1 }], ...writer });
-    for (const [codec, found] of [
-      [2, 'snappy'],
-      [3, 'lz4'],
-      [6, 'codec 6'],
-    ] as const) {
+    for (const codec of [1, 2, 3, 4]) {
       one.writeInt16BE(codec, 21);
-      await expect(decode(one)).rejects.toMatchObject({ code: 'COMPRESSION_UNKNOWN', found });
+      await expect(decode(one)).rejects.toMatchObject({ code: 'LOG_DAMAGED', where: 't/3/0' });
     }
-    // What claims to be gzip, but is not.
-    one.writeInt16BE(1, 21);
-    await expect(decode(one)).rejects.toMatchObject({ code: 'LOG_DAMAGED' });
+    one.writeInt16BE(6, 21);
+    await expect(decode(one)).rejects.toMatchObject({ code: 'COMPRESSION_UNKNOWN', found: 'codec 6' });
   });
 
   it('of markers tell how a transaction ended', () => {
