@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VimiError } from '../../../errors.js';
+import { createTransportMetrics, type TransportMetrics } from '../../transport-metrics.js';
 import { Connections } from './connections.js';
 import {
   type Broker,
@@ -10,6 +11,7 @@ import {
   type DriverLog,
   errorFromCode,
 } from './driver.js';
+import { Outage } from './outage.js';
 import { asTransportError, troubleOf, unknownTopic } from './trouble.js';
 
 /** Leaders and partition counts are asked for again after so many milliseconds. */
@@ -27,6 +29,7 @@ const leaderNotAvailable = 5;
  */
 export class KafkaClient {
   readonly name: string;
+  readonly metrics: TransportMetrics;
   readonly #cluster: Cluster;
   readonly #connections = new Connections();
   readonly #leaders = new Map<string, { leaders: number[]; at: number }>();
@@ -34,8 +37,9 @@ export class KafkaClient {
   readonly #closing = new AbortController();
   #contacted = false;
 
-  constructor(config: ClusterConfig, log: DriverLog) {
+  constructor(config: ClusterConfig, log: DriverLog, metrics = createTransportMetrics()) {
     this.name = (config.brokers as string[]).join(',');
+    this.metrics = metrics;
     this.#cluster = createCluster(config, log, this.#connections);
     // As many listen to it as there are requests under way.
     setMaxListeners(0, this.#closing.signal);
@@ -55,19 +59,25 @@ export class KafkaClient {
     { patience, signal }: { patience?: number; signal?: AbortSignal } = {},
   ): Promise<T> {
     const began = Date.now();
-    for (let failures = 0; ; failures++) {
-      if (this.closed.aborted) throw closedError(this.name);
-      try {
-        const result = await work();
-        this.#contacted = true;
-        return result;
-      } catch (thrown) {
-        this.forget();
-        const error = asTransportError(thrown, where);
-        const most = Math.min(patience ?? Number.POSITIVE_INFINITY, patienceMs[this.#contacted ? 'later' : 'first']);
-        if (!error.retryable || Date.now() - began > most || signal?.aborted) throw error;
-        await this.pause(failures, signal);
+    const outage = new Outage(this.metrics);
+    try {
+      for (;;) {
+        if (this.closed.aborted) throw closedError(this.name);
+        try {
+          const result = await work();
+          this.#contacted = true;
+          return result;
+        } catch (thrown) {
+          this.forget();
+          const error = asTransportError(thrown, where);
+          const most = Math.min(patience ?? Number.POSITIVE_INFINITY, patienceMs[this.#contacted ? 'later' : 'first']);
+          if (!error.retryable || Date.now() - began > most || signal?.aborted || this.closed.aborted) throw error;
+          await this.pause(outage.failures, signal);
+          outage.failed();
+        }
       }
+    } finally {
+      outage.over();
     }
   }
 

@@ -12,6 +12,7 @@ import {
 } from './assignment.js';
 import { closedError, type KafkaClient } from './client.js';
 import { type Broker, givenMemberId, type Join, type Joined, joinGroup } from './driver.js';
+import { Outage } from './outage.js';
 import { asTransportError, troubleOf } from './trouble.js';
 
 /** Members of a group must agree on how they share. */
@@ -42,6 +43,7 @@ export interface MembershipOf {
 export class Membership {
   readonly #of: MembershipOf;
   readonly #leaving = new AbortController();
+  readonly #outage: Outage;
   #memberId = '';
   /** The broker is asked for a member id; it answers at once. */
   #naming: Promise<unknown> | undefined;
@@ -52,10 +54,11 @@ export class Membership {
 
   constructor(of: MembershipOf) {
     this.#of = of;
+    this.#outage = new Outage(of.client.metrics);
   }
 
   start(): void {
-    void this.#run();
+    void this.#run().finally(() => this.#outage.over());
   }
 
   /** Tells the group anew what is owned here. */
@@ -102,13 +105,13 @@ export class Membership {
   async #run(): Promise<void> {
     const { client, group } = this.#of;
     const { signal } = this.#leaving;
-    let failures = 0;
     while (!signal.aborted && !client.closed.aborted) {
       try {
         this.#wake = new AbortController();
         const assignment = await this.#join();
-        failures = 0;
+        this.#outage.over();
         if (signal.aborted) return;
+        client.metrics.rebalances.inc({ group });
         this.#of.onAssignment(assignment);
         await this.#stay(this.#wake.signal);
       } catch (thrown) {
@@ -130,7 +133,8 @@ export class Membership {
           return;
         }
         this.#of.onTrouble(error);
-        await client.pause(failures++, signal);
+        this.#outage.failed();
+        await client.pause(this.#outage.failures - 1, signal);
       }
     }
   }
@@ -201,8 +205,8 @@ export class Membership {
     const every = Math.min(3_000, this.#of.sessionMs / 6);
     const either = AbortSignal.any([wake, this.#leaving.signal, this.#of.client.closed]);
     let looked = Date.now();
-    let failures = 0;
     for (;;) {
+      const { failures } = this.#outage;
       if (failures === 0) await sleep(every, undefined, { signal: either }).catch(() => undefined);
       else await this.#of.client.pause(failures, either);
       if (either.aborted) return;
@@ -213,13 +217,14 @@ export class Membership {
           const now = await this.#partitions([...this.#shared.keys()]);
           if ([...now].some(([topic, count]) => count !== this.#shared?.get(topic))) return;
         }
-        failures = 0;
+        this.#outage.over();
       } catch (thrown) {
         const trouble = troubleOf(thrown);
         if (trouble === 'REBALANCE_IN_PROGRESS' || isOut(trouble)) throw thrown;
         // Out of reach is not out of the group: to join again would make everybody else join, too.
         this.#of.client.forget();
-        if (failures++ > 0) this.#of.onTrouble(asTransportError(thrown, this.#of.group));
+        this.#outage.failed();
+        if (failures > 0) this.#of.onTrouble(asTransportError(thrown, this.#of.group));
       }
     }
   }
