@@ -34,6 +34,8 @@ export interface S3StoreOptions {
   region?: string;
   accessKey?: string;
   secretKey?: string;
+  /** Certificate authorities in PEM, trusted instead of the system's. */
+  ca?: string;
   /** Before every key, with a slash between; nobody sees it outside of the bucket. */
   prefix?: string;
   /** Trouble that may pass (network, 5xx, SlowDown) is waited for so long. Default 60,000. */
@@ -54,10 +56,17 @@ export interface S3Store extends ObjectStore {
  * STORAGE_UNAVAILABLE (the server was not there for 15 s). The keys need leave to list, read, write and remove.
  */
 export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
-  const { endpoint, bucket, region = 'us-east-1', accessKey, secretKey, patienceMs = 60_000 } = options;
+  const { endpoint, bucket, region = 'us-east-1', accessKey, secretKey, ca, patienceMs = 60_000 } = options;
   const prefix = (options.prefix ?? '').replace(/^\/+|\/+$/g, '');
   if (prefix) checkObjectKey(prefix);
-  const { client, close } = connect({ endpoint, region, accessKey, secretKey, silenceMs: options.silenceMs ?? 30_000 });
+  const { client, close } = connect({
+    endpoint,
+    region,
+    accessKey,
+    secretKey,
+    ca,
+    silenceMs: options.silenceMs ?? 30_000,
+  });
   const store = new BucketStore(client, close, bucket, prefix && `${prefix}/`, { patienceMs }, options.temporary);
   try {
     await store.ensureBucket({ patienceMs: Math.min(patienceMs, 15_000) });
