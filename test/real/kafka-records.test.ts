@@ -73,7 +73,8 @@ describe('records of other clients', () => {
       codecs.flatMap((codec) => numbers(500).map((n) => [`${codec} ${n}`, `a fox moves left, ${n}; `.repeat(9)])),
     );
     expect(await codecsOf(topic)).toEqual(codecs);
-  });
+    // The clients may have to be installed first.
+  }, 300_000);
 
   it('are not read while their transaction is open, and never when it was aborted', async () => {
     const topic = await topicOf();

@@ -181,12 +181,17 @@ export async function recordsOf(
   { baseOffset, start, end }: BatchHeader,
   { topic, partition, from }: { topic: string; partition: number; from: number },
 ): Promise<StoredRecord[]> {
+  const where = `${topic}/${partition}/${baseOffset}`;
+  const sum = crc32c(bytes, start + 21, end);
+  // Brokers look at it when a batch arrives, and not again; snappy, and mostly lz4 and zstd, have none of their own.
+  if (sum !== bytes.readUInt32BE(start + 17))
+    throw new VimiError('LOG_DAMAGED', 'A batch of records is not as it was written: its checksum is wrong', { where });
   const attributes = bytes.readInt16BE(start + 21);
   const baseTimestamp = Number(bytes.readBigInt64BE(start + 27));
   const appendTime = (attributes & 8) !== 0 ? Number(bytes.readBigInt64BE(start + 35)) : undefined;
   const count = bytes.readInt32BE(start + 57);
   const packed = bytes.subarray(start + headerBytes, end);
-  const reader = new ByteReader(await unpack(packed, attributes & 7, `${topic}/${partition}/${baseOffset}`));
+  const reader = new ByteReader(await unpack(packed, attributes & 7, where));
   const records: StoredRecord[] = [];
   for (let n = 0; n < count; n++) {
     const length = reader.varint();

@@ -39,6 +39,12 @@ function stored(batch: Buffer, base: number): Buffer {
   return batch;
 }
 
+/** With a checksum that fits, whatever was done to it. */
+function sealed(batch: Buffer): Buffer {
+  batch.writeUInt32BE(crc32c(batch, 21), 17);
+  return batch;
+}
+
 async function decode(log: Buffer, from = 0) {
   const records = [];
   for (const batch of batchesOf(log))
@@ -99,9 +105,25 @@ describe('batches of records', () => {
       ...writer,
     });
     one.writeInt32BE(1_000_000, 57);
-    await expect(decode(one)).rejects.toMatchObject({ code: 'LOG_DAMAGED' });
+    await expect(decode(sealed(one))).rejects.toMatchObject({ code: 'LOG_DAMAGED' });
     one.writeInt8(1, 16);
     await expect(decode(one)).rejects.toMatchObject({ code: 'LOG_DAMAGED' });
+  });
+
+  it('that differ in any bit from what was written are damaged', async () => {
+    const message = { key: Buffer.from('key'), value: Buffer.alloc(50), headers: {}, timestamp: 1 };
+    const one = encodeBatch({ messages: [message], ...writer });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 17, max: one.length - 1 }),
+        fc.integer({ min: 0, max: 7 }),
+        async (at, bit) => {
+          const flipped = Buffer.from(one);
+          flipped[at]! ^= 1 << bit;
+          await expect(decode(flipped)).rejects.toMatchObject({ code: 'LOG_DAMAGED', where: 't/3/0' });
+        },
+      ),
+    );
   });
 
   it.each(['gzip', 'snappy', 'lz4', 'zstd'])(
@@ -124,7 +146,7 @@ describe('batches of records', () => {
         fc.asyncProperty(fc.integer({ min: 61, max: log.length - 1 }), async (length) => {
           const short = Buffer.from(log.subarray(0, length));
           short.writeInt32BE(length - 12, 8);
-          await expect(decode(short)).rejects.toMatchObject({ code: 'LOG_DAMAGED' });
+          await expect(decode(sealed(short))).rejects.toMatchObject({ code: 'LOG_DAMAGED' });
         }),
       );
     },
@@ -134,10 +156,10 @@ describe('batches of records', () => {
     const one = encodeBatch({ messages: [{ key: null, value: null, headers: {}, timestamp: 1 }], ...writer });
     for (const codec of [1, 2, 3, 4]) {
       one.writeInt16BE(codec, 21);
-      await expect(decode(one)).rejects.toMatchObject({ code: 'LOG_DAMAGED', where: 't/3/0' });
+      await expect(decode(sealed(one))).rejects.toMatchObject({ code: 'LOG_DAMAGED', where: 't/3/0' });
     }
     one.writeInt16BE(6, 21);
-    await expect(decode(one)).rejects.toMatchObject({ code: 'COMPRESSION_UNKNOWN', found: 'codec 6' });
+    await expect(decode(sealed(one))).rejects.toMatchObject({ code: 'COMPRESSION_UNKNOWN', found: 'codec 6' });
   });
 
   it('of markers tell how a transaction ended', () => {

@@ -56,7 +56,7 @@ export function* bombs(size: number): Generator<{ name: string; codec: number; b
 }
 
 /** A block that tells `told` bytes, and makes `real`, a multiple of 64: one literal, and copies of 64 bytes. */
-function snappyBlock(told: number, real: number): Buffer {
+export function snappyBlock(told: number, real: number): Buffer {
   const varint: number[] = [];
   let rest = told;
   for (; rest > 127; rest = Math.floor(rest / 128)) varint.push((rest % 128) | 128);

@@ -4,7 +4,7 @@ import { gzipSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { unpack } from '../../../../../src/streams/transports/kafka/codecs/unpack.js';
-import { bombs } from './bombs.js';
+import { bombs, snappyBlock } from './bombs.js';
 import { contents } from './contents.js';
 
 const folder = join(import.meta.dirname, 'fixtures');
@@ -126,6 +126,12 @@ describe('compressed records', () => {
     expect(new Set(honest.map(({ codec }) => codec)).size).toBe(4);
     for (const { codec, bytes, name } of honest)
       expect((await unpack(bytes, codec, 'topic/0/0')).equals(Buffer.alloc(size)), name).toBe(true);
+  });
+
+  it('in snappy are as long as they tell', async () => {
+    expect(await tryUnpack(2, snappyBlock(640, 640))).toHaveLength(640);
+    for (const told of [0, 1, 576, 639, 641, 704, 1_200])
+      expect(await tryUnpack(2, snappyBlock(told, 640))).toBeUndefined();
   });
 
   it('in a codec that Kafka does not have are an error that says so', async () => {
