@@ -64,17 +64,21 @@ describe('records of other clients', () => {
     expect(values(await read(transport, topic, { 0: 400 }))).toEqual(numbers(500).slice(397));
   });
 
-  it.each(Object.entries(publishers))('are read in every compression that %s has', async (_, publish) => {
-    const topic = await topicOf();
-    const codecs = ['gzip', 'snappy', 'lz4', 'zstd', 'none'];
-    await publish(topic, 500, codecs);
-    const got = await read(transport, topic);
-    expect(got.map(({ key, value }) => [String(key), String(value)])).toEqual(
-      codecs.flatMap((codec) => numbers(500).map((n) => [`${codec} ${n}`, `a fox moves left, ${n}; `.repeat(9)])),
-    );
-    expect(await codecsOf(topic)).toEqual(codecs);
-    // The clients may have to be installed first.
-  }, 300_000);
+  // Five minutes: the clients may have to be installed first.
+  it.each(Object.entries(publishers))(
+    'are read in every compression that %s has',
+    async (_, publish) => {
+      const topic = await topicOf();
+      const codecs = ['gzip', 'snappy', 'lz4', 'zstd', 'none'];
+      await publish(topic, 500, codecs);
+      const got = await read(transport, topic);
+      expect(got.map(({ key, value }) => [String(key), String(value)])).toEqual(
+        codecs.flatMap((codec) => numbers(500).map((n) => [`${codec} ${n}`, `a fox moves left, ${n}; `.repeat(9)])),
+      );
+      expect(await codecsOf(topic)).toEqual(codecs);
+    },
+    300_000,
+  );
 
   it('are not read while their transaction is open, and never when it was aborted', async () => {
     const topic = await topicOf();
