@@ -141,7 +141,13 @@ export interface BatchHeader {
 /** The batches that are there as a whole. */
 export function* batchesOf(bytes: Buffer): Generator<BatchHeader> {
   for (let start = 0; start + headerBytes <= bytes.length; ) {
-    const end = start + 12 + bytes.readInt32BE(start + 8);
+    const length = bytes.readInt32BE(start + 8);
+    if (length < headerBytes - 12)
+      throw new VimiError('LOG_DAMAGED', 'A batch of this partition says that it is shorter than its own header', {
+        expected: `${headerBytes - 12} bytes or more`,
+        found: `${length}`,
+      });
+    const end = start + 12 + length;
     if (end > bytes.length) return;
     const magic = bytes.readInt8(start + 16);
     if (magic !== 2)

@@ -162,6 +162,12 @@ describe('batches of records', () => {
     await expect(decode(sealed(one))).rejects.toMatchObject({ code: 'COMPRESSION_UNKNOWN', found: 'codec 6' });
   });
 
+  it.each([-61, 0, 48])('that say they are %i bytes long are damaged, and are not read for ever', async (length) => {
+    const one = encodeBatch({ messages: [{ key: null, value: null, headers: {}, timestamp: 1 }], ...writer });
+    one.writeInt32BE(length, 8);
+    await expect(decode(one)).rejects.toMatchObject({ code: 'LOG_DAMAGED' });
+  });
+
   it('of markers tell how a transaction ended', () => {
     const marker = (type: number) => {
       const key = Buffer.from([0, 0, 0, type]);
