@@ -52,6 +52,14 @@ export interface WatermarkMove {
   final: boolean;
 }
 
+/** A partition that this process has from now on; whoever had it before can commit nothing any more. */
+export interface Takeover {
+  topic: string;
+  partition: number;
+  /** Whether the event there has its fate, by what is committed. All others are done (again) from now on. */
+  isSettled(offset: number): boolean;
+}
+
 export interface Sealed {
   products: Product[];
   mark: number;
@@ -62,6 +70,8 @@ export interface Sealed {
 /** A running operator. */
 export interface OperatorInstance {
   step(source: Observable<Envelope<Flow>>): Observable<Envelope<Flow>>;
+  /** Called before the first event of a partition comes; tried again while it fails. */
+  onTakeover?(takeover: Takeover): Promise<void>;
   /** Called before a commit that moves a partition's watermark; what it returns is published in that same commit. */
   onWatermark?(move: WatermarkMove): Promise<Sealed>;
   /** Called once a consumed event has its fate; what it returns is published in the commit that carries the fate. */
