@@ -24,6 +24,12 @@ export interface Log {
   error(fields: object, message: string): void;
 }
 
+/** What operators count besides fates, each with what the metric says of it. */
+export const countables = {
+  'document-without-image': 'Documents that retrieve passed over because the object store does not have their image.',
+} as const;
+export type Countable = keyof typeof countables;
+
 /** All that an operator may reach outside of its envelopes. */
 export interface Resources {
   objects: ObjectStore;
@@ -38,6 +44,8 @@ export interface Resources {
   mediaRoots: string[];
   /** Publishes at once, outside of the commit: for progress that may be seen twice or never. */
   announce(records: NewRecord[]): Promise<void>;
+  /** Counts what is worth a metric of its own, by its name in `countables`. */
+  count?(what: Countable): void;
 }
 
 export interface WatermarkMove {

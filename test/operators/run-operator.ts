@@ -11,7 +11,7 @@ export const quietLog = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** Resources of which only the given ones are there; using another fails the test with its name. */
 export function resourcesWith(given: Partial<Resources>): Resources {
-  const all: Partial<Resources> = { clock: systemClock, log: quietLog, announce: async () => {}, ...given };
+  const all: Partial<Resources> = { clock: systemClock, log: quietLog, announce: async () => {}, count() {}, ...given };
   return new Proxy(all, {
     get(target, name: string) {
       if (name in target) return target[name as keyof Resources];
