@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { replayOf } from '../events/replay.js';
 import { drop, mapEach } from './map-each.js';
 import { defineOperator } from './operator.js';
 import { RecentMedia } from './recent-media.js';
@@ -13,7 +14,8 @@ import { RecentMedia } from './recent-media.js';
  * Two equal media at once: the second to arrive here is dropped. When the first is then rejected by a later step, both
  * are out; publishing it again brings it in. Two processes that meet equal media within the moment that the index
  * needs to hear of the first let both pass.
- * An event never stands in its own way: redone after a crash it passes again, and equal clips of one video all pass.
+ * An event never stands in its own way: redone after a crash it passes again, and equal clips of one video all pass. Only
+ * of a replayed one, whose other parts may have been delivered before, what brought the same picture then is dropped.
  */
 export const deduplicate = defineOperator(
   {
@@ -55,10 +57,12 @@ export const deduplicate = defineOperator(
     const recent = new RecentMedia(1000);
     return {
       step: mapEach<'clip' | 'context'>(
-        ({ clip, context }, { event, part, signal }) => {
+        ({ clip, context }, { event, origin, part, signal }) => {
+          // Parts of it may have been delivered before others were rejected.
+          const isReplay = replayOf(origin) !== null;
           const known = context.nearDuplicates.some(
             (other) =>
-              other.event !== event.id &&
+              (other.event !== event.id || (isReplay && other.exact)) &&
               ((exact && other.exact) ||
                 (other.distance <= perceptual_bits && (other.likeness === null || other.likeness >= likeness))),
           );
