@@ -3,7 +3,7 @@
  * Three worker processes share requests and media of a real broker and a real object store, and everything that can fail
  * does: see disturbances.mjs. Then a reader with another client library counts what came out.
  *
- *   npm run chaos:cluster [-- --short] [--events N] [--seed N] [--requests N] [--media N] [--rounds N] [--keep]
+ *   npm run chaos [-- --short] [--events N] [--seed N] [--requests N] [--media N] [--rounds N] [--keep]
  *
  * The denoiser is `fake` and some jobs are slow (nap.mjs); all else is real. The servers are this run's own. Moments are
  * shares of the work that is done, so that a slow machine is disturbed as often as a fast one. --rounds: how often each
@@ -202,7 +202,7 @@ async function main() {
       `seed ${seed}`,
       ...(noMounts === null ? [] : [`no full disk: mounts are not possible here (${noMounts})`]),
     ];
-    console.log(`chaos:cluster: ${counts.join(', ')}`);
+    console.log(`chaos: ${counts.join(', ')}`);
     return wrong.length > 0;
 
     /** A publish that failed may have come through in part: what its topic does not hold is published again. */
@@ -302,7 +302,7 @@ if (!startedAgain())
     (failed) => (failed ? 1 : 0),
     (error) => {
       console.error(error);
-      console.log(`chaos:cluster: broke off: ${error.message.split('\n')[0]}, seed ${seed}`);
+      console.log(`chaos: broke off: ${error.message.split('\n')[0]}, seed ${seed}`);
       return 1;
     },
   );
