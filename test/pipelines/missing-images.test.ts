@@ -5,7 +5,6 @@ import { endsOf, recordsAfter } from '../../src/cli/commands/new-records.js';
 import { runPipelines } from '../../src/cli/commands/run.js';
 import { Workspace } from '../../src/cli/workspace.js';
 import type { CorpusDocument, VideoCompleted } from '../../src/events/schemas.js';
-import { createMetrics } from '../../src/streams/metrics.js';
 import { never, testFolder } from '../media/make-media.js';
 import { quietLog } from '../operators/run-operator.js';
 
@@ -24,7 +23,7 @@ for (const name of names)
     cpSync(join(root, `examples/media/images/${name}.${end}`), join(folder, `media/${name}.${end}`));
 const workspace = await Workspace.open({ topology: join(folder, 'topology.yaml'), log: quietLog });
 afterAll(() => workspace.close());
-const metrics = createMetrics();
+const { metrics } = workspace;
 
 /** Publishes, drains the pipeline, and expects every event to be delivered. */
 async function deliver(name: string, events: object[]): Promise<void> {
@@ -32,7 +31,7 @@ async function deliver(name: string, events: object[]): Promise<void> {
   const pipeline = workspace.pipeline(name);
   const records = events.map((event) => ({ value: Buffer.from(JSON.stringify(event)), key: null, headers: {} }));
   await transport.publish(records.map((record) => ({ ...record, topic: pipeline.from })));
-  const [report] = await runPipelines(workspace, [pipeline], { drain: true, signal: never, metrics });
+  const [report] = await runPipelines(workspace, [pipeline], { drain: true, signal: never });
   expect(report!.run).toEqual({ delivered: events.length, rejected: 0, dropped: {} });
 }
 

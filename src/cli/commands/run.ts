@@ -1,4 +1,3 @@
-import type { Resources } from '../../operators/operator.js';
 import type { Metrics } from '../../streams/metrics.js';
 import { type PipelineReport, runPipeline } from '../../streams/pipeline.js';
 import type { PipelineSpec } from '../../streams/pipeline-spec.js';
@@ -28,8 +27,7 @@ export async function runPipelines(
   const failed = new AbortController();
   const stop = AbortSignal.any([signal, failed.signal]);
   const one = async (spec: PipelineSpec): Promise<PipelineReport> => {
-    const count: Resources['count'] = (what) => metrics?.count(spec.name, what);
-    const resources = { ...(await workspace.resources(spec)), count };
+    const resources = await workspace.resources(spec);
     await workspace.corpusIsCurrent();
     const bar = bars ? progress(spec.name.padEnd(9)) : null;
     const looking = bar && setInterval(() => void show(transport, spec, bar), lookMs);
