@@ -46,8 +46,8 @@ const awaySeconds = short ? 4 : 30;
 const stillCount = short ? 16 : 100;
 /** A tenth of the work is done meanwhile, also on a slow machine that others use. */
 const patienceMs = 300_000 + 100 * (requests + media);
-/** What is kept of an event takes 60 KiB at most, staging and the store's own files included. */
-const diskMegabytes = 128 + Math.ceil((requests + media) / 16);
+/** What is kept of an event takes about 10 KiB, staging and the store's own files included. */
+const diskMegabytes = 64 + Math.ceil((requests + media) / 32);
 
 const began = Date.now();
 const say = (line) => console.log(`${String(Math.round((Date.now() - began) / 1000)).padStart(4)} s  ${line}`);
