@@ -4,7 +4,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/webgpu/**/*.test.ts'],
-    testTimeout: 300_000,
+    // In software all of nano takes a minute of a quiet core.
+    testTimeout: 1_200_000,
     hookTimeout: 60_000,
     pool: 'forks',
     maxWorkers: 1,

@@ -335,6 +335,13 @@ export class PartitionRun {
           else this.#refuse(first, error);
           continue;
         }
+        if (error.code === 'POSITION_TOO_LARGE' && this.#tracker.narrow()) {
+          this.#host.log.warn(
+            { error: error.message, remedy: error.remedy },
+            'Committing plain watermarks from here on',
+          );
+          continue;
+        }
         if (error.code === 'TRANSPORT_FENCED') {
           this.#host.onFenced();
           this.abandon(error);
