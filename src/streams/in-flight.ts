@@ -1,16 +1,37 @@
+import type { VimiError } from '../errors.js';
+
 /** A consumed event that is being worked on. */
 export class InFlightEvent {
   readonly id: string;
-  /** Aborts its envelope and all that descends from it. */
-  readonly abort = new AbortController();
   /** Milliseconds since 1970. */
   readonly since: number;
+  /** Made for who asks: it costs more than a small step does, and most events are never aborted. */
+  #controller: AbortController | undefined;
+  #reason: VimiError | undefined;
   #ended = false;
   #onEnd: (() => void)[] | undefined;
 
   constructor(id: string, since: number) {
     this.id = id;
     this.since = since;
+  }
+
+  get isAborted(): boolean {
+    return this.#reason !== undefined;
+  }
+
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.#reason) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** Aborts its envelope and all that descends from it; the first reason counts. */
+  abort(reason: VimiError): void {
+    this.#reason ??= reason;
+    this.#controller?.abort(this.#reason);
   }
 
   /** Resolves when its fate is committed, or this process has given it up for another to do. */
