@@ -8,7 +8,6 @@
 import { Kafka, logLevel } from 'kafkajs';
 import { schemas } from '../dist/events/schemas.js';
 import { systemClock } from '../dist/operators/clock.js';
-import { groupSize } from '../dist/streams/credit.js';
 import { createMetrics } from '../dist/streams/metrics.js';
 import { runPipeline } from '../dist/streams/pipeline.js';
 import { openKafka } from '../dist/streams/transports/kafka.js';
@@ -75,24 +74,20 @@ async function bareLoop({ topic, checked, exactlyOnce }, onCommitted, signal) {
     async eachBatch({ batch, resolveOffset, heartbeat }) {
       const { partition } = batch;
       const producer = await producerOf(partition);
-      for (let at = 0; at < batch.messages.length; at += groupSize) {
-        const group = batch.messages.slice(at, at + groupSize);
-        const messages = group.map(({ key, value }) => ({ key, ...outputOf(value, checked) }));
-        const last = group.at(-1).offset;
-        const partitions = [{ partition, offset: String(BigInt(last) + 1n) }];
-        if (exactlyOnce) {
-          const transaction = await producer.transaction();
-          await transaction.send({ topic: `${topic}-out`, messages });
-          await transaction.sendOffsets({ consumerGroupId: groupId, topics: [{ topic, partitions }] });
-          await transaction.commit();
-        } else {
-          await producer.send({ topic: `${topic}-out`, messages });
-          await consumer.commitOffsets(partitions.map((one) => ({ topic, ...one })));
-        }
-        resolveOffset(last);
-        onCommitted(group.length);
-        await heartbeat();
+      const messages = batch.messages.map(({ key, value }) => ({ key, ...outputOf(value, checked) }));
+      const partitions = [{ partition, offset: String(BigInt(batch.lastOffset()) + 1n) }];
+      if (exactlyOnce) {
+        const transaction = await producer.transaction();
+        await transaction.send({ topic: `${topic}-out`, messages });
+        await transaction.sendOffsets({ consumerGroupId: groupId, topics: [{ topic, partitions }] });
+        await transaction.commit();
+      } else {
+        await producer.send({ topic: `${topic}-out`, messages });
+        await consumer.commitOffsets(partitions.map((one) => ({ topic, ...one })));
       }
+      resolveOffset(batch.lastOffset());
+      onCommitted(messages.length);
+      await heartbeat();
     },
   });
   await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
@@ -125,17 +120,20 @@ const side = sides[process.argv[2]];
 let stop = new AbortController();
 let since = process.cpuUsage();
 let committed = 0;
+let commits = 0;
 
 const tell = (events) => {
   committed += events;
+  commits++;
   const { user, system } = process.cpuUsage(since);
-  process.send({ committed, cpu: (user + system) / 1e6 });
+  process.send({ committed, commits, cpu: (user + system) / 1e6 });
 };
 
 process.on('message', async ({ consume, go, end }) => {
   if (consume) {
     stop = new AbortController();
     committed = 0;
+    commits = 0;
     await side(consume, tell, stop.signal);
     process.send({ ended: true });
   }

@@ -175,14 +175,18 @@ function knownTrace(value: unknown): string | undefined {
 
 /** CloudEvents allows neither control characters nor halves of surrogate pairs in text. */
 const unprintable = /[\p{Cc}\p{Cs}]/u;
-const longest: Partial<Record<Attribute, number>> = { id: 512, source: 1024, subject: 1024 };
+const longest = [
+  ['id', 512],
+  ['source', 1024],
+  ['subject', 1024],
+] as const;
 
 function checkAttributes(attributes: Attributes): Mistake[] {
   const mistakes: Mistake[] = [];
   const refuse = (name: string, expected: string, found: unknown) =>
     mistakes.push({ path: [`ce_${name}`], expected, found: JSON.stringify(found).slice(0, 80) });
-  for (const [name, most] of Object.entries(longest)) {
-    const text = attributes[name as Attribute];
+  for (const [name, most] of longest) {
+    const text = attributes[name];
     if (text === undefined) continue;
     if (typeof text !== 'string' || text.length < 1 || text.length > most || unprintable.test(text))
       refuse(name, `1 to ${most} printable characters`, text);

@@ -55,14 +55,19 @@ export class InFlight {
   readonly #byId = new Map<string, InFlightEvent | InFlightEvent[]>();
 
   add(event: InFlightEvent): void {
-    const same = this.find(event.id);
-    this.#byId.set(event.id, same.length === 0 ? event : [...same, event]);
+    const same = this.#byId.get(event.id);
+    if (same === undefined) this.#byId.set(event.id, event);
+    else this.#byId.set(event.id, Array.isArray(same) ? [...same, event] : [same, event]);
   }
 
   end(event: InFlightEvent): void {
-    const others = this.find(event.id).filter((one) => one !== event);
-    if (others.length === 0) this.#byId.delete(event.id);
-    else this.#byId.set(event.id, others);
+    const known = this.#byId.get(event.id);
+    if (known === event) this.#byId.delete(event.id);
+    else if (Array.isArray(known)) {
+      const others = known.filter((one) => one !== event);
+      if (others.length === 0) this.#byId.delete(event.id);
+      else this.#byId.set(event.id, others);
+    }
     event.end();
   }
 

@@ -56,13 +56,19 @@ class Whole {
 
   settle(part: string, fate: Fate, outputs: NewRecord[]): void {
     const settled = this.#settled;
-    settled.push({ part, fate, outputs: fate.kind === 'rejected' ? [] : outputs });
+    const kept = fate.kind === 'rejected' ? [] : outputs;
     this.open--;
+    if (this.open > 0 || settled.length > 0) settled.push({ part, fate, outputs: kept });
     if (this.open > 0) return;
+    const { origin, event } = this;
+    if (settled.length === 0) {
+      this.#onSettled({ origin, event, fate, parts: [{ part, fate }], outputs: kept });
+      return;
+    }
     settled.sort((a, b) => compareParts(a.part, b.part));
     this.#onSettled({
-      origin: this.origin,
-      event: this.event,
+      origin,
+      event,
       fate: fateOfWhole(settled.map((one) => one.fate)),
       parts: settled.map((one) => ({ part: one.part, fate: one.fate })),
       outputs: settled.flatMap((one) => one.outputs),
