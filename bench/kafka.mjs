@@ -186,7 +186,7 @@ for (const processes of values.processes.split(',').map(Number)) {
       // In turn, and each in every place: what else the machine does meets all of them.
       for (let n = 0; n < sides.length; n++) {
         const side = sides[(n + Math.max(round, 0)) % sides.length];
-        const rate = await throughput(workers.get(side), bytes, round < 0 ? load.events * processes / scale : events);
+        const rate = await throughput(workers.get(side), bytes, round < 0 ? (load.events * processes) / scale : events);
         if (round >= 0) rates.get(side).push(rate);
       }
     console.log(

@@ -28,8 +28,15 @@ export interface TransactionIdentity {
   producerEpoch: number;
 }
 
+export interface Connection {
+  requestQueue: { pending: unknown[]; scheduleCheckPendingRequests(): void };
+  isConnected(): boolean;
+  connect(): Promise<unknown>;
+  disconnect(): Promise<unknown>;
+}
+
 export interface ConnectionPool {
-  pool: { isConnected(): boolean; connect(): Promise<unknown>; disconnect(): Promise<unknown> }[];
+  pool: Connection[];
   send(request: WireRequest): Promise<unknown>;
   destroy(): Promise<unknown>;
 }
@@ -106,6 +113,7 @@ export interface Cluster {
   findBroker(of: { nodeId: number }): Promise<Broker>;
   getNodeIds(): string[];
   removeBroker(at: { host: string; port: number }): void;
+  connectionPoolBuilder: { build(at?: object): Promise<ConnectionPool> };
 }
 
 type Logged = { level: number; namespace: string; log: { message: string; error?: unknown } };
@@ -137,7 +145,7 @@ export interface Encoder {
 const retry = { initialRetryTime: 50, maxRetryTime: 500, retries: 2, factor: 0.2, multiplier: 2 };
 
 export function createCluster(config: ClusterConfig, log: DriverLog): Cluster {
-  return new ClusterOf({
+  const cluster = new ClusterOf({
     ...config,
     logger: createLogger({ level: 4, logCreator: () => log }),
     socketFactory: defaultSocketFactory(),
@@ -150,6 +158,14 @@ export function createCluster(config: ClusterConfig, log: DriverLog): Cluster {
     isolationLevel: 1,
     retry,
   });
+  const { connectionPoolBuilder } = cluster;
+  const build = connectionPoolBuilder.build;
+  connectionPoolBuilder.build = async (at) => {
+    const pool = await build(at);
+    for (const connection of pool.pool) checkOnlyWhatIsPending(connection);
+    return pool;
+  };
+  return cluster;
 }
 
 /**
@@ -174,6 +190,18 @@ export function shareConnections(pool: ConnectionPool): () => Promise<void> {
   return async () => {
     await Promise.allSettled(opening.values());
     await pool.destroy();
+  };
+}
+
+/**
+ * From its first answer on the driver looks for pending requests every millisecond, at a moment that lies in 1970: an idle
+ * connection keeps the processor awake, and Node 24 warns of a negative timeout. Nothing pends, so there is nothing to
+ * look for; what is pushed later asks again.
+ */
+function checkOnlyWhatIsPending({ requestQueue }: Connection): void {
+  const schedule = requestQueue.scheduleCheckPendingRequests.bind(requestQueue);
+  requestQueue.scheduleCheckPendingRequests = () => {
+    if (requestQueue.pending.length > 0) schedule();
   };
 }
 
