@@ -130,7 +130,6 @@ export interface Cluster {
   findBroker(of: { nodeId: number }): Promise<Broker>;
   getNodeIds(): string[];
   removeBroker(at: { host: string; port: number }): void;
-  connectionPoolBuilder: { build(at?: object): Promise<ConnectionPool> };
 }
 
 type Logged = { level: number; namespace: string; log: { message: string; error?: unknown } };
