@@ -69,8 +69,8 @@ async function stage(instance: OperatorInstance, records: Record<number, string 
     const origin = { topic, partition: 3, offset: Number(offset), key: null, value: null, headers: {}, timestamp: 0 };
     const id = `${topic}-3-${offset}`;
     const event = { id, source: '/t', type: 't', schema: 'media.added', time: '', data: {} } as const;
-    const signal = new AbortController().signal;
-    const envelope = openEnvelope(origin, event, flow(), signal, ({ fate }) => {
+    const life = { signal: new AbortController().signal, isAborted: false };
+    const envelope = openEnvelope(origin, event, flow(), life, ({ fate }) => {
       if (fate.kind === 'delivered') settled.push(Number(offset));
     });
     return Array.isArray(captions) ? envelope.fork(captions.map((one) => flow(one))) : [envelope.with(flow(captions))];
