@@ -121,7 +121,12 @@ export const videoCompleted = z.looseObject({
   context: z.array(contextEntry).describe('what was retrieved for the prompt, best first'),
   corpus: corpusState.describe('what there was to be retrieved'),
   model: z
-    .looseObject({ name: z.string(), weights: sha256, backend: z.string() })
+    .looseObject({
+      name: z.string(),
+      weights: sha256,
+      backend: z.string(),
+      upsampler: z.looseObject({ name: z.string(), weights: sha256 }).optional().describe('what enlarged its video'),
+    })
     .describe('weights: SHA-256 of the file'),
   sampler: sampler.describe('with these and the same backend the same video comes out'),
 });

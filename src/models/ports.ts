@@ -29,7 +29,10 @@ export interface ModelDescription {
   /** SHA-256 of the weights file. */
   weights: string;
   backend: string;
+  /** Of all its networks. */
   parameters: number;
+  /** What makes its videos larger and smoother, where something does. */
+  upsampler?: { name: string; weights: string };
   /** What the model makes when a request names no size. */
   defaults: {
     frames: number;

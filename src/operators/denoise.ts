@@ -38,6 +38,7 @@ export const denoise = defineOperator(
     },
     config: z.strictObject({
       model: z.string().default('nano').describe('Preset, or path of a weights file; the run loads it.'),
+      upsampler: z.string().optional().describe('The same for a model that enlarges its videos; none when left out.'),
       steps: z.number().int().min(1).max(1000).default(20).describe('Sampler steps.'),
       guidance: z
         .union([weight, z.strictObject({ text: weight, image: weight })])
@@ -64,7 +65,7 @@ export const denoise = defineOperator(
   (config, resources) => ({
     step: mapEach<'job' | 'prompt'>(
       async ({ job, prompt }, envelope) => {
-        const { defaults, limits, name, weights, backend } = await resources.denoiser.describe();
+        const { defaults, limits, name, weights, backend, upsampler } = await resources.denoiser.describe();
         const step =
           typeof config.guidance === 'number' ? { text: config.guidance, image: config.guidance } : config.guidance;
         const wanted = {
@@ -94,7 +95,15 @@ export const denoise = defineOperator(
         try {
           const video = await resources.denoiser.generate(input, { signal: envelope.signal, onStep: progress.report });
           const seconds = (resources.clock.now() - began) / 1000;
-          return { frames: { video, fps, model: { name, weights, backend }, sampler, seconds } };
+          return {
+            frames: {
+              video,
+              fps,
+              model: { name, weights, backend, ...(upsampler && { upsampler }) },
+              sampler,
+              seconds,
+            },
+          };
         } finally {
           // Else "in progress" could arrive after "completed".
           await progress.sent();

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Preset } from '../presets.js';
+import { type Preset, sizeOfVideo } from '../presets.js';
 import { shape } from '../shape.js';
 import { attention, feedForward, linear, neighbours, norm, repeat, silu, transformerLayer } from './layers.js';
 import type { Declaration, Weights } from './parameters.js';
@@ -22,6 +22,9 @@ import { type Condition, patches } from './prompt-encoder.js';
  * (3x3) and at the frames before and after. The noise level and the prompt as a whole scale and shift what they read.
  * And a layout: prompt and time give a map of where the subject will be, which has a loss of its own. Without that, words
  * like "moves left" earn nearly nothing until word, frame and place are found together.
+ *
+ * With `preset.low` it is an upsampler: a smaller video, enlarged and with noise of a known level on it, lies beside the
+ * noisy one on the channels, and the level is one more conditioning token. What is where needs no layout then.
  */
 export interface FitInput {
   /** c_in * x_sigma, [B, T, H, W, 3]. */
@@ -35,21 +38,26 @@ export interface FitInput {
   condition: Condition;
   /** Latents of the step before, [B, L, C]. */
   latents?: tf.Tensor;
+  /** Of upsamplers: the enlarged smaller video, [B, T, H, W, 3], and the level of the noise on it, length B. */
+  low?: { x: tf.Tensor; level: readonly number[] };
 }
 
 export function fit(declare: Declaration, preset: Preset) {
-  const { patch: p, patchWidth: P, width: C, heads, latents: L, ratio, group, side, local } = preset;
-  const [rows, columns] = [side / p, side / p];
+  const { patch: p, patchWidth: P, width: C, heads, latents: L, ratio, group, local } = preset;
+  const size = sizeOfVideo(preset);
+  const [rows, columns] = [size.height / p, size.width / p];
+  const channels = preset.low ? 6 : 3;
   const G = (rows / group.rows) * (columns / group.columns);
   const places = gridPositions(rows, columns, P);
 
-  const embed = linear(declare.at('patch'), p * p * 3, P);
+  const embed = linear(declare.at('patch'), p * p * channels, P);
   const learned = declare.add('latents', [L, C], 0.5);
   const carryNorm = norm(declare.at('carry-norm'), C);
   const carry = linear(declare.at('carry'), C, C, { start: 0.1 });
   const time = linear(declare.at('time'), P, P);
   const feature = 32;
-  const conditions = ['sigma', 'fps', 'width', 'height'].map((name) => {
+  const numberNames = ['sigma', 'fps', 'width', 'height', ...(preset.low ? ['corruption'] : [])];
+  const conditions = numberNames.map((name) => {
     const into = linear(declare.at(name).at('in'), feature, C);
     const out = linear(declare.at(name).at('out'), C, C);
     return (w: Weights, numbers: number[]) => out(w, silu(into(w, numberFeatures(numbers, feature)))); // [B, C]
@@ -68,22 +76,18 @@ export function fit(declare: Declaration, preset: Preset) {
     };
   });
   const finish = norm(declare.at('finish'), P);
-  const plan = local ? layout(declare.at('layout'), preset) : null;
-  const drawn = local ? linear(declare.at('drawn'), P, 1) : null;
+  const plan = local && !preset.low ? layout(declare.at('layout'), preset) : null;
+  const drawn = plan ? linear(declare.at('drawn'), P, 1) : null;
   const head = linear(declare.at('head'), P, p * p * 3, { start: 0.1 });
 
   /**
    * F [B, T, H, W, 3] and the latents [B, L, C] to carry over. With the own choices also where the subject is, as logits
    * that only training reads: as planned from prompt and time alone [B, T, cells], and as drawn [B, T, R * Q].
    */
-  return (w: Weights, { x, sigma, frames, fps, condition, latents }: FitInput) => {
-    const { B, T, H, W } = shape(x, ['B', 'T', 'H', 'W', '3'], {
-      T: frames[0]!.length,
-      B: sigma.length,
-      H: side,
-      W: side,
-      '3': 3,
-    });
+  return (w: Weights, { x, sigma, frames, fps, condition, latents, low }: FitInput) => {
+    const known = { T: frames[0]!.length, B: sigma.length, H: size.height, W: size.width, '3': 3 };
+    const { B, T, H, W } = shape(x, ['B', 'T', 'H', 'W', '3'], known);
+    if (low) shape(low.x, ['B', 'T', 'H', 'W', '3'], known);
     const [R, Q] = [rows, columns];
 
     // Conditioning tokens: four numbers, then the prompt. Logarithms: what matters of them is their ratio.
@@ -92,6 +96,8 @@ export function fit(declare: Declaration, preset: Preset) {
       fps.map((f) => 8 * Math.log1p(8 / f)),
       sigma.map(() => 4 * Math.log2(W)),
       sigma.map(() => 4 * Math.log2(H)),
+      // Not its logarithm: no noise at all is a level too.
+      ...(low ? [low.level.map((level) => 16 * level)] : []),
     ];
     const given = conditions.map((embedNumber, i) => embedNumber(w, numbers[i]!).reshape([B, 1, C]));
     const tokens = tf.concat([...given, condition.tokens], 1);
@@ -102,7 +108,8 @@ export function fit(declare: Declaration, preset: Preset) {
     // Patch tokens with their places in space and time.
     const grid = tf.tensor(places, [1, 1, R * Q, P]);
     const when = time(w, tf.tensor(timePositions(frames.flat(), P), [B, T, P])); // [B, T, P]
-    let u = embed(w, patches(x.reshape([B * T, H, W, 3]), p))
+    const pixels = low ? tf.concat([x, low.x], 4) : x;
+    let u = embed(w, patches(pixels.reshape([B * T, H, W, channels]), p))
       .reshape([B, T, R * Q, P])
       .add(grid)
       .add(when.reshape([B, T, 1, P]));
