@@ -64,7 +64,7 @@ export function drawBatch(
     const augmentation = drawAugmentation(random, augment);
     const whole = sample.frames.subarray(window * frame, (window + preset.frames) * frame);
     const firstFrame = { width, height, data: whole.subarray(0, frame) };
-    const prompt = tasks ? asTask(sample, drawTask(tasks, random), firstFrame) : sample.prompt;
+    const prompt = tasks ? asTask(sample.prompt, drawTask(tasks, random), firstFrame) : sample.prompt;
     const { items, mirrored } = augmentItems(promptItems(prompt, preset), sample.contextCaptions, augmentation);
     const paint = (from: number, n: number) =>
       repaint(
