@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { VimiError } from '../../errors.js';
 import { type Preset, sizeOfVideo } from '../presets.js';
 import { shape } from '../shape.js';
 import { attention, feedForward, linear, neighbours, norm, repeat, silu, transformerLayer } from './layers.js';
@@ -88,6 +89,10 @@ export function fit(declare: Declaration, preset: Preset) {
     const known = { T: frames[0]!.length, B: sigma.length, H: size.height, W: size.width, '3': 3 };
     const { B, T, H, W } = shape(x, ['B', 'T', 'H', 'W', '3'], known);
     if (low) shape(low.x, ['B', 'T', 'H', 'W', '3'], known);
+    if (!low !== !preset.low)
+      throw new VimiError('SHAPE_MISMATCH', 'An upsampler, and nothing else, is given a smaller video', {
+        expected: preset.low ? 'low' : 'no low',
+      });
     const [R, Q] = [rows, columns];
 
     // Conditioning tokens: four numbers, then the prompt. Logarithms: what matters of them is their ratio.
