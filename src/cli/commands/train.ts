@@ -15,6 +15,8 @@ export interface TrainCommandOptions {
   out: string;
   heldOut: string[];
   recipe?: string;
+  stage?: 1 | 2;
+  from?: string;
   backend?: BackendName;
   threads?: number;
   signal: AbortSignal;
