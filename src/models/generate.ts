@@ -103,7 +103,7 @@ async function denoised(
   const items = promptItems(prompt, preset);
   const branches = guidanceBranches(
     guidance,
-    items.some((item) => 'picture' in item),
+    items.some((item) => 'picture' in item || ('vector' in item && item.of === 'image')),
   );
   const B = branches.length;
   const p = preconditioningOf(preset);

@@ -1,5 +1,6 @@
 import { VimiError } from '../errors.js';
 import { inputScale, type Preconditioning, sigmaData } from './diffusion/preconditioning.js';
+import { snapPresets } from './snap-presets.js';
 
 /** The sizes of a model. Letters in brackets are those of the networks. */
 export interface Preset {
@@ -52,6 +53,8 @@ export interface EncoderSizes {
   /** Pictures are read at this side, in patches of 8 (for meaning) and of `finePatch` (for pixels). */
   pictureSide: number;
   finePatch: number;
+  /** Channels of the tokens that a frozen encoder outside makes; then there is no encoder of our own. */
+  external?: number;
 }
 
 export interface LowResolution {
@@ -105,6 +108,7 @@ export const presets: Record<string, Preset> = {
     noise: { min: 0.01, max: 10 },
     defaults: { fps: 16, steps: 5, method: 'euler', guidance: { text: 1, image: 1 } },
   },
+  ...snapPresets,
 };
 
 /** Width and height of a preset's videos. */

@@ -12,13 +12,13 @@ import { type Condition, patches } from './prompt-encoder.js';
  *
  *   B batch   T frames   H, W pixels   p side of a patch   R = H/p rows and Q = W/p columns of patches
  *   S = T * R * Q patch tokens of width P, in G groups of s = S/G; a group spans all frames
- *   L latents of width C, L/G a group   N conditioning tokens   F fine picture tokens
+ *   L latents of width C, L/G a group   N conditioning tokens of width D   F fine picture tokens
  *
  * A block: latents read the conditioning (sigma, fps, resolution, prompt); latents of a group read its patches;
  * self-attention over all latents; latents write back to their group's patches. A feed-forward follows each
  * cross-attention. Latents carry over to the next sampling step (self-conditioning).
  *
- * Own choices, where `preset.local` is set, for models that must learn in the small: positions in one pixel frame that
+ * Own choices, where `preset.local` is set, for models that must learn in the small: fixed positions in one pixel frame that
  * patches and pictures share; and after each write the patches look at the pictures' fine tokens, at their neighbours
  * (3x3) and at the frames before and after. The noise level and the prompt as a whole scale and shift what they read.
  * And a layout: prompt and time give a map of where the subject will be, which has a loss of its own. Without that, words
@@ -45,30 +45,32 @@ export interface FitInput {
 
 export function fit(declare: Declaration, preset: Preset) {
   const { patch: p, patchWidth: P, width: C, heads, latents: L, ratio, group, local } = preset;
+  const { conditionWidth: D = C, readWidth = C } = preset;
   const size = sizeOfVideo(preset);
-  const [rows, columns] = [size.height / p, size.width / p];
+  const [rows, columns] = patchGrid(preset);
   const channels = preset.low ? 6 : 3;
   const G = (rows / group.rows) * (columns / group.columns);
-  const places = gridPositions(rows, columns, P);
+  const places = local ? gridPositions(rows, columns, P) : new Float32Array();
 
   const embed = linear(declare.at('patch'), p * p * channels, P);
   const learned = declare.add('latents', [L, C], 0.5);
   const carryNorm = norm(declare.at('carry-norm'), C);
   const carry = linear(declare.at('carry'), C, C, { start: 0.1 });
   const time = linear(declare.at('time'), P, P);
+  const learnedPlaces = local ? null : declare.add('places', [rows * columns, P], 0.5);
   const feature = 32;
   const numberNames = ['sigma', 'fps', 'width', 'height', ...(preset.low ? ['corruption'] : [])];
   const conditions = numberNames.map((name) => {
-    const into = linear(declare.at(name).at('in'), feature, C);
-    const out = linear(declare.at(name).at('out'), C, C);
-    return (w: Weights, numbers: number[]) => out(w, silu(into(w, numberFeatures(numbers, feature)))); // [B, C]
+    const into = linear(declare.at(name).at('in'), feature, D);
+    const out = linear(declare.at(name).at('out'), D, D);
+    return (w: Weights, numbers: number[]) => out(w, silu(into(w, numberFeatures(numbers, feature)))); // [B, D]
   });
   const blocks = Array.from({ length: preset.blocks }, (_, i) => {
     const d = declare.at(`block${i}`);
     return {
-      readCondition: attention(d.at('read-condition'), { C, D: C, heads }),
+      readCondition: attention(d.at('read-condition'), { C, D, heads }),
       feedCondition: feedForward(d.at('feed-condition'), C, ratio),
-      read: attention(d.at('read'), { C, D: P, heads }),
+      read: attention(d.at('read'), { C, D: P, heads, inner: readWidth }),
       feedRead: feedForward(d.at('feed-read'), C, ratio),
       compute: Array.from({ length: preset.layers }, (_, j) => transformerLayer(d.at(`compute${j}`), C, heads, ratio)),
       write: attention(d.at('write'), { C: P, D: C, heads }),
@@ -104,21 +106,22 @@ export function fit(declare: Declaration, preset: Preset) {
       // Not its logarithm: no noise at all is a level too.
       ...(low ? [low.level.map((level) => 16 * level)] : []),
     ];
-    const given = conditions.map((embedNumber, i) => embedNumber(w, numbers[i]!).reshape([B, 1, C]));
+    const given = conditions.map((embedNumber, i) => embedNumber(w, numbers[i]!).reshape([B, 1, D]));
     const tokens = tf.concat([...given, condition.tokens], 1);
     const bias = tf.concat([tf.zeros([B, 1, 1, given.length]), condition.bias], 3);
     // The same as one vector: the numbers and the prompt as a whole (its first token).
-    const summary = given.reduce((sum, token) => sum.add(token)).add(condition.tokens.slice([0, 0, 0], [B, 1, C]));
+    const whole = condition.tokens.slice([0, 0, 0], [B, 1, D]);
+    const summary = given.reduce((sum, token) => sum.add(token)).add(whole);
 
     // Patch tokens with their places in space and time.
-    const grid = tf.tensor(places, [1, 1, R * Q, P]);
+    const grid = learnedPlaces ? learnedPlaces(w) : tf.tensor(places, [R * Q, P]);
     const when = time(w, tf.tensor(timePositions(frames.flat(), P), [B, T, P])); // [B, T, P]
-    const pixels = low ? tf.concat([x, low.x], 4) : x;
-    let u = embed(w, patches(pixels.reshape([B * T, H, W, channels]), p))
+    const pixels = (low ? tf.concat([x, low.x], 4) : x).reshape([B * T, H, W, channels]);
+    let u = embed(w, patches(pad(pixels, R * p, Q * p), p))
       .reshape([B, T, R * Q, P])
-      .add(grid)
+      .add(grid.reshape([1, 1, R * Q, P]))
       .add(when.reshape([B, T, 1, P]));
-    const planned = plan?.(w, condition.tokens.slice([0, 0, 0], [B, 1, C]), when);
+    const planned = plan?.(w, whole, when);
     if (planned) u = u.add(planned.marks);
     u = u.reshape([B, T * R * Q, P]);
 
@@ -138,10 +141,11 @@ export function fit(declare: Declaration, preset: Preset) {
 
     const finished = finish(w, u);
     const out = head(w, finished); // [B, S, p * p * 3]
-    const f = out
+    const drawnPixels = out
       .reshape([B * T * R, Q, p, p * 3])
       .transpose([0, 2, 1, 3])
-      .reshape([B, T, H, W, 3]);
+      .reshape([B * T, R * p, Q * p, 3]);
+    const f = unpad(drawnPixels, H, W).reshape([B, T, H, W, 3]);
     return { f, latents: z, planned: planned?.logits, drawn: drawn?.(w, finished).reshape([B, T, R * Q]) };
   };
 
@@ -203,6 +207,29 @@ export function fit(declare: Declaration, preset: Preset) {
       return v.reshape([B, T * R * Q, P]).add(mixed.reshape([B, T * R * Q, P]));
     };
   }
+}
+
+/** Rows and columns of patches, whole groups of them: [R, Q]. */
+export function patchGrid({ patch, group, side, height = side }: Preset): [number, number] {
+  const fill = (pixels: number, each: number) => Math.ceil(pixels / patch / each) * each;
+  return [fill(height, group.rows), fill(side, group.columns)];
+}
+
+/** Pictures [n, H, W, c] that are no whole number of groups, with grey below and beside; and cut off again. */
+function pad(x: tf.Tensor, rows: number, columns: number): tf.Tensor {
+  const [, H, W] = x.shape as [number, number, number];
+  if (rows === H && columns === W) return x;
+  return tf.pad4d(x as tf.Tensor4D, [
+    [0, 0],
+    [0, rows - H],
+    [0, columns - W],
+    [0, 0],
+  ]);
+}
+
+function unpad(x: tf.Tensor, H: number, W: number): tf.Tensor {
+  const { n, rows, columns, c } = shape(x, ['n', 'rows', 'columns', 'c']);
+  return rows === H && columns === W ? x : x.slice([0, 0, 0, 0], [n, H, W, c]);
 }
 
 /** Side of a cell of the layout in pixels. */

@@ -56,7 +56,8 @@ export function promptEncoder(declare: Declaration, { encoder, width: C, patchWi
   const coarsePlaces = gridPositions(coarse, coarse, C);
   const finePlaces = gridPositions(fineSide, fineSide, P);
 
-  return (w: Weights, prompts: readonly PromptItem[][]): Condition => {
+  return (w: Weights, given: readonly PromptItem[][]): Condition => {
+    const prompts = given.map((items) => items.filter((item) => !('vector' in item)));
     const B = prompts.length;
     const pictures = prompts.map((items) => items.flatMap((item) => ('picture' in item ? [item] : [])));
     const K = Math.max(0, ...pictures.map((list) => list.length));
@@ -155,6 +156,6 @@ function repeatEach(x: tf.Tensor, n: number): tf.Tensor {
 }
 
 /** A mask of ones and zeros [B, N] as what is added to scores [B, 1, 1, N]. */
-function hide(mask: tf.Tensor, N: number): tf.Tensor {
+export function hide(mask: tf.Tensor, N: number): tf.Tensor {
   return tf.sub(1, mask).mul(away).reshape([-1, 1, 1, N]);
 }

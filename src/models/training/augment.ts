@@ -78,8 +78,8 @@ export function augmentItems(
       const side = Math.sqrt(item.picture.length / 3);
       return { ...item, picture: repaint(item.picture, side, mirrored, channels) };
     }
+    if (!('word' in item) || typeof item.word !== 'string') return item;
     const { word } = item;
-    if (typeof word !== 'string') return item;
     if (names.has(word) || (permuted && coloured.has(word))) return { word: hidden };
     return { word: mirrored ? (sides[word] ?? word) : word };
   });
