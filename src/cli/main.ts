@@ -15,6 +15,7 @@ import { fateLine, runPipelines } from './commands/run.js';
 import { age, sweep } from './commands/sweep.js';
 import { topics } from './commands/topics.js';
 import { trainOn } from './commands/train.js';
+import { planTrain } from './commands/train-plan.js';
 import { exitCodes, reportError } from './exit.js';
 import { type GraphFormat, graph, graphFormats } from './graph.js';
 import { printableStream } from './printable.js';
@@ -274,22 +275,18 @@ program
   )
   .option('--from <weights>', 'a file, or the name of a shipped model, to start from instead of random numbers')
   .option('--held-out <shard>', 'samples for the probes in the log (may be repeated)', several)
+  .option('--plan', 'train nothing; print parameters, computation, memory, and time on this machine')
   .addOption(new Option('--backend <name>').choices(['tensorflow', 'wasm']))
   .option('--threads <n>', 'of the tensorflow backend', wholeNumber(1))
   .addHelpText(
     'after',
-    '\nExamples:\n  vimi train --steps 2000 --out .vimi/training\n  vimi train --stage 2 --from nano --steps 500 --out .vimi/stage-2',
+    '\nExamples:\n  vimi train --plan --preset snap-500m --steps 550000\n  vimi train --steps 2000 --out .vimi/training\n  vimi train --stage 2 --from nano --steps 500 --out .vimi/stage-2',
   )
-  .action((shards: string[], { heldOut = [], stage, ...options }) =>
-    within((workspace) =>
-      trainOn(
-        shards,
-        workspace,
-        { signal: interruption(), heldOut, ...(stage && { stage: stage === '2' ? 2 : 1 }), ...options },
-        out,
-      ),
-    ),
-  );
+  .action(async (shards: string[], { heldOut = [], stage, plan, ...rest }) => {
+    const options = { signal: interruption(), heldOut, ...(stage && { stage: stage === '2' ? 2 : 1 }), ...rest };
+    if (plan) await planTrain(options, out);
+    else await within((workspace) => trainOn(shards, workspace, options, out));
+  });
 
 program
   .command('validate')

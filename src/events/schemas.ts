@@ -105,6 +105,7 @@ const sampler = z.looseObject({
   name: z.string(),
   steps: z.number().int(),
   guidance: z.strictObject({ text: z.number(), image: z.number() }),
+  oscillation: z.looseObject({ steady: z.number().int(), low: z.number() }).optional(),
   seed: z.number().int(),
 });
 
