@@ -72,12 +72,15 @@ const first: Recipe = {
   layout: 0.1,
 };
 
-/** An upsampler sees where everything is: single frames for the drawing, then whole clips for what lies between them. */
+/**
+ * An upsampler sees where everything is: single frames for the drawing, then whole clips for what lies between them. More
+ * noise than its input scale of 4 asks for: what to make of the small video is decided early, in few steps.
+ */
 const upsampler: Recipe = {
   ...first,
   stages: [
-    { share: 0.5, frames: 1, batch: 16, noise: { mean: -0.8, std: 1.4 }, selfCondition: 0 },
-    { share: 0.5, frames: 16, batch: 2, noise: { mean: -0.8, std: 1.4 }, selfCondition: 0.5 },
+    { share: 0.5, frames: 1, batch: 16, noise: { mean: 0, std: 1.4 }, selfCondition: 0 },
+    { share: 0.5, frames: 16, batch: 2, noise: { mean: 0, std: 1.4 }, selfCondition: 0.5 },
   ],
   augment: { hideNames: 0.3, mirror: 0.5, colours: 0.5 },
   layout: 0,
