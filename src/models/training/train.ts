@@ -202,7 +202,9 @@ function stageAt(stages: readonly Stage[], part: number): number {
 }
 
 async function fingerprint(path: string): Promise<{ name: string; sha256: string }> {
-  const bytes = await readFile(path);
+  const bytes = await readFile(path).catch((cause: Error) => {
+    throw new VimiError('OBJECT_NOT_FOUND', 'The shard cannot be read', { found: cause.message, where: path, cause });
+  });
   return { name: basename(path), sha256: createHash('sha256').update(bytes).digest('hex') };
 }
 
