@@ -91,6 +91,8 @@ export class PartitionRun {
   #onIdle: (() => void)[] = [];
   #stopping = false;
   #isTakenOver = false;
+  /** The first offset that was given out when nothing was admitted any more. */
+  #left = Number.POSITIVE_INFINITY;
 
   constructor(assigned: AssignedPartition, host: PartitionHost) {
     this.#assigned = assigned;
@@ -160,7 +162,7 @@ export class PartitionRun {
   /** The run ends with the topic: what the operators still hold for this partition is sealed and committed. */
   async finish(): Promise<void> {
     if (this.#isClosed) return;
-    this.#tracker.reach(this.#assigned.reached);
+    this.#tracker.reach(Math.min(this.#assigned.reached, this.#left));
     this.#committing = this.#commitUntilDone(true);
     await this.#committing;
     this.#committing = undefined;
@@ -212,7 +214,10 @@ export class PartitionRun {
         if (this.isIdle) this.#host.onIdle();
         const records = await taking;
         failures = 0;
-        if (signal.aborted) return;
+        if (signal.aborted) {
+          this.#left = records[0]?.offset ?? this.#left;
+          return;
+        }
         for (const record of records) this.#admit(record);
         // The transport has nothing to give any more and will say so; until then this must not spin.
         if (records.length === 0) await this.#host.clock.sleep(backoffMs.first, signal);
