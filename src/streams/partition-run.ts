@@ -68,8 +68,8 @@ const lastCommitMs = 1_000;
 
 /**
  * One partition from its records to its commits:
- * take over → take within the credit → skip what an earlier run committed → decode → envelope → the pipeline's chain → settled →
- * group commit. There is one commit at a time, and it takes along whatever is settled by then.
+ * take over → take within the credit → skip what an earlier run committed → decode → envelope → the pipeline's chain →
+ * settled → group commit. There is one commit at a time, and it takes along whatever is settled by then.
  */
 export class PartitionRun {
   readonly #assigned: AssignedPartition;
