@@ -44,6 +44,7 @@ export interface PartitionHost {
   recordsOf(settled: Settled): NewRecord[];
   publishSealed(sealed: Sealed): Promise<NewRecord[]>;
   takeOver(takeover: Takeover): Promise<void>;
+  beforeCommit(settled: readonly Settled[]): Promise<void>;
   /** A record that reached the steps has its fate, after so many seconds. */
   onSettled(seconds: number): void;
   onCommitted(counts: FateCounts): void;
@@ -93,6 +94,9 @@ export class PartitionRun {
   #isTakenOver = false;
   /** The first offset that was given out when nothing was admitted any more. */
   #left = Number.POSITIVE_INFINITY;
+  /** A batch is being admitted: what settles on the way shares a commit with the rest of it. */
+  #admitting = false;
+  readonly #onSettled = (settlement: Settlement) => this.#settle(settlement);
 
   constructor(assigned: AssignedPartition, host: PartitionHost) {
     this.#assigned = assigned;
@@ -176,7 +180,7 @@ export class PartitionRun {
     this.stopTaking();
     if (!(await within(ms, this.idle()))) {
       const reason = new VimiError('TIMED_OUT', 'The work was given up, to be done again by the next owner');
-      for (const { abort } of this.#open.values()) abort.abort(reason);
+      for (const open of this.#open.values()) open.abort(reason);
       this.#pump();
       if (this.#committing) await within(lastCommitMs, this.#committing);
     }
@@ -187,7 +191,7 @@ export class PartitionRun {
   /** Another owner has it, or the pipeline failed: nothing more can be committed. */
   abandon(reason: VimiError): void {
     this.#close();
-    for (const { abort } of this.#open.values()) abort.abort(reason);
+    for (const open of this.#open.values()) open.abort(reason);
   }
 
   #close(): void {
@@ -218,7 +222,10 @@ export class PartitionRun {
           this.#left = records[0]?.offset ?? this.#left;
           return;
         }
+        this.#admitting = true;
         for (const record of records) this.#admit(record);
+        this.#admitting = false;
+        this.#pump();
         // The transport has nothing to give any more and will say so; until then this must not spin.
         if (records.length === 0) await this.#host.clock.sleep(backoffMs.first, signal);
       } catch (thrown) {
@@ -250,9 +257,7 @@ export class PartitionRun {
     const open = new InFlightEvent(event.id, this.#host.clock.now());
     this.#host.inFlight.add(open);
     this.#open.set(record.offset, open);
-    this.#host.chain.feed(
-      openEnvelope(record, event, firstFlow(event), open.abort.signal, (settlement) => this.#settle(settlement)),
-    );
+    this.#host.chain.feed(openEnvelope(record, event, firstFlow(event), open, this.#onSettled));
   }
 
   /**
@@ -261,7 +266,7 @@ export class PartitionRun {
    */
   async #cancel(origin: StoredRecord, event: VimiEvent<GenerationCancelled>): Promise<void> {
     const jobs = this.#host.inFlight.find(event.data.cancel);
-    for (const { abort } of jobs) abort.abort(new VimiError('CANCELLED', 'The job was cancelled'));
+    for (const job of jobs) job.abort(new VimiError('CANCELLED', 'The job was cancelled'));
     if (jobs.length > 0) await Promise.all(jobs.map((job) => job.ended()));
     const fate: Fate = { kind: 'dropped', reason: 'cancel-handled' };
     this.#settle({ origin, event, fate, parts: [{ part: '', fate }], outputs: [] });
@@ -297,7 +302,7 @@ export class PartitionRun {
 
   #pump(): void {
     if (this.#isDue) this.#hurry?.abort();
-    if (this.#committing || this.#isClosed || this.#tracker.waiting === 0) return;
+    if (this.#admitting || this.#committing || this.#isClosed || this.#tracker.waiting === 0) return;
     this.#committing = this.#commitAll();
   }
 
@@ -385,6 +390,7 @@ export class PartitionRun {
     const total = emptyCounts();
     addCounts(total, this.#counts);
     addCounts(total, counts);
+    await this.#host.beforeCommit(settled.map((one) => one.settled));
     const from = this.#tracker.watermark;
     const to = plan.watermark;
     const marks = { ...this.#marks };

@@ -128,6 +128,9 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
     async takeOver(takeover) {
       for (const { instance } of steps) await instance.onTakeover?.(takeover);
     },
+    async beforeCommit(settled) {
+      for (const { instance } of steps) await instance.beforeCommit?.(settled);
+    },
     onRetry(error) {
       metrics.commits.inc({ ...label, outcome: 'retried' });
       log.warn({ ...label, code: error.code, error: error.message, remedy: error.remedy }, 'Trying again');

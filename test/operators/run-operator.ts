@@ -52,7 +52,18 @@ export function testEnvelope(
     time: '1970-01-01T00:00:00.000Z',
     data,
   };
-  return openEnvelope(origin, event, data, signal, onSettled);
+  return openEnvelope(
+    origin,
+    event,
+    data,
+    {
+      signal,
+      get isAborted() {
+        return signal.aborted;
+      },
+    },
+    onSettled,
+  );
 }
 
 /** Sends flows through one operator and waits until the step completes. */

@@ -43,8 +43,8 @@ it('loses and doubles nothing while the broker is away', async () => {
 
   own.kill();
   await vi.waitFor(() => expect(worker.lines.some(({ warn }) => warn)).toBe(true), patience);
-  // Published while nobody is there to take it.
-  const published = transport.publish(events(topic, 400, 500));
+  // Published while nobody is there to take it. A broker may need longer to start than one publish waits.
+  const published = vi.waitFor(() => transport.publish(events(topic, 400, 500)), { timeout: 240_000, interval: 50 });
   await own.up();
   await published;
   await vi.waitFor(() => expect(worker.lines.some(({ began }) => began === 'm499')).toBe(true), patience);
