@@ -3,6 +3,7 @@ import type { VimiEvent } from './event.js';
 import { decodeText, readJsonObject } from './json.js';
 import { describeValue, type Mistake, mistakesOf, mistakeText } from './mistakes.js';
 import type { NewRecord, StoredRecord } from './record.js';
+import { placeOf } from './replay.js';
 import { type EventData, type SchemaName, schemas } from './schemas.js';
 
 /*
@@ -48,7 +49,7 @@ export function decodeEvent(record: StoredRecord, accepted: readonly SchemaName[
   const { id, source, time, subject } = attributes as Partial<Record<Attribute, string>>;
   const traceparent = knownTrace(attributes.traceparent);
   return {
-    id: id ?? `${record.topic}-${record.partition}-${record.offset}`,
+    id: id ?? placeOf(record),
     source: source ?? `/${record.topic}`,
     type: eventType(schema),
     schema,

@@ -3,12 +3,20 @@ import { asVimiError, type ErrorCode, VimiError } from '../errors.js';
 import { decodeEvent } from '../events/cloudevents.js';
 import type { VimiEvent } from '../events/event.js';
 import type { GenerationCancelled, SchemaName } from '../events/schemas.js';
-import type { Clock, Log, Sealed, WatermarkMove } from '../operators/operator.js';
+import type { Clock, Log, Sealed, Takeover, WatermarkMove } from '../operators/operator.js';
 import { type Chain, firstFlow } from './chain.js';
 import { credit, groupMs, groupSize } from './credit.js';
 import type { Fate } from './envelope.js';
 import { type InFlight, InFlightEvent } from './in-flight.js';
-import { addCounts, countFate, decodePosition, emptyCounts, encodePosition, type FateCounts } from './position.js';
+import {
+  addCounts,
+  countFate,
+  decodePosition,
+  emptyCounts,
+  encodePosition,
+  type FateCounts,
+  isSettled,
+} from './position.js';
 import { openEnvelope, type Settlement } from './settlement.js';
 import { type CommitPlan, Tracker } from './tracker.js';
 import type { AssignedPartition, NewRecord, StoredRecord } from './transport.js';
@@ -35,6 +43,7 @@ export interface PartitionHost {
   /** All records that a settled event publishes: its outputs, its rejects, what operators say of its fate. */
   recordsOf(settled: Settled): NewRecord[];
   publishSealed(sealed: Sealed): Promise<NewRecord[]>;
+  takeOver(takeover: Takeover): Promise<void>;
   /** A record that reached the steps has its fate, after so many seconds. */
   onSettled(seconds: number): void;
   onCommitted(counts: FateCounts): void;
@@ -59,7 +68,7 @@ const lastCommitMs = 1_000;
 
 /**
  * One partition from its records to its commits:
- * take within the credit → skip what an earlier run committed → decode → envelope → the pipeline's chain → settled →
+ * take over → take within the credit → skip what an earlier run committed → decode → envelope → the pipeline's chain → settled →
  * group commit. There is one commit at a time, and it takes along whatever is settled by then.
  */
 export class PartitionRun {
@@ -73,6 +82,7 @@ export class PartitionRun {
   readonly #taking = new AbortController();
   /** Aborted: nothing is committed any more. */
   readonly #closing = new AbortController();
+  readonly #takeover: Takeover;
   readonly #done: Promise<void>;
   #committing: Promise<unknown> | undefined;
   /** Ends the wait for more events of a group. */
@@ -80,6 +90,7 @@ export class PartitionRun {
   #onCredit: (() => void) | undefined;
   #onIdle: (() => void)[] = [];
   #stopping = false;
+  #isTakenOver = false;
   /** A batch is being admitted: what settles on the way shares a commit with the rest of it. */
   #admitting = false;
   readonly #onSettled = (settlement: Settlement) => this.#settle(settlement);
@@ -98,6 +109,8 @@ export class PartitionRun {
     this.#tracker = new Tracker(position.watermark, position.beyond);
     this.#counts = position.counts;
     this.#marks = position.marks;
+    const { topic, partition } = assigned;
+    this.#takeover = { topic, partition, isSettled: (offset) => isSettled(position, offset) };
     this.#done = this.#take();
   }
 
@@ -128,7 +141,7 @@ export class PartitionRun {
 
   /** Whether everything below `end` is settled and committed. */
   isDone(end: number): boolean {
-    return this.isIdle && Math.max(this.#assigned.reached, this.#tracker.next) >= end;
+    return this.#isTakenOver && this.isIdle && Math.max(this.#assigned.reached, this.#tracker.next) >= end;
   }
 
   /** Admits nothing more. */
@@ -196,6 +209,8 @@ export class PartitionRun {
         continue;
       }
       try {
+        if (!this.#isTakenOver) await this.#host.takeOver(this.#takeover);
+        this.#isTakenOver = true;
         const taking = this.#assigned.take(most, signal);
         if (this.isIdle) this.#host.onIdle();
         const records = await taking;
@@ -322,6 +337,13 @@ export class PartitionRun {
           // The log does not say which record it will never take: fewer, until that one's event stands alone.
           if (others.length > 0) most = Math.ceil(plan.offsets.length / 2);
           else this.#refuse(first, error);
+          continue;
+        }
+        if (error.code === 'POSITION_TOO_LARGE' && this.#tracker.narrow()) {
+          this.#host.log.warn(
+            { error: error.message, remedy: error.remedy },
+            'Committing plain watermarks from here on',
+          );
           continue;
         }
         if (error.code === 'TRANSPORT_FENCED') {
