@@ -11,8 +11,8 @@ import { defineOperator } from './operator.js';
  * Fails   VECTOR_INVALID (an embedder that is not the index's), INDEX_DAMAGED when it is not filled again in time
  * Memory  `concurrency` results of at most k documents and 64 near-duplicates
  *
- * The paper retrieves by BM25 on captions; k, the filters, the embeddings and their fusion, the stop words and the least
- * scores are ours.
+ * The paper retrieves by BM25 on captions; k, the filters, the embeddings and their fusion, the stop words, the names
+ * and the least scores are ours.
  *
  * A clip is searched for by its caption alone, as a text prompt is: were its keyframe to help, training would see
  * contexts that serving never gets. The image ranking is for prompts that hold an image themselves.
@@ -23,7 +23,7 @@ export const retrieve = defineOperator(
     summary: 'Attaches the k best documents of the corpus to each prompt.',
     contract: {
       in: 'query and embeddings; a clip where there is one.',
-      out: 'context: at most k documents with their ranks, best first, found by the words (BM25), the caption’s embedding, and the image’s where the prompt holds one; never the query’s own medium or a near-duplicate of it. With them the near-duplicates, for deduplicate, and the state of the corpus. What the request says about retrieval comes before the configuration. Nothing is found rather than something that does not fit: see min_score.',
+      out: 'context: at most k documents with their ranks: those that the prompt names, in its order, then best first; found by the words (BM25), the caption’s embedding, and the image’s where the prompt holds one; never the query’s own medium or a near-duplicate of it. With them the near-duplicates, for deduplicate, and the state of the corpus. What the request says about retrieval comes before the configuration. Nothing is found rather than something that does not fit: see min_score.',
       drops: 'Nothing.',
       fails: 'VECTOR_INVALID when embed uses another embedder than the index; INDEX_DAMAGED after retries.',
       memory: 'As many results as are searched for at once.',
@@ -34,6 +34,12 @@ export const retrieve = defineOperator(
         .default('hybrid')
         .describe('lexical: BM25 on captions, as in the paper; dense: embeddings; hybrid: both, fused by rank.'),
       k: z.number().int().min(0).max(16).default(3).describe('Documents wanted; 0: none.'),
+      names: z
+        .boolean()
+        .default(true)
+        .describe(
+          'Documents whose whole caption stands in the prompt come first: of a prompt about a fox and a cupcake both. Not in dense mode.',
+        ),
       tasks: z
         .array(task)
         .default(['text-to-video'])
@@ -89,6 +95,7 @@ export const retrieve = defineOperator(
           ...(hasImage && embeddings.image && { imageEmbedding: embeddings.image }),
           mode: asked?.mode ?? config.mode,
           k,
+          names: config.names,
           minScore: config.min_score,
           minImageScore: config.min_image_score,
           ...(config.licences.length > 0 && { licences: config.licences }),
