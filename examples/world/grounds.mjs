@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
+import { isHeldOutName } from './held-out.mjs';
 import { between, pick, seeded } from './random.mjs';
 import { fileName, isHeldOut, readEntities } from './subjects.mjs';
 
@@ -16,7 +16,6 @@ import { fileName, isHeldOut, readEntities } from './subjects.mjs';
 /** The licence of what is drawn here: this project's. */
 const OWN_LICENCE = 'Apache-2.0';
 const EACH_KIND = 25;
-const HELD_OUT = 0.15;
 
 const emoji = new Set(
   (
@@ -200,8 +199,7 @@ export async function readGrounds() {
 
 /** Whether no training clip may show it. @param {Ground} ground */
 export function isGroundHeldOut({ phrase, code }) {
-  if (code) return isHeldOut(code);
-  return createHash('sha256').update(phrase).digest().readUInt32BE(0) / 0x1_0000_0000 < HELD_OUT;
+  return code ? isHeldOut(code) : isHeldOutName(phrase);
 }
 
 /**

@@ -47,8 +47,9 @@ async function make(sprites, out, clips, { seed, two, pictures, heldOut }) {
   await mkdir(join(out, 'stills'), { recursive: true });
   await mkdir(join(out, 'clips'), { recursive: true });
 
-  const entities = await readEntities();
-  const allGrounds = await readGrounds();
+  // What is held out is in no training world at all; to be drawn, its pictures are in the world that is measured with.
+  const entities = (await readEntities()).filter(({ code }) => heldOut || !isHeldOut(code));
+  const allGrounds = (await readGrounds()).filter((ground) => heldOut || !isGroundHeldOut(ground));
   const events = [];
   for (const entity of entities) events.push(await addStill(sprites, entity, join(out, 'stills')));
   for (const ground of allGrounds) if (!ground.code) events.push(await addGround(ground, join(out, 'stills')));
