@@ -3,7 +3,6 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { pino } from 'pino';
 import { asVimiError, VimiError } from '../errors.js';
 import { serveMetrics } from '../server/metrics-server.js';
-import { createMetrics } from '../streams/metrics.js';
 import { corpusSearch } from './commands/corpus-search.js';
 import { demo } from './commands/demo.js';
 import { examine, printFindings } from './commands/doctor.js';
@@ -122,8 +121,7 @@ program
   .addHelpText('after', '\nExamples:\n  vimi run\n  vimi run --pipeline corpus --drain')
   .action(({ pipeline: names, drain = false, json, metrics: port, metricsHost }: RunArguments) =>
     within(async (workspace) => {
-      const { topology } = workspace;
-      const metrics = createMetrics();
+      const { topology, metrics } = workspace;
       const server = port === undefined ? undefined : await serveMetrics(metrics, port, metricsHost);
       if (server) process.stderr.write(`metrics at ${server.url}\n`);
       const pipelines = names === undefined ? topology.pipelines : names.map((name) => workspace.pipeline(name));

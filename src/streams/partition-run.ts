@@ -39,6 +39,10 @@ export interface PartitionHost {
   onSettled(seconds: number): void;
   onCommitted(counts: FateCounts): void;
   onRetry(error: VimiError): void;
+  /** A commit was refused: the partition has another owner. */
+  onFenced(): void;
+  /** A commit leaves settled records out, for want of room in its metadata. */
+  onMetadataFull(): void;
   onForeignMetadata(): void;
   /** Something happened that may mean that everything is done. */
   onIdle(): void;
@@ -301,6 +305,8 @@ export class PartitionRun {
     let most: number | undefined;
     for (let failures = 0; !this.#isClosed; failures++) {
       const plan = this.#tracker.plan(most);
+      const planned = plan?.offsets.length ?? 0;
+      if (planned < Math.min(this.#tracker.waiting, most ?? Number.POSITIVE_INFINITY)) this.#host.onMetadataFull();
       if (plan === null || (plan.offsets.length === 0 && !final)) return false;
       try {
         await this.#commit(plan, final);
@@ -314,8 +320,10 @@ export class PartitionRun {
           else this.#refuse(first, error);
           continue;
         }
-        if (error.code === 'TRANSPORT_FENCED') this.abandon(error);
-        else if (!error.retryable) this.#host.fail(error);
+        if (error.code === 'TRANSPORT_FENCED') {
+          this.#host.onFenced();
+          this.abandon(error);
+        } else if (!error.retryable) this.#host.fail(error);
         if (!error.retryable || this.#isClosed) return false;
         this.#host.onRetry(error);
         await this.#host.clock.sleep(backoff(failures), this.#closing.signal);

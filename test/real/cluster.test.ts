@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { clusterTopology } from '../../infra/cluster-topology.mjs';
 import { openS3Store, type S3Store } from '../../src/stores/s3.js';
+import { type Ended, runVimi } from './run-vimi.js';
 
 const root = join(import.meta.dirname, '../..');
 const servers = inject('servers');
@@ -13,27 +13,9 @@ const name = `cluster-${randomUUID().slice(0, 8)}`;
 let folder: string;
 let objects: S3Store;
 
-interface Ended {
-  code: number | null;
-  out: string;
-  err: string;
-}
-
 function vimi(args: string[], input = '', { node = [] as string[], env: more = {} } = {}): Promise<Ended> {
   const env = { ...process.env, ...servers, VIMI_PROFILE: 'cluster', ...more };
-  const child = spawn(process.execPath, [...node, join(root, 'dist/cli/main.js'), ...args], { cwd: folder, env });
-  let [out, err] = ['', ''];
-  child.stdout.on('data', (chunk) => {
-    out += chunk;
-  });
-  child.stderr.on('data', (chunk) => {
-    err += chunk;
-  });
-  child.stdin.end(input);
-  return new Promise((done, fail) => {
-    child.on('error', fail);
-    child.on('close', (code) => done({ code, out, err }));
-  });
+  return runVimi(args, { cwd: folder, env, input, node });
 }
 
 async function done(args: string[], input = ''): Promise<string> {

@@ -55,8 +55,11 @@ export function partitionsOf({ lines }: Worker): number[] {
 }
 
 /** With topics for the outputs and rejects, too. */
-export async function freshTopic(transport: Transport, partitions: number): Promise<string> {
-  const topic = `in-${randomUUID().slice(0, 8)}`;
+export async function freshTopic(
+  transport: Transport,
+  partitions: number,
+  topic = `in-${randomUUID().slice(0, 8)}`,
+): Promise<string> {
   await transport.ensureTopics(
     [topic, `${topic}-out`].map((name) => ({ name, partitions, cleanup: 'delete' as const })),
   );
