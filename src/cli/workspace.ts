@@ -145,6 +145,7 @@ export class Workspace {
       announce: async (records) => {
         await transport.publish(records);
       },
+      count: (what) => this.metrics.count(pipeline.name, what),
     };
   }
 

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { type Countable, countables } from '../operators/operator.js';
 import type { FateCounts } from './position.js';
 import { createTransportMetrics } from './transport-metrics.js';
 import { within } from './within.js';
@@ -75,8 +76,16 @@ export function createMetrics(registry = new Registry()) {
     },
   });
 
+  const counters = Object.fromEntries(
+    Object.entries(countables).map(([what, help]) => {
+      const name = `vimi_${what.replaceAll('-', '_')}_total`;
+      return [what, new Counter({ name, help, labelNames: pipeline, registers })];
+    }),
+  ) as unknown as Record<Countable, Counter<'pipeline'>>;
+
   return {
     registry,
+    count: (label: string, what: Countable) => counters[what].inc({ pipeline: label }),
     transport: createTransportMetrics(registry),
     rejected: new Counter({
       name: 'vimi_rejects_total',

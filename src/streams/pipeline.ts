@@ -124,6 +124,9 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
       metrics.countFates(name, counts);
       metrics.commits.inc({ ...label, outcome: 'done' });
     },
+    async takeOver(takeover) {
+      for (const { instance } of steps) await instance.onTakeover?.(takeover);
+    },
     onRetry(error) {
       metrics.commits.inc({ ...label, outcome: 'retried' });
       log.warn({ ...label, code: error.code, error: error.message, remedy: error.remedy }, 'Trying again');

@@ -100,6 +100,23 @@ describe('the cluster profile', () => {
     expect(videos.every(({ data }) => data.context.length > 0)).toBe(true);
   });
 
+  it('replays what was rejected, once and under its own id', async () => {
+    expect(await done(['rejects'])).toContain('2 rejected events, 0 of them replayed before');
+    const replay = ['rejects', 'replay', '--code', 'PROMPT_EMPTY'];
+    expect(await done(replay)).toContain('1 rejected event published again, 0 were replayed before');
+    expect(await done(replay)).toBe('0 rejected events published again, 1 were replayed before\n');
+    await done(['run', '--pipeline', 'generate', '--drain']);
+    const rejects = (await events('rejects')).filter(({ data }) => data.error.code === 'PROMPT_EMPTY');
+    expect(rejects).toHaveLength(2);
+    const [first, second] = rejects.map(({ data }) => data.origin);
+    const replayed = second.headers.ce_replayof ? second : first;
+    const place = Buffer.from(replayed.headers.ce_replayof, 'base64').toString();
+    expect(Buffer.from(replayed.headers.ce_id, 'base64').toString()).toBe(place);
+    expect(replayed.value).toBe((replayed === second ? first : second).value);
+    const failed = (await events('jobs')).filter(({ data }) => data.state === 'failed');
+    expect(failed.map(({ data }) => data.job)).toEqual([place, place]);
+  });
+
   it('has nothing left to do', async () => {
     const reports = (await done(['run', '--drain', '--json']))
       .trim()

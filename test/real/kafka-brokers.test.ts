@@ -9,6 +9,7 @@ import {
   events,
   expectExactlyOnce,
   freshTopic,
+  metricsOf,
   partitionsOf,
   patience,
   startWorker,
@@ -24,7 +25,11 @@ const transports: Transport[] = [];
 
 beforeAll(async () => {
   // A broker that is gone is known to be gone soon.
-  own = await startBrokers(3, { 'broker.session.timeout.ms': 4_000, 'broker.heartbeat.interval.ms': 500 });
+  own = await startBrokers(3, {
+    'broker.session.timeout.ms': 4_000,
+    'broker.heartbeat.interval.ms': 500,
+    'offset.metadata.max.bytes': 200,
+  });
   const brokers = own.addresses;
   const retry = { initialRetryTime: 100, retries: 30 };
   admin = new Kafka({ brokers, logLevel: logLevel.NOTHING, retry }).admin();
@@ -71,6 +76,20 @@ async function replicas(topics: string[]) {
 }
 
 const begun = ({ lines }: Worker) => lines.filter(({ began }) => began).length;
+
+it('commits plain watermarks where brokers keep less metadata than it takes', async () => {
+  const transport = open();
+  const topic = await freshTopic(transport, 1);
+  // Every other event stays open for a while: what is settled beyond the watermark takes some 300 bytes.
+  const wide = { window: 2_048, concurrency: 2_048, slow: 2, slowMs: 10_000 };
+  await transport.publish(events(topic, 0, 1_800));
+  const worker = startWorker(topic, { brokers: own.addresses, ...wide, sessionMs: 30_000 });
+  await expectExactlyOnce(transport, topic, 1_800);
+  expect((await metricsOf(worker))('vimi_metadata_full_total{pipeline="test"}')).toBeGreaterThan(0);
+  worker.kill('SIGTERM');
+  expect(await worker.ended).toBe(0);
+  expect(worker.lines.some(({ warn }) => warn === 'Committing plain watermarks from here on')).toBe(true);
+}, 240_000);
 
 it('goes on without the leader of a partition, then without its coordinator, and loses and doubles nothing', async () => {
   const transport = open();

@@ -7,6 +7,7 @@ import {
   events,
   expectExactlyOnce,
   freshTopic,
+  metricsOf,
   partitionsOf,
   patience,
   startWorker,
@@ -25,12 +26,12 @@ function open(): Transport {
 
 beforeAll(async () => {
   own = await startBrokers(1);
-});
+}, 240_000);
 afterEach(async () => {
   await endWorkers();
   for (const transport of transports.splice(0)) await transport.close();
 });
-afterAll(() => own?.remove());
+afterAll(() => own?.remove(), 60_000);
 
 it('loses and doubles nothing while the broker is away', async () => {
   const transport = open();
@@ -42,8 +43,8 @@ it('loses and doubles nothing while the broker is away', async () => {
 
   own.kill();
   await vi.waitFor(() => expect(worker.lines.some(({ warn }) => warn)).toBe(true), patience);
-  // Published while nobody is there to take it.
-  const published = transport.publish(events(topic, 400, 500));
+  // Published while nobody is there to take it. A broker may need longer to start than one publish waits.
+  const published = vi.waitFor(() => transport.publish(events(topic, 400, 500)), { timeout: 240_000, interval: 50 });
   await own.up();
   await published;
   await vi.waitFor(() => expect(worker.lines.some(({ began }) => began === 'm499')).toBe(true), patience);
@@ -54,9 +55,15 @@ it('loses and doubles nothing while the broker is away', async () => {
   await own.up();
   await transport.publish(events(topic, 500, 600));
   await expectExactlyOnce(transport, topic, 600);
+  await vi.waitFor(async () => {
+    const metric = await metricsOf(worker);
+    expect(metric('vimi_transport_outages_total')).toBeGreaterThan(0);
+    expect(metric('vimi_transport_retries_total')).toBeGreaterThan(metric('vimi_transport_outages_total'));
+    expect(metric('vimi_transport_waiting')).toBe(0);
+  }, patience);
   worker.kill('SIGTERM');
   expect(await worker.ended).toBe(0);
-});
+}, 300_000);
 
 it('keeps on reading and telling the ends', async () => {
   const transport = open();
@@ -79,7 +86,7 @@ it('keeps on reading and telling the ends', async () => {
   await vi.waitFor(() => expect(got).toEqual([...numbers(3), '0']), patience);
   stop.abort();
   await following;
-});
+}, 300_000);
 
 it('says so when there is no broker at all', async () => {
   const transport = kafkaTransport({ brokers: ['127.0.0.1:1'] });

@@ -30,6 +30,7 @@ export interface TransactionIdentity {
 }
 
 export interface Connection {
+  requestQueue: { pending: unknown[]; scheduleCheckPendingRequests(): void };
   /** Missing before the first try to connect. */
   socket?: { destroy(): unknown };
   isConnected(): boolean;
@@ -187,6 +188,7 @@ export function createCluster(config: ClusterConfig, log: DriverLog, connections
   const build = connectionPoolBuilder.build.bind(connectionPoolBuilder);
   connectionPoolBuilder.build = async (destination) => {
     const pool = await build(destination);
+    for (const connection of pool.pool) checkOnlyWhatIsPending(connection);
     connections.adopt(pool);
     return pool;
   };
@@ -212,6 +214,18 @@ async function metadataFrom({ connectionPool }: Broker, topics: readonly string[
   };
   const response = { decode: metadataV6.decode, parse: async (answer: unknown) => answer };
   return (await connectionPool.send({ request, response })) as Metadata;
+}
+
+/**
+ * From its first answer on the driver looks for pending requests every millisecond, at a moment that lies in 1970: an idle
+ * connection keeps the processor awake, and Node 24 warns of a negative timeout. Nothing pends, so there is nothing to
+ * look for; what is pushed later asks again.
+ */
+function checkOnlyWhatIsPending({ requestQueue }: Connection): void {
+  const schedule = requestQueue.scheduleCheckPendingRequests.bind(requestQueue);
+  requestQueue.scheduleCheckPendingRequests = () => {
+    if (requestQueue.pending.length > 0) schedule();
+  };
 }
 
 export function errorFromCode(code: number): Error {

@@ -207,9 +207,16 @@ export async function recordsOf(
     const timestamp = appendTime ?? created;
     const offset = baseOffset + reader.varint();
     if (offset >= from) {
-      const key = copied(field(reader));
-      const value = copied(field(reader));
-      records.push({ topic, partition, offset, timestamp, key, value, headers: headersOf(reader) });
+      const own = new ByteReader(Buffer.from(reader.bytes(next - reader.at)));
+      records.push({
+        topic,
+        partition,
+        offset,
+        timestamp,
+        key: field(own),
+        value: field(own),
+        headers: headersOf(own),
+      });
     }
     reader.at = next;
   }
@@ -221,7 +228,7 @@ function headersOf(reader: ByteReader): Record<string, Buffer> {
   const headers: [string, Buffer][] = [];
   for (let left = reader.varint(); left > 0; left--) {
     const name = field(reader)?.toString('utf8') ?? '';
-    headers.push([name, copied(field(reader)) ?? Buffer.alloc(0)]);
+    headers.push([name, field(reader) ?? Buffer.alloc(0)]);
   }
   return Object.fromEntries(headers);
 }
@@ -229,8 +236,4 @@ function headersOf(reader: ByteReader): Record<string, Buffer> {
 function field(reader: ByteReader): Buffer | null {
   const length = reader.varint();
   return length < 0 ? null : reader.bytes(length);
-}
-
-function copied(bytes: Buffer | null): Buffer | null {
-  return bytes && Buffer.from(bytes);
 }
