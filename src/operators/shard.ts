@@ -11,6 +11,7 @@ import { packTar, tarEnd } from '../media/tar.js';
 import type { ObjectStore } from '../stores/object-store.js';
 import type { Envelope } from '../streams/envelope.js';
 import { compareParts } from '../streams/settlement.js';
+import { composePrompt } from './compose-prompt.js';
 import type { Has, Product } from './flow.js';
 import { mapEach, settledHere } from './map-each.js';
 import { defineOperator } from './operator.js';
@@ -30,8 +31,8 @@ import { defineOperator } from './operator.js';
  * process stages that hangs until it was shut out is passed over by the new owner, as long as that one lives.
  * A shard is its samples in source order,
  * so neither parallelism nor a crash changes a byte of it. Its samples' contexts follow from the corpus at the time:
- * with the stills in first they are the same every time; stills as samples, which retrieve from each other while they
- * come in, never are. So stills are no samples unless one asks for them.
+ * with the stills in first they are the same every time. What stills retrieve from each other while they come in never
+ * is, so as samples they have no context: their own picture would be copied, any other shows something else.
  */
 type In = Has<'file' | 'clip' | 'query' | 'context' | 'prompt'>;
 
@@ -42,7 +43,7 @@ export const shard = defineOperator(
     contract: {
       in: 'file, clip, query, context and prompt.',
       out: 'Nothing as long as a range of offsets is open. When every event of a range has its fate, or the run ends: a product, the tar named TOPIC-PARTITION-FROM-TO with the samples of that range in source order, each with its clip (.mp4; .webp for a still), .json, .ctx0.webp ... and .img0.webp .... A range without a sample gives no tar.',
-      drops: 'Nothing. A still is delivered without a sample unless stills is on.',
+      drops: 'Nothing. A still is delivered without a sample unless stills is on; its sample has no context.',
       fails: 'OBJECT_NOT_FOUND or OBJECT_DAMAGED for a clip or an image of the prompt; STORAGE_FULL.',
       memory: 'As many samples as are staged at once; a shard is put together in the temporary folder.',
     },
@@ -57,7 +58,7 @@ export const shard = defineOperator(
       stills: z
         .boolean()
         .default(false)
-        .describe('Stills are samples too; their contexts then depend on the order of ingestion.'),
+        .describe('Stills are samples too, without context: a video of endless frames a second beside its caption.'),
       staging: z
         .string()
         .regex(/^[A-Za-z0-9_][A-Za-z0-9._-]*(\/[A-Za-z0-9_][A-Za-z0-9._-]*)*$/)
@@ -86,7 +87,7 @@ export const shard = defineOperator(
       step: mapEach<'file' | 'clip' | 'query' | 'context' | 'prompt'>(
         async (data, envelope): Promise<typeof settledHere> => {
           if (data.clip.kind === 'clip' || stills) {
-            const sample = await sampleOf(data, envelope, objects);
+            const sample = await sampleOf(data.clip.kind === 'clip' ? data : ungrounded(data), envelope, objects);
             const folder = stagingFolder(staging, envelope.origin);
             const key = `${placeOf(folder, envelope.origin.offset, envelope.part)}-${ownerOf(folder)}.sample`;
             await objects.put(key, sample, { mediaType: 'application/x-tar' });
@@ -243,6 +244,12 @@ async function seal(
     data: { shard: name, samples: samples.length, range: { topic, partition, from, to } },
     id: name,
   };
+}
+
+/** As if the corpus had been empty. */
+function ungrounded(data: In): In {
+  const context = { entries: [], nearDuplicates: [], corpus: { documents: 0, digest: '0'.repeat(32) } };
+  return { ...data, context, prompt: composePrompt(data.query, [], { images: 0 }) };
 }
 
 /** One sample as a tar of its members, self-contained, without any time in it. */

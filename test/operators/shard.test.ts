@@ -359,8 +359,13 @@ describe('shard', () => {
     const sealed = await asked.instance.onWatermark!({
       ...{ topic: 'stills', partition: 0, from: 0, to: 1, mark: 0, final: true },
     });
-    const names = (await members(fileOf(sealed.products[0]!))).map(({ name }) => name);
-    expect(names[0]).toBe('stills-0-000000000000-0.webp');
+    const [picture, json, ...others] = await members(fileOf(sealed.products[0]!));
+    expect(picture!.name).toBe('stills-0-000000000000-0.webp');
+    // Whatever was found when it came in.
+    expect(others).toEqual([]);
+    const told = JSON.parse(json!.bytes.toString());
+    expect(told).toMatchObject({ caption: 'a still', context: [], corpus: { documents: 0 } });
+    expect(told.prompt.parts).toEqual([{ text: 'a still' }]);
     await sealed.afterCommit!();
   });
 
