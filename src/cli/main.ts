@@ -15,6 +15,7 @@ import { fateLine, runPipelines } from './commands/run.js';
 import { age, sweep } from './commands/sweep.js';
 import { topics } from './commands/topics.js';
 import { trainOn } from './commands/train.js';
+import { addEvalCommands } from './eval-commands.js';
 import { exitCodes, reportError } from './exit.js';
 import { type GraphFormat, graph, graphFormats } from './graph.js';
 import { printableStream } from './printable.js';
@@ -274,6 +275,8 @@ program
   .action((shards: string[], { heldOut = [], ...options }) =>
     within((workspace) => trainOn(shards, workspace, { signal: interruption(), heldOut, ...options }, out)),
   );
+
+addEvalCommands(program, { within, interruption: () => interruption('stopping'), wholeNumber, out });
 
 program
   .command('validate')

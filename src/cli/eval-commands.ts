@@ -1,0 +1,68 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Condition, conditions } from '../evaluation/tasks/grounding.js';
+import type { EvalOptions } from './commands/eval.js';
+import type { Workspace } from './workspace.js';
+
+interface Surroundings {
+  within(work: (workspace: Workspace) => Promise<void>): Promise<void>;
+  interruption(): AbortSignal;
+  wholeNumber(least: number, most?: number): (text: string) => number;
+  out: NodeJS.WritableStream;
+}
+
+const numbers = (least: number, most: number, whole: boolean) => (text: string) =>
+  text.split(',').map((part) => {
+    const value = part.trim() === '' ? Number.NaN : Number(part);
+    if (!(value >= least && value <= most) || (whole && !Number.isInteger(value)))
+      throw new InvalidArgumentError(`expected numbers from ${least} to ${most} with commas between them.`);
+    return value;
+  });
+
+function someConditions(text: string): Condition[] {
+  return text.split(',').map((name) => {
+    if (!(conditions as readonly string[]).includes(name))
+      throw new InvalidArgumentError(`expected some of ${conditions.join(', ')}, with commas between them.`);
+    return name as Condition;
+  });
+}
+
+/** `vimi eval ...`: each writes a table, JSON and picture pages into a folder. */
+export function addEvalCommands(program: Command, { within, interruption, wholeNumber, out }: Surroundings): void {
+  const family = program.command('eval').description('measure a model; tables, JSON and pictures go to a folder');
+  const several = (value: string, before: string[] = []) => [...before, value];
+
+  const onModel = (name: string, description: string) =>
+    family
+      .command(name)
+      .description(description)
+      .option('--model <name>', 'a preset or a weights file; that of the pipeline when left out')
+      .option('--pipeline <name>', 'whose steps serve the prompts', 'generate')
+      .addOption(new Option('--backend <name>', 'of the model').choices(['auto', 'tensorflow', 'wasm']).default('auto'))
+      .option('--threads <n>', 'of the tensorflow backend', wholeNumber(1))
+      .option('--n <n>', 'videos a cell of the table', wholeNumber(1), 30)
+      .option('--seed <n>', 'of clips and noise', wholeNumber(0, 0xffffffff), 1)
+      .option(
+        '--steps <list>',
+        'of the sampler, one or several: 8,20; the model’s own when left out',
+        numbers(1, 1000, true),
+      )
+      .option('--guidance <list>', 'one or several; the model’s own when left out', numbers(0, 50, false))
+      .option('--at-once <n>', 'requests under way at once', wholeNumber(1, 64), 4)
+      .option('-o, --out <folder>', 'where the results go', `.vimi/eval/${name}`);
+
+  onModel('grounding', 'does it draw what it is shown? look, motion, ground and size against the truth')
+    .option('--held-out <folder>', 'a world of subjects that training never showed in motion')
+    .option('--seen <folder>', 'a world of subjects that it did show')
+    .option('--conditions <list>', 'what stands before the prompt', someConditions, [...conditions])
+    .option('--documents <media.jsonl>', 'further stills for live retrieval (may be repeated)', several)
+    .addHelpText(
+      'after',
+      '\nWorlds are folders that `node examples/world/make.mjs` made.\n\nExample:\n  vimi eval grounding --held-out .cache/world-held-out --seen .cache/world --n 30',
+    )
+    .action(({ documents = [], ...options }: EvalOptions & { conditions: Condition[]; documents?: string[] }) =>
+      within(async (workspace) => {
+        const { evalGrounding } = await import('./commands/eval.js');
+        await evalGrounding(workspace, { ...options, documents, signal: interruption() }, out);
+      }),
+    );
+}
