@@ -8,7 +8,7 @@ import { colourDistances, likenesses, meanColour, rankOf } from './metrics/look.
 import { motionOf, wayLength } from './metrics/motion.js';
 import { Template } from './metrics/template.js';
 import { type WorldFrame, worldFrames } from './metrics/world-frames.js';
-import { readClip, type Still, type World, type WorldClip } from './world-folder.js';
+import { type Actor, type PlainClip, plainClips, readClip, type Still, type World } from './world-folder.js';
 
 /** Candidates of which the asked subject is one: chance is 1 %. */
 export const CANDIDATES = 100;
@@ -58,7 +58,7 @@ export class Oracle {
 
   /** Measures the named colours from true clips, and the sizes from the truth. */
   static async of(worlds: readonly World[], signal: AbortSignal): Promise<Oracle> {
-    const clips = worlds.flatMap((world) => world.clips);
+    const clips = worlds.flatMap(plainClips);
     const colours = new Map<string, Rgb>();
     for (const name of new Set(clips.map(({ colour }) => colour))) {
       const some = clips.filter(({ colour }) => colour === name).slice(0, PER_COLOUR);
@@ -75,7 +75,7 @@ export class Oracle {
   }
 
   /** What `video` shows of `asked`; `shown` is the code of the subject in the prompt's picture, null without one. */
-  async judge(video: RgbVideo, asked: WorldClip, shown: string | null): Promise<Verdict> {
+  async judge(video: RgbVideo, asked: PlainClip, shown: string | null): Promise<Verdict> {
     const frames = worldFrames(video);
     const rgb = groundColour(frames);
     const ground = plain(rgb);
@@ -119,9 +119,12 @@ export class Oracle {
   }
 
   /** The asked subject first, the shown one second, and others drawn by the clip's number: always the same for a clip. */
-  candidates({ subject, number }: Pick<WorldClip, 'subject' | 'number'>, shown: string | null): string[] {
+  candidates({ subject, number }: Pick<PlainClip, 'subject' | 'number'>, shown: string | null): string[] {
     const chosen = new Set([subject, ...(shown !== null && this.stills.has(shown) ? [shown] : [])]);
-    const codes = [...this.stills.keys()].sort();
+    const codes = [...this.stills.values()]
+      .filter(isSubject)
+      .map(({ code }) => code)
+      .sort();
     const random = new Random(number, 0x10ca);
     while (chosen.size < Math.min(CANDIDATES, codes.length)) chosen.add(codes[random.below(codes.length)]!);
     return [...chosen];
@@ -134,11 +137,14 @@ export class Oracle {
   }
 }
 
+/** Whether it is a picture of a subject, and not one to move in front of. */
+const isSubject = ({ source }: Still): boolean => source.startsWith('noto:');
+
 /** Frames of a video of T in which the truth has the subject upright and large: at most LOOKS, spread evenly. */
-export function lookedAt({ poses }: Pick<WorldClip, 'poses'>, T: number): number[] {
+export function lookedAt({ poses }: Pick<Actor, 'poses'>, T: number): number[] {
   const largest = Math.max(...poses.map(({ size }) => size));
   const good = Array.from({ length: T }, (_, t) => t).filter((t) => {
-    const { size, angle } = poses[Math.floor(((t + 0.5) * poses.length) / T)]!;
+    const { size, angle } = poses[Math.floor((t * poses.length) / T)]!;
     return angle === 0 && size >= LARGE * largest;
   });
   const chosen = Array.from({ length: LOOKS }, (_, i) => good[Math.floor((i * good.length) / LOOKS)]);

@@ -11,30 +11,59 @@ import type { RgbVideo } from '../models/ports.js';
 /** Longest side of a file of this kind that is read: a truth of a million clips is half of it. */
 const mostBytes = 512 * 2 ** 20;
 
-const pose = z.tuple([z.number(), z.number(), z.number(), z.number()]);
-const name = z.string().min(1).max(128);
-const truthRecord = z.looseObject({
-  clip: z.number().int().nonnegative(),
-  subject: name,
-  motion: name,
-  colour: name,
-  poses: z.array(pose).min(1).max(4096),
-});
+const poses = z
+  .array(z.tuple([z.number(), z.number(), z.number(), z.number()]))
+  .min(1)
+  .max(4096);
+const name = z.string().min(1).max(256);
+const actor = z.looseObject({ entity: name, phrase: name, motion: name, place: name, poses });
+/** Of one subject on a plain colour it may be told in the record itself, without a list. */
+const truthRecord = z.union([
+  z.looseObject({
+    clip: z.number().int().nonnegative(),
+    subjects: z.array(actor).min(1).max(8),
+    background: z.union([z.looseObject({ colour: name }), z.looseObject({ picture: name })]),
+  }),
+  z.looseObject({ clip: z.number().int().nonnegative(), subject: name, motion: name, colour: name, poses }),
+]);
 
-/** A clip of a world, and what is in it. Lengths in world units (32 wide), angles in radians, clockwise. */
+/** One subject of a clip. Lengths in world units (32 wide), angles in radians, clockwise. */
+export interface Actor {
+  /** The code of its picture. */
+  subject: string;
+  motion: string;
+  /** whole, or the half that it keeps to: left, right, top, bottom. */
+  place: string;
+  poses: { x: number; y: number; size: number; angle: number }[];
+}
+
+/** A clip of a world, and what is in it. */
 export interface WorldClip {
   number: number;
   file: string;
   caption: string;
-  /** The code of its subject. */
-  subject: string;
-  motion: string;
-  colour: string;
-  poses: { x: number; y: number; size: number; angle: number }[];
+  actors: Actor[];
+  /** A named colour, or a picture by its caption. */
+  background: { colour: string } | { picture: string };
 }
 
-/** A subject's picture, transparent around it, and its name. */
+/** One subject on a plain ground. */
+export interface PlainClip extends Pick<WorldClip, 'number' | 'file' | 'caption'>, Actor {
+  colour: string;
+}
+
+/** The clips of one subject on a plain ground. */
+export function plainClips({ clips }: World): PlainClip[] {
+  return clips.flatMap(({ number, file, caption, actors, background }) =>
+    actors.length === 1 && 'colour' in background
+      ? [{ number, file, caption, ...actors[0]!, colour: background.colour }]
+      : [],
+  );
+}
+
+/** A picture with its name: a subject's, transparent around it, or one to move in front of. */
 export interface Still {
+  /** Of a subject its code points; of another its source. */
   code: string;
   file: string;
   caption: string;
@@ -49,8 +78,8 @@ export interface World {
 }
 
 /**
- * A folder that `node examples/world/make.mjs` wrote; it may have been moved since. WORLD_DAMAGED-like mistakes are
- * MEDIA_DAMAGED with the line; MEDIA_NOT_FOUND when a file is missing.
+ * A folder that `node examples/world/make.mjs` wrote; it may have been moved since. A line that is wrong is
+ * MEDIA_DAMAGED, a file that is missing MEDIA_NOT_FOUND.
  */
 export async function readWorld(folder: string): Promise<World> {
   const media = await readLines(join(folder, 'media.jsonl'), mediaAdded);
@@ -59,21 +88,38 @@ export async function readWorld(folder: string): Promise<World> {
   const captions = new Map(
     media.flatMap(({ source, caption }) => (source?.startsWith('world:clip:') && caption ? [[source, caption]] : [])),
   );
-  const clips = truth.map(({ clip, poses, subject, motion, colour }): WorldClip => {
+  const clips = truth.map((record): WorldClip => {
+    const { clip } = record;
     const caption = captions.get(`world:clip:${clip}`);
-    if (caption === undefined || !stills.has(subject))
+    const actors = actorsOf(record);
+    const background = 'background' in record ? record.background : { colour: record.colour };
+    const missing = actors.find(({ subject }) => !stills.has(subject));
+    if (caption === undefined || missing)
       throw new VimiError('MEDIA_DAMAGED', 'The truth of a clip has no counterpart in media.jsonl', {
-        expected: `world:clip:${clip} and noto:${subject}`,
+        expected: missing ? `noto:${missing.subject}` : `world:clip:${clip}`,
         where: join(folder, 'truth.jsonl'),
       });
-    return {
-      number: clip,
-      file: join(folder, 'clips', `${String(clip).padStart(5, '0')}.mp4`),
-      ...{ caption, subject, motion, colour },
-      poses: poses.map(([x, y, size, angle]) => ({ x, y, size, angle })),
-    };
+    const file = join(folder, 'clips', `${String(clip).padStart(5, '0')}.mp4`);
+    return { number: clip, file, caption, actors, background: background as WorldClip['background'] };
   });
   return { folder, clips, stills };
+}
+
+function actorsOf(record: z.infer<typeof truthRecord>): Actor[] {
+  const given =
+    'subjects' in record
+      ? (record.subjects as z.infer<typeof actor>[])
+      : [
+          {
+            ...(record as { motion: string; poses: z.infer<typeof poses> }),
+            entity: String(record.subject),
+            place: 'whole',
+          },
+        ];
+  return given.map(({ entity, motion, place, poses: list }) => ({
+    ...{ subject: entity, motion, place },
+    poses: list.map(([x, y, size, angle]) => ({ x, y, size, angle })),
+  }));
 }
 
 /** The stills of a media.jsonl: a folder's, or one that only lists documents. */
@@ -83,8 +129,8 @@ export async function readStills(file: string, folder: string): Promise<Still[]>
 
 function stillsOf(media: MediaAdded[], folder: string): Still[] {
   return media.flatMap(({ uri, caption, source, licence }) => {
-    const code = source?.match(/^noto:([0-9a-f-]+)$/)?.[1];
-    if (code === undefined || caption === undefined || source === undefined) return [];
+    if (caption === undefined || source === undefined || source.startsWith('world:clip:')) return [];
+    const code = source.replace(/^noto:/, '');
     return [{ code, file: join(folder, 'stills', basename(uri)), caption, source, ...(licence && { licence }) }];
   });
 }

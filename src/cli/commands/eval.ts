@@ -3,6 +3,7 @@ import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { VimiError } from '../../errors.js';
 import { fillCorpus, makeDocument } from '../../evaluation/documents.js';
+import { drawOnce } from '../../evaluation/draw-once.js';
 import { memoryObjects } from '../../evaluation/memory-objects.js';
 import { Oracle } from '../../evaluation/oracle.js';
 import { markdown, type Report } from '../../evaluation/report.js';
@@ -131,7 +132,7 @@ async function openResources(
   folder: string,
 ) {
   const embedder = createEmbedder();
-  const denoiser = await createDenoiser({ model, backend: backend === 'cpu' ? 'auto' : backend, threads });
+  const denoiser = drawOnce(await createDenoiser({ model, backend: backend === 'cpu' ? 'auto' : backend, threads }));
   return {
     objects: memoryObjects(),
     corpus: await openCorpus({ folder: join(folder, 'index'), embedder, log }),

@@ -5,7 +5,7 @@ import { measured } from '../metrics/interval.js';
 import { translations } from '../metrics/motion.js';
 import type { Oracle, Verdict } from '../oracle.js';
 import { type Cell, type Report, type Sheet, someFrames } from '../report.js';
-import { readClip, type WorldClip } from '../world-folder.js';
+import { type PlainClip, plainClips, readClip } from '../world-folder.js';
 import { chooseClips, eachOf, formatOf, type NamedWorld, type Setting } from './setting.js';
 
 /**
@@ -27,7 +27,7 @@ export interface GroundingSetting extends Setting {
 
 interface Case {
   set: string;
-  clip: WorldClip;
+  clip: PlainClip;
   /** The subject whose document is the wrong one for this clip. */
   other: string;
   condition: Condition;
@@ -64,7 +64,7 @@ const PICTURES = 8;
 export async function evaluateGrounding(setting: GroundingSetting): Promise<Report> {
   const { worlds, oracle, serving, model, n, seed, signal } = setting;
   const format = formatOf(model);
-  const sets = worlds.map(({ name, world }) => ({ name, clips: chooseClips(world, n, seed) }));
+  const sets = worlds.map(({ name, world }) => ({ name, clips: chooseClips(plainClips(world), n, seed) }));
   const cases = sets.flatMap(({ name, clips }) =>
     setting.steps.flatMap((steps) =>
       setting.guidance.flatMap((guidance) =>
@@ -92,7 +92,7 @@ export async function evaluateGrounding(setting: GroundingSetting): Promise<Repo
   const tell = (note: string) => setting.onProgress(++done, total, note);
 
   const ceilings = [];
-  const trueVideos = new Map<WorldClip, RgbImage[]>();
+  const trueVideos = new Map<PlainClip, RgbImage[]>();
   for (const { name, clips } of sets)
     ceilings.push({
       name,

@@ -1,7 +1,7 @@
 import { Random } from '../../models/diffusion/random.js';
 import type { ModelDescription } from '../../models/ports.js';
 import type { Serving } from '../serving.js';
-import type { World, WorldClip } from '../world-folder.js';
+import type { World } from '../world-folder.js';
 
 /** What every evaluation on the world is given. */
 export interface Setting {
@@ -29,16 +29,16 @@ export interface NamedWorld {
 /**
  * n clips, the motions in turn so that each has its share, drawn by the seed; all of them when there are no more.
  */
-export function chooseClips({ clips }: World, n: number, seed: number): WorldClip[] {
+export function chooseClips<C extends { motion: string }>(clips: readonly C[], n: number, seed: number): C[] {
   const random = new Random(seed, 0xc11b);
-  const byMotion = new Map<string, WorldClip[]>();
+  const byMotion = new Map<string, C[]>();
   for (const clip of shuffled(clips, random)) {
     const list = byMotion.get(clip.motion) ?? [];
     list.push(clip);
     byMotion.set(clip.motion, list);
   }
   const lists = [...byMotion.keys()].sort().map((motion) => byMotion.get(motion)!);
-  const chosen: WorldClip[] = [];
+  const chosen: C[] = [];
   for (let round = 0; chosen.length < n; round++) {
     const next = lists.flatMap((list) => list[round] ?? []);
     if (next.length === 0) break;
