@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Condition, conditions } from '../evaluation/tasks/grounding.js';
-import type { EvalOptions } from './commands/eval.js';
+import type { GroundingOptions, WorldOptions } from './commands/eval.js';
 import type { Workspace } from './workspace.js';
 
 interface Surroundings {
@@ -48,21 +48,44 @@ export function addEvalCommands(program: Command, { within, interruption, wholeN
       )
       .option('--guidance <list>', 'one or several; the model’s own when left out', numbers(0, 50, false))
       .option('--at-once <n>', 'requests under way at once', wholeNumber(1, 64), 4)
-      .option('-o, --out <folder>', 'where the results go', `.vimi/eval/${name}`);
+      .option('--held-out <folder>', 'a world of subjects that training never showed in motion')
+      .option('--seen <folder>', 'a world of subjects that it did show')
+      .option('-o, --out <folder>', 'where the results go', `.vimi/eval/${name}`)
+      .addHelpText(
+        'after',
+        `\nWorlds are folders that \`node examples/world/make.mjs\` made.\n\nExample:\n  vimi eval ${name} --held-out .cache/world-held-out --seen .cache/world --n 30`,
+      );
 
   onModel('grounding', 'does it draw what it is shown? look, motion, ground and size against the truth')
-    .option('--held-out <folder>', 'a world of subjects that training never showed in motion')
-    .option('--seen <folder>', 'a world of subjects that it did show')
     .option('--conditions <list>', 'what stands before the prompt', someConditions, [...conditions])
     .option('--documents <media.jsonl>', 'further stills for live retrieval (may be repeated)', several)
-    .addHelpText(
-      'after',
-      '\nWorlds are folders that `node examples/world/make.mjs` made.\n\nExample:\n  vimi eval grounding --held-out .cache/world-held-out --seen .cache/world --n 30',
-    )
-    .action(({ documents = [], ...options }: EvalOptions & { conditions: Condition[]; documents?: string[] }) =>
+    .action(({ documents = [], ...options }: Omit<GroundingOptions, 'documents'> & { documents?: string[] }) =>
       within(async (workspace) => {
         const { evalGrounding } = await import('./commands/eval.js');
         await evalGrounding(workspace, { ...options, documents, signal: interruption() }, out);
       }),
     );
+
+  onModel('prediction', 'the rest of a clip from its first frame, against copying and extrapolating it').action(
+    (options: WorldOptions) =>
+      within(async (workspace) => {
+        const { evalPrediction } = await import('./commands/eval.js');
+        await evalPrediction(workspace, { ...options, signal: interruption() }, out);
+      }),
+  );
+
+  onModel('subject', 'pictures in the place of nouns: one subject, two, and one in front of a picture').action(
+    (options: WorldOptions) =>
+      within(async (workspace) => {
+        const { evalSubject } = await import('./commands/eval.js');
+        await evalSubject(workspace, { ...options, signal: interruption() }, out);
+      }),
+  );
+
+  onModel('coherence', 'does the subject stay itself while it moves?').action((options: WorldOptions) =>
+    within(async (workspace) => {
+      const { evalCoherence } = await import('./commands/eval.js');
+      await evalCoherence(workspace, { ...options, signal: interruption() }, out);
+    }),
+  );
 }

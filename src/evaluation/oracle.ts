@@ -7,7 +7,7 @@ import { groundColour, nearestColour, plain, type Rgb } from './metrics/ground.j
 import { colourDistances, likenesses, meanColour, rankOf } from './metrics/look.js';
 import { motionOf, wayLength } from './metrics/motion.js';
 import { Template } from './metrics/template.js';
-import { type WorldFrame, worldFrames } from './metrics/world-frames.js';
+import { WORLD, type WorldFrame, worldFrames } from './metrics/world-frames.js';
 import { type Actor, type PlainClip, plainClips, readClip, type Still, type World } from './world-folder.js';
 
 /** Candidates of which the asked subject is one: chance is 1 %. */
@@ -42,6 +42,12 @@ export interface Verdict {
   /** Units that its centre goes. */
   way: number;
 }
+
+/** Of one actor among others. */
+export type ActorVerdict = Pick<Verdict, 'lookRank' | 'colourRank' | 'motion' | 'motionRight'>;
+
+/** Subjects that share the world are so much smaller, and their paths shorter. */
+const HALF_SCALE = 0.7;
 
 /** Knows a world well enough to say what a video of it shows. */
 export class Oracle {
@@ -79,7 +85,7 @@ export class Oracle {
     const frames = worldFrames(video);
     const rgb = groundColour(frames);
     const ground = plain(rgb);
-    const codes = this.candidates(asked, shown);
+    const codes = this.candidates(asked, shown === null ? [] : [shown]);
     const templates = await Promise.all(codes.map((code) => this.template(code)));
     const looked = lookedAt(asked, frames.length).map((t) => frames[t]!);
     const likely = likenesses(looked, ground, templates);
@@ -110,6 +116,34 @@ export class Oracle {
     };
   }
 
+  /**
+   * What a video shows of one of several actors, or in front of a picture. Only the actor's half of the frames is looked
+   * at, and the other actors are among the candidates: who stands in another's place is wrong.
+   */
+  async judgeActor(
+    frames: readonly WorldFrame[],
+    ground: WorldFrame,
+    actor: Actor,
+    { number, rivals }: { number: number; rivals: readonly string[] },
+  ): Promise<ActorVerdict> {
+    const half = frames.map((frame) => within(frame, ground, actor.place));
+    const codes = this.candidates({ subject: actor.subject, number }, rivals);
+    const templates = await Promise.all(codes.map((code) => this.template(code)));
+    const looked = lookedAt(actor, frames.length).map((t) => half[t]!);
+    const motion = motionOf(half, ground, actor.place === 'whole' ? 1 : HALF_SCALE);
+    return {
+      lookRank: rankOf(0, likenesses(looked, ground, templates), 'high'),
+      colourRank: rankOf(0, colourDistances(meanColour(looked, ground), templates), 'low'),
+      motion,
+      motionRight: Number(motion === actor.motion),
+    };
+  }
+
+  /** The name of the nearest of the world's colours. */
+  colourOf(rgb: Rgb): string {
+    return nearestColour(rgb, this.colours);
+  }
+
   template(code: string): Promise<Template> {
     const there = this.templates.get(code);
     if (there) return there;
@@ -118,9 +152,9 @@ export class Oracle {
     return made;
   }
 
-  /** The asked subject first, the shown one second, and others drawn by the clip's number: always the same for a clip. */
-  candidates({ subject, number }: Pick<PlainClip, 'subject' | 'number'>, shown: string | null): string[] {
-    const chosen = new Set([subject, ...(shown !== null && this.stills.has(shown) ? [shown] : [])]);
+  /** The asked subject first, rivals behind, and others drawn by the clip's number: always the same for a clip. */
+  candidates({ subject, number }: Pick<PlainClip, 'subject' | 'number'>, rivals: readonly string[]): string[] {
+    const chosen = new Set([subject, ...rivals.filter((code) => this.stills.has(code))]);
     const codes = [...this.stills.values()]
       .filter(isSubject)
       .map(({ code }) => code)
@@ -135,6 +169,18 @@ export class Oracle {
     const sizes = frames.flatMap((frame) => findSubject(frame, ground)?.size ?? []);
     return sizes.length === 0 ? Number.NaN : Math.max(...sizes) / spread;
   }
+}
+
+/** A frame of which only one half is left; the rest is ground. */
+function within(frame: WorldFrame, ground: WorldFrame, place: string): WorldFrame {
+  if (place === 'whole') return frame;
+  const middle = WORLD / 2;
+  return frame.map((value, i) => {
+    const pixel = Math.floor(i / 3);
+    const [row, column] = [Math.floor(pixel / WORLD), pixel % WORLD];
+    const inside = { left: column < middle, right: column >= middle, top: row < middle, bottom: row >= middle }[place];
+    return inside ? value : ground[i]!;
+  });
 }
 
 /** Whether it is a picture of a subject, and not one to move in front of. */

@@ -21,8 +21,7 @@ export class Serving {
   private readonly live: Chain;
   private readonly told: Chain;
   private readonly contexts = new Map<string, ContextEntry[]>();
-  private readonly answers = new Map<string, (data: Flow) => void>();
-  private readonly defect = new AbortController();
+  private readonly waiting = new Map<string, { resolve(served: Served): void; reject(error: unknown): void }>();
   private asked = 0;
 
   constructor(
@@ -50,7 +49,7 @@ export class Serving {
     const answer: OperatorInstance = {
       step: mapEach<never>(
         (data, envelope) => {
-          this.answers.get(envelope.event.id)?.(data);
+          this.waiting.get(envelope.event.id)?.resolve(data as Served);
           envelope.settle({ kind: 'delivered' });
           return settledHere;
         },
@@ -67,7 +66,9 @@ export class Serving {
         ],
         async () => [],
         clock,
-        (error) => this.defect.abort(error),
+        (defect) => {
+          for (const { reject } of this.waiting.values()) reject(defect);
+        },
       );
     this.live = chain(() => undefined);
     this.told = chain((name) => (name === 'retrieve' ? give : undefined));
@@ -85,25 +86,25 @@ export class Serving {
       ...{ id, source: '/vimi/evaluation', type: 'dev.vimi.generation.requested.v1', time: now, data: request },
       schema: 'generation.requested' as const,
     };
+    const settled = new AbortController();
     if (context) this.contexts.set(id, context);
     try {
       return await new Promise<Served>((resolve, reject) => {
-        const stop = () => reject(new VimiError('CANCELLED', 'The evaluation was stopped'));
-        signal.addEventListener('abort', stop, { once: true });
-        this.defect.signal.addEventListener('abort', () => reject(this.defect.signal.reason), { once: true });
-        this.answers.set(id, (data) => resolve(data as Served));
+        this.waiting.set(id, { resolve, reject });
         const envelope = openEnvelope<Flow>({ ...origin, value: null }, event, { request }, signal, ({ fate }) => {
-          signal.removeEventListener('abort', stop);
           if (fate.kind === 'rejected') reject(fate.error);
-          else if (fate.kind === 'dropped')
-            reject(new VimiError('CANCELLED', `The request was dropped: ${fate.reason}`));
+          if (fate.kind === 'dropped') reject(new VimiError('CANCELLED', 'The request was dropped'));
         });
-        if (signal.aborted) stop();
+        signal.addEventListener('abort', () => reject(new VimiError('CANCELLED', 'The evaluation was stopped')), {
+          signal: settled.signal,
+        });
+        if (signal.aborted) reject(new VimiError('CANCELLED', 'The evaluation was stopped'));
         else (context ? this.told : this.live).feed(envelope);
       });
     } finally {
+      settled.abort();
       this.contexts.delete(id);
-      this.answers.delete(id);
+      this.waiting.delete(id);
     }
   }
 

@@ -31,6 +31,8 @@ const truthRecord = z.union([
 export interface Actor {
   /** The code of its picture. */
   subject: string;
+  /** As the caption names it. */
+  phrase: string;
   motion: string;
   /** whole, or the half that it keeps to: left, right, top, bottom. */
   place: string;
@@ -91,7 +93,7 @@ export async function readWorld(folder: string): Promise<World> {
   const clips = truth.map((record): WorldClip => {
     const { clip } = record;
     const caption = captions.get(`world:clip:${clip}`);
-    const actors = actorsOf(record);
+    const actors = actorsOf(record, stills);
     const background = 'background' in record ? record.background : { colour: record.colour };
     const missing = actors.find(({ subject }) => !stills.has(subject));
     if (caption === undefined || missing)
@@ -105,7 +107,8 @@ export async function readWorld(folder: string): Promise<World> {
   return { folder, clips, stills };
 }
 
-function actorsOf(record: z.infer<typeof truthRecord>): Actor[] {
+function actorsOf(record: z.infer<typeof truthRecord>, stills: ReadonlyMap<string, Still>): Actor[] {
+  const phraseOf = (code: string) => stills.get(code)?.caption ?? code;
   const given =
     'subjects' in record
       ? (record.subjects as z.infer<typeof actor>[])
@@ -117,7 +120,7 @@ function actorsOf(record: z.infer<typeof truthRecord>): Actor[] {
           },
         ];
   return given.map(({ entity, motion, place, poses: list }) => ({
-    ...{ subject: entity, motion, place },
+    ...{ subject: entity, phrase: phraseOf(entity), motion, place },
     poses: list.map(([x, y, size, angle]) => ({ x, y, size, angle })),
   }));
 }
@@ -135,20 +138,20 @@ function stillsOf(media: MediaAdded[], folder: string): Still[] {
   });
 }
 
-/** The clip as a model of this size and rate would show it; its last frame is repeated where it is too short. */
+/**
+ * The clip as a model of this size and rate would show it, or of its own size without `side`; its last frame is repeated
+ * where it is too short.
+ */
 export async function readClip(
   { file }: Pick<WorldClip, 'file'>,
-  { frames, side, fps }: { frames: number; side: number; fps: number },
+  { frames, side: wanted, fps }: { frames: number; side?: number; fps: number },
   signal: AbortSignal,
 ): Promise<RgbVideo> {
+  const probe = await probeMedia(file, { maxPixels: 4096 * 4096, signal });
+  const side = wanted ?? probe.width;
   const size = side * side * 3;
   const data = new Uint8Array(frames * size);
-  const reader = await readFrames(file, await probeMedia(file, { maxPixels: 4096 * 4096, signal }), {
-    width: side,
-    height: side,
-    fps,
-    signal,
-  });
+  const reader = await readFrames(file, probe, { width: side, height: side, fps, signal });
   let n = 0;
   for await (const frame of reader.frames) if (n < frames) data.set(frame, n++ * size);
   if (n === 0) throw new VimiError('MEDIA_EMPTY', 'No frame of this clip decodes', { where: file });

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
@@ -8,8 +9,11 @@ import { memoryObjects } from '../../evaluation/memory-objects.js';
 import { Oracle } from '../../evaluation/oracle.js';
 import { markdown, type Report } from '../../evaluation/report.js';
 import { Serving } from '../../evaluation/serving.js';
+import { evaluateCoherence } from '../../evaluation/tasks/coherence.js';
 import { type Condition, evaluateGrounding } from '../../evaluation/tasks/grounding.js';
+import { evaluatePrediction } from '../../evaluation/tasks/prediction.js';
 import { eachOf, type NamedWorld, type Setting } from '../../evaluation/tasks/setting.js';
+import { evaluateSubject } from '../../evaluation/tasks/subject.js';
 import { readStills, readWorld, type Still } from '../../evaluation/world-folder.js';
 import type { BackendName } from '../../models/backend/backend.js';
 import { createDenoiser } from '../../models/denoiser.js';
@@ -38,9 +42,7 @@ export interface EvalOptions {
   signal: AbortSignal;
 }
 
-export interface GroundingOptions extends EvalOptions {
-  heldOut?: string;
-  seen?: string;
+export interface GroundingOptions extends WorldOptions {
   conditions: readonly Condition[];
   /** Further lists of documents for live retrieval. */
   documents: string[];
@@ -55,12 +57,7 @@ export async function evalGrounding(
   const stills = new Map<string, Still>(worlds.flatMap(({ world }) => [...world.stills]));
   const further = (await Promise.all(documents.map((file) => readStills(file, dirname(file))))).flat();
   await withModel(workspace, options, async (setting, resources) => {
-    const made = new Map<string, ReturnType<typeof makeDocument>>();
-    const documentOf = (code: string) => {
-      const there = made.get(code) ?? makeDocument(stills.get(code)!, resources);
-      made.set(code, there);
-      return there;
-    };
+    const documentOf = documentsOf(worlds, resources);
     let count = 0;
     if (conditions.includes('live')) {
       const all = [...stills.keys()].map((code) => () => documentOf(code));
@@ -84,6 +81,62 @@ export async function evalGrounding(
   });
 }
 
+export interface WorldOptions extends EvalOptions {
+  heldOut?: string;
+  seen?: string;
+}
+
+export async function evalPrediction(
+  workspace: Workspace,
+  { heldOut, seen, ...options }: WorldOptions,
+  out: NodeJS.WritableStream,
+): Promise<void> {
+  const worlds = await namedWorlds({ 'held-out': heldOut, seen });
+  await withModel(workspace, options, async (setting) => {
+    const report = await evaluatePrediction({ ...setting, worlds });
+    await publish(report, 'prediction', setting.model, options, { worlds: folders(worlds) }, out);
+  });
+}
+
+export async function evalSubject(
+  workspace: Workspace,
+  { heldOut, seen, ...options }: WorldOptions,
+  out: NodeJS.WritableStream,
+): Promise<void> {
+  const worlds = await namedWorlds({ 'held-out': heldOut, seen });
+  await withModel(workspace, options, async (setting) => {
+    const oracle = await Oracle.of(
+      worlds.map(({ world }) => world),
+      options.signal,
+    );
+    const report = await evaluateSubject({ ...setting, worlds, oracle });
+    await publish(report, 'subject', setting.model, options, { worlds: folders(worlds) }, out);
+  });
+}
+
+export async function evalCoherence(
+  workspace: Workspace,
+  { heldOut, seen, ...options }: WorldOptions,
+  out: NodeJS.WritableStream,
+): Promise<void> {
+  const worlds = await namedWorlds({ 'held-out': heldOut, seen });
+  await withModel(workspace, options, async (setting, resources) => {
+    const report = await evaluateCoherence({ ...setting, worlds, documentOf: documentsOf(worlds, resources) });
+    await publish(report, 'coherence', setting.model, options, { worlds: folders(worlds) }, out);
+  });
+}
+
+/** Makes each subject's document once. */
+function documentsOf(worlds: NamedWorld[], resources: Parameters<typeof makeDocument>[1]) {
+  const stills = new Map<string, Still>(worlds.flatMap(({ world }) => [...world.stills]));
+  const made = new Map<string, ReturnType<typeof makeDocument>>();
+  return (code: string) => {
+    const there = made.get(code) ?? makeDocument(stills.get(code)!, resources);
+    made.set(code, there);
+    return there;
+  };
+}
+
 async function namedWorlds(named: Record<string, string | undefined>): Promise<NamedWorld[]> {
   const given = Object.entries(named).filter((entry): entry is [string, string] => entry[1] !== undefined);
   if (given.length === 0)
@@ -102,6 +155,8 @@ export async function withModel(
   options: EvalOptions,
   work: (setting: Setting, resources: Awaited<ReturnType<typeof openResources>>) => Promise<void>,
 ): Promise<void> {
+  // One for each request and each job of the model under way.
+  setMaxListeners(0, options.signal);
   const pipeline = workspace.pipeline(options.pipeline);
   const step = pipeline.steps.find(({ operator }) => operator.name === 'denoise');
   const named = step && workspace.modelOf(String(step.config.model));

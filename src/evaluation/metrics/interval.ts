@@ -31,3 +31,25 @@ export function measured(values: readonly number[], seed = 1): Measured {
   }).sort();
   return { mean, low: means[Math.floor(0.025 * RESAMPLES)]!, high: means[Math.ceil(0.975 * RESAMPLES) - 1]!, n };
 }
+
+/** The ratio of two means over the same things, by the same bootstrap of pairs. */
+export function measuredRatio(above: readonly number[], below: readonly number[], seed = 1): Measured {
+  const n = above.length;
+  const ratio = (places: ArrayLike<number>) => {
+    let [a, b] = [0, 0];
+    for (let i = 0; i < n; i++) {
+      a += above[places[i]!]!;
+      b += below[places[i]!]!;
+    }
+    return a / b;
+  };
+  if (n === 0) return { mean: Number.NaN, low: Number.NaN, high: Number.NaN, n };
+  const random = new Random(seed);
+  const ratios = Float64Array.from({ length: RESAMPLES }, () =>
+    ratio(Uint32Array.from({ length: n }, () => random.below(n))),
+  ).sort();
+  return {
+    mean: ratio(Uint32Array.from({ length: n }, (_, i) => i)),
+    ...{ low: ratios[Math.floor(0.025 * RESAMPLES)]!, high: ratios[Math.ceil(0.975 * RESAMPLES) - 1]!, n },
+  };
+}

@@ -1,6 +1,6 @@
 import { alignedCorrelation } from './aligned-correlation.js';
 import { type Found, findSubject } from './find-subject.js';
-import { WORLD, type WorldFrame } from './world-frames.js';
+import type { WorldFrame } from './world-frames.js';
 
 /** The ten motions of examples/world, and `other`: a path that is none of them. */
 export const motionNames = [
@@ -52,23 +52,24 @@ export function pathOf(frames: readonly WorldFrame[], ground: WorldFrame): (Foun
 /**
  * The motion whose form explains most of the path; below MOVES it is decided between spin and still by whether the frames
  * agree better when turned back by what a spin turns. `other` when the subject is missing in a third of the frames.
+ * `scale`: of subjects and paths, against those of a subject that has the whole world.
  */
-export function motionOf(frames: readonly WorldFrame[], ground: WorldFrame): MotionName | 'other' {
+export function motionOf(frames: readonly WorldFrame[], ground: WorldFrame, scale = 1): MotionName | 'other' {
   const seen = pathOf(frames, ground);
   if (frames.length < 4 || seen.filter((one) => one === null).length * 3 >= frames.length) return 'other';
-  const best = moveOf(seen);
+  const best = moveOf(seen, scale);
   if (best !== 'none') return best;
   const { turned, unturned } = turning(frames, ground, seen);
   return turned > unturned ? 'spin' : 'still';
 }
 
 /** By position and size alone; `none` when it does not move. Frames without the subject are passed over. */
-export function moveOf(path: readonly (Path[number] | null)[]): MotionName | 'other' | 'none' {
+export function moveOf(path: readonly (Path[number] | null)[], scale = 1): MotionName | 'other' | 'none' {
   const T = path.length;
   const times = path.flatMap((pose, t) => (pose ? [t] : []));
   const own = centred(times.map((t) => path[t]!));
   const total = dot(own, own);
-  if (Math.sqrt(total / times.length) < MOVES) return 'none';
+  if (Math.sqrt(total / times.length) < MOVES * scale) return 'none';
   let best: MotionName | 'other' = 'other';
   let most = EXPLAINS * total;
   for (const [name, form] of Object.entries(forms)) {
@@ -121,5 +122,3 @@ export function pathDistance(a: readonly (Path[number] | null)[], b: readonly (P
   const both = a.flatMap((pose, t) => (pose && b[t] ? [Math.hypot(pose.x - b[t].x, pose.y - b[t].y)] : []));
   return both.length === 0 ? Number.NaN : both.reduce((sum, d) => sum + d, 0) / both.length;
 }
-
-export const worldDiagonal = Math.hypot(WORLD, WORLD);
