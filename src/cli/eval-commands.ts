@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
 import { type Condition, conditions } from '../evaluation/tasks/grounding.js';
 import type { GroundingOptions, WorldOptions } from './commands/eval.js';
+import type { FeatureOptions } from './commands/eval-features.js';
 import type { Workspace } from './workspace.js';
 
 interface Surroundings {
@@ -88,4 +89,28 @@ export function addEvalCommands(program: Command, { within, interruption, wholeN
       await evalCoherence(workspace, { ...options, signal: interruption() }, out);
     }),
   );
+
+  for (const [name, description] of [
+    ['fvd', 'Fréchet distance of generated and real features; it is called FVD only on the 400 logits of I3D'],
+    ['is', 'Inception score of class probabilities'],
+    ['clipsim', 'similarity of videos and their texts'],
+  ] as const) {
+    const command = family
+      .command(name)
+      .description(description)
+      .requiredOption('--net <name>', 'the net that the features are of, as the report shall call it')
+      .requiredOption('--generated <file>', 'features of the generated videos: .npy, or .json with a list of rows')
+      .option('--real <file>', 'those of real ones')
+      .option('--seed <n>', 'of the halves of the floor', wholeNumber(0, 0xffffffff), 1)
+      .option('-o, --out <folder>', 'where the results go', `.vimi/eval/${name}`);
+    if (name === 'is')
+      command
+        .option('--splits <n>', 'parts that are scored each by itself', wholeNumber(1), 10)
+        .option('--logits', 'the features are logits, not probabilities', false);
+    if (name === 'clipsim') command.requiredOption('--texts <file>', 'features of the texts, a row a video');
+    command.action(async (options: FeatureOptions) => {
+      const { evalFeatures } = await import('./commands/eval-features.js');
+      await evalFeatures(name, { ...options, splits: options.splits ?? 1, logits: options.logits ?? false }, out);
+    });
+  }
 }

@@ -48,6 +48,7 @@ function cellText(cell: Cell): string {
   const [{ mean, low, high, n }, scale, digits] = 'share' in cell ? [cell.share, 100, 0] : [cell.value, 1, cell.digits];
   if (n === 0) return '-';
   const text = (value: number) => (value * scale).toFixed(digits);
+  if (Number.isNaN(low)) return text(mean);
   return `${text(mean)}${'share' in cell ? ' %' : ''} [${text(low)}, ${text(high)}]`;
 }
 
