@@ -23,13 +23,24 @@ export function measured(values: readonly number[], seed = 1): Measured {
   const bound = 0.025 ** (1 / n);
   if (valid.every((value) => value === 0)) return { mean, low: 0, high: 1 - bound, n };
   if (valid.every((value) => value === 1)) return { mean, low: bound, high: 1, n };
-  const random = new Random(seed);
-  const means = Float64Array.from({ length: RESAMPLES }, () => {
+  const drawn = resamples(n, seed);
+  const means = Float64Array.from({ length: RESAMPLES }, (_, r) => {
     let sum = 0;
-    for (let i = 0; i < n; i++) sum += valid[Math.floor(random.uniform() * n)]!;
+    for (let i = 0; i < n; i++) sum += valid[drawn[r * n + i]!]!;
     return sum / n;
   }).sort();
   return { mean, low: means[Math.floor(0.025 * RESAMPLES)]!, high: means[Math.ceil(0.975 * RESAMPLES) - 1]!, n };
+}
+
+let last = { n: -1, seed: -1, drawn: new Uint32Array(0) };
+
+/** RESAMPLES times n places out of n. The last ones are kept: the cells of a table mostly have the same n. */
+function resamples(n: number, seed: number): Uint32Array {
+  if (last.n !== n || last.seed !== seed) {
+    const random = new Random(seed);
+    last = { n, seed, drawn: Uint32Array.from({ length: RESAMPLES * n }, () => random.below(n)) };
+  }
+  return last.drawn;
 }
 
 /** The ratio of two means over the same things, by the same bootstrap of pairs. */
@@ -44,10 +55,8 @@ export function measuredRatio(above: readonly number[], below: readonly number[]
     return a / b;
   };
   if (n === 0) return { mean: Number.NaN, low: Number.NaN, high: Number.NaN, n };
-  const random = new Random(seed);
-  const ratios = Float64Array.from({ length: RESAMPLES }, () =>
-    ratio(Uint32Array.from({ length: n }, () => random.below(n))),
-  ).sort();
+  const drawn = resamples(n, seed);
+  const ratios = Float64Array.from({ length: RESAMPLES }, (_, r) => ratio(drawn.subarray(r * n, (r + 1) * n))).sort();
   return {
     mean: ratio(Uint32Array.from({ length: n }, (_, i) => i)),
     ...{ low: ratios[Math.floor(0.025 * RESAMPLES)]!, high: ratios[Math.ceil(0.975 * RESAMPLES) - 1]!, n },

@@ -38,9 +38,13 @@ const forms: Partial<Record<MotionName, (t: number, T: number) => Path[number]>>
 
 /**
  * Root mean square deviation from the mean pose, in units, below which nothing moves. A translation of 12 units has 3.9,
- * a circle of radius 6 has 6, growing by 10 has 3.2; the centre of mass of what spins wobbles by 1 or 2.
+ * a circle of radius 6 has 6, growing by 10 has 3.2; the centre of mass of most that spins wobbles by 1 or 2.
  */
 const MOVES = 2.3;
+/** Above this it is no wobble: what spins may have its centre of mass far from the middle of its box. */
+const WOBBLES = 5;
+/** By so much must frames agree better turned than unturned for a wobble to be a spin. */
+const CLEARLY = 0.1;
 /** The share of a path's energy that its form must explain. */
 const EXPLAINS = 0.5;
 
@@ -51,15 +55,16 @@ export function pathOf(frames: readonly WorldFrame[], ground: WorldFrame): (Foun
 
 /**
  * The motion whose form explains most of the path; below MOVES it is decided between spin and still by whether the frames
- * agree better when turned back by what a spin turns. `other` when the subject is missing in a third of the frames.
+ * agree better when turned back by what a spin turns, and up to WOBBLES whether it is a spin after all. `other` when the subject is missing in a third of the frames.
  * `scale`: of subjects and paths, against those of a subject that has the whole world.
  */
 export function motionOf(frames: readonly WorldFrame[], ground: WorldFrame, scale = 1): MotionName | 'other' {
   const seen = pathOf(frames, ground);
   if (frames.length < 4 || seen.filter((one) => one === null).length * 3 >= frames.length) return 'other';
   const best = moveOf(seen, scale);
-  if (best !== 'none') return best;
+  if (best !== 'none' && sway(seen) >= WOBBLES * scale) return best;
   const { turned, unturned } = turning(frames, ground, seen);
+  if (best !== 'none') return turned > unturned + CLEARLY ? 'spin' : best;
   return turned > unturned ? 'spin' : 'still';
 }
 
@@ -79,6 +84,12 @@ export function moveOf(path: readonly (Path[number] | null)[], scale = 1): Motio
     if (explained > most) [best, most] = [name as MotionName, explained];
   }
   return best;
+}
+
+/** Root mean square deviation from the mean pose, in units. */
+function sway(path: readonly (Path[number] | null)[]): number {
+  const own = centred(path.filter((pose) => pose !== null));
+  return Math.sqrt((3 * dot(own, own)) / own.length);
 }
 
 /** The way of the centre of mass, in units. */
