@@ -3,7 +3,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { pino } from 'pino';
 import { asVimiError, VimiError } from '../errors.js';
 import { serveMetrics } from '../server/metrics-server.js';
-import { createMetrics } from '../streams/metrics.js';
+import { age } from './commands/age.js';
 import { corpusSearch } from './commands/corpus-search.js';
 import { demo } from './commands/demo.js';
 import { examine, printFindings } from './commands/doctor.js';
@@ -11,8 +11,9 @@ import { generate } from './commands/generate.js';
 import { ingest } from './commands/ingest.js';
 import { publish } from './commands/publish.js';
 import { read } from './commands/read.js';
+import { listRejects, type RejectsOptions, replayRejects } from './commands/rejects.js';
 import { fateLine, runPipelines } from './commands/run.js';
-import { age, sweep } from './commands/sweep.js';
+import { sweep } from './commands/sweep.js';
 import { topics } from './commands/topics.js';
 import { trainOn } from './commands/train.js';
 import { addEvalCommands } from './eval-commands.js';
@@ -123,8 +124,7 @@ program
   .addHelpText('after', '\nExamples:\n  vimi run\n  vimi run --pipeline corpus --drain')
   .action(({ pipeline: names, drain = false, json, metrics: port, metricsHost }: RunArguments) =>
     within(async (workspace) => {
-      const { topology } = workspace;
-      const metrics = createMetrics();
+      const { topology, metrics } = workspace;
       const server = port === undefined ? undefined : await serveMetrics(metrics, port, metricsHost);
       if (server) process.stderr.write(`metrics at ${server.url}\n`);
       const pipelines = names === undefined ? topology.pipelines : names.map((name) => workspace.pipeline(name));
@@ -209,6 +209,30 @@ program
   .option('-n, --limit <n>', 'at most so many', wholeNumber(1))
   .addHelpText('after', '\nExample:\n  vimi read videos --json | jq .data.object')
   .action((topic: string, options) => within((workspace) => read(workspace, topic, options, out, interruption())));
+
+const rejectsCommand = program
+  .command('rejects')
+  .description('list the events that were rejected, and publish them again once their cause is mended');
+const choosing = (command: Command) =>
+  command
+    .option('--code <code>', 'rejected with this code (may be repeated)', several)
+    .option('--since <when>', 'rejected since: an age such as 2h, or a moment')
+    .option('--id <id>', 'this one: its place, such as requests-3-42, or its event’s id (may be repeated)', several)
+    .option('--json', 'one JSON object a line', false);
+choosing(rejectsCommand.command('list', { isDefault: true }))
+  .description('list them, and say what a replay would do; publishes nothing')
+  .addHelpText('after', '\nExample:\n  vimi rejects list --code STORAGE_UNAVAILABLE --since 1d')
+  .action((options: RejectsOptions) => within((workspace) => listRejects(workspace, options, out)));
+choosing(rejectsCommand.command('replay'))
+  .description('publish their original bytes and headers to their own topics again, each once, under its own id')
+  .option('--all', 'all of them', false)
+  .addHelpText(
+    'after',
+    '\nEvery pipeline that reads the topic gets them. See first: vimi rejects list.\n\nExample:\n  vimi rejects replay --code STORAGE_UNAVAILABLE --since 1d',
+  )
+  .action((options: RejectsOptions & { all: boolean }) =>
+    within((workspace) => replayRejects(workspace, options, out)),
+  );
 
 const topicsCommand = program.command('topics').description('compare the topics of the transport with the topology');
 for (const [action, description] of [
