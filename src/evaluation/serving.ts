@@ -87,11 +87,17 @@ export class Serving {
       schema: 'generation.requested' as const,
     };
     const settled = new AbortController();
+    const life = {
+      signal,
+      get isAborted() {
+        return signal.aborted;
+      },
+    };
     if (context) this.contexts.set(id, context);
     try {
       return await new Promise<Served>((resolve, reject) => {
         this.waiting.set(id, { resolve, reject });
-        const envelope = openEnvelope<Flow>({ ...origin, value: null }, event, { request }, signal, ({ fate }) => {
+        const envelope = openEnvelope<Flow>({ ...origin, value: null }, event, { request }, life, ({ fate }) => {
           if (fate.kind === 'rejected') reject(fate.error);
           if (fate.kind === 'dropped') reject(new VimiError('CANCELLED', 'The request was dropped'));
         });

@@ -15,8 +15,7 @@ import { evaluatePrediction } from '../../evaluation/tasks/prediction.js';
 import { eachOf, type NamedWorld, type Setting } from '../../evaluation/tasks/setting.js';
 import { evaluateSubject } from '../../evaluation/tasks/subject.js';
 import { readStills, readWorld, type Still } from '../../evaluation/world-folder.js';
-import type { BackendName } from '../../models/backend/backend.js';
-import { createDenoiser } from '../../models/denoiser.js';
+import { createDenoiser, type DenoiserOptions } from '../../models/denoiser.js';
 import { createEmbedder } from '../../models/embedding/embedder.js';
 import type { ModelDescription } from '../../models/ports.js';
 import { systemClock } from '../../operators/clock.js';
@@ -31,7 +30,7 @@ export interface EvalOptions {
   /** A preset or a weights file; that of the pipeline's denoise step when left out. */
   model?: string;
   pipeline: string;
-  backend?: BackendName;
+  backend?: DenoiserOptions['backend'];
   threads?: number;
   n: number;
   seed: number;
@@ -187,7 +186,7 @@ async function openResources(
   folder: string,
 ) {
   const embedder = createEmbedder();
-  const denoiser = drawOnce(await createDenoiser({ model, backend: backend === 'cpu' ? 'auto' : backend, threads }));
+  const denoiser = drawOnce(await createDenoiser({ model, backend, threads }));
   return {
     objects: memoryObjects(),
     corpus: await openCorpus({ folder: join(folder, 'index'), embedder, log }),
