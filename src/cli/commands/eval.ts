@@ -175,6 +175,9 @@ export async function withModel(
       await resources.denoiser.close();
       await resources.corpus.close();
     }
+  } catch (thrown) {
+    // Whatever was stopped in the middle of its work says so in its own way.
+    throw options.signal.aborted ? new VimiError('CANCELLED', 'The evaluation was stopped') : thrown;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
