@@ -16,6 +16,7 @@ import { fateLine, runPipelines } from './commands/run.js';
 import { sweep } from './commands/sweep.js';
 import { topics } from './commands/topics.js';
 import { trainOn } from './commands/train.js';
+import { planTrain } from './commands/train-plan.js';
 import { exitCodes, reportError } from './exit.js';
 import { type GraphFormat, graph, graphFormats } from './graph.js';
 import { printableStream } from './printable.js';
@@ -290,14 +291,26 @@ program
   .option('--steps <n>', 'of the optimizer', wholeNumber(1), 1000)
   .option('--seed <n>', 'of everything that is drawn', wholeNumber(0), 1)
   .option('--out <folder>', 'for the checkpoint, the log and the weights', '.vimi/training')
-  .option('--recipe <file>', 'JSON; the preset’s own when left out')
+  .option('--recipe <file>', 'JSON; the preset’s own for the stage when left out')
+  .addOption(
+    new Option('--stage <n>', '1: conditioned pretraining; 2: the three tasks, from the weights of stage 1')
+      .choices(['1', '2'])
+      .conflicts('recipe'),
+  )
+  .option('--from <weights>', 'a file, or the name of a shipped model, to start from instead of random numbers')
   .option('--held-out <shard>', 'samples for the probes in the log (may be repeated)', several)
+  .option('--plan', 'train nothing; print parameters, computation, memory, and time on this machine')
   .addOption(new Option('--backend <name>').choices(['tensorflow', 'wasm']))
   .option('--threads <n>', 'of the tensorflow backend', wholeNumber(1))
-  .addHelpText('after', '\nExample:\n  vimi train --steps 2000 --out .vimi/training')
-  .action((shards: string[], { heldOut = [], ...options }) =>
-    within((workspace) => trainOn(shards, workspace, { signal: interruption(), heldOut, ...options }, out)),
-  );
+  .addHelpText(
+    'after',
+    '\nExamples:\n  vimi train --plan --preset snap-500m --steps 550000\n  vimi train --steps 2000 --out .vimi/training\n  vimi train --stage 2 --from nano --steps 500 --out .vimi/stage-2',
+  )
+  .action(async (shards: string[], { heldOut = [], stage, plan, ...rest }) => {
+    const options = { signal: interruption(), heldOut, ...(stage && { stage: stage === '2' ? 2 : 1 }), ...rest };
+    if (plan) await planTrain(options, out);
+    else await within((workspace) => trainOn(shards, workspace, options, out));
+  });
 
 program
   .command('validate')

@@ -110,7 +110,9 @@ export class Workspace {
   /** Of the model that the pipeline's denoise step names; null: it has no such step. */
   async denoiserOf(pipeline: PipelineSpec): Promise<Denoiser | null> {
     const step = pipeline.steps.find(({ operator }) => operator.name === 'denoise');
-    return step ? this.denoiser(this.modelOf(String(step.config.model))) : null;
+    if (!step) return null;
+    const { model, upsampler } = step.config;
+    return this.denoiser(this.modelOf(String(model)), upsampler ? this.modelOf(String(upsampler)) : undefined);
   }
 
   /** A preset's name as it is; a path starts, like all in a topology, at the topology's folder. */
@@ -118,9 +120,9 @@ export class Workspace {
     return /[\\/]|\.safetensors$/.test(name) ? resolve(this.topology.folder, name) : name;
   }
 
-  private denoiser(model: string): Promise<Denoiser> {
-    return this.once(`denoiser ${model}`, async () => {
-      const denoiser = await createDenoiser({ model, log: (line) => this.log.info({ model }, line) });
+  private denoiser(model: string, upsampler?: string): Promise<Denoiser> {
+    return this.once(`denoiser ${model} ${upsampler ?? ''}`, async () => {
+      const denoiser = await createDenoiser({ model, upsampler, log: (line) => this.log.info({ model }, line) });
       this.onClose(() => denoiser.close());
       return denoiser;
     });

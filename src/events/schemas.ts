@@ -105,6 +105,7 @@ const sampler = z.looseObject({
   name: z.string(),
   steps: z.number().int(),
   guidance: z.strictObject({ text: z.number(), image: z.number() }),
+  oscillation: z.looseObject({ steady: z.number().int(), low: z.number() }).optional(),
   seed: z.number().int(),
 });
 
@@ -125,7 +126,12 @@ export const videoCompleted = z.looseObject({
   context: z.array(contextEntry).describe('what was retrieved for the prompt, best first'),
   corpus: corpusState.describe('what there was to be retrieved'),
   model: z
-    .looseObject({ name: z.string(), weights: sha256, backend: z.string() })
+    .looseObject({
+      name: z.string(),
+      weights: sha256,
+      backend: z.string(),
+      upsampler: z.looseObject({ name: z.string(), weights: sha256 }).optional().describe('what enlarged its video'),
+    })
     .describe('weights: SHA-256 of the file'),
   sampler: sampler.describe('with these and the same backend the same video comes out'),
 });

@@ -4,6 +4,7 @@ import type { GenerateInput, ModelDescription, RgbVideo } from './ports.js';
 /** How the model process is started: one JSON argument. */
 export interface ProcessOptions {
   model: string;
+  upsampler?: string;
   backend: 'auto' | 'wasm' | 'tensorflow';
   randomSeed?: number;
   threads?: number;

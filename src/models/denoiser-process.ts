@@ -3,8 +3,9 @@
 import { asVimiError, VimiError } from '../errors.js';
 import { openBackend } from './backend/backend.js';
 import type { ErrorFields, FromProcess, ProcessOptions, ToProcess } from './denoiser-messages.js';
-import { generate } from './generate.js';
+import { checkCascade, generate } from './generate.js';
 import { loadModel } from './load-model.js';
+import { sizeOfVideo } from './presets.js';
 
 const options = JSON.parse(process.argv[2] ?? '{}') as ProcessOptions;
 const send = (message: FromProcess) => {
@@ -23,8 +24,19 @@ const cancelled = new Map<number, AbortController>();
 try {
   const backend = await openBackend(options.backend, { threads: options.threads });
   const loaded = await loadModel(options.model, { randomSeed: options.randomSeed });
+  const upsampler =
+    options.upsampler === undefined
+      ? undefined
+      : await loadModel(options.upsampler, { randomSeed: options.randomSeed });
   const { preset, parameters } = loaded.model;
-  const { frames, side } = preset;
+  if (upsampler) checkCascade(preset, upsampler.model.preset);
+  else if (preset.low)
+    throw new VimiError('MODEL_UNKNOWN', `${preset.name} only enlarges videos`, {
+      expected: `a base model, and ${preset.name} as its upsampler`,
+    });
+  const last = upsampler?.model.preset ?? preset;
+  const size = { frames: last.frames, ...sizeOfVideo(last) };
+  const { steps, guidance } = preset.defaults;
   let line = Promise.resolve();
   process.on('message', (message: ToProcess) => {
     if (message.type === 'cancel') {
@@ -38,7 +50,7 @@ try {
       try {
         if (abort.signal.aborted) throw new VimiError('CANCELLED', 'The generation was cancelled');
         const onStep = (done: number, total: number) => send({ type: 'step', job, done, total });
-        send({ type: 'done', job, video: await generate(loaded, input, { signal: abort.signal, onStep }) });
+        send({ type: 'done', job, video: await generate(loaded, input, { upsampler, signal: abort.signal, onStep }) });
       } catch (thrown) {
         send({ type: 'failed', job, error: fields(thrown) });
       } finally {
@@ -48,14 +60,15 @@ try {
   });
   send({
     type: 'ready',
-    multiple: preset.patch,
+    multiple: last.patch,
     description: {
       name: preset.name,
       weights: loaded.sha256,
       backend,
-      parameters,
-      defaults: { frames, width: side, height: side, ...preset.defaults },
-      limits: { frames, width: side, height: side },
+      parameters: parameters + (upsampler?.model.parameters ?? 0),
+      ...(upsampler && { upsampler: { name: last.name, weights: upsampler.sha256 } }),
+      defaults: { ...size, fps: last.defaults.fps, steps, guidance },
+      limits: size,
     },
   });
 } catch (thrown) {

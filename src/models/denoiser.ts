@@ -9,6 +9,8 @@ import type { Denoiser, GenerateInput, ModelDescription, RgbVideo } from './port
 export interface DenoiserOptions {
   /** A preset, a path to a safetensors file, or `fake` (no model at all: for tests of everything around it). */
   model: string;
+  /** The same for a model that enlarges its videos; none when left out. */
+  upsampler?: string;
   /** `auto`: tensorflow where it is set up, else wasm. */
   backend?: 'auto' | 'wasm' | 'tensorflow';
   /** Start values instead of weights: for tests only. */
@@ -62,8 +64,8 @@ class ProcessDenoiser implements Denoiser {
 
   start(): Promise<void> {
     this.ready ??= new Promise((resolve, reject) => {
-      const { model, backend = 'auto', randomSeed, threads } = this.options;
-      const argument: ProcessOptions = { model, backend, randomSeed, threads };
+      const { model, upsampler, backend = 'auto', randomSeed, threads } = this.options;
+      const argument: ProcessOptions = { model, upsampler, backend, randomSeed, threads };
       const child = fork(compiled(import.meta.url, './denoiser-process.js'), [JSON.stringify(argument)], {
         serialization: 'advanced',
         stdio: ['ignore', 'ignore', 'pipe', 'ipc'],

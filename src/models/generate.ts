@@ -1,39 +1,120 @@
 import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
 import { VimiError } from '../errors.js';
-import { combine, guidanceBranches } from './diffusion/guidance.js';
-import { cIn, cOut, cSkip, inputScale, sigmaData } from './diffusion/preconditioning.js';
+import { combine, factorsOf, guidanceAt, guidanceBranches } from './diffusion/guidance.js';
+import { cIn, cOut, cSkip } from './diffusion/preconditioning.js';
 import { Random } from './diffusion/random.js';
 import { sample } from './diffusion/sampler.js';
 import { karrasSchedule } from './diffusion/schedule.js';
 import { threshold } from './diffusion/thresholding.js';
 import type { LoadedModel } from './load-model.js';
+import { corrupt, enlarge, lowSize } from './low-resolution.js';
 import { promptItems, seenBy } from './networks/prompt-input.js';
 import type { GenerateInput, RgbVideo } from './ports.js';
+import { type Preset, preconditioningOf, sizeOfVideo } from './presets.js';
 
-/** Noise levels of the sampler. 40 drowns a video at this input scale; below .005 nothing is seen any more. */
-export const noiseRange = { min: 0.005, max: 40 };
+export interface GenerateOptions {
+  /** Makes the model's videos larger and smoother: the cascade of Snap Video. */
+  upsampler?: LoadedModel;
+  signal: AbortSignal;
+  /** Sampler steps, those of the upsampler among them. */
+  onStep?(done: number, total: number): void;
+}
 
 /**
  * One video from one prompt: deterministic in (input, weights, backend). The branches of guidance are one batch; other
  * requests never are, so nobody's video depends on its neighbours.
  *
+ * With an upsampler, `input` describes what comes out of it; the steps and the guidance are the base model's, and the
+ * upsampler's are its preset's own.
+ *
  * CANCELLED at the step border after `signal` is aborted.
  */
 export async function generate(
-  { model, weights }: LoadedModel,
+  base: LoadedModel,
   input: GenerateInput,
-  { signal, onStep }: { signal: AbortSignal; onStep?(done: number, total: number): void },
+  { upsampler, signal, onStep }: GenerateOptions,
 ): Promise<RgbVideo> {
-  const { preset } = model;
-  const [T, H, W] = [input.frames, preset.side, preset.side];
-  const items = promptItems(input.prompt, preset);
-  const branches = guidanceBranches(
-    input.guidance,
-    items.some((item) => 'picture' in item),
+  const last = upsampler ?? base;
+  const { width, height } = sizeOfVideo(last.model.preset);
+  const size = { frames: input.frames, width, height };
+  const low = upsampler?.model.preset.low;
+  const more = upsampler?.model.preset.defaults;
+  const total = input.steps + (more?.steps ?? 0);
+  let done = 0;
+  const atBorder = async () => {
+    onStep?.(++done, total);
+    await setImmediate(); // lets a cancellation in
+    if (signal.aborted)
+      throw new VimiError('CANCELLED', 'The generation was cancelled', { where: `step ${done} of ${total}` });
+  };
+
+  if (!upsampler || !low || !more) {
+    const method = base.model.preset.defaults.method;
+    const noise = new Random(input.seed);
+    return crop(await denoised(base, { ...input, method }, noise, atBorder), size, input);
+  }
+  const small = await denoised(
+    base,
+    {
+      ...input,
+      method: base.model.preset.defaults.method,
+      frames: lowSize(size, low).frames,
+      fps: input.fps / low.everyFrame,
+    },
+    new Random(input.seed),
+    atBorder,
   );
+  const level = low.corruption.usual;
+  const given = enlarge(corrupt(Float32Array.from(small), level, new Random(input.seed, 1)), size, low);
+  const large = await denoised(
+    upsampler,
+    { ...input, ...more, fps: input.fps, oscillation: undefined },
+    new Random(input.seed, 2),
+    atBorder,
+    {
+      x: given,
+      level,
+    },
+  );
+  return crop(large, size, input);
+}
+
+/** MODEL_UNKNOWN when the upsampler does not go on from the base's videos. */
+export function checkCascade(base: Preset, upsampler: Preset): void {
+  const text = ({ frames, width, height }: { frames: number; width: number; height: number }) =>
+    `${frames} frames of ${width}x${height}`;
+  const made = { frames: base.frames, ...sizeOfVideo(base) };
+  const wanted = upsampler.low && lowSize({ frames: upsampler.frames, ...sizeOfVideo(upsampler) }, upsampler.low);
+  if (!wanted || text(wanted) !== text(made))
+    throw new VimiError('MODEL_UNKNOWN', `${upsampler.name} is no upsampler for ${base.name}`, {
+      expected: `one that enlarges ${text(made)}`,
+      found: wanted ? `one for ${text(wanted)}` : 'a model that is no upsampler',
+    });
+}
+
+type Settings = Pick<GenerateInput, 'prompt' | 'frames' | 'fps' | 'steps' | 'guidance' | 'oscillation'> &
+  Pick<Preset['defaults'], 'method'>;
+
+/** A sample of one model, [T, H, W, 3], -1 to 1; `low` as FitInput has it, for one video. */
+async function denoised(
+  { model, weights }: LoadedModel,
+  { prompt, frames: T, fps, steps, guidance, oscillation, method }: Settings,
+  random: Random,
+  onStep: () => Promise<void>,
+  low?: { x: Float32Array; level: number },
+): Promise<Float64Array> {
+  const { preset } = model;
+  const { width: W, height: H } = sizeOfVideo(preset);
+  const items = promptItems(prompt, preset);
+  const hasImages = items.some((item) => 'picture' in item || ('vector' in item && item.of === 'image'));
+  // Every branch is computed at every step, whatever counts at it: latents carry over from one to the next.
+  const branches = guidanceBranches(guidance, hasImages);
+  const lowest = guidanceAt(oscillation?.steady ?? 0, guidance, oscillation);
+  for (const [branch] of guidanceBranches(lowest, hasImages))
+    if (!branches.some(([known]) => known === branch)) branches.push([branch, 0]);
   const B = branches.length;
-  const p = { sd: sigmaData, si: inputScale(preset.frames, preset.side) };
+  const p = preconditioningOf(preset);
 
   // Independent of the noise level: once for all steps.
   const condition = tf.tidy(() =>
@@ -42,21 +123,19 @@ export async function generate(
       branches.map(([branch]) => seenBy[branch](items)),
     ),
   );
+  const same = (x: Float32Array) => tf.tile(tf.tensor(x, [1, T, H, W, 3]), [B, 1, 1, 1, 1]);
   let latents: tf.Tensor | undefined;
   try {
-    const denoise = async (y: Float64Array, sigma: number) => {
+    const denoise = async (y: Float64Array, sigma: number, step: number) => {
       const [f, carried] = tf.tidy(() => {
-        const one = tf.tensor(
-          Float32Array.from(y, (v) => v * cIn(p, sigma)),
-          [1, T, H, W, 3],
-        );
         const result = model.denoise(weights, {
-          x: tf.tile(one, [B, 1, 1, 1, 1]),
+          x: same(Float32Array.from(y, (v) => v * cIn(p, sigma))),
           sigma: branches.map(() => sigma),
           frames: branches.map(() => Array.from({ length: T }, (_, t) => t)),
-          fps: branches.map(() => input.fps),
+          fps: branches.map(() => fps),
           condition,
           latents,
+          low: low && { x: same(low.x), level: branches.map(() => low.level) },
         });
         return [result.f, result.latents] as const;
       });
@@ -67,19 +146,15 @@ export async function generate(
       const clean = branches.map((_, b) =>
         Float64Array.from(y, (v, i) => cSkip(p, sigma) * v + cOut(p, sigma) * out[b * length + i]!),
       );
-      return threshold(combine(branches, clean));
+      return threshold(combine(factorsOf(branches, guidanceAt(step, guidance, oscillation), hasImages), clean));
     };
-    const x = await sample(denoise, new Random(input.seed).normals(T * H * W * 3), p, {
-      schedule: karrasSchedule(input.steps, noiseRange),
-      onStep: async (done, total) => {
-        onStep?.(done, total);
-        await setImmediate(); // lets a cancellation in
-        if (signal.aborted)
-          throw new VimiError('CANCELLED', 'The generation was cancelled', { where: `step ${done} of ${total}` });
-      },
+    const x = await sample(denoise, random.normals(T * H * W * 3), p, {
+      schedule: karrasSchedule(steps, preset.noise),
+      method,
+      onStep,
     });
     if (!x.every(Number.isFinite)) throw new VimiError('INTERNAL', 'The network gave numbers that are not finite');
-    return crop(x, { frames: T, side: preset.side }, input);
+    return x;
   } finally {
     tf.dispose([condition.tokens, condition.bias, condition.fine, condition.fineBias]);
     if (latents) tf.dispose(latents);
@@ -89,15 +164,16 @@ export async function generate(
 /** Bytes of the middle of each frame: a smaller video is a part of a native one. */
 function crop(
   x: Float64Array,
-  { frames, side }: { frames: number; side: number },
+  size: { frames: number; width: number; height: number },
   { width, height }: { width: number; height: number },
 ): RgbVideo {
+  const { frames } = size;
   const data = new Uint8Array(frames * height * width * 3);
-  const [left, top] = [(side - width) >> 1, (side - height) >> 1];
+  const [left, top] = [(size.width - width) >> 1, (size.height - height) >> 1];
   let at = 0;
   for (let t = 0; t < frames; t++)
     for (let row = 0; row < height; row++) {
-      const from = ((t * side + row + top) * side + left) * 3;
+      const from = ((t * size.height + row + top) * size.width + left) * 3;
       for (let i = 0; i < width * 3; i++)
         data[at++] = Math.round(Math.max(0, Math.min(255, (x[from + i]! + 1) * 127.5)));
     }

@@ -1,18 +1,25 @@
 import { VimiError } from '../errors.js';
+import { inputScale, type Preconditioning, sigmaData } from './diffusion/preconditioning.js';
+import { snapPresets } from './snap-presets.js';
 
 /** The sizes of a model. Letters in brackets are those of the networks. */
 export interface Preset {
   name: string;
-  /** What it makes: frames [T] of side x side pixels. */
+  /** What it makes: frames [T] of `side` x `height` pixels; square where there is no height. */
   frames: number;
   side: number;
+  height?: number;
   /** Side of a patch in pixels; a patch is one frame deep (Snap Video: larger in time or space hurts). */
   patch: number;
   /** Patches of a group, in rows and columns; a group spans all frames. */
   group: { rows: number; columns: number };
-  /** Channels of patch tokens [P] and of latents and conditioning [C]. */
+  /** Channels of patch tokens [P] and of latents [C]. */
   patchWidth: number;
   width: number;
+  /** Channels of the conditioning tokens; C if not given. */
+  conditionWidth?: number;
+  /** Channels, of all heads together, in which latents read patches; C if not given. */
+  readWidth?: number;
   heads: number;
   /** Latents of all groups together [L]. */
   latents: number;
@@ -21,19 +28,41 @@ export interface Preset {
   layers: number;
   /** Widening of the feed-forwards. */
   ratio: number;
-  encoder: {
-    layers: number;
-    /** Rows of the table of hashed word pieces. */
-    vocabulary: number;
-    /** Words and pictures read at most; what goes beyond is left out. */
-    words: number;
-    pictures: number;
-    /** Pictures are read at this side, in patches of 8 (for meaning) and of 2 (for pixels). */
-    pictureSide: number;
-  };
+  encoder: EncoderSizes;
   /** Own choices beside FIT, for models that must learn in the small (see fit.ts). */
   local: boolean;
-  defaults: { fps: number; steps: number; guidance: { text: number; image: number } };
+  /** Of an upsampler: the smaller video that it is given. */
+  low?: LowResolution;
+  /** Noise levels of the sampler. */
+  noise: { min: number; max: number };
+  defaults: {
+    fps: number;
+    steps: number;
+    method: 'heun' | 'euler';
+    guidance: { text: number; image: number };
+  };
+}
+
+export interface EncoderSizes {
+  layers: number;
+  /** Rows of the table of hashed word pieces. */
+  vocabulary: number;
+  /** Words and pictures read at most; what goes beyond is left out. */
+  words: number;
+  pictures: number;
+  /** Pictures are read at this side, in patches of 8 (for meaning) and of `finePatch` (for pixels). */
+  pictureSide: number;
+  finePatch: number;
+  /** Channels of the tokens that a frozen encoder outside makes; then there is no encoder of our own. */
+  external?: number;
+}
+
+export interface LowResolution {
+  /** Whole numbers of the upsampler's own frames, and of its pixels to each side, that one of these stands for. */
+  everyFrame: number;
+  everyPixel: number;
+  /** Noise laid over it, its deviation where pixels go from -1 to 1: up to `most` in training, `usual` when generating. */
+  corruption: { most: number; usual: number };
 }
 
 export const presets: Record<string, Preset> = {
@@ -52,11 +81,44 @@ export const presets: Record<string, Preset> = {
     blocks: 2,
     layers: 2,
     ratio: 2,
-    encoder: { layers: 2, vocabulary: 2048, words: 48, pictures: 3, pictureSide: 32 },
+    encoder: { layers: 2, vocabulary: 2048, words: 48, pictures: 3, pictureSide: 32, finePatch: 2 },
     local: true,
-    defaults: { fps: 8, steps: 10, guidance: { text: 1.5, image: 1.5 } },
+    // 40 drowns a video at this input scale; below .005 nothing is seen any more.
+    noise: { min: 0.005, max: 40 },
+    defaults: { fps: 8, steps: 10, method: 'heun', guidance: { text: 1.5, image: 1.5 } },
   },
+  // Nano's videos, twice as large and twice as smooth. The small video says nearly everything, so the noise need not
+  // drown what it says, and few steps without guidance are enough.
+  'nano-upsampler': {
+    name: 'nano-upsampler',
+    frames: 16,
+    side: 64,
+    patch: 4,
+    group: { rows: 8, columns: 8 },
+    patchWidth: 96,
+    width: 96,
+    heads: 4,
+    latents: 64,
+    blocks: 2,
+    layers: 1,
+    ratio: 2,
+    encoder: { layers: 1, vocabulary: 2048, words: 48, pictures: 3, pictureSide: 64, finePatch: 4 },
+    local: true,
+    low: { everyFrame: 2, everyPixel: 2, corruption: { most: 0.5, usual: 0.15 } },
+    noise: { min: 0.01, max: 10 },
+    defaults: { fps: 16, steps: 5, method: 'euler', guidance: { text: 1, image: 1 } },
+  },
+  ...snapPresets,
 };
+
+/** Width and height of a preset's videos. */
+export const sizeOfVideo = ({ side, height = side }: Preset) => ({ width: side, height });
+
+/** sigma_data and sigma_in of a preset's videos. */
+export const preconditioningOf = ({ frames, side }: Preset): Preconditioning => ({
+  sd: sigmaData,
+  si: inputScale(frames, side),
+});
 
 /** MODEL_UNKNOWN when there is none of that name. */
 export function presetNamed(name: string): Preset {

@@ -38,11 +38,18 @@ export const denoise = defineOperator(
     },
     config: z.strictObject({
       model: z.string().default('nano').describe('Preset, or path of a weights file; the run loads it.'),
+      upsampler: z.string().optional().describe('The same for a model that enlarges its videos; none when left out.'),
       steps: z.number().int().min(1).max(1000).default(20).describe('Sampler steps.'),
       guidance: z
         .union([weight, z.strictObject({ text: weight, image: weight })])
         .default(4)
         .describe('Classifier-free guidance, one number or one a modality; 1: none.'),
+      oscillation: z
+        .strictObject({ steady: z.number().int().min(0).max(1000), low: weight })
+        .optional()
+        .describe(
+          'After `steady` steps every second one takes the weight `low` instead; always the same when left out.',
+        ),
       concurrency: z
         .number()
         .int()
@@ -64,7 +71,7 @@ export const denoise = defineOperator(
   (config, resources) => ({
     step: mapEach<'job' | 'prompt'>(
       async ({ job, prompt }, envelope) => {
-        const { defaults, limits, name, weights, backend } = await resources.denoiser.describe();
+        const { defaults, limits, name, weights, backend, upsampler } = await resources.denoiser.describe();
         const step =
           typeof config.guidance === 'number' ? { text: config.guidance, image: config.guidance } : config.guidance;
         const wanted = {
@@ -83,18 +90,28 @@ export const denoise = defineOperator(
           name: 'edm-heun',
           steps: job.steps ?? config.steps,
           guidance: { text: job.guidance?.text ?? step.text, image: job.guidance?.image ?? step.image },
+          ...(config.oscillation && { oscillation: config.oscillation }),
           seed: job.seed,
         };
         const fps = job.fps ?? defaults.fps;
-        const { steps, guidance, seed } = sampler;
-        const input = { prompt: await readPrompt(prompt, resources), ...wanted, fps, steps, guidance, seed };
+        const { name: _, ...settings } = sampler;
+        const { steps } = settings;
+        const input = { prompt: await readPrompt(prompt, resources), ...wanted, fps, ...settings };
         const progress = announcer(envelope, job.id, config.jobs, resources);
         const began = resources.clock.now();
         progress.report(0, steps);
         try {
           const video = await resources.denoiser.generate(input, { signal: envelope.signal, onStep: progress.report });
           const seconds = (resources.clock.now() - began) / 1000;
-          return { frames: { video, fps, model: { name, weights, backend }, sampler, seconds } };
+          return {
+            frames: {
+              video,
+              fps,
+              model: { name, weights, backend, ...(upsampler && { upsampler }) },
+              sampler,
+              seconds,
+            },
+          };
         } finally {
           // Else "in progress" could arrive after "completed".
           await progress.sent();

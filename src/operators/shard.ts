@@ -26,9 +26,10 @@ import { defineOperator } from './operator.js';
  *
  * A sample waits as staging/TOPIC/PARTITION/OFFSET-PART-OWNER.sample in the object store until its range is sealed: an
  * object a sample, under a name of this owner of the partition, so that two processes never share a file. Whoever takes
- * the partition over first removes what was staged for events that have no committed fate: the redo stages them anew, or
- * comes to another fate. What a process stages that hangs until it was shut out is passed over by the new owner, as long
- * as that one lives. A shard is its samples in source order,
+ * the partition over looks what is staged for events that have no committed fate, and removes it before the commit by
+ * which a redo comes to another fate; not before, since who had the partition until now may be sealing it still. What a
+ * process stages that hangs until it was shut out is passed over by the new owner, as long as that one lives.
+ * A shard is its samples in source order,
  * so neither parallelism nor a crash changes a byte of it. Its samples' contexts follow from the corpus at the time:
  * with the stills in first they are the same every time. What stills retrieve from each other while they come in never
  * is, so as samples they have no context: their own picture would be copied, any other shows something else.
@@ -78,6 +79,8 @@ export const shard = defineOperator(
       owners.set(folder, owner);
       return owner;
     };
+    /** By place of the event: what others staged of events that are to be done again. */
+    const stale = new Map<string, Staged[]>();
     /** Places of parts that came to nothing in this process: whatever is staged of them is no sample. */
     const lost = new Set<string>();
     return {
@@ -99,8 +102,22 @@ export const shard = defineOperator(
         const folder = stagingFolder(staging, partition);
         owners.delete(folder);
         for (const place of lost) if (place.startsWith(folder)) lost.delete(place);
-        for (const { key, offset } of await stagedBefore(Number.POSITIVE_INFINITY, folder, objects))
-          if (!isSettled(offset)) await objects.remove(key);
+        for (const place of stale.keys()) if (place.startsWith(folder)) stale.delete(place);
+        for (const sample of await stagedBefore(Number.POSITIVE_INFINITY, folder, objects)) {
+          const place = folder + twelve(sample.offset);
+          if (!isSettled(sample.offset)) stale.set(place, [...(stale.get(place) ?? []), sample]);
+        }
+      },
+
+      async beforeCommit(settled) {
+        for (const { origin, parts } of settled) {
+          const place = stagingFolder(staging, origin) + twelve(origin.offset);
+          const delivered = new Set(
+            parts.filter(({ fate }) => fate.kind === 'delivered').map(({ part }) => part || '0'),
+          );
+          for (const { key, part } of stale.get(place) ?? []) if (!delivered.has(part)) await objects.remove(key);
+          stale.delete(place);
+        }
       },
 
       onFate({ origin, parts }) {

@@ -217,6 +217,30 @@ test('a process that cannot start again fails each job with the reason, and reco
   }
 });
 
+test('with an upsampler it describes and makes what comes out of it', async () => {
+  const options = { model: 'nano', backend: 'wasm', randomSeed: 1 } as const;
+  const denoiser = await createDenoiser({ ...options, upsampler: 'nano-upsampler' });
+  try {
+    expect(await denoiser.describe()).toMatchObject({
+      name: 'nano',
+      upsampler: { name: 'nano-upsampler', weights: expect.stringMatching(/^[0-9a-f]{64}$/) },
+      limits: { frames: 16, width: 64, height: 64 },
+      defaults: { frames: 16, width: 64, height: 64, fps: 16, steps: 10 },
+    });
+    const video = await generate(denoiser, { steps: 1, frames: 2, width: 64, height: 32 });
+    expect(video.data).toHaveLength(2 * 64 * 32 * 3);
+    await expect(generate(denoiser, { frames: 17 })).rejects.toMatchObject({ code: 'REQUEST_OVER_LIMIT' });
+    await expect(generate(denoiser, { width: 30 })).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' });
+  } finally {
+    await denoiser.close();
+  }
+}, 240_000);
+
+test('an upsampler makes no videos of its own', async () => {
+  const alone = createDenoiser({ model: 'nano-upsampler', backend: 'wasm', randomSeed: 1 });
+  await expect(alone).rejects.toMatchObject({ code: 'MODEL_UNKNOWN' });
+});
+
 test.each([
   ['MODEL_UNKNOWN', 'no-such-preset'],
   ['WEIGHTS_NOT_FOUND', './nowhere/model.safetensors'],

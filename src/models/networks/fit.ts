@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
-import type { Preset } from '../presets.js';
+import { VimiError } from '../../errors.js';
+import { type Preset, sizeOfVideo } from '../presets.js';
 import { shape } from '../shape.js';
 import { attention, feedForward, linear, neighbours, norm, repeat, silu, transformerLayer } from './layers.js';
 import type { Declaration, Weights } from './parameters.js';
@@ -11,17 +12,20 @@ import { type Condition, patches } from './prompt-encoder.js';
  *
  *   B batch   T frames   H, W pixels   p side of a patch   R = H/p rows and Q = W/p columns of patches
  *   S = T * R * Q patch tokens of width P, in G groups of s = S/G; a group spans all frames
- *   L latents of width C, L/G a group   N conditioning tokens   F fine picture tokens
+ *   L latents of width C, L/G a group   N conditioning tokens of width D   F fine picture tokens
  *
  * A block: latents read the conditioning (sigma, fps, resolution, prompt); latents of a group read its patches;
  * self-attention over all latents; latents write back to their group's patches. A feed-forward follows each
  * cross-attention. Latents carry over to the next sampling step (self-conditioning).
  *
- * Own choices, where `preset.local` is set, for models that must learn in the small: positions in one pixel frame that
+ * Own choices, where `preset.local` is set, for models that must learn in the small: fixed positions in one pixel frame that
  * patches and pictures share; and after each write the patches look at the pictures' fine tokens, at their neighbours
  * (3x3) and at the frames before and after. The noise level and the prompt as a whole scale and shift what they read.
  * And a layout: prompt and time give a map of where the subject will be, which has a loss of its own. Without that, words
  * like "moves left" earn nearly nothing until word, frame and place are found together.
+ *
+ * With `preset.low` it is an upsampler: a smaller video, enlarged and with noise of a known level on it, lies beside the
+ * noisy one on the channels, and the level is one more conditioning token. What is where needs no layout then.
  */
 export interface FitInput {
   /** c_in * x_sigma, [B, T, H, W, 3]. */
@@ -35,31 +39,38 @@ export interface FitInput {
   condition: Condition;
   /** Latents of the step before, [B, L, C]. */
   latents?: tf.Tensor;
+  /** Of upsamplers: the enlarged smaller video, [B, T, H, W, 3], and the level of the noise on it, length B. */
+  low?: { x: tf.Tensor; level: readonly number[] };
 }
 
 export function fit(declare: Declaration, preset: Preset) {
-  const { patch: p, patchWidth: P, width: C, heads, latents: L, ratio, group, side, local } = preset;
-  const [rows, columns] = [side / p, side / p];
+  const { patch: p, patchWidth: P, width: C, heads, latents: L, ratio, group, local } = preset;
+  const { conditionWidth: D = C, readWidth = C } = preset;
+  const size = sizeOfVideo(preset);
+  const [rows, columns] = patchGrid(preset);
+  const channels = preset.low ? 6 : 3;
   const G = (rows / group.rows) * (columns / group.columns);
-  const places = gridPositions(rows, columns, P);
+  const places = local ? gridPositions(rows, columns, P) : new Float32Array();
 
-  const embed = linear(declare.at('patch'), p * p * 3, P);
+  const embed = linear(declare.at('patch'), p * p * channels, P);
   const learned = declare.add('latents', [L, C], 0.5);
   const carryNorm = norm(declare.at('carry-norm'), C);
   const carry = linear(declare.at('carry'), C, C, { start: 0.1 });
   const time = linear(declare.at('time'), P, P);
+  const learnedPlaces = local ? null : declare.add('places', [rows * columns, P], 0.5);
   const feature = 32;
-  const conditions = ['sigma', 'fps', 'width', 'height'].map((name) => {
-    const into = linear(declare.at(name).at('in'), feature, C);
-    const out = linear(declare.at(name).at('out'), C, C);
-    return (w: Weights, numbers: number[]) => out(w, silu(into(w, numberFeatures(numbers, feature)))); // [B, C]
+  const numberNames = ['sigma', 'fps', 'width', 'height', ...(preset.low ? ['corruption'] : [])];
+  const conditions = numberNames.map((name) => {
+    const into = linear(declare.at(name).at('in'), feature, D);
+    const out = linear(declare.at(name).at('out'), D, D);
+    return (w: Weights, numbers: number[]) => out(w, silu(into(w, numberFeatures(numbers, feature)))); // [B, D]
   });
   const blocks = Array.from({ length: preset.blocks }, (_, i) => {
     const d = declare.at(`block${i}`);
     return {
-      readCondition: attention(d.at('read-condition'), { C, D: C, heads }),
+      readCondition: attention(d.at('read-condition'), { C, D, heads }),
       feedCondition: feedForward(d.at('feed-condition'), C, ratio),
-      read: attention(d.at('read'), { C, D: P, heads }),
+      read: attention(d.at('read'), { C, D: P, heads, inner: readWidth }),
       feedRead: feedForward(d.at('feed-read'), C, ratio),
       compute: Array.from({ length: preset.layers }, (_, j) => transformerLayer(d.at(`compute${j}`), C, heads, ratio)),
       write: attention(d.at('write'), { C: P, D: C, heads }),
@@ -68,22 +79,22 @@ export function fit(declare: Declaration, preset: Preset) {
     };
   });
   const finish = norm(declare.at('finish'), P);
-  const plan = local ? layout(declare.at('layout'), preset) : null;
-  const drawn = local ? linear(declare.at('drawn'), P, 1) : null;
+  const plan = local && !preset.low ? layout(declare.at('layout'), preset) : null;
+  const drawn = plan ? linear(declare.at('drawn'), P, 1) : null;
   const head = linear(declare.at('head'), P, p * p * 3, { start: 0.1 });
 
   /**
    * F [B, T, H, W, 3] and the latents [B, L, C] to carry over. With the own choices also where the subject is, as logits
    * that only training reads: as planned from prompt and time alone [B, T, cells], and as drawn [B, T, R * Q].
    */
-  return (w: Weights, { x, sigma, frames, fps, condition, latents }: FitInput) => {
-    const { B, T, H, W } = shape(x, ['B', 'T', 'H', 'W', '3'], {
-      T: frames[0]!.length,
-      B: sigma.length,
-      H: side,
-      W: side,
-      '3': 3,
-    });
+  return (w: Weights, { x, sigma, frames, fps, condition, latents, low }: FitInput) => {
+    const known = { T: frames[0]!.length, B: sigma.length, H: size.height, W: size.width, '3': 3 };
+    const { B, T, H, W } = shape(x, ['B', 'T', 'H', 'W', '3'], known);
+    if (low) shape(low.x, ['B', 'T', 'H', 'W', '3'], known);
+    if (!low !== !preset.low)
+      throw new VimiError('SHAPE_MISMATCH', 'An upsampler, and nothing else, is given a smaller video', {
+        expected: preset.low ? 'low' : 'no low',
+      });
     const [R, Q] = [rows, columns];
 
     // Conditioning tokens: four numbers, then the prompt. Logarithms: what matters of them is their ratio.
@@ -92,21 +103,25 @@ export function fit(declare: Declaration, preset: Preset) {
       fps.map((f) => 8 * Math.log1p(8 / f)),
       sigma.map(() => 4 * Math.log2(W)),
       sigma.map(() => 4 * Math.log2(H)),
+      // Not its logarithm: no noise at all is a level too.
+      ...(low ? [low.level.map((level) => 16 * level)] : []),
     ];
-    const given = conditions.map((embedNumber, i) => embedNumber(w, numbers[i]!).reshape([B, 1, C]));
+    const given = conditions.map((embedNumber, i) => embedNumber(w, numbers[i]!).reshape([B, 1, D]));
     const tokens = tf.concat([...given, condition.tokens], 1);
     const bias = tf.concat([tf.zeros([B, 1, 1, given.length]), condition.bias], 3);
     // The same as one vector: the numbers and the prompt as a whole (its first token).
-    const summary = given.reduce((sum, token) => sum.add(token)).add(condition.tokens.slice([0, 0, 0], [B, 1, C]));
+    const whole = condition.tokens.slice([0, 0, 0], [B, 1, D]);
+    const summary = given.reduce((sum, token) => sum.add(token)).add(whole);
 
     // Patch tokens with their places in space and time.
-    const grid = tf.tensor(places, [1, 1, R * Q, P]);
+    const grid = learnedPlaces ? learnedPlaces(w) : tf.tensor(places, [R * Q, P]);
     const when = time(w, tf.tensor(timePositions(frames.flat(), P), [B, T, P])); // [B, T, P]
-    let u = embed(w, patches(x.reshape([B * T, H, W, 3]), p))
+    const pixels = (low ? tf.concat([x, low.x], 4) : x).reshape([B * T, H, W, channels]);
+    let u = embed(w, patches(pad(pixels, R * p, Q * p), p))
       .reshape([B, T, R * Q, P])
-      .add(grid)
+      .add(grid.reshape([1, 1, R * Q, P]))
       .add(when.reshape([B, T, 1, P]));
-    const planned = plan?.(w, condition.tokens.slice([0, 0, 0], [B, 1, C]), when);
+    const planned = plan?.(w, whole, when);
     if (planned) u = u.add(planned.marks);
     u = u.reshape([B, T * R * Q, P]);
 
@@ -126,10 +141,11 @@ export function fit(declare: Declaration, preset: Preset) {
 
     const finished = finish(w, u);
     const out = head(w, finished); // [B, S, p * p * 3]
-    const f = out
+    const drawnPixels = out
       .reshape([B * T * R, Q, p, p * 3])
       .transpose([0, 2, 1, 3])
-      .reshape([B, T, H, W, 3]);
+      .reshape([B * T, R * p, Q * p, 3]);
+    const f = unpad(drawnPixels, H, W).reshape([B, T, H, W, 3]);
     return { f, latents: z, planned: planned?.logits, drawn: drawn?.(w, finished).reshape([B, T, R * Q]) };
   };
 
@@ -191,6 +207,29 @@ export function fit(declare: Declaration, preset: Preset) {
       return v.reshape([B, T * R * Q, P]).add(mixed.reshape([B, T * R * Q, P]));
     };
   }
+}
+
+/** Rows and columns of patches, whole groups of them: [R, Q]. */
+export function patchGrid({ patch, group, side, height = side }: Preset): [number, number] {
+  const fill = (pixels: number, each: number) => Math.ceil(pixels / patch / each) * each;
+  return [fill(height, group.rows), fill(side, group.columns)];
+}
+
+/** Pictures [n, H, W, c] that are no whole number of groups, with grey below and beside; and cut off again. */
+function pad(x: tf.Tensor, rows: number, columns: number): tf.Tensor {
+  const [, H, W] = x.shape as [number, number, number];
+  if (rows === H && columns === W) return x;
+  return tf.pad4d(x as tf.Tensor4D, [
+    [0, 0],
+    [0, rows - H],
+    [0, columns - W],
+    [0, 0],
+  ]);
+}
+
+function unpad(x: tf.Tensor, H: number, W: number): tf.Tensor {
+  const { n, rows, columns, c } = shape(x, ['n', 'rows', 'columns', 'c']);
+  return rows === H && columns === W ? x : x.slice([0, 0, 0, 0], [n, H, W, c]);
 }
 
 /** Side of a cell of the layout in pixels. */

@@ -1,4 +1,5 @@
 import type { Preset } from '../presets.js';
+import { externalEncoder } from './external-encoder.js';
 import { fit } from './fit.js';
 import { countParameters, Declaration, type ParameterSpec } from './parameters.js';
 import { promptEncoder } from './prompt-encoder.js';
@@ -16,7 +17,7 @@ export interface Model {
 
 export function buildModel(preset: Preset): Model {
   const declare = Declaration.root();
-  const encode = promptEncoder(declare.at('prompt'), preset);
+  const encode = (preset.encoder.external ? externalEncoder : promptEncoder)(declare.at('prompt'), preset);
   const denoise = fit(declare.at('fit'), preset);
   return { preset, specs: declare.specs, parameters: countParameters(declare.specs), encode, denoise };
 }

@@ -11,8 +11,8 @@ import { type PromptItem, wordRows } from './prompt-input.js';
  * The prompt encoder: one transformer over interleaved words and picture patches. It stands for VIMI's frozen multimodal
  * language model, and is trained with the denoiser (own choice: there is nothing pretrained to freeze).
  *
- *   B prompts   N tokens: one for the prompt as a whole, its words, 16 patches (8x8 pixels) a picture at 32x32
- *   K pictures  M = 256 fine tokens (2x2 pixels) a picture                 C width   P patch width
+ *   B prompts   N tokens: one for the prompt as a whole, its words, patches of 8x8 pixels a picture: 16 at 32x32
+ *   K pictures  M fine tokens a picture: 256 of 2x2 pixels at 32x32         C width   P patch width
  *
  * A word is the mean of hashed table rows (itself and its pieces of 3 and 4 letters): no word is unknown. A picture keeps
  * its place among the words, its role, and the place of each patch. The fine tokens are the way from a picture to the
@@ -32,11 +32,11 @@ export type Condition = {
 /** What hides a token: its weight after softmax is exactly 0. */
 const away = -1e9;
 const roles = imageRole.options;
-const coarsePatch = 8;
-const finePatch = 2;
+/** Pixels to each side of the patches that tell what a picture shows. */
+export const coarsePatch = 8;
 
 export function promptEncoder(declare: Declaration, { encoder, width: C, patchWidth: P, heads, ratio }: Preset) {
-  const side = encoder.pictureSide;
+  const { pictureSide: side, finePatch } = encoder;
   const coarse = side / coarsePatch;
   const fineSide = side / finePatch;
   const [coarseCount, M] = [coarse ** 2, fineSide ** 2];
@@ -57,7 +57,8 @@ export function promptEncoder(declare: Declaration, { encoder, width: C, patchWi
   const coarsePlaces = gridPositions(coarse, coarse, C);
   const finePlaces = gridPositions(fineSide, fineSide, P);
 
-  return (w: Weights, prompts: readonly PromptItem[][]): Condition => {
+  return (w: Weights, given: readonly PromptItem[][]): Condition => {
+    const prompts = given.map((items) => items.filter((item) => !('vector' in item)));
     const B = prompts.length;
     const pictures = prompts.map((items) => items.flatMap((item) => ('picture' in item ? [item] : [])));
     const K = Math.max(0, ...pictures.map((list) => list.length));
@@ -156,6 +157,6 @@ function repeatEach(x: tf.Tensor, n: number): tf.Tensor {
 }
 
 /** A mask of ones and zeros [B, N] as what is added to scores [B, 1, 1, N]. */
-function hide(mask: tf.Tensor, N: number): tf.Tensor {
+export function hide(mask: tf.Tensor, N: number): tf.Tensor {
   return tf.sub(1, mask).mul(away).reshape([-1, 1, 1, N]);
 }

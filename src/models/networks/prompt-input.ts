@@ -1,3 +1,4 @@
+import { VimiError } from '../../errors.js';
 import type { ImageRole } from '../../events/prompt.js';
 import type { Branch } from '../diffusion/guidance.js';
 import { shrink } from '../embedding/area.js';
@@ -6,8 +7,14 @@ import { pieces, words } from '../embedding/words.js';
 import type { ModelPrompt, RgbImage } from '../ports.js';
 import type { Preset } from '../presets.js';
 
-/** A prompt as the encoder reads it: words and pictures in reading order. */
-export type PromptItem = { word: string | typeof hidden } | { picture: Picture; role: ImageRole };
+/**
+ * A prompt as the encoder reads it: words and pictures in reading order, or the tokens that an outside encoder made of
+ * them, each saying what it is of.
+ */
+export type PromptItem =
+  | { word: string | typeof hidden }
+  | { picture: Picture; role: ImageRole }
+  | { vector: Float32Array; of: 'text' | 'image' };
 
 /** RGB from -1 to 1, row by row, side x side x 3. */
 export type Picture = Float32Array;
@@ -19,7 +26,9 @@ export const hidden = Symbol('hidden');
  * Words and pictures of a prompt. At most as many as the preset reads: of pictures the first, of words each part's share
  * from its beginning (a long retrieved caption never pushes out the user's own words).
  */
-export function promptItems(prompt: ModelPrompt, { encoder }: Preset): PromptItem[] {
+export function promptItems(prompt: ModelPrompt, { name, encoder }: Preset): PromptItem[] {
+  if (encoder.external)
+    throw new VimiError('MODEL_UNKNOWN', `${name} reads prompts through an encoder outside, and none is connected`);
   const texts = [{ text: prompt.instruction }, ...prompt.parts].map((part) =>
     'text' in part ? words(part.text) : null,
   );
@@ -52,7 +61,7 @@ export function readPicture(image: RgbImage, side: number): Picture {
 /** What of a prompt each branch of guidance reads; training withholds the same. */
 export const seenBy: Record<Branch, (items: PromptItem[]) => PromptItem[]> = {
   nothing: () => [],
-  text: (items) => items.filter((item) => 'word' in item),
+  text: (items) => items.filter((item) => ('vector' in item ? item.of === 'text' : 'word' in item)),
   all: (items) => items,
 };
 

@@ -50,6 +50,9 @@ const common = new Set(
   'a an and are as at be by from has in into is it its of on or the their this to was with'.split(' '),
 );
 
+/** Whether a word says nothing of what is shown. */
+export const isCommon = (word: string): boolean => common.has(word);
+
 /** Words that the prompt's own text and a context caption share: the names of what the context shows. */
 export function sharedNames(items: readonly PromptItem[], contextCaptions: readonly string[]): Set<string> {
   const ofContext = new Set(contextCaptions.flatMap(words));
@@ -75,8 +78,8 @@ export function augmentItems(
       const side = Math.sqrt(item.picture.length / 3);
       return { ...item, picture: repaint(item.picture, side, mirrored, channels) };
     }
+    if (!('word' in item) || typeof item.word !== 'string') return item;
     const { word } = item;
-    if (typeof word !== 'string') return item;
     if (names.has(word) || (permuted && coloured.has(word))) return { word: hidden };
     return { word: mirrored ? (sides[word] ?? word) : word };
   });

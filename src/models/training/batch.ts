@@ -1,19 +1,23 @@
 import { drawNoiseLevel } from '../diffusion/noise-levels.js';
 import { Random } from '../diffusion/random.js';
+import { corrupt, enlarge, reduce } from '../low-resolution.js';
 import { layoutCell } from '../networks/fit.js';
 import { type PromptItem, promptItems, seenBy } from '../networks/prompt-input.js';
-import type { Preset } from '../presets.js';
+import { type Preset, sizeOfVideo } from '../presets.js';
 import { augmentItems, drawAugmentation, repaint } from './augment.js';
 import type { Recipe, Stage } from './recipe.js';
 import type { TrainingSample } from './samples.js';
 import { subjectMask } from './subject-mask.js';
+import { asTask } from './tasks.js';
 
 /** B clips with their prompts and their noise, as plain numbers. */
 export interface Batch {
   B: number;
   T: number;
+  /** Width and height in pixels; square where there is no height. */
   side: number;
-  /** [B, T, side, side, 3], -1 to 1. */
+  height?: number;
+  /** [B, T, height, side, 3], -1 to 1. */
   x: Float32Array;
   /** Standard normal, of the same shape. */
   eps: Float32Array;
@@ -24,6 +28,8 @@ export interface Batch {
   prompts: PromptItem[][];
   /** Covered share of layout cells [B, T, cells] and of patches [B, T, patches]; null: not known. */
   masks: ({ cells: Float32Array; patches: Float32Array } | null)[];
+  /** Of upsamplers: the smaller clips with noise on them, enlarged, of x's shape; the level of that noise, [B]. */
+  low?: { x: Float32Array; level: number[] };
   /** Whether the latents of a first pass are carried over. */
   selfCondition: boolean;
 }
@@ -36,31 +42,42 @@ export function drawBatch(
   samples: readonly TrainingSample[],
   preset: Preset,
   stage: Stage,
-  { dropout, augment }: Pick<Recipe, 'dropout' | 'augment'>,
+  { dropout, augment, tasks }: Pick<Recipe, 'dropout' | 'augment' | 'tasks'>,
   { seed, step }: { seed: number; step: number },
 ): Batch {
   const random = new Random(seed, step);
   const { frames: T, batch: B } = stage;
-  const { side } = preset;
-  const length = T * side * side * 3;
+  const { width, height } = sizeOfVideo(preset);
+  const frame = height * width * 3;
+  const length = T * frame;
   const batch: Batch = {
-    ...{ B, T, side, x: new Float32Array(B * length), eps: new Float32Array(0) },
+    ...{ B, T, side: width, height, x: new Float32Array(B * length), eps: new Float32Array(0) },
     ...{ sigma: [], frames: [], fps: [], prompts: [], masks: [] },
+    ...(preset.low && { low: { x: new Float32Array(B * length), level: [] } }),
     selfCondition: random.uniform() < stage.selfCondition,
   };
   for (let b = 0; b < B; b++) {
-    const sample = samples[random.below(samples.length)]!;
+    const sample = drawSample(samples, stage, random);
     // A window as long as the model's clips, and in it T frames next to each other.
     const window = random.below(sample.count - preset.frames + 1);
     const first = random.below(preset.frames - T + 1);
     const augmentation = drawAugmentation(random, augment);
-    const { items, mirrored } = augmentItems(promptItems(sample.prompt, preset), sample.contextCaptions, augmentation);
-    const from = (window + first) * side * side * 3;
-    const pixels = Float32Array.from(sample.frames.subarray(from, from + length), (v) => v / 127.5 - 1);
-    const painted = repaint(pixels, side, mirrored, augmentation.channels);
+    const whole = sample.frames.subarray(window * frame, (window + preset.frames) * frame);
+    const firstFrame = { width, height, data: whole.subarray(0, frame) };
+    const prompt = tasks ? asTask(sample.prompt, drawTask(tasks, random), firstFrame) : sample.prompt;
+    const { items, mirrored } = augmentItems(promptItems(prompt, preset), sample.contextCaptions, augmentation);
+    const paint = (from: number, n: number) =>
+      repaint(
+        Float32Array.from(whole.subarray(from * frame, (from + n) * frame), (v) => v / 127.5 - 1),
+        width,
+        mirrored,
+        augmentation.channels,
+      );
+    const painted = paint(first, T);
     batch.x.set(painted, b * length);
-    const cells = subjectMask(painted, T, side, layoutCell);
-    const patches = cells && subjectMask(painted, T, side, preset.patch);
+    const known = preset.local && !preset.low;
+    const cells = known ? subjectMask(painted, T, width, layoutCell) : null;
+    const patches = cells && subjectMask(painted, T, width, preset.patch);
     batch.masks.push(cells && patches ? { cells, patches } : null);
     batch.frames.push(Array.from({ length: T }, (_, t) => first + t));
     batch.fps.push(sample.fps);
@@ -68,7 +85,51 @@ export function drawBatch(
     const u = random.uniform();
     const kept = u < dropout.all ? 'nothing' : u < dropout.all + dropout.images ? 'text' : 'all';
     batch.prompts.push(seenBy[kept](items));
+    if (preset.low && batch.low) {
+      // Of the whole clip, as when generating: what lies between two frames needs both.
+      const size = { frames: preset.frames, width, height };
+      const level = random.uniform() * preset.low.corruption.most;
+      const small = corrupt(reduce(paint(0, preset.frames), size, preset.low), level, random);
+      batch.low.x.set(enlarge(small, size, preset.low).subarray(first * frame, first * frame + length), b * length);
+      batch.low.level.push(level);
+    }
   }
   batch.eps = random.normals(B * length);
   return batch;
+}
+
+/** Any sample, or where the stage says how many stills there are to be, one of the clips or one of the stills. */
+function drawSample(samples: readonly TrainingSample[], { stills }: Stage, random: Random): TrainingSample {
+  if (stills === undefined) return samples[random.below(samples.length)]!;
+  const still = random.uniform() < stills;
+  const wanted = samples.filter(({ fps }) => Number.isFinite(fps) !== still);
+  const pool = wanted.length > 0 ? wanted : samples;
+  return pool[random.below(pool.length)]!;
+}
+
+function drawTask(weights: NonNullable<Recipe['tasks']>, random: Random): keyof typeof weights {
+  const entries = Object.entries(weights) as [keyof typeof weights, number][];
+  let u = random.uniform() * entries.reduce((sum, [, weight]) => sum + weight, 0);
+  for (const [task, weight] of entries) {
+    if (u < weight) return task;
+    u -= weight;
+  }
+  return 'text-to-video';
+}
+
+/**
+ * A batch in `parts` pieces that are one after another in it. The mean of their losses is the loss of the whole: a step
+ * can be computed piece by piece in the memory of one.
+ */
+export function splitBatch(batch: Batch, parts: number): Batch[] {
+  const n = batch.B / parts;
+  const piece = <A extends { length: number; slice(from: number, to: number): A }>(list: A, k: number): A =>
+    list.slice((k * list.length) / parts, ((k + 1) * list.length) / parts);
+  return Array.from({ length: parts }, (_, k) => ({
+    ...batch,
+    ...{ B: n, x: piece(batch.x, k), eps: piece(batch.eps, k), sigma: piece(batch.sigma, k) },
+    ...{ frames: piece(batch.frames, k), fps: piece(batch.fps, k), prompts: piece(batch.prompts, k) },
+    masks: piece(batch.masks, k),
+    ...(batch.low && { low: { x: piece(batch.low.x, k), level: piece(batch.low.level, k) } }),
+  }));
 }

@@ -1,8 +1,10 @@
 import * as tf from '@tensorflow/tfjs';
 import { Random } from '../diffusion/random.js';
+import { corrupt, enlarge, reduce } from '../low-resolution.js';
 import type { Model } from '../networks/model.js';
 import type { Weights } from '../networks/parameters.js';
 import { type PromptItem, promptItems, seenBy } from '../networks/prompt-input.js';
+import { sizeOfVideo } from '../presets.js';
 import type { Batch } from './batch.js';
 import { lossOf } from './loss.js';
 import type { TrainingSample } from './samples.js';
@@ -36,8 +38,10 @@ export function evaluate(
   { levels = probeLevels, seed = 1, batch = 4 }: { levels?: readonly number[]; seed?: number; batch?: number } = {},
 ): Probe[] {
   const { preset } = model;
-  const [T, side] = [preset.frames, preset.side];
-  const length = T * side * side * 3;
+  const { frames: T, low } = preset;
+  const { width: side, height } = sizeOfVideo(preset);
+  const size = { frames: T, width: side, height };
+  const length = T * height * side * 3;
   const items = samples.map((sample) => promptItems(sample.prompt, preset));
   const other = (i: number) => items[(i + Math.max(1, samples.length >> 1)) % samples.length]!;
   const told: Record<Exclude<keyof Probe, 'sigma' | 'rightWay'>, (i: number) => PromptItem[]> = {
@@ -55,18 +59,21 @@ export function evaluate(
       const chosen = samples.slice(from, from + batch);
       const B = chosen.length;
       const given: Batch = {
-        ...{ B, T, side, selfCondition: false, masks: chosen.map(() => null), sigma: chosen.map(() => sigma) },
+        ...{ B, T, side, height, selfCondition: false, masks: chosen.map(() => null), sigma: chosen.map(() => sigma) },
         x: new Float32Array(B * length),
         eps: new Float32Array(B * length),
         frames: chosen.map(() => Array.from({ length: T }, (_, t) => t)),
         fps: chosen.map(({ fps }) => fps),
         prompts: [],
+        ...(low && { low: { x: new Float32Array(B * length), level: chosen.map(() => low.corruption.usual) } }),
       };
       for (const [b, sample] of chosen.entries()) {
-        given.x.set(
-          Float32Array.from(sample.frames.subarray(0, length), (v) => v / 127.5 - 1),
-          b * length,
-        );
+        const clip = Float32Array.from(sample.frames.subarray(0, length), (v) => v / 127.5 - 1);
+        given.x.set(clip, b * length);
+        if (low && given.low) {
+          const small = corrupt(reduce(clip, size, low), low.corruption.usual, new Random(seed, 2 ** 20 + from + b));
+          given.low.x.set(enlarge(small, size, low), b * length);
+        }
         given.eps.set(new Random(seed, from + b).normals(length), b * length);
       }
       for (const name of ['right', 'wrong', 'wrongPictures', 'wrongWay', 'nothing'] as const) {

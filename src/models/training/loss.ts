@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
-import { cIn, cNrm, inputScale, sigmaData, targetWeight } from '../diffusion/preconditioning.js';
+import { cIn, cNrm, targetWeight } from '../diffusion/preconditioning.js';
 import type { Model } from '../networks/model.js';
 import type { Weights } from '../networks/parameters.js';
+import { preconditioningOf } from '../presets.js';
 import type { Batch } from './batch.js';
 
 export interface Losses {
@@ -16,9 +17,9 @@ export interface Losses {
  * the layout (as planned and as drawn) with weight `layout`.
  */
 export function lossOf(model: Model, w: Weights, batch: Batch, { layout }: { layout: number }): Losses {
-  const { B, T, side, sigma } = batch;
-  const p = { sd: sigmaData, si: inputScale(model.preset.frames, model.preset.side) };
-  const full = [B, T, side, side, 3];
+  const { B, T, side, height = side, sigma } = batch;
+  const p = preconditioningOf(model.preset);
+  const full = [B, T, height, side, 3];
   const each = (f: (s: number) => number) => tf.tensor(sigma.map(f), [B, 1, 1, 1, 1]);
   const x = tf.tensor(batch.x, full);
   const eps = tf.tensor(batch.eps, full);
@@ -30,7 +31,8 @@ export function lossOf(model: Model, w: Weights, batch: Batch, { layout }: { lay
     .mul(each((s) => cNrm(p, s)));
 
   const condition = model.encode(w, batch.prompts);
-  const given = { x: input, sigma, frames: batch.frames, fps: batch.fps, condition };
+  const low = batch.low && { x: tf.tensor(batch.low.x, full), level: batch.low.level };
+  const given = { x: input, sigma, frames: batch.frames, fps: batch.fps, condition, low };
   // Self-conditioning: the first pass only lends its latents; no gradient goes through it.
   const latents = batch.selfCondition ? withoutGradient(() => model.denoise(w, given).latents) : undefined;
   const { f, planned, drawn } = model.denoise(w, { ...given, latents });

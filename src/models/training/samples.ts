@@ -33,10 +33,13 @@ const description = z.looseObject({
 });
 
 export interface ReadOptions {
-  /** Clips are scaled to side x side. */
+  /** Clips are scaled to `side` x `height`, or side x side. */
   side: number;
+  height?: number;
   /** Clips with fewer frames are left out; of longer ones the first four times as many are kept. */
   frames: number;
+  /** Of clips with more frames a second every n-th is taken, as far as enough are left; all when left out. */
+  fps?: number;
   signal?: AbortSignal;
   onSample?(read: number): void;
 }
@@ -142,37 +145,55 @@ async function decode(
     const still = members.get('webp');
     if (still) {
       // A still is a video of endless frames a second: all its frames are the same (Snap Video, Sec. 3.2).
-      const { data } = await decodeImage(still, options.side);
+      const { data } = await decodeImage(still, options);
       const frames = new Uint8Array(data.length * options.frames);
       for (let t = 0; t < options.frames; t++) frames.set(data, t * data.length);
       return { ...base, frames, count: options.frames, fps: Number.POSITIVE_INFINITY };
     }
     const video = members.get('mp4');
     if (!video) throw new Error('it has no .mp4');
-    const frames = await decodeVideo(video, options);
-    const count = frames.length / (options.side ** 2 * 3);
+    const fps = clip?.fps ?? 8;
+    const wanted = Math.max(1, Math.round(fps / (options.fps ?? fps)));
+    const all = await decodeVideo(video, options, wanted);
+    const frame = (options.height ?? options.side) * options.side * 3;
+    const stride = Math.max(1, Math.min(wanted, Math.floor(all.length / frame / options.frames)));
+    const frames = everyNth(all, frame, stride);
+    const count = frames.length / frame;
     if (count < options.frames) return null;
-    return { ...base, frames, count, fps: clip?.fps ?? 8 };
+    return { ...base, frames, count, fps: fps / stride };
   } catch (cause) {
     if (cause instanceof VimiError) throw cause;
     throw new VimiError('OBJECT_DAMAGED', 'A sample cannot be read', { found: (cause as Error).message, where, cause });
   }
 }
 
-async function decodeImage(bytes: Buffer, side?: number): Promise<RgbImage> {
+function everyNth(frames: Uint8Array, size: number, n: number): Uint8Array {
+  if (n === 1) return frames;
+  const count = Math.ceil(frames.length / size / n);
+  const out = new Uint8Array(count * size);
+  for (let t = 0; t < count; t++) out.set(frames.subarray(t * n * size, (t * n + 1) * size), t * size);
+  return out;
+}
+
+async function decodeImage(bytes: Buffer, size?: { side: number; height?: number }): Promise<RgbImage> {
   if (formatOf(bytes) === null) throw new Error('one of its pictures is of no format that is read');
   let image = sharp(bytes, { limitInputPixels: 64_000_000 })
     .flatten({ background: '#ffffff' })
     .toColourspace('srgb')
     .removeAlpha();
-  if (side) image = image.resize(side, side, { fit: 'cover' });
+  if (size) image = image.resize(size.side, size.height ?? size.side, { fit: 'cover' });
   const { data, info } = await image.raw().toBuffer({ resolveWithObject: true });
   return { width: info.width, height: info.height, data };
 }
 
 /** The clip through ffmpeg's pipes; the shard is our own, and only its first frames are kept. */
-function decodeVideo(bytes: Buffer, { side, frames, signal }: ReadOptions): Promise<Uint8Array> {
-  const scale = `scale=${side}:${side}:force_original_aspect_ratio=increase:flags=area,crop=${side}:${side}`;
+function decodeVideo(
+  bytes: Buffer,
+  { side, height = side, frames, signal }: ReadOptions,
+  stride: number,
+): Promise<Uint8Array> {
+  const scale = `scale=${side}:${height}:force_original_aspect_ratio=increase:flags=area,crop=${side}:${height}`;
+  const most = 4 * frames * stride;
   const options = [
     '-hide_banner',
     '-v',
@@ -186,12 +207,12 @@ function decodeVideo(bytes: Buffer, { side, frames, signal }: ReadOptions): Prom
     '-i',
     'pipe:0',
   ];
-  const output = ['-vf', scale, '-frames:v', String(4 * frames), '-f', 'rawvideo', '-pix_fmt', 'rgb24', 'pipe:1'];
+  const output = ['-vf', scale, '-frames:v', String(most), '-f', 'rawvideo', '-pix_fmt', 'rgb24', 'pipe:1'];
   return new Promise((resolve, reject) => {
     const child = execFile(
       mediaTools().ffmpeg.path,
       [...options, ...output],
-      { encoding: 'buffer', maxBuffer: 4 * frames * side * side * 3 + 1024, timeout: 60_000, signal },
+      { encoding: 'buffer', maxBuffer: most * side * height * 3 + 1024, timeout: 60_000, signal },
       (error, stdout, stderr) => {
         if (error) reject(new Error(`ffmpeg: ${stderr.toString().trim() || error.message}`));
         else resolve(new Uint8Array(stdout));

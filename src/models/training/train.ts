@@ -5,17 +5,19 @@ import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
 import { VimiError } from '../../errors.js';
 import { type BackendName, openBackend } from '../backend/backend.js';
+import { weightsPath } from '../load-model.js';
 import { buildModel } from '../networks/model.js';
-import { sizeOf, startValues } from '../networks/parameters.js';
+import { startValues } from '../networks/parameters.js';
 import { presetNamed } from '../presets.js';
 import { checkWeights, readWeights, writeWeights } from '../weights.js';
-import { drawBatch } from './batch.js';
+import { drawBatch, splitBatch } from './batch.js';
 import { loadCheckpoint, saveCheckpoint, trimLog } from './checkpoint.js';
 import { evaluate, type Probe } from './evaluate.js';
-import { lossOf } from './loss.js';
+import { gradientsOf } from './gradients.js';
 import { startState, update } from './optimizer.js';
-import { defaultRecipe, type Recipe, recipe as recipeSchema, type Stage } from './recipe.js';
-import { readSamples } from './samples.js';
+import { type Recipe, recipeOf, recipe as recipeSchema, type Stage } from './recipe.js';
+import { cacheKey, readCache, writeCache } from './sample-cache.js';
+import { type ReadOptions, readSamples } from './samples.js';
 
 export interface TrainOptions {
   /** Paths of WebDataset shards that the corpus pipeline wrote. */
@@ -27,8 +29,11 @@ export interface TrainOptions {
   /** A folder; a checkpoint in it of the same run is continued. */
   out: string;
   seed: number;
-  /** Weights of the same preset to start from, instead of random ones: a later stage of training. */
+  /** Weights of the same preset to start from, instead of random ones: a file, or the name of a shipped model. */
   from?: string;
+  /** VIMI's stage, whose recipe is taken: 1, from nothing or from weights; 2, the three tasks, from weights. */
+  stage?: 1 | 2;
+  /** Instead of that recipe. */
   recipe?: Recipe;
   backend?: BackendName;
   /** Threads that the tensorflow backend may take. */
@@ -57,8 +62,9 @@ export interface TrainResult {
 const patience = 10;
 
 /**
- * Trains a preset on shards (VIMI's stage 1: multimodal-conditioned pretraining). Writes into `out`: recipe.json,
- * log.jsonl (a line a step, probes between), checkpoint.safetensors, and at the end PRESET.safetensors.
+ * Trains a preset on shards (VIMI's stages: 1 multimodal-conditioned pretraining, 2 the three tasks). Writes into `out`:
+ * recipe.json, log.jsonl (a line a step, probes between), checkpoint.safetensors, samples.cache (the decoded shards, for
+ * when it is continued), and at the end PRESET.safetensors.
  *
  * Continued runs end where uninterrupted ones do: step k depends on (seed, k), the samples and the state alone; on one
  * backend with the same threads, bit for bit.
@@ -66,29 +72,46 @@ const patience = 10;
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const { shards, heldOut = [], steps, out, seed, checkpointEvery = 200, evaluateEvery = 200, signal } = options;
-  const recipe = recipeSchema.parse(options.recipe ?? defaultRecipe);
   const preset = presetNamed(options.preset);
+  if (options.stage === 2 && options.from === undefined)
+    throw new VimiError('USAGE', 'Stage 2 goes on from weights', { expected: 'from: the weights of stage 1' });
+  const recipe = recipeSchema.parse(options.recipe ?? recipeOf(preset, options.stage));
+  for (const { frames } of recipe.stages)
+    if (frames > preset.frames)
+      throw new VimiError('USAGE', 'The recipe asks for longer clips than the model makes', {
+        expected: `at most ${preset.frames} frames`,
+        found: String(frames),
+      });
   const model = buildModel(preset);
   const backend = await openBackend(options.backend, { threads: options.threads });
   await mkdir(out, { recursive: true });
 
-  const read = (paths: readonly string[]) =>
-    readSamples(paths, {
-      side: preset.side,
-      frames: preset.frames,
-      signal,
-      onSample: (samples) => options.onProgress?.({ phase: 'reading', samples }),
-    });
-  const samples = await read(shards);
+  const reading: ReadOptions = {
+    side: preset.side,
+    height: preset.height,
+    frames: preset.frames,
+    fps: preset.defaults.fps,
+    signal,
+    onSample: (samples) => options.onProgress?.({ phase: 'reading', samples }),
+  };
+  const fingerprints = await Promise.all(shards.map(fingerprint));
+  const cache = join(out, 'samples.cache');
+  const key = cacheKey(fingerprints, reading);
+  let samples = await readCache(cache, key);
+  if (!samples) {
+    samples = await readSamples(shards, reading);
+    await writeCache(cache, key, samples);
+  }
   if (samples.length === 0)
     throw new VimiError('USAGE', 'The shards hold no clip that is long enough', {
       expected: `${preset.frames} frames`,
     });
-  const held = await read(heldOut);
+  const held = await readSamples(heldOut, reading);
 
-  const before = options.from === undefined ? null : await readWeights(options.from);
-  if (before && options.from) checkWeights(before, model.specs, options.from);
-  const data = { shards: await Promise.all(shards.map(fingerprint)), samples: samples.length };
+  const start = options.from === undefined ? null : weightsPath(options.from);
+  const before = start === null ? null : await readWeights(start);
+  if (before && start) checkWeights(before, model.specs, start);
+  const data = { shards: fingerprints, samples: samples.length };
   const card = {
     ...{ preset: preset.name, parameters: model.parameters, seed, steps, data, recipe },
     ...(before ? { from: { sha256: before.sha256, card: JSON.parse(before.metadata.card ?? 'null') } } : {}),
@@ -119,27 +142,11 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   while (step < steps) {
     const stage = stageAt(recipe.stages, step / steps);
     const began = performance.now();
+    const { accumulate = 1 } = recipe.stages[stage]!;
     const batch = drawBatch(samples, preset, recipe.stages[stage]!, recipe, { seed, step });
     const w = asTensors(state.weights);
-    const { value, grads, diffusion } = tf.tidy(() => {
-      let seen: tf.Tensor | undefined;
-      const compute = () => {
-        const losses = lossOf(model, w, batch, recipe);
-        seen = tf.keep(losses.diffusion);
-        return losses.total;
-      };
-      // Parameters that a batch does not use (no picture in it, nothing carried over) have no gradient.
-      return { ...tf.engine().gradients(compute, [...w.values()], undefined, true), diffusion: seen! };
-    });
-    const loss = (await value.data())[0]!;
-    const diffusionLoss = (diffusion.dataSync() as Float32Array).reduce((sum, l) => sum + l / batch.B, 0);
-    const gradients = new Map(
-      model.specs.map((spec, i) => [
-        spec.name,
-        (grads[i]?.dataSync() ?? new Float32Array(sizeOf(spec))) as Float32Array,
-      ]),
-    );
-    tf.dispose([value, ...grads.filter(Boolean), diffusion, ...w.values()]);
+    const { loss, diffusion, gradients } = gradientsOf(model, w, splitBatch(batch, accumulate), recipe);
+    tf.dispose([...w.values()]);
 
     // A step that is not finite is left out: the state stays as it was.
     const norm = Number.isFinite(loss)
@@ -151,7 +158,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     await log({
       step,
       stage,
-      loss: rounded(diffusionLoss),
+      loss: rounded(diffusion),
       total: rounded(loss),
       norm: rounded(norm),
       seconds: rounded(secondsPerStep),
@@ -160,7 +167,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       throw new VimiError('TRAINING_DIVERGED', `The loss was not finite for ${patience} steps`, {
         where: `step ${step}`,
       });
-    options.onProgress?.({ phase: 'training', step, steps, loss: diffusionLoss, secondsPerStep });
+    options.onProgress?.({ phase: 'training', step, steps, loss: diffusion, secondsPerStep });
     if (step % evaluateEvery === 0 && held.length > 0) await log({ step, probes: probe().map(roundedProbe) });
     if (step % checkpointEvery === 0 || step === steps) await save();
     await setImmediate(); // lets signals in
@@ -195,7 +202,9 @@ function stageAt(stages: readonly Stage[], part: number): number {
 }
 
 async function fingerprint(path: string): Promise<{ name: string; sha256: string }> {
-  const bytes = await readFile(path);
+  const bytes = await readFile(path).catch((cause: Error) => {
+    throw new VimiError('OBJECT_NOT_FOUND', 'The shard cannot be read', { found: cause.message, where: path, cause });
+  });
   return { name: basename(path), sha256: createHash('sha256').update(bytes).digest('hex') };
 }
 

@@ -21,9 +21,22 @@ export const tiny: Preset = {
   blocks: 1,
   layers: 1,
   ratio: 2,
-  encoder: { layers: 1, vocabulary: 32, words: 8, pictures: 2, pictureSide: 16 },
+  encoder: { layers: 1, vocabulary: 32, words: 8, pictures: 2, pictureSide: 16, finePatch: 2 },
   local: true,
-  defaults: { fps: 8, steps: 2, guidance: { text: 1, image: 1 } },
+  noise: { min: 0.005, max: 40 },
+  defaults: { fps: 8, steps: 2, method: 'heun', guidance: { text: 1, image: 1 } },
+};
+
+/** The same for an upsampler of tiny's videos. */
+export const tinyUpsampler: Preset = {
+  ...tiny,
+  name: 'tiny-upsampler',
+  frames: 4,
+  side: 16,
+  patch: 4,
+  low: { everyFrame: 2, everyPixel: 2, corruption: { most: 0.5, usual: 0.1 } },
+  encoder: { ...tiny.encoder, finePatch: 4 },
+  defaults: { ...tiny.defaults, fps: 16, method: 'euler' },
 };
 
 /** Start values as tensors; zeros too are random, so that nothing is hidden behind them. */

@@ -55,5 +55,8 @@ test('tells each sample what the probe says, and divides by the clips that it co
 
 const describe = (items: PromptItem[]) =>
   items
-    .map((item) => ('word' in item ? String(item.word) : `#${Math.round((item.picture[0]! + 1) * 127.5)}`))
+    .map((item) => {
+      if ('word' in item) return String(item.word);
+      return 'picture' in item ? `#${Math.round((item.picture[0]! + 1) * 127.5)}` : 'vector';
+    })
     .join(' ');

@@ -31,6 +31,23 @@ test('a shard comes back decoded: frames, prompt with its pictures in place, cap
   expect(still!.frames.subarray(0, 3072)).toEqual(still!.frames.subarray(3072, 6144));
 });
 
+test('of clips with more frames a second than wanted every n-th is taken, as far as enough are left', async () => {
+  const path = await writeShard(members({ key: 'a', caption: 'x', clip: { mp4: clip(12) }, context: [] }));
+  const read = async (change: object) => (await readSamples([path], { ...options, ...change }))[0]!;
+  const all = await read({ frames: 4 });
+  const half = await read({ frames: 4, fps: 4 });
+  expect(half).toMatchObject({ count: 6, fps: 4 });
+  const frame = 32 * 32 * 3;
+  for (let t = 0; t < 6; t++)
+    expect(half.frames.subarray(t * frame, (t + 1) * frame)).toEqual(
+      all.frames.subarray(2 * t * frame, (2 * t + 1) * frame),
+    );
+  expect(await read({ frames: 8, fps: 4 })).toMatchObject({ count: 12, fps: 8 });
+  expect(await read({ frames: 4, fps: 100 })).toMatchObject({ count: 12, fps: 8 });
+  expect(await read({ frames: 4, fps: 1, height: 16 })).toMatchObject({ count: 4, fps: 8 / 3 });
+  expect((await read({ frames: 4, height: 16 })).frames).toHaveLength(12 * 32 * 16 * 3);
+});
+
 test('a missing shard is OBJECT_NOT_FOUND', async () => {
   await expect(readSamples(['/nowhere.tar'], options)).rejects.toMatchObject({ code: 'OBJECT_NOT_FOUND' });
 });

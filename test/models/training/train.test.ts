@@ -7,7 +7,7 @@ import { openBackend } from '../../../src/models/backend/backend.js';
 import { createDenoiser } from '../../../src/models/denoiser.js';
 import { presets } from '../../../src/models/presets.js';
 import { drawBatch } from '../../../src/models/training/batch.js';
-import { defaultRecipe, type Recipe } from '../../../src/models/training/recipe.js';
+import { defaultRecipe, type Recipe, recipeOf, recipe as recipeSchema } from '../../../src/models/training/recipe.js';
 import { readSamples } from '../../../src/models/training/samples.js';
 import { type TrainProgress, train } from '../../../src/models/training/train.js';
 import { readWeights } from '../../../src/models/weights.js';
@@ -112,6 +112,39 @@ describe('a run', () => {
     });
   });
 
+  test('of stage 2 asks for weights to start from, and takes the recipe of the three tasks', async () => {
+    await expect(run(await folder(), { stage: 2, recipe: undefined })).rejects.toMatchObject({ code: 'USAGE' });
+    const nano = presets.nano!;
+    expect(recipeOf(nano, 2).tasks).toBeDefined();
+    expect(recipeOf(nano, 1)).toEqual(defaultRecipe);
+    for (const one of [recipeOf(nano), recipeOf(nano, 2), recipeOf(presets['nano-upsampler']!)])
+      expect(recipeSchema.parse(one)).toEqual(one);
+    await expect(
+      run(await folder(), { recipe: { ...small, stages: [{ ...small.stages[0]!, share: 1, frames: 9 }] } }),
+    ).rejects.toMatchObject({ code: 'USAGE' });
+  });
+
+  test('in pieces and with tasks, interrupted and continued, is the same too', async () => {
+    const recipe: Recipe = {
+      ...small,
+      stages: [{ ...small.stages[0]!, share: 1, accumulate: 2, stills: 0.5 }],
+      tasks: { 'text-to-video': 1, 'subject-driven': 1, prediction: 1 },
+    };
+    const [whole, parts] = [await folder(), await folder()];
+    const uninterrupted = await run(whole, { steps: 2, recipe });
+    const abort = new AbortController();
+    const stopped = run(parts, {
+      ...{ steps: 2, recipe, signal: abort.signal },
+      onProgress: (progress) => progress.phase === 'training' && abort.abort(),
+    });
+    await expect(stopped).rejects.toMatchObject({ code: 'CANCELLED' });
+    // Continued, it need not decode the shards again.
+    const seen: TrainProgress[] = [];
+    const continued = await run(parts, { steps: 2, recipe, onProgress: (progress) => seen.push(progress) });
+    expect(continued.sha256).toBe(uninterrupted.sha256);
+    expect(seen.some(({ phase }) => phase === 'reading')).toBe(false);
+  });
+
   test('does not go on from the checkpoint of another', async () => {
     const out = await folder();
     await run(out, { steps: 1 });
@@ -149,6 +182,48 @@ test.each([
   ['OBJECT_NOT_FOUND', { shards: ['/nowhere.tar'] }],
 ])('%s', async (code, change) => {
   await expect(run(await folder(), change)).rejects.toMatchObject({ code });
+});
+
+test('stills and tasks come as often as the recipe says', async () => {
+  const samples = await readSamples([shard], { side: 32, frames: 8 });
+  const draw = (change: Partial<Recipe['stages'][number]>, tasks?: Recipe['tasks']) => {
+    const stage = { ...small.stages[0]!, batch: 100, ...change };
+    const plain = { ...small, tasks, dropout: { images: 0, all: 0 } };
+    return drawBatch(samples, presets.nano!, stage, plain, { seed: 4, step: 0 });
+  };
+  const stills = (batch: ReturnType<typeof draw>) => batch.fps.filter((fps) => fps === Number.POSITIVE_INFINITY).length;
+  expect(stills(draw({ stills: 0 }))).toBe(0);
+  expect(stills(draw({ stills: 1 }))).toBe(100);
+  expect(Math.abs(stills(draw({ stills: 0.25 })) - 25)).toBeLessThan(15);
+  const roles = (tasks: Recipe['tasks']) => {
+    const found: Record<string, number> = {};
+    for (const items of draw({ stills: 0 }, tasks).prompts)
+      for (const item of items) if ('role' in item) found[item.role] = (found[item.role] ?? 0) + 1;
+    return found;
+  };
+  expect(roles({ 'text-to-video': 1, 'subject-driven': 0, prediction: 0 })).toEqual({ reference: 100 });
+  expect(roles({ 'text-to-video': 0, 'subject-driven': 1, prediction: 0 })).toEqual({ subject: 100 });
+  const mixed = roles({ 'text-to-video': 2, 'subject-driven': 1, prediction: 1 });
+  expect(Math.abs(mixed['first-frame']! - 25)).toBeLessThan(15);
+  expect(Math.abs(mixed.reference! - 50)).toBeLessThan(20);
+});
+
+test('the first frame of a prediction is that of the window, flipped and painted like the clip', async () => {
+  const samples = (await readSamples([shard], { side: 32, frames: 8 })).filter(({ fps }) => fps === 8);
+  const stage = { ...small.stages[0]!, frames: 8, batch: 12 };
+  const recipe: Recipe = {
+    ...small,
+    dropout: { images: 0, all: 0 },
+    augment: { hideNames: 0, mirror: 0.5, colours: 0.5 },
+    tasks: { 'text-to-video': 0, 'subject-driven': 0, prediction: 1 },
+  };
+  const batch = drawBatch(samples, presets.nano!, stage, recipe, { seed: 4, step: 0 });
+  for (const [b, items] of batch.prompts.entries()) {
+    const shown = items.flatMap((item) => ('picture' in item ? [...item.picture] : []));
+    const first = batch.x.subarray(b * 8 * 3072, b * 8 * 3072 + 3072);
+    expect(shown).toHaveLength(3072);
+    for (const [i, v] of first.entries()) expect(shown[i]).toBeCloseTo(v, 5);
+  }
 });
 
 test('a batch is a function of seed and step', async () => {

@@ -1,0 +1,216 @@
+import * as tf from '@tensorflow/tfjs';
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
+import { openBackend } from '../../../src/models/backend/backend.js';
+import { Random } from '../../../src/models/diffusion/random.js';
+import { checkCascade, generate } from '../../../src/models/generate.js';
+import type { LoadedModel } from '../../../src/models/load-model.js';
+import { enlarge, reduce } from '../../../src/models/low-resolution.js';
+import type { FitInput } from '../../../src/models/networks/fit.js';
+import { buildModel } from '../../../src/models/networks/model.js';
+import type { GenerateInput } from '../../../src/models/ports.js';
+import { type Preset, presets } from '../../../src/models/presets.js';
+import { drawBatch, splitBatch } from '../../../src/models/training/batch.js';
+import { evaluate } from '../../../src/models/training/evaluate.js';
+import { gradientsOf } from '../../../src/models/training/gradients.js';
+import { lossOf } from '../../../src/models/training/loss.js';
+import { startState, update } from '../../../src/models/training/optimizer.js';
+import { recipeOf } from '../../../src/models/training/recipe.js';
+import type { TrainingSample } from '../../../src/models/training/samples.js';
+import { numbers, randomWeights, tiny, tinyUpsampler } from './tiny.js';
+
+vi.setConfig({ testTimeout: 600_000 });
+beforeAll(async () => {
+  await openBackend('wasm');
+});
+beforeEach(() => {
+  tf.setBackend('wasm');
+});
+afterAll(() => tf.removeBackend('wasm'));
+
+const model = buildModel(tinyUpsampler);
+const size = { frames: 4, width: 16, height: 16 };
+const low = tinyUpsampler.low!;
+
+/** A clip of a box that moves over a ground, both of random colours. */
+function clip(seed: number): TrainingSample {
+  const random = new Random(seed);
+  const colour = () => [random.below(256), random.below(256), random.below(256)];
+  const [ground, box, from] = [colour(), colour(), random.below(6)];
+  const frames = new Uint8Array(4 * 16 * 16 * 3);
+  for (let t = 0; t < 4; t++)
+    for (let y = 0; y < 16; y++)
+      for (let x = 0; x < 16; x++) {
+        const inside = y >= 4 && y < 10 && x >= from + t && x < from + t + 7;
+        frames.set(inside ? box : ground, ((t * 16 + y) * 16 + x) * 3);
+      }
+  const prompt = { task: 'text-to-video' as const, instruction: '', parts: [{ text: 'a box moves right' }] };
+  return { key: `k${seed}`, frames, count: 4, fps: 16, prompt, contextCaptions: [] };
+}
+
+const stage = { share: 1, frames: 4, batch: 4, noise: { mean: 0, std: 1 }, selfCondition: 0 };
+const recipe = { ...recipeOf(tinyUpsampler), stages: [stage] };
+
+test('a batch holds the small clip, of the same window, flip and colours, with noise of its level', () => {
+  const exact: Preset = { ...tinyUpsampler, low: { ...low, corruption: { most: 0, usual: 0 } } };
+  const samples = [1, 2, 3].map(clip);
+  const batch = drawBatch(samples, exact, stage, recipe, { seed: 3, step: 5 });
+  expect(batch.low!.level).toEqual([0, 0, 0, 0]);
+  const length = batch.x.length / 4;
+  for (let b = 0; b < 4; b++) {
+    const small = reduce(batch.x.subarray(b * length, (b + 1) * length), size, low);
+    expect(batch.low!.x.subarray(b * length, (b + 1) * length)).toEqual(enlarge(small, size, low));
+  }
+  const noisy = drawBatch(samples, tinyUpsampler, stage, recipe, { seed: 3, step: 5 });
+  expect(noisy.low!.level.every((level) => level > 0 && level < 0.5)).toBe(true);
+  // A part of the frames sees what lies between them and the frames around.
+  const part = drawBatch(samples, exact, { ...stage, frames: 1 }, recipe, { seed: 3, step: 6 });
+  expect(part.low!.x).toHaveLength(part.x.length);
+});
+
+test('the loss and its gradient agree on wasm and plain JavaScript, and every parameter has a part in it', () => {
+  const batch = drawBatch([1, 2].map(clip), tinyUpsampler, { ...stage, batch: 2, selfCondition: 1 }, recipe, {
+    seed: 1,
+    step: 1,
+  });
+  const picture = { picture: numbers(16 * 16 * 3, 4), role: 'reference' as const };
+  const given = {
+    ...batch,
+    prompts: [
+      [{ word: 'box' }, picture],
+      [picture, picture],
+    ],
+  };
+  const on = (backend: string) => {
+    tf.setBackend(backend);
+    const w = randomWeights(model.specs);
+    const found = tf.tidy(() =>
+      tf.engine().gradients(() => lossOf(model, w, given, { layout: 0 }).total, [...w.values()], undefined, true),
+    );
+    return { loss: found.value.dataSync()[0]!, grads: found.grads.map((g) => (g ? [...g.dataSync()] : null)) };
+  };
+  const [wasm, cpu] = [on('wasm'), on('cpu')];
+  expect(wasm.loss).toBeCloseTo(cpu.loss, 4);
+  const scale = Math.max(...cpu.grads.map((g) => Math.max(...(g ?? [0]).map(Math.abs))));
+  for (const [i, g] of cpu.grads.entries()) {
+    expect(g, model.specs[i]!.name).not.toBeNull();
+    for (const [j, v] of g!.entries()) expect(Math.abs(wasm.grads[i]![j]! - v) / scale).toBeLessThan(1e-4);
+  }
+});
+
+test('the small video and the level of its noise reach the output', () => {
+  const w = randomWeights(model.specs);
+  const x = tf.tensor(numbers(4 * 16 * 16 * 3), [1, 4, 16, 16, 3]);
+  const given: FitInput = {
+    ...{ x, sigma: [1], frames: [[0, 1, 2, 3]], fps: [16], condition: model.encode(w, [[{ word: 'box' }]]) },
+    low: { x: tf.zeros([1, 4, 16, 16, 3]), level: [0] },
+  };
+  const f = (change: Partial<FitInput>) => [...model.denoise(w, { ...given, ...change }).f.dataSync()];
+  const base = f({});
+  for (const change of [
+    { x: tf.ones([1, 4, 16, 16, 3]), level: [0] },
+    { ...given.low!, level: [0.3] },
+  ])
+    expect(Math.max(...f({ low: change }).map((v, i) => Math.abs(v - base[i]!)))).toBeGreaterThan(1e-5);
+  expect(() => f({ low: undefined })).toThrow(expect.objectContaining({ code: 'SHAPE_MISMATCH' }));
+});
+
+test('pieces of a batch have together the loss and the gradient of the whole', () => {
+  const w = randomWeights(model.specs);
+  const draw = { ...stage, selfCondition: 1 };
+  const batch = drawBatch([1, 2, 3].map(clip), tinyUpsampler, draw, recipe, { seed: 2, step: 9 });
+  const whole = gradientsOf(model, w, [batch], { layout: 0 });
+  for (const parts of [2, 4]) {
+    const pieces = splitBatch(batch, parts);
+    expect(pieces.map(({ B }) => B)).toEqual(Array(parts).fill(4 / parts));
+    const sum = gradientsOf(model, w, pieces, { layout: 0 });
+    expect(sum.loss).toBeCloseTo(whole.loss, 5);
+    expect(sum.diffusion).toBeCloseTo(whole.diffusion, 5);
+    for (const [name, gradient] of whole.gradients) {
+      const scale = Math.max(1e-3, ...gradient.map(Math.abs));
+      for (const [i, g] of gradient.entries())
+        expect(Math.abs(sum.gradients.get(name)![i]! - g) / scale).toBeLessThan(1e-3);
+    }
+  }
+});
+
+test('learns: with its own small video the loss falls below that with another', () => {
+  const samples = Array.from({ length: 64 }, (_, i) => clip(i));
+  const values = new Map(
+    [...randomWeights(model.specs)].map(([name, t]) => [name, t.dataSync().slice() as Float32Array]),
+  );
+  const state = startState(model.specs, values);
+  const tensors = () =>
+    new Map(model.specs.map(({ name, shape }) => [name, tf.tensor(state.weights.get(name)!, shape)]));
+  const optimizer = { ...recipe.optimizer, warmup: 5, rate: 5e-3 };
+  const steps = 80;
+  for (let step = 0; step < steps; step++) {
+    const batch = drawBatch(samples, tinyUpsampler, stage, recipe, { seed: 1, step });
+    const w = tensors();
+    update(model.specs, state, gradientsOf(model, w, [batch], { layout: 0 }).gradients, step, steps, optimizer);
+    tf.dispose([...w.values()]);
+  }
+  const batch = drawBatch(samples, tinyUpsampler, { ...stage, noise: { mean: 1, std: 0.1 } }, recipe, {
+    seed: 9,
+    step: 1000,
+  });
+  const shifted = Float32Array.from(batch.low!.x, (_, i) => batch.low!.x[(i + batch.x.length / 4) % batch.x.length]!);
+  const w = tensors();
+  const own = gradientsOf(model, w, [batch], { layout: 0 }).diffusion;
+  const other = gradientsOf(model, w, [{ ...batch, low: { ...batch.low!, x: shifted } }], { layout: 0 }).diffusion;
+  expect(own).toBeLessThan(0.7 * other);
+  const [probe] = evaluate(model, w, samples.slice(0, 2), { levels: [3] });
+  expect(probe!.right).toBeGreaterThan(0);
+});
+
+describe('a cascade', () => {
+  const load = (preset: Preset): LoadedModel => {
+    const built = buildModel(preset);
+    return { model: built, weights: randomWeights(built.specs), sha256: preset.name };
+  };
+  const [base, upsampler] = [load(tiny), load(tinyUpsampler)];
+  const input: GenerateInput = {
+    prompt: { task: 'text-to-video', instruction: '', parts: [{ text: 'a box' }] },
+    ...{ frames: 4, width: 16, height: 16, fps: 16, steps: 2, guidance: { text: 1, image: 1 }, seed: 5 },
+  };
+  const run = (change: Partial<GenerateInput> = {}, onStep?: (done: number, total: number) => void) =>
+    generate(base, { ...input, ...change }, { upsampler, signal: new AbortController().signal, onStep });
+
+  test('gives the frames and pixels of the upsampler, the same each time, and counts all steps', async () => {
+    const seen: string[] = [];
+    const video = await run({}, (done, total) => seen.push(`${done}/${total}`));
+    expect(video).toMatchObject({ frames: 4, width: 16, height: 16 });
+    expect(video.data).toHaveLength(4 * 16 * 16 * 3);
+    expect(seen).toEqual(['1/4', '2/4', '3/4', '4/4']);
+    expect(await run()).toEqual(video);
+    expect((await run({ seed: 6 })).data).not.toEqual(video.data);
+    expect((await run({ prompt: { ...input.prompt, parts: [{ text: 'suns' }] } })).data).not.toEqual(video.data);
+    const some = await run({ frames: 3, width: 8, height: 12 });
+    expect(some).toMatchObject({ frames: 3, width: 8, height: 12 });
+    expect(some.data).toHaveLength(3 * 8 * 12 * 3);
+  });
+
+  test('what the base makes decides what comes out', async () => {
+    const other = { ...base, weights: randomWeights(base.model.specs, 2) };
+    const video = await generate(other, input, { upsampler, signal: new AbortController().signal });
+    expect(video.data).not.toEqual((await run()).data);
+  });
+
+  test('ends at a step border of the upsampler too when it is cancelled', async () => {
+    const abort = new AbortController();
+    const going = generate(base, input, {
+      ...{ upsampler, signal: abort.signal },
+      onStep: (done) => done === 3 && abort.abort(),
+    });
+    await expect(going).rejects.toMatchObject({ code: 'CANCELLED', where: 'step 3 of 4' });
+  });
+
+  test('is made of models that fit each other', () => {
+    checkCascade(tiny, tinyUpsampler);
+    checkCascade(presets.nano!, presets['nano-upsampler']!);
+    for (const [a, b] of [
+      [tiny, tiny],
+      [presets.nano!, tinyUpsampler],
+    ] as const)
+      expect(() => checkCascade(a, b)).toThrow(expect.objectContaining({ code: 'MODEL_UNKNOWN' }));
+  });
+});
