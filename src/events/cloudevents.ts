@@ -3,6 +3,7 @@ import type { VimiEvent } from './event.js';
 import { decodeText, readJsonObject } from './json.js';
 import { describeValue, type Mistake, mistakesOf, mistakeText } from './mistakes.js';
 import type { NewRecord, StoredRecord } from './record.js';
+import { recordTime } from './record-time.js';
 import { placeOf } from './replay.js';
 import { type EventData, type SchemaName, schemas } from './schemas.js';
 
@@ -53,7 +54,7 @@ export function decodeEvent(record: StoredRecord, accepted: readonly SchemaName[
     source: source ?? `/${record.topic}`,
     type: eventType(schema),
     schema,
-    time: time === undefined ? new Date(record.timestamp).toISOString() : new Date(time).toISOString(),
+    time: time === undefined ? recordTime(record) : new Date(time).toISOString(),
     ...(subject !== undefined && { subject }),
     ...(traceparent !== undefined && { traceparent }),
     data: checked.data,

@@ -1,5 +1,6 @@
 import { encodeEvent } from '../events/cloudevents.js';
 import type { VimiEvent } from '../events/event.js';
+import { recordTime } from '../events/record-time.js';
 import { placeOf } from '../events/replay.js';
 import type { Fate } from './envelope.js';
 import type { NewRecord, StoredRecord } from './transport.js';
@@ -40,7 +41,7 @@ export function rejectRecord(
         headers: Object.fromEntries(
           Object.entries(origin.headers).map(([name, bytes]) => [name, bytes.toString('base64')]),
         ),
-        timestamp: new Date(origin.timestamp).toISOString(),
+        timestamp: recordTime(origin),
       },
       part,
       pipeline,

@@ -231,6 +231,15 @@ describe('what cannot be done', () => {
     expect(all.find(({ origin }) => origin.value === null)?.error.code).toBe('EVENT_MALFORMED');
   });
 
+  it('may have been written at any time: what is good goes through, and what is not is rejected', async () => {
+    const never = [-Number.MAX_SAFE_INTEGER, -1, Number.MAX_SAFE_INTEGER];
+    const bad = { topic: 'in', key: null, value: null, headers: {} };
+    await transport.publish(never.flatMap((timestamp) => [media('a'), bad].map((one) => ({ ...one, timestamp }))));
+    expect((await drain([echo])).run).toEqual({ delivered: 3, rejected: 3, dropped: {} });
+    const times = (await rejects()).map(({ origin }) => origin.timestamp).sort();
+    expect(times).toEqual(['0000-01-01T00:00:00.000Z', '1969-12-31T23:59:59.999Z', '9999-12-31T23:59:59.999Z']);
+  });
+
   it('keeps the bytes of the largest event that can be published', async () => {
     const value = Buffer.alloc(31 * 1024 * 1024, 'large');
     await transport.publish([{ ...media('a'), value }, media('b')]);

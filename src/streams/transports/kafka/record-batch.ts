@@ -200,25 +200,13 @@ export async function recordsOf(
   const reader = new ByteReader(await unpack(packed, attributes & 7, where));
   const records: StoredRecord[] = [];
   for (let n = 0; n < count; n++) {
-    const length = reader.varint();
-    const next = reader.at + length;
-    reader.skip(1);
-    const created = baseTimestamp + reader.varint();
+    const own = new ByteReader(Buffer.from(reader.bytes(reader.varint())));
+    own.skip(1);
+    const created = baseTimestamp + own.varint();
     const timestamp = appendTime ?? created;
-    const offset = baseOffset + reader.varint();
-    if (offset >= from) {
-      const own = new ByteReader(Buffer.from(reader.bytes(next - reader.at)));
-      records.push({
-        topic,
-        partition,
-        offset,
-        timestamp,
-        key: field(own),
-        value: field(own),
-        headers: headersOf(own),
-      });
-    }
-    reader.at = next;
+    const offset = baseOffset + own.varint();
+    if (offset < from) continue;
+    records.push({ topic, partition, offset, timestamp, key: field(own), value: field(own), headers: headersOf(own) });
   }
   return records;
 }

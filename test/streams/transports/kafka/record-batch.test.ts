@@ -110,6 +110,17 @@ describe('batches of records', () => {
     await expect(decode(one)).rejects.toMatchObject({ code: 'LOG_DAMAGED' });
   });
 
+  it('whose records end before they begin, or where the next begins, are damaged', async () => {
+    const messages = [1, 2].map((timestamp) => ({ key: null, value: Buffer.from('a'), headers: {}, timestamp }));
+    const one = encodeBatch({ messages, ...writer });
+    one.writeInt32BE(2 ** 31 - 1, 57);
+    for (const length of [-64, -1, 0, 1, 3]) {
+      one[61] = length < 0 ? -2 * length - 1 : 2 * length;
+      for (const from of [0, 10])
+        await expect(decode(sealed(one), from)).rejects.toMatchObject({ code: 'LOG_DAMAGED' });
+    }
+  });
+
   it('that differ in any bit from what was written are damaged', async () => {
     const message = { key: Buffer.from('key'), value: Buffer.alloc(50), headers: {}, timestamp: 1 };
     const one = encodeBatch({ messages: [message], ...writer });
