@@ -3,6 +3,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { pino } from 'pino';
 import { asVimiError, VimiError } from '../errors.js';
 import { serveMetrics } from '../server/metrics-server.js';
+import { drainMs } from '../streams/pipeline.js';
 import { age } from './commands/age.js';
 import { corpusSearch } from './commands/corpus-search.js';
 import { demo } from './commands/demo.js';
@@ -51,10 +52,11 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) =>
   process.exit(error.code === 'EPIPE' ? exitCodes.ok : exitCodes.failed),
 );
 
+const inFlight = (ms: number) =>
+  `stopping: what is in flight has ${ms / 1000} seconds, the rest is done again by the next run`;
+
 /** Ctrl-C once: stop in good order; twice: leave now. */
-function interruption(
-  says = 'stopping: what is in flight has 10 seconds, the rest is done again by the next run',
-): AbortSignal {
+function interruption(says = inFlight(drainMs)): AbortSignal {
   const controller = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.on(signal, () => {
@@ -74,6 +76,7 @@ function openWorkspace(): Promise<Workspace> {
 interface RunArguments {
   pipeline?: string[];
   drain?: boolean;
+  stopWithin?: number;
   json?: boolean;
   metrics?: number;
   metricsHost: string;
@@ -119,22 +122,25 @@ program
   .description('run pipelines of the topology until interrupted')
   .option('--pipeline <name>', 'only this one (may be repeated)', several)
   .option('--drain', 'end when their topics are empty')
+  .option('--stop-within <time>', 'what is in flight when it is stopped, or loses a partition, has so long: 30s', age)
   .option('--metrics <port>', 'serve GET /metrics for Prometheus, and /health', wholeNumber(0))
   .option('--metrics-host <address>', 'where they are served', '127.0.0.1')
   .option('--json', 'print the report as JSON')
   .addHelpText('after', '\nExamples:\n  vimi run\n  vimi run --pipeline corpus --drain')
-  .action(({ pipeline: names, drain = false, json, metrics: port, metricsHost }: RunArguments) =>
+  .action(({ pipeline: names, drain = false, stopWithin = drainMs, json, metrics: port, metricsHost }: RunArguments) =>
     within(async (workspace) => {
       const { topology, metrics } = workspace;
       const server = port === undefined ? undefined : await serveMetrics(metrics, port, metricsHost);
       if (server) process.stderr.write(`metrics at ${server.url}\n`);
       const pipelines = names === undefined ? topology.pipelines : names.map((name) => workspace.pipeline(name));
-      const signal = interruption();
+      const signal = interruption(inFlight(stopWithin));
       if (!drain)
         process.stderr.write(
           `running ${pipelines.map(({ name }) => name).join(', ')} (profile ${topology.profile.name}); Ctrl-C to stop\n`,
         );
-      const reports = await runPipelines(workspace, pipelines, { drain, signal, bars: drain, metrics });
+      const reports = await runPipelines(workspace, pipelines, {
+        ...{ drain, signal, bars: drain, metrics, drainMs: stopWithin },
+      });
       await server?.close();
       for (const report of reports)
         out.write(json ? `${JSON.stringify(report)}\n` : `${report.pipeline} ${report.end}: ${fateLine(report.run)}\n`);

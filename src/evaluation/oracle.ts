@@ -11,7 +11,7 @@ import { WORLD, type WorldFrame, worldFrames } from './metrics/world-frames.js';
 import { type Actor, type PlainClip, plainClips, readClip, type Still, type World } from './world-folder.js';
 
 /** Candidates of which the asked subject is one: chance is 1 %. */
-export const CANDIDATES = 100;
+const CANDIDATES = 100;
 /** Frames of a clip in which looks are compared. */
 const LOOKS = 3;
 /** A frame is looked at when the subject stands upright in it and has at least this share of its largest size. */
@@ -187,7 +187,7 @@ function within(frame: WorldFrame, ground: WorldFrame, place: string): WorldFram
 const isSubject = ({ source }: Still): boolean => source.startsWith('noto:');
 
 /** Frames of a video of T in which the truth has the subject upright and large: at most LOOKS, spread evenly. */
-export function lookedAt({ poses }: Pick<Actor, 'poses'>, T: number): number[] {
+function lookedAt({ poses }: Pick<Actor, 'poses'>, T: number): number[] {
   const largest = Math.max(...poses.map(({ size }) => size));
   const good = Array.from({ length: T }, (_, t) => t).filter((t) => {
     const { size, angle } = poses[Math.floor((t * poses.length) / T)]!;

@@ -8,7 +8,9 @@ import { probeMedia } from '../media/probe-media.js';
 import { readFrames } from '../media/read-frames.js';
 import type { RgbVideo } from '../models/ports.js';
 
-/** Longest side of a file of this kind that is read: a truth of a million clips is half of it. */
+/** Of a clip, in pixels. */
+const largestSide = 4096;
+/** Of a list that is read: a truth of a million clips is half of it. */
 const mostBytes = 512 * 2 ** 20;
 
 const poses = z
@@ -147,8 +149,14 @@ export async function readClip(
   { frames, side: wanted, fps }: { frames: number; side?: number; fps: number },
   signal: AbortSignal,
 ): Promise<RgbVideo> {
-  const probe = await probeMedia(file, { maxPixels: 4096 * 4096, signal });
+  const probe = await probeMedia(file, { maxPixels: largestSide ** 2, signal });
   const side = wanted ?? probe.width;
+  if (side > largestSide)
+    throw new VimiError('MEDIA_TOO_LARGE', 'This clip is too wide', {
+      expected: `at most ${largestSide} pixels`,
+      found: String(side),
+      where: file,
+    });
   const size = side * side * 3;
   const data = new Uint8Array(frames * size);
   const reader = await readFrames(file, probe, { width: side, height: side, fps, signal });

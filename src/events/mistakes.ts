@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { printable } from './printable.js';
 
 /** One thing that is wrong in a value, in words for whoever wrote it. */
 export interface Mistake {
@@ -27,11 +28,6 @@ export function mistakesOf(error: z.ZodError, value: unknown): Mistake[] {
 export function mistakeText({ path, expected, found, unknown }: Mistake): string {
   const place = path.length > 0 ? printable(path.join('.').slice(0, 120)) : 'the value';
   return unknown ? `${place}: unknown, expected ${expected}` : `${place}: expected ${expected}, found ${found}`;
-}
-
-/** Keys come from outside: a terminal must not obey what is in them. */
-function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, (control) => JSON.stringify(control).slice(1, -1));
 }
 
 function explain(issue: Issue, base: PropertyKey[], root: unknown): Mistake[] {

@@ -1,8 +1,9 @@
+import { createHash } from 'node:crypto';
 import type { NewRecord } from './record.js';
 import type { EventRejected } from './schemas.js';
 
 /** On a record that was published again after it had been rejected: the place of the rejected one, `requests-3-42`. */
-export const replayHeader = 'ce_replayof';
+const replayHeader = 'ce_replayof';
 
 /** Where a record lies, as text; also the id of an event that came without one. */
 export function placeOf({ topic, partition, offset }: { topic: string; partition: number; offset: number }): string {
@@ -12,6 +13,16 @@ export function placeOf({ topic, partition, offset }: { topic: string; partition
 /** The place of the record that this one repeats; null: it is no replay. */
 export function replayOf({ headers }: { headers: Record<string, Buffer> }): string | null {
   return headers[replayHeader]?.toString() ?? null;
+}
+
+/**
+ * What a record says, as a hash of its key and value. A replay says what was rejected; whatever says something else only
+ * claims to be one.
+ */
+export function contentOf({ key, value }: Pick<NewRecord, 'key' | 'value'>): string {
+  const hash = createHash('sha256');
+  for (const bytes of [key, value]) hash.update(`${bytes?.length ?? -1} `).update(bytes ?? '');
+  return hash.digest('hex');
 }
 
 /**

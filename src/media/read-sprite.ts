@@ -1,5 +1,7 @@
 import sharp from 'sharp';
 import { VimiError } from '../errors.js';
+// Which decoders there are at all.
+import './picture-formats.js';
 
 /** A picture cut to what is opaque of it: premultiplied RGBA, colour 0 to 255, alpha 0 to 1, row by row. */
 export interface Sprite {

@@ -23,7 +23,7 @@ export interface RunOptions {
   metrics?: Metrics;
   /** Instead of the spec's window. */
   window?: number;
-  /** Default 10,000. */
+  /** Also for what is in flight of a partition that goes to another process. Default 10,000. */
   drainMs?: number;
 }
 
@@ -37,6 +37,8 @@ export interface PipelineReport {
   end: 'drained' | 'stopped';
 }
 
+/** What is in flight has so long unless it is said otherwise. */
+export const drainMs = 10_000;
 /** What the transport waits beyond the drain time: for the last commit, and its answer. */
 const commitGraceMs = 2_000;
 /** Operators that ignore an abort are not waited for longer than this. */
@@ -50,7 +52,8 @@ const lookMs = 50;
  * run.
  */
 export async function runPipeline(spec: PipelineSpec, options: RunOptions): Promise<PipelineReport> {
-  const { transport, resources, signal, drain = false, log, metrics = createMetrics(), drainMs = 10_000 } = options;
+  const { transport, resources, signal, drain = false, log, metrics = createMetrics() } = options;
+  const patience = options.drainMs ?? drainMs;
   const { name, from, group } = spec;
   const window = options.window ?? spec.window;
   const { clock } = resources;
@@ -163,7 +166,7 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
     const consumer = await transport.consume({
       group,
       topics: [from],
-      drainMs: drainMs + commitGraceMs,
+      drainMs: patience + commitGraceMs,
       onAssigned(assigned) {
         const { partition, position } = assigned;
         log.debug({ ...label, topic: from, partition, offset: position?.offset ?? null }, 'Assigned');
@@ -172,7 +175,7 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
       async onRevoked({ partition }) {
         const given = partitions.get(partition);
         if (!given) return;
-        await given.stop(failure ? 0 : drainMs, stopping);
+        await given.stop(failure ? 0 : patience, stopping);
         partitions.delete(partition);
         totals.set(partition, given.counts);
       },

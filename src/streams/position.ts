@@ -136,7 +136,7 @@ export function encodeBeyond(watermark: number, beyond: readonly Range[]): strin
 }
 
 /** Throws on text that no encoder of ours wrote. */
-export function decodeBeyond(watermark: number, text: string): Range[] {
+function decodeBeyond(watermark: number, text: string): Range[] {
   if (text === '') return [];
   const bytes = Buffer.from(text.slice(1), 'base64url');
   if (text[0] === 'r') return decodeRuns(watermark, bytes);

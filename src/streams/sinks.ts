@@ -57,7 +57,7 @@ export function createSinks(
  * one segment of the key: what else it holds than letters, digits, dot, dash and underscore is replaced, and a hash of
  * the whole added, so that two values never share a name.
  */
-export function objectKey(pattern: string, fields: Record<string, string>): string {
+function objectKey(pattern: string, fields: Record<string, string>): string {
   return pattern.replace(/\{(\w+)\}/g, (_, field: string) => {
     const value = Object.hasOwn(fields, field) ? fields[field] : undefined;
     if (value === undefined)

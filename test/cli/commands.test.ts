@@ -186,14 +186,15 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
   });
 
   it('refuses a second consumer with the holder’s name, and ends cleanly on an interrupt', async () => {
-    const holder = start(['run', '--pipeline', 'corpus', '--log-level', 'info']);
+    const holder = start(['run', '--pipeline', 'corpus', '--stop-within', '2m', '--log-level', 'info']);
     const end = ended(holder);
     await says(holder, 'running corpus');
     await expect
       .poll(async () => (await run(['run', '--pipeline', 'corpus', '--drain'])).err, { timeout: 30_000, interval: 200 })
       .toMatch(new RegExp(`GROUP_BUSY.*${holder.pid}`));
     holder.kill('SIGINT');
-    const { code, out } = await end;
+    const { code, out, err } = await end;
+    expect(err).toContain('what is in flight has 120 seconds');
     expect(out).toContain('corpus stopped');
     expect(code).toBe(0);
   });

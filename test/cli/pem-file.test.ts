@@ -1,4 +1,5 @@
 import { execFileSync } from 'node:child_process';
+import { generateKeyPairSync } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -6,6 +7,18 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { readCertificates, readPrivateKey } from '../../src/cli/pem-file.js';
 import { thrownBy } from '../operators/run-operator.js';
 
+/** Of nobody, for a century. */
+const certificate = `-----BEGIN CERTIFICATE-----
+MIIBbzCCARWgAwIBAgIUWMIv9gPvRSb1qlKllTF0m2qoYjIwCgYIKoZIzj0EAwIw
+DDEKMAgGA1UEAwwBYTAgFw0yNjExMjMwOTQzNTRaGA8yMTI2MTAzMDA5NDM1NFow
+DDEKMAgGA1UEAwwBYTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABKAM7vJmwem3
+seaF9obeIyYpv+C/z8nS9QWuUNzkwQ1l1w8F6WOukxYe7N1WOtKJ/7G+NcWWrZHJ
+LvQib7powKejUzBRMB0GA1UdDgQWBBTutpwTbotKGyv8T+gkA2rnnB7AvzAfBgNV
+HSMEGDAWgBTutpwTbotKGyv8T+gkA2rnnB7AvzAPBgNVHRMBAf8EBTADAQH/MAoG
+CCqGSM49BAMCA0gAMEUCIQD9OX9SRp2FDcsZXA4t8f0+ahzymMWP08tjsrF6jh/E
+DwIgPXGmAt9K7FJi+QcACoNyc3iM3/6hOQkeoJ18OyS8lRM=
+-----END CERTIFICATE-----
+`;
 let folder: string;
 let key: string;
 let cert: string;
@@ -19,8 +32,9 @@ const holding = (text: string | Buffer) => {
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'vimi-pem-'));
   [key, cert] = [join(folder, 'own.key'), join(folder, 'own.pem')];
-  const names = ['-x509', '-newkey', 'rsa:2048', '-nodes', '-subj', '/CN=a'];
-  execFileSync('openssl', ['req', ...names, '-keyout', key, '-out', cert], { stdio: 'ignore' });
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  writeFileSync(key, privateKey.export({ type: 'pkcs8', format: 'pem' }));
+  writeFileSync(cert, certificate);
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

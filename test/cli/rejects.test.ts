@@ -124,6 +124,18 @@ describe.sequential('vimi rejects', { timeout: 120_000 }, () => {
     expect(await replayed({ id: [first.event] })).toEqual([]);
   });
 
+  it('believes no stranger who says that something was replayed', async () => {
+    const [waiting] = await listed({ code: ['EVENT_MALFORMED'] });
+    const headers = { ce_replayof: Buffer.from(waiting.place) };
+    await (await workspace.transport()).publish([
+      { topic: 'requests', key: null, value: Buffer.from('{"prompt": "nothing of the kind"}'), headers },
+    ]);
+    expect((await listed({ code: ['EVENT_MALFORMED'] }))[0].replayed).toBe(false);
+    const out = await replay({ code: ['EVENT_MALFORMED'] });
+    expect(out).toContain('1 rejected event published again, 0 were replayed before\n');
+    expect((await listed({ code: ['EVENT_MALFORMED'] }))[0].replayed).toBe(true);
+  });
+
   it('passes over what strangers wrote among the rejects', async () => {
     const [real] = await events('rejects');
     const forged = { ...real!.data, origin: { ...real!.data.origin, topic: 'corpus' } };

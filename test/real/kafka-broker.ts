@@ -1,5 +1,5 @@
-import { Kafka, logLevel } from 'kafkajs';
-import { inject } from 'vitest';
+import { type Admin, type ITopicConfig, type ITopicMetadata, Kafka, logLevel } from 'kafkajs';
+import { inject, vi } from 'vitest';
 import type { Transport } from '../../src/streams/transport.js';
 import { KafkaClient } from '../../src/streams/transports/kafka/client.js';
 import { type KafkaOptions, openKafka } from '../../src/streams/transports/kafka.js';
@@ -13,6 +13,18 @@ export function kafkaTransport(options: Partial<KafkaOptions> = {}): Transport {
 /** Nothing of ours is between it and the broker. */
 export function foreignClient(): Kafka {
   return new Kafka({ brokers, clientId: 'foreign', logLevel: logLevel.NOTHING, connectionTimeout: 10_000 });
+}
+
+/** What a broker that has heard of all of them says; just after a topic was made, not every one has. */
+export async function topicsSeen(admin: Admin, topics: string[]): Promise<ITopicMetadata[]> {
+  const ask = async () => (await admin.fetchTopicMetadata({ topics })).topics;
+  return vi.waitFor(ask, { timeout: 60_000, interval: 100 });
+}
+
+/** With settings that no topology has. kafkajs's own wait for leaders fails where the topic is not known at once. */
+export async function createTopic(admin: Admin, topic: ITopicConfig): Promise<void> {
+  await admin.createTopics({ topics: [topic], waitForLeaders: false });
+  await topicsSeen(admin, [topic.topic]);
 }
 
 /** Throws all members out of a group, without their knowledge. */

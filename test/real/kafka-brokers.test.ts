@@ -3,7 +3,7 @@ import { type Admin, Kafka, logLevel } from 'kafkajs';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import type { Transport } from '../../src/streams/transport.js';
 import { KafkaClient } from '../../src/streams/transports/kafka/client.js';
-import { kafkaTransport } from './kafka-broker.js';
+import { createTopic, kafkaTransport, topicsSeen } from './kafka-broker.js';
 import {
   endWorkers,
   events,
@@ -71,8 +71,7 @@ async function coordinatorOf(topic: string): Promise<number> {
 }
 
 async function replicas(topics: string[]) {
-  const { topics: found } = await admin.fetchTopicMetadata({ topics });
-  return found.flatMap(({ partitions }) => partitions);
+  return (await topicsSeen(admin, topics)).flatMap(({ partitions }) => partitions);
 }
 
 const begun = ({ lines }: Worker) => lines.filter(({ began }) => began).length;
@@ -95,7 +94,7 @@ it('goes on without the leader of a partition, then without its coordinator, and
   const transport = open();
   const topic = await freshTopic(transport, 3, await topicOfOneCoordinator());
   for (const { replicas: all } of await replicas([topic, `${topic}-out`, ...internal])) expect(all.length).toBe(3);
-  const worker = startWorker(topic, { brokers: own.addresses, slow: 20, slowMs: 1_000, sessionMs: 30_000 });
+  const worker = startWorker(topic, { brokers: own.addresses, slow: 20, slowMs: 1_000, sessionMs: 120_000 });
   await vi.waitFor(() => expect(partitionsOf(worker).length).toBe(3), patience);
   await transport.publish(events(topic, 0, 300));
   await vi.waitFor(() => expect(begun(worker)).toBeGreaterThan(40), patience);
@@ -103,7 +102,7 @@ it('goes on without the leader of a partition, then without its coordinator, and
   const { leader } = (await replicas([topic])).find(({ partitionId }) => partitionId === 0)!;
   // A stranger's topic with a single copy goes with the broker; that is nobody else's trouble.
   const lonely = { topic: 'lonely', replicaAssignment: [{ partition: 0, replicas: [leader] }] };
-  await admin.createTopics({ topics: [lonely] });
+  await createTopic(admin, lonely);
   own.kill(leader);
   await transport.publish(events(topic, 300, 400));
   await vi.waitFor(() => expect(begun(worker)).toBeGreaterThanOrEqual(400), patience);

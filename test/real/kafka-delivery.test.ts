@@ -45,12 +45,12 @@ describe('delivery over Kafka', () => {
     expect(await heir.ended).toBe(0);
   });
 
-  it('does a job of several session timeouts once, without a rebalance', async () => {
+  it('does a job of ten session timeouts once, without a rebalance', { timeout: 300_000 }, async () => {
     const topic = await freshTopic(transport, 2);
-    const worker = startWorker(topic, { slow: 10, slowMs: 20_000 });
+    const worker = startWorker(topic, { sessionMs: 6_000, slow: 10, slowMs: 60_000 });
     await vi.waitFor(() => expect(partitionsOf(worker).length).toBe(2), patience);
     await transport.publish(events(topic, 0, 40));
-    await expectExactlyOnce(transport, topic, 40);
+    await expectExactlyOnce(transport, topic, 40, 180_000);
     expect(partitionsOf(worker).length).toBe(2);
     expect(worker.lines.filter(({ began }) => began).length).toBe(40);
   });
@@ -69,7 +69,7 @@ describe('delivery over Kafka', () => {
     await vi.waitFor(async () => expect((await metricsOf(zombie))(commits('fenced'))).toBeGreaterThan(0), patience);
     await expectExactlyOnce(transport, topic, 200);
     // It is a good member again, with a share of the work.
-    await vi.waitFor(() => expect(partitionsOf(zombie).length).toBe(3), patience);
+    await vi.waitFor(() => expect(partitionsOf(zombie).length).toBeGreaterThanOrEqual(3), patience);
     await transport.publish(events(topic, 200, 300));
     await expectExactlyOnce(transport, topic, 300);
     const ofHeir = await metricsOf(heir);
@@ -83,7 +83,13 @@ describe('delivery over Kafka', () => {
     const topic = await freshTopic(transport, 3);
     await transport.publish(events(topic, 0, 150));
     const first = startWorker(topic, { slow: 25, slowMs: 60_000, drainMs: 500 });
-    await vi.waitFor(() => expect(first.lines.filter(({ began }) => began).length).toBe(150), patience);
+    // All but the six slow ones are done and committed.
+    await vi.waitFor(async () => {
+      const metric = await metricsOf(first);
+      expect(first.lines.filter(({ began }) => began).length).toBe(150);
+      expect(metric('vimi_window_open{pipeline="test"}')).toBe(6);
+      expect(metric('vimi_window_waiting{pipeline="test"}')).toBe(0);
+    }, patience);
     first.kill('SIGTERM');
     expect(await first.ended).toBe(0);
     const second = startWorker(topic, { drain: true });

@@ -5,7 +5,7 @@ import type { Transport } from '../../src/streams/transport.js';
 import { consume, consumeOne, numbered, numbers, read, takeAll, text, values } from '../streams/transport-contract.js';
 import { publishers } from './compressed/clients.js';
 import { codecsOf } from './compressed/codecs-of.js';
-import { foreignClient, kafkaTransport } from './kafka-broker.js';
+import { createTopic, foreignClient, kafkaTransport } from './kafka-broker.js';
 import { patience } from './kafka-workers.js';
 
 const never = new AbortController().signal;
@@ -131,20 +131,17 @@ describe('records of other clients', () => {
   it('that a compaction took away leave no wait behind', async () => {
     const topic = fresh('topic');
     const client = await admin();
-    await client.createTopics({
-      topics: [
-        {
-          topic,
-          configEntries: Object.entries({
-            'cleanup.policy': 'compact',
-            'segment.ms': '100',
-            'min.cleanable.dirty.ratio': '0.001',
-            'min.compaction.lag.ms': '0',
-            'max.compaction.lag.ms': '200',
-            'delete.retention.ms': '0',
-          }).map(([name, value]) => ({ name, value })),
-        },
-      ],
+    const settings = {
+      'cleanup.policy': 'compact',
+      'segment.ms': '100',
+      'min.cleanable.dirty.ratio': '0.001',
+      'min.compaction.lag.ms': '0',
+      'max.compaction.lag.ms': '200',
+      'delete.retention.ms': '0',
+    };
+    await createTopic(client, {
+      topic,
+      configEntries: Object.entries(settings).map(([name, value]) => ({ name, value })),
     });
     // Each is a batch of its own, and all but the last of a key go.
     for (let n = 0; n < 12; n++) await transport.publish([text(topic, String(n), 'key')]);
@@ -188,7 +185,7 @@ describe('limits', () => {
   it('makes batches that a topic with a small limit takes', async () => {
     const topic = fresh('topic');
     const client = await admin();
-    await client.createTopics({ topics: [{ topic, configEntries: [{ name: 'max.message.bytes', value: '20000' }] }] });
+    await createTopic(client, { topic, configEntries: [{ name: 'max.message.bytes', value: '20000' }] });
     const value = 'x'.repeat(4_000);
     await transport.publish(Array.from({ length: 30 }, () => text(topic, value)));
     expect((await read(transport, topic)).length).toBe(30);

@@ -111,21 +111,32 @@ export async function outputsOf(transport: Transport, topic: string): Promise<st
 }
 
 /** Waits until all is settled, and checks that each event had one fate and each output appeared once. */
-export async function expectExactlyOnce(transport: Transport, topic: string, count: number): Promise<void> {
-  const wanted = expectedOutputs(count);
+export async function expectExactlyOnce(
+  transport: Transport,
+  topic: string,
+  count: number,
+  timeout = patience.timeout,
+): Promise<void> {
+  const wanted = { outputs: expectedOutputs(count), rejects: Math.floor((count + 2) / 10) };
+  const look = async () => ({ outputs: await outputsOf(transport, topic), rejects: await rejectsOf(transport, topic) });
   await vi.waitFor(
-    async () => expect((await outputsOf(transport, topic)).length).toBeGreaterThanOrEqual(wanted.length),
-    {
-      ...patience,
-      interval: 500,
+    async () => {
+      const { outputs, rejects } = await look();
+      expect(outputs.length).toBeGreaterThanOrEqual(wanted.outputs.length);
+      expect(rejects.length).toBeGreaterThanOrEqual(wanted.rejects);
     },
+    { timeout, interval: 500 },
   );
-  expect(await outputsOf(transport, topic)).toEqual(wanted);
-  const rejected = await readAll(transport, `${topic}-rejects`);
-  const places = rejected.map(({ value }) => {
+  const { outputs, rejects } = await look();
+  expect(outputs).toEqual(wanted.outputs);
+  expect(new Set(rejects).size).toBe(rejects.length);
+  expect(rejects.length).toBe(wanted.rejects);
+}
+
+/** The places of rejected records. */
+async function rejectsOf(transport: Transport, topic: string): Promise<string[]> {
+  return (await readAll(transport, `${topic}-rejects`)).map(({ value }) => {
     const { origin } = JSON.parse(String(value)) as { origin: { partition: number; offset: number } };
     return `${origin.partition}/${origin.offset}`;
   });
-  expect(new Set(places).size).toBe(places.length);
-  expect(places.length).toBe(Math.floor((count + 2) / 10));
 }

@@ -404,14 +404,14 @@ describe('the S3 store in trouble', () => {
 
   it('waits for an answer that is slow but moves, however long it takes as a whole', async () => {
     const body = Buffer.alloc(40_000, 'slow');
-    // Twenty pieces take two seconds: more than the silence that is allowed, though none of the pauses is as long.
+    // Forty pieces take four seconds: more than the silence that is allowed, though none of the pauses is nearly as long.
     const endpoint = await slowly(async (piece, on) => {
-      for (let from = 0; from < piece.length; from += 2000) {
+      for (let from = 0; from < piece.length; from += 1000) {
         await pause(100);
-        on(piece.subarray(from, from + 2000));
+        on(piece.subarray(from, from + 1000));
       }
     });
-    const store = await open({ endpoint, silenceMs: 1000 });
+    const store = await open({ endpoint, silenceMs: 3000 });
     await store.put('slow', body, bytes);
     expect((await store.get('slow')).equals(body)).toBe(true);
   });
@@ -440,7 +440,7 @@ describe('the S3 store in trouble', () => {
   it('gives up on a server that stays silent, when its patience ends', async () => {
     const sockets: Socket[] = [];
     const silent = await listening(createTcpServer((socket) => void sockets.push(socket)));
-    const error = await thrownBy(() => open({ endpoint: silent, silenceMs: 50, patienceMs: 100 }));
+    const error = await thrownBy(() => open({ endpoint: silent, silenceMs: 50, patienceMs: 3_000 }));
     expect(error).toMatchObject({ code: 'STORAGE_UNAVAILABLE', retryable: true });
     expect(error.message).toContain('silent for 50 ms');
     expect(sockets.length).toBeGreaterThan(1);

@@ -149,7 +149,7 @@ const folders = (worlds: NamedWorld[]) =>
   Object.fromEntries(worlds.map(({ name, world }) => [name, { folder: world.folder, clips: world.clips.length }]));
 
 /** Opens the model, an empty corpus and the pipeline, and closes them whatever happens. */
-export async function withModel(
+async function withModel(
   workspace: Workspace,
   options: EvalOptions,
   work: (setting: Setting, resources: Awaited<ReturnType<typeof openResources>>) => Promise<void>,

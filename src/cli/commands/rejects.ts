@@ -1,7 +1,7 @@
 import { VimiError } from '../../errors.js';
 import { decodeEvent } from '../../events/cloudevents.js';
 import type { VimiEvent } from '../../events/event.js';
-import { placeOf, replayOf, replayRecord } from '../../events/replay.js';
+import { contentOf, placeOf, replayOf, replayRecord } from '../../events/replay.js';
 import type { EventRejected } from '../../events/schemas.js';
 import type { StoredRecord, Transport } from '../../streams/transport.js';
 import type { Workspace } from '../workspace.js';
@@ -27,7 +27,10 @@ interface Rejected {
   /** Of each part. */
   errors: { part: string; step: string; code: string; message: string }[];
   replayed: boolean;
-  reject: EventRejected;
+  topic: string;
+  partition: number;
+  offset: number;
+  content: string;
 }
 
 /** Prints rejected events, oldest first, and what a replay with the same options would do. */
@@ -37,10 +40,10 @@ export async function listRejects(
   out: NodeJS.WritableStream,
 ): Promise<void> {
   const { found, odd } = await rejectedEvents(workspace, options);
-  for (const one of found) out.write(options.json ? `${JSON.stringify(asJson(one))}\n` : asLine(one));
+  for (const { content, ...one } of found) out.write(options.json ? `${JSON.stringify(one)}\n` : asLine(one));
   if (options.json) return;
   const waiting = found.filter(({ replayed }) => !replayed);
-  const topics = [...new Set(waiting.map(({ reject }) => reject.origin.topic))].join(', ');
+  const topics = [...new Set(waiting.map(({ topic }) => topic))].join(', ');
   out.write(`${count(found.length)}, ${found.length - waiting.length} of them replayed before\n`);
   if (odd > 0) out.write(`${odd} records passed over: no rejects, or of topics that no pipeline reads\n`);
   if (waiting.length > 0)
@@ -62,23 +65,38 @@ export async function replayRejects(
       expected: '--code, --since, --id, or --all',
     });
   const { found } = await rejectedEvents(workspace, options);
-  const waiting = found.filter(({ replayed }) => !replayed);
+  const waiting = new Map(found.filter(({ replayed }) => !replayed).map((one) => [one.place, one.event]));
+  const [published, before] = [waiting.size, found.length - waiting.size];
   const transport = await workspace.transport();
-  for (let at = 0; at < waiting.length; at += batch) {
-    const some = waiting.slice(at, at + batch);
-    const places = await transport.publish(some.map(({ reject }) => replayRecord(reject)));
-    for (const [n, { place, event }] of some.entries())
+  const batch: EventRejected[] = [];
+  let bytes = 0;
+  const publish = async () => {
+    const rejects = batch.splice(0);
+    bytes = 0;
+    const places = await transport.publish(rejects.map(replayRecord));
+    for (const [n, reject] of rejects.entries()) {
+      const [place, event] = [placeOf(reject.origin), idOf(reject)];
       out.write(
         options.json
           ? `${JSON.stringify({ replayed: place, event, ...places[n] })}\n`
           : `${place} replayed as ${placeOf(places[n]!)}\n`,
       );
+    }
+  };
+  // Read again, so that no more of them is in memory than one batch.
+  for await (const { data } of rejectsOf(workspace, () => undefined)) {
+    // The first that tells of a place, as in the list.
+    if (!waiting.delete(placeOf(data.origin))) continue;
+    batch.push(data);
+    bytes += data.origin.value?.length ?? 0;
+    if (batch.length >= most.events || bytes >= most.bytes) await publish();
   }
-  if (!options.json)
-    out.write(`${count(waiting.length)} published again, ${found.length - waiting.length} were replayed before\n`);
+  if (batch.length > 0) await publish();
+  if (!options.json) out.write(`${count(published)} published again, ${before} were replayed before\n`);
 }
 
-const batch = 500;
+/** Published at once; bytes of values in base64. */
+const most = { events: 500, bytes: 16 * 1024 * 1024 };
 
 /** Those that fit the options, oldest first. `odd`: records of the topics of rejects that this topology cannot have made. */
 async function rejectedEvents(
@@ -88,26 +106,18 @@ async function rejectedEvents(
   const { code, id } = options;
   const since = options.since === undefined ? Number.NEGATIVE_INFINITY : momentOf(options.since);
   const transport = await workspace.transport();
-  const inputs = new Set(workspace.topology.pipelines.map(({ from }) => from));
   const all = new Map<string, Rejected>();
   let odd = 0;
-  for (const { name, schemas } of workspace.topology.topics.values()) {
-    if (!schemas.includes('event.rejected')) continue;
-    for await (const record of transport.read(name)) {
-      const event = readReject(record);
-      if (!event || !inputs.has(event.data.origin.topic)) {
-        odd++;
-        continue;
-      }
-      const { time, data: reject } = event;
-      const { pipeline, part, step, error } = reject;
-      const place = placeOf(reject.origin);
-      const one = all.get(place) ?? {
-        ...{ place, event: idOf(reject), time, pipeline, errors: [], replayed: false, reject },
-      };
-      one.errors.push({ part, step, code: error.code, message: error.message });
-      all.set(place, one);
-    }
+  for await (const { time, data } of rejectsOf(workspace, () => odd++)) {
+    const { pipeline, part, step, error } = data;
+    const { topic, partition, offset } = data.origin;
+    const place = placeOf(data.origin);
+    const one = all.get(place) ?? {
+      ...{ place, event: idOf(data), time, pipeline, errors: [], replayed: false, topic, partition, offset },
+      content: contentOf(replayRecord(data)),
+    };
+    one.errors.push({ part, step, code: error.code, message: error.message });
+    all.set(place, one);
   }
   const wanted = [...all.values()].filter(
     ({ place, event, time, errors }) =>
@@ -115,11 +125,26 @@ async function rejectedEvents(
       (!code || errors.some((error) => code.includes(error.code))) &&
       (!id || id.includes(place) || id.includes(event)),
   );
-  const replayed = await replayedPlaces(transport, new Set(wanted.map(({ reject }) => reject.origin.topic)));
+  const replayed = await replays(transport, new Set(wanted.map(({ topic }) => topic)));
   const found = wanted
-    .map((one) => ({ ...one, replayed: replayed.has(one.place) }))
+    .map((one) => ({ ...one, replayed: replayed.has(`${one.place} ${one.content}`) }))
     .sort((a, b) => Date.parse(a.time) - Date.parse(b.time));
   return { found, odd };
+}
+
+/** All that this topology can have made; `onOdd` for every other record of the topics of rejects. */
+async function* rejectsOf(workspace: Workspace, onOdd: () => void): AsyncGenerator<VimiEvent<EventRejected>> {
+  const { topics, pipelines } = workspace.topology;
+  const inputs = new Set(pipelines.map(({ from }) => from));
+  const transport = await workspace.transport();
+  for (const { name, schemas } of topics.values()) {
+    if (!schemas.includes('event.rejected')) continue;
+    for await (const record of transport.read(name)) {
+      const event = readReject(record);
+      if (event && inputs.has(event.data.origin.topic)) yield event;
+      else onOdd();
+    }
+  }
 }
 
 function readReject(record: StoredRecord): VimiEvent<EventRejected> | null {
@@ -130,15 +155,15 @@ function readReject(record: StoredRecord): VimiEvent<EventRejected> | null {
   }
 }
 
-/** The topics themselves say what was replayed: nothing else has to agree with them. */
-async function replayedPlaces(transport: Transport, topics: Set<string>): Promise<Set<string>> {
-  const places = new Set<string>();
+/** Place and content: the topics themselves say what was replayed, and nothing else has to agree with them. */
+async function replays(transport: Transport, topics: Set<string>): Promise<Set<string>> {
+  const found = new Set<string>();
   for (const topic of topics)
     for await (const record of transport.read(topic)) {
       const place = replayOf(record);
-      if (place !== null) places.add(place);
+      if (place !== null) found.add(`${place} ${contentOf(record)}`);
     }
-  return places;
+  return found;
 }
 
 function idOf({ origin }: EventRejected): string {
@@ -152,12 +177,7 @@ function momentOf(text: string): number {
   return Number.isNaN(moment) ? Date.now() - age(text) : moment;
 }
 
-function asJson({ reject, ...rest }: Rejected): object {
-  const { topic, partition, offset } = reject.origin;
-  return { ...rest, topic, partition, offset };
-}
-
-function asLine({ place, event, time, pipeline, errors, replayed }: Rejected): string {
+function asLine({ place, event, time, pipeline, errors, replayed }: Omit<Rejected, 'content'>): string {
   const first = errors[0]!;
   const more = errors.length > 1 ? ` (and ${errors.length - 1} more parts)` : '';
   const name = event === place ? place : `${place} ${event}`;

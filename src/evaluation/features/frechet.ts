@@ -9,8 +9,19 @@ export interface Gaussian {
   covariance: Float64Array;
 }
 
-/** The Gaussian of rows of features; the covariance is divided by n - 1, as numpy.cov does. */
+/** Of features: at 4,096 a covariance has 128 MiB, and a distance takes some minutes. */
+const mostFeatures = 4096;
+
+/**
+ * The Gaussian of rows of features; the covariance is divided by n - 1, as numpy.cov does. SHAPE_MISMATCH for one row, and
+ * for rows of more than 4,096 features.
+ */
 export function gaussianOf({ n, d, values }: Features): Gaussian {
+  if (d > mostFeatures)
+    throw new VimiError('SHAPE_MISMATCH', 'These rows are too long for a covariance', {
+      expected: `at most ${mostFeatures} features`,
+      found: `${d}`,
+    });
   if (n < 2) throw new VimiError('SHAPE_MISMATCH', 'A covariance needs two rows of features', { found: `${n}` });
   const mean = new Float64Array(d);
   for (let i = 0; i < n; i++) for (let k = 0; k < d; k++) mean[k]! += values[i * d + k]! / n;

@@ -9,7 +9,10 @@ export interface Features {
   values: Float64Array;
 }
 
-const mostBytes = 4 * 2 ** 30;
+/** What readFile takes. */
+const mostBytes = 2 ** 31 - 1;
+/** Nets give float32; the fourth powers of larger numbers, which distances go through, would be none any more. */
+const largest = 2 ** 128;
 
 /**
  * Reads a matrix of features: .npy (version 1 to 3, little-endian float16, float32 or float64, C order, two axes) or .json
@@ -22,8 +25,10 @@ export async function readFeatures(file: string): Promise<Features> {
   if (found.size > mostBytes) throw new VimiError('MEDIA_TOO_LARGE', 'These features are too many', { where: file });
   const bytes = await readFile(file);
   const features = bytes.toString('latin1', 0, 6) === '\x93NUMPY' ? parseNpy(bytes, file) : parseJson(bytes, file);
-  if (!features.values.every(Number.isFinite))
-    throw new VimiError('MEDIA_DAMAGED', 'Features must be finite numbers', { where: file });
+  if (features.values.length === 0)
+    throw new VimiError('MEDIA_DAMAGED', 'There are no features in this file', { where: file });
+  if (!features.values.every((value) => Math.abs(value) < largest))
+    throw new VimiError('MEDIA_DAMAGED', 'Features must be finite numbers, as float32 holds them', { where: file });
   return features;
 }
 

@@ -1,6 +1,6 @@
 /**
  * Eigenvalues and orthonormal eigenvectors of a symmetric matrix: Householder's reduction to a tridiagonal matrix, then QL
- * with implicit shifts. `a`: [n, n] row by row, only its symmetry is trusted. Row k of `vectors` belongs to values[k].
+ * with implicit shifts. `a`: [n, n] row by row, only its symmetry is trusted, and that its numbers are finite. Row k of `vectors` belongs to values[k].
  * About 4 n^3 operations: seconds for 2,048 features.
  */
 export function symmetricEigen(a: Float64Array, n: number): { values: Float64Array; vectors: Float64Array } {

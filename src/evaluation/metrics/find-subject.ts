@@ -54,7 +54,7 @@ export function findSubject(frame: WorldFrame, ground: WorldFrame): Found | null
  * How far each pixel belongs to the subject, 0 to 1. Specks are left out: what belongs to no patch of at least an eighth
  * of the largest one's area (patches touch at sides or corners).
  */
-export function coverage(frame: WorldFrame, ground: WorldFrame): Float32Array {
+function coverage(frame: WorldFrame, ground: WorldFrame): Float32Array {
   const cover = new Float32Array(WORLD * WORLD);
   for (let pixel = 0; pixel < cover.length; pixel++) {
     const at = pixel * 3;

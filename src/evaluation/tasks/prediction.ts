@@ -180,7 +180,7 @@ export function copied({ frames, width, height, data }: RgbVideo): RgbVideo {
 }
 
 /** Every pixel goes on as it went from the first frame to the second. */
-export function extrapolated({ frames, width, height, data }: RgbVideo): RgbVideo {
+function extrapolated({ frames, width, height, data }: RgbVideo): RgbVideo {
   const size = width * height * 3;
   const out = new Uint8ClampedArray(data.length);
   for (let t = 0; t < frames; t++)

@@ -22,7 +22,7 @@ export interface PlannedTime {
 }
 
 /** What whole steps reach of the rate of matrices, measured with nano (bench/README.md): attention and norms are slower. */
-export const usualShare = 0.4;
+const usualShare = 0.4;
 /** Steps are run when all of them together are expected to take no longer. */
 const patienceSeconds = 60;
 const largestMeasured = 20e6;

@@ -25,7 +25,7 @@ export interface Probe {
   nothing: number;
 }
 
-export const probeLevels = [0.3, 1, 3, 10];
+const probeLevels = [0.3, 1, 3, 10];
 
 /**
  * Losses of whole clips at fixed noise levels, with fixed noise: comparable from step to step and between models. Sample

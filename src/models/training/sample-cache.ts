@@ -48,7 +48,9 @@ export async function readCache(path: string, key: string): Promise<TrainingSamp
     const length = Buffer.alloc(4);
     for (let at = end + 1; at < size; ) {
       await file.read(length, 0, 4, at);
-      const bytes = Buffer.alloc(length.readUInt32LE(0));
+      const next = length.readUInt32LE(0);
+      if (next > size - at - 4) return null;
+      const bytes = Buffer.alloc(next);
       await file.read(bytes, 0, bytes.length, at + 4);
       samples.push(deserialize(bytes) as TrainingSample);
       at += 4 + bytes.length;

@@ -91,7 +91,7 @@ export function openDatabase(folder: string, verifyUpTo: number): Sqlite {
   }
 }
 
-export function databasePath(folder: string): string {
+function databasePath(folder: string): string {
   return join(folder, 'corpus.sqlite');
 }
 

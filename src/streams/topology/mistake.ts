@@ -1,3 +1,4 @@
+import { printable } from '../../events/printable.js';
 import { nearest } from './nearest.js';
 
 /** What kind of mistake it is: a closed list, for programs that sort them. */
@@ -83,9 +84,4 @@ export class Mistakes {
 
 export function quote(name: string): string {
   return `'${name.length > 80 ? `${name.slice(0, 80)}...` : name}'`;
-}
-
-/** With nothing in it that a terminal would obey. */
-function printable(text: string): string {
-  return text.replace(/\p{Cc}/gu, (control) => JSON.stringify(control).slice(1, -1));
 }

@@ -87,6 +87,18 @@ describe('Frechet distance', () => {
     expect(frechetDistance(a, b)).toBeCloseTo(3.3013767596433983, 7);
   });
 
+  test('features as large as float32 holds them still have a distance', () => {
+    const large = { n: 4, d: 3, values: Float64Array.from([3e38, 2, 3, -3e38, 5, 6, 7, 3e38, 9, 1, 2, 3]) };
+    const distance = frechetDistance(gaussianOf(large), gaussianOf(rows(5, 3, 0.3)));
+    expect(distance).toBeGreaterThan(1e76);
+    expect(distance).toBeLessThan(1e78);
+  });
+
+  test('one row, and rows too long for a covariance, are refused', () => {
+    expect(() => gaussianOf(rows(1, 3, 0.3))).toThrow('two rows');
+    expect(() => gaussianOf({ n: 2, d: 4097, values: new Float64Array(2 * 4097) })).toThrow('too long');
+  });
+
   test('features of two nets cannot be compared', () => {
     expect(() => frechetDistance(diagonal([0], [1]), diagonal([0, 0], [1, 1]))).toThrow('one net');
   });

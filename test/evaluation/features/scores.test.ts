@@ -109,6 +109,9 @@ describe('files of features', () => {
       'int.npy': npy('<i8', Buffer.alloc(48)),
       'flat.npy': npy('<f8', Buffer.alloc(48), '(6,)'),
       'nan.npy': npy('<f8', Buffer.from(Float64Array.from([0, Number.NaN, 0, 0, 0, 0]).buffer)),
+      'huge.npy': npy('<f8', Buffer.from(Float64Array.from([0, 1e200, 0, 0, 0, 0]).buffer)),
+      'none.npy': npy('<f8', Buffer.alloc(0), '(0, 3)'),
+      'narrow.json': Buffer.from('[[], []]'),
       'ragged.json': Buffer.from('[[1, 2], [3]]'),
       'text.json': Buffer.from('no'),
     };

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -44,6 +45,18 @@ test('of other shards, damaged or cut, it is not used', async () => {
     Buffer.alloc(0),
   ]) {
     await writeFile(file, bytes);
+    expect(await readCache(file, 'key')).toBeNull();
+  }
+});
+
+test('whole by its checksum, but with a sample longer than the file, it is not used either', async () => {
+  const file = await path();
+  for (const length of [1, 0xffffffff]) {
+    const body = Buffer.alloc(4);
+    body.writeUInt32LE(length);
+    const sha256 = createHash('sha256').update(body).digest('hex');
+    const head = { format: 'vimi-samples/1', key: 'key', samples: 1, sha256 };
+    await writeFile(file, Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), body]));
     expect(await readCache(file, 'key')).toBeNull();
   }
 });
