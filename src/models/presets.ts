@@ -53,7 +53,7 @@ export interface EncoderSizes {
   /** Pictures are read at this side, in patches of 8 (for meaning) and of `finePatch` (for pixels). */
   pictureSide: number;
   finePatch: number;
-  /** Channels of the tokens that a frozen encoder outside makes; then there is no encoder of our own. */
+  /** Channels of the tokens that a frozen encoder outside makes of the words; pictures, if any are read, are read here. */
   external?: number;
 }
 
