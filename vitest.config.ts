@@ -3,8 +3,8 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     include: ['test/**/*.test.ts'],
-    // These need real servers: npm run test:real.
-    exclude: ['test/real/**'],
+    // Real servers: npm run test:real. A graphics adapter: npm run test:webgpu.
+    exclude: ['test/real/**', 'test/webgpu/**'],
     testTimeout: 30_000,
     hookTimeout: 60_000,
     pool: 'forks',

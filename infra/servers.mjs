@@ -2,6 +2,7 @@
 // of the loopback interface.
 //
 //   node infra/servers.mjs up   [kafka] [s3]            starts what is not running, waits until it answers
+//                       [--brokers 3] [--set name=value]  of Kafka, when it is started for the first time
 //   node infra/servers.mjs down [kafka] [s3] [--clean]  stops; --clean also forgets their data, ports and keys
 //   node infra/servers.mjs status
 //
@@ -18,10 +19,10 @@ import { s3 } from './servers/s3.mjs';
 
 const all = [kafka, s3];
 
-async function up(servers) {
+async function up(servers, options) {
   for (const server of servers) {
     const before = server.running();
-    if (before === null) await server.start();
+    if (before === null) await server.start(options);
     console.log(`${server.name}: ${before === null ? 'started' : 'running'} (pid ${server.running()})`);
   }
   const known = all.filter((server) => server.running() !== null).map((server) => server.environment());
@@ -51,10 +52,18 @@ function shown(lines) {
 }
 
 try {
-  const { positionals, values } = parseArgs({ allowPositionals: true, options: { clean: { type: 'boolean' } } });
+  const { positionals, values } = parseArgs({
+    allowPositionals: true,
+    options: {
+      clean: { type: 'boolean' },
+      brokers: { type: 'string', default: '1' },
+      set: { type: 'string', multiple: true, default: [] },
+    },
+  });
+  const set = Object.fromEntries(values.set.map((one) => one.split(/=(.*)/s, 2)));
   const [command, ...names] = positionals;
   const servers = names.length > 0 ? names.map(named) : all;
-  if (command === 'up') await alone(() => up(servers));
+  if (command === 'up') await alone(() => up(servers, { brokers: Number(values.brokers), set }));
   else if (command === 'down' && values.clean && names.length > 0) throw new Error('--clean takes all servers');
   else if (command === 'down') await alone(() => down(servers, values.clean));
   else if (command === 'status') status(servers);

@@ -45,9 +45,13 @@ export const errorCodes = {
   TRANSPORT_UNAVAILABLE: { retryable: true, remedy: 'Check that the transport of the profile can be reached.' },
   TRANSPORT_DENIED: { retryable: false, remedy: 'Check the credentials of the profile, and what they may do.' },
   TRANSPORT_FENCED: { retryable: false, remedy: 'Nothing: another process owns this partition now.' },
+  POSITION_TOO_LARGE: {
+    retryable: false,
+    remedy: 'Set offset.metadata.max.bytes of the brokers to 4096, as it comes.',
+  },
   GROUP_BUSY: { retryable: false, remedy: 'Stop the other consumer first, or use another group.' },
   TOPIC_UNKNOWN: { retryable: false, remedy: 'Declare the topic in topology.yaml.' },
-  COMPRESSION_UNKNOWN: { retryable: false, remedy: 'Publish without compression, or with gzip.' },
+  COMPRESSION_UNKNOWN: { retryable: false, remedy: 'Publish with gzip, snappy, lz4 or zstd, or without compression.' },
   LOG_DAMAGED: { retryable: false, remedy: 'Restore the file from a backup, or move it away to start anew.' },
   // Stores.
   OBJECT_NOT_FOUND: { retryable: false, remedy: 'Check the key, and that nobody removed the object.' },

@@ -3,7 +3,7 @@ import { Command, CommanderError, InvalidArgumentError, Option } from 'commander
 import { pino } from 'pino';
 import { asVimiError, VimiError } from '../errors.js';
 import { serveMetrics } from '../server/metrics-server.js';
-import { createMetrics } from '../streams/metrics.js';
+import { age } from './commands/age.js';
 import { corpusSearch } from './commands/corpus-search.js';
 import { demo } from './commands/demo.js';
 import { examine, printFindings } from './commands/doctor.js';
@@ -11,10 +11,12 @@ import { generate } from './commands/generate.js';
 import { ingest } from './commands/ingest.js';
 import { publish } from './commands/publish.js';
 import { read } from './commands/read.js';
+import { listRejects, type RejectsOptions, replayRejects } from './commands/rejects.js';
 import { fateLine, runPipelines } from './commands/run.js';
-import { age, sweep } from './commands/sweep.js';
+import { sweep } from './commands/sweep.js';
 import { topics } from './commands/topics.js';
 import { trainOn } from './commands/train.js';
+import { planTrain } from './commands/train-plan.js';
 import { exitCodes, reportError } from './exit.js';
 import { type GraphFormat, graph, graphFormats } from './graph.js';
 import { printableStream } from './printable.js';
@@ -122,8 +124,7 @@ program
   .addHelpText('after', '\nExamples:\n  vimi run\n  vimi run --pipeline corpus --drain')
   .action(({ pipeline: names, drain = false, json, metrics: port, metricsHost }: RunArguments) =>
     within(async (workspace) => {
-      const { topology } = workspace;
-      const metrics = createMetrics();
+      const { topology, metrics } = workspace;
       const server = port === undefined ? undefined : await serveMetrics(metrics, port, metricsHost);
       if (server) process.stderr.write(`metrics at ${server.url}\n`);
       const pipelines = names === undefined ? topology.pipelines : names.map((name) => workspace.pipeline(name));
@@ -209,6 +210,30 @@ program
   .addHelpText('after', '\nExample:\n  vimi read videos --json | jq .data.object')
   .action((topic: string, options) => within((workspace) => read(workspace, topic, options, out, interruption())));
 
+const rejectsCommand = program
+  .command('rejects')
+  .description('list the events that were rejected, and publish them again once their cause is mended');
+const choosing = (command: Command) =>
+  command
+    .option('--code <code>', 'rejected with this code (may be repeated)', several)
+    .option('--since <when>', 'rejected since: an age such as 2h, or a moment')
+    .option('--id <id>', 'this one: its place, such as requests-3-42, or its event’s id (may be repeated)', several)
+    .option('--json', 'one JSON object a line', false);
+choosing(rejectsCommand.command('list', { isDefault: true }))
+  .description('list them, and say what a replay would do; publishes nothing')
+  .addHelpText('after', '\nExample:\n  vimi rejects list --code STORAGE_UNAVAILABLE --since 1d')
+  .action((options: RejectsOptions) => within((workspace) => listRejects(workspace, options, out)));
+choosing(rejectsCommand.command('replay'))
+  .description('publish their original bytes and headers to their own topics again, each once, under its own id')
+  .option('--all', 'all of them', false)
+  .addHelpText(
+    'after',
+    '\nEvery pipeline that reads the topic gets them. See first: vimi rejects list.\n\nExample:\n  vimi rejects replay --code STORAGE_UNAVAILABLE --since 1d',
+  )
+  .action((options: RejectsOptions & { all: boolean }) =>
+    within((workspace) => replayRejects(workspace, options, out)),
+  );
+
 const topicsCommand = program.command('topics').description('compare the topics of the transport with the topology');
 for (const [action, description] of [
   ['apply', 'create what is missing and say what differs; nothing is deleted or given other settings'],
@@ -274,22 +299,18 @@ program
   )
   .option('--from <weights>', 'a file, or the name of a shipped model, to start from instead of random numbers')
   .option('--held-out <shard>', 'samples for the probes in the log (may be repeated)', several)
+  .option('--plan', 'train nothing; print parameters, computation, memory, and time on this machine')
   .addOption(new Option('--backend <name>').choices(['tensorflow', 'wasm']))
   .option('--threads <n>', 'of the tensorflow backend', wholeNumber(1))
   .addHelpText(
     'after',
-    '\nExamples:\n  vimi train --steps 2000 --out .vimi/training\n  vimi train --stage 2 --from nano --steps 500 --out .vimi/stage-2',
+    '\nExamples:\n  vimi train --plan --preset snap-500m --steps 550000\n  vimi train --steps 2000 --out .vimi/training\n  vimi train --stage 2 --from nano --steps 500 --out .vimi/stage-2',
   )
-  .action((shards: string[], { heldOut = [], stage, ...options }) =>
-    within((workspace) =>
-      trainOn(
-        shards,
-        workspace,
-        { signal: interruption(), heldOut, ...(stage && { stage: stage === '2' ? 2 : 1 }), ...options },
-        out,
-      ),
-    ),
-  );
+  .action(async (shards: string[], { heldOut = [], stage, plan, ...rest }) => {
+    const options = { signal: interruption(), heldOut, ...(stage && { stage: stage === '2' ? 2 : 1 }), ...rest };
+    if (plan) await planTrain(options, out);
+    else await within((workspace) => trainOn(shards, workspace, options, out));
+  });
 
 program
   .command('validate')

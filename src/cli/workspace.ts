@@ -15,12 +15,15 @@ import { type CorpusFollower, followCorpus } from '../stores/corpus-follower.js'
 import { openCorpus } from '../stores/corpus-index/open-corpus.js';
 import { openFileStore } from '../stores/files.js';
 import type { ObjectStore } from '../stores/object-store.js';
+import { createMetrics } from '../streams/metrics.js';
 import type { PipelineSpec } from '../streams/pipeline-spec.js';
 import type { ObjectsSpec, TransportSpec } from '../streams/topology/profiles.js';
 import { readTopology } from '../streams/topology/read-topology.js';
 import type { TopicDeclaration, Topology } from '../streams/topology/topology.js';
 import type { StoredRecord, Transport } from '../streams/transport.js';
+import type { TransportMetrics } from '../streams/transport-metrics.js';
 import { openEmbedded } from '../streams/transports/embedded.js';
+import { readCertificates, readPrivateKey } from './pem-file.js';
 import { makeWorkFolder } from './work-folder.js';
 
 export interface WorkspaceOptions {
@@ -32,6 +35,8 @@ export interface WorkspaceOptions {
 
 /** A topology with its profile's transport, stores and models; each is opened when it is first asked for. */
 export class Workspace {
+  /** Of all that runs in it. */
+  readonly metrics = createMetrics();
   private opened: (() => Promise<void>)[] = [];
   private parts = new Map<string, Promise<unknown>>();
 
@@ -56,7 +61,7 @@ export class Workspace {
   /** With the topics that happen to be there. */
   bareTransport(): Promise<Transport> {
     return this.once('bare transport', async () => {
-      const transport = await openTransport(this.topology.profile.transport, this.log);
+      const transport = await openTransport(this.topology.profile.transport, this.log, this.metrics.transport);
       this.onClose(() => transport.close());
       return transport;
     });
@@ -142,6 +147,7 @@ export class Workspace {
       announce: async (records) => {
         await transport.publish(records);
       },
+      count: (what) => this.metrics.count(pipeline.name, what),
     };
   }
 
@@ -227,18 +233,29 @@ function noDenoiser(pipeline: PipelineSpec): Denoiser {
 
 // Loaded where a profile asks for them: the embedded one needs neither.
 
-async function openTransport(spec: TransportSpec, log: Log): Promise<Transport> {
+async function openTransport(spec: TransportSpec, log: Log, metrics: TransportMetrics): Promise<Transport> {
   if (spec.type === 'embedded') {
     await mkdir(spec.path, { recursive: true });
     return openEmbedded({ path: join(spec.path, 'log.sqlite') });
   }
   const { openKafka } = await import('../streams/transports/kafka.js');
-  const { brokers, client_id: clientId, tls, sasl, session_timeout: sessionMs } = spec;
-  return openKafka({ brokers, clientId, tls, sasl, sessionMs, log });
+  const { brokers, client_id: clientId, sasl, session_timeout: sessionMs } = spec;
+  return openKafka({ brokers, clientId, tls: tlsOf(spec), sasl, sessionMs, log, metrics });
+}
+
+function tlsOf({ tls }: TransportSpec & { type: 'kafka' }) {
+  if (typeof tls === 'boolean') return tls;
+  const { ca, cert, key } = tls;
+  return {
+    ...(ca && { ca: readCertificates(ca) }),
+    ...(cert && { cert: readCertificates(cert) }),
+    ...(key && { key: readPrivateKey(key) }),
+  };
 }
 
 async function openS3(spec: ObjectsSpec & { type: 's3' }) {
   const { openS3Store } = await import('../stores/s3.js');
-  const { endpoint, bucket, region, prefix, access_key: accessKey, secret_key: secretKey } = spec;
-  return openS3Store({ endpoint, bucket, region, prefix, accessKey, secretKey });
+  const { endpoint, bucket, region, prefix, access_key: accessKey, secret_key: secretKey, tls } = spec;
+  const ca = tls && readCertificates(tls.ca);
+  return openS3Store({ endpoint, bucket, region, prefix, accessKey, secretKey, ca });
 }

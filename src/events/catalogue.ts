@@ -178,5 +178,11 @@ export const headers = [
     meaning: 'W3C trace context, carried on to everything that follows from the event',
     fallback: '',
   },
+  {
+    name: 'ce_replayof',
+    example: 'requests-3-42',
+    meaning: 'a rejected record, `<topic>-<partition>-<offset>`, that `vimi rejects replay` published again',
+    fallback: '',
+  },
   { name: 'content-type', example: 'application/json', meaning: 'of the value', fallback: 'application/json' },
 ] as const;

@@ -3,6 +3,7 @@ import type { VimiEvent } from './event.js';
 import { decodeText, readJsonObject } from './json.js';
 import { describeValue, type Mistake, mistakesOf, mistakeText } from './mistakes.js';
 import type { NewRecord, StoredRecord } from './record.js';
+import { placeOf } from './replay.js';
 import { type EventData, type SchemaName, schemas } from './schemas.js';
 
 /*
@@ -48,7 +49,7 @@ export function decodeEvent(record: StoredRecord, accepted: readonly SchemaName[
   const { id, source, time, subject } = attributes as Partial<Record<Attribute, string>>;
   const traceparent = knownTrace(attributes.traceparent);
   return {
-    id: id ?? `${record.topic}-${record.partition}-${record.offset}`,
+    id: id ?? placeOf(record),
     source: source ?? `/${record.topic}`,
     type: eventType(schema),
     schema,
@@ -80,37 +81,41 @@ export function encodeEvent<N extends SchemaName>(event: EventToEncode<N>): NewR
   const checked = schemas[schema].safeParse(data);
   if (!checked.success) mistakes.push(...mistakesOf(checked.error, data));
   if (mistakes.length > 0) throw invalid(schema, mistakes, `for topic ${topic}`);
-  const headers: Record<string, string | undefined> = {
-    ce_specversion: '1.0',
-    ce_id: id,
-    ce_source: source,
-    ce_type: eventType(schema),
-    ce_time: time,
-    ce_subject: subject,
-    traceparent,
-    'content-type': 'application/json',
+  const headers: Record<string, Buffer> = {
+    ce_specversion: version,
+    ce_id: Buffer.from(id),
+    ce_source: Buffer.from(source),
+    ce_type: types[schema],
   };
+  if (time !== undefined) headers.ce_time = Buffer.from(time);
+  if (subject !== undefined) headers.ce_subject = Buffer.from(subject);
+  if (traceparent !== undefined) headers.traceparent = Buffer.from(traceparent);
+  headers['content-type'] = json;
   return {
     topic,
     key: typeof key === 'string' ? Buffer.from(key) : key,
     value: Buffer.from(JSON.stringify(data)),
-    headers: Object.fromEntries(
-      Object.entries(headers).flatMap(([name, text]) => (text === undefined ? [] : [[name, Buffer.from(text)]])),
-    ),
+    headers,
   };
 }
+
+/** What stands in the headers of many records, as bytes. */
+const [version, json] = [Buffer.from('1.0'), Buffer.from('application/json')];
+const types = Object.fromEntries(
+  Object.keys(schemas).map((name) => [name, Buffer.from(eventType(name as SchemaName))]),
+) as Record<SchemaName, Buffer>;
 
 type Attribute = 'specversion' | 'id' | 'source' | 'type' | 'time' | 'subject' | 'traceparent';
 type Attributes = Partial<Record<Attribute, unknown>>;
 
+const wanted = /^(ce_[a-z0-9]{1,64}|content-type|traceparent)$/i;
+
 /** Header names are compared in lower case: clients differ in how they write content-type. */
 function readHeaders(headers: Record<string, Buffer>, where: string): Record<string, string> {
-  const wanted = Object.entries(headers).filter(([name]) =>
-    /^(ce_[a-z0-9]{1,64}|content-type|traceparent)$/i.test(name),
-  );
-  return Object.fromEntries(
-    wanted.map(([name, bytes]) => [name.toLowerCase(), decodeText(bytes, `${where}, header ${name}`)]),
-  );
+  const read: Record<string, string> = {};
+  for (const name of Object.keys(headers))
+    if (wanted.test(name)) read[name.toLowerCase()] = decodeText(headers[name]!, `${where}, header ${name}`);
+  return read;
 }
 
 function mediaType(contentType: string | undefined): string | undefined {
@@ -171,14 +176,18 @@ function knownTrace(value: unknown): string | undefined {
 
 /** CloudEvents allows neither control characters nor halves of surrogate pairs in text. */
 const unprintable = /[\p{Cc}\p{Cs}]/u;
-const longest: Partial<Record<Attribute, number>> = { id: 512, source: 1024, subject: 1024 };
+const longest = [
+  ['id', 512],
+  ['source', 1024],
+  ['subject', 1024],
+] as const;
 
 function checkAttributes(attributes: Attributes): Mistake[] {
   const mistakes: Mistake[] = [];
   const refuse = (name: string, expected: string, found: unknown) =>
     mistakes.push({ path: [`ce_${name}`], expected, found: JSON.stringify(found).slice(0, 80) });
-  for (const [name, most] of Object.entries(longest)) {
-    const text = attributes[name as Attribute];
+  for (const [name, most] of longest) {
+    const text = attributes[name];
     if (text === undefined) continue;
     if (typeof text !== 'string' || text.length < 1 || text.length > most || unprintable.test(text))
       refuse(name, `1 to ${most} printable characters`, text);

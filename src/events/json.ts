@@ -29,10 +29,12 @@ export function readJsonObject(bytes: Buffer, limits: JsonLimits, where: string)
   return value as Record<string, unknown>;
 }
 
+const utf8 = new TextDecoder('utf-8', { fatal: true });
+
 /** UTF-8, strictly; a byte order mark is passed over. */
 export function decodeText(bytes: Buffer, where: string): string {
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return utf8.decode(bytes);
   } catch {
     throw malformed('UTF-8 text', `bytes ${bytes.subarray(0, 16).toString('hex')}...`, where);
   }

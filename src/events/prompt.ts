@@ -12,6 +12,13 @@ export const objectRef = z.looseObject({
 });
 export type ObjectRef = z.infer<typeof objectRef>;
 
+/** Reads an object over HTTP without keys, until it expires. Whoever has it may read. */
+export const objectLink = z.strictObject({
+  url: z.string().max(8192).describe('GET gives the bytes'),
+  expires: z.iso.datetime().describe('from then on the link is refused'),
+});
+export type ObjectLink = z.infer<typeof objectLink>;
+
 /** The three tasks of VIMI's stage 2; text-to-video keeps retrieval on. */
 export const task = z.enum(['text-to-video', 'subject-driven', 'prediction']);
 export type Task = z.infer<typeof task>;

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { contextEntry, corpusState, imageRole, objectRef, prompt, sha256, task } from './prompt.js';
+import { contextEntry, corpusState, imageRole, objectLink, objectRef, prompt, sha256, task } from './prompt.js';
 
 /*
  * One schema an event. Objects are loose: unknown fields survive, so that an older reader passes on what a newer writer
@@ -105,13 +105,18 @@ const sampler = z.looseObject({
   name: z.string(),
   steps: z.number().int(),
   guidance: z.strictObject({ text: z.number(), image: z.number() }),
+  oscillation: z.looseObject({ steady: z.number().int(), low: z.number() }).optional(),
   seed: z.number().int(),
 });
 
-/** All that a consumer needs to trust a video and to make it again. The MP4 carries the same record less `object`. */
+/**
+ * All that a consumer needs to trust a video and to make it again. The MP4 carries the same record less `object` and
+ * `link`.
+ */
 export const videoCompleted = z.looseObject({
   job: z.string().describe('the id of the request'),
   object: objectRef.describe('the MP4'),
+  link: objectLink.optional().describe('to the MP4, where the profile asks for links'),
   width: z.number().int().describe('pixels'),
   height: z.number().int().describe('pixels'),
   frames: z.number().int(),
@@ -135,6 +140,7 @@ export type VideoCompleted = z.infer<typeof videoCompleted>;
 export const samplesSealed = z.looseObject({
   shard: z.string(),
   object: objectRef.describe('the tar'),
+  link: objectLink.optional().describe('to the tar, where the profile asks for links'),
   samples: z.number().int().nonnegative(),
   range: z
     .strictObject({

@@ -32,6 +32,10 @@ export function checkInput(input: GenerateInput, limits: ModelDescription['limit
   range('fps', input.fps, 0.1, 1000, false);
   range('guidance.text', input.guidance.text, 0, 100, false);
   range('guidance.image', input.guidance.image, 0, 100, false);
+  if (input.oscillation) {
+    range('oscillation.steady', input.oscillation.steady, 0, 1000, true);
+    range('oscillation.low', input.oscillation.low, 0, 100, false);
+  }
   for (const part of input.prompt.parts) {
     if ('text' in part) continue;
     const { width, height, data } = part.pixels;

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
 import { VimiError } from '../errors.js';
-import { combine, guidanceBranches } from './diffusion/guidance.js';
+import { combine, factorsOf, guidanceAt, guidanceBranches } from './diffusion/guidance.js';
 import { cIn, cOut, cSkip } from './diffusion/preconditioning.js';
 import { Random } from './diffusion/random.js';
 import { sample } from './diffusion/sampler.js';
@@ -67,10 +67,16 @@ export async function generate(
   );
   const level = low.corruption.usual;
   const given = enlarge(corrupt(Float32Array.from(small), level, new Random(input.seed, 1)), size, low);
-  const large = await denoised(upsampler, { ...input, ...more, fps: input.fps }, new Random(input.seed, 2), atBorder, {
-    x: given,
-    level,
-  });
+  const large = await denoised(
+    upsampler,
+    { ...input, ...more, fps: input.fps, oscillation: undefined },
+    new Random(input.seed, 2),
+    atBorder,
+    {
+      x: given,
+      level,
+    },
+  );
   return crop(large, size, input);
 }
 
@@ -87,13 +93,13 @@ export function checkCascade(base: Preset, upsampler: Preset): void {
     });
 }
 
-type Settings = Pick<GenerateInput, 'prompt' | 'frames' | 'fps' | 'steps' | 'guidance'> &
+type Settings = Pick<GenerateInput, 'prompt' | 'frames' | 'fps' | 'steps' | 'guidance' | 'oscillation'> &
   Pick<Preset['defaults'], 'method'>;
 
 /** A sample of one model, [T, H, W, 3], -1 to 1; `low` as FitInput has it, for one video. */
 async function denoised(
   { model, weights }: LoadedModel,
-  { prompt, frames: T, fps, steps, guidance, method }: Settings,
+  { prompt, frames: T, fps, steps, guidance, oscillation, method }: Settings,
   random: Random,
   onStep: () => Promise<void>,
   low?: { x: Float32Array; level: number },
@@ -101,10 +107,12 @@ async function denoised(
   const { preset } = model;
   const { width: W, height: H } = sizeOfVideo(preset);
   const items = promptItems(prompt, preset);
-  const branches = guidanceBranches(
-    guidance,
-    items.some((item) => 'picture' in item || ('vector' in item && item.of === 'image')),
-  );
+  const hasImages = items.some((item) => 'picture' in item || ('vector' in item && item.of === 'image'));
+  // Every branch is computed at every step, whatever counts at it: latents carry over from one to the next.
+  const branches = guidanceBranches(guidance, hasImages);
+  const lowest = guidanceAt(oscillation?.steady ?? 0, guidance, oscillation);
+  for (const [branch] of guidanceBranches(lowest, hasImages))
+    if (!branches.some(([known]) => known === branch)) branches.push([branch, 0]);
   const B = branches.length;
   const p = preconditioningOf(preset);
 
@@ -118,7 +126,7 @@ async function denoised(
   const same = (x: Float32Array) => tf.tile(tf.tensor(x, [1, T, H, W, 3]), [B, 1, 1, 1, 1]);
   let latents: tf.Tensor | undefined;
   try {
-    const denoise = async (y: Float64Array, sigma: number) => {
+    const denoise = async (y: Float64Array, sigma: number, step: number) => {
       const [f, carried] = tf.tidy(() => {
         const result = model.denoise(weights, {
           x: same(Float32Array.from(y, (v) => v * cIn(p, sigma))),
@@ -138,7 +146,7 @@ async function denoised(
       const clean = branches.map((_, b) =>
         Float64Array.from(y, (v, i) => cSkip(p, sigma) * v + cOut(p, sigma) * out[b * length + i]!),
       );
-      return threshold(combine(branches, clean));
+      return threshold(combine(factorsOf(branches, guidanceAt(step, guidance, oscillation), hasImages), clean));
     };
     const x = await sample(denoise, random.normals(T * H * W * 3), p, {
       schedule: karrasSchedule(steps, preset.noise),

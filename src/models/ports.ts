@@ -20,6 +20,8 @@ export interface GenerateInput {
   steps: number;
   /** Classifier-free guidance weight of each modality; 1: none. */
   guidance: { text: number; image: number };
+  /** Steps with the full guidance, and the weight `low` of every second step after them; left out: always the full one. */
+  oscillation?: { steady: number; low: number };
   /** 32-bit unsigned. The same seed, input, weights and backend give the same video, whatever it is batched with. */
   seed: number;
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { replayOf } from '../events/replay.js';
 import { drop, mapEach } from './map-each.js';
 import { defineOperator } from './operator.js';
 import { RecentMedia } from './recent-media.js';
@@ -12,8 +13,9 @@ import { RecentMedia } from './recent-media.js';
  *
  * Two equal media at once: the second to arrive here is dropped. When the first is then rejected by a later step, both
  * are out; publishing it again brings it in. Two processes that meet equal media within the moment that the index
- * needs to hear of the first let both pass.
- * An event never stands in its own way: redone after a crash it passes again, and equal clips of one video all pass.
+ * needs to hear of the first let one each pass: docs/architecture.md, "The corpus".
+ * An event never stands in its own way: redone after a crash it passes again, and equal clips of one video all pass. Only
+ * of a replayed one, whose other parts may have been delivered before, what brought the same picture then is dropped.
  */
 export const deduplicate = defineOperator(
   {
@@ -23,7 +25,7 @@ export const deduplicate = defineOperator(
       in: 'clip and context.',
       out: 'The same.',
       drops:
-        'duplicate: another event brought the same picture (the keyframe’s bytes) or one that looks the same: its perceptual hash at most perceptual_bits away, its embedding at least likeness like. A clip is judged by its keyframe alone. Of two at once in one process the later is dropped, even if the earlier is rejected afterwards; in two processes both may pass.',
+        'duplicate: another event brought the same picture (the keyframe’s bytes) or one that looks the same: its perceptual hash at most perceptual_bits away, its embedding at least likeness like. A clip is judged by its keyframe alone. Of two at once in one process the later is dropped, even if the earlier is rejected afterwards; of those that several processes meet at the same moment, each may let one pass. Of an event that was replayed, what brought the same picture before is dropped.',
       fails: 'Nothing.',
       memory: 'Hashes of what is under way, and of the last 1,000 that are done.',
     },
@@ -55,10 +57,12 @@ export const deduplicate = defineOperator(
     const recent = new RecentMedia(1000);
     return {
       step: mapEach<'clip' | 'context'>(
-        ({ clip, context }, { event, part, signal }) => {
+        ({ clip, context }, { event, origin, part, signal }) => {
+          // Parts of it may have been delivered before others were rejected.
+          const isReplay = replayOf(origin) !== null;
           const known = context.nearDuplicates.some(
             (other) =>
-              other.event !== event.id &&
+              (other.event !== event.id || (isReplay && other.exact)) &&
               ((exact && other.exact) ||
                 (other.distance <= perceptual_bits && (other.likeness === null || other.likeness >= likeness))),
           );

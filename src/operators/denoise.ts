@@ -44,6 +44,12 @@ export const denoise = defineOperator(
         .union([weight, z.strictObject({ text: weight, image: weight })])
         .default(4)
         .describe('Classifier-free guidance, one number or one a modality; 1: none.'),
+      oscillation: z
+        .strictObject({ steady: z.number().int().min(0).max(1000), low: weight })
+        .optional()
+        .describe(
+          'After `steady` steps every second one takes the weight `low` instead; always the same when left out.',
+        ),
       concurrency: z
         .number()
         .int()
@@ -84,11 +90,13 @@ export const denoise = defineOperator(
           name: 'edm-heun',
           steps: job.steps ?? config.steps,
           guidance: { text: job.guidance?.text ?? step.text, image: job.guidance?.image ?? step.image },
+          ...(config.oscillation && { oscillation: config.oscillation }),
           seed: job.seed,
         };
         const fps = job.fps ?? defaults.fps;
-        const { steps, guidance, seed } = sampler;
-        const input = { prompt: await readPrompt(prompt, resources), ...wanted, fps, steps, guidance, seed };
+        const { name: _, ...settings } = sampler;
+        const { steps } = settings;
+        const input = { prompt: await readPrompt(prompt, resources), ...wanted, fps, ...settings };
         const progress = announcer(envelope, job.id, config.jobs, resources);
         const began = resources.clock.now();
         progress.report(0, steps);

@@ -35,7 +35,13 @@ export interface Flow {
     fps: number;
     model: { name: string; weights: string; backend: string; upsampler?: { name: string; weights: string } };
     /** As it ran: request, step and model defaults resolved. */
-    sampler: { name: string; steps: number; guidance: { text: number; image: number }; seed: number };
+    sampler: {
+      name: string;
+      steps: number;
+      guidance: { text: number; image: number };
+      oscillation?: { steady: number; low: number };
+      seed: number;
+    };
     /** Wall time of the generation. */
     seconds: number;
   };

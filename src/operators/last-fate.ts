@@ -20,6 +20,9 @@ export function onLastFate<T>(envelope: Envelope<T>, done: () => void): Envelope
     data: inner.data,
     part: inner.part,
     signal: inner.signal,
+    get isAborted() {
+      return inner.isAborted;
+    },
     with: (data) => watch(inner.with(data)),
     fork(children, reason) {
       const made = inner.fork(children, reason);

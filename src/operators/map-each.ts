@@ -1,4 +1,4 @@
-import { mergeMap, Observable } from 'rxjs';
+import { Observable } from 'rxjs';
 import { asVimiError, VimiError } from '../errors.js';
 import type { DropReason, Envelope } from '../streams/envelope.js';
 import type { Flow, Has } from './flow.js';
@@ -36,62 +36,113 @@ type Outcome = Partial<Flow> | Partial<Flow>[] | Drop | typeof settledHere;
  * leaves it out. A failure is tried again while it is retryable, then the envelope is rejected and the stream goes on.
  * Work whose envelope was aborted is abandoned without a fate: whoever owns the event next does it again; if it was
  * aborted with CANCELLED, it is dropped as cancelled.
- * Order is not kept. Derived from mergeMap, whose buffer is unbounded: the credit at the source is the bound.
+ * Order is not kept. What mergeMap would do, by hand: it makes an observable, two subscribers and three promises for
+ * every event in every step, which is most of what a small step costs. Work that returns no promise is done at once. The
+ * queue is unbounded, as mergeMap's is: the credit at the source is the bound.
  */
 export function mapEach<N extends keyof Flow>(
   work: (data: Has<N>, envelope: Envelope<Has<N>>) => Promise<Outcome> | Outcome,
   { step, concurrency, clock, attempts = 3, backoffMs = 200 }: MapEachOptions,
 ) {
   return (source: Observable<Envelope<Flow>>): Observable<Envelope<Flow>> =>
-    source.pipe(
-      mergeMap(
-        // By hand, as this runs for every event in every step: defer, from and catchError would double its cost.
-        (envelope) =>
-          new Observable<Envelope<Flow>>((subscriber) => {
-            attempt(envelope as Envelope<Has<N>>).then(
-              (next) => {
-                for (const one of next) subscriber.next(one);
-                subscriber.complete();
-              },
-              (defect) => {
-                try {
-                  envelope.settle({ kind: 'rejected', error: asVimiError(defect), step, attempts: 1 });
-                  subscriber.complete();
-                } catch (settledTwice) {
-                  subscriber.error(settledTwice);
-                }
-              },
-            );
-          }),
-        concurrency,
-      ),
-    );
+    new Observable((subscriber) => {
+      const waiting: Envelope<Flow>[] = [];
+      let active = 0;
+      let ended = false;
 
-  async function attempt(envelope: Envelope<Has<N>>): Promise<Envelope<Flow>[]> {
-    for (let tries = 1; ; tries++) {
-      if (envelope.signal.aborted) return abandon(envelope);
-      let outcome: Outcome;
-      try {
-        outcome = await work(envelope.data, envelope);
-      } catch (thrown) {
-        if (envelope.signal.aborted) return abandon(envelope);
-        const error = asVimiError(thrown);
-        if (error.retryable && tries < attempts) {
-          await clock.sleep(backoffMs * 2 ** (tries - 1), envelope.signal);
-          continue;
+      const start = (envelope: Envelope<Flow>) => {
+        active++;
+        let result: ReturnType<typeof attempt>;
+        try {
+          result = attempt(envelope as Envelope<Has<N>>, 1);
+        } catch (defect) {
+          refuse(envelope, defect);
+          return;
         }
-        envelope.settle({ kind: 'rejected', error, step, attempts: tries });
-        return [];
-      }
-      if (outcome === settledHere) return [];
-      if (envelope.signal.aborted) return abandon(envelope);
-      if (Array.isArray(outcome)) return envelope.fork(outcome.map((fields) => ({ ...envelope.data, ...fields })));
-      if (dropped in outcome) {
-        envelope.settle({ kind: 'dropped', reason: (outcome as Drop)[dropped] });
-        return [];
-      }
-      return [envelope.with({ ...envelope.data, ...outcome })];
+        if (Array.isArray(result)) {
+          finish(result);
+          return;
+        }
+        result.then(
+          (made) => {
+            finish(made);
+            goOn();
+          },
+          (defect) => {
+            refuse(envelope, defect);
+            goOn();
+          },
+        );
+      };
+      const finish = (made: Envelope<Flow>[]) => {
+        for (const one of made) subscriber.next(one);
+        active--;
+      };
+      /** The step itself is wrong. When the envelope has its fate already, nobody knows what becomes of it: all ends. */
+      const refuse = (envelope: Envelope, defect: unknown) => {
+        try {
+          envelope.settle({ kind: 'rejected', error: asVimiError(defect), step, attempts: 1 });
+          active--;
+        } catch (settledTwice) {
+          fail(settledTwice);
+        }
+      };
+      const fail = (error: unknown) => subscriber.error(error);
+      const goOn = () => {
+        while (waiting.length > 0 && active < concurrency && !subscriber.closed) start(waiting.shift()!);
+        if (ended && active === 0) subscriber.complete();
+      };
+
+      return source.subscribe({
+        next(envelope) {
+          if (active < concurrency) start(envelope);
+          else waiting.push(envelope);
+        },
+        error: fail,
+        complete() {
+          ended = true;
+          goOn();
+        },
+      });
+    });
+
+  function attempt(envelope: Envelope<Has<N>>, tries: number): Envelope<Flow>[] | Promise<Envelope<Flow>[]> {
+    if (envelope.isAborted) return abandon(envelope);
+    let outcome: Promise<Outcome> | Outcome;
+    try {
+      outcome = work(envelope.data, envelope);
+    } catch (thrown) {
+      return failed(envelope, thrown, tries);
     }
+    if (!isPromise(outcome)) return made(envelope, outcome);
+    return outcome.then(
+      (known) => made(envelope, known),
+      (thrown) => failed(envelope, thrown, tries),
+    );
+  }
+
+  function made(envelope: Envelope<Has<N>>, outcome: Outcome): Envelope<Flow>[] {
+    if (outcome === settledHere) return [];
+    if (envelope.isAborted) return abandon(envelope);
+    if (Array.isArray(outcome)) return envelope.fork(outcome.map((fields) => ({ ...envelope.data, ...fields })));
+    if (dropped in outcome) {
+      envelope.settle({ kind: 'dropped', reason: (outcome as Drop)[dropped] });
+      return [];
+    }
+    return [envelope.with({ ...envelope.data, ...outcome })];
+  }
+
+  function failed(
+    envelope: Envelope<Has<N>>,
+    thrown: unknown,
+    tries: number,
+  ): Envelope<Flow>[] | Promise<Envelope<Flow>[]> {
+    if (envelope.isAborted) return abandon(envelope);
+    const error = asVimiError(thrown);
+    if (error.retryable && tries < attempts)
+      return clock.sleep(backoffMs * 2 ** (tries - 1), envelope.signal).then(() => attempt(envelope, tries + 1));
+    envelope.settle({ kind: 'rejected', error, step, attempts: tries });
+    return [];
   }
 
   function abandon(envelope: Envelope): [] {
@@ -100,4 +151,8 @@ export function mapEach<N extends keyof Flow>(
       envelope.settle({ kind: 'dropped', reason: 'cancelled' });
     return [];
   }
+}
+
+function isPromise<T>(value: Promise<T> | T): value is Promise<T> {
+  return typeof (value as Promise<T> | undefined)?.then === 'function';
 }

@@ -24,6 +24,12 @@ export interface Log {
   error(fields: object, message: string): void;
 }
 
+/** What operators count besides fates, each with what the metric says of it. */
+export const countables = {
+  'document-without-image': 'Documents that retrieve passed over because the object store does not have their image.',
+} as const;
+export type Countable = keyof typeof countables;
+
 /** All that an operator may reach outside of its envelopes. */
 export interface Resources {
   objects: ObjectStore;
@@ -38,6 +44,8 @@ export interface Resources {
   mediaRoots: string[];
   /** Publishes at once, outside of the commit: for progress that may be seen twice or never. */
   announce(records: NewRecord[]): Promise<void>;
+  /** Counts what is worth a metric of its own, by its name in `countables`. */
+  count?(what: Countable): void;
 }
 
 export interface WatermarkMove {
@@ -52,6 +60,14 @@ export interface WatermarkMove {
   final: boolean;
 }
 
+/** A partition that this process has from now on; whoever had it before can commit nothing any more. */
+export interface Takeover {
+  topic: string;
+  partition: number;
+  /** Whether the event there has its fate, by what is committed. All others are done (again) from now on. */
+  isSettled(offset: number): boolean;
+}
+
 export interface Sealed {
   products: Product[];
   mark: number;
@@ -62,6 +78,8 @@ export interface Sealed {
 /** A running operator. */
 export interface OperatorInstance {
   step(source: Observable<Envelope<Flow>>): Observable<Envelope<Flow>>;
+  /** Called before the first event of a partition comes; tried again while it fails. */
+  onTakeover?(takeover: Takeover): Promise<void>;
   /** Called before a commit that moves a partition's watermark; what it returns is published in that same commit. */
   onWatermark?(move: WatermarkMove): Promise<Sealed>;
   /** Called once a consumed event has its fate; what it returns is published in the commit that carries the fate. */

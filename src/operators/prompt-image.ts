@@ -29,7 +29,7 @@ export async function storePromptImage(
   if (bytes.length > maxBytes) throw tooLarge(where, bytes.length, maxBytes);
   const webp = await promptPicture(bytes, { longest, maxPixels, where });
   const sha256 = createHash('sha256').update(webp).digest('hex');
-  return resources.objects.put(`images/${sha256}.webp`, webp, { mediaType: 'image/webp', sha256 });
+  return resources.objects.put(`images/${sha256}.webp`, webp, { mediaType: 'image/webp', sha256, byContent: true });
 }
 
 async function read(uri: string, maxBytes: number, { objects, mediaRoots }: Resources): Promise<Buffer> {

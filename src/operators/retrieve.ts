@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import { task } from '../events/prompt.js';
+import { type ContextEntry, task } from '../events/prompt.js';
 import type { SearchQuery } from '../stores/corpus.js';
+import type { Flow } from './flow.js';
 import { mapEach } from './map-each.js';
 import { defineOperator } from './operator.js';
 
@@ -8,8 +9,9 @@ import { defineOperator } from './operator.js';
  * In      query, embeddings; clip where there is one
  * Out     context: the documents found, the near-duplicates of the query's own medium, the state of the corpus
  * Drops   nothing
- * Fails   VECTOR_INVALID (an embedder that is not the index's), INDEX_DAMAGED when it is not filled again in time
- * Memory  `concurrency` results of at most k documents and 64 near-duplicates
+ * Fails   VECTOR_INVALID (an embedder that is not the index's), INDEX_DAMAGED when it is not filled again in time,
+ *         STORAGE_UNAVAILABLE when the object store does not say in time whether it has the images
+ * Memory  `concurrency` results of at most 100 documents and 64 near-duplicates; the ids of documents without an image
  *
  * The paper retrieves by BM25 on captions; k, the filters, the embeddings and their fusion, the stop words and the least
  * scores are ours.
@@ -17,16 +19,20 @@ import { defineOperator } from './operator.js';
  * A clip is searched for by its caption alone, as a text prompt is: were its keyframe to help, training would see
  * contexts that serving never gets. The image ranking is for prompts that hold an image themselves.
  */
+/** The most that a corpus gives in one search. */
+const mostDocuments = 100;
+
 export const retrieve = defineOperator(
   {
     name: 'retrieve',
     summary: 'Attaches the k best documents of the corpus to each prompt.',
     contract: {
       in: 'query and embeddings; a clip where there is one.',
-      out: 'context: at most k documents with their ranks, best first, found by the words (BM25), the caption’s embedding, and the image’s where the prompt holds one; never the query’s own medium or a near-duplicate of it. With them the near-duplicates, for deduplicate, and the state of the corpus. What the request says about retrieval comes before the configuration. Nothing is found rather than something that does not fit: see min_score.',
+      out: 'context: at most k documents with their ranks, best first, found by the words (BM25), the caption’s embedding, and the image’s where the prompt holds one; never the query’s own medium or a near-duplicate of it. With them the near-duplicates, for deduplicate, and the state of the corpus. What the request says about retrieval comes before the configuration. Nothing is found rather than something that does not fit: see min_score. A document whose image the object store does not have, or has with other bytes, is passed over for the next best (of the 100 best), counted, and told of once.',
       drops: 'Nothing.',
-      fails: 'VECTOR_INVALID when embed uses another embedder than the index; INDEX_DAMAGED after retries.',
-      memory: 'As many results as are searched for at once.',
+      fails:
+        'VECTOR_INVALID when embed uses another embedder than the index; INDEX_DAMAGED and STORAGE_UNAVAILABLE after retries.',
+      memory: 'As many results as are searched for at once, and the ids of documents without an image.',
     },
     config: z.strictObject({
       mode: z
@@ -76,35 +82,63 @@ export const retrieve = defineOperator(
     needs: ['query', 'embeddings'],
     adds: ['context'],
   },
-  (config, { clock, corpus }) => ({
-    step: mapEach<'query' | 'embeddings'>(
-      async ({ query, embeddings, clip }) => {
-        const asked = query.retrieval === false ? { k: 0 } : query.retrieval;
-        const k = asked?.k ?? (asked || config.tasks.includes(query.task) ? config.k : 0);
-        const { source, contentHash, perceptual } = query.self;
-        const hasImage = query.parts.some((part) => 'image' in part);
-        const search: SearchQuery = {
-          text: query.text,
-          textEmbedding: embeddings.text,
-          ...(hasImage && embeddings.image && { imageEmbedding: embeddings.image }),
-          mode: asked?.mode ?? config.mode,
-          k,
-          minScore: config.min_score,
-          minImageScore: config.min_image_score,
-          ...(config.licences.length > 0 && { licences: config.licences }),
-          exclude: {
-            ...(config.exclude === 'same-source' && source !== undefined && { source }),
-            contentHash,
-            perceptual,
-            distance: config.near_duplicate_bits,
-            ...(clip && { imageEmbedding: clip.imageEmbedding }),
-            likeness: config.near_duplicate_likeness,
-          },
-        };
-        const { context, nearDuplicates, corpus: state } = await corpus.search(search);
-        return { context: { entries: context, nearDuplicates, corpus: state } };
-      },
-      { step: 'retrieve', concurrency: config.concurrency, clock },
-    ),
-  }),
+  (config, { clock, corpus, objects, log, count }) => {
+    const missing = new Set<string>();
+    return {
+      step: mapEach<'query' | 'embeddings'>(
+        async ({ query, embeddings, clip }) => {
+          const asked = query.retrieval === false ? { k: 0 } : query.retrieval;
+          const k = asked?.k ?? (asked || config.tasks.includes(query.task) ? config.k : 0);
+          const { source, contentHash, perceptual } = query.self;
+          const hasImage = query.parts.some((part) => 'image' in part);
+          const search: SearchQuery = {
+            text: query.text,
+            textEmbedding: embeddings.text,
+            ...(hasImage && embeddings.image && { imageEmbedding: embeddings.image }),
+            mode: asked?.mode ?? config.mode,
+            k,
+            minScore: config.min_score,
+            minImageScore: config.min_image_score,
+            ...(config.licences.length > 0 && { licences: config.licences }),
+            exclude: {
+              ...(config.exclude === 'same-source' && source !== undefined && { source }),
+              contentHash,
+              perceptual,
+              distance: config.near_duplicate_bits,
+              ...(clip && { imageEmbedding: clip.imageEmbedding }),
+              likeness: config.near_duplicate_likeness,
+            },
+          };
+          return { context: await withImages(search) };
+        },
+        { step: 'retrieve', concurrency: config.concurrency, clock },
+      ),
+    };
+
+    /** Searches on beyond the k best while some of them have no image. */
+    async function withImages(search: SearchQuery): Promise<NonNullable<Flow['context']>> {
+      const checked = new Map<string, boolean>();
+      for (let depth = search.k; ; depth = Math.min(2 * depth, mostDocuments)) {
+        const { context, nearDuplicates, corpus: state } = await corpus.search({ ...search, k: depth });
+        const unknown = context.filter(({ document }) => !checked.has(document));
+        await Promise.all(unknown.map(async (entry) => checked.set(entry.document, await hasImage(entry))));
+        const entries = context.filter(({ document }) => checked.get(document)).slice(0, search.k);
+        if (entries.length === search.k || context.length < depth || depth >= mostDocuments)
+          return { entries, nearDuplicates, corpus: state };
+      }
+    }
+
+    async function hasImage({ document, image }: ContextEntry): Promise<boolean> {
+      const found = await objects.stat(image.key);
+      if (found?.sha256 === image.sha256) return true;
+      count?.('document-without-image');
+      if (!missing.has(document))
+        log.warn(
+          { document, key: image.key, found: found?.sha256 ?? null },
+          'The image of a document is not in the object store: the document is no context. Add its medium again, or remove the document',
+        );
+      missing.add(document);
+      return false;
+    }
+  },
 );

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -22,9 +23,11 @@ import { defineOperator } from './operator.js';
  * Fails   OBJECT_NOT_FOUND, OBJECT_DAMAGED (a clip or an image of the context), STORAGE_FULL
  * Memory  `concurrency` samples; a shard is put together on disk
  *
- * A sample waits as staging/TOPIC/PARTITION/OFFSET-PART.sample in the object store until its range is sealed: an object
- * a sample, so that a redo overwrites it and two processes never share a file. What a crashed try staged is left out
- * when the redo came to another fate. A shard is its samples in source order,
+ * A sample waits as staging/TOPIC/PARTITION/OFFSET-PART-OWNER.sample in the object store until its range is sealed: an
+ * object a sample, under a name of this owner of the partition, so that two processes never share a file. Whoever takes
+ * the partition over first removes what was staged for events that have no committed fate: the redo stages them anew, or
+ * comes to another fate. What a process stages that hangs until it was shut out is passed over by the new owner, as long
+ * as that one lives. A shard is its samples in source order,
  * so neither parallelism nor a crash changes a byte of it. Its samples' contexts follow from the corpus at the time:
  * with the stills in first they are the same every time; stills as samples, which retrieve from each other while they
  * come in, never are. So stills are no samples unless one asks for them.
@@ -67,14 +70,22 @@ export const shard = defineOperator(
     product: { schema: 'samples.sealed', fields: ['shard'] },
   },
   ({ records, stills, staging, concurrency }, { objects, clock, workDir }) => {
-    /** Keys of parts that came to nothing in this process: what an earlier, crashed try staged of them is no sample. */
+    /** By folder, a name for each time that its partition came here. */
+    const owners = new Map<string, string>();
+    const ownerOf = (folder: string) => {
+      const owner = owners.get(folder) ?? randomUUID().slice(0, 8);
+      owners.set(folder, owner);
+      return owner;
+    };
+    /** Places of parts that came to nothing in this process: whatever is staged of them is no sample. */
     const lost = new Set<string>();
     return {
       step: mapEach<'file' | 'clip' | 'query' | 'context' | 'prompt'>(
         async (data, envelope): Promise<typeof settledHere> => {
           if (data.clip.kind === 'clip' || stills) {
             const sample = await sampleOf(data, envelope, objects);
-            const key = stagingKey(staging, envelope.origin, envelope.part);
+            const folder = stagingFolder(staging, envelope.origin);
+            const key = `${placeOf(folder, envelope.origin.offset, envelope.part)}-${ownerOf(folder)}.sample`;
             await objects.put(key, sample, { mediaType: 'application/x-tar' });
           }
           envelope.settle({ kind: 'delivered' });
@@ -83,11 +94,19 @@ export const shard = defineOperator(
         { step: 'shard', concurrency, clock },
       ),
 
+      async onTakeover({ isSettled, ...partition }) {
+        const folder = stagingFolder(staging, partition);
+        owners.delete(folder);
+        for (const place of lost) if (place.startsWith(folder)) lost.delete(place);
+        for (const { key, offset } of await stagedBefore(Number.POSITIVE_INFINITY, folder, objects))
+          if (!isSettled(offset)) await objects.remove(key);
+      },
+
       onFate({ origin, parts }) {
         for (const { part, fate } of parts) {
-          const key = stagingKey(staging, origin, part);
-          if (fate.kind === 'delivered') lost.delete(key);
-          else lost.add(key);
+          const place = placeOf(stagingFolder(staging, origin), origin.offset, part);
+          if (fate.kind === 'delivered') lost.delete(place);
+          else lost.add(place);
         }
         return [];
       },
@@ -98,7 +117,9 @@ export const shard = defineOperator(
         const sealedTo = final ? to : Math.floor(to / records) * records;
         const folder = stagingFolder(staging, move);
         const staged = await stagedBefore(sealedTo, folder, objects);
-        const samples = staged.filter(({ key, offset }) => offset >= mark && !lost.has(key));
+        const samples = chosen(staged, ownerOf(folder)).filter(
+          ({ offset, part }) => offset >= mark && !lost.has(placeOf(folder, offset, part)),
+        );
         const products: Product[] = [];
         for (const [from, ofRange] of byRange(samples, mark, records)) {
           const range = {
@@ -115,7 +136,8 @@ export const shard = defineOperator(
           async afterCommit() {
             for (const { key } of staged) await objects.remove(key);
             for (const { body } of products) if ('file' in body) await rm(body.file, { force: true });
-            for (const key of lost) if (key.startsWith(folder) && key < folder + twelve(sealedTo)) lost.delete(key);
+            for (const place of lost)
+              if (place.startsWith(folder) && place < folder + twelve(sealedTo)) lost.delete(place);
           },
         };
       },
@@ -127,6 +149,7 @@ interface Staged {
   key: string;
   offset: number;
   part: string;
+  owner: string;
 }
 
 const twelve = (offset: number) => String(offset).padStart(12, '0');
@@ -135,19 +158,29 @@ function stagingFolder(staging: string, { topic, partition }: { topic: string; p
   return `${staging}/${topic}/${partition}/`;
 }
 
-function stagingKey(staging: string, origin: Envelope['origin'], part: string): string {
-  return `${stagingFolder(staging, origin)}${twelve(origin.offset)}-${part || '0'}.sample`;
+function placeOf(folder: string, offset: number, part: string): string {
+  return `${folder}${twelve(offset)}-${part || '0'}`;
 }
 
 /** In source order. */
 async function stagedBefore(to: number, folder: string, objects: ObjectStore): Promise<Staged[]> {
   const staged: Staged[] = [];
   for await (const key of objects.list(folder)) {
-    const [, offset, part] = /^(\d{12})-([\d.]+)\.sample$/.exec(key.slice(folder.length)) ?? [];
-    if (offset !== undefined && part !== undefined && Number(offset) < to)
-      staged.push({ key, offset: Number(offset), part });
+    const name = /^(?<offset>\d{12})-(?<part>[\d.]+)-(?<owner>\w+)\.sample$/.exec(key.slice(folder.length))?.groups;
+    if (name && Number(name.offset) < to)
+      staged.push({ key, offset: Number(name.offset), part: name.part!, owner: name.owner! });
   }
   return staged.sort((a, b) => a.offset - b.offset || compareParts(a.part, b.part));
+}
+
+/** One of each place: our own where there is one, since another is of somebody who was shut out. */
+function chosen(staged: Staged[], owner: string): Staged[] {
+  const byPlace = new Map<string, Staged>();
+  for (const sample of staged) {
+    const place = `${sample.offset}-${sample.part}`;
+    if (sample.owner === owner || !byPlace.has(place)) byPlace.set(place, sample);
+  }
+  return [...byPlace.values()];
 }
 
 function rangeEnd(from: number, records: number): number {

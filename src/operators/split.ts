@@ -213,7 +213,7 @@ function looks(picture: RgbImage, { embedder }: Resources): Pick<Clip, 'perceptu
 function store({ objects }: Resources, folder: string, bytes: Buffer, mediaType: string): Promise<ObjectRef> {
   const sha256 = createHash('sha256').update(bytes).digest('hex');
   const extension = mediaType === 'video/mp4' ? 'mp4' : 'webp';
-  return objects.put(`${folder}/${sha256}.${extension}`, bytes, { mediaType, sha256 });
+  return objects.put(`${folder}/${sha256}.${extension}`, bytes, { mediaType, sha256, byContent: true });
 }
 
 function tooManyClips(file: MediaFile, { max_clips, seconds }: Config): VimiError {

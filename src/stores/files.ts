@@ -1,13 +1,13 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { constants, createReadStream, type Dirent } from 'node:fs';
-import { type FileHandle, lstat, mkdir, open, readdir, readFile, realpath, rename, rm } from 'node:fs/promises';
+import { type FileHandle, link, lstat, mkdir, open, readdir, readFile, realpath, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { asVimiError, VimiError } from '../errors.js';
 import type { ObjectRef } from '../events/prompt.js';
 import { mediaTypeOf } from './media-type.js';
 import { checkObjectKey, isKeySegment } from './object-key.js';
-import type { ObjectBody, ObjectStore, PutOptions } from './object-store.js';
+import { freshMs, type ObjectBody, type ObjectStore, type PutOptions } from './object-store.js';
 
 /*
  * Objects as files of one folder, an object's path being its key, so that people find them with what they have.
@@ -61,9 +61,15 @@ class FileStore implements ObjectStore {
         });
       const { ino, mtimeNs } = await lstat(temporary, { bigint: true });
       await this.makeFolders(key);
-      await rename(temporary, path);
-      await syncFolder(dirname(path));
       const ref = { key, size, sha256, media_type: options.mediaType };
+      const isNew = options.byContent === true && (await linked(temporary, path));
+      if (options.byContent && !isNew && (await this.keepsFresh(ref))) {
+        await rm(temporary);
+        return ref;
+      }
+      if (isNew) await rm(temporary);
+      else await rename(temporary, path);
+      await syncFolder(dirname(path));
       await this.writeSidecar(ref, ino, mtimeNs);
       return ref;
     } catch (thrown) {
@@ -161,6 +167,19 @@ class FileStore implements ObjectStore {
   async localFile(key: string): Promise<{ path: string; release(): Promise<void> }> {
     await (await this.openObject(key)).close();
     return { path: this.path(key), release: async () => {} };
+  }
+
+  /** Whether these very bytes were put lately. OBJECT_DAMAGED: others are there. */
+  private async keepsFresh({ key, sha256 }: ObjectRef): Promise<boolean> {
+    const there = await this.stat(key);
+    if (there && there.sha256 !== sha256)
+      throw new VimiError('OBJECT_DAMAGED', 'An object is not what it was', {
+        expected: sha256,
+        found: there.sha256,
+        where: key,
+      });
+    const changed = await this.changedAt(key);
+    return there !== null && changed !== null && Date.now() - changed < freshMs;
   }
 
   private path(key: string): string {
@@ -282,6 +301,17 @@ class FileStore implements ObjectStore {
 
 async function writeAll(handle: FileHandle, chunk: Buffer): Promise<void> {
   await handle.writeFile(chunk);
+}
+
+/** Gives a file a second name, if nothing has it. False as well where the file system knows no second names. */
+async function linked(file: string, path: string): Promise<boolean> {
+  try {
+    await link(file, path);
+    return true;
+  } catch (thrown) {
+    if (['EEXIST', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP', 'ENOSYS'].includes(systemCode(thrown))) return false;
+    throw thrown;
+  }
 }
 
 /** Makes a rename in it survive a power cut. */

@@ -1,5 +1,5 @@
 import type { Readable } from 'node:stream';
-import type { ObjectRef } from '../events/prompt.js';
+import type { ObjectLink, ObjectRef } from '../events/prompt.js';
 
 export type ObjectBody = Buffer | { file: string };
 
@@ -7,7 +7,15 @@ export interface PutOptions {
   mediaType: string;
   /** Checked against the body when given: OBJECT_DAMAGED on a difference. */
   sha256?: string;
+  /**
+   * The key is made from the bytes. Then what is there already stays: it is neither replaced nor, within an hour, written
+   * again (later it is, so that it counts as young). Other bytes under the key: OBJECT_DAMAGED.
+   */
+  byContent?: boolean;
 }
+
+/** What is kept for an hour after it was put need not be put again: `vimi objects sweep` leaves the younger alone. */
+export const freshMs = 3_600_000;
 
 /**
  * Named bytes. Two implementations (files, S3); one shared test suite (test/stores/object-store-contract.ts).
@@ -26,6 +34,11 @@ export interface ObjectStore {
   remove(key: string): Promise<void>;
   /** When it was last put, in milliseconds since 1970 by the store's clock; null: not there. */
   changedAt(key: string): Promise<number | null>;
+  /**
+   * A link that reads the object without keys, for 1 s to 7 days; only where a store has such. It is not checked that
+   * the object exists.
+   */
+  link?(key: string, seconds: number): Promise<ObjectLink>;
   /** A local file with the object's bytes, for programs that need one; removed by `release`. */
   localFile(key: string): Promise<{ path: string; release(): Promise<void> }>;
 }

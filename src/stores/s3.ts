@@ -8,10 +8,11 @@ import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import type { BucketItemStat, Client } from 'minio';
 import { asVimiError, VimiError } from '../errors.js';
-import type { ObjectRef } from '../events/prompt.js';
+import type { ObjectLink, ObjectRef } from '../events/prompt.js';
 import { mediaTypeOf } from './media-type.js';
 import { checkObjectKey, isKeySegment } from './object-key.js';
-import type { ObjectBody, ObjectStore, PutOptions } from './object-store.js';
+import { freshMs, type ObjectBody, type ObjectStore, type PutOptions } from './object-store.js';
+import { completeUpload, type Part } from './s3/complete-upload.js';
 import { connect, partBytes } from './s3/connect.js';
 import { type Patience, persist } from './s3/persist.js';
 import { damaged, verified } from './s3/verified.js';
@@ -33,6 +34,8 @@ export interface S3StoreOptions {
   region?: string;
   accessKey?: string;
   secretKey?: string;
+  /** Certificate authorities in PEM, trusted instead of the system's. */
+  ca?: string;
   /** Before every key, with a slash between; nobody sees it outside of the bucket. */
   prefix?: string;
   /** Trouble that may pass (network, 5xx, SlowDown) is waited for so long. Default 60,000. */
@@ -44,8 +47,7 @@ export interface S3StoreOptions {
 }
 
 export interface S3Store extends ObjectStore {
-  /** A link that reads the object without keys, for 1 s to 7 days. It is not checked that the object exists. */
-  presigned(key: string, seconds: number): Promise<string>;
+  link(key: string, seconds: number): Promise<ObjectLink>;
   close(): Promise<void>;
 }
 
@@ -54,10 +56,17 @@ export interface S3Store extends ObjectStore {
  * STORAGE_UNAVAILABLE (the server was not there for 15 s). The keys need leave to list, read, write and remove.
  */
 export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
-  const { endpoint, bucket, region = 'us-east-1', accessKey, secretKey, patienceMs = 60_000 } = options;
+  const { endpoint, bucket, region = 'us-east-1', accessKey, secretKey, ca, patienceMs = 60_000 } = options;
   const prefix = (options.prefix ?? '').replace(/^\/+|\/+$/g, '');
   if (prefix) checkObjectKey(prefix);
-  const { client, close } = connect({ endpoint, region, accessKey, secretKey, silenceMs: options.silenceMs ?? 30_000 });
+  const { client, close } = connect({
+    endpoint,
+    region,
+    accessKey,
+    secretKey,
+    ca,
+    silenceMs: options.silenceMs ?? 30_000,
+  });
   const store = new BucketStore(client, close, bucket, prefix && `${prefix}/`, { patienceMs }, options.temporary);
   try {
     await store.ensureBucket({ patienceMs: Math.min(patienceMs, 15_000) });
@@ -69,6 +78,9 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
 }
 
 class BucketStore implements S3Store {
+  /** Whether the server knows If-None-Match on writes, as far as it has not said no. One that ignores it is not found out. */
+  private hasConditions = true;
+
   constructor(
     private readonly client: Client,
     private readonly disconnect: () => void,
@@ -79,9 +91,8 @@ class BucketStore implements S3Store {
   ) {}
 
   async ensureBucket(patience: Patience): Promise<void> {
-    const look = () => this.client.listObjectsV2Query(this.bucket, this.prefix, '', '', 1, '');
     try {
-      await persist(this.bucket, look, patience);
+      await persist(this.bucket, () => this.look(), patience);
     } catch (thrown) {
       const missing = asVimiError(thrown);
       if (missing.code !== 'BUCKET_NOT_FOUND') throw missing;
@@ -89,9 +100,13 @@ class BucketStore implements S3Store {
         await this.client.makeBucket(this.bucket);
       } catch {
         // Another process may have made it at the same moment; else it is still missing, and that is what to say.
-        await persist(this.bucket, look, patience);
+        await persist(this.bucket, () => this.look(), patience);
       }
     }
+  }
+
+  private look() {
+    return this.client.listObjectsV2Query(this.bucket, this.prefix, '', '', 1, '');
   }
 
   async put(key: string, body: ObjectBody, options: PutOptions): Promise<ObjectRef> {
@@ -104,12 +119,16 @@ class BucketStore implements S3Store {
         found: sha256,
         where: key,
       });
+    const ref = { key, size, sha256, media_type: options.mediaType };
     const metadata = { 'content-type': options.mediaType, 'x-amz-meta-sha256': sha256 };
     const bytes = source.body;
-    if (Buffer.isBuffer(bytes) && size <= partBytes)
-      await this.call(key, () => this.client.putObject(this.bucket, this.name(key), bytes, size, { ...metadata }));
-    else await this.putInParts(key, source, metadata);
-    return { key, size, sha256, media_type: options.mediaType };
+    const write = (onlyNew: boolean) =>
+      Buffer.isBuffer(bytes) && size <= partBytes
+        ? this.putWhole(key, bytes, metadata, onlyNew)
+        : this.putInParts(key, source, metadata, onlyNew);
+    if (options.byContent) await this.putOnce(ref, write);
+    else await write(false);
+    return ref;
   }
 
   async get(key: string, options: { sha256?: string; maxBytes?: number } = {}): Promise<Buffer> {
@@ -207,9 +226,14 @@ class BucketStore implements S3Store {
     }
   }
 
-  async presigned(key: string, seconds: number): Promise<string> {
+  async link(key: string, seconds: number): Promise<ObjectLink> {
     checkObjectKey(key);
-    return this.call(key, () => this.client.presignedGetObject(this.bucket, this.name(key), seconds));
+    // Signatures tell whole seconds.
+    const now = Math.floor(Date.now() / 1000) * 1000;
+    const url = await this.call(key, () =>
+      this.client.presignedGetObject(this.bucket, this.name(key), seconds, {}, new Date(now)),
+    );
+    return { url, expires: new Date(now + seconds * 1000).toISOString() };
   }
 
   async close(): Promise<void> {
@@ -242,9 +266,15 @@ class BucketStore implements S3Store {
     return (await this.client.getObject(this.bucket, this.name(key))) as IncomingMessage;
   }
 
+  /** An answer to HEAD has no text: why it is refused, another call must say. */
   private async head(key: string): Promise<BucketItemStat> {
     checkObjectKey(key);
-    return this.call(key, () => this.client.statObject(this.bucket, this.name(key)));
+    try {
+      return await this.call(key, () => this.client.statObject(this.bucket, this.name(key)));
+    } catch (thrown) {
+      if (asVimiError(thrown).code === 'STORAGE_DENIED') await this.call(key, () => this.look());
+      throw thrown;
+    }
   }
 
   private async hash(key: string): Promise<string> {
@@ -258,13 +288,71 @@ class BucketStore implements S3Store {
     });
   }
 
-  private async putInParts(key: string, source: Measured, metadata: Record<string, string>) {
+  /**
+   * Writes an object whose key is made from its bytes, unless it is there. What is sent in parts is looked for first,
+   * else all of it would travel in vain.
+   */
+  private async putOnce(ref: ObjectRef, write: (onlyNew: boolean) => Promise<boolean>): Promise<void> {
+    for (let look = ref.size > partBytes; ; look = true) {
+      const there = look ? await this.found(ref) : null;
+      if (there === 'fresh' || (await write(there === null))) return;
+    }
+  }
+
+  private async found({ key, sha256 }: ObjectRef): Promise<'fresh' | 'stale' | null> {
+    return unlessMissing(async () => {
+      const { metaData, lastModified } = await this.head(key);
+      const found = sha256Of(metaData.sha256) ?? (await this.hash(key));
+      if (found !== sha256) throw damaged(key, { expected: sha256, found });
+      return Date.now() - lastModified.getTime() < freshMs ? 'fresh' : 'stale';
+    });
+  }
+
+  private putWhole(key: string, bytes: Buffer, metadata: Record<string, string>, onlyNew: boolean): Promise<boolean> {
+    return this.call(key, () =>
+      this.conditionally(onlyNew, (condition) =>
+        this.client.putObject(this.bucket, this.name(key), bytes, bytes.length, { ...metadata, ...condition }),
+      ),
+    );
+  }
+
+  /** Runs a write; with `onlyNew` on the condition that nothing is there. False: something is, or comes into being. */
+  private async conditionally(
+    onlyNew: boolean,
+    write: (condition: Record<string, string>) => Promise<unknown>,
+  ): Promise<boolean> {
+    if (!onlyNew || !this.hasConditions) {
+      await write({});
+      return true;
+    }
+    try {
+      await write({ 'if-none-match': '*' });
+      return true;
+    } catch (thrown) {
+      const { code } = thrown as { code?: unknown };
+      if (code === 'PreconditionFailed') return false;
+      // The client's word for a 501 that has no body is the second.
+      if (code !== 'NotImplemented' && code !== 'MethodNotAllowed') throw thrown;
+      this.hasConditions = false;
+      await write({});
+      return true;
+    }
+  }
+
+  /** As putWhole: false when something was there. */
+  private async putInParts(
+    key: string,
+    source: Measured,
+    metadata: Record<string, string>,
+    onlyNew: boolean,
+  ): Promise<boolean> {
     const name = this.name(key);
     const upload = await this.call(key, () =>
       this.client.initiateNewMultipartUpload(this.bucket, name, { ...metadata }),
     );
+    let written = false;
     try {
-      const parts: { part: number; etag: string }[] = [];
+      const parts: Part[] = [];
       const hash = createHash('sha256');
       for await (const bytes of partsOf(source.body)) {
         hash.update(bytes);
@@ -285,10 +373,11 @@ class BucketStore implements S3Store {
           found,
           where: key,
         });
-      await this.complete(key, upload, parts, source);
-    } catch (thrown) {
-      await this.client.abortMultipartUpload(this.bucket, name, encodeURIComponent(upload)).catch(() => {});
-      throw thrown;
+      written = await this.complete(key, upload, parts, source, onlyNew);
+      return written;
+    } finally {
+      if (!written)
+        await this.client.abortMultipartUpload(this.bucket, name, encodeURIComponent(upload)).catch(() => {});
     }
   }
 
@@ -296,17 +385,21 @@ class BucketStore implements S3Store {
   private async complete(
     key: string,
     upload: string,
-    parts: { part: number; etag: string }[],
+    parts: Part[],
     { size, sha256 }: Measured,
-  ): Promise<void> {
+    onlyNew: boolean,
+  ): Promise<boolean> {
+    const name = this.name(key);
     let tried = false;
-    await this.call(key, async () => {
+    return this.call(key, async () => {
       if (tried) {
-        const there = await this.client.statObject(this.bucket, this.name(key)).catch(() => null);
-        if (there?.size === size && there.metaData.sha256 === sha256) return;
+        const there = await this.client.statObject(this.bucket, name).catch(() => null);
+        if (there?.size === size && there.metaData.sha256 === sha256) return true;
       }
       tried = true;
-      await this.client.completeMultipartUpload(this.bucket, this.name(key), upload, parts);
+      return this.conditionally(onlyNew, (headers) =>
+        completeUpload(this.client, { bucket: this.bucket, name, upload, parts, headers }),
+      );
     });
   }
 }

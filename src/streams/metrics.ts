@@ -1,8 +1,13 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
+import { type Countable, countables } from '../operators/operator.js';
 import type { FateCounts } from './position.js';
+import { createTransportMetrics } from './transport-metrics.js';
+import { within } from './within.js';
 
 /** What a running pipeline tells when it is asked. */
 export interface PipelineState {
+  /** Input partitions that this process has. */
+  partitions: number;
   /** Records without a fate. */
   open: number;
   /** Records with a fate, without a commit. */
@@ -13,11 +18,15 @@ export interface PipelineState {
   lag(): Promise<Map<number, number>>;
 }
 
+/** A log that is away is the very time to read the other metrics: nobody waits for it any longer. */
+const lagMs = 2_000;
+
 export type Metrics = ReturnType<typeof createMetrics>;
 
 /** The metrics of delivery, for any number of pipelines. Make them once a process; `registry` is what is exposed. */
 export function createMetrics(registry = new Registry()) {
   const running = new Map<string, () => PipelineState>();
+  const asked = new Map<string, Promise<Map<number, number>>>();
   const registers = [registry];
   const pipeline = ['pipeline'] as const;
 
@@ -38,23 +47,46 @@ export function createMetrics(registry = new Registry()) {
         for (const [label, current] of running) this.set({ pipeline: label }, read(current()));
       },
     });
+  state('vimi_partitions', 'Input partitions that this process has.', ({ partitions }) => partitions);
   state('vimi_window_open', 'Records being worked on.', ({ open }) => open);
   state('vimi_window_waiting', 'Records settled, but not yet committed.', ({ waiting }) => waiting);
   state('vimi_window_size', 'The most records that may be worked on.', ({ window }) => window);
   new Gauge({
     name: 'vimi_lag',
-    help: 'Records that wait in the input topic, unsettled ones included.',
+    help: 'Records that wait in the input topic, unsettled ones included. Missing while the log cannot be asked.',
     labelNames: ['pipeline', 'partition'] as const,
     registers,
     async collect() {
       this.reset();
-      for (const [label, current] of running)
-        for (const [partition, records] of await current().lag()) this.set({ pipeline: label, partition }, records);
+      await Promise.all(
+        [...running].map(async ([label, current]) => {
+          // One question at a time, however often somebody scrapes.
+          const asking = asked.get(label) ?? current().lag();
+          asked.set(label, asking);
+          const answered = asking.then(
+            (lag) => {
+              asked.delete(label);
+              for (const [partition, records] of lag) this.set({ pipeline: label, partition }, records);
+            },
+            () => asked.delete(label),
+          );
+          await within(lagMs, answered);
+        }),
+      );
     },
   });
 
+  const counters = Object.fromEntries(
+    Object.entries(countables).map(([what, help]) => {
+      const name = `vimi_${what.replaceAll('-', '_')}_total`;
+      return [what, new Counter({ name, help, labelNames: pipeline, registers })];
+    }),
+  ) as unknown as Record<Countable, Counter<'pipeline'>>;
+
   return {
     registry,
+    count: (label: string, what: Countable) => counters[what].inc({ pipeline: label }),
+    transport: createTransportMetrics(registry),
     rejected: new Counter({
       name: 'vimi_rejects_total',
       help: 'Parts of events that were rejected, by error code and step.',
@@ -78,6 +110,12 @@ export function createMetrics(registry = new Registry()) {
       name: 'vimi_commits_total',
       help: 'Commits. outcome: done, retried (the log failed, tried again), fenced (another owner has the group).',
       labelNames: ['pipeline', 'outcome'] as const,
+      registers,
+    }),
+    metadataFull: new Counter({
+      name: 'vimi_metadata_full_total',
+      help: 'Commits that left settled records out, because those settled beyond the watermark did not fit its metadata: they wait, with their outputs, until what comes before them is settled.',
+      labelNames: pipeline,
       registers,
     }),
     foreignMetadata: new Counter({

@@ -3,12 +3,20 @@ import { asVimiError, type ErrorCode, VimiError } from '../errors.js';
 import { decodeEvent } from '../events/cloudevents.js';
 import type { VimiEvent } from '../events/event.js';
 import type { GenerationCancelled, SchemaName } from '../events/schemas.js';
-import type { Clock, Log, Sealed, WatermarkMove } from '../operators/operator.js';
+import type { Clock, Log, Sealed, Takeover, WatermarkMove } from '../operators/operator.js';
 import { type Chain, firstFlow } from './chain.js';
 import { credit, groupMs, groupSize } from './credit.js';
 import type { Fate } from './envelope.js';
 import { type InFlight, InFlightEvent } from './in-flight.js';
-import { addCounts, countFate, decodePosition, emptyCounts, encodePosition, type FateCounts } from './position.js';
+import {
+  addCounts,
+  countFate,
+  decodePosition,
+  emptyCounts,
+  encodePosition,
+  type FateCounts,
+  isSettled,
+} from './position.js';
 import { openEnvelope, type Settlement } from './settlement.js';
 import { type CommitPlan, Tracker } from './tracker.js';
 import type { AssignedPartition, NewRecord, StoredRecord } from './transport.js';
@@ -35,10 +43,15 @@ export interface PartitionHost {
   /** All records that a settled event publishes: its outputs, its rejects, what operators say of its fate. */
   recordsOf(settled: Settled): NewRecord[];
   publishSealed(sealed: Sealed): Promise<NewRecord[]>;
+  takeOver(takeover: Takeover): Promise<void>;
   /** A record that reached the steps has its fate, after so many seconds. */
   onSettled(seconds: number): void;
   onCommitted(counts: FateCounts): void;
   onRetry(error: VimiError): void;
+  /** A commit was refused: the partition has another owner. */
+  onFenced(): void;
+  /** A commit leaves settled records out, for want of room in its metadata. */
+  onMetadataFull(): void;
   onForeignMetadata(): void;
   /** Something happened that may mean that everything is done. */
   onIdle(): void;
@@ -55,7 +68,7 @@ const lastCommitMs = 1_000;
 
 /**
  * One partition from its records to its commits:
- * take within the credit → skip what an earlier run committed → decode → envelope → the pipeline's chain → settled →
+ * take over → take within the credit → skip what an earlier run committed → decode → envelope → the pipeline's chain → settled →
  * group commit. There is one commit at a time, and it takes along whatever is settled by then.
  */
 export class PartitionRun {
@@ -69,6 +82,7 @@ export class PartitionRun {
   readonly #taking = new AbortController();
   /** Aborted: nothing is committed any more. */
   readonly #closing = new AbortController();
+  readonly #takeover: Takeover;
   readonly #done: Promise<void>;
   #committing: Promise<unknown> | undefined;
   /** Ends the wait for more events of a group. */
@@ -76,6 +90,10 @@ export class PartitionRun {
   #onCredit: (() => void) | undefined;
   #onIdle: (() => void)[] = [];
   #stopping = false;
+  #isTakenOver = false;
+  /** A batch is being admitted: what settles on the way shares a commit with the rest of it. */
+  #admitting = false;
+  readonly #onSettled = (settlement: Settlement) => this.#settle(settlement);
 
   constructor(assigned: AssignedPartition, host: PartitionHost) {
     this.#assigned = assigned;
@@ -91,6 +109,8 @@ export class PartitionRun {
     this.#tracker = new Tracker(position.watermark, position.beyond);
     this.#counts = position.counts;
     this.#marks = position.marks;
+    const { topic, partition } = assigned;
+    this.#takeover = { topic, partition, isSettled: (offset) => isSettled(position, offset) };
     this.#done = this.#take();
   }
 
@@ -121,7 +141,7 @@ export class PartitionRun {
 
   /** Whether everything below `end` is settled and committed. */
   isDone(end: number): boolean {
-    return this.isIdle && Math.max(this.#assigned.reached, this.#tracker.next) >= end;
+    return this.#isTakenOver && this.isIdle && Math.max(this.#assigned.reached, this.#tracker.next) >= end;
   }
 
   /** Admits nothing more. */
@@ -157,7 +177,7 @@ export class PartitionRun {
     this.stopTaking();
     if (!(await within(ms, this.idle()))) {
       const reason = new VimiError('TIMED_OUT', 'The work was given up, to be done again by the next owner');
-      for (const { abort } of this.#open.values()) abort.abort(reason);
+      for (const open of this.#open.values()) open.abort(reason);
       this.#pump();
       if (this.#committing) await within(lastCommitMs, this.#committing);
     }
@@ -168,7 +188,7 @@ export class PartitionRun {
   /** Another owner has it, or the pipeline failed: nothing more can be committed. */
   abandon(reason: VimiError): void {
     this.#close();
-    for (const { abort } of this.#open.values()) abort.abort(reason);
+    for (const open of this.#open.values()) open.abort(reason);
   }
 
   #close(): void {
@@ -189,12 +209,17 @@ export class PartitionRun {
         continue;
       }
       try {
+        if (!this.#isTakenOver) await this.#host.takeOver(this.#takeover);
+        this.#isTakenOver = true;
         const taking = this.#assigned.take(most, signal);
         if (this.isIdle) this.#host.onIdle();
         const records = await taking;
         failures = 0;
         if (signal.aborted) return;
+        this.#admitting = true;
         for (const record of records) this.#admit(record);
+        this.#admitting = false;
+        this.#pump();
         // The transport has nothing to give any more and will say so; until then this must not spin.
         if (records.length === 0) await this.#host.clock.sleep(backoffMs.first, signal);
       } catch (thrown) {
@@ -226,9 +251,7 @@ export class PartitionRun {
     const open = new InFlightEvent(event.id, this.#host.clock.now());
     this.#host.inFlight.add(open);
     this.#open.set(record.offset, open);
-    this.#host.chain.feed(
-      openEnvelope(record, event, firstFlow(event), open.abort.signal, (settlement) => this.#settle(settlement)),
-    );
+    this.#host.chain.feed(openEnvelope(record, event, firstFlow(event), open, this.#onSettled));
   }
 
   /**
@@ -237,7 +260,7 @@ export class PartitionRun {
    */
   async #cancel(origin: StoredRecord, event: VimiEvent<GenerationCancelled>): Promise<void> {
     const jobs = this.#host.inFlight.find(event.data.cancel);
-    for (const { abort } of jobs) abort.abort(new VimiError('CANCELLED', 'The job was cancelled'));
+    for (const job of jobs) job.abort(new VimiError('CANCELLED', 'The job was cancelled'));
     if (jobs.length > 0) await Promise.all(jobs.map((job) => job.ended()));
     const fate: Fate = { kind: 'dropped', reason: 'cancel-handled' };
     this.#settle({ origin, event, fate, parts: [{ part: '', fate }], outputs: [] });
@@ -273,7 +296,7 @@ export class PartitionRun {
 
   #pump(): void {
     if (this.#isDue) this.#hurry?.abort();
-    if (this.#committing || this.#isClosed || this.#tracker.waiting === 0) return;
+    if (this.#admitting || this.#committing || this.#isClosed || this.#tracker.waiting === 0) return;
     this.#committing = this.#commitAll();
   }
 
@@ -301,6 +324,8 @@ export class PartitionRun {
     let most: number | undefined;
     for (let failures = 0; !this.#isClosed; failures++) {
       const plan = this.#tracker.plan(most);
+      const planned = plan?.offsets.length ?? 0;
+      if (planned < Math.min(this.#tracker.waiting, most ?? Number.POSITIVE_INFINITY)) this.#host.onMetadataFull();
       if (plan === null || (plan.offsets.length === 0 && !final)) return false;
       try {
         await this.#commit(plan, final);
@@ -314,8 +339,17 @@ export class PartitionRun {
           else this.#refuse(first, error);
           continue;
         }
-        if (error.code === 'TRANSPORT_FENCED') this.abandon(error);
-        else if (!error.retryable) this.#host.fail(error);
+        if (error.code === 'POSITION_TOO_LARGE' && this.#tracker.narrow()) {
+          this.#host.log.warn(
+            { error: error.message, remedy: error.remedy },
+            'Committing plain watermarks from here on',
+          );
+          continue;
+        }
+        if (error.code === 'TRANSPORT_FENCED') {
+          this.#host.onFenced();
+          this.abandon(error);
+        } else if (!error.retryable) this.#host.fail(error);
         if (!error.retryable || this.#isClosed) return false;
         this.#host.onRetry(error);
         await this.#host.clock.sleep(backoff(failures), this.#closing.signal);

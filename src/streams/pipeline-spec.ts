@@ -12,7 +12,9 @@ export interface StepSpec {
 /** Where products go. The bytes under `objects` are stored before the record that names them is published. */
 export type SinkSpec =
   /** A pattern of object keys: `videos/{job}.mp4`; the fields come from the product. */
-  { objects: string } | { topic: string; schema: SchemaName };
+  | { objects: string }
+  /** `linkSeconds`: the event carries a link to its object, which lasts so long. */
+  | { topic: string; schema: SchemaName; linkSeconds?: number };
 
 /** One pipeline, checked: all that the runtime needs to build it. */
 export interface PipelineSpec {

@@ -124,16 +124,22 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
       metrics.countFates(name, counts);
       metrics.commits.inc({ ...label, outcome: 'done' });
     },
+    async takeOver(takeover) {
+      for (const { instance } of steps) await instance.onTakeover?.(takeover);
+    },
     onRetry(error) {
       metrics.commits.inc({ ...label, outcome: 'retried' });
       log.warn({ ...label, code: error.code, error: error.message, remedy: error.remedy }, 'Trying again');
     },
+    onFenced: () => metrics.commits.inc({ ...label, outcome: 'fenced' }),
+    onMetadataFull: () => metrics.metadataFull.inc(label),
     onForeignMetadata: () => metrics.foreignMetadata.inc(label),
     onIdle: () => wake?.(),
     fail,
   };
 
   const stopWatching = metrics.watch(name, () => ({
+    partitions: partitions.size,
     open: sum([...partitions.values()].map(({ open }) => open)),
     waiting: sum([...partitions.values()].map(({ waiting }) => waiting)),
     window: window * partitions.size,
@@ -167,9 +173,7 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
         totals.set(partition, given.counts);
       },
       onError(thrown) {
-        const error = asVimiError(thrown);
-        if (error.code === 'TRANSPORT_FENCED') metrics.commits.inc({ ...label, outcome: 'fenced' });
-        fail(error);
+        fail(asVimiError(thrown));
       },
     });
     log.info({ ...label, topic: from, group, partitions: partitions.size, window }, 'Consuming');

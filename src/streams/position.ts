@@ -32,6 +32,10 @@ export interface Position {
   marks: Record<string, number>;
 }
 
+export function isSettled({ watermark, beyond }: Position, offset: number): boolean {
+  return offset < watermark || beyond.some(({ from, to }) => offset >= from && offset < to);
+}
+
 export const metadataBudget = 4096;
 /** Bytes for the settled-beyond set. The rest holds ten counts (under 400 bytes) and the marks. */
 export const beyondBudget = 3000;

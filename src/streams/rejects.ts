@@ -1,5 +1,6 @@
 import { encodeEvent } from '../events/cloudevents.js';
 import type { VimiEvent } from '../events/event.js';
+import { placeOf } from '../events/replay.js';
 import type { Fate } from './envelope.js';
 import type { NewRecord, StoredRecord } from './transport.js';
 
@@ -20,7 +21,7 @@ export function rejectRecord(
   { pipeline, topic, now }: { pipeline: string; topic: string; now: number },
 ): NewRecord {
   const { error, step, attempts } = fate;
-  const place = `${origin.topic}-${origin.partition}-${origin.offset}`;
+  const place = placeOf(origin);
   return encodeEvent({
     schema: 'event.rejected',
     id: part === '' ? `${place}-rejected` : `${place}-rejected-${part}`,

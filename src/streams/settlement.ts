@@ -1,6 +1,6 @@
 import { VimiError } from '../errors.js';
 import type { VimiEvent } from '../events/event.js';
-import type { Envelope, Fate } from './envelope.js';
+import type { DropReason, Envelope, Fate } from './envelope.js';
 import type { NewRecord, StoredRecord } from './transport.js';
 
 /** What one consumed record came to, once every descendant has its fate. */
@@ -17,6 +17,12 @@ export interface Settlement {
   outputs: NewRecord[];
 }
 
+/** When the work on a record is pointless. */
+export interface Abortable {
+  readonly signal: AbortSignal;
+  readonly isAborted: boolean;
+}
+
 /**
  * Opens the envelope of a consumed record. `onSettled` is called once, when the envelope and all that was forked from
  * it have their fates.
@@ -25,67 +31,120 @@ export function openEnvelope<T>(
   origin: StoredRecord,
   event: VimiEvent,
   data: T,
-  signal: AbortSignal,
+  life: Abortable,
   onSettled: (settlement: Settlement) => void,
 ): Envelope<T> {
-  const settled: { part: string; fate: Fate; outputs: NewRecord[] }[] = [];
-  let open = 1;
+  return new Part(new Whole(origin, event, life, onSettled), data, '', { used: false, outputs: [] });
+}
 
-  const settle = (part: string, fate: Fate, outputs: NewRecord[]) => {
-    settled.push({ part, fate, outputs: fate.kind === 'rejected' ? [] : outputs });
-    open--;
-    if (open > 0) return;
+/** What the parts of a record have in common. */
+class Whole {
+  readonly origin: StoredRecord;
+  readonly event: VimiEvent;
+  readonly life: Abortable;
+  readonly #onSettled: (settlement: Settlement) => void;
+  readonly #settled: { part: string; fate: Fate; outputs: NewRecord[] }[] = [];
+  /** Parts without a fate. */
+  open = 1;
+
+  constructor(origin: StoredRecord, event: VimiEvent, life: Abortable, onSettled: (settlement: Settlement) => void) {
+    this.origin = origin;
+    this.event = event;
+    this.life = life;
+    this.#onSettled = onSettled;
+  }
+
+  settle(part: string, fate: Fate, outputs: NewRecord[]): void {
+    const settled = this.#settled;
+    const kept = fate.kind === 'rejected' ? [] : outputs;
+    this.open--;
+    if (this.open > 0 || settled.length > 0) settled.push({ part, fate, outputs: kept });
+    if (this.open > 0) return;
+    const { origin, event } = this;
+    if (settled.length === 0) {
+      this.#onSettled({ origin, event, fate, parts: [{ part, fate }], outputs: kept });
+      return;
+    }
     settled.sort((a, b) => compareParts(a.part, b.part));
-    onSettled({
+    this.#onSettled({
       origin,
       event,
       fate: fateOfWhole(settled.map((one) => one.fate)),
-      parts: settled.map(({ part, fate }) => ({ part, fate })),
+      parts: settled.map((one) => ({ part: one.part, fate: one.fate })),
       outputs: settled.flatMap((one) => one.outputs),
     });
-  };
+  }
+}
 
-  const envelope = <D>(data: D, part: string, state: { used: boolean; outputs: NewRecord[] }): Envelope<D> => {
-    const use = (what: string) => {
-      if (state.used)
-        throw new VimiError('INTERNAL', `An envelope was ${what} after it had its fate`, {
-          where: `${origin.topic}/${origin.partition}/${origin.offset} part '${part}'`,
-        });
-    };
-    return {
-      event,
-      origin,
-      data,
-      part,
-      signal,
-      with: (next) => envelope(next, part, state),
-      fork(children, reason = 'custom') {
-        use('forked');
-        if (children.length === 0) {
-          this.settle({ kind: 'dropped', reason });
-          return [];
-        }
-        state.used = true;
-        open += children.length - 1;
-        return children.map((child, n) =>
-          envelope(child, part === '' ? `${n}` : `${part}.${n}`, {
-            used: false,
-            outputs: n === 0 ? state.outputs : [],
-          }),
-        );
-      },
-      output(record) {
-        use('given an output');
-        state.outputs.push(record);
-      },
-      settle(fate) {
-        use('settled');
-        state.used = true;
-        settle(part, fate, state.outputs);
-      },
-    };
-  };
-  return envelope(data, '', { used: false, outputs: [] });
+/** An envelope. Those made by `with` are one part, and share its `state`. */
+class Part<T> implements Envelope<T> {
+  readonly #whole: Whole;
+  readonly data: T;
+  readonly part: string;
+  readonly #state: { used: boolean; outputs: NewRecord[] };
+
+  constructor(whole: Whole, data: T, part: string, state: { used: boolean; outputs: NewRecord[] }) {
+    this.#whole = whole;
+    this.data = data;
+    this.part = part;
+    this.#state = state;
+  }
+
+  get event(): VimiEvent {
+    return this.#whole.event;
+  }
+
+  get origin(): StoredRecord {
+    return this.#whole.origin;
+  }
+
+  get signal(): AbortSignal {
+    return this.#whole.life.signal;
+  }
+
+  get isAborted(): boolean {
+    return this.#whole.life.isAborted;
+  }
+
+  with<U>(data: U): Envelope<U> {
+    return new Part(this.#whole, data, this.part, this.#state);
+  }
+
+  fork<U>(children: U[], reason: DropReason = 'custom'): Envelope<U>[] {
+    this.#use('forked');
+    if (children.length === 0) {
+      this.settle({ kind: 'dropped', reason });
+      return [];
+    }
+    this.#state.used = true;
+    this.#whole.open += children.length - 1;
+    return children.map(
+      (child, n) =>
+        new Part(this.#whole, child, this.part === '' ? `${n}` : `${this.part}.${n}`, {
+          used: false,
+          outputs: n === 0 ? this.#state.outputs : [],
+        }),
+    );
+  }
+
+  output(record: NewRecord): void {
+    this.#use('given an output');
+    this.#state.outputs.push(record);
+  }
+
+  settle(fate: Fate): void {
+    this.#use('settled');
+    this.#state.used = true;
+    this.#whole.settle(this.part, fate, this.#state.outputs);
+  }
+
+  #use(what: string): void {
+    if (!this.#state.used) return;
+    const { topic, partition, offset } = this.origin;
+    throw new VimiError('INTERNAL', `An envelope was ${what} after it had its fate`, {
+      where: `${topic}/${partition}/${offset} part '${this.part}'`,
+    });
+  }
 }
 
 function fateOfWhole(fates: Fate[]): Fate {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { VimiError } from '../errors.js';
 import { encodeEvent } from '../events/cloudevents.js';
+import type { ObjectRef } from '../events/prompt.js';
 import type { EventData } from '../events/schemas.js';
 import type { Product } from '../operators/flow.js';
 import type { Clock } from '../operators/operator.js';
@@ -14,33 +15,40 @@ export type Sinks = (product: Product, origin?: { key: Buffer | null; traceparen
 /**
  * The sinks of a pipeline. Objects come before the event that names them, and their names follow from the event: a redo
  * writes the same bytes to the same place, and nobody reads of an object that is not there. The event goes to each topic
- * that carries its schema, under the key of the record it comes from, or its own id where that had none.
+ * that carries its schema, under the key of the record it comes from, or its own id where that had none. A link is made
+ * for the one record that is published: a redo makes another.
  */
 export function createSinks(
   to: readonly SinkSpec[],
   { pipeline, objects, clock }: { pipeline: string; objects: () => ObjectStore; clock: Clock },
 ): Sinks {
   return async (product, origin) => {
-    let data = product.data;
+    let object: ObjectRef | undefined;
     for (const sink of to) {
       if (!('objects' in sink)) continue;
-      const key = objectKey(sink.objects, product.fields);
-      data = { ...data, object: await objects().put(key, product.body, { mediaType: product.mediaType }) };
+      object = await objects().put(objectKey(sink.objects, product.fields), product.body, {
+        mediaType: product.mediaType,
+        byContent: sink.objects.includes('{digest}'),
+      });
     }
-    return to.flatMap((sink) =>
-      'topic' in sink && sink.schema === product.schema
-        ? encodeEvent({
-            schema: sink.schema,
-            id: product.id,
-            source: `/pipelines/${pipeline}`,
-            time: new Date(clock.now()).toISOString(),
-            traceparent: origin?.traceparent,
-            topic: sink.topic,
-            key: origin?.key ?? product.id,
-            data: data as EventData<typeof sink.schema>,
-          })
-        : [],
-    );
+    const records: NewRecord[] = [];
+    for (const sink of to) {
+      if (!('topic' in sink) || sink.schema !== product.schema) continue;
+      const link = object && sink.linkSeconds ? await objects().link?.(object.key, sink.linkSeconds) : undefined;
+      records.push(
+        encodeEvent({
+          schema: sink.schema,
+          id: product.id,
+          source: `/pipelines/${pipeline}`,
+          time: new Date(clock.now()).toISOString(),
+          traceparent: origin?.traceparent,
+          topic: sink.topic,
+          key: origin?.key ?? product.id,
+          data: { ...product.data, ...(object && { object }), ...(link && { link }) } as EventData<typeof sink.schema>,
+        }),
+      );
+    }
+    return records;
   };
 }
 

@@ -34,7 +34,7 @@ export class Tracker {
   /** Committed beyond the watermark by an earlier run, as far as not met yet. */
   #ahead: Range[];
   #watermark: number;
-  readonly #budget: number;
+  #budget: number;
 
   /** Starts where a commit left it. `budget`: bytes of text that the set may take. */
   constructor(watermark = 0, beyond: readonly Range[] = [], budget = beyondBudget) {
@@ -110,6 +110,13 @@ export class Tracker {
       }
     }
     return best;
+  }
+
+  /** From now on plans have no set: the watermark alone. False: it was so before. */
+  narrow(): boolean {
+    const narrowed = this.#budget > 0;
+    this.#budget = 0;
+    return narrowed;
   }
 
   /** The plan is durable. */

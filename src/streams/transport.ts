@@ -65,7 +65,10 @@ export interface AssignedPartition extends TopicPartition {
    * `signal` aborts (then resolves with []). The transport reads no further ahead than it is asked to, but for one batch.
    */
   take(most: number, signal: AbortSignal): Promise<StoredRecord[]>;
-  /** Atomically publishes `outputs` and moves the group to `position`. Throws TRANSPORT_FENCED when no longer the owner. */
+  /**
+   * Atomically publishes `outputs` and moves the group to `position`. Throws TRANSPORT_FENCED when no longer the owner,
+   * POSITION_TOO_LARGE when the log was told to keep less metadata than it should.
+   */
   commit(outputs: NewRecord[], position: GroupPosition): Promise<void>;
 }
 

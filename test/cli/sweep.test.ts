@@ -31,7 +31,12 @@ const old = [`clips/${hex('b')}.mp4`, `images/${hex('a')}.webp`, 'videos/gone-01
 const young = `images/${hex('c')}.webp`;
 /** In a rejected event that may be replayed. */
 const replayable = `images/${hex('d')}.webp`;
-const notOurs = ['weights/nano.bin', 'staging/media/0/000000000001-0.sample', 'videos/a/b.mp4', 'images/holiday.webp'];
+const notOurs = [
+  'weights/nano.bin',
+  'staging/media/0/000000000001-0-0f1e2d3c.sample',
+  'videos/a/b.mp4',
+  'images/holiday.webp',
+];
 let named: string[];
 
 beforeAll(() => {

@@ -33,6 +33,8 @@ const behind: Record<string, string[]> = {
   sharp: ['media/', 'models/training/', 'cli/'],
   'tar-stream': ['media/', 'models/training/'],
   kafkajs: ['streams/transports/'],
+  hysnappy: ['streams/transports/kafka/codecs/snappy.ts'],
+  zstddec: ['streams/transports/kafka/codecs/zstd.ts'],
   minio: ['stores/'],
   'hnswlib-node': ['stores/'],
   'better-sqlite3': ['stores/', 'streams/transports/'],

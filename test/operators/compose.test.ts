@@ -10,7 +10,7 @@ import { embed } from '../../src/operators/embed.js';
 import type { Flow } from '../../src/operators/flow.js';
 import { retrieve } from '../../src/operators/retrieve.js';
 import { captions, corpusDocument, embedder } from '../stores/corpus-documents.js';
-import { corpusOf, fileStore, queryOf, stillOf } from './grounding.js';
+import { corpusOf, queryOf, stillOf, storeWithImages } from './grounding.js';
 import { describeOperator } from './operator-contract.js';
 import { resourcesWith, runOperator } from './run-operator.js';
 
@@ -70,8 +70,8 @@ describe('composePrompt', () => {
 
 describe('the ground segment', () => {
   it('gives a request and a training sample of one caption and context the same prompt, byte for byte', async () => {
-    const objects = await fileStore();
     const documents = captions.map((text) => corpusDocument(text));
+    const objects = await storeWithImages(documents);
     const resources = resourcesWith({ objects, embedder, corpus: await corpusOf(documents), mediaRoots: [] });
     const through = async (flow: Flow, steps: (typeof embed)[], config: Record<string, object> = {}) => {
       let data = flow;

@@ -80,6 +80,16 @@ describe('deduplicate', () => {
     expect(await fate(flow(fox, near(0, { exact: true, event: 'test-0-0' })))).toBe('delivered');
   });
 
+  it('drops what a replayed event brought before, and not what only looks like it', async () => {
+    const headers = { ce_replayof: Buffer.from('test-0-0') };
+    const own = (distance: number, exact: boolean) => flow(fox, near(distance, { exact, event: 'test-0-0' }));
+    const replayed = async (data: Flow) =>
+      fates(await runOperator(deduplicate, {}, resourcesWith({}), [data], { headers }))[0];
+    expect(await replayed(own(0, true))).toBe('duplicate');
+    expect(await replayed(own(0, false))).toBe('delivered');
+    expect(await replayed(flow(fox))).toBe('delivered');
+  });
+
   describe('of two at once', () => {
     /** A running step; `send` gives an envelope in, and resolves with what came out of it. */
     function running() {

@@ -10,7 +10,7 @@ import type { Corpus } from '../../src/stores/corpus.js';
 import { openCorpus } from '../../src/stores/corpus-index/open-corpus.js';
 import { openFileStore } from '../../src/stores/files.js';
 import type { ObjectStore } from '../../src/stores/object-store.js';
-import { embedder, picture, records } from '../stores/corpus-documents.js';
+import { embedder, imageOf, picture, records } from '../stores/corpus-documents.js';
 import { quietLog } from './run-operator.js';
 
 const closing: (() => Promise<void> | void)[] = [];
@@ -34,6 +34,14 @@ export async function corpusOf(documents: CorpusDocument[]): Promise<Corpus> {
   await corpus.positions();
   await corpus.apply(records(documents));
   return corpus;
+}
+
+/** A store that has the images of these documents (corpus-documents.ts). */
+export async function storeWithImages(documents: CorpusDocument[]): Promise<ObjectStore> {
+  const objects = await fileStore();
+  for (const { caption, image } of documents)
+    await objects.put(image.key, imageOf(caption), { mediaType: image.media_type, sha256: image.sha256 });
+  return objects;
 }
 
 /** The picture of a name (corpus-documents.ts) as an image file. */

@@ -2,17 +2,20 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import type { Flow } from '../../src/operators/flow.js';
 import { retrieve } from '../../src/operators/retrieve.js';
 import type { Corpus } from '../../src/stores/corpus.js';
+import type { ObjectStore } from '../../src/stores/object-store.js';
 import { captions, corpusDocument, embedder, picture } from '../stores/corpus-documents.js';
-import { corpusOf, embeddingsOf, queryOf } from './grounding.js';
+import { corpusOf, embeddingsOf, queryOf, storeWithImages } from './grounding.js';
 import { describeOperator } from './operator-contract.js';
-import { resourcesWith, runOperator } from './run-operator.js';
+import { quietLog, resourcesWith, runOperator } from './run-operator.js';
 
 const documents = captions.map((caption) => corpusDocument(caption));
 let corpus: Corpus;
+let objects: ObjectStore;
 beforeAll(async () => {
   corpus = await corpusOf(documents);
+  objects = await storeWithImages(documents);
 });
-const resources = () => resourcesWith({ corpus });
+const resources = () => resourcesWith({ corpus, objects });
 const flow = (text: string, changes: Partial<NonNullable<Flow['query']>> = {}): Flow => ({
   query: { ...queryOf(text), ...changes },
   embeddings: embeddingsOf(text),
@@ -91,6 +94,53 @@ describe('retrieve', () => {
     const part = { image: documents[4]!.image, role: 'subject' as const };
     const prompt: Flow = { ...clip, query: { ...queryOf(text), parts: [{ text }, part] } };
     expect((await found(prompt))[0]).toBe(captions[4]);
+  });
+
+  describe('when the object store lacks images', () => {
+    const text = 'the red fox, the cat on the sofa, the violin';
+    /** What is found in order, with what was counted and warned of, in two searches. */
+    async function without(...gone: string[]) {
+      const there = await storeWithImages(documents.filter((document) => !gone.includes(document.id)));
+      const [counted, told] = [[] as string[], [] as string[]];
+      const log = { ...quietLog, warn: (fields: object) => told.push((fields as { document: string }).document) };
+      const given = resourcesWith({ corpus, objects: there, log, count: (what) => counted.push(what) });
+      const { emitted } = await runOperator(retrieve, { k: 2 }, given, [flow(text), flow(text)]);
+      const [first, second] = emitted.map(({ data }) => data.context!.entries.map(({ document }) => document));
+      expect(second).toEqual(first);
+      expect([...told].sort()).toEqual([...new Set(told)].sort());
+      return { found: first!, told: told.sort(), counted };
+    }
+    const best = async () => (await contextOf(flow(text), { k: 3 })).entries.map(({ document }) => document);
+
+    it('takes the next best instead, counts what it passed over, and tells of it once', async () => {
+      const [first, second, third] = await best();
+      expect(await without()).toEqual({ found: [first, second], told: [], counted: [] });
+      expect(await without(first!)).toEqual({
+        found: [second, third],
+        told: [first],
+        counted: ['document-without-image', 'document-without-image'],
+      });
+    });
+
+    it('goes on with what is left, and without context when nothing is', async () => {
+      const [first, second, third] = await best();
+      expect((await without(first!, third!)).found[0]).toBe(second);
+      const all = documents.map(({ id }) => id);
+      const { found, told } = await without(...all);
+      expect(found).toEqual([]);
+      expect(told).toEqual(expect.arrayContaining([first, second, third]));
+    });
+
+    it('does not take other bytes under that name', async () => {
+      const [first, second] = await best();
+      const there = await storeWithImages(documents);
+      const { image } = documents.find(({ id }) => id === first)!;
+      await there.put(image.key, Buffer.from('another picture'), { mediaType: 'image/webp' });
+      const { emitted } = await runOperator(retrieve, { k: 1 }, resourcesWith({ corpus, objects: there }), [
+        flow(text),
+      ]);
+      expect(emitted[0]!.data.context!.entries.map(({ document }) => document)).toEqual([second]);
+    });
   });
 
   it('keeps to the licences', async () => {

@@ -11,7 +11,7 @@ export const quietLog = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** Resources of which only the given ones are there; using another fails the test with its name. */
 export function resourcesWith(given: Partial<Resources>): Resources {
-  const all: Partial<Resources> = { clock: systemClock, log: quietLog, announce: async () => {}, ...given };
+  const all: Partial<Resources> = { clock: systemClock, log: quietLog, announce: async () => {}, count() {}, ...given };
   return new Proxy(all, {
     get(target, name: string) {
       if (name in target) return target[name as keyof Resources];
@@ -33,6 +33,7 @@ export interface InputOptions {
   topic?: string;
   signal?: AbortSignal;
   firstOffset?: number;
+  headers?: Record<string, Buffer>;
 }
 
 /** An envelope of a record at `offset` of a test topic. */
@@ -40,9 +41,9 @@ export function testEnvelope(
   data: Flow,
   offset: number,
   onSettled: (settlement: Settlement) => void,
-  { schema = 'media.added', topic = 'test', signal = new AbortController().signal }: InputOptions = {},
+  { schema = 'media.added', topic = 'test', signal = new AbortController().signal, headers = {} }: InputOptions = {},
 ): Envelope<Flow> {
-  const origin = { topic, partition: 0, offset, key: null, value: Buffer.from('{}'), headers: {}, timestamp: 0 };
+  const origin = { topic, partition: 0, offset, key: null, value: Buffer.from('{}'), headers, timestamp: 0 };
   const event = {
     id: `${topic}-0-${offset}`,
     source: `/test/${topic}`,
@@ -51,7 +52,18 @@ export function testEnvelope(
     time: '1970-01-01T00:00:00.000Z',
     data,
   };
-  return openEnvelope(origin, event, data, signal, onSettled);
+  return openEnvelope(
+    origin,
+    event,
+    data,
+    {
+      signal,
+      get isAborted() {
+        return signal.aborted;
+      },
+    },
+    onSettled,
+  );
 }
 
 /** Sends flows through one operator and waits until the step completes. */

@@ -5,14 +5,20 @@ import { join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { from, lastValueFrom, toArray } from 'rxjs';
 import { extract } from 'tar-stream';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { VimiError } from '../../src/errors.js';
 import type { Flow, Product } from '../../src/operators/flow.js';
+import { type Drop, drop, mapEach } from '../../src/operators/map-each.js';
 import type { OperatorInstance, Resources, Sealed, WatermarkMove } from '../../src/operators/operator.js';
 import { shard } from '../../src/operators/shard.js';
 import type { Fate } from '../../src/streams/envelope.js';
+import { runPipeline } from '../../src/streams/pipeline.js';
+import { decodePosition } from '../../src/streams/position.js';
 import { openEnvelope } from '../../src/streams/settlement.js';
+import type { Transport } from '../../src/streams/transport.js';
+import { openEmbedded } from '../../src/streams/transports/embedded.js';
 import { makeVideo, testFolder } from '../media/make-media.js';
+import { media, prepareTopics, quietLog, readAll, spec, testOperator } from '../streams/pipeline-fixtures.js';
 import { mediaResources, storedPicture } from './media-resources.js';
 import { describeOperator } from './operator-contract.js';
 import { fates, runOperator } from './run-operator.js';
@@ -63,8 +69,8 @@ async function stage(instance: OperatorInstance, records: Record<number, string 
     const origin = { topic, partition: 3, offset: Number(offset), key: null, value: null, headers: {}, timestamp: 0 };
     const id = `${topic}-3-${offset}`;
     const event = { id, source: '/t', type: 't', schema: 'media.added', time: '', data: {} } as const;
-    const signal = new AbortController().signal;
-    const envelope = openEnvelope(origin, event, flow(), signal, ({ fate }) => {
+    const life = { signal: new AbortController().signal, isAborted: false };
+    const envelope = openEnvelope(origin, event, flow(), life, ({ fate }) => {
       if (fate.kind === 'delivered') settled.push(Number(offset));
     });
     return Array.isArray(captions) ? envelope.fork(captions.map((one) => flow(one))) : [envelope.with(flow(captions))];
@@ -77,11 +83,43 @@ async function stage(instance: OperatorInstance, records: Record<number, string 
 const create = (config = {}, given: Resources = resources) => shard.create(shard.config.parse(config) as never, given);
 const moved = (instance: OperatorInstance, move: Partial<WatermarkMove>, topic = 'media'): Promise<Sealed> =>
   instance.onWatermark!({ topic, partition: 3, from: 0, to: 0, mark: 0, final: false, ...move });
+/** Without the names of their owners. */
 const staged = async (topic = 'media') => {
   const keys: string[] = [];
-  for await (const key of objects.list(`staging/${topic}/`)) keys.push(key);
+  for await (const key of objects.list(`staging/${topic}/`)) keys.push(key.replace(/-\w+\.sample$/, ''));
   return keys;
 };
+const takeOver = (instance: OperatorInstance, isSettled: (offset: number) => boolean) =>
+  instance.onTakeover!({ topic: 'media', partition: 3, isSettled });
+/** An event's parts have their fates. */
+function tell(instance: OperatorInstance, offset: number, ...all: Fate[]): void {
+  const origin = { topic: 'media', partition: 3, offset, key: null, value: null, headers: {}, timestamp: 0 };
+  const event = { id: '', source: '', type: '', schema: 'media.added', time: '', data: {} } as const;
+  const parts = all.map((fate, n) => ({ part: all.length > 1 ? `${n}` : '', fate }));
+  instance.onFate!({ origin, event, fate: all[0]!, parts, outputs: [] });
+}
+
+/** All as it is, but that every commit fails. */
+function withoutCommits(transport: Transport, error: VimiError): Transport {
+  return {
+    ...transport,
+    consume: (options) =>
+      transport.consume({
+        ...options,
+        onAssigned: (assigned) =>
+          options.onAssigned(
+            new Proxy(assigned, {
+              get(target, name) {
+                if (name === 'commit') return () => Promise.reject(error);
+                const value = Reflect.get(target, name, target);
+                return typeof value === 'function' ? value.bind(target) : value;
+              },
+            }),
+          ),
+      }),
+  };
+}
+
 const fileOf = ({ body }: Product) => (body as { file: string }).file;
 
 async function members(path: string): Promise<{ name: string; mtime: number; bytes: Buffer }[]> {
@@ -136,7 +174,7 @@ describe('shard', () => {
     expect(found[2]!.bytes.equals(await objects.get(green!.key))).toBe(true);
 
     await sealed.afterCommit!();
-    expect(await staged()).toEqual(['staging/media/3/000000000012-0.sample']);
+    expect(await staged()).toEqual(['staging/media/3/000000000012-0']);
     const last = await moved(instance, { from: 13, to: 15, mark: 10, final: true });
     expect([last.mark, last.products.map(({ id }) => id)]).toEqual([15, ['media-0003-000000000010-000000000015']]);
     await last.afterCommit!();
@@ -167,9 +205,10 @@ describe('shard', () => {
     await copyFile(fileOf((await moved(whole, { to: 4 })).products[0]!), undisturbed);
 
     // Another process, which finds one sample missing and stages some again, in another order.
-    await objects.remove('staging/media/3/000000000001-1.sample');
+    for await (const key of objects.list('staging/media/3/000000000001-1')) await objects.remove(key);
     await rm(resources.workDir, { recursive: true });
     const again = create({ records: 4, concurrency: 1 });
+    await takeOver(again, (offset) => offset === 0);
     await stage(again, { 3: 'd' });
     await stage(again, { 1: ['b', 'c'] });
     const sealed = await moved(again, { to: 4 });
@@ -177,12 +216,13 @@ describe('shard', () => {
     await sealed.afterCommit!();
   });
 
-  it('leaves out what a crashed try staged, when the redo came to another fate', async () => {
-    await stage(create(), { 0: ['a', 'b'], 1: 'c' });
-    const again = create();
+  it('leaves out what a process staged that was shut out, when the redo came to another fate', async () => {
+    const [hung, again] = [create(), create()];
+    await takeOver(again, () => false);
+    // It goes on a moment longer, and knows nothing of the other.
+    await stage(hung, { 0: ['a', 'b'], 1: 'c', 2: 'd' });
+    await stage(again, { 2: 'd' });
     // The redo drops one part of the first record as a duplicate, and rejects the second record.
-    const origin = { topic: 'media', partition: 3, key: null, value: null, headers: {}, timestamp: 0 };
-    const event = { id: '', source: '', type: '', schema: 'media.added', time: '', data: {} } as const;
     const duplicate = { kind: 'dropped', reason: 'duplicate' } as const;
     const rejected = {
       kind: 'rejected',
@@ -190,19 +230,82 @@ describe('shard', () => {
       step: 'caption',
       attempts: 1,
     } as const;
-    const delivered = { kind: 'delivered' } as const;
-    const fate = (offset: number, ...all: Fate[]) => {
-      const parts = all.map((one, n) => ({ part: all.length > 1 ? `${n}` : '', fate: one }));
-      again.onFate!({ origin: { ...origin, offset }, event, fate: all[0]!, parts, outputs: [] });
-    };
-    fate(0, delivered, duplicate);
-    fate(1, rejected);
-    const sealed = await moved(again, { to: 2, final: true });
-    expect(sealed.products.map(({ data }) => data.samples)).toEqual([1]);
-    const [first] = await members(fileOf(sealed.products[0]!));
-    expect(first!.name).toBe('media-3-000000000000-0.mp4');
+    tell(again, 0, { kind: 'delivered' }, duplicate);
+    tell(again, 1, rejected);
+    const sealed = await moved(again, { to: 3, final: true });
+    const names = (await members(fileOf(sealed.products[0]!))).map(({ name }) => name);
+    expect(names.filter((name) => name.endsWith('.mp4'))).toEqual([
+      'media-3-000000000000-0.mp4',
+      'media-3-000000000002-0.mp4',
+    ]);
     await sealed.afterCommit!();
     expect(await staged()).toEqual([]);
+  });
+
+  it('keeps what was staged for committed fates when it takes a partition over, and nothing else', async () => {
+    await stage(create(), { 3: 'a', 4: 'b', 5: ['c', 'd'] });
+    await stage(create(), { 4: 'b' }, 'another');
+    await takeOver(create(), (offset) => offset === 4);
+    expect(await staged()).toEqual(['staging/media/3/000000000004-0']);
+    expect(await staged('another')).toHaveLength(1);
+    for (const topic of ['media', 'another'])
+      await (await moved(create(), { to: 6, final: true }, topic)).afterCommit!();
+  });
+
+  it('does not go by what it knew of a partition before others had it', async () => {
+    const instance = create();
+    tell(instance, 0, { kind: 'dropped', reason: 'duplicate' });
+    await stage(create(), { 0: 'a' });
+    await takeOver(instance, () => true);
+    const sealed = await moved(instance, { to: 1, final: true });
+    expect(sealed.products.map(({ data }) => data.samples)).toEqual([1]);
+    await sealed.afterCommit!();
+  });
+
+  it('seals nothing of a try whose event came to another fate and then went through a second crash', async () => {
+    const transport = openEmbedded({ path: join(folder, 'redo.sqlite') });
+    await prepareTopics(transport, 1);
+    await transport.publish([media('slow'), media('again')]);
+    /** `fate` decides what becomes of an event before it is a sample; a `null` is never settled. */
+    const run = (fate: (uri: string) => Partial<Flow> | Drop | null, through: Transport, signal?: AbortSignal) => {
+      const before = testOperator('before', ({ clock }) => ({
+        step: mapEach<'media'>(
+          ({ media: { uri } }, { signal }) => {
+            const outcome = fate(uri);
+            return outcome ?? new Promise<never>((_, fail) => signal.addEventListener('abort', fail));
+          },
+          { step: 'before', concurrency: 2, clock },
+        ),
+      }));
+      const steps = [before, shard].map((operator) => ({
+        ...{ name: operator.name, operator },
+        config: operator.config.parse({}),
+      }));
+      const to = [{ objects: 'samples/{shard}.tar' }, { topic: 'out', schema: 'samples.sealed' as const }];
+      return runPipeline(spec([], { steps, to }), {
+        ...{ transport: through, resources, log: quietLog, drainMs: 0 },
+        ...(signal ? { signal } : { signal: new AbortController().signal, drain: true }),
+      });
+    };
+    const position = async () => decodePosition((await transport.positions('test', 'in')).get(0) ?? null);
+    const sample = () => flow('a fox');
+    // It stages its sample, and is gone before the commit.
+    const lost = new VimiError('INTERNAL', 'Gone');
+    await expect(run((uri) => (uri === 'slow' ? null : sample()), withoutCommits(transport, lost))).rejects.toBe(lost);
+    expect(await staged('in')).toEqual(['staging/in/0/000000000001-0']);
+    // The redo drops it. That is committed beyond the watermark, and then this one is gone as well.
+    const stop = new AbortController();
+    const second = run((uri) => (uri === 'slow' ? null : drop('duplicate')), transport, stop.signal);
+    await vi.waitFor(async () => expect((await position()).beyond).toEqual([{ from: 1, to: 2 }]), { timeout: 30_000 });
+    stop.abort();
+    await second;
+
+    await run(sample, transport);
+    const [sealed] = (await readAll(transport, 'out')).map(({ value }) => JSON.parse(String(value)));
+    expect(sealed).toMatchObject({ samples: 1, range: { from: 0, to: 2 } });
+    expect((await position()).counts).toMatchObject({ delivered: 1, dropped: { duplicate: 1 } });
+    expect(await staged('in')).toEqual([]);
+    await transport.close();
   });
 
   it('keeps the samples of pipelines apart that share a topic', async () => {

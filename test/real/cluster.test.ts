@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -6,6 +5,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { clusterTopology } from '../../infra/cluster-topology.mjs';
 import { openS3Store, type S3Store } from '../../src/stores/s3.js';
+import { type Ended, runVimi } from './run-vimi.js';
 
 const root = join(import.meta.dirname, '../..');
 const servers = inject('servers');
@@ -13,27 +13,9 @@ const name = `cluster-${randomUUID().slice(0, 8)}`;
 let folder: string;
 let objects: S3Store;
 
-interface Ended {
-  code: number | null;
-  out: string;
-  err: string;
-}
-
 function vimi(args: string[], input = '', { node = [] as string[], env: more = {} } = {}): Promise<Ended> {
   const env = { ...process.env, ...servers, VIMI_PROFILE: 'cluster', ...more };
-  const child = spawn(process.execPath, [...node, join(root, 'dist/cli/main.js'), ...args], { cwd: folder, env });
-  let [out, err] = ['', ''];
-  child.stdout.on('data', (chunk) => {
-    out += chunk;
-  });
-  child.stderr.on('data', (chunk) => {
-    err += chunk;
-  });
-  child.stdin.end(input);
-  return new Promise((done, fail) => {
-    child.on('error', fail);
-    child.on('close', (code) => done({ code, out, err }));
-  });
+  return runVimi(args, { cwd: folder, env, input, node });
 }
 
 async function done(args: string[], input = ''): Promise<string> {
@@ -116,6 +98,23 @@ describe('the cluster profile', () => {
     const corpus = await events('corpus');
     expect(corpus.map(({ data }) => data.caption)).toEqual(expect.arrayContaining(['a fox', 'a penguin']));
     expect(videos.every(({ data }) => data.context.length > 0)).toBe(true);
+  });
+
+  it('replays what was rejected, once and under its own id', async () => {
+    expect(await done(['rejects'])).toContain('2 rejected events, 0 of them replayed before');
+    const replay = ['rejects', 'replay', '--code', 'PROMPT_EMPTY'];
+    expect(await done(replay)).toContain('1 rejected event published again, 0 were replayed before');
+    expect(await done(replay)).toBe('0 rejected events published again, 1 were replayed before\n');
+    await done(['run', '--pipeline', 'generate', '--drain']);
+    const rejects = (await events('rejects')).filter(({ data }) => data.error.code === 'PROMPT_EMPTY');
+    expect(rejects).toHaveLength(2);
+    const [first, second] = rejects.map(({ data }) => data.origin);
+    const replayed = second.headers.ce_replayof ? second : first;
+    const place = Buffer.from(replayed.headers.ce_replayof, 'base64').toString();
+    expect(Buffer.from(replayed.headers.ce_id, 'base64').toString()).toBe(place);
+    expect(replayed.value).toBe((replayed === second ? first : second).value);
+    const failed = (await events('jobs')).filter(({ data }) => data.state === 'failed');
+    expect(failed.map(({ data }) => data.job)).toEqual([place, place]);
   });
 
   it('has nothing left to do', async () => {

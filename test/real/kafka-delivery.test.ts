@@ -8,6 +8,7 @@ import {
   expectExactlyOnce,
   expectedOutputs,
   freshTopic,
+  metricsOf,
   outputsOf,
   partitionsOf,
   patience,
@@ -64,11 +65,18 @@ describe('delivery over Kafka', () => {
     const heir = startWorker(topic, { name: 'heir' });
     await vi.waitFor(() => expect(partitionsOf(heir).length).toBe(2), patience);
     zombie.kill('SIGCONT');
+    const commits = (outcome: string) => `vimi_commits_total{pipeline="test",outcome="${outcome}"}`;
+    await vi.waitFor(async () => expect((await metricsOf(zombie))(commits('fenced'))).toBeGreaterThan(0), patience);
     await expectExactlyOnce(transport, topic, 200);
     // It is a good member again, with a share of the work.
     await vi.waitFor(() => expect(partitionsOf(zombie).length).toBe(3), patience);
     await transport.publish(events(topic, 200, 300));
     await expectExactlyOnce(transport, topic, 300);
+    const ofHeir = await metricsOf(heir);
+    // Without the zombie, and with it again.
+    expect(ofHeir(`vimi_rebalances_total{group="${topic}-group"}`)).toBeGreaterThanOrEqual(2);
+    expect(ofHeir(commits('done'))).toBeGreaterThan(0);
+    await vi.waitFor(async () => expect((await metricsOf(heir))('vimi_partitions{pipeline="test"}')).toBe(1), patience);
   });
 
   it('goes on over a planned stop: what is slow is done by the next process', async () => {

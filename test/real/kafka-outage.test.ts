@@ -1,8 +1,3 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { parseEnv } from 'node:util';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import type { Transport } from '../../src/streams/transport.js';
 import { numbered, numbers, read, values } from '../streams/transport-contract.js';
@@ -12,73 +7,63 @@ import {
   events,
   expectExactlyOnce,
   freshTopic,
+  metricsOf,
   partitionsOf,
   patience,
   startWorker,
 } from './kafka-workers.js';
+import { type OwnBrokers, startBrokers } from './own-brokers.js';
 
 // A broker of its own, for it comes and goes.
-const folder = mkdtempSync(join(tmpdir(), 'vimi-broker-'));
-let brokers: string[];
+let own: OwnBrokers;
 const transports: Transport[] = [];
 
-function broker(what: 'up' | 'down'): void {
-  execFileSync(process.execPath, ['infra/servers.mjs', what, 'kafka'], {
-    env: { ...process.env, VIMI_INFRA: folder },
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
-}
-
-/** As when the machine loses power, but for the disk. */
-function killBroker(): void {
-  const [pid] = readFileSync(join(folder, 'run', 'kafka.pid'), 'utf8').split('\n');
-  process.kill(Number(pid), 'SIGKILL');
-}
-
 function open(): Transport {
-  const transport = kafkaTransport({ brokers });
+  const transport = kafkaTransport({ brokers: own.addresses });
   transports.push(transport);
   return transport;
 }
 
-beforeAll(() => {
-  broker('up');
-  brokers = parseEnv(readFileSync(join(folder, 'env'), 'utf8').replaceAll('export ', '')).KAFKA_BROKERS!.split(',');
-});
+beforeAll(async () => {
+  own = await startBrokers(1);
+}, 240_000);
 afterEach(async () => {
   await endWorkers();
   for (const transport of transports.splice(0)) await transport.close();
 });
-afterAll(() => {
-  broker('down');
-  rmSync(folder, { recursive: true, force: true });
-});
+afterAll(() => own?.remove(), 60_000);
 
 it('loses and doubles nothing while the broker is away', async () => {
   const transport = open();
   const topic = await freshTopic(transport, 3);
-  const worker = startWorker(topic, { brokers, slow: 20, slowMs: 1_000 });
+  const worker = startWorker(topic, { brokers: own.addresses, slow: 20, slowMs: 1_000 });
   await vi.waitFor(() => expect(partitionsOf(worker).length).toBe(3), patience);
   await transport.publish(events(topic, 0, 400));
   await vi.waitFor(() => expect(worker.lines.filter(({ began }) => began).length).toBeGreaterThan(80), patience);
 
-  killBroker();
+  own.kill();
   await vi.waitFor(() => expect(worker.lines.some(({ warn }) => warn)).toBe(true), patience);
-  // Published while nobody is there to take it.
-  const published = transport.publish(events(topic, 400, 500));
-  broker('up');
+  // Published while nobody is there to take it. A broker may need longer to start than one publish waits.
+  const published = vi.waitFor(() => transport.publish(events(topic, 400, 500)), { timeout: 240_000, interval: 50 });
+  await own.up();
   await published;
   await vi.waitFor(() => expect(worker.lines.some(({ began }) => began === 'm499')).toBe(true), patience);
 
-  broker('down');
+  await own.down();
   const warnings = worker.lines.length;
   await vi.waitFor(() => expect(worker.lines.length).toBeGreaterThan(warnings), patience);
-  broker('up');
+  await own.up();
   await transport.publish(events(topic, 500, 600));
   await expectExactlyOnce(transport, topic, 600);
+  await vi.waitFor(async () => {
+    const metric = await metricsOf(worker);
+    expect(metric('vimi_transport_outages_total')).toBeGreaterThan(0);
+    expect(metric('vimi_transport_retries_total')).toBeGreaterThan(metric('vimi_transport_outages_total'));
+    expect(metric('vimi_transport_waiting')).toBe(0);
+  }, patience);
   worker.kill('SIGTERM');
   expect(await worker.ended).toBe(0);
-});
+}, 300_000);
 
 it('keeps on reading and telling the ends', async () => {
   const transport = open();
@@ -91,17 +76,17 @@ it('keeps on reading and telling the ends', async () => {
       got.push(String(record.value));
   })();
   await vi.waitFor(() => expect(got).toEqual(numbers(3)), patience);
-  broker('down');
+  await own.down();
   const ends = transport.ends(topic);
   const again = read(transport, topic);
-  broker('up');
+  await own.up();
   expect(await ends).toEqual([{ partition: 0, low: 0, high: 3 }]);
   expect(values(await again)).toEqual(numbers(3));
   await transport.publish(numbered(topic, 1));
   await vi.waitFor(() => expect(got).toEqual([...numbers(3), '0']), patience);
   stop.abort();
   await following;
-});
+}, 300_000);
 
 it('says so when there is no broker at all', async () => {
   const transport = kafkaTransport({ brokers: ['127.0.0.1:1'] });

@@ -3,6 +3,8 @@ import { CompressionTypes, type Producer } from 'kafkajs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Transport } from '../../src/streams/transport.js';
 import { consume, consumeOne, numbered, numbers, read, takeAll, text, values } from '../streams/transport-contract.js';
+import { publishers } from './compressed/clients.js';
+import { codecsOf } from './compressed/codecs-of.js';
 import { foreignClient, kafkaTransport } from './kafka-broker.js';
 import { patience } from './kafka-workers.js';
 
@@ -61,6 +63,22 @@ describe('records of other clients', () => {
     expect(got[2]!.headers).toEqual({ one: Buffer.from('last'), two: Buffer.from('x') });
     expect(values(await read(transport, topic, { 0: 400 }))).toEqual(numbers(500).slice(397));
   });
+
+  // Five minutes: the clients may have to be installed first.
+  it.each(Object.entries(publishers))(
+    'are read in every compression that %s has',
+    async (_, publish) => {
+      const topic = await topicOf();
+      const codecs = ['gzip', 'snappy', 'lz4', 'zstd', 'none'];
+      await publish(topic, 500, codecs);
+      const got = await read(transport, topic);
+      expect(got.map(({ key, value }) => [String(key), String(value)])).toEqual(
+        codecs.flatMap((codec) => numbers(500).map((n) => [`${codec} ${n}`, `a fox moves left, ${n}; `.repeat(9)])),
+      );
+      expect(await codecsOf(topic)).toEqual(codecs);
+    },
+    300_000,
+  );
 
   it('are not read while their transaction is open, and never when it was aborted', async () => {
     const topic = await topicOf();

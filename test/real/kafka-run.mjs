@@ -7,6 +7,8 @@ import { VimiError } from '../../dist/errors.js';
 import { systemClock } from '../../dist/operators/clock.js';
 import { drop, mapEach } from '../../dist/operators/map-each.js';
 import { defineOperator } from '../../dist/operators/operator.js';
+import { serveMetrics } from '../../dist/server/metrics-server.js';
+import { createMetrics } from '../../dist/streams/metrics.js';
 import { runPipeline } from '../../dist/streams/pipeline.js';
 import { openKafka } from '../../dist/streams/transports/kafka.js';
 
@@ -17,6 +19,8 @@ const {
   slow = 0,
   slowMs = 0,
   drain = false,
+  window = 64,
+  concurrency = 40,
   drainMs = 3_000,
   name = 'worker',
 } = JSON.parse(process.argv[2] ?? '{}');
@@ -55,7 +59,7 @@ const work = defineOperator(
         if (n % 10 === 9) return ['a', 'b', 'c'].map((part) => productOf(`${uri}.${part}`));
         return productOf(uri);
       },
-      { step: 'work', concurrency: 40, clock: systemClock },
+      { step: 'work', concurrency, clock: systemClock },
     ),
   }),
 );
@@ -68,14 +72,17 @@ const log = {
 };
 const stop = new AbortController();
 process.once('SIGTERM', () => stop.abort());
-const transport = openKafka({ brokers, clientId: name, sessionMs, log });
+const metrics = createMetrics();
+const server = await serveMetrics(metrics, 0);
+say({ metrics: server.url });
+const transport = openKafka({ brokers, clientId: name, sessionMs, log, metrics: metrics.transport });
 const report = await runPipeline(
   {
     name: 'test',
     group: `${topic}-group`,
     from: topic,
     schemas: ['media.added'],
-    window: 64,
+    window,
     steps: [{ name: 'work', operator: work, config: {} }],
     to: [{ topic: `${topic}-out`, schema: 'job.changed' }],
     rejects: `${topic}-rejects`,
@@ -89,7 +96,9 @@ const report = await runPipeline(
     drain,
     drainMs,
     log,
+    metrics,
   },
 );
 await transport.close();
 say({ report });
+await server.close();

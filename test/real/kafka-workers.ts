@@ -50,13 +50,33 @@ export async function endWorkers(): Promise<void> {
   }
 }
 
+/** What a worker that runs tells a scraper: the number of each metric, by its name with labels; 0 when it has none. */
+export async function metricsOf({ lines }: Worker): Promise<(metric: string) => number> {
+  const url = await vi.waitFor(() => {
+    const found = lines.find(({ metrics }) => metrics)?.metrics;
+    expect(found).toBeTypeOf('string');
+    return found as string;
+  }, patience);
+  const text = await (await fetch(url)).text();
+  return (metric) =>
+    Number(
+      text
+        .split('\n')
+        .find((line) => line.startsWith(`${metric} `))
+        ?.slice(metric.length) ?? 0,
+    );
+}
+
 export function partitionsOf({ lines }: Worker): number[] {
   return lines.filter(({ debug }) => debug === 'Assigned').map(({ partition }) => Number(partition));
 }
 
 /** With topics for the outputs and rejects, too. */
-export async function freshTopic(transport: Transport, partitions: number): Promise<string> {
-  const topic = `in-${randomUUID().slice(0, 8)}`;
+export async function freshTopic(
+  transport: Transport,
+  partitions: number,
+  topic = `in-${randomUUID().slice(0, 8)}`,
+): Promise<string> {
   await transport.ensureTopics(
     [topic, `${topic}-out`].map((name) => ({ name, partitions, cleanup: 'delete' as const })),
   );

@@ -1,13 +1,14 @@
 import { execFile } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
-import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
-import { createServer, request, type Server } from 'node:http';
+import { mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { createServer, type IncomingHttpHeaders, request, type Server } from 'node:http';
 import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Client } from 'minio';
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
 import { compiled } from '../../src/compiled.js';
 import { openS3Store, type S3Store, type S3StoreOptions } from '../../src/stores/s3.js';
 import { thrownBy } from '../operators/run-operator.js';
@@ -130,11 +131,77 @@ describe('the S3 store', () => {
   it('gives links that need no keys', async () => {
     const store = await open();
     await store.put('shown.txt', Buffer.from('for everybody'), { mediaType: 'text/plain' });
-    const response = await fetch(await store.presigned('shown.txt', 60));
+    const asked = Date.now();
+    const { url, expires } = await store.link('shown.txt', 60);
+    expect(Date.parse(expires)).toBeGreaterThan(asked);
+    expect(Date.parse(expires)).toBeLessThanOrEqual(Date.now() + 60_000);
+    expect(url).not.toContain(keys.secretKey);
+    const response = await fetch(url);
     expect(response.headers.get('content-type')).toBe('text/plain');
     expect(await response.text()).toBe('for everybody');
     const anonymous = await fetch(`${endpoint}/${bucket}/shown.txt`);
     expect(anonymous.status).not.toBe(200);
+    const changed = await fetch(url.replace('X-Amz-Expires=60', 'X-Amz-Expires=6000'));
+    expect(changed.status).toBe(403);
+  });
+
+  it('refuses a link that has expired', async () => {
+    const store = await open();
+    await store.put('shown.txt', Buffer.from('for a while'), { mediaType: 'text/plain' });
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 120_000 });
+    const { url } = await store.link('shown.txt', 60).finally(() => vi.useRealTimers());
+    expect((await fetch(url)).status).toBe(403);
+  });
+
+  it('writes what is named by its bytes once, and again when it has grown old', async () => {
+    const prefix = `test/${randomUUID()}`;
+    const store = await open({ prefix });
+    const named = { ...bytes, byContent: true };
+    for (const [key, body] of [
+      ['small', Buffer.from('a fox')],
+      ['large', Buffer.alloc(17_000_000, 'fox')],
+    ] as const) {
+      await store.put(key, body, named);
+      const file = join(servers.TLS_CERTIFICATE!, '../../data/s3', bucket, prefix, key);
+      const { ino, mtimeMs } = await stat(file);
+      await store.put(key, body, named);
+      expect(await stat(file)).toMatchObject({ ino, mtimeMs });
+      const long = new Date(Date.now() - 7_200_000);
+      await utimes(file, long, long);
+      await store.put(key, body, named);
+      expect((await stat(file)).mtimeMs).toBeGreaterThan(long.getTime());
+      expect((await store.get(key)).equals(body)).toBe(true);
+    }
+    for await (const upload of bare().listIncompleteUploads(bucket, prefix, true)) expect(upload).toBeUndefined();
+  });
+
+  it('does not replace what others put under such a name, with a hash or without', async () => {
+    const prefix = `test/${randomUUID()}`;
+    const store = await open({ prefix });
+    const body = Buffer.from('a fox');
+    for (const [key, there, code] of [
+      ['same', 'a fox', undefined],
+      ['other', 'an owl', 'OBJECT_DAMAGED'],
+    ] as const) {
+      await bare().putObject(bucket, `${prefix}/${key}`, there);
+      const failed = await store.put(key, body, { ...bytes, byContent: true }).then(
+        () => undefined,
+        ({ code }) => code,
+      );
+      expect(failed).toBe(code);
+      expect(String(await store.get(key))).toBe(there);
+    }
+  });
+
+  it('says when the clock of this machine is wrong', async () => {
+    const store = await open();
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_600_000 });
+    try {
+      for (const call of [() => store.put('a', Buffer.from('x'), bytes), () => store.get('a'), () => store.stat('a')])
+        expect((await thrownBy(call)).code).toBe('CLOCK_SKEWED');
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('makes a bucket that is missing, also when several do so at once', async () => {
@@ -202,10 +269,16 @@ describe('the S3 store in trouble', () => {
   };
 
   /** Between the store and the server; `meddle` answers itself, or leaves the request to the server. */
-  async function between(meddle: (method: string, url: string) => { status: number; body?: string } | 'cut' | 'pass') {
+  async function between(
+    meddle: (
+      method: string,
+      url: string,
+      headers: IncomingHttpHeaders,
+    ) => { status: number; body?: string } | 'cut' | 'pass',
+  ) {
     const target = new URL(endpoint);
     const proxy = createServer((incoming, outgoing) => {
-      const answer = meddle(incoming.method!, incoming.url!);
+      const answer = meddle(incoming.method!, incoming.url!, incoming.headers);
       if (answer === 'cut') {
         incoming.socket.destroy();
         return;
@@ -276,6 +349,92 @@ describe('the S3 store in trouble', () => {
     await store.put('large', body, bytes);
     expect(completed).toBe(1);
     expect((await store.get('large')).equals(body)).toBe(true);
+  });
+
+  it('understands a failure that comes after the status 200', async () => {
+    let failures = 0;
+    const body = '<?xml version="1.0"?><Error><Code>InternalError</Code><Message>m</Message></Error>';
+    const store = await open({
+      endpoint: await between((method, url) =>
+        method === 'POST' && /uploadId=/.test(url) && failures++ < 2 ? { status: 200, body } : 'pass',
+      ),
+    });
+    const large = Buffer.alloc(17_000_000, 'x');
+    await store.put('large', large, bytes);
+    expect(failures).toBe(3);
+    expect((await store.get('large')).equals(large)).toBe(true);
+  });
+
+  it.each(['<Error><Code>NotImplemented</Code><Message>m</Message></Error>', ''])(
+    'does without conditions where the server has none and says %j',
+    async (body) => {
+      let refused = 0;
+      const store = await open({
+        endpoint: await between((_, __, headers) => {
+          if (!('if-none-match' in headers)) return 'pass';
+          refused++;
+          return { status: 501, body };
+        }),
+      });
+      for (const object of [Buffer.from('a fox'), Buffer.alloc(17_000_000, 'fox'), Buffer.from('an owl')])
+        for (const _ of [1, 2])
+          expect(await store.put(`${object.length}`, object, { ...bytes, byContent: true })).toEqual(
+            await store.stat(`${object.length}`),
+          );
+      expect(refused).toBe(1);
+    },
+  );
+
+  /** Between the store and the server: `pass` hands on each piece of an answer, in its own time. */
+  async function slowly(pass: (piece: Buffer, on: (piece: Buffer) => void) => Promise<void>) {
+    const target = new URL(endpoint);
+    const proxy = createTcpServer((socket) => {
+      const through = connect(Number(target.port), target.hostname);
+      let line = Promise.resolve();
+      socket.on('error', () => {}).on('close', () => through.destroy());
+      socket.pipe(through);
+      through.on('error', () => {});
+      through.on('data', (piece) => {
+        line = line.then(() => pass(piece, (part) => void (socket.destroyed || socket.write(part))));
+      });
+      through.on('close', () => line.then(() => socket.end()));
+    });
+    return listening(proxy);
+  }
+
+  it('waits for an answer that is slow but moves, however long it takes as a whole', async () => {
+    const body = Buffer.alloc(40_000, 'slow');
+    // Twenty pieces take two seconds: more than the silence that is allowed, though none of the pauses is as long.
+    const endpoint = await slowly(async (piece, on) => {
+      for (let from = 0; from < piece.length; from += 2000) {
+        await pause(100);
+        on(piece.subarray(from, from + 2000));
+      }
+    });
+    const store = await open({ endpoint, silenceMs: 1000 });
+    await store.put('slow', body, bytes);
+    expect((await store.get('slow')).equals(body)).toBe(true);
+  });
+
+  it('asks again when the server stops in the middle of an answer', async () => {
+    let [stalls, stalled] = [false, 0];
+    const body = Buffer.alloc(300_000, 'stalled');
+    const endpoint = await slowly(async (piece, on) => {
+      if (!stalls) return on(piece);
+      stalls = false;
+      stalled++;
+      on(piece.subarray(0, 1000));
+      await new Promise(() => {});
+    });
+    const store = await open({ endpoint, silenceMs: 1000 });
+    await store.put('large', body, bytes);
+    stalls = true;
+    expect((await store.get('large')).equals(body)).toBe(true);
+    stalls = true;
+    const { path, release } = await store.localFile('large');
+    expect((await readFile(path)).equals(body)).toBe(true);
+    await release();
+    expect(stalled).toBe(2);
   });
 
   it('gives up on a server that stays silent, when its patience ends', async () => {

@@ -9,8 +9,18 @@ transportContract('Kafka', async () => ({
       ...transport,
       // What the coordinator does to members that it no longer hears from.
       consume: async (options) => {
-        await expelMembers(options.group);
-        return transport.consume(options);
+        for (;;) {
+          let isGiven = false;
+          const onAssigned: typeof options.onAssigned = (partition) => {
+            isGiven = true;
+            options.onAssigned(partition);
+          };
+          await expelMembers(options.group);
+          const consumer = await transport.consume({ ...options, onAssigned });
+          if (isGiven) return consumer;
+          // The old owner noticed, and was back before this one had joined.
+          await consumer.close();
+        }
       },
     };
   },

@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type MetricsServer, serveMetrics } from '../../src/server/metrics-server.js';
 import { createMetrics } from '../../src/streams/metrics.js';
 
@@ -13,6 +13,7 @@ describe('the metrics server', () => {
     const metrics = createMetrics();
     metrics.countFates('corpus', { delivered: 3, rejected: 1, dropped: { duplicate: 2 } });
     const stop = metrics.watch('corpus', () => ({
+      partitions: 2,
       open: 4,
       waiting: 1,
       window: 64,
@@ -33,16 +34,28 @@ describe('the metrics server', () => {
     stop();
   });
 
-  it('answers that it cannot when the log is away', async () => {
+  it.each([
+    ['refuses', () => Promise.reject(new Error('the log is away'))],
+    ['does not answer', () => new Promise<never>(() => {})],
+  ])('tells all but the lag when the log %s', async (_, ask) => {
     const metrics = createMetrics();
-    const lag = async () => {
-      throw new Error('the log is away');
-    };
-    metrics.watch('corpus', () => ({ open: 0, waiting: 0, window: 64, lag }));
+    const lag = vi.fn(ask);
+    const stop = metrics.watch('corpus', () => ({ partitions: 2, open: 3, waiting: 0, window: 64, lag }));
+    metrics.watch('generate', () => ({
+      partitions: 1,
+      open: 0,
+      waiting: 0,
+      window: 8,
+      lag: async () => new Map([[0, 7]]),
+    }));
     servers = [await serveMetrics(metrics, 0)];
-    const answer = await fetch(servers[0]!.url);
-    expect(answer.status).toBe(503);
-    expect(await answer.text()).toContain('the log is away');
+    const { url } = servers[0]!;
+    const [text] = await Promise.all([url, url].map(async (one) => (await fetch(one)).text()));
+    expect(text).toContain('vimi_window_open{pipeline="corpus"} 3');
+    expect(text).toContain('vimi_lag{pipeline="generate",partition="0"} 7');
+    expect(text).not.toContain('vimi_lag{pipeline="corpus"');
+    expect(lag).toHaveBeenCalled();
+    stop();
   });
 
   it('says which address is taken', async () => {

@@ -24,7 +24,7 @@ export const perceptualOf = (name: string) => sha256(`perceptual ${name}`).slice
 
 export function corpusDocument(caption: string, changes: Partial<CorpusDocument> & { source?: string } = {}) {
   const { source = `source of ${caption}`, ...rest } = changes;
-  const content = sha256(`image of ${caption}`);
+  const content = sha256(String(imageOf(caption)));
   return {
     id: sha256(caption),
     caption,
@@ -40,6 +40,9 @@ export function corpusDocument(caption: string, changes: Partial<CorpusDocument>
     ...rest,
   } satisfies CorpusDocument;
 }
+
+/** The bytes of that document's image. */
+export const imageOf = (caption: string) => Buffer.from(`image of ${caption}`);
 
 /** Records of one partition, from an offset on. */
 export function records(documents: CorpusDocument[], first = 0, partition = 0): CorpusRecord[] {

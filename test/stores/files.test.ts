@@ -1,7 +1,7 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, open, readdir, readFile, rm, symlink, utimes, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, open, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -24,6 +24,23 @@ const temporaries = (root: string) => readdir(join(root, '.store', 'temporary'))
 describeObjectStore('the file store', async () => openFileStore(await folder()));
 
 describe('the file store', () => {
+  it('writes what is named by its bytes once, and again when it has grown old', async () => {
+    const root = await folder();
+    const store = await openFileStore(root);
+    const named = { ...text, byContent: true };
+    const ref = await store.put('named', Buffer.from('a fox'), named);
+    const path = join(root, 'named');
+    const { ino } = await stat(path);
+    await store.put('named', Buffer.from('a fox'), named);
+    expect((await stat(path)).ino).toBe(ino);
+    const long = new Date(Date.now() - 7_200_000);
+    await utimes(path, long, long);
+    await store.put('named', Buffer.from('a fox'), named);
+    expect(await store.changedAt('named')).toBeGreaterThan(long.getTime());
+    expect(await store.stat('named')).toEqual(ref);
+    expect(await temporaries(root)).toEqual([]);
+  });
+
   it('reports a full disk, keeps the old object and leaves nothing behind', async () => {
     const root = await folder();
     await (await openFileStore(root)).put('a/b.txt', Buffer.from('old'), text);

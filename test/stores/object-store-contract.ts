@@ -81,6 +81,36 @@ export function describeObjectStore(name: string, open: () => Promise<ObjectStor
       expect(String(await store.get('checked'))).toBe('good');
     });
 
+    it('keeps what is under a name made from the bytes, whoever puts it again', async () => {
+      const body = Buffer.from('a fox');
+      const named = { mediaType: 'text/plain', byContent: true };
+      const ref = await store.put('named/fox', body, named);
+      const again = await store.put('named/fox', body, { ...named, mediaType: 'text/other' });
+      expect(again).toMatchObject({ key: ref.key, size: ref.size, sha256: ref.sha256 });
+      expect(await store.stat('named/fox')).toEqual(ref);
+      const error = await thrownBy(() => store.put('named/fox', Buffer.from('an owl'), named));
+      expect(error).toMatchObject({ code: 'OBJECT_DAMAGED' });
+      expect(await store.get('named/fox')).toEqual(body);
+      await store.remove('named/fox');
+      expect(await store.put('named/fox', body, named)).toEqual(ref);
+    });
+
+    it('lets one of several writers of such a name win, and none replace it', async () => {
+      const named = { ...bytes, byContent: true };
+      for (const [key, size] of [
+        ['raced/small', 100],
+        ['raced/large', 17_000_000],
+      ] as const) {
+        const versions = ['a', 'b', 'c', 'd'].map((letter) => Buffer.alloc(size, letter));
+        const ends = await Promise.allSettled(versions.map((version) => store.put(key, version, named)));
+        const winners = versions.filter((_, n) => ends[n]!.status === 'fulfilled');
+        expect(winners, key).toHaveLength(1);
+        expect((await store.get(key)).equals(winners[0]!)).toBe(true);
+        for (const end of ends)
+          if (end.status === 'rejected') expect(end.reason).toMatchObject({ code: 'OBJECT_DAMAGED' });
+      }
+    });
+
     it('says when an object is not the expected one, or larger than allowed', async () => {
       await store.put('sized', Buffer.from('12345'), bytes);
       expect((await thrownBy(() => store.get('sized', { sha256: '0'.repeat(64) }))).code).toBe('OBJECT_DAMAGED');

@@ -39,7 +39,7 @@ function start(path: string, ...more: string[]) {
 }
 
 it(`gives every event one fate over ${kills} deaths at random moments (SEED=${seed})`, {
-  timeout: 120_000,
+  timeout: 300_000,
 }, async () => {
   const path = join(folder.path, 'log.sqlite');
   const transport = openEmbedded({ path });

@@ -78,6 +78,29 @@ export function transportContract(name: string, create: () => Promise<LogUnderTe
         expect(got).toEqual(sent.map((record, n) => ({ ...record, partition: 0, offset: places[n]!.offset })));
       });
 
+      it('keeps many headers, and any name of one', async () => {
+        const topic = await topicOf();
+        const names = ['', '__proto__', 'constructor', '7', 'with space', 'ü', 'x'.repeat(1_000)];
+        const headers = Object.fromEntries(
+          [...names, ...numbers(2_000).map((n) => `header ${n}`)].map((name) => [
+            name,
+            Buffer.from(`value of ${name}`),
+          ]),
+        );
+        await transport.publish([{ ...text(topic, 'many'), headers }]);
+        const [record] = await read(transport, topic);
+        expect(Object.entries(record!.headers)).toEqual(Object.entries(headers));
+      });
+
+      it('counts headers as part of a record that may be too large', async () => {
+        const topic = await topicOf();
+        const headers = { large: Buffer.alloc(33 * 1024 * 1024) };
+        const refused = transport.publish([{ ...text(topic, 'small'), headers }]);
+        await expect(refused).rejects.toMatchObject({ code: 'EVENT_TOO_LARGE' });
+        await transport.publish([text(topic, 'a')]);
+        expect(values(await read(transport, topic))).toEqual(['a']);
+      });
+
       it('stamps what came without a time', async () => {
         const topic = await topicOf();
         const before = Date.now();

@@ -1,7 +1,5 @@
-import { VimiError } from '../../errors.js';
 import type { StoredRecord } from '../../events/record.js';
 import type { ObjectStore } from '../../stores/object-store.js';
-import { duration } from '../../streams/topology/duration.js';
 import type { Topology } from '../../streams/topology/topology.js';
 import type { Workspace } from '../workspace.js';
 
@@ -56,17 +54,6 @@ export async function sweep(
     out.write(
       `${seen} objects, ${found} that no event names${remove ? ': removed' : ''}${young > 0 ? `, ${young} too young to tell` : ''}\n`,
     );
-}
-
-/** "90m", "1d" in milliseconds. */
-export function age(text: string): number {
-  if (text === '0') return 0;
-  const { data } = duration.safeParse(text);
-  if (data !== undefined) return data;
-  throw new VimiError('USAGE', 'This is no age', {
-    expected: '0, or a whole number and one of s, m, h, d, w, such as 7d',
-    found: text,
-  });
 }
 
 async function* candidates(objects: ObjectStore, { pipelines }: Topology): AsyncIterable<string> {

@@ -63,7 +63,8 @@ async function trainOnFiles(
   out.write(`${result.weights}\n`);
 }
 
-async function readRecipe(file: string): Promise<Recipe> {
+/** USAGE when it is none. */
+export async function readRecipe(file: string): Promise<Recipe> {
   const text = await readFile(file, 'utf8').catch((cause: Error) => {
     throw new VimiError('USAGE', 'The recipe cannot be read', { found: cause.message, where: file, cause });
   });

@@ -8,14 +8,15 @@ import { VimiError } from '../../errors.js';
 import { registerBatchMatMul } from './wasm-batch-matmul.js';
 import { registerConvolutionFilterGradient } from './wasm-convolution-gradient.js';
 
-export const backendNames = ['auto', 'tensorflow', 'wasm', 'cpu'] as const;
+export const backendNames = ['auto', 'tensorflow', 'webgpu', 'wasm', 'cpu'] as const;
 export type BackendName = (typeof backendNames)[number];
 
 /**
  * Makes a backend the current one and says which, in words for logs and descriptions. One backend a process.
  *
- * `auto`: tensorflow where it is set up, else wasm. `cpu` is plain JavaScript, for comparison in tests. `threads` bounds
- * what tensorflow takes (wasm runs on one). BACKEND_UNAVAILABLE when the named one cannot be loaded.
+ * `auto`: tensorflow where it is set up, else wasm. `webgpu` (Dawn) has to be asked for: it needs a Vulkan, Metal or D3D12
+ * driver, and results are read with `data()` alone. `cpu` is plain JavaScript, for comparison in tests. `threads` bounds what
+ * tensorflow takes (wasm runs on one). BACKEND_UNAVAILABLE when the named one cannot be loaded.
  */
 export async function openBackend(
   name: BackendName = 'auto',
@@ -25,6 +26,7 @@ export async function openBackend(
   if (name === 'auto') return openBackend(tensorflowPackage() ? 'tensorflow' : 'wasm', { threads });
   try {
     if (name === 'tensorflow') return await openTensorflow(threads);
+    if (name === 'webgpu') return await openWebgpu();
     if (name === 'wasm') return await openWasm();
     tf.setBackend('cpu');
     await tf.ready();
@@ -78,4 +80,19 @@ async function openWasm(): Promise<string> {
   await tf.ready();
   if (tf.getBackend() !== 'wasm') throw new Error('WebAssembly did not start');
   return `wasm (${(await tf.env().getAsync('WASM_HAS_SIMD_SUPPORT')) ? 'SIMD' : 'no SIMD'}, one thread)`;
+}
+
+async function openWebgpu(): Promise<string> {
+  const { create, globals } = await import('webgpu');
+  Object.assign(globalThis, globals);
+  // A browser's way in, which the backend looks for when it is loaded.
+  const navigator = { gpu: create([]), userAgent: 'node' };
+  Object.defineProperty(globalThis, 'navigator', { value: navigator, configurable: true });
+  if (!(await navigator.gpu.requestAdapter()))
+    throw new Error('no graphics driver gives an adapter; infra/swiftshader.mjs lends one in software');
+  await import('@tensorflow/tfjs-backend-webgpu');
+  if (!(await tf.setBackend('webgpu'))) throw new Error('it did not start');
+  await tf.ready();
+  const { adapterInfo } = tf.backend() as unknown as { adapterInfo: { vendor: string; architecture: string } };
+  return `webgpu (${adapterInfo.vendor} ${adapterInfo.architecture})`;
 }

@@ -23,6 +23,36 @@ export function guidanceBranches(weights: { text: number; image: number }, hasIm
   return factors.filter(([, factor]) => Math.abs(factor) > 1e-9);
 }
 
+/**
+ * Oscillating guidance (Imagen Video, arXiv 2210.02303, Sec. 2.6): the asked weights for the first `steady` steps, which
+ * decide what is where, and then the weight `low` and the asked ones in turn, so that contrast does not build up.
+ */
+export interface Oscillation {
+  steady: number;
+  low: number;
+}
+
+/** The weights of a step, counted from 0. A weight that is below `low` anyway stays as it is. */
+export function guidanceAt(
+  step: number,
+  weights: { text: number; image: number },
+  oscillation?: Oscillation,
+): { text: number; image: number } {
+  if (!oscillation || step < oscillation.steady || (step - oscillation.steady) % 2 === 1) return weights;
+  const { low } = oscillation;
+  return { text: Math.min(low, weights.text), image: Math.min(low, weights.image) };
+}
+
+/** The factors of the same branches at other weights: 0 where a branch does not count then. */
+export function factorsOf(
+  branches: readonly [Branch, number][],
+  weights: { text: number; image: number },
+  hasImages: boolean,
+): [Branch, number][] {
+  const now = new Map(guidanceBranches(weights, hasImages));
+  return branches.map(([branch]) => [branch, now.get(branch) ?? 0]);
+}
+
 /** The weighted sum of the branches' results. */
 export function combine(branches: readonly [Branch, number][], results: readonly ArrayLike<number>[]): Float64Array {
   const out = new Float64Array(results[0]!.length);

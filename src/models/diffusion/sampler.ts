@@ -1,7 +1,10 @@
 import type { Preconditioning } from './preconditioning.js';
 
-/** D(x_sigma, sigma): the clean video that the network sees in the noisy one, in the scale of x (not of x / si). */
-export type Denoise = (x: Float64Array, sigma: number) => Promise<Float64Array> | Float64Array;
+/**
+ * D(x_sigma, sigma): the clean video that the network sees in the noisy one, in the scale of x (not of x / si). `step` is
+ * the sampler's, from 0: guidance may depend on it.
+ */
+export type Denoise = (x: Float64Array, sigma: number, step: number) => Promise<Float64Array> | Float64Array;
 
 export interface SamplerOptions {
   /** Falling noise levels, the last one 0. */
@@ -30,7 +33,7 @@ export async function sample(
   for (let i = 0; i < total; i++) {
     const [sigma, next] = [schedule[i]!, schedule[i + 1]!];
     // Euler: follow the tangent at sigma.
-    const clean = await denoise(y, sigma);
+    const clean = await denoise(y, sigma, i);
     const slope = new Float64Array(n);
     const ahead = new Float64Array(n);
     for (let j = 0; j < n; j++) {
@@ -39,7 +42,7 @@ export async function sample(
     }
     // Heun: the mean of the tangents at both ends. At 0 there is none.
     if (method === 'heun' && next > 0) {
-      const cleanAhead = await denoise(ahead, next);
+      const cleanAhead = await denoise(ahead, next, i);
       for (let j = 0; j < n; j++)
         ahead[j] = y[j]! + (next - sigma) * 0.5 * (slope[j]! + (ahead[j]! - cleanAhead[j]! / si) / next);
     }

@@ -34,7 +34,8 @@ export type Condition = {
 /** What hides a token: its weight after softmax is exactly 0. */
 const away = -1e9;
 const roles = imageRole.options;
-const coarsePatch = 8;
+/** Pixels to each side of the patches that tell what a picture shows. */
+export const coarsePatch = 8;
 
 export function promptEncoder(declare: Declaration, preset: Preset) {
   const { encoder, width: C, patchWidth: P, heads, ratio } = preset;

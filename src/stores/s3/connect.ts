@@ -10,6 +10,8 @@ export interface Endpoint {
   /** Both, or neither: then calls are anonymous. */
   accessKey?: string;
   secretKey?: string;
+  /** Certificate authorities in PEM, trusted instead of the system's. */
+  ca?: string;
   /** A connection on which nothing moves for so long is given up. */
   silenceMs: number;
 }
@@ -17,7 +19,7 @@ export interface Endpoint {
 /** The smallest part of an upload in parts, and the most that one upload holds in memory. */
 export const partBytes = 16 * 1024 * 1024;
 
-export function connect({ endpoint, region, accessKey, secretKey, silenceMs }: Endpoint): {
+export function connect({ endpoint, region, accessKey, secretKey, ca, silenceMs }: Endpoint): {
   client: Client;
   close(): void;
 } {
@@ -27,7 +29,11 @@ export function connect({ endpoint, region, accessKey, secretKey, silenceMs }: E
       expected: 'both or neither',
     });
   const secure = url.protocol === 'https:';
-  const agent = new (secure ? https : http).Agent({ keepAlive: true, maxSockets: 64 });
+  if (ca !== undefined && !secure)
+    throw new VimiError('USAGE', 'The object store has certificate authorities, but its endpoint is without TLS', {
+      expected: 'https://host',
+    });
+  const agent = new (secure ? https : http).Agent({ keepAlive: true, maxSockets: 64, ...(secure && { ca }) });
   const client = new Client({
     endPoint: url.hostname,
     port: Number(url.port) || (secure ? 443 : 80),

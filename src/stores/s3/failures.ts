@@ -21,6 +21,8 @@ const meanings: Record<string, ErrorCode> = {
   ServiceUnavailable: 'STORAGE_UNAVAILABLE',
   RequestTimeout: 'STORAGE_UNAVAILABLE',
   OperationAborted: 'STORAGE_UNAVAILABLE',
+  // Another writer of the same key was under way, so that the condition could not be judged.
+  ConditionalRequestConflict: 'STORAGE_UNAVAILABLE',
   // An upload that another writer of the same key brought to its end or away.
   NoSuchUpload: 'STORAGE_UNAVAILABLE',
   BadDigest: 'STORAGE_UNAVAILABLE',

@@ -1,12 +1,21 @@
+import { resolve } from 'node:path';
+import { readSecretFile } from './secret-file.js';
+
 export type Environment = Record<string, string | undefined>;
 
-const variable = /\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}\r\n]*))?\}/g;
+/** Where values come from: the process, and files, whose relative paths start at the folder. */
+export interface Surroundings {
+  env: Environment;
+  folder: string;
+}
+
+const variable = /\$\{(?:file:(?!-)([^}\r\n]+)|([A-Za-z_][A-Za-z0-9_]*)(?::-([^}\r\n]*))?)\}/g;
 /** Characters for private use stand for the ASCII ones of a `${...}` while YAML is parsed. */
 const hidden = 0xe000;
 const hiddenRun = /[\ue000-\ue0ff]+/g;
 
 /**
- * Makes `${VAR}` and `${VAR:-default}` into letters that YAML has no meaning for, one for one, so that they may stand
+ * Makes `${VAR}`, `${VAR:-default}` and `${file:PATH}` into letters that YAML has no meaning for, one for one, so that they may stand
  * within `{ }` and every line and column stays. Substituting before parsing instead would let a value from the
  * environment write YAML.
  */
@@ -30,21 +39,32 @@ function hide(character: string): string {
 
 export interface Substituted {
   text: string;
-  /** The names that were put in. */
-  used: string[];
-  /** The names that are neither set nor have a default. */
-  unset: string[];
+  /** How many values were put in. */
+  used: number;
+  /** What could not be: as it is written, and why. */
+  unset: Unset[];
+}
+
+export interface Unset {
+  written: string;
+  reason: string;
 }
 
 /** Puts the values in. As in a shell, `:-` stands in for an unset and for an empty variable. */
-export function substitute(text: string, env: Environment): Substituted {
-  const used: string[] = [];
-  const unset: string[] = [];
-  const result = showVariables(text).replace(variable, (_, name: string, fallback: string | undefined) => {
-    used.push(name);
+export function substitute(text: string, { env, folder }: Surroundings): Substituted {
+  let used = 0;
+  const unset: Unset[] = [];
+  const result = showVariables(text).replace(variable, (written, path?: string, name = '', fallback?: string) => {
+    used++;
+    if (path !== undefined) {
+      const secret = readSecretFile(resolve(folder, path));
+      if ('text' in secret) return secret.text;
+      unset.push({ written, reason: secret.reason });
+      return '';
+    }
     const value = env[name];
     if (fallback !== undefined) return value || fallback;
-    if (value === undefined) unset.push(name);
+    if (value === undefined) unset.push({ written, reason: `the environment has no ${name}, and no default is given` });
     return value ?? '';
   });
   return { text: result, used, unset };

@@ -10,7 +10,7 @@ export type Rule =
   | 'missing-key'
   /** Wrong type, range or spelling of a value. */
   | 'value'
-  /** A `${VAR}` that is not set. */
+  /** A `${VAR}` that is not set, or a `${file:PATH}` that gives nothing. */
   | 'environment'
   /** No such operator, segment, topic, profile or schema. */
   | 'unknown-name'

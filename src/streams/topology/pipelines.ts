@@ -27,6 +27,8 @@ const settings = z.strictObject({
 interface Surroundings {
   topics: Map<string, TopicDeclaration>;
   topicNames: Set<string>;
+  /** By topic: how long the links of its events last, in milliseconds. */
+  links: Record<string, number>;
   operators: readonly Operator[];
   reader: StepReader;
   mistakes: Mistakes;
@@ -69,7 +71,7 @@ async function readPipeline(
   { name, place, value }: PlacedEntry,
   around: Surroundings,
 ): Promise<{ spec: PipelineSpec; outline: PipelineOutline } | undefined> {
-  const { topics, topicNames, operators, reader, mistakes } = around;
+  const { topics, topicNames, links, operators, reader, mistakes } = around;
   const what = `pipeline '${name}'`;
   const checked = checkAgainst(settings, value, what, mistakes);
   if (value.kind !== 'map') return undefined;
@@ -83,7 +85,7 @@ async function readPipeline(
   const there = fromIsKnown ? checkNeeds(name, topic.schemas, steps, operators, mistakes) : undefined;
   checkStepTopics(steps, topics, topicNames, mistakes);
   const to = value.entries.get('to');
-  const sinks = to ? readSinks(to.value, { what, topics, topicNames, steps, there, mistakes }) : [];
+  const sinks = to ? readSinks(to.value, { what, topics, topicNames, links, steps, there, mistakes }) : [];
   const rejects = readRejects(value.entries.get('rejects'), place, what, around);
 
   if (!checked || !topic || rejects === undefined) return undefined;

@@ -15,6 +15,15 @@ const sasl = z.strictObject({
   password: secret,
 });
 
+/** Paths of files in PEM. `ca`: trusted instead of the system's; `cert` and `key`: what this client shows of itself. */
+const kafkaTls = z
+  .strictObject({ ca: path.optional(), cert: path.optional(), key: path.optional() })
+  .refine(({ cert, key }) => (cert === undefined) === (key === undefined), 'cert and key, or neither');
+
+/** A signature of S3 holds for a week at most. */
+const linkLife = duration.refine((ms) => ms >= 60_000 && ms <= 604_800_000, '1m to 7d');
+const noLinks = z.custom<undefined>((value) => value === undefined, 'none, since a folder has no links (s3 has)');
+
 /** Shorter, and a busy machine would lose its partitions; longer, and Kafka refuses it. */
 const sessionTimeout = duration.refine((ms) => ms >= 6000 && ms <= 1_800_000, '6s to 30m');
 
@@ -30,13 +39,13 @@ const parts = {
       type: z.literal('kafka'),
       brokers,
       client_id: z.string().min(1).default('vimi'),
-      tls: z.boolean().default(false),
+      tls: z.union([z.boolean(), kafkaTls]).default(false),
       sasl: sasl.optional(),
       session_timeout: sessionTimeout.optional(),
     }),
   },
   objects: {
-    files: z.strictObject({ type: z.literal('files'), path: path.default('.vimi/objects') }),
+    files: z.strictObject({ type: z.literal('files'), path: path.default('.vimi/objects'), links: noLinks.optional() }),
     s3: z.strictObject({
       type: z.literal('s3'),
       endpoint: z.string().min(1),
@@ -45,6 +54,9 @@ const parts = {
       access_key: secret.optional(),
       secret_key: secret.optional(),
       prefix: z.string().max(512).default(''),
+      tls: z.strictObject({ ca: path }).optional(),
+      /** By topic: its events carry a link to their object, which lasts so long (milliseconds). */
+      links: z.record(z.string(), linkLife).optional(),
     }),
   },
   search: {
@@ -149,8 +161,22 @@ function absolute(profile: Profile, folder: string): Profile {
   const { transport, objects, search } = profile;
   return {
     ...profile,
-    transport: 'path' in transport ? { ...transport, path: resolve(folder, transport.path) } : transport,
-    objects: 'path' in objects ? { ...objects, path: resolve(folder, objects.path) } : objects,
-    search: { ...search, path: resolve(folder, search.path) },
+    transport: withPaths(transport, folder),
+    objects: withPaths(objects, folder),
+    search: withPaths(search, folder),
+  };
+}
+
+function withPaths<P extends { path?: string; tls?: boolean | Record<string, string | undefined> }>(
+  part: P,
+  folder: string,
+): P {
+  const files = typeof part.tls === 'object' ? Object.entries(part.tls) : [];
+  return {
+    ...part,
+    ...(part.path !== undefined && { path: resolve(folder, part.path) }),
+    ...(files.length > 0 && {
+      tls: Object.fromEntries(files.flatMap(([name, file]) => (file ? [[name, resolve(folder, file)]] : []))),
+    }),
   };
 }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { VimiError } from '../../errors.js';
 import { checkAgainst } from './against.js';
+import { checkLinks } from './links.js';
 import { Mistakes, mistakeLine } from './mistake.js';
 import { readPipelines } from './pipelines.js';
 import { mediaRoots, readProfiles } from './profiles.js';
@@ -50,20 +51,23 @@ export async function checkTopology(
 ): Promise<CheckedTopology> {
   const folder = dirname(resolve(file));
   const mistakes = new Mistakes(file);
-  const root = readSource(text, env, mistakes);
+  const root = readSource(text, { env, folder }, mistakes);
   const map = root && fixedMap(root, 'this file', sections, mistakes);
   if (!map) return { mistakes: mistakes.list() };
   const section = (name: (typeof sections)[number]) => map.entries.get(name)?.value;
 
-  const profile = readProfiles(section('profiles'), wanted, folder, mistakes);
   const rootsNode = section('media_roots');
   if (rootsNode) reportUnset(rootsNode, mistakes);
   const roots = rootsNode && checkAgainst(mediaRoots, rootsNode, 'media_roots', mistakes);
   const { topics, names } = readTopics(section('topics'), mistakes);
+  const profiles = section('profiles');
+  const profile = readProfiles(profiles, wanted, folder, mistakes);
+  if (profiles) checkLinks(profiles, topics, names, mistakes);
   const reader = new StepReader(operators, folder, mistakes);
   const segments = section('segments');
   if (segments) await reader.readSegments(segments);
-  const around = { topics, topicNames: names, operators, reader, mistakes };
+  const links = profile?.objects.links ?? {};
+  const around = { topics, topicNames: names, links, operators, reader, mistakes };
   const pipelines = await readPipelines(section('pipelines'), around);
 
   if (mistakes.any || !profile) return { mistakes: mistakes.list() };

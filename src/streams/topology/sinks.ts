@@ -19,6 +19,8 @@ interface Surroundings {
   what: string;
   topics: Map<string, TopicDeclaration>;
   topicNames: Set<string>;
+  /** By topic: how long the links of its events last, in milliseconds. */
+  links: Record<string, number>;
   steps: UnfoldedStep[];
   /** Fields of the flow after the last step; undefined: not known. */
   there: Set<string> | undefined;
@@ -91,7 +93,7 @@ function objectSink(node: PlacedScalar & { value: string }, product: Product, ar
 }
 
 function topicSink(node: PlacedScalar & { value: string }, product: Product, around: Surroundings): ReadSink {
-  const { what, topics, topicNames, mistakes } = around;
+  const { what, topics, topicNames, links, mistakes } = around;
   const outline = { topic: topicNames.has(node.value) ? node.value : shown(node) };
   if (!topicNames.has(node.value)) {
     if (node.variables) mistakes.add('unknown-name', node.place, `${what}: ${shown(node)} names no topic`);
@@ -107,7 +109,15 @@ function topicSink(node: PlacedScalar & { value: string }, product: Product, aro
     );
     return { outline };
   }
-  return { sink: { topic: topic.name, schema: product?.schema ?? topic.schemas[0]! }, outline };
+  const life = Object.hasOwn(links, topic.name) ? links[topic.name]! : undefined;
+  return {
+    sink: {
+      topic: topic.name,
+      schema: product?.schema ?? topic.schemas[0]!,
+      ...(life !== undefined && { linkSeconds: life / 1000 }),
+    },
+    outline,
+  };
 }
 
 function needsObject(sink: { schema: keyof typeof schemas }): boolean {

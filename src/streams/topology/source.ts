@@ -10,7 +10,14 @@ import {
   parseDocument,
   Scalar,
 } from 'yaml';
-import { type Environment, hasHiddenCharacters, hideVariables, showVariables, substitute } from './environment.js';
+import {
+  hasHiddenCharacters,
+  hideVariables,
+  type Surroundings,
+  showVariables,
+  substitute,
+  type Unset,
+} from './environment.js';
 import { type Mistakes, type Place, quote } from './mistake.js';
 
 const mostBytes = 256 * 1024;
@@ -25,8 +32,8 @@ export interface PlacedScalar {
   kind: 'scalar';
   place: Place;
   value: string | number | boolean | null;
-  /** Present when it holds values from the environment: as it stands in the file, and what it says as text. */
-  variables?: { written: string; text: string; unset: string[] };
+  /** Present when it holds values from the environment or from files: as it stands in the file, and what it says as text. */
+  variables?: { written: string; text: string; unset: Unset[] };
 }
 
 export interface PlacedList {
@@ -49,7 +56,7 @@ export interface PlacedEntry {
 }
 
 /** Parses YAML into values with places. undefined: nothing of it can be used; `mistakes` says why. */
-export function readSource(text: string, env: Environment, mistakes: Mistakes): Placed | undefined {
+export function readSource(text: string, around: Surroundings, mistakes: Mistakes): Placed | undefined {
   const start = { line: 1, column: 1 };
   if (Buffer.byteLength(text) > mostBytes)
     return void mistakes.add('too-large', start, `this file is too large: expected at most ${mostBytes} bytes`);
@@ -137,10 +144,14 @@ export function readSource(text: string, env: Environment, mistakes: Mistakes): 
       const plain = typeof value === 'number' || typeof value === 'boolean' ? value : null;
       return { kind: 'scalar', place, value: plain };
     }
-    const { text: result, used, unset } = substitute(value, env);
-    if (used.length === 0) {
+    const { text: result, used, unset } = substitute(value, around);
+    if (used === 0) {
       if (value.includes('${'))
-        mistakes.add('environment', place, `${quote(value)} cannot be read: expected \${NAME} or \${NAME:-default}`);
+        mistakes.add(
+          'environment',
+          place,
+          `${quote(value)} cannot be read: expected \${NAME}, \${NAME:-default} or \${file:PATH}`,
+        );
       return { kind: 'scalar', place, value };
     }
     return {
@@ -167,7 +178,7 @@ export function plain(node: Placed): unknown {
   return node.variables && node.variables.unset.length > 0 ? undefined : node.value;
 }
 
-/** How a value is shown to people: what comes from the environment, by its name. */
+/** How a value is shown to people: what comes from the environment or a file, by its name. */
 export function shown(node: Placed): string {
   if (node.kind === 'list') return node.items.length === 0 ? 'an empty list' : `a list of ${node.items.length}`;
   if (node.kind === 'map') return 'a map';
@@ -176,13 +187,11 @@ export function shown(node: Placed): string {
   return typeof node.value === 'string' ? quote(node.value) : String(node.value);
 }
 
-/** Reports each variable below `node` that is neither set nor has a default. */
+/** Reports each value below `node` that neither the environment nor a file gives. */
 export function reportUnset(node: Placed, mistakes: Mistakes): void {
   if (node.kind === 'list') for (const item of node.items) reportUnset(item, mistakes);
   else if (node.kind === 'map') for (const { value } of node.entries.values()) reportUnset(value, mistakes);
   else
-    for (const name of node.variables?.unset ?? [])
-      mistakes.add('environment', node.place, `the environment has no ${name}, and no default is given`, {
-        found: `\${${name}}`,
-      });
+    for (const { written, reason } of node.variables?.unset ?? [])
+      mistakes.add('environment', node.place, reason, { found: written });
 }

@@ -3,6 +3,7 @@ import type { ConnectionOptions } from 'node:tls';
 import { VimiError } from '../../errors.js';
 import type { Log } from '../../operators/operator.js';
 import type { Consumer, ReadOptions, StoredRecord, Transport } from '../transport.js';
+import type { TransportMetrics } from '../transport-metrics.js';
 import { closedError, KafkaClient } from './kafka/client.js';
 import { describeTopics } from './kafka/describe-topics.js';
 import type { ClusterConfig } from './kafka/driver.js';
@@ -23,6 +24,7 @@ export interface KafkaOptions {
   /** A process that shows no sign of life for so long loses its partitions. Default 30,000. */
   sessionMs?: number;
   log?: Log;
+  metrics?: TransportMetrics;
 }
 
 /** An answer may take this long; a join, longer. */
@@ -40,11 +42,14 @@ const lookMs = 10_000;
  * TRANSPORT_UNAVAILABLE. TRANSPORT_DENIED: the credentials do not do.
  */
 export function openKafka(options: KafkaOptions): Transport {
-  const { log, sessionMs = 30_000 } = options;
+  const { log, metrics, sessionMs = 30_000 } = options;
   const config = configOf(options);
   const connect = () =>
-    new KafkaClient(config, ({ level, namespace, log: { message, error } }) =>
-      log?.debug({ level, namespace, error: error === undefined ? undefined : String(error) }, message),
+    new KafkaClient(
+      config,
+      ({ level, namespace, log: { message, error } }) =>
+        log?.debug({ level, namespace, error: error === undefined ? undefined : String(error) }, message),
+      metrics,
     );
   const client = connect();
   const publisher = new Publisher(client);

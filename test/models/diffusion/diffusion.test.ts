@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { combine, guidanceBranches } from '../../../src/models/diffusion/guidance.js';
+import { combine, factorsOf, guidanceAt, guidanceBranches } from '../../../src/models/diffusion/guidance.js';
 import { drawNoiseLevel } from '../../../src/models/diffusion/noise-levels.js';
 import * as pre from '../../../src/models/diffusion/preconditioning.js';
 import { philox, Random } from '../../../src/models/diffusion/random.js';
@@ -130,6 +130,52 @@ describe('guidance', () => {
       branches.map(([branch]) => d[branch]),
     );
     expect(combined[0]).toBeCloseTo(1 + 3 * (10 - 1) + 2 * (100 - 10), 9);
+  });
+
+  test('oscillates: full at first, then low and full in turn', () => {
+    const full = { text: 15, image: 9 };
+    const at = (n: number, oscillation?: { steady: number; low: number }) =>
+      Array.from({ length: n }, (_, step) => guidanceAt(step, full, oscillation).text);
+    expect(at(8, { steady: 3, low: 1 })).toEqual([15, 15, 15, 1, 15, 1, 15, 1]);
+    expect(at(3, { steady: 0, low: 2 })).toEqual([2, 15, 2]);
+    expect(at(3)).toEqual([15, 15, 15]);
+    expect(guidanceAt(0, { text: 0.5, image: 4 }, { steady: 0, low: 1 })).toEqual({ text: 0.5, image: 1 });
+  });
+
+  test('oscillating, is at each step the constant guidance of its weights', () => {
+    const d = { nothing: [1], text: [10], all: [100] };
+    for (const hasImages of [true, false]) {
+      const branches = guidanceBranches({ text: 3, image: 2 }, hasImages);
+      const results = branches.map(([branch]) => d[branch]);
+      const at = (weights: { text: number; image: number }) =>
+        combine(factorsOf(branches, weights, hasImages), results)[0];
+      expect(at({ text: 3, image: 2 })).toBeCloseTo(hasImages ? 1 + 3 * 9 + 2 * 90 : 1 + 3 * 99, 9);
+      expect(at({ text: 1, image: 1 })).toBeCloseTo(100, 9);
+    }
+  });
+
+  test('that oscillates follows the ODE of its weights, step by step', async () => {
+    // Two Gaussian clouds about m and 0 with one deviation: D is known for both, and linear in the weight.
+    const [v, m] = [0.5, 2];
+    const towards = (y: number, s: number, mean: number) => mean + ((y - mean) * v * v) / (v * v + s * s);
+    const schedule = karrasSchedule(6);
+    const oscillation = { steady: 2, low: 1 };
+    const weights: number[] = [];
+    const guided = (y: Float64Array, s: number, step: number) => {
+      const g = guidanceAt(step, { text: 5, image: 5 }, oscillation).text;
+      weights.push(g);
+      return y.map((value) => towards(value, s, 0) + g * (towards(value, s, m) - towards(value, s, 0)));
+    };
+    const [end] = await sample(guided, [0.3], { si: 1 }, { schedule, method: 'euler' });
+    expect(weights).toEqual([5, 5, 1, 5, 1, 5]);
+    // D = a y + g (1 - a) m with a = v^2 / (v^2 + s^2): Euler's step in closed form.
+    let y = 0.3 * schedule[0]!;
+    for (const [i, g] of weights.entries()) {
+      const [s, next] = [schedule[i]!, schedule[i + 1]!];
+      const a = (v * v) / (v * v + s * s);
+      y = y + ((next - s) / s) * ((1 - a) * y - g * (1 - a) * m);
+    }
+    expect(end).toBeCloseTo(y, 9);
   });
 
   test('computes only what counts', () => {

@@ -11,9 +11,8 @@ import {
   wordRows,
 } from '../../../src/models/networks/prompt-input.js';
 import { presets } from '../../../src/models/presets.js';
-import type { Batch } from '../../../src/models/training/batch.js';
 import { lossOf } from '../../../src/models/training/loss.js';
-import { items, numbers, picture, randomWeights, tiny } from './tiny.js';
+import { tinyBatch as batch, items, numbers, picture, randomWeights, tiny } from './tiny.js';
 
 beforeAll(async () => {
   await openBackend('wasm');
@@ -24,28 +23,6 @@ beforeEach(() => {
 afterAll(() => tf.removeBackend('wasm'));
 
 const model = buildModel(tiny);
-
-const batch: Batch = {
-  ...{
-    B: 2,
-    T: 2,
-    side: 8,
-    sigma: [0.5, 3],
-    frames: [
-      [0, 1],
-      [0, 1],
-    ],
-    fps: [8, 24],
-  },
-  x: numbers(2 * 2 * 8 * 8 * 3, 31),
-  eps: numbers(2 * 2 * 8 * 8 * 3, 32),
-  prompts: [
-    items,
-    [{ word: 'sun' }, { picture: picture(2), role: 'subject' }, { picture: picture(3), role: 'background' }],
-  ],
-  masks: [{ cells: new Float32Array(8).fill(0.25), patches: new Float32Array(32).fill(1) }, null],
-  selfCondition: true,
-};
 
 test('nano has the size that it says', () => {
   const { parameters } = buildModel(presets.nano!);

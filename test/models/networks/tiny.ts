@@ -1,8 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
 import { Random } from '../../../src/models/diffusion/random.js';
+import { buildModel } from '../../../src/models/networks/model.js';
 import { type ParameterSpec, startValues, type Weights } from '../../../src/models/networks/parameters.js';
 import type { PromptItem } from '../../../src/models/networks/prompt-input.js';
 import type { Preset } from '../../../src/models/presets.js';
+import type { Batch } from '../../../src/models/training/batch.js';
+import { lossOf } from '../../../src/models/training/loss.js';
 
 /** Every part of nano at sizes where gradients can be checked number by number. */
 export const tiny: Preset = {
@@ -55,20 +58,55 @@ export const items: PromptItem[] = [
 
 export const numbers = (n: number, seed = 3): Float32Array => new Random(seed).normals(n);
 
+/** Two clips with everything that a batch may hold: both kinds of prompt items, masks for one clip, both passes. */
+export const tinyBatch: Batch = {
+  ...{ B: 2, T: 2, side: 8, sigma: [0.5, 3], fps: [8, 24], selfCondition: true },
+  frames: [
+    [0, 1],
+    [0, 1],
+  ],
+  x: numbers(2 * 2 * 8 * 8 * 3, 31),
+  eps: numbers(2 * 2 * 8 * 8 * 3, 32),
+  prompts: [
+    items,
+    [{ word: 'sun' }, { picture: picture(2), role: 'subject' }, { picture: picture(3), role: 'background' }],
+  ],
+  masks: [{ cells: new Float32Array(8).fill(0.25), patches: new Float32Array(32).fill(1) }, null],
+};
+
+/** One frame for nano, with one picture. */
+export const nanoBatch: Batch = {
+  ...{ B: 1, T: 1, side: 32, sigma: [1], fps: [8], frames: [[3]], selfCondition: false, masks: [null] },
+  x: numbers(32 * 32 * 3, 41),
+  eps: numbers(32 * 32 * 3, 42),
+  prompts: [[{ word: 'fox' }, { picture: new Random(43).normals(32 * 32 * 3), role: 'reference' }, { word: 'runs' }]],
+};
+
+/** Loss and gradients of all parameters that the batch uses, in the order of the declarations. */
+export function lossAndGradients(preset: Preset, batch: Batch): tf.Tensor[] {
+  const model = buildModel(preset);
+  const w = randomWeights(model.specs);
+  const loss = () => lossOf(model, w, batch, { layout: 0.1 }).total;
+  const { value, grads } = tf.engine().gradients(loss, [...w.values()], undefined, true);
+  return [value, ...grads.filter(Boolean)];
+}
+
 /** The same computation on two backends; the greatest difference, as part of the greatest value. */
-export function difference(compute: () => tf.Tensor[], a: string, b: string): number {
-  const on = (backend: string) => {
+export async function difference(compute: () => tf.Tensor[], a: string, b: string): Promise<number> {
+  const on = async (backend: string) => {
     tf.setBackend(backend);
     const tensors = tf.tidy(compute);
-    const values = tensors.map((t) => t.dataSync());
+    const values = await Promise.all(tensors.map((t) => t.data()));
     tf.dispose(tensors);
     return values;
   };
-  const [left, right] = [on(a), on(b)];
+  const left = await on(a);
+  const right = await on(b);
   let [worst, scale] = [0, 1e-12];
   for (const [t, values] of right.entries())
     for (const [i, v] of values.entries()) {
-      worst = Math.max(worst, Math.abs(v - left[t]![i]!));
+      const apart = Math.abs(v - left[t]![i]!);
+      if (!(apart <= worst)) worst = Number.isNaN(apart) ? Number.POSITIVE_INFINITY : apart;
       scale = Math.max(scale, Math.abs(v));
     }
   return worst / scale;

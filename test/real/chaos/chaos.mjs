@@ -3,7 +3,7 @@
  * Three worker processes share requests and media of a real broker and a real object store, and everything that can fail
  * does: see disturbances.mjs. Then a reader with another client library counts what came out.
  *
- *   npm run chaos:cluster [-- --short] [--seed N] [--requests N] [--media N] [--rounds N] [--keep]
+ *   npm run chaos [-- --short] [--events N] [--seed N] [--requests N] [--media N] [--rounds N] [--keep]
  *
  * The denoiser is `fake` and some jobs are slow (nap.mjs); all else is real. The servers are this run's own. Moments are
  * shares of the work that is done, so that a slow machine is disturbed as often as a fast one. --rounds: how often each
@@ -22,15 +22,14 @@ import { Crew } from './crew.mjs';
 import { disturbances, plan } from './disturbances.mjs';
 import { judge } from './judge.mjs';
 import { readTopics } from './python.mjs';
-import { mountSmallDisk, startedAgain, unmount, whyNoMounts } from './small-disk.mjs';
+import { mountSmallDisk, startedAgain, unmount, usedMegabytes, whyNoMounts } from './small-disk.mjs';
 import { inputs, outputs, topologyOf } from './topology.mjs';
 
 const root = join(import.meta.dirname, '../../..');
-const patienceMs = 300_000;
-
 const { values } = parseArgs({
   options: {
     short: { type: 'boolean', default: false },
+    events: { type: 'string' },
     seed: { type: 'string', default: String(Date.now() % 1_000_000) },
     requests: { type: 'string' },
     media: { type: 'string' },
@@ -40,11 +39,15 @@ const { values } = parseArgs({
 });
 const short = values.short;
 const seed = Number(values.seed);
-const requests = Number(values.requests ?? (short ? 120 : 1000));
-const media = Number(values.media ?? (short ? 60 : 1000));
+const requests = Number(values.requests ?? values.events ?? (short ? 120 : 1000));
+const media = Number(values.media ?? values.events ?? (short ? 60 : 1000));
 const rounds = Number(values.rounds ?? (short ? 1 : 4));
 const awaySeconds = short ? 4 : 30;
 const stillCount = short ? 16 : 100;
+/** A tenth of the work is done meanwhile, also on a slow machine that others use. */
+const patienceMs = 300_000 + 100 * (requests + media);
+/** What is kept of an event takes about 10 KiB, staging and the store's own files included. */
+const diskMegabytes = 64 + Math.ceil((requests + media) / 32);
 
 const began = Date.now();
 const say = (line) => console.log(`${String(Math.round((Date.now() - began) / 1000)).padStart(4)} s  ${line}`);
@@ -81,7 +84,7 @@ async function main() {
   return failed;
 
   async function work() {
-    if (noMounts === null) mountSmallDisk(disk, short ? 64 : 256);
+    if (noMounts === null) mountSmallDisk(disk, diskMegabytes);
     await kafka.start();
     await s3.start();
     const env = { ...kafka.environment(), ...s3.environment() };
@@ -184,6 +187,7 @@ async function main() {
       wrong.push(`${after.orphans.length} orphans after the sweep: ${after.orphans[0]} ...`);
     for (const problem of wrong) console.error(`WRONG: ${problem}`);
     say(`sweep: ${swept}`);
+    if (noMounts === null) say(`the object store takes ${usedMegabytes(disk)} of ${diskMegabytes} MiB`);
     const counts = [
       `${steps.length} disturbances`,
       ...(crew.startedAgain > 0 ? [`${crew.startedAgain} workers came while a server was away`] : []),
@@ -198,18 +202,28 @@ async function main() {
       `seed ${seed}`,
       ...(noMounts === null ? [] : [`no full disk: mounts are not possible here (${noMounts})`]),
     ];
-    console.log(`chaos:cluster: ${counts.join(', ')}`);
+    console.log(`chaos: ${counts.join(', ')}`);
     return wrong.length > 0;
 
-    async function publish(topic, events) {
-      await transport.publish(
-        events.map((event) => ({
-          topic: `chaos-${topic}`,
-          key: Buffer.from(JSON.stringify(event).slice(0, 100)),
-          value: Buffer.from(typeof event === 'string' ? event : JSON.stringify(event)),
+    /** A publish that failed may have come through in part: what its topic does not hold is published again. */
+    async function publish(name, events) {
+      const topic = `chaos-${name}`;
+      const texts = events.map((event) => (typeof event === 'string' ? event : JSON.stringify(event)));
+      for (let missing = new Set(texts); missing.size > 0; ) {
+        const records = [...missing].map((text) => ({
+          topic,
+          key: Buffer.from(text.slice(0, 100)),
+          value: Buffer.from(text),
           headers: {},
-        })),
-      );
+        }));
+        try {
+          await transport.publish(records);
+          return;
+        } catch (error) {
+          if (over || error.code !== 'TRANSPORT_UNAVAILABLE') throw error;
+          for await (const { value } of transport.read(topic)) missing.delete(String(value));
+        }
+      }
     }
 
     /** Looks again and again; a look may fail while the servers are away. */
@@ -288,7 +302,7 @@ if (!startedAgain())
     (failed) => (failed ? 1 : 0),
     (error) => {
       console.error(error);
-      console.log(`chaos:cluster: broke off: ${error.message.split('\n')[0]}, seed ${seed}`);
+      console.log(`chaos: broke off: ${error.message.split('\n')[0]}, seed ${seed}`);
       return 1;
     },
   );

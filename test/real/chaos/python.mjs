@@ -7,8 +7,8 @@ const root = join(import.meta.dirname, '../../..');
 const folder = join(root, '.cache/clients/python');
 const python = join(folder, 'bin/python');
 
-/** The client library of examples/clients/python, in an environment of its own that is kept. */
-function installed() {
+/** Python with the client library of examples/clients/python, in an environment of its own that is kept. */
+export function pythonWithClient() {
   if (spawnSync(python, ['-c', 'import confluent_kafka']).status === 0) return python;
   execFileSync('python3', ['-m', 'venv', folder]);
   const requirements = join(root, 'examples/clients/python/requirements.txt');
@@ -19,7 +19,7 @@ function installed() {
 /** All committed records of topics, as a reader with another client library sees them. */
 export async function readTopics(brokers, topics) {
   const script = join(import.meta.dirname, 'read_topics.py');
-  const child = spawn(installed(), [script, ...topics], {
+  const child = spawn(pythonWithClient(), [script, ...topics], {
     env: { ...process.env, KAFKA_BROKERS: brokers },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

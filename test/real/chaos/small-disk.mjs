@@ -1,6 +1,6 @@
 // @ts-nocheck: a plain script
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { closeSync, mkdirSync, openSync, rmSync, writeSync } from 'node:fs';
+import { closeSync, mkdirSync, openSync, rmSync, statfsSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
 /*
@@ -43,6 +43,11 @@ export function mountSmallDisk(folder, megabytes) {
 
 export function unmount(folder) {
   spawnSync('umount', ['-l', folder]);
+}
+
+export function usedMegabytes(folder) {
+  const { bsize, blocks, bfree } = statfsSync(folder);
+  return Math.round(((blocks - bfree) * bsize) / 2 ** 20);
 }
 
 /** Takes all the space that is left; what it returns gives it back. */

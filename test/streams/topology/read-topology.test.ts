@@ -491,7 +491,7 @@ describe('the environment', () => {
 
   it('is told when a variable cannot be read', async () => {
     expect(await lines(withSteps('[admit, embed, { retrieve: { tag: "${1X}" } }]'))).toEqual([
-      "t.yaml:11:46 error '${1X}' cannot be read: expected ${NAME} or ${NAME:-default}",
+      "t.yaml:11:46 error '${1X}' cannot be read: expected ${NAME}, ${NAME:-default} or ${file:PATH}",
     ]);
   });
 

@@ -1,15 +1,17 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VimiError } from '../../../errors.js';
+import { createTransportMetrics, type TransportMetrics } from '../../transport-metrics.js';
+import { Connections } from './connections.js';
 import {
   type Broker,
   type Cluster,
   type ClusterConfig,
-  type ConnectionPool,
   createCluster,
   type DriverLog,
-  shareConnections,
+  errorFromCode,
 } from './driver.js';
+import { Outage } from './outage.js';
 import { asTransportError, troubleOf, unknownTopic } from './trouble.js';
 
 /** Leaders and partition counts are asked for again after so many milliseconds. */
@@ -17,6 +19,9 @@ const freshMs = 10_000;
 /** How long the first contact may take before the broker is said to be unavailable, and how long a later outage. */
 export const patienceMs = { first: 15_000, later: 600_000 };
 const backoffMs = { first: 20, last: 1_000 };
+/** Answers that are still to come when a client is closed are waited for so long. */
+const closingMs = 2_000;
+const leaderNotAvailable = 5;
 
 /**
  * One set of connections to a cluster, and who leads what in it. Everything may fail at any time; `attempt` is the way to
@@ -24,17 +29,18 @@ const backoffMs = { first: 20, last: 1_000 };
  */
 export class KafkaClient {
   readonly name: string;
+  readonly metrics: TransportMetrics;
   readonly #cluster: Cluster;
+  readonly #connections = new Connections();
   readonly #leaders = new Map<string, { leaders: number[]; at: number }>();
   readonly #coordinators = new Map<string, number>();
   readonly #closing = new AbortController();
-  /** All that were ever used here, and how to end them. */
-  readonly #pools = new Map<ConnectionPool, () => Promise<void>>();
   #contacted = false;
 
-  constructor(config: ClusterConfig, log: DriverLog) {
+  constructor(config: ClusterConfig, log: DriverLog, metrics = createTransportMetrics()) {
     this.name = (config.brokers as string[]).join(',');
-    this.#cluster = createCluster(config, log);
+    this.metrics = metrics;
+    this.#cluster = createCluster(config, log, this.#connections);
     // As many listen to it as there are requests under way.
     setMaxListeners(0, this.#closing.signal);
   }
@@ -53,19 +59,25 @@ export class KafkaClient {
     { patience, signal }: { patience?: number; signal?: AbortSignal } = {},
   ): Promise<T> {
     const began = Date.now();
-    for (let failures = 0; ; failures++) {
-      if (this.closed.aborted) throw closedError(this.name);
-      try {
-        const result = await work();
-        this.#contacted = true;
-        return result;
-      } catch (thrown) {
-        this.forget();
-        const error = asTransportError(thrown, where);
-        const most = Math.min(patience ?? Number.POSITIVE_INFINITY, patienceMs[this.#contacted ? 'later' : 'first']);
-        if (!error.retryable || Date.now() - began > most || signal?.aborted) throw error;
-        await this.pause(failures, signal);
+    const outage = new Outage(this.metrics);
+    try {
+      for (;;) {
+        if (this.closed.aborted) throw closedError(this.name);
+        try {
+          const result = await work();
+          this.#contacted = true;
+          return result;
+        } catch (thrown) {
+          this.forget();
+          const error = asTransportError(thrown, where);
+          const most = Math.min(patience ?? Number.POSITIVE_INFINITY, patienceMs[this.#contacted ? 'later' : 'first']);
+          if (!error.retryable || Date.now() - began > most || signal?.aborted || this.closed.aborted) throw error;
+          await this.pause(outage.failures, signal);
+          outage.failed();
+        }
       }
+    } finally {
+      outage.over();
     }
   }
 
@@ -95,18 +107,16 @@ export class KafkaClient {
   /** null: this broker does not know the topic; another may know of it already. */
   async #askLeaders(topic: string): Promise<number[] | null> {
     const broker = await this.anyBroker();
-    try {
-      const { topicMetadata } = await broker.metadata([topic]);
-      const leaders: number[] = [];
-      for (const { partitionId, leader } of topicMetadata[0]?.partitionMetadata ?? []) leaders[partitionId] = leader;
-      return leaders.length > 0 ? leaders : null;
-    } catch (thrown) {
-      const trouble = troubleOf(thrown);
-      if (trouble === 'INVALID_TOPIC_EXCEPTION') throw unknownTopic(topic);
-      if (trouble !== 'UNKNOWN_TOPIC_OR_PARTITION') throw thrown;
-      await this.pause(3);
-      return null;
-    }
+    const [about] = (await broker.metadata([topic])).topicMetadata;
+    const trouble = about?.topicErrorCode ? errorFromCode(about.topicErrorCode) : undefined;
+    if (troubleOf(trouble) === 'INVALID_TOPIC_EXCEPTION') throw unknownTopic(topic);
+    if (trouble && troubleOf(trouble) !== 'UNKNOWN_TOPIC_OR_PARTITION') throw trouble;
+    const leaders: number[] = [];
+    for (const { partitionId, leader } of about?.partitionMetadata ?? []) leaders[partitionId] = leader;
+    if (leaders.some((leader) => leader < 0)) throw errorFromCode(leaderNotAvailable);
+    if (leaders.length > 0) return leaders;
+    await this.pause(3);
+    return null;
   }
 
   async leader(topic: string, partition: number): Promise<Broker> {
@@ -132,7 +142,7 @@ export class KafkaClient {
 
   async broker(nodeId: number): Promise<Broker> {
     if (!this.#cluster.getNodeIds().includes(String(nodeId))) await this.#cluster.refreshMetadata();
-    return this.#shared(await this.#cluster.findBroker({ nodeId }));
+    return this.#cluster.findBroker({ nodeId });
   }
 
   async anyBroker(): Promise<Broker> {
@@ -141,7 +151,7 @@ export class KafkaClient {
       await this.#cluster.connect();
       await this.#cluster.refreshMetadata();
     }
-    return this.#shared(await this.#cluster.brokerPool.findConnectedBroker());
+    return this.#cluster.brokerPool.findConnectedBroker();
   }
 
   async controller(): Promise<Broker> {
@@ -149,17 +159,11 @@ export class KafkaClient {
     return this.broker(controllerId);
   }
 
-  async close(): Promise<void> {
+  /** Whoever waits for an answer that does not come within `patience` milliseconds learns that this was closed. */
+  async close(patience = closingMs): Promise<void> {
     if (this.closed.aborted) return;
     this.#closing.abort();
-    await this.#cluster.disconnect().catch(() => undefined);
-    await Promise.all([...this.#pools.values()].map((end) => end().catch(() => undefined)));
-  }
-
-  #shared(broker: Broker): Broker {
-    const { connectionPool } = broker;
-    if (!this.#pools.has(connectionPool)) this.#pools.set(connectionPool, shareConnections(connectionPool));
-    return broker;
+    await this.#connections.end(closedError(this.name), patience);
   }
 }
 

@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import type { KafkaConfig } from 'kafkajs';
+import type { Connections } from './connections.js';
 
 /*
  * kafkajs from the inside. Its consumer joins the group again before anybody could drain, starts to read before the
@@ -28,10 +29,31 @@ export interface TransactionIdentity {
   producerEpoch: number;
 }
 
+export interface Connection {
+  requestQueue: { pending: unknown[]; scheduleCheckPendingRequests(): void };
+  /** Missing before the first try to connect. */
+  socket?: { destroy(): unknown };
+  isConnected(): boolean;
+  connect(): Promise<unknown>;
+  /** Waits for the answers to all that was sent. */
+  disconnect(): Promise<unknown>;
+  rejectRequests(error: Error): void;
+}
+
 export interface ConnectionPool {
-  pool: { isConnected(): boolean; connect(): Promise<unknown>; disconnect(): Promise<unknown> }[];
+  pool: Connection[];
   send(request: WireRequest): Promise<unknown>;
   destroy(): Promise<unknown>;
+}
+
+export interface Metadata {
+  controllerId: number;
+  topicMetadata: {
+    topic: string;
+    topicErrorCode: number;
+    /** `leader` is -1 where there is none. */
+    partitionMetadata: { partitionId: number; leader: number }[];
+  }[];
 }
 
 /** One broker: each method is one request; a failure is an error with the protocol's name for it as `type`. */
@@ -40,10 +62,8 @@ export interface Broker {
   connectionPool: ConnectionPool;
   isConnected(): boolean;
   disconnect(): Promise<void>;
-  metadata(topics: string[]): Promise<{
-    controllerId: number;
-    topicMetadata: { topic: string; partitionMetadata: { partitionId: number; leader: number }[] }[];
-  }>;
+  /** What is wrong with a topic is said in its part of the answer, and is no failure. */
+  metadata(topics: string[]): Promise<Metadata>;
   findGroupCoordinator(of: {
     groupId: string;
     coordinatorType: 0 | 1;
@@ -76,18 +96,6 @@ export interface Broker {
     },
   ): Promise<unknown>;
   endTxn(end: TransactionIdentity & { transactionResult: boolean }): Promise<unknown>;
-  joinGroup(join: {
-    groupId: string;
-    memberId: string;
-    sessionTimeout: number;
-    rebalanceTimeout: number;
-    groupProtocols: { name: string; metadata: Buffer }[];
-  }): Promise<{
-    generationId: number;
-    leaderId: string;
-    memberId: string;
-    members: { memberId: string; memberMetadata: Buffer }[];
-  }>;
   syncGroup(sync: {
     groupId: string;
     generationId: number;
@@ -98,10 +106,26 @@ export interface Broker {
   leaveGroup(leave: { groupId: string; memberId: string }): Promise<unknown>;
 }
 
+export interface Join {
+  groupId: string;
+  /** Empty: the broker gives one, with MemberIdRequired, to join with. */
+  memberId: string;
+  sessionTimeout: number;
+  rebalanceTimeout: number;
+  groupProtocols: { name: string; metadata: Buffer }[];
+}
+
+export interface Joined {
+  generationId: number;
+  leaderId: string;
+  memberId: string;
+  members: { memberId: string; memberMetadata: Buffer }[];
+}
+
 export interface Cluster {
-  brokerPool: { findConnectedBroker(): Promise<Broker> };
+  connectionPoolBuilder: { build(destination?: object): Promise<ConnectionPool> };
+  brokerPool: { findConnectedBroker(): Promise<Broker>; createBroker(options: object): Broker };
   connect(): Promise<void>;
-  disconnect(): Promise<void>;
   refreshMetadata(): Promise<void>;
   findBroker(of: { nodeId: number }): Promise<Broker>;
   getNodeIds(): string[];
@@ -125,19 +149,29 @@ const createLogger = require('kafkajs/src/loggers').createLogger as (options: {
 const defaultSocketFactory = require('kafkajs/src/network/socketFactory') as () => unknown;
 const errors = require('kafkajs/src/protocol/error') as { createErrorFromCode(code: number): Error };
 const EncoderOf = require('kafkajs/src/protocol/encoder') as new () => Encoder;
+const metadataV6 = require('kafkajs/src/protocol/requests/metadata/v6/response') as {
+  decode(payload: Buffer): Promise<Metadata>;
+};
+const joinGroupOf = (
+  require('kafkajs/src/protocol/requests/joinGroup') as {
+    protocol(of: { version: number }): (join: Join & { protocolType: string }) => WireRequest;
+  }
+).protocol({ version: 5 });
 const fetchV11 = require('kafkajs/src/protocol/requests/fetch/v11/request') as (
   options: Record<string, unknown>,
 ) => WireRequest['request'];
 
 export interface Encoder {
   writeBuffer(value: Buffer): Encoder;
+  writeArray(values: readonly string[]): Encoder;
+  writeBoolean(value: boolean): Encoder;
 }
 
 /** kafkajs's own retrying stays short: who calls knows better for how long. */
 const retry = { initialRetryTime: 50, maxRetryTime: 500, retries: 2, factor: 0.2, multiplier: 2 };
 
-export function createCluster(config: ClusterConfig, log: DriverLog): Cluster {
-  return new ClusterOf({
+export function createCluster(config: ClusterConfig, log: DriverLog, connections: Connections): Cluster {
+  const cluster = new ClusterOf({
     ...config,
     logger: createLogger({ level: 4, logCreator: () => log }),
     socketFactory: defaultSocketFactory(),
@@ -150,30 +184,47 @@ export function createCluster(config: ClusterConfig, log: DriverLog): Cluster {
     isolationLevel: 1,
     retry,
   });
+  const { brokerPool, connectionPoolBuilder } = cluster;
+  const build = connectionPoolBuilder.build.bind(connectionPoolBuilder);
+  connectionPoolBuilder.build = async (destination) => {
+    const pool = await build(destination);
+    for (const connection of pool.pool) checkOnlyWhatIsPending(connection);
+    connections.adopt(pool);
+    return pool;
+  };
+  const createBroker = brokerPool.createBroker.bind(brokerPool);
+  brokerPool.createBroker = (options) => {
+    const broker = createBroker(options);
+    broker.metadata = (topics) => metadataFrom(broker, topics);
+    return broker;
+  };
+  return cluster;
 }
 
 /**
- * Makes a broker's connections fit for many callers, which find them broken at the same time. The driver would open one
- * socket for each caller, and lose sight of all but the last; and each caller's clearing up would end what another is just
- * opening. Gives a way to end them for good.
+ * Metadata, version 6. The driver asks for all topics of the cluster when it needs none, and fails when any of them, of
+ * whoever, has a partition without a leader.
  */
-export function shareConnections(pool: ConnectionPool): () => Promise<void> {
-  const opening = new Map<object, Promise<unknown>>();
-  for (const connection of pool.pool) {
-    const connect = connection.connect.bind(connection);
-    connection.connect = () => {
-      const underWay = opening.get(connection) ?? connect().finally(() => opening.delete(connection));
-      opening.set(connection, underWay);
-      return underWay;
-    };
-  }
-  pool.destroy = () => {
-    const open = pool.pool.filter((connection) => !opening.has(connection) && connection.isConnected());
-    return Promise.all(open.map((connection) => connection.disconnect()));
+async function metadataFrom({ connectionPool }: Broker, topics: readonly string[]): Promise<Metadata> {
+  const request = {
+    apiKey: 3,
+    apiVersion: 6,
+    apiName: 'Metadata',
+    encode: async () => createEncoder().writeArray(topics).writeBoolean(false),
   };
-  return async () => {
-    await Promise.allSettled(opening.values());
-    await pool.destroy();
+  const response = { decode: metadataV6.decode, parse: async (answer: unknown) => answer };
+  return (await connectionPool.send({ request, response })) as Metadata;
+}
+
+/**
+ * From its first answer on the driver looks for pending requests every millisecond, at a moment that lies in 1970: an idle
+ * connection keeps the processor awake, and Node 24 warns of a negative timeout. Nothing pends, so there is nothing to
+ * look for; what is pushed later asks again.
+ */
+function checkOnlyWhatIsPending({ requestQueue }: Connection): void {
+  const schedule = requestQueue.scheduleCheckPendingRequests.bind(requestQueue);
+  requestQueue.scheduleCheckPendingRequests = () => {
+    if (requestQueue.pending.length > 0) schedule();
   };
 }
 
@@ -195,4 +246,19 @@ export interface FetchQuery {
 /** Of committed records only. */
 export function fetchRequest(query: FetchQuery): WireRequest['request'] {
   return fetchV11({ ...query, replicaId: -1, isolationLevel: 1 });
+}
+
+/**
+ * JoinGroup, version 5: answered when every member has joined. The driver keeps the id that a new member is given to
+ * itself until then, so one that has to leave before could not.
+ */
+export async function joinGroup({ connectionPool }: Broker, join: Join): Promise<Joined> {
+  const request = joinGroupOf({ ...join, protocolType: 'consumer' });
+  return (await connectionPool.send({ ...request, logResponseError: false })) as Joined;
+}
+
+/** The id that a new member has to join with; undefined: that is not what was thrown. */
+export function givenMemberId(thrown: unknown): string | undefined {
+  const { name, memberId } = (thrown ?? {}) as { name?: string; memberId?: string };
+  return name === 'KafkaJSMemberIdRequired' ? memberId : undefined;
 }

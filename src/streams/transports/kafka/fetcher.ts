@@ -3,6 +3,7 @@ import type { StoredRecord } from '../../transport.js';
 import type { KafkaClient } from './client.js';
 import { type FetchedPartition, fetchFrom } from './fetch.js';
 import { endsOf } from './offsets.js';
+import { Outage } from './outage.js';
 import { asTransportError, troubleOf } from './trouble.js';
 
 /** How long a broker may wait for records to come before it answers that there are none. */
@@ -135,11 +136,12 @@ export class Fetcher {
   readonly #unknownSince = new Map<Cursor, number>();
   #planning = false;
   #again = false;
-  #failures = 0;
+  readonly #outage: Outage;
 
   /** `onProgress`: an answer came, with records or without. */
   constructor(client: KafkaClient, onTrouble: (error: VimiError) => void, onProgress: () => void = () => undefined) {
     this.#client = client;
+    this.#outage = new Outage(client.metrics);
     this.#onTrouble = onTrouble;
     this.#onProgress = onProgress;
   }
@@ -159,6 +161,7 @@ export class Fetcher {
 
   close(): void {
     for (const cursor of [...this.#cursors]) this.remove(cursor);
+    this.#outage.over();
   }
 
   /** Asks each broker that is not being asked for what its hungry cursors lack. */
@@ -222,7 +225,7 @@ export class Fetcher {
       }
       this.#onProgress();
       if (trouble) throw trouble;
-      this.#failures = 0;
+      this.#outage.over();
     } catch (thrown) {
       await this.#recover(thrown);
     } finally {
@@ -241,7 +244,9 @@ export class Fetcher {
   async #recover(thrown: unknown): Promise<void> {
     if (this.#client.closed.aborted) return;
     this.#client.forget();
-    if (this.#failures > 0) this.#onTrouble(asTransportError(thrown, this.#client.name));
-    await this.#client.pause(this.#failures++);
+    this.#outage.failed();
+    const { failures } = this.#outage;
+    if (failures > 1) this.#onTrouble(asTransportError(thrown, this.#client.name));
+    await this.#client.pause(failures - 1);
   }
 }

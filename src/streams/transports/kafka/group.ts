@@ -2,6 +2,7 @@ import { VimiError } from '../../../errors.js';
 import type { Log } from '../../../operators/operator.js';
 import { metadataBudget } from '../../position.js';
 import type { AssignedPartition, ConsumeOptions, Consumer, GroupPosition, TopicPartition } from '../../transport.js';
+import { within } from '../../within.js';
 import { type Assignment, keyOf } from './assignment.js';
 import { closedError, type KafkaClient } from './client.js';
 import { type Cursor, Fetcher } from './fetcher.js';
@@ -79,6 +80,7 @@ export class GroupConsumer implements Consumer {
   async start(): Promise<void> {
     const { options, work } = this.#of;
     for (const topic of options.topics) await work.attempt(topic, () => work.leadersOf(topic, true));
+    if (this.#isClosing) throw closedError(options.group);
     let timer: NodeJS.Timeout | undefined;
     const ready = new Promise<void>((resolve, reject) => {
       this.#onReady = (error) => (error ? reject(error) : resolve());
@@ -101,7 +103,8 @@ export class GroupConsumer implements Consumer {
       await Promise.all([...this.#owned.values()].map((owned) => this.#release(owned)));
       await this.#membership.leave(this.#of.work);
       this.#fetcher.close();
-      await Promise.all([this.#of.membership.close(), this.#of.work.close()]);
+      // Who left while the others had yet to join or be given their shares gets no answer to its own.
+      await Promise.all([this.#of.membership.close(0), this.#of.work.close()]);
     })();
     return this.#closing;
   }
@@ -182,7 +185,7 @@ export class GroupConsumer implements Consumer {
     owned.leaving.abort();
     const { options, work } = this.#of;
     const { topic, partition } = owned;
-    if (owned.cursor) await within(options.drainMs, options.onRevoked({ topic, partition }));
+    if (owned.cursor) await within(options.drainMs, Promise.allSettled([options.onRevoked({ topic, partition })]));
     owned.transactions.close();
     owned.gone = true;
     if (owned.cursor) this.#fetcher.remove(owned.cursor);
@@ -192,14 +195,4 @@ export class GroupConsumer implements Consumer {
     this.#membership.rejoin();
     this.#reconcile();
   }
-}
-
-/** Resolves with `work`, however it ends, or after `ms`. */
-async function within(ms: number, work: Promise<void>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, ms);
-  });
-  await Promise.race([work.catch(() => undefined), late]);
-  clearTimeout(timer);
 }

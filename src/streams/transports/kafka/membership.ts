@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VimiError } from '../../../errors.js';
+import { within } from '../../within.js';
 import {
   type Assignment,
   assign,
@@ -9,12 +10,16 @@ import {
   encodeAssignment,
   encodeClaims,
 } from './assignment.js';
-import type { KafkaClient } from './client.js';
+import { closedError, type KafkaClient } from './client.js';
+import { type Broker, givenMemberId, type Join, type Joined, joinGroup } from './driver.js';
+import { Outage } from './outage.js';
 import { asTransportError, troubleOf } from './trouble.js';
 
 /** Members of a group must agree on how they share. */
 const protocol = 'vimi-1';
 const rebalanceTimeoutMs = 60_000;
+/** The broker is told of a leave, and may be away itself: nobody waits for longer. */
+const leaveMs = 5_000;
 /** How often the leader looks for partitions that were added. */
 const lookMs = 10_000;
 
@@ -38,7 +43,10 @@ export interface MembershipOf {
 export class Membership {
   readonly #of: MembershipOf;
   readonly #leaving = new AbortController();
+  readonly #outage: Outage;
   #memberId = '';
+  /** The broker is asked for a member id; it answers at once. */
+  #naming: Promise<unknown> | undefined;
   #generation = -1;
   #wake: AbortController | undefined;
   /** Partitions of each topic as the leader last shared them out; null: not the leader. */
@@ -46,10 +54,11 @@ export class Membership {
 
   constructor(of: MembershipOf) {
     this.#of = of;
+    this.#outage = new Outage(of.client.metrics);
   }
 
   start(): void {
-    void this.#run();
+    void this.#run().finally(() => this.#outage.over());
   }
 
   /** Tells the group anew what is owned here. */
@@ -75,30 +84,38 @@ export class Membership {
   async leave(client: KafkaClient): Promise<void> {
     this.#leaving.abort();
     this.#wake?.abort();
+    // Should it fail, the session runs out by itself.
+    await within(
+      leaveMs,
+      this.#tellLeave(client).catch(() => undefined),
+    );
+    this.#memberId = '';
+  }
+
+  async #tellLeave(client: KafkaClient): Promise<void> {
+    // Others wait for a member that was given its id and neither joins nor leaves.
+    await this.#naming?.catch(() => undefined);
     const { group } = this.#of;
     const memberId = this.#memberId;
-    // Should it fail, the session runs out by itself.
-    if (memberId !== '')
-      await client
-        .coordinator('group', group)
-        .then((coordinator) => coordinator.leaveGroup({ groupId: group, memberId }))
-        .catch(() => undefined);
-    this.#memberId = '';
+    if (memberId === '') return;
+    const coordinator = await client.coordinator('group', group);
+    await coordinator.leaveGroup({ groupId: group, memberId });
   }
 
   async #run(): Promise<void> {
     const { client, group } = this.#of;
     const { signal } = this.#leaving;
-    let failures = 0;
     while (!signal.aborted && !client.closed.aborted) {
       try {
         this.#wake = new AbortController();
         const assignment = await this.#join();
-        failures = 0;
+        this.#outage.over();
         if (signal.aborted) return;
+        client.metrics.rebalances.inc({ group });
         this.#of.onAssignment(assignment);
         await this.#stay(this.#wake.signal);
       } catch (thrown) {
+        if (signal.aborted) return;
         const trouble = troubleOf(thrown);
         if (trouble === 'REBALANCE_IN_PROGRESS') continue;
         if (isOut(trouble)) {
@@ -112,11 +129,12 @@ export class Membership {
             ? new VimiError('GROUP_BUSY', 'The group is in use by another kind of client', { where: group })
             : asTransportError(thrown, group);
         if (!error.retryable) {
-          if (!signal.aborted) this.#of.onError(error);
+          this.#of.onError(error);
           return;
         }
         this.#of.onTrouble(error);
-        await client.pause(failures++, signal);
+        this.#outage.failed();
+        await client.pause(this.#outage.failures - 1, signal);
       }
     }
   }
@@ -125,14 +143,13 @@ export class Membership {
     const { client, group, topics, sessionMs } = this.#of;
     const coordinator = await client.coordinator('group', group);
     const claims = { topics, generation: this.#generation, ...this.#of.claims() };
-    const joined = await coordinator.joinGroup({
+    const joined = await this.#joinAs(coordinator, {
       groupId: group,
       memberId: this.#memberId,
       sessionTimeout: sessionMs,
       rebalanceTimeout: Math.max(rebalanceTimeoutMs, sessionMs),
       groupProtocols: [{ name: protocol, metadata: encodeClaims(claims) }],
     });
-    this.#memberId = joined.memberId;
     const groupAssignment = joined.leaderId === joined.memberId ? await this.#share(joined.members) : [];
     if (joined.leaderId !== joined.memberId) this.#shared = null;
     const { memberAssignment } = await coordinator.syncGroup({
@@ -143,6 +160,20 @@ export class Membership {
     });
     this.#generation = joined.generationId;
     return decodeAssignment(memberAssignment);
+  }
+
+  async #joinAs(coordinator: Broker, join: Join): Promise<Joined> {
+    if (join.memberId === '') {
+      this.#naming = joinGroup(coordinator, join).catch((thrown: unknown) => {
+        const memberId = givenMemberId(thrown);
+        if (memberId === undefined) throw thrown;
+        this.#memberId = memberId;
+      });
+      await this.#naming;
+    }
+    // Who has left does not come back.
+    if (this.#leaving.signal.aborted) throw closedError(join.groupId);
+    return joinGroup(coordinator, { ...join, memberId: this.#memberId });
   }
 
   async #share(joined: readonly { memberId: string; memberMetadata: Buffer }[]) {
@@ -174,26 +205,27 @@ export class Membership {
     const every = Math.min(3_000, this.#of.sessionMs / 6);
     const either = AbortSignal.any([wake, this.#leaving.signal, this.#of.client.closed]);
     let looked = Date.now();
-    let failures = 0;
     for (;;) {
+      const { failures } = this.#outage;
       if (failures === 0) await sleep(every, undefined, { signal: either }).catch(() => undefined);
       else await this.#of.client.pause(failures, either);
       if (either.aborted) return;
       try {
         await this.#beat();
-        failures = 0;
+        if (this.#shared !== null && Date.now() - looked >= lookMs) {
+          looked = Date.now();
+          const now = await this.#partitions([...this.#shared.keys()]);
+          if ([...now].some(([topic, count]) => count !== this.#shared?.get(topic))) return;
+        }
+        this.#outage.over();
       } catch (thrown) {
         const trouble = troubleOf(thrown);
         if (trouble === 'REBALANCE_IN_PROGRESS' || isOut(trouble)) throw thrown;
         // Out of reach is not out of the group: to join again would make everybody else join, too.
         this.#of.client.forget();
-        if (failures++ > 0) this.#of.onTrouble(asTransportError(thrown, this.#of.group));
-        continue;
+        this.#outage.failed();
+        if (failures > 0) this.#of.onTrouble(asTransportError(thrown, this.#of.group));
       }
-      if (this.#shared === null || Date.now() - looked < lookMs) continue;
-      looked = Date.now();
-      const now = await this.#partitions([...this.#shared.keys()]);
-      if ([...now].some(([topic, count]) => count !== this.#shared?.get(topic))) return;
     }
   }
 

@@ -6,6 +6,7 @@ import type { KafkaClient } from './client.js';
 import { closedError } from './client.js';
 import type { Broker, TransactionIdentity } from './driver.js';
 import { positionsOf } from './offsets.js';
+import { Outage } from './outage.js';
 import { produce } from './produce.js';
 import { asTransportError, isBusy, isFencing, isTooLarge } from './trouble.js';
 
@@ -128,10 +129,14 @@ export class Transactions {
 
   /** Whether the transaction that would have moved the group to `position` did. */
   async #isCommitted(position: GroupPosition): Promise<boolean> {
-    const found = await this.#of.client.attempt(this.#where, () => this.#beginOnce());
-    if (isSame(found, position)) return true;
-    if (isSame(found, this.#position)) return false;
-    throw this.#fenced();
+    const { client, group } = this.#of;
+    const found = await client.attempt(this.#where, () => this.#beginOnce());
+    let outcome = 'fenced';
+    if (isSame(found, position)) outcome = 'committed';
+    else if (isSame(found, this.#position)) outcome = 'aborted';
+    client.metrics.inDoubt.inc({ group, outcome });
+    if (outcome === 'fenced') throw this.#fenced();
+    return outcome === 'committed';
   }
 
   async #addOutputs(coordinator: Broker, records: readonly PlacedRecord[]): Promise<void> {
@@ -210,17 +215,23 @@ export class Transactions {
   async #end(): Promise<void> {
     const { client } = this.#of;
     const identity = this.#identity();
-    for (let failures = 0; ; failures++) {
-      try {
-        const coordinator = await client.coordinator('transaction', this.#id);
-        await whileBusy(() => coordinator.endTxn({ ...identity, transactionResult: true }));
-        return;
-      } catch (thrown) {
-        if (isFencing(thrown) || client.closed.aborted) throw thrown;
-        if (!asTransportError(thrown, this.#where).retryable) throw thrown;
-        client.forget();
-        await client.pause(failures);
+    const outage = new Outage(client.metrics);
+    try {
+      for (;;) {
+        try {
+          const coordinator = await client.coordinator('transaction', this.#id);
+          await whileBusy(() => coordinator.endTxn({ ...identity, transactionResult: true }));
+          return;
+        } catch (thrown) {
+          if (isFencing(thrown) || client.closed.aborted) throw thrown;
+          if (!asTransportError(thrown, this.#where).retryable) throw thrown;
+          client.forget();
+          await client.pause(outage.failures);
+          outage.failed();
+        }
       }
+    } finally {
+      outage.over();
     }
   }
 

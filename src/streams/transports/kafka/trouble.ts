@@ -58,6 +58,11 @@ export function asTransportError(thrown: unknown, where: string): VimiError {
   if (trouble === 'UNKNOWN_TOPIC_OR_PARTITION' || trouble === 'INVALID_TOPIC_EXCEPTION') return unknownTopic(where);
   if (isTooLarge(thrown))
     return new VimiError('EVENT_TOO_LARGE', 'The broker takes no record this large', { where, cause: thrown });
+  if (trouble === 'OFFSET_METADATA_TOO_LARGE')
+    return new VimiError('POSITION_TOO_LARGE', 'The brokers keep less with a position than this', {
+      where,
+      cause: thrown,
+    });
   if (refusals.has(trouble))
     return new VimiError('EVENT_INVALID', 'The topic takes no record like this', {
       ...facts,

@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
+import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { crc32c } from '../../../../src/streams/transports/kafka/crc32c.js';
@@ -34,6 +36,12 @@ const writer = { producerId: '9007199254740993', producerEpoch: 7, firstSequence
 /** With offsets from `base` on, as the broker stores it. */
 function stored(batch: Buffer, base: number): Buffer {
   batch.writeBigInt64BE(BigInt(base));
+  return batch;
+}
+
+/** With a checksum that fits, whatever was done to it. */
+function sealed(batch: Buffer): Buffer {
+  batch.writeUInt32BE(crc32c(batch, 21), 17);
   return batch;
 }
 
@@ -97,23 +105,66 @@ describe('batches of records', () => {
       ...writer,
     });
     one.writeInt32BE(1_000_000, 57);
-    await expect(decode(one)).rejects.toMatchObject({ code: 'LOG_DAMAGED' });
+    await expect(decode(sealed(one))).rejects.toMatchObject({ code: 'LOG_DAMAGED' });
     one.writeInt8(1, 16);
     await expect(decode(one)).rejects.toMatchObject({ code: 'LOG_DAMAGED' });
   });
 
-  it('in a compression that cannot be read here are an error that says so', async () => {
+  it('that differ in any bit from what was written are damaged', async () => {
+    const message = { key: Buffer.from('key'), value: Buffer.alloc(50), headers: {}, timestamp: 1 };
+    const one = encodeBatch({ messages: [message], ...writer });
+    await fc.assert(
+      fc.asyncProperty(
+        fc.integer({ min: 17, max: one.length - 1 }),
+        fc.integer({ min: 0, max: 7 }),
+        async (at, bit) => {
+          const flipped = Buffer.from(one);
+          flipped[at]! ^= 1 << bit;
+          await expect(decode(flipped)).rejects.toMatchObject({ code: 'LOG_DAMAGED', where: 't/3/0' });
+        },
+      ),
+    );
+  });
+
+  it.each(['gzip', 'snappy', 'lz4', 'zstd'])(
+    "are read as Kafka's own client compresses them with %s",
+    async (codec) => {
+      const log = readFileSync(join(import.meta.dirname, `codecs/fixtures/java-${codec}.batch`));
+      expect(await decode(log)).toEqual(
+        Array.from({ length: 400 }, (_, n) => ({
+          topic: 't',
+          partition: 3,
+          offset: n,
+          timestamp: 1_700_000_000_000 + n,
+          key: Buffer.from(`key ${n}`),
+          value: Buffer.from(`${'a fox moves left, '.repeat(6)}${n * n}`),
+          headers: {},
+        })),
+      );
+      // Cut short, in a batch that hides it.
+      await fc.assert(
+        fc.asyncProperty(fc.integer({ min: 61, max: log.length - 1 }), async (length) => {
+          const short = Buffer.from(log.subarray(0, length));
+          short.writeInt32BE(length - 12, 8);
+          await expect(decode(sealed(short))).rejects.toMatchObject({ code: 'LOG_DAMAGED' });
+        }),
+      );
+    },
+  );
+
+  it('in a compression that they are not in, or that there is not, are an error that says so', async () => {
     const one = encodeBatch({ messages: [{ key: null, value: null, headers: {}, timestamp: 1 }], ...writer });
-    for (const [codec, found] of [
-      [2, 'snappy'],
-      [3, 'lz4'],
-      [6, 'codec 6'],
-    ] as const) {
+    for (const codec of [1, 2, 3, 4]) {
       one.writeInt16BE(codec, 21);
-      await expect(decode(one)).rejects.toMatchObject({ code: 'COMPRESSION_UNKNOWN', found });
+      await expect(decode(sealed(one))).rejects.toMatchObject({ code: 'LOG_DAMAGED', where: 't/3/0' });
     }
-    // What claims to be gzip, but is not.
-    one.writeInt16BE(1, 21);
+    one.writeInt16BE(6, 21);
+    await expect(decode(sealed(one))).rejects.toMatchObject({ code: 'COMPRESSION_UNKNOWN', found: 'codec 6' });
+  });
+
+  it.each([-61, 0, 48])('that say they are %i bytes long are damaged, and are not read for ever', async (length) => {
+    const one = encodeBatch({ messages: [{ key: null, value: null, headers: {}, timestamp: 1 }], ...writer });
+    one.writeInt32BE(length, 8);
     await expect(decode(one)).rejects.toMatchObject({ code: 'LOG_DAMAGED' });
   });
 

@@ -1,0 +1,45 @@
+import type { PlannedTime } from '../../models/planning/measure.js';
+import type { TrainingPlan } from '../../models/planning/plan.js';
+import { duration } from '../progress.js';
+import { readRecipe, type TrainCommandOptions } from './train.js';
+
+/** Prints what a training takes: parameters, computation, memory, and time on this machine. Trains nothing. */
+export async function planTrain(options: TrainCommandOptions, out: NodeJS.WritableStream): Promise<void> {
+  const { openBackend } = await import('../../models/backend/backend.js');
+  const { planTraining } = await import('../../models/planning/plan.js');
+  const { measureTime } = await import('../../models/planning/measure.js');
+  const { recipeOf } = await import('../../models/training/recipe.js');
+  const { presetNamed } = await import('../../models/presets.js');
+  const recipe =
+    options.recipe === undefined
+      ? recipeOf(presetNamed(options.preset), options.stage)
+      : await readRecipe(options.recipe);
+  const plan = planTraining(options.preset, options.steps, recipe);
+  const backend = await openBackend(options.backend, { threads: options.threads });
+  out.write(planText(plan, await measureTime(plan, recipe), backend));
+}
+
+export function planText(plan: TrainingPlan, time: PlannedTime, backend: string): string {
+  const { weights, gradients, optimizer, activations } = plan.memory;
+  const lines = [
+    `preset       ${plan.preset}, ${scaled(plan.parameters, '')} parameters`,
+    ...plan.stages.map(({ stage, steps, flops }, i) => {
+      const { frames, batch, accumulate = 1 } = stage;
+      const pieces = accumulate > 1 ? ` in ${accumulate} pieces` : '';
+      const each = `${scaled(flops, 'FLOP')} and ${duration(time.secondsPerStep[i]!)} each`;
+      return `stage ${i + 1}      ${steps} steps of ${batch} x ${frames} frames${pieces}: ${each}`;
+    }),
+    `computation  ${scaled(plan.flops, 'FLOP')} in all`,
+    `memory       ${scaled(weights + gradients + optimizer + activations, 'B')}: weights ${scaled(weights, 'B')}, gradients ${scaled(gradients, 'B')}, optimizer ${scaled(optimizer, 'B')}, activations about ${scaled(activations, 'B')}`,
+    `time         ${duration(time.seconds)} on ${backend}, ${time.measured ? 'by a step of each stage' : 'by its rate, not by steps'}; products of matrices run at ${scaled(time.rate, 'FLOP')}/s`,
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+const prefixes = ['', 'k', 'M', 'G', 'T', 'P', 'E', 'Z'];
+
+/** Three digits and a prefix: 1234567, 'B' → "1.23 MB". */
+function scaled(value: number, unit: string): string {
+  const power = value < 1 ? 0 : Math.min(prefixes.length - 1, Math.floor(Math.log10(value) / 3 + 1e-9));
+  return `${(value / 1000 ** power).toPrecision(3)} ${prefixes[power]}${unit}`.trimEnd();
+}

@@ -1,0 +1,34 @@
+import type { NewRecord } from './record.js';
+import type { EventRejected } from './schemas.js';
+
+/** On a record that was published again after it had been rejected: the place of the rejected one, `requests-3-42`. */
+export const replayHeader = 'ce_replayof';
+
+/** Where a record lies, as text; also the id of an event that came without one. */
+export function placeOf({ topic, partition, offset }: { topic: string; partition: number; offset: number }): string {
+  return `${topic}-${partition}-${offset}`;
+}
+
+/** The place of the record that this one repeats; null: it is no replay. */
+export function replayOf({ headers }: { headers: Record<string, Buffer> }): string | null {
+  return headers[replayHeader]?.toString() ?? null;
+}
+
+/**
+ * A rejected record as it came: its bytes, its key, its headers, and the replay header. An event that had its id from its
+ * place keeps it, because all that follows from an event is named by its id. (A structured one has its id in its value,
+ * and a new one where it has none.)
+ */
+export function replayRecord({ origin }: EventRejected): NewRecord {
+  const headers = Object.fromEntries(
+    Object.entries(origin.headers).map(([name, text]) => [name, Buffer.from(text, 'base64')]),
+  );
+  const has = (wanted: string) => Object.keys(headers).some((name) => name.toLowerCase() === wanted);
+  if (!has('ce_id')) headers.ce_id = Buffer.from(placeOf(origin));
+  headers[replayHeader] = Buffer.from(placeOf(origin));
+  return { topic: origin.topic, key: bytesOf(origin.key), value: bytesOf(origin.value), headers };
+}
+
+function bytesOf(text: string | null): Buffer | null {
+  return text === null ? null : Buffer.from(text, 'base64');
+}

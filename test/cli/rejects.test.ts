@@ -1,0 +1,135 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough, Readable } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { publish } from '../../src/cli/commands/publish.js';
+import { listRejects, type RejectsOptions, replayRejects } from '../../src/cli/commands/rejects.js';
+import { runPipelines } from '../../src/cli/commands/run.js';
+import { Workspace } from '../../src/cli/workspace.js';
+import { decodeEvent } from '../../src/events/cloudevents.js';
+import { quietLog } from '../operators/run-operator.js';
+
+const root = join(import.meta.dirname, '../..');
+const shipped = readFileSync(join(root, 'topology.yaml'), 'utf8').replace(/model: nano/, 'model: fake');
+const narrow = shipped.replace('- admit\n', '- admit: { max_frames: 4 }\n');
+const long = '{"prompt":"a fox moves left",  "frames":8}';
+let folder: string;
+let workspace: Workspace;
+
+async function open(topology: string): Promise<void> {
+  await workspace?.close();
+  writeFileSync(join(folder, 'topology.yaml'), topology);
+  workspace = await Workspace.open({ topology: join(folder, 'topology.yaml'), log: quietLog });
+}
+
+async function said(command: (out: NodeJS.WritableStream) => Promise<void>): Promise<string> {
+  const out = new PassThrough();
+  const all = text(out);
+  await command(out).finally(() => out.end());
+  return all;
+}
+
+const jsonOf = (lines: string) =>
+  lines
+    .split('\n')
+    .filter(Boolean)
+    .map((line) => JSON.parse(line));
+const list = (options: RejectsOptions = {}) => said((out) => listRejects(workspace, options, out));
+const listed = async (options: RejectsOptions = {}) => jsonOf(await list({ ...options, json: true }));
+const replay = (options: RejectsOptions & { all?: boolean }) => said((out) => replayRejects(workspace, options, out));
+const send = (topic: string, lines: string) =>
+  said((out) => publish(workspace, topic, Readable.from([lines]), { raw: true }, out));
+const drain = () =>
+  runPipelines(workspace, workspace.topology.pipelines, { drain: true, signal: new AbortController().signal });
+
+async function events(topic: string) {
+  const { schemas } = workspace.topic(topic);
+  const found = [];
+  for await (const record of (await workspace.transport()).read(topic))
+    try {
+      // biome-ignore lint/suspicious/noExplicitAny: of any schema.
+      found.push({ ...decodeEvent(record, schemas), data: JSON.parse(String(record.value)) as any, record });
+    } catch {
+      found.push({ id: null, data: null, record });
+    }
+  return found;
+}
+const codes = (rejects: { errors: { code: string }[] }[]) => rejects.flatMap(({ errors }) => errors.map((e) => e.code));
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'vimi-rejects-'));
+  await open(narrow);
+  await send('requests', `{"prompt": \n${long}\n{"prompt": ""}\n{"prompt": "a fox moves right", "frames": 4}\n`);
+  await send('media', `${JSON.stringify({ uri: join(folder, 'later.png'), caption: 'a fox' })}\n`);
+  await drain();
+}, 120_000);
+afterAll(async () => {
+  await workspace.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+// In order: each goes on with what the one before left.
+describe.sequential('vimi rejects', { timeout: 120_000 }, () => {
+  it('lists what was rejected and what a replay would do, and does nothing', async () => {
+    const out = await list();
+    for (const part of ['corpus/fetch  MEDIA_NOT_FOUND', 'generate/admit  REQUEST_OVER_LIMIT', 'EVENT_MALFORMED'])
+      expect(out).toContain(part);
+    expect(out).toContain('4 rejected events, 0 of them replayed before\n');
+    expect(out).toMatch(/would publish 4 again, to (requests, media|media, requests)\n$/);
+    expect(await events('requests')).toHaveLength(4);
+    expect(await events('media')).toHaveLength(1);
+  });
+
+  it('chooses by code, time and id', async () => {
+    const all = await listed();
+    expect(codes(all).sort()).toEqual(['EVENT_MALFORMED', 'MEDIA_NOT_FOUND', 'PROMPT_EMPTY', 'REQUEST_OVER_LIMIT']);
+    expect(codes(await listed({ code: ['PROMPT_EMPTY'] }))).toEqual(['PROMPT_EMPTY']);
+    expect(await listed({ since: '1h' })).toEqual(all);
+    expect(await listed({ since: all[0].time })).toEqual(all);
+    expect(await listed({ since: '2999-01-01' })).toEqual([]);
+    expect(await listed({ id: [all[1].place, all[2].event] })).toEqual(all.slice(1, 3));
+    await expect(list({ since: 'yesterday' })).rejects.toMatchObject({ code: 'USAGE' });
+    await expect(replay({})).rejects.toMatchObject({ code: 'USAGE' });
+    expect(await events('requests')).toHaveLength(4);
+  });
+
+  it('publishes the same bytes again, each event once and under its own id', async () => {
+    const [rejected] = await listed({ code: ['REQUEST_OVER_LIMIT'] });
+    cpSync(join(root, 'examples/media/images/fox.png'), join(folder, 'later.png'));
+    await open(shipped);
+    const mended = { code: ['REQUEST_OVER_LIMIT', 'MEDIA_NOT_FOUND'] };
+    expect(await replay(mended)).toContain('2 rejected events published again, 0 were replayed before\n');
+    expect(await replay(mended)).toBe('0 rejected events published again, 2 were replayed before\n');
+    const tries = (await events('requests')).filter(({ id }) => id === rejected.event);
+    expect(tries.map(({ record }) => String(record.value))).toEqual([long, long]);
+
+    await drain();
+    expect((await events('videos')).filter(({ data }) => data.job === rejected.event)).toHaveLength(1);
+    const states = (await events('jobs')).flatMap(({ data }) => (data.job === rejected.event ? [data.state] : []));
+    expect(states.filter((state) => ['failed', 'completed'].includes(state))).toEqual(['failed', 'completed']);
+    expect(await events('corpus')).toHaveLength(1);
+    expect(await list()).toContain('4 rejected events, 2 of them replayed before\n');
+  });
+
+  it('replays a replay that was rejected in turn, and still under the first id', async () => {
+    const replayed = async (choice: RejectsOptions) => jsonOf(await replay({ ...choice, json: true }));
+    const [first] = await replayed({ code: ['PROMPT_EMPTY'] });
+    await drain();
+    const [before, after] = await listed({ code: ['PROMPT_EMPTY'] });
+    expect([before.replayed, after.replayed]).toEqual([true, false]);
+    expect([before.event, after.event]).toEqual([first.event, first.event]);
+    expect((await replayed({ id: [first.event] })).map(({ replayed }) => replayed)).toEqual([after.place]);
+    expect(await replayed({ id: [first.event] })).toEqual([]);
+  });
+
+  it('passes over what strangers wrote among the rejects', async () => {
+    const [real] = await events('rejects');
+    const forged = { ...real!.data, origin: { ...real!.data.origin, topic: 'corpus' } };
+    await send('rejects', `no reject\n${JSON.stringify(forged)}\n`);
+    expect(await list()).toContain('2 records passed over');
+    await replay({ all: true });
+    expect(await events('corpus')).toHaveLength(1);
+  });
+});

@@ -1,0 +1,65 @@
+import { expect, it } from 'vitest';
+import { mistakeLine } from '../../../src/streams/topology/mistake.js';
+import { checkTopology } from '../../../src/streams/topology/read-topology.js';
+import { testOperators } from './operators.js';
+
+const check = (profile: { transport?: string; objects?: string }) =>
+  checkTopology(
+    `profiles:
+  a:
+    transport: ${profile.transport ?? '{ type: embedded }'}
+    objects: ${profile.objects ?? '{ type: files }'}
+    search: { type: embedded }
+topics: { requests: { schema: generation.requested }, videos: { schema: video.completed }, copies: { schema: video.completed }, jobs: { schema: job.changed }, rejects: { schema: event.rejected } }
+pipelines:
+  p: { from: requests, steps: [admit, embed, retrieve, compose, denoise, encode], to: [{ objects: "videos/{job}.mp4" }, { topic: videos }, { topic: copies }] }
+`,
+    { env: {}, operators: testOperators, file: '/srv/team/t.yaml' },
+  );
+const lines = async (profile: Parameters<typeof check>[0]) => (await check(profile)).mistakes.map(mistakeLine);
+const s3 = (more: string) => `{ type: s3, endpoint: https://s3, bucket: vimi, ${more} }`;
+const kafka = (tls: string) => `{ type: kafka, brokers: a, tls: ${tls} }`;
+
+it('names files for TLS from the folder of the topology', async () => {
+  const { topology, mistakes } = await check({
+    transport: kafka('{ ca: tls/ca.pem, cert: /etc/own.pem, key: own.key }'),
+    objects: s3('tls: { ca: tls/ca.pem }'),
+  });
+  expect(mistakes).toEqual([]);
+  expect(topology!.profile).toMatchObject({
+    transport: { tls: { ca: '/srv/team/tls/ca.pem', cert: '/etc/own.pem', key: '/srv/team/own.key' } },
+    objects: { tls: { ca: '/srv/team/tls/ca.pem' } },
+  });
+  const cut = await check({ transport: kafka('{ ca: ca.pem }') });
+  expect(cut.topology!.profile.transport).toMatchObject({ tls: { ca: '/srv/team/ca.pem' } });
+  const all = await check({ transport: kafka('true') });
+  expect(all.topology!.profile.transport).toMatchObject({ tls: true });
+});
+
+it('wants a certificate and its key together', async () => {
+  for (const half of ['{ cert: own.pem }', '{ key: own.key }'])
+    expect(await lines({ transport: kafka(half) })).toEqual([
+      "/srv/team/t.yaml:3:48 error profile 'a': transport: tls: expected cert and key, or neither, found a map",
+    ]);
+});
+
+it('gives the sinks of a topic the life of its links', async () => {
+  const { topology } = await check({ objects: s3('links: { videos: 24h }') });
+  expect(topology!.pipelines[0]!.to).toEqual([
+    { objects: 'videos/{job}.mp4' },
+    { topic: 'videos', schema: 'video.completed', linkSeconds: 86_400 },
+    { topic: 'copies', schema: 'video.completed' },
+  ]);
+});
+
+it('refuses links that nobody could make or carry', async () => {
+  expect(await lines({ objects: '{ type: files, links: { videos: 24h } }' })).toEqual([
+    "/srv/team/t.yaml:4:36 error profile 'a': objects: links: expected none, since a folder has no links (s3 has), found a map",
+  ]);
+  expect(await lines({ objects: s3('links: { video: 24h, jobs: 1h, videos: 8d, copies: 30s }') })).toEqual([
+    "/srv/team/t.yaml:4:71 error unknown topic 'video'; did you mean 'videos'?",
+    "/srv/team/t.yaml:4:83 error profile 'a': links: the topic 'jobs' carries job.changed, which has no link",
+    "/srv/team/t.yaml:4:101 error profile 'a': objects: links.videos: expected 1m to 7d, found '8d'",
+    "/srv/team/t.yaml:4:113 error profile 'a': objects: links.copies: expected 1m to 7d, found '30s'",
+  ]);
+});
