@@ -25,8 +25,8 @@ function spelledTokens(declare: Declaration, { encoder: { vocabulary }, width: C
     // A row of `bags` holds how much of each table row a word is.
     const bags = new Float32Array(B * N * vocabulary);
     for (const [b, items] of prompts.entries()) {
-      const words = items.flatMap((item) => ('word' in item ? [item.word] : []));
-      for (const [n, word] of words.entries()) {
+      const words = items.filter((item) => 'word' in item);
+      for (const [n, { word }] of words.entries()) {
         const rows = wordRows(word, vocabulary);
         for (const row of rows) bags[(b * N + n) * vocabulary + row]! += 1 / Math.sqrt(rows.length);
       }
