@@ -111,6 +111,15 @@ export const presets: Record<string, Preset> = {
   ...snapPresets,
 };
 
+// Nano, told of the words by a frozen language model of 384 channels (all-MiniLM-L6-v2 has them). There are no weights:
+// who trains it brings the language model.
+const { nano } = presets;
+presets['nano-frozen'] = {
+  ...nano!,
+  name: 'nano-frozen',
+  encoder: { ...nano!.encoder, vocabulary: 0, words: 64, external: 384 },
+};
+
 /** Width and height of a preset's videos. */
 export const sizeOfVideo = ({ side, height = side }: Preset) => ({ width: side, height });
 

@@ -15,7 +15,7 @@ import { frozenTokens } from './word-tokens.js';
 export function externalEncoder(declare: Declaration, preset: Preset) {
   const { width, conditionWidth: D = width, patchWidth: P } = preset;
   const whole = declare.add('whole', [1, D], 0.5);
-  const read = frozenTokens(declare, preset);
+  const read = frozenTokens(declare, preset.encoder.external ?? 0, D);
   return (w: Weights, prompts: readonly PromptItem[][]): Condition => {
     const B = prompts.length;
     const counts = prompts.map((items) => items.filter((item) => 'vector' in item).length);

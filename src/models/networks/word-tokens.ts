@@ -13,7 +13,8 @@ import { type PromptItem, wordRows } from './prompt-input.js';
  * - a token that a frozen encoder outside has read (E channels) is normed and projected: what is learned is how to use it.
  */
 export function wordTokens(declare: Declaration, preset: Preset) {
-  return preset.encoder.external ? frozenTokens(declare, preset) : spelledTokens(declare, preset);
+  const { external } = preset.encoder;
+  return external ? frozenTokens(declare, external, preset.width) : spelledTokens(declare, preset);
 }
 
 export type WordTokens = (w: Weights, prompts: readonly PromptItem[][], N: number) => tf.Tensor;
@@ -35,8 +36,8 @@ function spelledTokens(declare: Declaration, { encoder: { vocabulary }, width: C
   };
 }
 
-export function frozenTokens(declare: Declaration, { encoder, width, conditionWidth: C = width }: Preset): WordTokens {
-  const E = encoder.external ?? 0;
+/** E channels from outside, C channels here. */
+export function frozenTokens(declare: Declaration, E: number, C: number): WordTokens {
   const before = norm(declare.at('norm'), E);
   const project = linear(declare.at('project'), E, C);
   return (w, prompts, N) => {
