@@ -41,8 +41,8 @@ const loads = new Map(
     .map((bytes) => [
       Number(bytes),
       Number(bytes) > 10_000
-        ? { events: 1_000 * scale, perSecond: 20, seconds: 15 * scale }
-        : { events: 24_000 * scale, perSecond: 200, seconds: 15 * scale },
+        ? { events: 1_000 * scale, warmUp: 250, perSecond: 20, seconds: 15 * scale }
+        : { events: 24_000 * scale, warmUp: 24_000, perSecond: 200, seconds: 15 * scale },
     ]),
 );
 
@@ -119,7 +119,9 @@ async function freshTopic(partitions) {
 async function throughput(workers, bytes, events) {
   const topic = await freshTopic(workers.children.length);
   await workers.join(topic);
-  const writer = kafka.producer({ transactionalId: `${topic}-writer`, maxInFlightRequests: 1 });
+  // On a busy machine it takes more than the usual minute to write all of them.
+  const transactionTimeout = 600_000;
+  const writer = kafka.producer({ transactionalId: `${topic}-writer`, maxInFlightRequests: 1, transactionTimeout });
   await writer.connect();
   const transaction = await writer.transaction();
   const batch = Math.max(1, Math.min(500, Math.floor(500_000 / bytes)));
@@ -186,7 +188,7 @@ for (const processes of values.processes.split(',').map(Number)) {
       // In turn, and each in every place: what else the machine does meets all of them.
       for (let n = 0; n < sides.length; n++) {
         const side = sides[(n + Math.max(round, 0)) % sides.length];
-        const rate = await throughput(workers.get(side), bytes, round < 0 ? (load.events * processes) / scale : events);
+        const rate = await throughput(workers.get(side), bytes, round < 0 ? load.warmUp * processes : events);
         if (round >= 0) rates.get(side).push(rate);
       }
     console.log(

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ffmpeg, writeMp4 } from '../world/mp4.mjs';
 import { seeded } from '../world/random.mjs';
-import { captionOf, poses, render } from '../world/scene.mjs';
+import { captionOf, plain, poses, render } from '../world/scene.mjs';
 import { readSprite } from '../world/sprite.mjs';
 import { addStill, fileName, isHeldOut, LICENCE, readEntities } from '../world/subjects.mjs';
 
@@ -77,12 +77,12 @@ for (const name of pictures.split(',').map((part) => part.trim()))
 for (const [name, motion, colour] of moving) {
   const subject = known(name);
   if (isHeldOut(subject.code)) throw new Error(`${name} must not be seen in motion`);
-  const scene = { phrase: subject.phrase, motion, colour };
+  const actor = { phrase: subject.phrase, motion, place: /** @type {const} */ ('whole') };
   const sprite = await readSprite(join(values.sprites, 'img/google/64', `${subject.code}.png`));
   const file = join(FOLDER, 'clips', `${fileName(`${name} ${motion} ${colour}`)}.mp4`);
-  const at = poses(scene, FRAMES, seeded('media', name, motion));
-  await writeMp4(file, render(sprite, colour, at, SIDE), { side: SIDE, fps: FPS, crf: 18 });
-  await addClip(file, captionOf(scene), `media:${fileName(name)}:${motion}`, LICENCE);
+  const at = poses(actor, FRAMES, seeded('media', name, motion));
+  await writeMp4(file, render([{ sprite, at }], plain(colour, SIDE), SIDE), { side: SIDE, fps: FPS, crf: 18 });
+  await addClip(file, captionOf({ actors: [actor], background: { colour } }), `media:${fileName(name)}:${motion}`, LICENCE);
 }
 
 for (const { name, from, caption } of film) {

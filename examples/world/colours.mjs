@@ -1,3 +1,5 @@
+import { draw } from './sprite.mjs';
+
 /**
  * The grounds on which subjects move: sRGB, 0 to 255.
  *
@@ -42,6 +44,37 @@ export function stands(sprite, ground) {
     if (Math.hypot(l - L, m - a, n - b) >= DISTINCT) distinct++;
   }
   return distinct >= SHARE * opaque;
+}
+
+/**
+ * The least share, over some poses, of a sprite's pixels that differ clearly from the picture behind them.
+ *
+ * @param {import('./sprite.mjs').Sprite} sprite
+ * @param {{ x: number, y: number, size: number, angle: number }[]} poses in pixels
+ * @param {Float32Array} ground RGB 0 to 255, [side, side, 3]
+ * @param {number} side
+ */
+export function standsOn(sprite, poses, ground, side) {
+  let opaque = 0;
+  for (let p = 3; p < sprite.pixels.length; p += 4) if (/** @type {number} */ (sprite.pixels[p]) >= 0.5) opaque++;
+  const shares = poses.map((pose) => {
+    const frame = Float32Array.from(ground);
+    draw(frame, side, sprite, pose);
+    let distinct = 0;
+    for (let p = 0; p < frame.length; p += 3) {
+      const [l, m, n] = labAt(frame, p);
+      const [L, a, b] = labAt(ground, p);
+      if (Math.hypot(l - L, m - a, n - b) >= DISTINCT) distinct++;
+    }
+    return distinct / (opaque * (pose.size / Math.max(sprite.width, sprite.height)) ** 2);
+  });
+  return Math.min(...shares);
+}
+
+/** @param {Float32Array} pixels RGB @param {number} p */
+function labAt(pixels, p) {
+  const [r = 0, g = 0, b = 0] = pixels.subarray(p, p + 3);
+  return lab(r, g, b);
 }
 
 /**

@@ -6,13 +6,11 @@
  *
  * Both files are committed; this is how to make them again.
  */
-import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-
-/** The share of subjects that is held out. */
-const HELD_OUT = 0.15;
+import { article } from './article.mjs';
+import { isHeldOutCode } from './held-out.mjs';
 
 /** @type {Record<string, string>} */
 const groups = {
@@ -96,7 +94,7 @@ for (const { unified, category, image, has_img_google: drawn } of emoji) {
 }
 entities.sort((a, b) => (a.code < b.code ? -1 : 1));
 
-const held = entities.filter(({ code }) => isHeldOut(code)).map(({ code, name }) => ({ code, name }));
+const held = entities.filter(({ code }) => isHeldOutCode(code)).map(({ code, name }) => ({ code, name }));
 await write('entities.jsonl', entities.map((entity) => `${JSON.stringify(entity)}\n`).join(''));
 await write('held-out.json', `${JSON.stringify(held, null, 2)}\n`);
 console.log(`${entities.length} subjects, ${held.length} of them held out`);
@@ -104,17 +102,6 @@ console.log(`${entities.length} subjects, ${held.length} of them held out`);
 /** A code without its variation selectors. @param {string} code */
 function bare(code) {
   return code.toUpperCase().replaceAll('-FE0F', '');
-}
-
-/** By the BASE code point, so that a black cat is never seen where the cat is held out. @param {string} code */
-function isHeldOut(code) {
-  const base = code.split('-')[0] ?? code;
-  return createHash('sha256').update(base).digest().readUInt32BE(0) / 0x1_0000_0000 < HELD_OUT;
-}
-
-/** @param {string} name */
-function article(name) {
-  return /^(?:[aeio](?!ne-|uro|we)|u(?!ni|s)|hour|x-ray)/i.test(name) ? 'an' : 'a';
 }
 
 /** @param {string} file @param {string} text */

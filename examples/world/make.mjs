@@ -2,11 +2,11 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { colours, stands } from './colours.mjs';
-import { motions } from './motions.mjs';
+import { alone, inFront, together } from './cast.mjs';
+import { addGround, isGroundHeldOut, readGround, readGrounds } from './grounds.mjs';
 import { writeMp4 } from './mp4.mjs';
-import { pick, seeded, shuffled } from './random.mjs';
-import { captionOf, poses, render } from './scene.mjs';
+import { seeded, shuffled } from './random.mjs';
+import { captionOf, render } from './scene.mjs';
 import { readSprite } from './sprite.mjs';
 import { addStill, isHeldOut, LICENCE, PACKAGE, readEntities } from './subjects.mjs';
 
@@ -19,68 +19,80 @@ import { addStill, isHeldOut, LICENCE, PACKAGE, readEntities } from './subjects.
  * encoded at 32 they come back 25 off (distance in RGB), encoded at 64 and halved again 4.
  */
 const SIDE = 64;
-const FRAMES = 8;
-const FPS = 8;
+/** A second. Every second frame of it is a clip of 8 at 8 a second. */
+const FRAMES = 16;
+const FPS = 16;
 const CRF = 10;
 /** ffmpeg processes at once. */
 const POOL = 2;
 
-const usage = `Usage: node examples/world/make.mjs --sprites DIR --out DIR [--clips N] [--seed N] [--held-out]
+const usage = `Usage: node examples/world/make.mjs --sprites DIR --out DIR [--clips N] [--seed N] [--two P] [--pictures P] [--held-out]
   --sprites DIR  the unpacked npm package ${PACKAGE}
   --out DIR      where the world goes; its media.jsonl names the files below DIR as DIR is written here
   --clips N      how many clips (4000)
   --seed N       another world of the same kind (1)
-  --held-out     clips of the subjects that a training world never shows in motion, to measure with
+  --two P        the share of clips with two subjects (0.2)
+  --pictures P   the share of clips with a picture for a ground (0.2)
+  --held-out     clips of the subjects and grounds that a training world never shows in motion, to measure with
 `;
 
 /**
  * @param {string} sprites
  * @param {string} out
  * @param {number} clips
- * @param {string} seed
- * @param {boolean} heldOut
+ * @param {{ seed: string, two: number, pictures: number, heldOut: boolean }} options
  */
-async function make(sprites, out, clips, seed, heldOut) {
+async function make(sprites, out, clips, { seed, two, pictures, heldOut }) {
   const started = Date.now();
   await mkdir(join(out, 'stills'), { recursive: true });
   await mkdir(join(out, 'clips'), { recursive: true });
 
-  const entities = await readEntities();
+  // What is held out is in no training world at all; to be drawn, its pictures are in the world that is measured with.
+  const entities = (await readEntities()).filter(({ code }) => heldOut || !isHeldOut(code));
+  const allGrounds = (await readGrounds()).filter((ground) => heldOut || !isGroundHeldOut(ground));
   const events = [];
   for (const entity of entities) events.push(await addStill(sprites, entity, join(out, 'stills')));
+  for (const ground of allGrounds) if (!ground.code) events.push(await addGround(ground, join(out, 'stills')));
 
   const kind = heldOut ? 'held-out' : 'training';
   const subjects = shuffled(
     seeded(seed, kind),
     entities.filter(({ code }) => isHeldOut(code) === heldOut),
   );
+  const grounds = allGrounds.filter((ground) => isGroundHeldOut(ground) === heldOut);
+  /** @param {import('./subjects.mjs').Entity} entity */
+  const spriteOf = ({ code }) => readSprite(join(sprites, 'img/google/64', `${code}.png`));
+
+  /** @param {import('./grounds.mjs').Ground} ground */
+  const pixelsOf = (ground) => readGround(sprites, ground, SIDE);
+
+  /** @param {number} n @returns {Promise<import('./cast.mjs').Take>} */
+  async function takeOf(n) {
+    // In turn, so that every subject is seen equally often.
+    const entity = /** @type {import('./subjects.mjs').Entity} */ (subjects[n % subjects.length]);
+    const stage = { random: seeded(seed, kind, n), frames: FRAMES, side: SIDE, spriteOf, pixelsOf };
+    const u = stage.random();
+    if (u < pictures) return inFront(stage, entity, grounds);
+    if (u >= pictures + two) return alone(stage, entity);
+    for (;;) {
+      const take = await together(stage, entity, subjects);
+      if (take) return take;
+    }
+  }
+
   const truth = Array(clips);
   const clipEvents = Array(clips);
   let next = 0;
   const worker = async () => {
     while (next < clips) {
       const n = next++;
-      // In turn, so that every subject is seen equally often.
-      const subject = /** @type {import('./subjects.mjs').Entity} */ (subjects[n % subjects.length]);
-      const sprite = await readSprite(join(sprites, 'img/google/64', `${subject.code}.png`));
-      const random = seeded(seed, kind, n);
-      const seen = Object.entries(colours).filter(([, rgb]) => stands(sprite, rgb));
-      const [colour] = pick(random, seen);
-      const motion = pick(random, Object.keys(motions));
-      const scene = { phrase: subject.phrase, motion, colour };
-      const at = poses(scene, FRAMES, random);
+      const { actors, background, ground } = await takeOf(n);
       const file = join(out, 'clips', `${String(n).padStart(5, '0')}.mp4`);
-      await writeMp4(file, render(sprite, colour, at, SIDE), { side: SIDE, fps: FPS, crf: CRF });
-      const caption = captionOf(scene);
+      await writeMp4(file, render(actors, ground, SIDE), { side: SIDE, fps: FPS, crf: CRF });
+      const caption = captionOf({ actors, background });
       await writeFile(file.replace(/mp4$/, 'txt'), `${caption}\n`);
       clipEvents[n] = { uri: file, caption, source: `world:clip:${n}`, licence: LICENCE };
-      truth[n] = {
-        clip: n,
-        subject: subject.code,
-        motion,
-        colour,
-        poses: at.map(({ x, y, size, angle }) => [x, y, size, angle].map((v) => Math.round(v * 1000) / 1000)),
-      };
+      truth[n] = truthOf(n, caption, actors, background);
       if ((n + 1) % 500 === 0) process.stderr.write(`${n + 1} of ${clips} clips, ${seconds(started)} s\n`);
     }
   };
@@ -89,6 +101,28 @@ async function make(sprites, out, clips, seed, heldOut) {
   await writeLines(join(out, 'media.jsonl'), [...events, ...clipEvents]);
   await writeLines(join(out, 'truth.jsonl'), truth);
   process.stderr.write(`${events.length} stills and ${clips} ${kind} clips in ${out}, ${seconds(started)} s\n`);
+}
+
+/**
+ * What a clip shows. Of one subject on a plain colour it is told in the record's own fields, too.
+ *
+ * @param {number} clip
+ * @param {string} caption
+ * @param {import('./cast.mjs').Player[]} actors
+ * @param {import('./scene.mjs').Background} background
+ */
+function truthOf(clip, caption, actors, background) {
+  const subjects = actors.map(({ entity, phrase, motion, place, at }) => ({
+    ...{ entity: entity.code, phrase, motion, place },
+    poses: at.map(({ x, y, size, angle }) => [x, y, size, angle].map((v) => Math.round(v * 1000) / 1000)),
+  }));
+  const [first] = subjects;
+  const simple = first && subjects.length === 1 && 'colour' in background;
+  return {
+    clip,
+    ...(simple && { subject: first.entity, motion: first.motion, colour: background.colour, poses: first.poses }),
+    ...{ caption, subjects, background },
+  };
 }
 
 /** @param {number} since */
@@ -103,12 +137,15 @@ const { values } = parseArgs({
     out: { type: 'string' },
     clips: { type: 'string', default: '4000' },
     seed: { type: 'string', default: '1' },
+    two: { type: 'string', default: '0.2' },
+    pictures: { type: 'string', default: '0.2' },
     'held-out': { type: 'boolean', default: false },
   },
 });
-const count = Number(values.clips);
-if (!values.sprites || !values.out || !Number.isInteger(count) || count < 0) {
+const [count, two, pictures] = [Number(values.clips), Number(values.two), Number(values.pictures)];
+const areShares = two >= 0 && pictures >= 0 && two + pictures <= 1;
+if (!values.sprites || !values.out || !Number.isInteger(count) || count < 0 || !areShares) {
   process.stderr.write(usage);
   process.exit(2);
 }
-await make(values.sprites, values.out, count, values.seed, values['held-out']);
+await make(values.sprites, values.out, count, { seed: values.seed, two, pictures, heldOut: values['held-out'] });

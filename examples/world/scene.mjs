@@ -1,49 +1,81 @@
 import { colours } from './colours.mjs';
-import { motions, WORLD } from './motions.mjs';
+import { motions, places, WORLD } from './motions.mjs';
 import { draw } from './sprite.mjs';
 
 /**
- * One clip to be made: who, how, on what, and the numbers that its path is drawn from.
+ * One clip to be made: one subject anywhere, or two in a half of the world each; on a plain colour or in front of a
+ * picture, which is named by its phrase.
  *
- * @typedef {{ phrase: string, motion: string, colour: string }} Scene
+ * @typedef {{ phrase: string, motion: string, place: keyof typeof places }} Actor
+ * @typedef {{ colour: string } | { picture: string }} Background
+ * @typedef {{ actors: Actor[], background: Background }} Scene
  */
 
+/** @type {Readonly<Record<keyof typeof places, string>>} */
+const whereabouts = {
+  whole: '',
+  left: ' on the left',
+  right: ' on the right',
+  top: ' at the top',
+  bottom: ' at the bottom',
+};
+
 /** @param {Scene} scene */
-export const captionOf = ({ phrase, motion, colour }) =>
-  `${phrase} ${motions[motion]?.verb} on ${colour === 'orange' ? 'an' : 'a'} ${colour} background`;
+export function captionOf({ actors, background }) {
+  const acts = actors.map(({ phrase, motion, place }) => `${phrase} ${motions[motion]?.verb}${whereabouts[place]}`);
+  const who = acts.join(' and ') + (acts.length > 1 ? ',' : '');
+  if ('picture' in background) return `${who} in front of ${background.picture}`;
+  return `${who} on ${background.colour === 'orange' ? 'an' : 'a'} ${background.colour} background`;
+}
 
 /**
- * Where the subject is in each frame, in units of the world (32 wide).
+ * Where a subject is in each frame, in units of the world (32 wide).
  *
- * @param {Scene} scene
+ * @param {Omit<Actor, 'phrase'>} actor
  * @param {number} frames
  * @param {() => number} random
  */
-export function poses(scene, frames, random) {
-  const motion = motions[scene.motion];
-  if (!motion) throw new Error(`no such motion: ${scene.motion}`);
-  const path = motion.path(random, frames);
+export function poses({ motion, place }, frames, random) {
+  const chosen = motions[motion];
+  if (!chosen) throw new Error(`no such motion: ${motion}`);
+  const path = chosen.path(random, frames, places[place]);
   return Array.from({ length: frames }, (_, f) => path(frames > 1 ? f / (frames - 1) : 0));
 }
 
 /**
- * The frames of a clip: RGB, 8 bits, [frames, side, side, 3].
+ * What lies behind: RGB 0 to 255, [side, side, 3].
  *
- * @param {import('./sprite.mjs').Sprite} sprite
  * @param {string} colour
- * @param {import('./motions.mjs').Pose[]} at
  * @param {number} side pixels
  */
-export function render(sprite, colour, at, side) {
-  const ground = colours[colour];
-  if (!ground) throw new Error(`no such colour: ${colour}`);
-  const unit = side / WORLD;
-  const frame = new Float32Array(side * side * 3);
-  const clip = new Uint8ClampedArray(at.length * frame.length);
-  at.forEach((pose, f) => {
-    for (let i = 0; i < frame.length; i++) frame[i] = /** @type {number} */ (ground[i % 3]);
-    draw(frame, side, sprite, { x: pose.x * unit, y: pose.y * unit, size: pose.size * unit, angle: pose.angle });
+export function plain(colour, side) {
+  const rgb = colours[colour];
+  if (!rgb) throw new Error(`no such colour: ${colour}`);
+  return Float32Array.from({ length: side * side * 3 }, (_, i) => /** @type {number} */ (rgb[i % 3]));
+}
+
+/**
+ * The frames of a clip: RGB, 8 bits, [frames, side, side, 3]. Later subjects lie over earlier ones.
+ *
+ * @param {{ sprite: import('./sprite.mjs').Sprite, at: import('./motions.mjs').Pose[] }[]} cast
+ * @param {Float32Array} ground as `plain` gives it
+ * @param {number} side pixels
+ */
+export function render(cast, ground, side) {
+  const frames = /** @type {{ at: unknown[] }} */ (cast[0]).at.length;
+  const frame = new Float32Array(ground.length);
+  const clip = new Uint8ClampedArray(frames * frame.length);
+  for (let f = 0; f < frames; f++) {
+    frame.set(ground);
+    for (const { sprite, at } of cast) draw(frame, side, sprite, inPixels(at[f], side));
     clip.set(frame, f * frame.length);
-  });
+  }
   return clip;
+}
+
+/** A pose in pixels. @param {import('./motions.mjs').Pose | undefined} pose @param {number} side */
+export function inPixels(pose, side) {
+  if (!pose) throw new Error('subjects of one clip have as many poses each');
+  const unit = side / WORLD;
+  return { x: pose.x * unit, y: pose.y * unit, size: pose.size * unit, angle: pose.angle };
 }

@@ -19,29 +19,64 @@ export async function readSprite(file) {
     .toColourspace('srgb')
     .raw()
     .toBuffer({ resolveWithObject: true });
-  const alpha = (/** @type {number} */ x, /** @type {number} */ y) =>
-    /** @type {number} */ (data[(y * info.width + x) * 4 + 3]);
-  let [left, top, right, bottom] = [info.width, info.height, -1, -1];
-  for (let y = 0; y < info.height; y++)
-    for (let x = 0; x < info.width; x++)
-      if (alpha(x, y) >= FAINT) {
-        left = Math.min(left, x);
-        right = Math.max(right, x);
-        top = Math.min(top, y);
-        bottom = Math.max(bottom, y);
-      }
-  if (right < 0) throw new Error(`${file} is wholly transparent`);
+  const [sprite] = cut(data, info.width, info.height);
+  if (!sprite) throw new Error(`${file} is wholly transparent`);
+  return sprite;
+}
+
+/**
+ * The frames of an animation, all cut to what is opaque in any of them, and for how long each is shown.
+ *
+ * @param {string} file a WebP or GIF
+ * @param {number} side pixels to which its longer side is scaled
+ * @returns {Promise<{ sprites: Sprite[], delays: number[] }>} delays in milliseconds; one frame of a still
+ */
+export async function readAnimation(file, side) {
+  const { data, info } = await sharp(file, { animated: true })
+    .resize(side, side, { fit: 'inside' })
+    .ensureAlpha()
+    .toColourspace('srgb')
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  const { delay, pages = 1 } = await sharp(file).metadata();
+  const sprites = cut(data, info.width, info.height / pages);
+  if (sprites.length === 0) throw new Error(`${file} is wholly transparent`);
+  return { sprites, delays: delay ?? [Number.POSITIVE_INFINITY] };
+}
+
+/**
+ * Pictures below each other, cut to what is opaque in any of them; none when nothing is.
+ *
+ * @param {Buffer} data RGBA, 8 bits
+ * @param {number} across their width
+ * @param {number} tall their height
+ * @returns {Sprite[]}
+ */
+function cut(data, across, tall) {
+  const pictures = data.length / (across * tall * 4);
+  let [left, top, right, bottom] = [across, tall, -1, -1];
+  for (let p = 0; p < pictures * across * tall; p++) {
+    if (/** @type {number} */ (data[p * 4 + 3]) < FAINT) continue;
+    const [x, y] = [p % across, Math.floor(p / across) % tall];
+    left = Math.min(left, x);
+    right = Math.max(right, x);
+    top = Math.min(top, y);
+    bottom = Math.max(bottom, y);
+  }
+  if (right < 0) return [];
   const [width, height] = [right - left + 1, bottom - top + 1];
-  const pixels = new Float32Array(width * height * 4);
-  for (let y = 0; y < height; y++)
-    for (let x = 0; x < width; x++) {
-      const from = ((y + top) * info.width + x + left) * 4;
-      const to = (y * width + x) * 4;
-      const a = /** @type {number} */ (data[from + 3]) / 255;
-      for (let c = 0; c < 3; c++) pixels[to + c] = /** @type {number} */ (data[from + c]) * a;
-      pixels[to + 3] = a;
-    }
-  return { width, height, pixels };
+  return Array.from({ length: pictures }, (_, n) => {
+    const pixels = new Float32Array(width * height * 4);
+    for (let y = 0; y < height; y++)
+      for (let x = 0; x < width; x++) {
+        const from = ((n * tall + y + top) * across + x + left) * 4;
+        const to = (y * width + x) * 4;
+        const a = /** @type {number} */ (data[from + 3]) / 255;
+        for (let c = 0; c < 3; c++) pixels[to + c] = /** @type {number} */ (data[from + c]) * a;
+        pixels[to + 3] = a;
+      }
+    return { width, height, pixels };
+  });
 }
 
 /** Samples a side of an output pixel: 4 x 4 of them average away the steps of a moving edge. */

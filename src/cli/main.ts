@@ -17,6 +17,7 @@ import { sweep } from './commands/sweep.js';
 import { topics } from './commands/topics.js';
 import { trainOn } from './commands/train.js';
 import { planTrain } from './commands/train-plan.js';
+import { addEvalCommands } from './eval-commands.js';
 import { exitCodes, reportError } from './exit.js';
 import { type GraphFormat, graph, graphFormats } from './graph.js';
 import { printableStream } from './printable.js';
@@ -301,7 +302,7 @@ program
   .option('--encoder <folder>', 'frozen language model (ONNX), for presets that read words through one')
   .option('--held-out <shard>', 'samples for the probes in the log (may be repeated)', several)
   .option('--plan', 'train nothing; print parameters, computation, memory, and time on this machine')
-  .addOption(new Option('--backend <name>').choices(['tensorflow', 'wasm']))
+  .addOption(new Option('--backend <name>').choices(['tensorflow', 'webgpu', 'wasm']))
   .option('--threads <n>', 'of the tensorflow backend', wholeNumber(1))
   .addHelpText(
     'after',
@@ -312,6 +313,8 @@ program
     if (plan) await planTrain(options, out);
     else await within((workspace) => trainOn(shards, workspace, options, out));
   });
+
+addEvalCommands(program, { within, interruption: () => interruption('stopping'), wholeNumber, out });
 
 program
   .command('validate')

@@ -120,7 +120,7 @@ export class Workspace {
   }
 
   /** A preset's name as it is; a path starts, like all in a topology, at the topology's folder. */
-  private modelOf(name: string): string {
+  modelOf(name: string): string {
     return /[\\/]|\.safetensors$/.test(name) ? resolve(this.topology.folder, name) : name;
   }
 

@@ -49,8 +49,12 @@ export const contextEntry = z.strictObject({
   image: objectRef,
   /** Reciprocal-rank-fusion score; comparable only within one retrieval. */
   score: z.number(),
-  /** Its place in each ranking that found it, from 1: by words, by the caption's embedding, by the image's. */
+  /**
+   * Its place in each ranking that found it, from 1: among the captions that the prompt names, by words, by the
+   * caption's embedding, by the image's.
+   */
   ranks: z.strictObject({
+    named: z.number().int().optional(),
     lexical: z.number().int().optional(),
     dense: z.number().int().optional(),
     image: z.number().int().optional(),

@@ -28,9 +28,15 @@ export const compose = defineOperator(
         .min(0)
         .max(16)
         .default(1)
-        .describe('Documents of the context that enter the prompt, each with caption and image; one, as in the paper.'),
+        .describe(
+          'Documents of the context that enter the prompt at most, each with caption and image; one, as in the paper.',
+        ),
+      further: z
+        .enum(['any', 'named'])
+        .default('any')
+        .describe('Which enter after the first: the next best, or only those that the prompt names (see retrieve).'),
     }),
-    example: '- compose: { images: 1 }',
+    example: '- compose: { images: 3, further: named }',
     needs: ['query', 'context'],
     adds: ['prompt'],
   },

@@ -58,7 +58,12 @@ export const indexClips = defineOperator(
   }),
 );
 
-function documentOf(data: Has<'clip' | 'query' | 'embeddings'>, retrievable: boolean, event: string): CorpusDocument {
+/** The document of a medium; its id is the hash of its caption and image. */
+export function documentOf(
+  data: Has<'clip' | 'query' | 'embeddings'>,
+  retrievable: boolean,
+  event: string,
+): CorpusDocument {
   const { clip, query, embeddings, file, media } = data;
   const caption = query.text;
   const uri = file?.uri ?? media?.uri ?? clip.object.key;

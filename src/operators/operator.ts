@@ -80,6 +80,8 @@ export interface OperatorInstance {
   step(source: Observable<Envelope<Flow>>): Observable<Envelope<Flow>>;
   /** Called before the first event of a partition comes; tried again while it fails. */
   onTakeover?(takeover: Takeover): Promise<void>;
+  /** Called before the commit that carries these fates; while it fails, that commit waits. */
+  beforeCommit?(settled: readonly Pick<Settlement, 'origin' | 'parts'>[]): Promise<void>;
   /** Called before a commit that moves a partition's watermark; what it returns is published in that same commit. */
   onWatermark?(move: WatermarkMove): Promise<Sealed>;
   /** Called once a consumed event has its fate; what it returns is published in the commit that carries the fate. */

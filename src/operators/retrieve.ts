@@ -13,8 +13,8 @@ import { defineOperator } from './operator.js';
  *         STORAGE_UNAVAILABLE when the object store does not say in time whether it has the images
  * Memory  `concurrency` results of at most 100 documents and 64 near-duplicates; the ids of documents without an image
  *
- * The paper retrieves by BM25 on captions; k, the filters, the embeddings and their fusion, the stop words and the least
- * scores are ours.
+ * The paper retrieves by BM25 on captions; k, the filters, the embeddings and their fusion, the stop words, the names
+ * and the least scores are ours.
  *
  * A clip is searched for by its caption alone, as a text prompt is: were its keyframe to help, training would see
  * contexts that serving never gets. The image ranking is for prompts that hold an image themselves.
@@ -28,7 +28,7 @@ export const retrieve = defineOperator(
     summary: 'Attaches the k best documents of the corpus to each prompt.',
     contract: {
       in: 'query and embeddings; a clip where there is one.',
-      out: 'context: at most k documents with their ranks, best first, found by the words (BM25), the caption’s embedding, and the image’s where the prompt holds one; never the query’s own medium or a near-duplicate of it. With them the near-duplicates, for deduplicate, and the state of the corpus. What the request says about retrieval comes before the configuration. Nothing is found rather than something that does not fit: see min_score. A document whose image the object store does not have, or has with other bytes, is passed over for the next best (of the 100 best), counted, and told of once.',
+      out: 'context: at most k documents with their ranks: those that the prompt names, in its order, then best first; found by the words (BM25), the caption’s embedding, and the image’s where the prompt holds one; never the query’s own medium or a near-duplicate of it. With them the near-duplicates, for deduplicate, and the state of the corpus. What the request says about retrieval comes before the configuration. Nothing is found rather than something that does not fit: see min_score. A document whose image the object store does not have, or has with other bytes, is passed over for the next best (of the 100 best), counted, and told of once.',
       drops: 'Nothing.',
       fails:
         'VECTOR_INVALID when embed uses another embedder than the index; INDEX_DAMAGED and STORAGE_UNAVAILABLE after retries.',
@@ -40,6 +40,12 @@ export const retrieve = defineOperator(
         .default('hybrid')
         .describe('lexical: BM25 on captions, as in the paper; dense: embeddings; hybrid: both, fused by rank.'),
       k: z.number().int().min(0).max(16).default(3).describe('Documents wanted; 0: none.'),
+      names: z
+        .boolean()
+        .default(true)
+        .describe(
+          'Documents whose whole caption stands in the prompt come first: of a prompt about a fox and a cupcake both. Not in dense mode.',
+        ),
       tasks: z
         .array(task)
         .default(['text-to-video'])

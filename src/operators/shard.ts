@@ -11,6 +11,7 @@ import { packTar, tarEnd } from '../media/tar.js';
 import type { ObjectStore } from '../stores/object-store.js';
 import type { Envelope } from '../streams/envelope.js';
 import { compareParts } from '../streams/settlement.js';
+import { composePrompt } from './compose-prompt.js';
 import type { Has, Product } from './flow.js';
 import { mapEach, settledHere } from './map-each.js';
 import { defineOperator } from './operator.js';
@@ -25,12 +26,13 @@ import { defineOperator } from './operator.js';
  *
  * A sample waits as staging/TOPIC/PARTITION/OFFSET-PART-OWNER.sample in the object store until its range is sealed: an
  * object a sample, under a name of this owner of the partition, so that two processes never share a file. Whoever takes
- * the partition over first removes what was staged for events that have no committed fate: the redo stages them anew, or
- * comes to another fate. What a process stages that hangs until it was shut out is passed over by the new owner, as long
- * as that one lives. A shard is its samples in source order,
+ * the partition over looks what is staged for events that have no committed fate, and removes it before the commit by
+ * which a redo comes to another fate; not before, since who had the partition until now may be sealing it still. What a
+ * process stages that hangs until it was shut out is passed over by the new owner, as long as that one lives.
+ * A shard is its samples in source order,
  * so neither parallelism nor a crash changes a byte of it. Its samples' contexts follow from the corpus at the time:
- * with the stills in first they are the same every time; stills as samples, which retrieve from each other while they
- * come in, never are. So stills are no samples unless one asks for them.
+ * with the stills in first they are the same every time. What stills retrieve from each other while they come in never
+ * is, so as samples they have no context: their own picture would be copied, any other shows something else.
  */
 type In = Has<'file' | 'clip' | 'query' | 'context' | 'prompt'>;
 
@@ -41,7 +43,7 @@ export const shard = defineOperator(
     contract: {
       in: 'file, clip, query, context and prompt.',
       out: 'Nothing as long as a range of offsets is open. When every event of a range has its fate, or the run ends: a product, the tar named TOPIC-PARTITION-FROM-TO with the samples of that range in source order, each with its clip (.mp4; .webp for a still), .json, .ctx0.webp ... and .img0.webp .... A range without a sample gives no tar.',
-      drops: 'Nothing. A still is delivered without a sample unless stills is on.',
+      drops: 'Nothing. A still is delivered without a sample unless stills is on; its sample has no context.',
       fails: 'OBJECT_NOT_FOUND or OBJECT_DAMAGED for a clip or an image of the prompt; STORAGE_FULL.',
       memory: 'As many samples as are staged at once; a shard is put together in the temporary folder.',
     },
@@ -56,7 +58,7 @@ export const shard = defineOperator(
       stills: z
         .boolean()
         .default(false)
-        .describe('Stills are samples too; their contexts then depend on the order of ingestion.'),
+        .describe('Stills are samples too, without context: a video of endless frames a second beside its caption.'),
       staging: z
         .string()
         .regex(/^[A-Za-z0-9_][A-Za-z0-9._-]*(\/[A-Za-z0-9_][A-Za-z0-9._-]*)*$/)
@@ -77,13 +79,15 @@ export const shard = defineOperator(
       owners.set(folder, owner);
       return owner;
     };
+    /** By place of the event: what others staged of events that are to be done again. */
+    const stale = new Map<string, Staged[]>();
     /** Places of parts that came to nothing in this process: whatever is staged of them is no sample. */
     const lost = new Set<string>();
     return {
       step: mapEach<'file' | 'clip' | 'query' | 'context' | 'prompt'>(
         async (data, envelope): Promise<typeof settledHere> => {
           if (data.clip.kind === 'clip' || stills) {
-            const sample = await sampleOf(data, envelope, objects);
+            const sample = await sampleOf(data.clip.kind === 'clip' ? data : ungrounded(data), envelope, objects);
             const folder = stagingFolder(staging, envelope.origin);
             const key = `${placeOf(folder, envelope.origin.offset, envelope.part)}-${ownerOf(folder)}.sample`;
             await objects.put(key, sample, { mediaType: 'application/x-tar' });
@@ -98,8 +102,22 @@ export const shard = defineOperator(
         const folder = stagingFolder(staging, partition);
         owners.delete(folder);
         for (const place of lost) if (place.startsWith(folder)) lost.delete(place);
-        for (const { key, offset } of await stagedBefore(Number.POSITIVE_INFINITY, folder, objects))
-          if (!isSettled(offset)) await objects.remove(key);
+        for (const place of stale.keys()) if (place.startsWith(folder)) stale.delete(place);
+        for (const sample of await stagedBefore(Number.POSITIVE_INFINITY, folder, objects)) {
+          const place = folder + twelve(sample.offset);
+          if (!isSettled(sample.offset)) stale.set(place, [...(stale.get(place) ?? []), sample]);
+        }
+      },
+
+      async beforeCommit(settled) {
+        for (const { origin, parts } of settled) {
+          const place = stagingFolder(staging, origin) + twelve(origin.offset);
+          const delivered = new Set(
+            parts.filter(({ fate }) => fate.kind === 'delivered').map(({ part }) => part || '0'),
+          );
+          for (const { key, part } of stale.get(place) ?? []) if (!delivered.has(part)) await objects.remove(key);
+          stale.delete(place);
+        }
       },
 
       onFate({ origin, parts }) {
@@ -226,6 +244,12 @@ async function seal(
     data: { shard: name, samples: samples.length, range: { topic, partition, from, to } },
     id: name,
   };
+}
+
+/** As if the corpus had been empty. */
+function ungrounded(data: In): In {
+  const context = { entries: [], nearDuplicates: [], corpus: { documents: 0, digest: '0'.repeat(32) } };
+  return { ...data, context, prompt: composePrompt(data.query, [], { images: 0 }) };
 }
 
 /** One sample as a tar of its members, self-contained, without any time in it. */

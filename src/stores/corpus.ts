@@ -12,6 +12,8 @@ export interface SearchQuery {
   mode: SearchMode;
   /** Documents wanted, 0 to 100. */
   k: number;
+  /** Documents whose caption stands in the text come first, in the text's order (named.ts); not in dense mode. */
+  names?: boolean;
   /**
    * A document whose caption has none of the text's words is context only if its caption is at least this like the text
    * (cosine, 0 to 1), or its image `minImageScore` like the query's. Function words do not count as words. Default 0.
@@ -48,7 +50,7 @@ export interface NearDuplicate {
 }
 
 export interface SearchResult {
-  /** Best first; ties broken by document id, so that equal corpora give equal answers. */
+  /** What the text names, then best first; ties broken by document id, so that equal corpora give equal answers. */
   context: ContextEntry[];
   nearDuplicates: NearDuplicate[];
   corpus: CorpusState;

@@ -44,6 +44,7 @@ export interface PartitionHost {
   recordsOf(settled: Settled): NewRecord[];
   publishSealed(sealed: Sealed): Promise<NewRecord[]>;
   takeOver(takeover: Takeover): Promise<void>;
+  beforeCommit(settled: readonly Settled[]): Promise<void>;
   /** A record that reached the steps has its fate, after so many seconds. */
   onSettled(seconds: number): void;
   onCommitted(counts: FateCounts): void;
@@ -68,8 +69,8 @@ const lastCommitMs = 1_000;
 
 /**
  * One partition from its records to its commits:
- * take over → take within the credit → skip what an earlier run committed → decode → envelope → the pipeline's chain → settled →
- * group commit. There is one commit at a time, and it takes along whatever is settled by then.
+ * take over → take within the credit → skip what an earlier run committed → decode → envelope → the pipeline's chain →
+ * settled → group commit. There is one commit at a time, and it takes along whatever is settled by then.
  */
 export class PartitionRun {
   readonly #assigned: AssignedPartition;
@@ -91,6 +92,8 @@ export class PartitionRun {
   #onIdle: (() => void)[] = [];
   #stopping = false;
   #isTakenOver = false;
+  /** The first offset that was given out when nothing was admitted any more. */
+  #left = Number.POSITIVE_INFINITY;
   /** A batch is being admitted: what settles on the way shares a commit with the rest of it. */
   #admitting = false;
   readonly #onSettled = (settlement: Settlement) => this.#settle(settlement);
@@ -163,7 +166,7 @@ export class PartitionRun {
   /** The run ends with the topic: what the operators still hold for this partition is sealed and committed. */
   async finish(): Promise<void> {
     if (this.#isClosed) return;
-    this.#tracker.reach(this.#assigned.reached);
+    this.#tracker.reach(Math.min(this.#assigned.reached, this.#left));
     this.#committing = this.#commitUntilDone(true);
     await this.#committing;
     this.#committing = undefined;
@@ -215,7 +218,10 @@ export class PartitionRun {
         if (this.isIdle) this.#host.onIdle();
         const records = await taking;
         failures = 0;
-        if (signal.aborted) return;
+        if (signal.aborted) {
+          this.#left = records[0]?.offset ?? this.#left;
+          return;
+        }
         this.#admitting = true;
         for (const record of records) this.#admit(record);
         this.#admitting = false;
@@ -384,6 +390,7 @@ export class PartitionRun {
     const total = emptyCounts();
     addCounts(total, this.#counts);
     addCounts(total, counts);
+    await this.#host.beforeCommit(settled.map((one) => one.settled));
     const from = this.#tracker.watermark;
     const to = plan.watermark;
     const marks = { ...this.#marks };

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { asVimiError, VimiError } from '../errors.js';
 import type { Log, OperatorInstance, Resources } from '../operators/operator.js';
 import { type Chain, startChain } from './chain.js';
@@ -127,6 +128,9 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
     async takeOver(takeover) {
       for (const { instance } of steps) await instance.onTakeover?.(takeover);
     },
+    async beforeCommit(settled) {
+      for (const { instance } of steps) await instance.beforeCommit?.(settled);
+    },
     onRetry(error) {
       metrics.commits.inc({ ...label, outcome: 'retried' });
       log.warn({ ...label, code: error.code, error: error.message, remedy: error.remedy }, 'Trying again');
@@ -213,7 +217,9 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
         wake = resolve;
       });
       if (over.signal.aborted) return false;
-      if (await isAtEnd()) break;
+      const ends = await endsNow();
+      // No await from here on: what is at its end must not be given anything before it stops taking.
+      if (isAtEnd(ends)) break;
       await within(lookMs, changed);
     }
     for (const partition of partitions.values()) partition.stopTaking();
@@ -229,8 +235,14 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
     return false;
   }
 
-  async function isAtEnd(): Promise<boolean> {
-    const ends = new Map((await transport.ends(from)).map(({ partition, high }) => [partition, high]));
+  async function endsNow(): Promise<Map<number, number>> {
+    const ends = await transport.ends(from);
+    // What was given out, as `reached` shows at once, is admitted a moment later.
+    await setImmediate();
+    return new Map(ends.map(({ partition, high }) => [partition, high]));
+  }
+
+  function isAtEnd(ends: Map<number, number>): boolean {
     // None yet: the transport has not shared them out.
     return partitions.size > 0 && [...partitions].every(([partition, one]) => one.isDone(ends.get(partition) ?? 0));
   }

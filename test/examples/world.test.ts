@@ -3,12 +3,14 @@ import { createHash } from 'node:crypto';
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { colours, stands } from '../../examples/world/colours.mjs';
-import { motions, WORLD } from '../../examples/world/motions.mjs';
+import { isGroundHeldOut, readGround, readGrounds } from '../../examples/world/grounds.mjs';
+import { motions, places, WORLD } from '../../examples/world/motions.mjs';
 import { ffmpeg, writeMp4 } from '../../examples/world/mp4.mjs';
 import { seeded, shuffled } from '../../examples/world/random.mjs';
-import { captionOf, poses, render } from '../../examples/world/scene.mjs';
+import { captionOf, plain, poses, render } from '../../examples/world/scene.mjs';
 import { readSprite } from '../../examples/world/sprite.mjs';
 import { isHeldOut, readEntities } from '../../examples/world/subjects.mjs';
 
@@ -33,7 +35,7 @@ describe('motions', () => {
   const each = Object.keys(motions).flatMap((motion) =>
     Array.from({ length: 50 }, (_, seed) => ({
       motion,
-      at: poses({ phrase: 'a fox', motion, colour: 'blue' }, 8, seeded(motion, seed)),
+      at: poses({ motion, place: 'whole' }, 16, seeded(motion, seed)),
     })),
   );
 
@@ -47,6 +49,28 @@ describe('motions', () => {
       }
   });
 
+  it('keep two subjects in the halves that the caption gives them', () => {
+    const halves = { left: 'sides', right: 'sides', top: 'bands', bottom: 'bands' } as const;
+    for (const [name, half] of Object.entries(halves)) {
+      const { left, top, width, height } = places[name as keyof typeof halves];
+      for (const [motion, { halves }] of Object.entries(motions)) {
+        if (!halves?.includes(half)) continue;
+        for (let seed = 0; seed < 50; seed++)
+          for (const { x, y, size, angle } of poses(
+            { motion, place: name as keyof typeof places },
+            16,
+            seeded(motion, seed),
+          )) {
+            const reach = (angle === 0 ? size / 2 : size * Math.SQRT1_2) - 1e-9;
+            expect(x - reach, `${motion} ${name}`).toBeGreaterThanOrEqual(left);
+            expect(x + reach, `${motion} ${name}`).toBeLessThanOrEqual(left + width);
+            expect(y - reach, `${motion} ${name}`).toBeGreaterThanOrEqual(top);
+            expect(y + reach, `${motion} ${name}`).toBeLessThanOrEqual(top + height);
+          }
+      }
+    }
+  });
+
   it.each([
     ['left', -1, 0],
     ['right', 1, 0],
@@ -54,7 +78,7 @@ describe('motions', () => {
     ['down', 0, 1],
   ])('%s goes straight that way for at least 12 units', (name, dx, dy) => {
     for (const { at } of each.filter(({ motion }) => motion === name)) {
-      const [first, last] = [at[0]!, at[7]!];
+      const [first, last] = [at[0]!, at[15]!];
       const [x, y] = [last.x - first.x, last.y - first.y];
       expect(x * dx + y * dy).toBeGreaterThanOrEqual(12);
       expect(Math.abs(x * dy) + Math.abs(y * dx)).toBe(0);
@@ -71,13 +95,13 @@ describe('motions', () => {
 
   it('grow, shrink, spin, circle and still do what they say', () => {
     for (const { motion, at } of each) {
-      const [first, last] = [at[0]!, at[7]!];
+      const [first, last] = [at[0]!, at[15]!];
       if (motion === 'grow') expect(last.size).toBeGreaterThan(first.size * 1.9);
       if (motion === 'shrink') expect(last.size).toBeLessThan(first.size / 1.9);
-      if (motion === 'spin') expect(last.angle).toBeCloseTo((2 * Math.PI * 7) / 8);
+      if (motion === 'spin') expect(last.angle).toBeCloseTo((2 * Math.PI * 15) / 16);
       if (motion === 'still') expect(last).toEqual(first);
       if (motion !== 'circle') continue;
-      const centre = { x: (at[0]!.x + at[4]!.x) / 2, y: (at[0]!.y + at[4]!.y) / 2 };
+      const centre = { x: (at[0]!.x + at[8]!.x) / 2, y: (at[0]!.y + at[8]!.y) / 2 };
       const radii = at.map(({ x, y }) => Math.hypot(x - centre.x, y - centre.y));
       for (const radius of radii) expect(radius).toBeCloseTo(radii[0]!);
     }
@@ -86,19 +110,28 @@ describe('motions', () => {
 
 describe('scenes', () => {
   it('are captioned in plain English', () => {
-    expect(captionOf({ phrase: 'a fox', motion: 'left', colour: 'blue' })).toBe(
-      'a fox moves left on a blue background',
+    const fox = { phrase: 'a fox', motion: 'left', place: 'whole' } as const;
+    const owl = { phrase: 'an owl', motion: 'still', place: 'whole' } as const;
+    const caption = (scene: Parameters<typeof captionOf>[0]) => expect(captionOf(scene));
+    caption({ actors: [fox], background: { colour: 'blue' } }).toBe('a fox moves left on a blue background');
+    caption({ actors: [owl], background: { colour: 'orange' } }).toBe('an owl stays still on an orange background');
+    caption({ actors: [fox], background: { picture: 'the bay of Dugibor' } }).toBe(
+      'a fox moves left in front of the bay of Dugibor',
     );
-    expect(captionOf({ phrase: 'an owl', motion: 'still', colour: 'orange' })).toBe(
-      'an owl stays still on an orange background',
+    const pair = [
+      { ...fox, place: 'top' },
+      { ...owl, place: 'bottom' },
+    ] as const;
+    caption({ actors: [...pair], background: { colour: 'red' } }).toBe(
+      'a fox moves left at the top and an owl stays still at the bottom, on a red background',
     );
   });
 
   it('draw the sprite where its pose says, whatever the resolution, and the ground elsewhere', async () => {
     const sprite = await readSprite(fox);
     for (const side of [32, 128]) {
-      const clip = render(sprite, 'blue', [{ x: 22, y: 9, size: 16, angle: 0 }], side);
-      const [cx, cy, mass] = centroid(clip, side, colours.blue!);
+      const clip = render([{ sprite, at: [{ x: 22, y: 9, size: 16, angle: 0 }] }], plain('blue', side), side);
+      const [cx, cy, mass] = centroid(clip, side, plain('blue', side));
       const unit = side / WORLD;
       expect(cx / unit).toBeCloseTo(22, 0);
       expect(cy / unit).toBeCloseTo(9, 0);
@@ -110,7 +143,7 @@ describe('scenes', () => {
   it('turn a sprite by a quarter as sharp and exact as its pixels moved', async () => {
     const sprite = { width: 2, height: 1, pixels: new Float32Array([255, 0, 0, 1, 0, 255, 0, 1]) };
     const [upright, turned] = [0, Math.PI / 2].map((angle) =>
-      render(sprite, 'black', [{ x: 16, y: 16, size: 16, angle }], 32),
+      render([{ sprite, at: [{ x: 16, y: 16, size: 16, angle }] }], plain('black', 32), 32),
     );
     const at = (clip: Uint8ClampedArray, x: number, y: number) => [
       ...clip.slice((y * 32 + x) * 3, (y * 32 + x) * 3 + 3),
@@ -150,6 +183,20 @@ describe('subjects', () => {
   });
 });
 
+describe('grounds', () => {
+  it('are some 200 pictures of one name each, no two alike, some of them held out', async () => {
+    const grounds = await readGrounds();
+    expect(new Set(grounds.map(({ phrase }) => phrase)).size).toBe(grounds.length);
+    const held = grounds.filter(isGroundHeldOut).length / grounds.length;
+    expect(held).toBeGreaterThan(0.1);
+    expect(held).toBeLessThan(0.25);
+    const drawn = grounds.filter(({ code }) => !code);
+    const pictures = await Promise.all(drawn.map((ground) => readGround('', ground, 16)));
+    expect(new Set(pictures.map(String)).size).toBe(drawn.length);
+    expect(await readGround('', drawn[0]!, 16)).toEqual(pictures[0]);
+  });
+});
+
 describe('make', () => {
   const dir = mkdtempSync(join(tmpdir(), 'vimi-world-'));
   const sprites = join(dir, 'package');
@@ -167,11 +214,19 @@ describe('make', () => {
     execFileSync(process.execPath, args, { cwd: join(dir, place), stdio: 'pipe' });
     return join(dir, place, 'world');
   };
+  interface Told {
+    subject?: string;
+    motion?: string;
+    colour?: string;
+    poses?: number[][];
+    subjects: { entity: string; phrase: string; motion: string; place: keyof typeof places; poses: number[][] }[];
+    background: { colour: string } | { picture: string };
+  }
   const truth = (world: string) =>
     readFileSync(join(world, 'truth.jsonl'), 'utf8')
       .trimEnd()
       .split('\n')
-      .map((line) => JSON.parse(line) as { subject: string; motion: string; colour: string; poses: number[][] });
+      .map((line) => JSON.parse(line) as Told);
 
   it('makes the same bytes from the same seed, others from another, and the beginning of a longer world', () => {
     const hashes = (world: string) =>
@@ -182,33 +237,49 @@ describe('make', () => {
     expect(readFileSync(join(again, 'media.jsonl'))).toEqual(readFileSync(join(first, 'media.jsonl')));
     expect(hashes(make('longer', '--clips', '8')).slice(0, 10)).toEqual(hashes(first));
     expect(hashes(make('other', '--clips', '5', '--seed', '2'))).not.toEqual(hashes(first));
-    expect(truth(first).filter(({ subject }) => isHeldOut(subject))).toEqual([]);
-  }, 60_000);
 
-  it('shows held-out subjects only when asked, and what the truth says is on the frames', () => {
-    const world = make('held', '--clips', '6', '--held-out');
+    const sources = readFileSync(join(first, 'media.jsonl'), 'utf8').match(/noto:[\da-f-]+/g)!;
+    expect(sources.length).toBeGreaterThan(600);
+    const shown = truth(first).flatMap(({ subjects }) => subjects.map(({ entity }) => entity));
+    for (const code of [...sources.map((source) => source.slice('noto:'.length)), ...shown])
+      expect(isHeldOut(code), code).toBe(false);
+  }, 240_000);
+
+  it('shows held-out subjects and grounds only when asked, and what the truth says is on the frames', async () => {
+    const world = make('held', '--clips', '9', '--two', '0.4', '--pictures', '0.3', '--held-out');
     const told = truth(world);
-    expect(told.filter(({ subject }) => !isHeldOut(subject))).toEqual([]);
-    told.forEach(({ colour, poses }, n) => {
-      const mp4 = join(world, 'clips', `${String(n).padStart(5, '0')}.mp4`);
-      const raw = execFileSync(ffmpeg, decode(mp4));
-      expect(raw).toHaveLength(8 * 64 * 64 * 3);
-      poses.forEach(([x, y], f) => {
-        const [cx, cy] = centroid(raw.subarray(f * 12288, (f + 1) * 12288), 64, colours[colour]!);
-        expect(Math.hypot(cx / 2 - x!, cy / 2 - y!), `clip ${n}, frame ${f}`).toBeLessThan(1.5);
-      });
-    });
-  }, 60_000);
+    expect(told.flatMap(({ subjects }) => subjects).filter(({ entity }) => !isHeldOut(entity))).toEqual([]);
+    expect(new Set(told.map(({ subjects, background }) => `${subjects.length} ${Object.keys(background)}`)).size).toBe(
+      3,
+    );
+    const grounds = await readGrounds();
+    for (const [n, { subjects, background, colour, poses }] of told.entries()) {
+      if (subjects.length === 1 && 'colour' in background)
+        expect({ colour, poses }).toEqual({ colour: background.colour, poses: subjects[0]!.poses });
+      const raw = execFileSync(ffmpeg, decode(join(world, 'clips', `${String(n).padStart(5, '0')}.mp4`)));
+      expect(raw).toHaveLength(16 * 64 * 64 * 3);
+      const shown = 'picture' in background && grounds.find(({ phrase }) => phrase === background.picture)!;
+      if (shown) expect(isGroundHeldOut(shown), shown.phrase).toBe(true);
+      const ground = shown
+        ? await readGround(sprites, shown, 64)
+        : plain('colour' in background ? background.colour : '', 64);
+      for (const { place, poses } of subjects)
+        for (const [f, [x, y]] of poses.entries()) {
+          const [cx, cy] = centroid(raw.subarray(f * 12288, (f + 1) * 12288), 64, ground, places[place]);
+          expect(Math.hypot(cx / 2 - x!, cy / 2 - y!), `clip ${n}, frame ${f}`).toBeLessThan(shown ? 5 : 1.5);
+        }
+    }
+  }, 240_000);
 
   it('keeps the colours of a subject when a clip is read at half its side', async () => {
     const sprite = await readSprite(fox);
     const errors = [32, 64].map(async (side) => {
       const at = [{ x: 16, y: 16, size: 18, angle: 0 }];
       const mp4 = join(dir, `${side}.mp4`);
-      await writeMp4(mp4, render(sprite, 'blue', at, side), { side, fps: 8, crf: 10 });
+      await writeMp4(mp4, render([{ sprite, at }], plain('blue', side), side), { side, fps: 8, crf: 10 });
       const halved = ['-vf', 'scale=32:32:flags=area+full_chroma_int+full_chroma_inp'];
       const raw = execFileSync(ffmpeg, [...decode(mp4).slice(0, 4), ...halved, ...decode(mp4).slice(4)]);
-      const meant = render(sprite, 'blue', at, 32);
+      const meant = render([{ sprite, at }], plain('blue', 32), 32);
       return meant.reduce((sum, v, i) => sum + Math.abs(v - raw[i]!), 0) / meant.length;
     });
     const [small, large] = await Promise.all(errors);
@@ -221,19 +292,86 @@ describe('make', () => {
   });
 });
 
+describe('fluent', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'vimi-fluent-'));
+  afterAll(() => rmSync(dir, { recursive: true }));
+  const side = 40;
+
+  /** A disc that goes from the left to the right, or stands, one frame each 100 ms. */
+  async function animation(file: string, frames: number) {
+    const data = Buffer.alloc(frames * side * side * 4);
+    for (let p = 0; p < frames * side * side; p++) {
+      const [x, y, frame] = [p % side, Math.floor(p / side) % side, Math.floor(p / side / side)];
+      const centre = 10 + (20 * frame) / Math.max(1, frames - 1);
+      if (Math.hypot(x - centre, y - 20) < 8) data.set([250, 120, 20, 255], p * 4);
+    }
+    const raw = { width: side, height: frames * side, channels: 4, pageHeight: side } as const;
+    const delay = Array(frames).fill(100);
+    await sharp(data, { raw })
+      .webp({ lossless: true, delay, loop: 0 })
+      .toFile(join(dir, 'package/assets', file));
+  }
+
+  it('makes a clip of each whole second, a picture with a name, and keeps the held-out ones apart', async () => {
+    mkdirSync(join(dir, 'package/assets'), { recursive: true });
+    const entities = await readEntities();
+    const [seen, held] = [false, true].map((out) => entities.find(({ code }) => isHeldOut(code) === out)!);
+    await animation(`${seen!.code.replace('-fe0f', '')}.webp`, 25);
+    await animation(`${held!.code}.webp`, 12);
+    await animation(`${entities.find(({ code }) => !isHeldOut(code) && code !== seen!.code)!.code}.webp`, 1);
+    await animation('1f3c3-1f3fb.webp', 12); // a skin tone
+    const make = (place: string, ...more: string[]) => {
+      const args = [resolve('examples/world/fluent.mjs'), '--animations', 'package', '--out', place, ...more];
+      execFileSync(process.execPath, args, { cwd: dir, stdio: 'pipe' });
+      const lines = readFileSync(join(dir, place, 'media.jsonl'), 'utf8')
+        .trimEnd()
+        .split('\n');
+      return lines.map((line) => JSON.parse(line) as { uri: string; caption: string; source: string });
+    };
+    const [still, ...clips] = make('world');
+    expect(still).toMatchObject({ caption: seen!.phrase, source: `fluent:${seen!.code.replace('-fe0f', '')}` });
+    expect(clips.map(({ caption }) => caption.replace(/ an? \w+ background$/, ''))).toEqual(
+      Array(2).fill(`${seen!.phrase}, animated, on`),
+    );
+    const [first, last] = clips.map(({ uri }) => {
+      const raw = execFileSync(ffmpeg, decode(join(dir, uri)));
+      expect(raw).toHaveLength(16 * 64 * 64 * 3);
+      const colour = /(\w+) background/.exec(clips.find((clip) => clip.uri === uri)!.caption)![1]!;
+      const xs = [0, 15].map((f) => centroid(raw.subarray(f * 12288, (f + 1) * 12288), 64, plain(colour, 64))[0]);
+      return xs as [number, number];
+    });
+    // It goes on from second to second.
+    expect(first![1] - first![0]).toBeGreaterThan(5);
+    expect(last![0]).toBeGreaterThan(first![1] - 2);
+    expect(last![1] - last![0]).toBeGreaterThan(5);
+
+    expect(make('other', '--held-out').map(({ caption }) => caption.split(',')[0])).toEqual([
+      held!.phrase,
+      held!.phrase,
+    ]);
+  }, 240_000);
+});
+
 const decode = (file: string) => ['-loglevel', 'error', '-i', file, '-f', 'rawvideo', '-pix_fmt', 'rgb24', '-'];
 
 const hash = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
-/** Where the pixels lie that differ from the ground: mean x, mean y, and how many. */
-function centroid(frame: Uint8Array | Uint8ClampedArray, side: number, ground: readonly number[]) {
+/** Where, within a place, the pixels lie that differ from the ground: mean x, mean y, and how many. */
+function centroid(
+  frame: Uint8Array | Uint8ClampedArray,
+  side: number,
+  ground: Float32Array,
+  { left, top, width, height } = places.whole,
+) {
+  const unit = side / WORLD;
   let [x, y, n] = [0, 0, 0];
-  for (let p = 0; p < side * side; p++) {
-    const off = Math.hypot(...ground.map((v, c) => v - frame[p * 3 + c]!));
-    if (off < 40) continue;
-    x += (p % side) + 0.5;
-    y += Math.floor(p / side) + 0.5;
-    n++;
-  }
+  for (let row = top * unit; row < (top + height) * unit; row++)
+    for (let column = left * unit; column < (left + width) * unit; column++) {
+      const at = (row * side + column) * 3;
+      if (Math.hypot(...[0, 1, 2].map((c) => ground[at + c]! - frame[at + c]!)) < 40) continue;
+      x += column + 0.5;
+      y += row + 0.5;
+      n++;
+    }
   return [x / n, y / n, n] as const;
 }

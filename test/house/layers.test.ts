@@ -21,8 +21,18 @@ const mayImport: Record<string, string[]> = {
     'streams/transport.ts',
   ],
   streams: ['operators', 'stores', 'events'],
+  evaluation: [
+    'operators',
+    'models',
+    'stores',
+    'events',
+    'media',
+    'streams/chain.ts',
+    'streams/pipeline-spec.ts',
+    'streams/settlement.ts',
+  ],
   server: ['streams', 'operators', 'models', 'stores', 'events', 'media'],
-  cli: ['server', 'streams', 'operators', 'models', 'stores', 'events', 'media'],
+  cli: ['server', 'evaluation', 'streams', 'operators', 'models', 'stores', 'events', 'media'],
 };
 
 /** Libraries that stay behind a room, or a file; those of docs/dependencies.md that are not used everywhere. */

@@ -49,6 +49,16 @@ describe('composePrompt', () => {
     expect(composePrompt({ task: 'text-to-video', parts }, entries, { images: 5 }).parts).toHaveLength(5);
   });
 
+  it('takes after the first only what the prompt names, if told so', () => {
+    const found = [entry('a dog'), entry('a dog house'), { ...entry('a yard'), ranks: { named: 2 } }];
+    const texts = (images: number) =>
+      composePrompt({ task: 'text-to-video', parts }, found, { images, further: 'named' }).parts.flatMap((part) =>
+        'text' in part ? [part.text] : [],
+      );
+    expect(texts(3)).toEqual(['a dog', 'a yard', 'A Coton de Tulear is playing in a yard.']);
+    expect(texts(1)).toEqual(['a dog', 'A Coton de Tulear is playing in a yard.']);
+  });
+
   it('speaks of text alone when nothing was retrieved, or nothing may enter', () => {
     const alone = { task: 'text-to-video', instruction: 'Generate a video with the text.', parts };
     expect(composePrompt({ task: 'text-to-video', parts }, [], { images: 1 })).toEqual(alone);

@@ -50,6 +50,15 @@ describe('retrieve', () => {
       expect(await found(flow(text)), text).toEqual([]);
   });
 
+  it('puts first what the prompt names, unless told not to', async () => {
+    const text = `a violin, and ${captions[1]}`;
+    const named = async (config: object) =>
+      (await contextOf(flow(text), config)).entries.map(({ ranks }) => ranks.named ?? 0);
+    expect((await found(flow(text)))[0]).toBe(captions[1]);
+    expect((await named({}))[0]).toBe(1);
+    expect(Math.max(...(await named({ names: false })))).toBe(0);
+  });
+
   it('lets the request say how', async () => {
     const text = 'the red fox, the cat on the sofa, the violin';
     expect(await found(flow(text))).toHaveLength(3);

@@ -92,11 +92,13 @@ const staged = async (topic = 'media') => {
 const takeOver = (instance: OperatorInstance, isSettled: (offset: number) => boolean) =>
   instance.onTakeover!({ topic: 'media', partition: 3, isSettled });
 /** An event's parts have their fates. */
-function tell(instance: OperatorInstance, offset: number, ...all: Fate[]): void {
+function tell(instance: OperatorInstance, offset: number, ...all: Fate[]) {
   const origin = { topic: 'media', partition: 3, offset, key: null, value: null, headers: {}, timestamp: 0 };
   const event = { id: '', source: '', type: '', schema: 'media.added', time: '', data: {} } as const;
   const parts = all.map((fate, n) => ({ part: all.length > 1 ? `${n}` : '', fate }));
-  instance.onFate!({ origin, event, fate: all[0]!, parts, outputs: [] });
+  const settled = { origin, event, fate: all[0]!, parts, outputs: [] };
+  instance.onFate!(settled);
+  return settled;
 }
 
 /** All as it is, but that every commit fails. */
@@ -242,14 +244,27 @@ describe('shard', () => {
     expect(await staged()).toEqual([]);
   });
 
-  it('keeps what was staged for committed fates when it takes a partition over, and nothing else', async () => {
-    await stage(create(), { 3: 'a', 4: 'b', 5: ['c', 'd'] });
-    await stage(create(), { 4: 'b' }, 'another');
-    await takeOver(create(), (offset) => offset === 4);
-    expect(await staged()).toEqual(['staging/media/3/000000000004-0']);
+  it('removes what another staged before the commit of another fate, and neither sooner nor more', async () => {
+    await stage(create(), { 3: 'a', 4: 'b', 5: ['c', 'd'], 6: ['e', 'f'], 7: 'g' });
+    await stage(create(), { 3: 'b' }, 'another');
+    const all = await staged();
+    const instance = create();
+    await takeOver(instance, (offset) => offset === 4);
+    expect(await staged()).toEqual(all);
+    const duplicate = { kind: 'dropped', reason: 'duplicate' } as const;
+    const delivered = { kind: 'delivered' } as const;
+    // The whole of 6 came to nothing before it was split.
+    const redone = [
+      tell(instance, 3, duplicate),
+      tell(instance, 4, duplicate),
+      tell(instance, 5, delivered, duplicate),
+      tell(instance, 6, duplicate),
+    ];
+    await instance.beforeCommit!(redone);
+    expect(await staged()).toEqual(['4-0', '5-0', '7-0'].map((place) => `staging/media/3/00000000000${place}`));
     expect(await staged('another')).toHaveLength(1);
     for (const topic of ['media', 'another'])
-      await (await moved(create(), { to: 6, final: true }, topic)).afterCommit!();
+      await (await moved(create(), { to: 8, final: true }, topic)).afterCommit!();
   });
 
   it('does not go by what it knew of a partition before others had it', async () => {
@@ -344,8 +359,13 @@ describe('shard', () => {
     const sealed = await asked.instance.onWatermark!({
       ...{ topic: 'stills', partition: 0, from: 0, to: 1, mark: 0, final: true },
     });
-    const names = (await members(fileOf(sealed.products[0]!))).map(({ name }) => name);
-    expect(names[0]).toBe('stills-0-000000000000-0.webp');
+    const [picture, json, ...others] = await members(fileOf(sealed.products[0]!));
+    expect(picture!.name).toBe('stills-0-000000000000-0.webp');
+    // Whatever was found when it came in.
+    expect(others).toEqual([]);
+    const told = JSON.parse(json!.bytes.toString());
+    expect(told).toMatchObject({ caption: 'a still', context: [], corpus: { documents: 0 } });
+    expect(told.prompt.parts).toEqual([{ text: 'a still' }]);
     await sealed.afterCommit!();
   });
 

@@ -673,6 +673,20 @@ describe('trouble with the log', () => {
   }
   const unavailable = () => new VimiError('TRANSPORT_UNAVAILABLE', 'away for a moment');
 
+  it('that gives a record out when the run has just found the end is read again', async () => {
+    await transport.publish(names(5).map((name) => ({ ...media(name), partition: 0 })));
+    const late = troubled((assigned) => ({
+      async take(most, signal) {
+        const records = await assigned.take(most, signal);
+        if (!signal.aborted) await new Promise((resolve) => signal.addEventListener('abort', resolve));
+        return records;
+      },
+    }));
+    await drain([echo], { transport: late });
+    expect((await drain([echo])).run.delivered).toBe(5);
+    expect(await delivered(transport)).toEqual(names(5));
+  });
+
   it('that is full is waited for, and nothing is lost or doubled', async () => {
     await transport.ensureTopics([{ name: 'ballast', partitions: 1, cleanup: 'delete', retentionMs: 1 }]);
     const timestamp = Date.now() + 3_600_000;

@@ -16,7 +16,7 @@ export async function corpusSearch(
   out: NodeJS.WritableStream,
 ): Promise<void> {
   const corpus = await workspace.corpusIsCurrent();
-  const found = await corpus.search({ text, textEmbedding: createEmbedder().text(text), mode, k });
+  const found = await corpus.search({ text, textEmbedding: createEmbedder().text(text), mode, k, names: true });
   if (json) {
     out.write(`${JSON.stringify({ query: text, mode, corpus: found.corpus, context: found.context })}\n`);
     return;

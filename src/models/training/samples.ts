@@ -28,7 +28,8 @@ const description = z.looseObject({
   caption: z.string(),
   prompt: promptSchema,
   context: z.array(z.looseObject({ caption: z.string(), image: z.looseObject({ sha256: z.string() }) })),
-  clip: z.looseObject({ fps: z.number().positive().optional() }).optional(),
+  // 0: a still, which has no frame rate of its own.
+  clip: z.looseObject({ fps: z.number().nonnegative().optional() }).optional(),
 });
 
 export interface ReadOptions {

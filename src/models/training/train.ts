@@ -234,7 +234,9 @@ function* allPrompts(samples: readonly TrainingSample[], { tasks }: Recipe): Gen
 }
 
 async function fingerprint(path: string): Promise<{ name: string; sha256: string }> {
-  const bytes = await readFile(path);
+  const bytes = await readFile(path).catch((cause: Error) => {
+    throw new VimiError('OBJECT_NOT_FOUND', 'The shard cannot be read', { found: cause.message, where: path, cause });
+  });
   return { name: basename(path), sha256: createHash('sha256').update(bytes).digest('hex') };
 }
 

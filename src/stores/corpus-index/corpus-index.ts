@@ -23,6 +23,7 @@ import {
 } from './database.js';
 import { reciprocalRank } from './fusion.js';
 import { lexicalQuery } from './lexical-query.js';
+import { namedIn } from './named.js';
 import { Roster } from './roster.js';
 import { type Graphs, loadGraphs, saveGraphs } from './vector-cache.js';
 import { VectorGraph } from './vector-graph.js';
@@ -46,6 +47,10 @@ export interface CorpusIndexOptions {
 
 /** Places of each ranking that fusion looks at. */
 const leastDepth = 50;
+/** Places of the lexical ranking in which captions are looked for that the text names. */
+const namesDepth = 1000;
+/** Comes after all that are. */
+const unnamed = 1e9;
 /** Near-duplicates told of, nearest first. */
 const mostNearDuplicates = 64;
 
@@ -153,7 +158,12 @@ export class CorpusIndex {
     const allows = this.roster.allows({ source: query.exclude?.source, licences: query.licences, without: near });
     // A text of function words alone, or of none, is like no caption, though its embedding is like some.
     const words = lexicalQuery(query.text);
-    const lexical = words === null || query.mode === 'dense' ? [] : this.lexicalRanking(words, depth, allows);
+    const hits =
+      words === null || query.mode === 'dense'
+        ? []
+        : this.lexicalRanking(words, query.names ? Math.max(namesDepth, depth) : depth, allows);
+    const named = query.names ? namedIn(query.text, hits) : [];
+    const lexical = hits.filter(({ label }, n) => n < depth || named.includes(label));
     const caption =
       words === null || query.mode === 'lexical'
         ? []
@@ -165,6 +175,7 @@ export class CorpusIndex {
 
     interface Entry {
       id: string;
+      named?: number;
       lexical?: number;
       dense?: number;
       image?: number;
@@ -184,6 +195,7 @@ export class CorpusIndex {
       lexical.map((hit) => ({ ...hit, fits: true })),
       'lexical',
     );
+    for (const [n, label] of named.entries()) found.get(label)!.named = n + 1;
     enter(
       caption.map((hit) => ({ ...hit, fits: hit.score >= minScore })),
       'dense',
@@ -196,23 +208,28 @@ export class CorpusIndex {
     return [...found.entries()]
       .filter(([, entry]) => entry.fits)
       .map(([label, entry]) => ({ label, ...entry, score: reciprocalRank([entry.lexical, entry.dense, entry.image]) }))
-      .sort((a, b) => b.score - a.score || compare(a.id, b.id))
+      .sort((a, b) => (a.named ?? unnamed) - (b.named ?? unnamed) || b.score - a.score || compare(a.id, b.id))
       .slice(0, query.k)
-      .map(({ label, id, score, lexical, dense, image }) => {
+      .map(({ label, id, score, named, lexical, dense, image }) => {
         const document = documentOf(checkRow(this.row(label)));
-        const ranks = { ...(lexical && { lexical }), ...(dense && { dense }), ...(image && { image }) };
+        const ranks = {
+          ...(named && { named }),
+          ...(lexical && { lexical }),
+          ...(dense && { dense }),
+          ...(image && { image }),
+        };
         return { document: id, caption: document.caption, image: document.image, score, ranks };
       });
   }
 
   private lexicalRanking(match: string, depth: number, allows: (label: number) => boolean) {
-    const found: { label: number; id: string }[] = [];
+    const found: { label: number; id: string; caption: string }[] = [];
     const rows = this.database
       .prepare(
-        `SELECT lexical.rowid AS label, documents.id AS id FROM lexical JOIN documents ON documents.seq = lexical.rowid
+        `SELECT lexical.rowid AS label, documents.id AS id, documents.caption AS caption FROM lexical JOIN documents ON documents.seq = lexical.rowid
          WHERE lexical MATCH ? ORDER BY bm25(lexical), documents.id`,
       )
-      .iterate(match) as IterableIterator<{ label: number; id: string }>;
+      .iterate(match) as IterableIterator<(typeof found)[number]>;
     for (const row of rows) {
       if (allows(row.label)) found.push(row);
       if (found.length === depth) break;

@@ -14,15 +14,27 @@ const stopWords = new Set(
 
 const mostWords = 64;
 
+/** The words of a text in reading order, without function words; case and accents folded. At most the first 256. */
+export function contentWords(text: string): string[] {
+  return wordsOf(text)
+    .slice(0, 256)
+    .filter((word) => !stopWords.has(word))
+    .map((word) => word.normalize('NFKD').replace(/\p{M}+/gu, ''));
+}
+
 /**
  * An FTS5 query that finds captions with any of the text's words: each word quoted, so that nothing in it is an
  * operator. null when no word is left to look for. Words beyond the first 64 different ones are not looked for.
  */
 export function lexicalQuery(text: string): string | null {
   const words = new Set<string>();
-  for (const word of text.toLowerCase().match(/[\p{L}\p{N}\p{M}]+/gu) ?? []) {
+  for (const word of wordsOf(text)) {
     if (words.size >= mostWords) break;
     if (!stopWords.has(word)) words.add(word);
   }
   return words.size === 0 ? null : [...words].map((word) => `"${word}"`).join(' OR ');
+}
+
+function wordsOf(text: string): string[] {
+  return text.toLowerCase().match(/[\p{L}\p{N}\p{M}]+/gu) ?? [];
 }

@@ -18,7 +18,7 @@ import { recipeOf } from '../../../src/models/training/recipe.js';
 import type { TrainingSample } from '../../../src/models/training/samples.js';
 import { numbers, randomWeights, tiny, tinyUpsampler } from './tiny.js';
 
-vi.setConfig({ testTimeout: 240_000 });
+vi.setConfig({ testTimeout: 600_000 });
 beforeAll(async () => {
   await openBackend('wasm');
 });

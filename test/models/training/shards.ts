@@ -74,7 +74,7 @@ export function members({ key, caption, clip: file, context, own }: SampleParts)
     context: context.map((document) => ({
       ...{ document: sha(document.image), caption: document.caption, image: ref(document.image), score: 1, ranks: {} },
     })),
-    clip: { fps: 8, frames: 8 },
+    clip: 'webp' in file ? { fps: 0, frames: 1 } : { fps: 8, frames: 8 },
   };
   const [[kind, bytes]] = Object.entries(file) as [[string, Buffer]];
   return [

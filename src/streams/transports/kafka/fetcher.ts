@@ -14,6 +14,8 @@ const partitionBytes = 1024 * 1024;
 const unknownMs = 30_000;
 /** Answers in a row that may say that a position is out of range: leaders move, and then know less for a moment. */
 const outOfRangeMost = 10;
+/** No broker's number. */
+const nobody = -1;
 
 /** The reading of one partition: one batch ahead of whoever takes from it. */
 export class Cursor {
@@ -136,12 +138,12 @@ export class Fetcher {
   readonly #unknownSince = new Map<Cursor, number>();
   #planning = false;
   #again = false;
-  readonly #outage: Outage;
+  /** A dead broker is asked ever more rarely, whatever the others do. By its number; `nobody`: who leads could not be found out. */
+  readonly #outages = new Map<number, Outage>();
 
   /** `onProgress`: an answer came, with records or without. */
   constructor(client: KafkaClient, onTrouble: (error: VimiError) => void, onProgress: () => void = () => undefined) {
     this.#client = client;
-    this.#outage = new Outage(client.metrics);
     this.#onTrouble = onTrouble;
     this.#onProgress = onProgress;
   }
@@ -161,7 +163,7 @@ export class Fetcher {
 
   close(): void {
     for (const cursor of [...this.#cursors]) this.remove(cursor);
-    this.#outage.over();
+    for (const leader of this.#outages.keys()) this.#forgive(leader);
   }
 
   /** Asks each broker that is not being asked for what its hungry cursors lack. */
@@ -178,13 +180,16 @@ export class Fetcher {
       try {
         const byLeader = new Map<number, Cursor[]>();
         for (const cursor of this.#cursors) {
-          if (!cursor.isHungry) continue;
           const leader = await this.#leaderOf(cursor);
-          if (leader !== undefined) byLeader.set(leader, [...(byLeader.get(leader) ?? []), cursor]);
+          if (leader === undefined) continue;
+          const cursors = byLeader.get(leader) ?? [];
+          byLeader.set(leader, cursor.isHungry ? [...cursors, cursor] : cursors);
         }
-        for (const [leader, cursors] of byLeader) if (!this.#asking.has(leader)) void this.#ask(leader, cursors);
+        for (const leader of this.#outages.keys()) if (!byLeader.has(leader)) this.#forgive(leader);
+        for (const [leader, cursors] of byLeader)
+          if (cursors.length > 0 && !this.#asking.has(leader)) void this.#ask(leader, cursors);
       } catch (thrown) {
-        await this.#recover(thrown);
+        await this.#recover(nobody, thrown);
         this.#again = true;
       }
     } while (this.#again && !this.#client.closed.aborted);
@@ -225,9 +230,9 @@ export class Fetcher {
       }
       this.#onProgress();
       if (trouble) throw trouble;
-      this.#outage.over();
+      this.#forgive(leader);
     } catch (thrown) {
-      await this.#recover(thrown);
+      await this.#recover(leader, thrown);
     } finally {
       this.#asking.delete(leader);
       void this.#plan();
@@ -241,11 +246,19 @@ export class Fetcher {
     await this.#client.pause(2);
   }
 
-  async #recover(thrown: unknown): Promise<void> {
+  /** It answered, or leads nothing here any more. */
+  #forgive(leader: number): void {
+    this.#outages.get(leader)?.over();
+    this.#outages.delete(leader);
+  }
+
+  async #recover(leader: number, thrown: unknown): Promise<void> {
     if (this.#client.closed.aborted) return;
     this.#client.forget();
-    this.#outage.failed();
-    const { failures } = this.#outage;
+    const outage = this.#outages.get(leader) ?? new Outage(this.#client.metrics);
+    this.#outages.set(leader, outage);
+    outage.failed();
+    const { failures } = outage;
     if (failures > 1) this.#onTrouble(asTransportError(thrown, this.#client.name));
     await this.#client.pause(failures - 1);
   }

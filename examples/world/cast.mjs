@@ -1,0 +1,105 @@
+import { colours, stands, standsOn } from './colours.mjs';
+import { motions } from './motions.mjs';
+import { pick } from './random.mjs';
+import { inPixels, plain, poses } from './scene.mjs';
+
+/*
+ * Who plays in a clip, how, and on what: drawn from `random` alone.
+ */
+
+/**
+ * @typedef {import('./subjects.mjs').Entity} Entity
+ * @typedef {import('./grounds.mjs').Ground} Ground
+ * @typedef {import('./scene.mjs').Actor & { entity: Entity, sprite: import('./sprite.mjs').Sprite,
+ *   at: import('./motions.mjs').Pose[] }} Player an actor of a scene with its pose in each frame
+ * @typedef {{ actors: Player[], background: import('./scene.mjs').Background, ground: Float32Array }} Take
+ * @typedef {{ random: () => number, frames: number, side: number, spriteOf: (entity: Entity) => Promise<import('./sprite.mjs').Sprite>,
+ *   pixelsOf: (ground: Ground) => Promise<Float32Array> }} Stage
+ */
+
+/** Grounds drawn until one is found that all of the path stands off from; the best of them is taken else. */
+const TRIES = 12;
+
+/**
+ * One subject on a colour.
+ *
+ * @param {Stage} stage
+ * @param {Entity} entity
+ * @returns {Promise<Take>}
+ */
+export async function alone(stage, entity) {
+  const { random, side } = stage;
+  const sprite = await stage.spriteOf(entity);
+  const [colour] = pick(
+    random,
+    Object.entries(colours).filter(([, rgb]) => stands(sprite, rgb)),
+  );
+  const actor = play(stage, entity, sprite, pick(random, Object.keys(motions)), 'whole');
+  return { actors: [actor], background: { colour }, ground: plain(colour, side) };
+}
+
+/**
+ * Two subjects on a colour, each in a half of its own, the left or upper one first; one of them at least moves.
+ *
+ * @param {Stage} stage
+ * @param {Entity} entity
+ * @param {readonly Entity[]} others
+ * @returns {Promise<Take | null>} null: no colour shows both
+ */
+export async function together(stage, entity, others) {
+  const { random, side } = stage;
+  const other = pick(random, others);
+  const [first, second] = random() < 0.5 ? [entity, other] : [other, entity];
+  const sprites = [await stage.spriteOf(first), await stage.spriteOf(second)];
+  const seen = Object.entries(colours).filter(([, rgb]) => sprites.every((sprite) => stands(sprite, rgb)));
+  if (other === entity || seen.length === 0) return null;
+  const [colour] = pick(random, seen);
+  const halves = pick(random, /** @type {const} */ (['sides', 'bands']));
+  const fitting = Object.keys(motions).filter((name) => motions[name]?.halves?.includes(halves));
+  const moves = [pick(random, fitting), pick(random, fitting)];
+  if (moves.every((move) => move === 'still')) return null;
+  const [here, there] =
+    halves === 'sides' ? /** @type {const} */ (['left', 'right']) : /** @type {const} */ (['top', 'bottom']);
+  const actors = [
+    play(stage, first, /** @type {any} */ (sprites[0]), /** @type {string} */ (moves[0]), here),
+    play(stage, second, /** @type {any} */ (sprites[1]), /** @type {string} */ (moves[1]), there),
+  ];
+  return { actors, background: { colour }, ground: plain(colour, side) };
+}
+
+/**
+ * One subject in front of a picture.
+ *
+ * @param {Stage} stage
+ * @param {Entity} entity
+ * @param {readonly Ground[]} grounds
+ * @returns {Promise<Take>}
+ */
+export async function inFront(stage, entity, grounds) {
+  const { random, side } = stage;
+  const sprite = await stage.spriteOf(entity);
+  const actor = play(stage, entity, sprite, pick(random, Object.keys(motions)), 'whole');
+  const path = [0, 0.5, 1].map((u) => inPixels(actor.at[Math.round(u * (actor.at.length - 1))], side));
+  let best = { share: -1, phrase: '', ground: /** @type {Float32Array} */ (new Float32Array(0)) };
+  for (let i = 0; i < TRIES; i++) {
+    const drawn = pick(random, grounds);
+    if (drawn.code === entity.code) continue;
+    const pixels = await stage.pixelsOf(drawn);
+    const share = standsOn(sprite, path, pixels, side);
+    if (share > best.share) best = { share, phrase: drawn.phrase, ground: pixels };
+    if (share >= 0.75) break;
+  }
+  return { actors: [actor], background: { picture: best.phrase }, ground: best.ground };
+}
+
+/**
+ * @param {Stage} stage
+ * @param {Entity} entity
+ * @param {import('./sprite.mjs').Sprite} sprite
+ * @param {string} motion
+ * @param {import('./scene.mjs').Actor['place']} place
+ * @returns {Player}
+ */
+function play({ random, frames }, entity, sprite, motion, place) {
+  return { phrase: entity.phrase, motion, place, entity, sprite, at: poses({ motion, place }, frames, random) };
+}

@@ -1,0 +1,116 @@
+import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Condition, conditions } from '../evaluation/tasks/grounding.js';
+import type { GroundingOptions, WorldOptions } from './commands/eval.js';
+import type { FeatureOptions } from './commands/eval-features.js';
+import type { Workspace } from './workspace.js';
+
+interface Surroundings {
+  within(work: (workspace: Workspace) => Promise<void>): Promise<void>;
+  interruption(): AbortSignal;
+  wholeNumber(least: number, most?: number): (text: string) => number;
+  out: NodeJS.WritableStream;
+}
+
+const numbers = (least: number, most: number, whole: boolean) => (text: string) =>
+  text.split(',').map((part) => {
+    const value = part.trim() === '' ? Number.NaN : Number(part);
+    if (!(value >= least && value <= most) || (whole && !Number.isInteger(value)))
+      throw new InvalidArgumentError(`expected numbers from ${least} to ${most} with commas between them.`);
+    return value;
+  });
+
+function someConditions(text: string): Condition[] {
+  return text.split(',').map((name) => {
+    if (!(conditions as readonly string[]).includes(name))
+      throw new InvalidArgumentError(`expected some of ${conditions.join(', ')}, with commas between them.`);
+    return name as Condition;
+  });
+}
+
+/** `vimi eval ...`: each writes a table, JSON and picture pages into a folder. */
+export function addEvalCommands(program: Command, { within, interruption, wholeNumber, out }: Surroundings): void {
+  const family = program.command('eval').description('measure a model; tables, JSON and pictures go to a folder');
+  const several = (value: string, before: string[] = []) => [...before, value];
+
+  const onModel = (name: string, description: string) =>
+    family
+      .command(name)
+      .description(description)
+      .option('--model <name>', 'a preset or a weights file; that of the pipeline when left out')
+      .option('--pipeline <name>', 'whose steps serve the prompts', 'generate')
+      .addOption(new Option('--backend <name>', 'of the model').choices(['auto', 'tensorflow', 'wasm']).default('auto'))
+      .option('--threads <n>', 'of the tensorflow backend', wholeNumber(1))
+      .option('--n <n>', 'videos a cell of the table', wholeNumber(1), 30)
+      .option('--seed <n>', 'of clips and noise', wholeNumber(0, 0xffffffff), 1)
+      .option(
+        '--steps <list>',
+        'of the sampler, one or several: 8,20; the model’s own when left out',
+        numbers(1, 1000, true),
+      )
+      .option('--guidance <list>', 'one or several; the model’s own when left out', numbers(0, 50, false))
+      .option('--at-once <n>', 'requests under way at once', wholeNumber(1, 64), 4)
+      .option('--held-out <folder>', 'a world of subjects that training never showed in motion')
+      .option('--seen <folder>', 'a world of subjects that it did show')
+      .option('-o, --out <folder>', 'where the results go', `.vimi/eval/${name}`)
+      .addHelpText(
+        'after',
+        `\nWorlds are folders that \`node examples/world/make.mjs\` made.\n\nExample:\n  vimi eval ${name} --held-out .cache/world-held-out --seen .cache/world --n 30`,
+      );
+
+  onModel('grounding', 'does it draw what it is shown? look, motion, ground and size against the truth')
+    .option('--conditions <list>', 'what stands before the prompt', someConditions, [...conditions])
+    .option('--documents <media.jsonl>', 'further stills for live retrieval (may be repeated)', several)
+    .action(({ documents = [], ...options }: Omit<GroundingOptions, 'documents'> & { documents?: string[] }) =>
+      within(async (workspace) => {
+        const { evalGrounding } = await import('./commands/eval.js');
+        await evalGrounding(workspace, { ...options, documents, signal: interruption() }, out);
+      }),
+    );
+
+  onModel('prediction', 'the rest of a clip from its first frame, against copying and extrapolating it').action(
+    (options: WorldOptions) =>
+      within(async (workspace) => {
+        const { evalPrediction } = await import('./commands/eval.js');
+        await evalPrediction(workspace, { ...options, signal: interruption() }, out);
+      }),
+  );
+
+  onModel('subject', 'pictures in the place of nouns: one subject, two, and one in front of a picture').action(
+    (options: WorldOptions) =>
+      within(async (workspace) => {
+        const { evalSubject } = await import('./commands/eval.js');
+        await evalSubject(workspace, { ...options, signal: interruption() }, out);
+      }),
+  );
+
+  onModel('coherence', 'does the subject stay itself while it moves?').action((options: WorldOptions) =>
+    within(async (workspace) => {
+      const { evalCoherence } = await import('./commands/eval.js');
+      await evalCoherence(workspace, { ...options, signal: interruption() }, out);
+    }),
+  );
+
+  for (const [name, description] of [
+    ['fvd', 'Fréchet distance of generated and real features; it is called FVD only on the 400 logits of I3D'],
+    ['is', 'Inception score of class probabilities'],
+    ['clipsim', 'similarity of videos and their texts'],
+  ] as const) {
+    const command = family
+      .command(name)
+      .description(description)
+      .requiredOption('--net <name>', 'the net that the features are of, as the report shall call it')
+      .requiredOption('--generated <file>', 'features of the generated videos: .npy, or .json with a list of rows')
+      .option('--real <file>', 'those of real ones')
+      .option('--seed <n>', 'of the halves of the floor', wholeNumber(0, 0xffffffff), 1)
+      .option('-o, --out <folder>', 'where the results go', `.vimi/eval/${name}`);
+    if (name === 'is')
+      command
+        .option('--splits <n>', 'parts that are scored each by itself', wholeNumber(1), 10)
+        .option('--logits', 'the features are logits, not probabilities', false);
+    if (name === 'clipsim') command.requiredOption('--texts <file>', 'features of the texts, a row a video');
+    command.action(async (options: FeatureOptions) => {
+      const { evalFeatures } = await import('./commands/eval-features.js');
+      await evalFeatures(name, { ...options, splits: options.splits ?? 1, logits: options.logits ?? false }, out);
+    });
+  }
+}

@@ -1,0 +1,63 @@
+import { createHash } from 'node:crypto';
+import type { ContextEntry } from '../events/prompt.js';
+import type { CorpusDocument } from '../events/schemas.js';
+import { decodePicture, pictureAsWebp } from '../media/pictures.js';
+import { perceptualHash } from '../models/embedding/perceptual-hash.js';
+import type { Embedder, RgbImage } from '../models/ports.js';
+import { documentOf } from '../operators/index-clips.js';
+import type { Corpus } from '../stores/corpus.js';
+import type { ObjectStore } from '../stores/object-store.js';
+import type { Still } from './world-folder.js';
+
+/** As `split` keeps stills by default. */
+const longestSide = 256;
+/** Applied to the index at a time. */
+const batch = 256;
+
+/** A still as the corpus pipeline would make a document of it: the same caption, picture, embeddings and id. */
+export async function makeDocument(
+  still: Still,
+  { objects, embedder }: { objects: ObjectStore; embedder: Embedder },
+): Promise<{ document: CorpusDocument; picture: RgbImage }> {
+  const webp = await pictureAsWebp(still.file, longestSide);
+  const sha256 = createHash('sha256').update(webp).digest('hex');
+  const object = await objects.put(`images/${sha256}.webp`, webp, { mediaType: 'image/webp', sha256 });
+  const picture = await decodePicture(webp, still.file);
+  const { caption, source, licence = 'unknown' } = still;
+  const document = documentOf(
+    {
+      clip: {
+        ...{ kind: 'still', object, keyframe: object, start: 0, duration: 0, frames: 1, fps: 0, motion: 0 },
+        ...{ width: picture.width, height: picture.height },
+        perceptual: perceptualHash(picture),
+        imageEmbedding: embedder.image(picture),
+      },
+      query: { task: 'text-to-video', parts: [{ text: caption }], text: caption, retrieval: undefined, self: {} },
+      embeddings: { model: embedder.name, text: embedder.text(caption) },
+      media: { uri: still.file, caption, source, licence },
+    },
+    true,
+    source,
+  );
+  return { document, picture };
+}
+
+/** The document as retrieval would hand it over when it is the only one found. */
+export function asContext({ id, caption, image }: CorpusDocument): ContextEntry {
+  return { document: id, caption, image, score: 1, ranks: {} };
+}
+
+/** Fills an empty index; `onDocument` is told how many are in it. */
+export async function fillCorpus(
+  corpus: Corpus,
+  documents: readonly CorpusDocument[],
+  onDocument: (done: number) => void,
+): Promise<void> {
+  for (let from = 0; from < documents.length; from += batch) {
+    const records = documents
+      .slice(from, from + batch)
+      .map((document, i) => ({ partition: 0, offset: from + i, id: document.id, document }));
+    await corpus.apply(records);
+    onDocument(from + records.length);
+  }
+}

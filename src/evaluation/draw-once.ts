@@ -1,0 +1,34 @@
+import { createHash } from 'node:crypto';
+import type { Denoiser, GenerateInput, RgbVideo } from '../models/ports.js';
+
+/**
+ * A denoiser that draws equal inputs once: they give the same video by contract, and retrieval that finds the true context
+ * asks for what was drawn already. Videos are kept as long as it lives.
+ */
+export function drawOnce(denoiser: Denoiser): Denoiser {
+  const drawn = new Map<string, Promise<RgbVideo>>();
+  return {
+    describe: () => denoiser.describe(),
+    close: () => denoiser.close(),
+    generate(input, options) {
+      const key = digestOf(input);
+      const there = drawn.get(key);
+      if (there) return there;
+      const drawing = denoiser.generate(input, options);
+      drawn.set(key, drawing);
+      drawing.catch(() => drawn.delete(key));
+      return drawing;
+    },
+  };
+}
+
+function digestOf({ prompt, ...settings }: GenerateInput): string {
+  const hash = createHash('sha256').update(JSON.stringify([settings, prompt.task, prompt.instruction]));
+  for (const part of prompt.parts)
+    if ('text' in part) hash.update(JSON.stringify(part.text));
+    else {
+      const { width, height, data } = part.pixels;
+      hash.update(JSON.stringify([part.role, width, height])).update(data);
+    }
+  return hash.digest('hex');
+}

@@ -1,0 +1,31 @@
+import { VimiError } from '../../errors.js';
+import type { Features } from './read-features.js';
+
+/**
+ * Cosine of each video with its text, -1 to 1. A video has `frames` rows in a row, and its cosine is the mean over them;
+ * row i of `texts` is of video i.
+ */
+export function clipSimilarity(images: Features, texts: Features): number[] {
+  const frames = images.n / texts.n;
+  if (images.d !== texts.d || !Number.isInteger(frames) || frames < 1)
+    throw new VimiError('SHAPE_MISMATCH', 'Images and texts do not go together', {
+      expected: 'features of one net, for each text as many images',
+      found: `[${images.n}, ${images.d}] images and [${texts.n}, ${texts.d}] texts`,
+    });
+  return Array.from({ length: texts.n }, (_, i) => {
+    let sum = 0;
+    for (let f = 0; f < frames; f++) sum += cosine(images, i * frames + f, texts, i);
+    return sum / frames;
+  });
+}
+
+function cosine(a: Features, i: number, b: Features, j: number): number {
+  let [product, aa, bb] = [0, 0, 0];
+  for (let k = 0; k < a.d; k++) {
+    const [x, y] = [a.values[i * a.d + k]!, b.values[j * b.d + k]!];
+    product += x * y;
+    aa += x * x;
+    bb += y * y;
+  }
+  return product / Math.sqrt(Math.max(1e-300, aa * bb));
+}

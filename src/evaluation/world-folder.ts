@@ -1,0 +1,189 @@
+import { readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { z } from 'zod';
+import { VimiError } from '../errors.js';
+import { mistakesOf, mistakeText } from '../events/mistakes.js';
+import { type MediaAdded, mediaAdded } from '../events/schemas.js';
+import { probeMedia } from '../media/probe-media.js';
+import { readFrames } from '../media/read-frames.js';
+import type { RgbVideo } from '../models/ports.js';
+
+/** Longest side of a file of this kind that is read: a truth of a million clips is half of it. */
+const mostBytes = 512 * 2 ** 20;
+
+const poses = z
+  .array(z.tuple([z.number(), z.number(), z.number(), z.number()]))
+  .min(1)
+  .max(4096);
+const name = z.string().min(1).max(256);
+const actor = z.looseObject({ entity: name, phrase: name, motion: name, place: name, poses });
+/** Of one subject on a plain colour it may be told in the record itself, without a list. */
+const truthRecord = z.union([
+  z.looseObject({
+    clip: z.number().int().nonnegative(),
+    subjects: z.array(actor).min(1).max(8),
+    background: z.union([z.looseObject({ colour: name }), z.looseObject({ picture: name })]),
+  }),
+  z.looseObject({ clip: z.number().int().nonnegative(), subject: name, motion: name, colour: name, poses }),
+]);
+
+/** One subject of a clip. Lengths in world units (32 wide), angles in radians, clockwise. */
+export interface Actor {
+  /** The code of its picture. */
+  subject: string;
+  /** As the caption names it. */
+  phrase: string;
+  motion: string;
+  /** whole, or the half that it keeps to: left, right, top, bottom. */
+  place: string;
+  poses: { x: number; y: number; size: number; angle: number }[];
+}
+
+/** A clip of a world, and what is in it. */
+export interface WorldClip {
+  number: number;
+  file: string;
+  caption: string;
+  actors: Actor[];
+  /** A named colour, or a picture by its caption. */
+  background: { colour: string } | { picture: string };
+}
+
+/** One subject on a plain ground. */
+export interface PlainClip extends Pick<WorldClip, 'number' | 'file' | 'caption'>, Actor {
+  colour: string;
+}
+
+/** The clips of one subject on a plain ground. */
+export function plainClips({ clips }: World): PlainClip[] {
+  return clips.flatMap(({ number, file, caption, actors, background }) =>
+    actors.length === 1 && 'colour' in background
+      ? [{ number, file, caption, ...actors[0]!, colour: background.colour }]
+      : [],
+  );
+}
+
+/** A picture with its name: a subject's, transparent around it, or one to move in front of. */
+export interface Still {
+  /** Of a subject its code points; of another its source. */
+  code: string;
+  file: string;
+  caption: string;
+  source: string;
+  licence?: string;
+}
+
+export interface World {
+  folder: string;
+  clips: WorldClip[];
+  stills: Map<string, Still>;
+}
+
+/**
+ * A folder that `node examples/world/make.mjs` wrote; it may have been moved since. A line that is wrong is
+ * MEDIA_DAMAGED, a file that is missing MEDIA_NOT_FOUND.
+ */
+export async function readWorld(folder: string): Promise<World> {
+  const media = await readLines(join(folder, 'media.jsonl'), mediaAdded);
+  const truth = await readLines(join(folder, 'truth.jsonl'), truthRecord);
+  const stills = new Map(stillsOf(media, folder).map((still) => [still.code, still]));
+  const captions = new Map(
+    media.flatMap(({ source, caption }) => (source?.startsWith('world:clip:') && caption ? [[source, caption]] : [])),
+  );
+  const clips = truth.map((record): WorldClip => {
+    const { clip } = record;
+    const caption = captions.get(`world:clip:${clip}`);
+    const actors = actorsOf(record, stills);
+    const background = 'background' in record ? record.background : { colour: record.colour };
+    const missing = actors.find(({ subject }) => !stills.has(subject));
+    if (caption === undefined || missing)
+      throw new VimiError('MEDIA_DAMAGED', 'The truth of a clip has no counterpart in media.jsonl', {
+        expected: missing ? `noto:${missing.subject}` : `world:clip:${clip}`,
+        where: join(folder, 'truth.jsonl'),
+      });
+    const file = join(folder, 'clips', `${String(clip).padStart(5, '0')}.mp4`);
+    return { number: clip, file, caption, actors, background: background as WorldClip['background'] };
+  });
+  return { folder, clips, stills };
+}
+
+function actorsOf(record: z.infer<typeof truthRecord>, stills: ReadonlyMap<string, Still>): Actor[] {
+  const phraseOf = (code: string) => stills.get(code)?.caption ?? code;
+  const given =
+    'subjects' in record
+      ? (record.subjects as z.infer<typeof actor>[])
+      : [
+          {
+            ...(record as { motion: string; poses: z.infer<typeof poses> }),
+            entity: String(record.subject),
+            place: 'whole',
+          },
+        ];
+  return given.map(({ entity, motion, place, poses: list }) => ({
+    ...{ subject: entity, phrase: phraseOf(entity), motion, place },
+    poses: list.map(([x, y, size, angle]) => ({ x, y, size, angle })),
+  }));
+}
+
+/** The stills of a media.jsonl: a folder's, or one that only lists documents. */
+export async function readStills(file: string, folder: string): Promise<Still[]> {
+  return stillsOf(await readLines(file, mediaAdded), folder);
+}
+
+function stillsOf(media: MediaAdded[], folder: string): Still[] {
+  return media.flatMap(({ uri, caption, source, licence }) => {
+    if (caption === undefined || source === undefined || source.startsWith('world:clip:')) return [];
+    const code = source.replace(/^noto:/, '');
+    return [{ code, file: join(folder, 'stills', basename(uri)), caption, source, ...(licence && { licence }) }];
+  });
+}
+
+/**
+ * The clip as a model of this size and rate would show it, or of its own size without `side`; its last frame is repeated
+ * where it is too short.
+ */
+export async function readClip(
+  { file }: Pick<WorldClip, 'file'>,
+  { frames, side: wanted, fps }: { frames: number; side?: number; fps: number },
+  signal: AbortSignal,
+): Promise<RgbVideo> {
+  const probe = await probeMedia(file, { maxPixels: 4096 * 4096, signal });
+  const side = wanted ?? probe.width;
+  const size = side * side * 3;
+  const data = new Uint8Array(frames * size);
+  const reader = await readFrames(file, probe, { width: side, height: side, fps, signal });
+  let n = 0;
+  for await (const frame of reader.frames) if (n < frames) data.set(frame, n++ * size);
+  if (n === 0) throw new VimiError('MEDIA_EMPTY', 'No frame of this clip decodes', { where: file });
+  for (; n < frames; n++) data.copyWithin(n * size, (n - 1) * size, n * size);
+  return { frames, width: side, height: side, data };
+}
+
+async function readLines<T>(file: string, schema: z.ZodType<T>): Promise<T[]> {
+  const bytes = await readFile(file).catch((cause: Error) => {
+    throw new VimiError('MEDIA_NOT_FOUND', 'This is no folder of examples/world/make.mjs', {
+      expected: 'media.jsonl, truth.jsonl, stills and clips',
+      found: cause.message,
+      where: file,
+      cause,
+    });
+  });
+  if (bytes.length > mostBytes) throw new VimiError('MEDIA_TOO_LARGE', 'This list is too long', { where: file });
+  return bytes
+    .toString('utf8')
+    .trimEnd()
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line, n) => {
+      let value: unknown;
+      try {
+        value = JSON.parse(line);
+      } catch (cause) {
+        throw new VimiError('MEDIA_DAMAGED', 'A line is no JSON', { where: `${file}:${n + 1}`, cause });
+      }
+      const checked = schema.safeParse(value);
+      if (checked.success) return checked.data;
+      const mistakes = mistakesOf(checked.error, value).map(mistakeText);
+      throw new VimiError('MEDIA_DAMAGED', mistakes.join('; '), { where: `${file}:${n + 1}` });
+    });
+}

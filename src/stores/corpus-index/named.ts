@@ -1,0 +1,23 @@
+import { contentWords } from './lexical-query.js';
+
+/**
+ * Which captions a text names: those whose words stand in it next to each other ("a fox" and "the bay of Dugibor" in
+ * "a fox moves left in front of the bay of Dugibor"). Function words, case and accents do not count. Where names overlap
+ * the longest is meant: "a black cat" names no cat beside it. Of equal captions the first is taken.
+ *
+ * Returns their labels in the order of the text.
+ */
+export function namedIn(text: string, captions: readonly { label: number; caption: string }[]): number[] {
+  const words = contentWords(text);
+  const spans = captions.flatMap(({ label, caption }) => {
+    const name = contentWords(caption);
+    if (name.length === 0) return [];
+    return words.flatMap((_, from) =>
+      name.every((word, i) => word === words[from + i]) ? [{ label, from, to: from + name.length }] : [],
+    );
+  });
+  const taken: typeof spans = [];
+  for (const span of spans.sort((a, b) => b.to - b.from - (a.to - a.from)))
+    if (taken.every(({ from, to }) => span.to <= from || to <= span.from)) taken.push(span);
+  return [...new Set(taken.sort((a, b) => a.from - b.from).map(({ label }) => label))];
+}

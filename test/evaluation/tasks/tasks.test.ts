@@ -1,0 +1,192 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { fillCorpus, makeDocument } from '../../../src/evaluation/documents.js';
+import { drawOnce } from '../../../src/evaluation/draw-once.js';
+import { memoryObjects } from '../../../src/evaluation/memory-objects.js';
+import { Oracle } from '../../../src/evaluation/oracle.js';
+import { type Cell, markdown, type Report } from '../../../src/evaluation/report.js';
+import { Serving } from '../../../src/evaluation/serving.js';
+import { evaluateCoherence } from '../../../src/evaluation/tasks/coherence.js';
+import { conditions, evaluateGrounding } from '../../../src/evaluation/tasks/grounding.js';
+import { evaluatePrediction } from '../../../src/evaluation/tasks/prediction.js';
+import { evaluateSubject } from '../../../src/evaluation/tasks/subject.js';
+import { readWorld, type World } from '../../../src/evaluation/world-folder.js';
+import { createEmbedder } from '../../../src/models/embedding/embedder.js';
+import { systemClock } from '../../../src/operators/clock.js';
+import { operators } from '../../../src/operators/index.js';
+import type { Corpus } from '../../../src/stores/corpus.js';
+import { openCorpus } from '../../../src/stores/corpus-index/open-corpus.js';
+import { readTopology } from '../../../src/streams/topology/read-topology.js';
+import { quietLog } from '../../operators/run-operator.js';
+import { posesOf, writeWorld } from '../synthetic-world.js';
+import { copyingModel, inHalf } from './copying-model.js';
+
+/*
+ * The evaluations around a model of which it is known what they must find: it copies what it is shown. Prompts go through
+ * the operators of the topology that ships, retrieval through a real index.
+ */
+
+const SUBJECTS = 12;
+const patience = 240_000;
+const signal = new AbortController().signal;
+
+let folder: string;
+let world: World;
+let corpus: Corpus;
+let serving: Serving;
+const model = copyingModel(SUBJECTS);
+const objects = memoryObjects();
+const embedder = createEmbedder();
+
+const documentOf = (code: string) => makeDocument(world.stills.get(code)!, { objects, embedder });
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'vimi-evaluation-'));
+  const half = (motion: string, place: string) => posesOf(motion, 8).map((pose) => inHalf(pose, place));
+  await writeWorld(join(folder, 'world'), SUBJECTS, [
+    { subjects: [{ k: 1, motion: 'left' }], ground: 'white' },
+    { subjects: [{ k: 4, motion: 'grow' }], ground: 'black' },
+    { subjects: [{ k: 9, motion: 'circle' }], ground: 'grey' },
+    {
+      subjects: [
+        { k: 2, motion: 'right', place: 'top', poses: half('right', 'top') },
+        { k: 7, motion: 'left', place: 'bottom', poses: half('left', 'bottom') },
+      ],
+      ground: 'white',
+    },
+  ]);
+  world = await readWorld(join(folder, 'world'));
+  corpus = await openCorpus({ folder: join(folder, 'index'), embedder, log: quietLog });
+  const documents = await Promise.all([...world.stills.keys()].map(documentOf));
+  await fillCorpus(
+    corpus,
+    documents.map(({ document }) => document),
+    () => {},
+  );
+  const file = fileURLToPath(new URL('../../../topology.yaml', import.meta.url));
+  const env = { KAFKA_BROKERS: 'none', S3_ENDPOINT: 'http://none', S3_ACCESS_KEY: 'none', S3_SECRET_KEY: 'none' };
+  const topology = await readTopology(file, { env, operators });
+  const pipeline = topology.pipelines.find(({ name }) => name === 'generate')!;
+  serving = new Serving(pipeline, {
+    ...{ objects, corpus, embedder, clock: systemClock, log: quietLog, workDir: folder, mediaRoots: [] },
+    denoiser: drawOnce(model),
+    announce: async () => {},
+  });
+}, patience);
+afterAll(async () => {
+  await serving.close();
+  await corpus.close();
+  await rm(folder, { recursive: true, force: true });
+});
+
+async function setting() {
+  return {
+    ...{ serving, model: await model.describe(), n: 3, seed: 1, steps: [undefined], guidance: [undefined] },
+    ...{ atOnce: 2, signal, onProgress: () => {}, worlds: [{ name: 'small', world }] },
+  };
+}
+
+/** The mean in a row's column. */
+function cell({ tables }: Report, table: number, row: RegExp, column: string): number {
+  const { columns, rows } = tables[table]!;
+  const found = rows.find((cells) => row.test(cells.filter((one) => typeof one === 'string').join(' ')));
+  const value = found?.[columns.indexOf(column)] as Exclude<Cell, string | number>;
+  return 'share' in value ? value.share.mean : value.value.mean;
+}
+
+test(
+  'grounding: a model that copies is right with the true context, misled by a wrong one, and blind without',
+  async () => {
+    const oracle = await Oracle.of([world], signal);
+    const report = await evaluateGrounding({
+      ...(await setting()),
+      oracle,
+      conditions,
+      documentOf,
+      documents: SUBJECTS,
+    });
+    expect(cell(report, 0, /true clips/, 'look rank-1')).toBe(1);
+    expect(cell(report, 0, /true clips/, 'motion: all')).toBe(1);
+    expect(cell(report, 0, /small true$/, 'look rank-1')).toBe(1);
+    expect(cell(report, 0, /small live/, 'look rank-1')).toBe(1);
+    expect(cell(report, 0, /small wrong/, 'look rank-1')).toBe(0);
+    expect(cell(report, 0, /small none/, 'look rank-1')).toBe(0);
+    for (const condition of conditions) {
+      expect(cell(report, 0, new RegExp(`small ${condition}$`), 'motion: all')).toBe(1);
+      expect(cell(report, 0, new RegExp(`small ${condition}$`), 'ground')).toBe(1);
+    }
+    expect(cell(report, 1, /small/, 'in the prompt')).toBe(1);
+    expect(cell(report, 2, /small/, 'look rank-1')).toBe(1);
+    // What retrieval found is what was given: those videos were not drawn again.
+    expect(report.records).toHaveLength(12);
+    expect(model.inputs).toHaveLength(9);
+    expect(report.sheets.map(({ name }) => name).sort()).toEqual(conditions.map((name) => `small-${name}`).sort());
+    expect(report.sheets[0]!.rows[0]!.images).toHaveLength(1 + 8 + 8);
+    expect(markdown(report, { seed: 1 })).toContain('| small | true | 4 | 1 | 3 | 100 % [29, 100] |');
+  },
+  patience,
+);
+
+test(
+  'prediction: copying the first frame is the measure of 100 %, and text alone draws another subject',
+  async () => {
+    const report = await evaluatePrediction(await setting());
+    expect(cell(report, 0, /copy/, 'MSE against copying')).toBe(1);
+    expect(cell(report, 0, /copy/, 'motion: all')).toBe(0);
+    expect(cell(report, 0, /model, first frame/, 'motion: all')).toBe(1);
+    const last = model.inputs.filter(({ prompt }) => prompt.task === 'prediction').at(-1)!;
+    expect(last.prompt.parts.map((part) => ('text' in part ? 'text' : part.role))).toEqual(['text', 'first-frame']);
+  },
+  patience,
+);
+
+test(
+  'subject: two subjects, each in its place; exchanged they are wrong',
+  async () => {
+    const oracle = await Oracle.of([world], signal);
+    const report = await evaluateSubject({ ...(await setting()), oracle });
+    const both = 'all looks right, in their places';
+    for (const images of ['one subject', 'two subjects'])
+      for (const how of ['true clips', '4 steps, guidance 1'])
+        expect(cell(report, 0, new RegExp(`${images} ${how}`), both), `${images}, ${how}`).toBe(1);
+    const { prompt } = model.inputs.find(
+      ({ prompt: { parts } }) => parts.filter((part) => 'pixels' in part).length > 1,
+    )!;
+    expect(prompt.task).toBe('subject-driven');
+    expect(prompt.parts.map((part) => ('text' in part ? part.text : part.role))).toEqual([
+      ...['a', 'subject', 'moves right at the top and a', 'subject'],
+      'moves left at the bottom on a white background',
+    ]);
+    const pair = world.clips[3]!;
+    const [first, second] = pair.actors;
+    const exchanged = {
+      ...pair,
+      actors: [
+        { ...first!, subject: second!.subject },
+        { ...second!, subject: first!.subject },
+      ],
+    };
+    const wrong = { ...world, clips: [exchanged] };
+    const misjudged = await evaluateSubject({
+      ...(await setting()),
+      oracle,
+      worlds: [{ name: 'wrong', world: wrong }],
+    });
+    expect(cell(misjudged, 0, /two subjects true clips/, both)).toBe(0);
+  },
+  patience,
+);
+
+test(
+  'coherence: a subject that only moves keeps its look; frames of several videos in turn do not',
+  async () => {
+    const report = await evaluateCoherence({ ...(await setting()), documentOf });
+    expect(cell(report, 0, /guidance 1$/, 'kept to the next frame')).toBeGreaterThan(0.9);
+    expect(cell(report, 0, /in turn/, 'kept to the next frame')).toBeLessThan(0.8);
+    expect(cell(report, 0, /true clips/, 'kept over half a clip')).toBeGreaterThan(0.8);
+  },
+  patience,
+);
