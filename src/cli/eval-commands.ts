@@ -38,8 +38,13 @@ export function addEvalCommands(program: Command, { within, interruption, wholeN
       .command(name)
       .description(description)
       .option('--model <name>', 'a preset or a weights file; that of the pipeline when left out')
+      .option('--encoder <folder>', 'frozen language model (ONNX), for models that read words through one')
       .option('--pipeline <name>', 'whose steps serve the prompts', 'generate')
-      .addOption(new Option('--backend <name>', 'of the model').choices(['auto', 'tensorflow', 'wasm']).default('auto'))
+      .addOption(
+        new Option('--backend <name>', 'of the model')
+          .choices(['auto', 'tensorflow', 'webgpu', 'wasm'])
+          .default('auto'),
+      )
       .option('--threads <n>', 'of the tensorflow backend', wholeNumber(1))
       .option('--n <n>', 'videos a cell of the table', wholeNumber(1), 30)
       .option('--seed <n>', 'of clips and noise', wholeNumber(0, 0xffffffff), 1)

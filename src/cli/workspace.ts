@@ -115,13 +115,18 @@ export class Workspace {
     return this.denoiser({
       model: this.modelOf(String(model)),
       upsampler: upsampler ? this.modelOf(String(upsampler)) : undefined,
-      encoder: encoder ? resolve(this.topology.folder, String(encoder)) : undefined,
+      encoder: this.folderOf(encoder),
     });
   }
 
   /** A preset's name as it is; a path starts, like all in a topology, at the topology's folder. */
   modelOf(name: string): string {
     return /[\\/]|\.safetensors$/.test(name) ? resolve(this.topology.folder, name) : name;
+  }
+
+  /** A folder that a step names, from the topology's own on. */
+  folderOf(name: unknown): string | undefined {
+    return name === undefined ? undefined : resolve(this.topology.folder, String(name));
   }
 
   private denoiser(models: { model: string; upsampler?: string; encoder?: string }): Promise<Denoiser> {

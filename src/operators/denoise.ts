@@ -45,11 +45,11 @@ export const denoise = defineOperator(
         .describe(
           'Folder of a frozen language model (config.json, tokenizer.json, model.onnx), for models that need one.',
         ),
-      steps: z.number().int().min(1).max(1000).default(20).describe('Sampler steps.'),
+      steps: z.number().int().min(1).max(1000).optional().describe('Sampler steps; the model’s own when left out.'),
       guidance: z
         .union([weight, z.strictObject({ text: weight, image: weight })])
-        .default(4)
-        .describe('Classifier-free guidance, one number or one a modality; 1: none.'),
+        .optional()
+        .describe('Classifier-free guidance, one number or one a modality; 1: none; the model’s own when left out.'),
       oscillation: z
         .strictObject({ steady: z.number().int().min(0).max(1000), low: weight })
         .optional()
@@ -70,7 +70,7 @@ export const denoise = defineOperator(
         .describe('Topic of the progress announcements.')
         .meta({ topic: 'job.changed' }),
     }),
-    example: '- denoise: { model: nano, steps: 20, guidance: 4 }',
+    example: '- denoise: { model: nano, steps: 20, guidance: 1.5 }',
     needs: ['job', 'prompt'],
     adds: ['frames'],
   },
@@ -78,8 +78,8 @@ export const denoise = defineOperator(
     step: mapEach<'job' | 'prompt'>(
       async ({ job, prompt }, envelope) => {
         const { defaults, limits, name, weights, backend, upsampler } = await resources.denoiser.describe();
-        const step =
-          typeof config.guidance === 'number' ? { text: config.guidance, image: config.guidance } : config.guidance;
+        const { steps = defaults.steps, guidance = defaults.guidance } = config;
+        const step = typeof guidance === 'number' ? { text: guidance, image: guidance } : guidance;
         const wanted = {
           frames: job.frames ?? defaults.frames,
           width: job.width ?? defaults.width,
@@ -94,18 +94,17 @@ export const denoise = defineOperator(
             });
         const sampler = {
           name: 'edm-heun',
-          steps: job.steps ?? config.steps,
+          steps: job.steps ?? steps,
           guidance: { text: job.guidance?.text ?? step.text, image: job.guidance?.image ?? step.image },
           ...(config.oscillation && { oscillation: config.oscillation }),
           seed: job.seed,
         };
         const fps = job.fps ?? defaults.fps;
         const { name: _, ...settings } = sampler;
-        const { steps } = settings;
         const input = { prompt: await readPrompt(prompt, resources), ...wanted, fps, ...settings };
         const progress = announcer(envelope, job.id, config.jobs, resources);
         const began = resources.clock.now();
-        progress.report(0, steps);
+        progress.report(0, sampler.steps);
         try {
           const video = await resources.denoiser.generate(input, { signal: envelope.signal, onStep: progress.report });
           const seconds = (resources.clock.now() - began) / 1000;

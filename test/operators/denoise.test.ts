@@ -81,9 +81,11 @@ describe('denoise', () => {
     });
   });
 
-  it('gives the model the prompt in its order, with pixels for pictures', async () => {
+  it('gives the model its own settings and the prompt in its order, with pixels for pictures', async () => {
     const { denoiser, asked } = scripted();
     await runOperator(denoise, {}, given(denoiser), [flow()]);
+    // What neither the request nor the step says is the model's own.
+    expect(asked[0]).toMatchObject({ steps: 50, guidance: { text: 3, image: 2 } });
     const [first, second, third] = asked[0]!.prompt.parts;
     expect([first, third]).toEqual([{ text: 'a red square' }, { text: 'a fox' }]);
     expect(second).toMatchObject({ role: 'reference', pixels: { width: 8, height: 8 } });

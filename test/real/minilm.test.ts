@@ -1,5 +1,6 @@
 import { resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createDenoiser } from '../../src/models/denoiser.js';
 import type { FrozenEncoder } from '../../src/models/frozen-encoder.js';
 import { openLanguageModel } from '../../src/models/onnx/language-model.js';
 
@@ -50,6 +51,27 @@ describe('a real language model', () => {
     const vectors = await model.read(text);
     return Array.from({ length: model.width }, (_, k) => vectors.reduce((sum, vector) => sum + vector[k]!, 0));
   };
+});
+
+test('a model makes its video of what it reads', async () => {
+  const denoiser = await createDenoiser({ model: 'nano-frozen', encoder: folder, backend: 'wasm', randomSeed: 1 });
+  const video = async (text: string) => {
+    const { data } = await denoiser.generate(
+      {
+        prompt: { task: 'text-to-video', instruction: '', parts: [{ text }] },
+        ...{ frames: 1, width: 32, height: 32, fps: 8, steps: 1, guidance: { text: 1, image: 1 }, seed: 5 },
+      },
+      { signal: new AbortController().signal },
+    );
+    return Buffer.from(data);
+  };
+  try {
+    const dog = await video('a dog');
+    expect(dog.equals(await video('a dog'))).toBe(true);
+    expect(dog.equals(await video('a car'))).toBe(false);
+  } finally {
+    await denoiser.close();
+  }
 });
 
 function cosine(a: number[], b: number[]): number {

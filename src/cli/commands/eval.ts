@@ -29,6 +29,8 @@ import type { Workspace } from '../workspace.js';
 export interface EvalOptions {
   /** A preset or a weights file; that of the pipeline's denoise step when left out. */
   model?: string;
+  /** Folder of a frozen language model, for models that read words through one. */
+  encoder?: string;
   pipeline: string;
   backend?: DenoiserOptions['backend'];
   threads?: number;
@@ -158,10 +160,18 @@ export async function withModel(
   setMaxListeners(0, options.signal);
   const pipeline = workspace.pipeline(options.pipeline);
   const step = pipeline.steps.find(({ operator }) => operator.name === 'denoise');
-  const named = step && workspace.modelOf(String(step.config.model));
+  const of = (name: unknown) => (name === undefined ? undefined : workspace.modelOf(String(name)));
+  // A model that is named by hand stands alone; the pipeline's comes with its upsampler, as served.
+  const models = options.model
+    ? { model: options.model, encoder: options.encoder }
+    : {
+        model: of(step?.config.model) ?? 'nano',
+        upsampler: of(step?.config.upsampler),
+        encoder: options.encoder ?? workspace.folderOf(step?.config.encoder),
+      };
   const folder = await mkdtemp(join(tmpdir(), 'vimi-eval-'));
   try {
-    const resources = await openResources(workspace, { ...options, model: options.model ?? named ?? 'nano' }, folder);
+    const resources = await openResources(workspace, { ...options, ...models }, folder);
     try {
       const model = await resources.denoiser.describe();
       process.stderr.write(`model ${model.name}, ${model.parameters} parameters, ${model.backend}\n`);
@@ -185,11 +195,11 @@ export async function withModel(
 
 async function openResources(
   { log }: Workspace,
-  { model, backend, threads }: EvalOptions & { model: string },
+  { model, upsampler, encoder, backend, threads }: EvalOptions & { model: string; upsampler?: string },
   folder: string,
 ) {
   const embedder = createEmbedder();
-  const denoiser = drawOnce(await createDenoiser({ model, backend, threads }));
+  const denoiser = drawOnce(await createDenoiser({ model, upsampler, encoder, backend, threads }));
   return {
     objects: memoryObjects(),
     corpus: await openCorpus({ folder: join(folder, 'index'), embedder, log }),
