@@ -55,9 +55,10 @@ export async function evalFeatures(
     return evaluateDistance(real, generated, { net, seed });
   };
   const { onnx, textOnnx, pixels, frames, side, output } = options;
+  const by = Object.entries(onnx === undefined ? {} : { onnx, textOnnx, pixels, frames, side, output });
   const more = {
     ...{ net, features: { generated: options.generated, real: options.real, texts: options.texts } },
-    ...(onnx && { onnx, textOnnx, pixels, frames, side, output }),
+    ...Object.fromEntries(by.filter(([, value]) => value !== undefined)),
   };
   await publish(report(), what, null, { out: options.out, n: generated.n, seed }, more, out);
 }
