@@ -23,6 +23,17 @@ export type ObjectLink = z.infer<typeof objectLink>;
 export const task = z.enum(['text-to-video', 'subject-driven', 'prediction']);
 export type Task = z.infer<typeof task>;
 
+/**
+ * VIMI's instructions, one a task. Where we could read them they are cut off ("Generate a video with the retrieved
+ * text-image ..."): the ends, and the one for text without context, are our own.
+ */
+export const instructions = {
+  'text-to-video': 'Generate a video with the text.',
+  'text-to-video with context': 'Generate a video with the retrieved text-image pairs.',
+  'subject-driven': 'Generate a video with the text and image subjects.',
+  prediction: 'Generate a video with the text and first frame.',
+} as const;
+
 /** What an image in a prompt is for. `reference`: it came from the corpus. */
 export const imageRole = z.enum(['reference', 'subject', 'background', 'first-frame']);
 export type ImageRole = z.infer<typeof imageRole>;

@@ -1,15 +1,4 @@
-import type { ContextEntry, Prompt, PromptPart, Task } from '../events/prompt.js';
-
-/**
- * VIMI's instructions, one a task. Where we could read them they are cut off ("Generate a video with the retrieved
- * text-image ..."): the ends, and the one for text without context, are our own.
- */
-export const instructions = {
-  'text-to-video': 'Generate a video with the text.',
-  'text-to-video with context': 'Generate a video with the retrieved text-image pairs.',
-  'subject-driven': 'Generate a video with the text and image subjects.',
-  prediction: 'Generate a video with the text and first frame.',
-} as const;
+import { type ContextEntry, instructions, type Prompt, type PromptPart, type Task } from '../events/prompt.js';
 
 /**
  * What the model reads: for each of at most `images` documents its caption and its image, then the user's parts. After

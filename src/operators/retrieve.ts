@@ -103,6 +103,7 @@ export const retrieve = defineOperator(
             ...(hasImage && embeddings.image && { imageEmbedding: embeddings.image }),
             mode: asked?.mode ?? config.mode,
             k,
+            names: config.names,
             minScore: config.min_score,
             minImageScore: config.min_image_score,
             ...(config.licences.length > 0 && { licences: config.licences }),

@@ -1,5 +1,4 @@
-import type { Task } from '../../events/prompt.js';
-import { instructions } from '../../operators/compose-prompt.js';
+import { instructions, type Task } from '../../events/prompt.js';
 import { words } from '../embedding/words.js';
 import type { ModelPrompt, RgbImage } from '../ports.js';
 import { isCommon } from './augment.js';

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
+import { instructions } from '../../../src/events/prompt.js';
 import type { ModelPrompt, RgbImage } from '../../../src/models/ports.js';
 import { asTask } from '../../../src/models/training/tasks.js';
-import { instructions } from '../../../src/operators/compose-prompt.js';
 
 const image = (value: number): RgbImage => ({ width: 1, height: 1, data: new Uint8Array(3).fill(value) });
 const first = image(7);
