@@ -79,6 +79,7 @@ export const errorCodes = {
   WEIGHTS_DAMAGED: { retryable: false, remedy: 'Fetch the weights again, or train them anew.' },
   SHAPE_MISMATCH: { retryable: false, remedy: 'Give tensors of the stated shape.' },
   MODEL_UNKNOWN: { retryable: false, remedy: 'Use one of the named presets, or the path of a weights file.' },
+  PACKAGE_NOT_INSTALLED: { retryable: false, remedy: 'Install the named package with npm; it is optional.' },
   BACKEND_UNAVAILABLE: { retryable: false, remedy: 'Use another backend: wasm is always there.' },
   MODEL_CRASHED: { retryable: true, remedy: 'The model process is started again by itself.' },
   TRAINING_DIVERGED: { retryable: false, remedy: 'Lower the learning rate and resume from the last checkpoint.' },

@@ -1,4 +1,5 @@
 import { type Command, InvalidArgumentError, Option } from 'commander';
+import { pixelScales } from '../evaluation/features/net-input.js';
 import { type Condition, conditions } from '../evaluation/tasks/grounding.js';
 import type { GroundingOptions, WorldOptions } from './commands/eval.js';
 import type { FeatureOptions } from './commands/eval-features.js';
@@ -37,6 +38,7 @@ export function addEvalCommands(program: Command, { within, interruption, wholeN
       .command(name)
       .description(description)
       .option('--model <name>', 'a preset or a weights file; that of the pipeline when left out')
+      .option('--encoder <folder>', 'frozen language model (ONNX), for models that read words through one')
       .option('--pipeline <name>', 'whose steps serve the prompts', 'generate')
       .addOption(
         new Option('--backend <name>', 'of the model')
@@ -103,18 +105,33 @@ export function addEvalCommands(program: Command, { within, interruption, wholeN
       .command(name)
       .description(description)
       .requiredOption('--net <name>', 'the net that the features are of, as the report shall call it')
-      .requiredOption('--generated <file>', 'features of the generated videos: .npy, or .json with a list of rows')
-      .option('--real <file>', 'those of real ones')
+      .requiredOption('--generated <place>', 'features of the generated videos: .npy, or .json with a list of rows')
+      .option('--real <place>', 'those of real ones')
+      .option('--onnx <file>', 'the net itself: --generated and --real are then folders of videos or pictures')
+      .addOption(
+        new Option('--pixels <scale>', 'what the net wants to see of colours').choices(pixelScales).default('-1..1'),
+      )
+      .option(
+        '--frames <n>',
+        'of each video: those a net of videos leaves open, or rows of one of pictures',
+        wholeNumber(1, 4096),
+      )
+      .option('--side <n>', 'pixels to each side, for a net that leaves them open', wholeNumber(1, 4096))
+      .option('--output <name>', 'of the net; the first when left out')
       .option('--seed <n>', 'of the halves of the floor', wholeNumber(0, 0xffffffff), 1)
       .option('-o, --out <folder>', 'where the results go', `.vimi/eval/${name}`);
     if (name === 'is')
       command
         .option('--splits <n>', 'parts that are scored each by itself', wholeNumber(1), 10)
         .option('--logits', 'the features are logits, not probabilities', false);
-    if (name === 'clipsim') command.requiredOption('--texts <file>', 'features of the texts, a row a video');
+    if (name === 'clipsim')
+      command
+        .option('--texts <file>', 'features of the texts, a row a video')
+        .option('--text-onnx <folder>', 'the net that reads the texts: the .txt files beside the generated videos');
     command.action(async (options: FeatureOptions) => {
       const { evalFeatures } = await import('./commands/eval-features.js');
-      await evalFeatures(name, { ...options, splits: options.splits ?? 1, logits: options.logits ?? false }, out);
+      const { splits = 1, logits = false } = options;
+      await evalFeatures(name, { ...options, splits, logits, signal: interruption() }, out);
     });
   }
 }

@@ -305,6 +305,7 @@ program
       .conflicts('recipe'),
   )
   .option('--from <weights>', 'a file, or the name of a shipped model, to start from instead of random numbers')
+  .option('--encoder <folder>', 'frozen language model (ONNX), for presets that read words through one')
   .option('--held-out <shard>', 'samples for the probes in the log (may be repeated)', several)
   .option('--plan', 'train nothing; print parameters, computation, memory, and time on this machine')
   .addOption(new Option('--backend <name>').choices(['tensorflow', 'webgpu', 'wasm']))

@@ -111,8 +111,12 @@ export class Workspace {
   async denoiserOf(pipeline: PipelineSpec): Promise<Denoiser | null> {
     const step = pipeline.steps.find(({ operator }) => operator.name === 'denoise');
     if (!step) return null;
-    const { model, upsampler } = step.config;
-    return this.denoiser(this.modelOf(String(model)), upsampler ? this.modelOf(String(upsampler)) : undefined);
+    const { model, upsampler, encoder } = step.config;
+    return this.denoiser({
+      model: this.modelOf(String(model)),
+      upsampler: upsampler ? this.modelOf(String(upsampler)) : undefined,
+      encoder: this.folderOf(encoder),
+    });
   }
 
   /** A preset's name as it is; a path starts, like all in a topology, at the topology's folder. */
@@ -120,9 +124,15 @@ export class Workspace {
     return /[\\/]|\.safetensors$/.test(name) ? resolve(this.topology.folder, name) : name;
   }
 
-  private denoiser(model: string, upsampler?: string): Promise<Denoiser> {
-    return this.once(`denoiser ${model} ${upsampler ?? ''}`, async () => {
-      const denoiser = await createDenoiser({ model, upsampler, log: (line) => this.log.info({ model }, line) });
+  /** A folder that a step names, from the topology's own on. */
+  folderOf(name: unknown): string | undefined {
+    return name === undefined ? undefined : resolve(this.topology.folder, String(name));
+  }
+
+  private denoiser(models: { model: string; upsampler?: string; encoder?: string }): Promise<Denoiser> {
+    return this.once(`denoiser ${JSON.stringify(models)}`, async () => {
+      const log = (line: string) => this.log.info({ model: models.model }, line);
+      const denoiser = await createDenoiser({ ...models, log });
       this.onClose(() => denoiser.close());
       return denoiser;
     });

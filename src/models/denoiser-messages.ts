@@ -5,6 +5,7 @@ import type { GenerateInput, ModelDescription, RgbVideo } from './ports.js';
 export interface ProcessOptions {
   model: string;
   upsampler?: string;
+  encoder?: string;
   backend: 'auto' | 'wasm' | 'tensorflow';
   randomSeed?: number;
   threads?: number;

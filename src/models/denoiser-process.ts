@@ -5,6 +5,7 @@ import { openBackend } from './backend/backend.js';
 import type { ErrorFields, FromProcess, ProcessOptions, ToProcess } from './denoiser-messages.js';
 import { checkCascade, generate } from './generate.js';
 import { loadModel } from './load-model.js';
+import { openEncoder } from './open-encoder.js';
 import { sizeOfVideo } from './presets.js';
 
 const options = JSON.parse(process.argv[2] ?? '{}') as ProcessOptions;
@@ -34,6 +35,8 @@ try {
     throw new VimiError('MODEL_UNKNOWN', `${preset.name} only enlarges videos`, {
       expected: `a base model, and ${preset.name} as its upsampler`,
     });
+  const needs = [loaded, ...(upsampler ? [upsampler] : [])].map(({ model, encoder }) => ({ ...model, encoder }));
+  const encoder = await openEncoder(needs, options.encoder);
   const last = upsampler?.model.preset ?? preset;
   const size = { frames: last.frames, ...sizeOfVideo(last) };
   const { steps, guidance } = preset.defaults;
@@ -50,7 +53,8 @@ try {
       try {
         if (abort.signal.aborted) throw new VimiError('CANCELLED', 'The generation was cancelled');
         const onStep = (done: number, total: number) => send({ type: 'step', job, done, total });
-        send({ type: 'done', job, video: await generate(loaded, input, { upsampler, signal: abort.signal, onStep }) });
+        const video = await generate(loaded, input, { upsampler, encoder, signal: abort.signal, onStep });
+        send({ type: 'done', job, video });
       } catch (thrown) {
         send({ type: 'failed', job, error: fields(thrown) });
       } finally {

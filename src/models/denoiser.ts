@@ -11,6 +11,8 @@ export interface DenoiserOptions {
   model: string;
   /** The same for a model that enlarges its videos; none when left out. */
   upsampler?: string;
+  /** The folder of a frozen language model, for models that read words through one. */
+  encoder?: string;
   /** `auto`: tensorflow where it is set up, else wasm. */
   backend?: 'auto' | 'wasm' | 'tensorflow';
   /** Start values instead of weights: for tests only. */
@@ -64,8 +66,8 @@ class ProcessDenoiser implements Denoiser {
 
   start(): Promise<void> {
     this.ready ??= new Promise((resolve, reject) => {
-      const { model, upsampler, backend = 'auto', randomSeed, threads } = this.options;
-      const argument: ProcessOptions = { model, upsampler, backend, randomSeed, threads };
+      const { model, upsampler, encoder, backend = 'auto', randomSeed, threads } = this.options;
+      const argument: ProcessOptions = { model, upsampler, encoder, backend, randomSeed, threads };
       const child = fork(compiled(import.meta.url, './denoiser-process.js'), [JSON.stringify(argument)], {
         serialization: 'advanced',
         stdio: ['ignore', 'ignore', 'pipe', 'ipc'],

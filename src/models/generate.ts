@@ -7,6 +7,7 @@ import { Random } from './diffusion/random.js';
 import { sample } from './diffusion/sampler.js';
 import { karrasSchedule } from './diffusion/schedule.js';
 import { threshold } from './diffusion/thresholding.js';
+import { type FrozenEncoder, readTexts, type TextVectors } from './frozen-encoder.js';
 import type { LoadedModel } from './load-model.js';
 import { corrupt, enlarge, lowSize } from './low-resolution.js';
 import { promptItems, seenBy } from './networks/prompt-input.js';
@@ -16,6 +17,8 @@ import { type Preset, preconditioningOf, sizeOfVideo } from './presets.js';
 export interface GenerateOptions {
   /** Makes the model's videos larger and smoother: the cascade of Snap Video. */
   upsampler?: LoadedModel;
+  /** Reads the prompt's texts for models that need one. */
+  encoder?: FrozenEncoder;
   signal: AbortSignal;
   /** Sampler steps, those of the upsampler among them. */
   onStep?(done: number, total: number): void;
@@ -33,7 +36,7 @@ export interface GenerateOptions {
 export async function generate(
   base: LoadedModel,
   input: GenerateInput,
-  { upsampler, signal, onStep }: GenerateOptions,
+  { upsampler, encoder, signal, onStep }: GenerateOptions,
 ): Promise<RgbVideo> {
   const last = upsampler ?? base;
   const { width, height } = sizeOfVideo(last.model.preset);
@@ -49,15 +52,17 @@ export async function generate(
       throw new VimiError('CANCELLED', 'The generation was cancelled', { where: `step ${done} of ${total}` });
   };
 
+  const vectors = encoder && (await readTexts(encoder, [input.prompt]));
   if (!upsampler || !low || !more) {
     const method = base.model.preset.defaults.method;
     const noise = new Random(input.seed);
-    return crop(await denoised(base, { ...input, method }, noise, atBorder), size, input);
+    return crop(await denoised(base, { ...input, vectors, method }, noise, atBorder), size, input);
   }
   const small = await denoised(
     base,
     {
       ...input,
+      vectors,
       method: base.model.preset.defaults.method,
       frames: lowSize(size, low).frames,
       fps: input.fps / low.everyFrame,
@@ -69,7 +74,7 @@ export async function generate(
   const given = enlarge(corrupt(Float32Array.from(small), level, new Random(input.seed, 1)), size, low);
   const large = await denoised(
     upsampler,
-    { ...input, ...more, fps: input.fps, oscillation: undefined },
+    { ...input, ...more, vectors, fps: input.fps, oscillation: undefined },
     new Random(input.seed, 2),
     atBorder,
     {
@@ -94,19 +99,19 @@ export function checkCascade(base: Preset, upsampler: Preset): void {
 }
 
 type Settings = Pick<GenerateInput, 'prompt' | 'frames' | 'fps' | 'steps' | 'guidance' | 'oscillation'> &
-  Pick<Preset['defaults'], 'method'>;
+  Pick<Preset['defaults'], 'method'> & { vectors?: TextVectors };
 
 /** A sample of one model, [T, H, W, 3], -1 to 1; `low` as FitInput has it, for one video. */
 async function denoised(
   { model, weights }: LoadedModel,
-  { prompt, frames: T, fps, steps, guidance, oscillation, method }: Settings,
+  { prompt, frames: T, fps, steps, guidance, oscillation, method, vectors }: Settings,
   random: Random,
   onStep: () => Promise<void>,
   low?: { x: Float32Array; level: number },
 ): Promise<Float64Array> {
   const { preset } = model;
   const { width: W, height: H } = sizeOfVideo(preset);
-  const items = promptItems(prompt, preset);
+  const items = promptItems(prompt, preset, vectors);
   const hasImages = items.some((item) => 'picture' in item || ('vector' in item && item.of === 'image'));
   // Every branch is computed at every step, whatever counts at it: latents carry over from one to the next.
   const branches = guidanceBranches(guidance, hasImages);

@@ -12,6 +12,8 @@ export interface LoadedModel {
   weights: Weights;
   /** SHA-256 of the weights file. */
   sha256: string;
+  /** That of the frozen encoder that the weights were trained with. */
+  encoder?: string;
 }
 
 /**
@@ -32,7 +34,7 @@ export async function loadModel(name: string, { randomSeed }: { randomSeed?: num
   const model = buildModel(presetOf(file.metadata, path));
   checkWeights(file, model.specs, path);
   const values = new Map([...file.tensors].map(([parameter, { values: numbers }]) => [parameter, numbers]));
-  return { model, weights: toTensors(model, values), sha256: file.sha256 };
+  return { model, weights: toTensors(model, values), sha256: file.sha256, encoder: file.metadata.encoder };
 }
 
 /** Where a model's weights lie. A name with a slash or an ending is a path. */

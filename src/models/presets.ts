@@ -53,7 +53,7 @@ export interface EncoderSizes {
   /** Pictures are read at this side, in patches of 8 (for meaning) and of `finePatch` (for pixels). */
   pictureSide: number;
   finePatch: number;
-  /** Channels of the tokens that a frozen encoder outside makes; then there is no encoder of our own. */
+  /** Channels of the tokens that a frozen encoder outside makes of the words; pictures, if any are read, are read here. */
   external?: number;
 }
 
@@ -109,6 +109,15 @@ export const presets: Record<string, Preset> = {
     defaults: { fps: 16, steps: 5, method: 'euler', guidance: { text: 1, image: 1 } },
   },
   ...snapPresets,
+};
+
+// Nano, told of the words by a frozen language model of 384 channels (all-MiniLM-L6-v2 has them). There are no weights:
+// who trains it brings the language model.
+const { nano } = presets;
+presets['nano-frozen'] = {
+  ...nano!,
+  name: 'nano-frozen',
+  encoder: { ...nano!.encoder, vocabulary: 0, words: 64, external: 384 },
 };
 
 /** Width and height of a preset's videos. */

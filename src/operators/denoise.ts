@@ -39,6 +39,12 @@ export const denoise = defineOperator(
     config: z.strictObject({
       model: z.string().default('nano').describe('Preset, or path of a weights file; the run loads it.'),
       upsampler: z.string().optional().describe('The same for a model that enlarges its videos; none when left out.'),
+      encoder: z
+        .string()
+        .optional()
+        .describe(
+          'Folder of a frozen language model (config.json, tokenizer.json, model.onnx), for models that need one.',
+        ),
       steps: z.number().int().min(1).max(1000).optional().describe('Sampler steps; the model’s own when left out.'),
       guidance: z
         .union([weight, z.strictObject({ text: weight, image: weight })])

@@ -49,6 +49,8 @@ const behind: Record<string, string[]> = {
   'hnswlib-node': ['stores/'],
   'better-sqlite3': ['stores/', 'streams/transports/'],
   '@tensorflow/': ['models/'],
+  'onnxruntime-web': ['models/onnx/'],
+  '@huggingface/tokenizers': ['models/onnx/'],
   rxjs: ['streams/', 'operators/'],
   yaml: ['streams/topology/'],
   'prom-client': ['streams/'],

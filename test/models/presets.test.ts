@@ -53,7 +53,7 @@ describe('the same in the small', () => {
     ...tiny,
     ...{ name: 'small-snap', side: 16, height: 6, local: false, heads: 2 },
     ...{ width: 16, patchWidth: 8, readWidth: 8, conditionWidth: 4 },
-    encoder: { ...tiny.encoder, external: 6 },
+    encoder: { ...tiny.encoder, pictures: 0, external: 6 },
   };
   const model = buildModel(preset);
   const w = randomWeights(model.specs);

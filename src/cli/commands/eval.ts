@@ -29,6 +29,8 @@ import type { Workspace } from '../workspace.js';
 export interface EvalOptions {
   /** A preset or a weights file; that of the pipeline's denoise step when left out. */
   model?: string;
+  /** Folder of a frozen language model, for models that read words through one. */
+  encoder?: string;
   pipeline: string;
   backend?: DenoiserOptions['backend'];
   threads?: number;
@@ -161,8 +163,12 @@ async function withModel(
   const of = (name: unknown) => (name === undefined ? undefined : workspace.modelOf(String(name)));
   // A model that is named by hand stands alone; the pipeline's comes with its upsampler, as served.
   const models = options.model
-    ? { model: options.model }
-    : { model: of(step?.config.model) ?? 'nano', upsampler: of(step?.config.upsampler) };
+    ? { model: options.model, encoder: options.encoder }
+    : {
+        model: of(step?.config.model) ?? 'nano',
+        upsampler: of(step?.config.upsampler),
+        encoder: options.encoder ?? workspace.folderOf(step?.config.encoder),
+      };
   const folder = await mkdtemp(join(tmpdir(), 'vimi-eval-'));
   try {
     const resources = await openResources(workspace, { ...options, ...models }, folder);
@@ -189,11 +195,11 @@ async function withModel(
 
 async function openResources(
   { log }: Workspace,
-  { model, upsampler, backend, threads }: EvalOptions & { model: string; upsampler?: string },
+  { model, upsampler, encoder, backend, threads }: EvalOptions & { model: string; upsampler?: string },
   folder: string,
 ) {
   const embedder = createEmbedder();
-  const denoiser = drawOnce(await createDenoiser({ model, upsampler, backend, threads }));
+  const denoiser = drawOnce(await createDenoiser({ model, upsampler, encoder, backend, threads }));
   return {
     objects: memoryObjects(),
     corpus: await openCorpus({ folder: join(folder, 'index'), embedder, log }),

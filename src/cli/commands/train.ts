@@ -17,6 +17,7 @@ export interface TrainCommandOptions {
   recipe?: string;
   stage?: 1 | 2;
   from?: string;
+  encoder?: string;
   backend?: BackendName;
   threads?: number;
   signal: AbortSignal;

@@ -17,7 +17,9 @@ export interface Model {
 
 export function buildModel(preset: Preset): Model {
   const declare = Declaration.root();
-  const encode = (preset.encoder.external ? externalEncoder : promptEncoder)(declare.at('prompt'), preset);
+  const { external, pictures } = preset.encoder;
+  // Where pictures are read, they are read beside what the frozen encoder says of the words.
+  const encode = (external && pictures === 0 ? externalEncoder : promptEncoder)(declare.at('prompt'), preset);
   const denoise = fit(declare.at('fit'), preset);
   return { preset, specs: declare.specs, parameters: countParameters(declare.specs), encode, denoise };
 }

@@ -5,7 +5,8 @@ import { shape } from '../shape.js';
 import { feedForward, linear, neighbours, norm, repeat, transformerLayer } from './layers.js';
 import type { Declaration, Weights } from './parameters.js';
 import { gridPositions, waves } from './positions.js';
-import { type PromptItem, wordRows } from './prompt-input.js';
+import type { PromptItem } from './prompt-input.js';
+import { wordTokens } from './word-tokens.js';
 
 /**
  * The prompt encoder: one transformer over interleaved words and picture patches. It stands for VIMI's frozen multimodal
@@ -14,9 +15,10 @@ import { type PromptItem, wordRows } from './prompt-input.js';
  *   B prompts   N tokens: one for the prompt as a whole, its words, patches of 8x8 pixels a picture: 16 at 32x32
  *   K pictures  M fine tokens a picture: 256 of 2x2 pixels at 32x32         C width   P patch width
  *
- * A word is the mean of hashed table rows (itself and its pieces of 3 and 4 letters): no word is unknown. A picture keeps
- * its place among the words, its role, and the place of each patch. The fine tokens are the way from a picture to the
- * video's pixels (own choice: latents alone hide a picture's details).
+ * Words are the preset's own or those of a frozen encoder outside (word-tokens.ts); pictures are read here in any case
+ * (own choice: small language models see none). A picture keeps its place among the words, its role, and the place of each
+ * patch. The fine tokens are the way from a picture to the video's pixels (own choice: latents alone hide a picture's
+ * details).
  */
 export type Condition = {
   /** [B, N, C] */
@@ -35,12 +37,13 @@ const roles = imageRole.options;
 /** Pixels to each side of the patches that tell what a picture shows. */
 export const coarsePatch = 8;
 
-export function promptEncoder(declare: Declaration, { encoder, width: C, patchWidth: P, heads, ratio }: Preset) {
+export function promptEncoder(declare: Declaration, preset: Preset) {
+  const { encoder, width: C, patchWidth: P, heads, ratio } = preset;
   const { pictureSide: side, finePatch } = encoder;
   const coarse = side / coarsePatch;
   const fineSide = side / finePatch;
   const [coarseCount, M] = [coarse ** 2, fineSide ** 2];
-  const table = declare.add('words', [encoder.vocabulary, C], 1);
+  const readWords = wordTokens(declare, preset);
   const whole = declare.add('whole', [1, C], 0.5);
   const role = declare.add('roles', [roles.length, C], 0.5);
   const embedCoarse = linear(declare.at('coarse'), coarsePatch ** 2 * 3, C);
@@ -58,28 +61,21 @@ export function promptEncoder(declare: Declaration, { encoder, width: C, patchWi
   const finePlaces = gridPositions(fineSide, fineSide, P);
 
   return (w: Weights, given: readonly PromptItem[][]): Condition => {
-    const prompts = given.map((items) => items.filter((item) => !('vector' in item)));
+    const read = encoder.external ? 'vector' : 'word';
+    const prompts = given.map((items) => items.filter((item) => 'picture' in item || read in item));
     const B = prompts.length;
     const pictures = prompts.map((items) => items.flatMap((item) => ('picture' in item ? [item] : [])));
     const K = Math.max(0, ...pictures.map((list) => list.length));
     const wordCount = Math.max(0, ...prompts.map((items, b) => items.length - pictures[b]!.length));
 
-    // Words: [B, wordCount, C]. A row of `bags` holds how much of each table row a word is.
-    const bags = new Float32Array(B * wordCount * encoder.vocabulary);
     const places = new Float32Array(B * (wordCount + K));
     const present = new Float32Array(B * (wordCount + K)); // words, then pictures
     for (const [b, items] of prompts.entries()) {
       let [word, picture] = [0, 0];
       for (const [place, item] of items.entries()) {
-        const at = b * (wordCount + K) + ('word' in item ? word : wordCount + picture);
+        const at = b * (wordCount + K) + ('picture' in item ? wordCount + picture++ : word++);
         places[at] = place;
         present[at] = 1;
-        if ('word' in item) {
-          const rows = wordRows(item.word, encoder.vocabulary);
-          for (const row of rows)
-            bags[(b * wordCount + word) * encoder.vocabulary + row]! += 1 / Math.sqrt(rows.length);
-          word++;
-        } else picture++;
       }
     }
     const order = tf.tensor(waves(places, C, { longest: 256, shortest: 4 }), [B, wordCount + K, C]).mul(0.5);
@@ -87,8 +83,7 @@ export function promptEncoder(declare: Declaration, { encoder, width: C, patchWi
     const masks: tf.Tensor[] = [tf.ones([B, 1])];
     const presence = tf.tensor(present, [B, wordCount + K]);
     if (wordCount > 0) {
-      const spelled = tf.matMul(tf.tensor2d(bags, [B * wordCount, encoder.vocabulary]), table(w) as tf.Tensor2D);
-      parts.push(spelled.reshape([B, wordCount, C]).add(order.slice([0, 0, 0], [B, wordCount, C])));
+      parts.push(readWords(w, prompts, wordCount).add(order.slice([0, 0, 0], [B, wordCount, C])));
       masks.push(presence.slice([0, 0], [B, wordCount]));
     }
 

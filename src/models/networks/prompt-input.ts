@@ -4,6 +4,7 @@ import type { Branch } from '../diffusion/guidance.js';
 import { shrink } from '../embedding/area.js';
 import { hash32 } from '../embedding/hash.js';
 import { pieces, words } from '../embedding/words.js';
+import type { TextVectors } from '../frozen-encoder.js';
 import type { ModelPrompt, RgbImage } from '../ports.js';
 import type { Preset } from '../presets.js';
 
@@ -24,13 +25,21 @@ export const hidden = Symbol('hidden');
 
 /**
  * Words and pictures of a prompt. At most as many as the preset reads: of pictures the first, of words each part's share
- * from its beginning (a long retrieved caption never pushes out the user's own words).
+ * from its beginning (a long retrieved caption never pushes out the user's own words). For a preset with a frozen encoder
+ * outside, `vectors` says what it gives for each text, read by itself (own choice: a caption is read once, whatever it
+ * comes with). MODEL_UNKNOWN without it.
  */
-export function promptItems(prompt: ModelPrompt, { name, encoder }: Preset): PromptItem[] {
-  if (encoder.external)
-    throw new VimiError('MODEL_UNKNOWN', `${name} reads prompts through an encoder outside, and none is connected`);
+export function promptItems(prompt: ModelPrompt, { name, encoder }: Preset, vectors?: TextVectors): PromptItem[] {
+  if (encoder.external && !vectors)
+    throw new VimiError('MODEL_UNKNOWN', `${name} reads prompts through an encoder outside, and none is connected`, {
+      expected: `the folder of a language model of ${encoder.external} channels`,
+    });
+  const itemsOf = (text: string): PromptItem[] =>
+    encoder.external
+      ? (vectors?.get(text) ?? []).map((vector) => ({ vector, of: 'text' }))
+      : words(text).map((word) => ({ word }));
   const texts = [{ text: prompt.instruction }, ...prompt.parts].map((part) =>
-    'text' in part ? words(part.text) : null,
+    'text' in part ? itemsOf(part.text) : null,
   );
   const share = fairShares(
     texts.map((text) => text?.length ?? 0),
@@ -38,7 +47,7 @@ export function promptItems(prompt: ModelPrompt, { name, encoder }: Preset): Pro
   );
   let pictures = 0;
   return [{ text: '' }, ...prompt.parts].flatMap((part, i): PromptItem[] => {
-    if ('text' in part) return texts[i]!.slice(0, share[i]).map((word) => ({ word }));
+    if ('text' in part) return texts[i]!.slice(0, share[i]);
     if (pictures++ >= encoder.pictures) return [];
     return [{ picture: readPicture(part.pixels, encoder.pictureSide), role: part.role }];
   });

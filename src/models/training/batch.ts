@@ -1,5 +1,6 @@
 import { drawNoiseLevel } from '../diffusion/noise-levels.js';
 import { Random } from '../diffusion/random.js';
+import type { TextVectors } from '../frozen-encoder.js';
 import { corrupt, enlarge, reduce } from '../low-resolution.js';
 import { layoutCell } from '../networks/fit.js';
 import { type PromptItem, promptItems, seenBy } from '../networks/prompt-input.js';
@@ -43,7 +44,7 @@ export function drawBatch(
   preset: Preset,
   stage: Stage,
   { dropout, augment, tasks }: Pick<Recipe, 'dropout' | 'augment' | 'tasks'>,
-  { seed, step }: { seed: number; step: number },
+  { seed, step, vectors }: { seed: number; step: number; vectors?: TextVectors },
 ): Batch {
   const random = new Random(seed, step);
   const { frames: T, batch: B } = stage;
@@ -65,7 +66,11 @@ export function drawBatch(
     const whole = sample.frames.subarray(window * frame, (window + preset.frames) * frame);
     const firstFrame = { width, height, data: whole.subarray(0, frame) };
     const prompt = tasks ? asTask(sample.prompt, drawTask(tasks, random), firstFrame) : sample.prompt;
-    const { items, mirrored } = augmentItems(promptItems(prompt, preset), sample.contextCaptions, augmentation);
+    const { items, mirrored } = augmentItems(
+      promptItems(prompt, preset, vectors),
+      sample.contextCaptions,
+      augmentation,
+    );
     const paint = (from: number, n: number) =>
       repaint(
         Float32Array.from(whole.subarray(from * frame, (from + n) * frame), (v) => v / 127.5 - 1),

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { Random } from '../diffusion/random.js';
+import type { TextVectors } from '../frozen-encoder.js';
 import { corrupt, enlarge, reduce } from '../low-resolution.js';
 import type { Model } from '../networks/model.js';
 import type { Weights } from '../networks/parameters.js';
@@ -35,14 +36,19 @@ export function evaluate(
   model: Model,
   w: Weights,
   samples: readonly TrainingSample[],
-  { levels = probeLevels, seed = 1, batch = 4 }: { levels?: readonly number[]; seed?: number; batch?: number } = {},
+  {
+    levels = probeLevels,
+    seed = 1,
+    batch = 4,
+    vectors,
+  }: { levels?: readonly number[]; seed?: number; batch?: number; vectors?: TextVectors } = {},
 ): Probe[] {
   const { preset } = model;
   const { frames: T, low } = preset;
   const { width: side, height } = sizeOfVideo(preset);
   const size = { frames: T, width: side, height };
   const length = T * height * side * 3;
-  const items = samples.map((sample) => promptItems(sample.prompt, preset));
+  const items = samples.map((sample) => promptItems(sample.prompt, preset, vectors));
   const other = (i: number) => items[(i + Math.max(1, samples.length >> 1)) % samples.length]!;
   const told: Record<Exclude<keyof Probe, 'sigma' | 'rightWay'>, (i: number) => PromptItem[]> = {
     right: (i) => items[i]!,

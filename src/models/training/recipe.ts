@@ -121,5 +121,7 @@ export function recipeOf(preset: Preset, vimiStage: 1 | 2 = 1): Recipe {
   const recipe = preset.local ? small : snap;
   // Stages of whole clips are as long as the preset's.
   const stages = recipe.stages.map((one) => ({ ...one, frames: Math.min(one.frames, preset.frames) }));
-  return { ...recipe, ...(vimiStage === 2 && { tasks }), stages };
+  // What a frozen encoder has read cannot be hidden, mirrored or given another colour any more.
+  const still = preset.encoder.external && { augment: { hideNames: 0, mirror: 0, colours: 0 } };
+  return { ...recipe, ...(vimiStage === 2 && { tasks }), ...still, stages };
 }

@@ -5,9 +5,12 @@ import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
 import { VimiError } from '../../errors.js';
 import { type BackendName, openBackend } from '../backend/backend.js';
+import { readTexts } from '../frozen-encoder.js';
 import { weightsPath } from '../load-model.js';
 import { buildModel } from '../networks/model.js';
 import { startValues } from '../networks/parameters.js';
+import { openEncoder } from '../open-encoder.js';
+import type { ModelPrompt } from '../ports.js';
 import { presetNamed } from '../presets.js';
 import { checkWeights, readWeights, writeWeights } from '../weights.js';
 import { drawBatch, splitBatch } from './batch.js';
@@ -17,7 +20,8 @@ import { gradientsOf } from './gradients.js';
 import { startState, update } from './optimizer.js';
 import { type Recipe, recipeOf, recipe as recipeSchema, type Stage } from './recipe.js';
 import { cacheKey, readCache, writeCache } from './sample-cache.js';
-import { type ReadOptions, readSamples } from './samples.js';
+import { type ReadOptions, readSamples, type TrainingSample } from './samples.js';
+import { asTask } from './tasks.js';
 
 export interface TrainOptions {
   /** Paths of WebDataset shards that the corpus pipeline wrote. */
@@ -33,6 +37,8 @@ export interface TrainOptions {
   from?: string;
   /** VIMI's stage, whose recipe is taken: 1, from nothing or from weights; 2, the three tasks, from weights. */
   stage?: 1 | 2;
+  /** The folder of a frozen language model, for presets that read words through one. */
+  encoder?: string;
   /** Instead of that recipe. */
   recipe?: Recipe;
   backend?: BackendName;
@@ -82,7 +88,13 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
         expected: `at most ${preset.frames} frames`,
         found: String(frames),
       });
+  if (preset.encoder.external && Object.values(recipe.augment).some((share) => share > 0))
+    throw new VimiError('USAGE', `${preset.name} cannot be trained on changed samples: its words are read beforehand`, {
+      expected: 'augment with 0 everywhere',
+      found: JSON.stringify(recipe.augment),
+    });
   const model = buildModel(preset);
+  const frozen = await openEncoder([{ preset }], options.encoder);
   const backend = await openBackend(options.backend, { threads: options.threads });
   await mkdir(out, { recursive: true });
 
@@ -108,12 +120,22 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     });
   const held = await readSamples(heldOut, reading);
 
+  const vectors = frozen && (await readTexts(frozen, allPrompts([...samples, ...held], recipe), { signal }));
+  await frozen?.close();
+
   const start = options.from === undefined ? null : weightsPath(options.from);
   const before = start === null ? null : await readWeights(start);
   if (before && start) checkWeights(before, model.specs, start);
+  if (before?.metadata.encoder !== undefined && before.metadata.encoder !== frozen?.sha256)
+    throw new VimiError('MODEL_UNKNOWN', 'The weights were trained with another encoder', {
+      expected: before.metadata.encoder,
+      found: frozen?.sha256 ?? 'none',
+      where: options.encoder,
+    });
   const data = { shards: fingerprints, samples: samples.length };
   const card = {
     ...{ preset: preset.name, parameters: model.parameters, seed, steps, data, recipe },
+    ...(frozen && { encoder: frozen.sha256 }),
     ...(before ? { from: { sha256: before.sha256, card: JSON.parse(before.metadata.card ?? 'null') } } : {}),
   };
   const run = createHash('sha256').update(JSON.stringify(card)).digest('hex');
@@ -130,7 +152,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const probe = () => {
     const w = asTensors(state.ema);
     try {
-      return held.length > 0 ? evaluate(model, w, held) : [];
+      return held.length > 0 ? evaluate(model, w, held, { vectors }) : [];
     } finally {
       tf.dispose([...w.values()]);
     }
@@ -143,7 +165,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     const stage = stageAt(recipe.stages, step / steps);
     const began = performance.now();
     const { accumulate = 1 } = recipe.stages[stage]!;
-    const batch = drawBatch(samples, preset, recipe.stages[stage]!, recipe, { seed, step });
+    const batch = drawBatch(samples, preset, recipe.stages[stage]!, recipe, { seed, step, vectors });
     const w = asTensors(state.weights);
     const { loss, diffusion, gradients } = gradientsOf(model, w, splitBatch(batch, accumulate), recipe);
     tf.dispose([...w.values()]);
@@ -185,6 +207,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const metadata = {
     preset: preset.name,
     format: 'vimi/1',
+    ...(frozen && { encoder: frozen.sha256 }),
     card: JSON.stringify({ ...card, backend, probes: probes.map(roundedProbe) }),
   };
   const sha256 = await writeWeights(weights, tensors, { metadata, dtype: 'F16' });
@@ -199,6 +222,15 @@ function stageAt(stages: readonly Stage[], part: number): number {
     if (part < end - 1e-9) return i;
   }
   return stages.length - 1;
+}
+
+/** The prompts of the samples, as they are and as each task of the recipe makes them. */
+function* allPrompts(samples: readonly TrainingSample[], { tasks }: Recipe): Generator<ModelPrompt> {
+  const frame = { width: 1, height: 1, data: new Uint8Array(3) };
+  for (const { prompt } of samples) {
+    yield prompt;
+    if (tasks) for (const name of Object.keys(tasks) as (keyof typeof tasks)[]) yield asTask(prompt, name, frame);
+  }
 }
 
 async function fingerprint(path: string): Promise<{ name: string; sha256: string }> {

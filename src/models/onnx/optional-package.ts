@@ -1,0 +1,19 @@
+import { VimiError } from '../../errors.js';
+
+/** What is loaded only by those who bring nets of their own, and the versions that were tried. */
+const packages = { 'onnxruntime-web': '1.30.0', '@huggingface/tokenizers': '0.2.0' };
+
+/** PACKAGE_NOT_INSTALLED says what to install. The caller says what of the package it uses: vimi compiles without it. */
+export async function optionalPackage<T>(name: keyof typeof packages, load: Load = (it) => import(it)): Promise<T> {
+  try {
+    return (await load(name)) as T;
+  } catch (cause) {
+    throw new VimiError('PACKAGE_NOT_INSTALLED', `${name} cannot be loaded`, {
+      expected: `npm install ${name}@${packages[name]}`,
+      found: cause instanceof Error ? cause.message : String(cause),
+      cause,
+    });
+  }
+}
+
+type Load = (name: string) => Promise<unknown>;

@@ -1,0 +1,116 @@
+import * as tf from '@tensorflow/tfjs';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { openBackend } from '../../../src/models/backend/backend.js';
+import { buildModel } from '../../../src/models/networks/model.js';
+import { type PromptItem, promptItems, seenBy } from '../../../src/models/networks/prompt-input.js';
+import type { ModelPrompt } from '../../../src/models/ports.js';
+import { type Preset, presets } from '../../../src/models/presets.js';
+import { numbers, picture, randomWeights, tiny } from './tiny.js';
+
+beforeAll(async () => {
+  await openBackend('wasm');
+});
+afterAll(() => tf.removeBackend('wasm'));
+
+const preset: Preset = { ...tiny, encoder: { ...tiny.encoder, vocabulary: 0, external: 6 } };
+const model = buildModel(preset);
+const said = (seed: number): PromptItem => ({ vector: numbers(6, seed), of: 'text' });
+const seen = (seed: number): PromptItem => ({ picture: picture(seed), role: 'reference' });
+const prompt = [said(1), seen(2), said(3), said(4)];
+
+describe('words from a frozen encoder, beside pictures of our own', () => {
+  const read = (given: PromptItem[][], w = randomWeights(model.specs)) =>
+    tf.tidy(() => {
+      const { tokens, bias, fine, fineBias } = model.encode(w, given);
+      return { tokens, bias, fine, fineBias };
+    });
+  const of = (given: PromptItem[]) => {
+    const { tokens, fine } = read([given]);
+    return [...tokens.dataSync(), ...fine.dataSync()];
+  };
+  const apart = (a: number[], b: number[]) =>
+    a.length !== b.length || Math.max(...a.map((v, i) => Math.abs(v - b[i]!))) > 1e-5;
+
+  test('there is no table of words, and shapes are as with one', () => {
+    expect(model.specs.map(({ name }) => name)).not.toContain('prompt.words');
+    const { tokens, bias, fine, fineBias } = read([prompt, [said(5)]]);
+    expect(tokens.shape).toEqual([2, 1 + 3 + 4, 8]); // a picture of 16x16 has 4 patches of 8x8
+    expect(bias.shape).toEqual([2, 1, 1, 8]);
+    expect(fine.shape).toEqual([2, 1 + 64, 8]);
+    expect(fineBias.shape).toEqual([2, 1, 1, 65]);
+  });
+
+  test.each<[string, PromptItem[]]>([
+    ['other words', [said(9), seen(2), said(3), said(4)]],
+    ['another picture', [said(1), seen(9), said(3), said(4)]],
+    ['words in another order', [said(3), seen(2), said(1), said(4)]],
+    ['the picture in another place', [said(1), said(3), seen(2), said(4)]],
+    ['no words', [seen(2)]],
+    ['nothing', []],
+  ])('%s: another condition', (_, other) => {
+    expect(apart(of(prompt), of(other))).toBe(true);
+  });
+
+  test('words spelled out are not read, and text alone leaves the picture away', () => {
+    expect(apart(of(prompt), of([...prompt, { word: 'fox' }]))).toBe(false);
+    expect(seenBy.text(prompt)).toEqual([said(1), said(3), said(4)]);
+  });
+
+  test('a neighbour in the batch that is longer changes nothing', () => {
+    const alone = read([[said(1), said(3)]])
+      .tokens.slice([0, 0, 0], [1, 3, -1])
+      .dataSync();
+    const beside = read([
+      [said(1), said(3)],
+      [...prompt, said(7)],
+    ])
+      .tokens.slice([0, 0, 0], [1, 3, -1])
+      .dataSync();
+    for (const [i, v] of alone.entries()) expect(beside[i]).toBeCloseTo(v, 5);
+  });
+
+  test('how they are used is learned', () => {
+    const w = randomWeights(model.specs);
+    const { grads } = tf.tidy(() =>
+      tf.engine().gradients(() => read([prompt], w).tokens.square().sum().asScalar(), [...w.values()], undefined, true),
+    );
+    const learns = model.specs.filter((_, i) => grads[i]).map(({ name }) => name);
+    expect(learns).toEqual(
+      expect.arrayContaining([
+        'prompt.norm.gain',
+        'prompt.project.matrix',
+        'prompt.project.bias',
+        'prompt.coarse.matrix',
+      ]),
+    );
+  });
+});
+
+describe('the items of a prompt', () => {
+  const pixels = { width: 2, height: 2, data: new Uint8Array(12) };
+  const asked: ModelPrompt = {
+    task: 'text-to-video',
+    instruction: 'Make',
+    parts: [{ text: 'long' }, { pixels, role: 'reference' }, { text: 'short' }, { text: '' }],
+  };
+  const vectors = new Map<string, Float32Array[]>([
+    ['Make', [numbers(6, 1)]],
+    ['long', Array.from({ length: 30 }, (_, n) => numbers(6, 10 + n))],
+    ['short', [numbers(6, 2), numbers(6, 3)]],
+    ['', []],
+  ]);
+
+  test('are vectors and pictures in reading order; each text has its share', () => {
+    const items = promptItems(asked, preset, vectors); // reads 8
+    const kinds = items.map((item) => ('vector' in item ? item.of : 'picture'));
+    expect(kinds).toEqual(['text', ...Array(5).fill('text'), 'picture', 'text', 'text']);
+    expect(items[1]).toEqual({ vector: numbers(6, 10), of: 'text' });
+    expect(items.at(-1)).toEqual({ vector: numbers(6, 3), of: 'text' });
+  });
+
+  test('there are none without the encoder', () => {
+    expect(() => promptItems(asked, presets['nano-frozen']!)).toThrow(
+      expect.objectContaining({ code: 'MODEL_UNKNOWN' }),
+    );
+  });
+});
