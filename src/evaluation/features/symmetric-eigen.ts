@@ -1,7 +1,12 @@
+import { VimiError } from '../../errors.js';
+
+/** An eigenvalue takes two or three; what is not finite would turn for ever. */
+const mostTurns = 64;
+
 /**
  * Eigenvalues and orthonormal eigenvectors of a symmetric matrix: Householder's reduction to a tridiagonal matrix, then QL
- * with implicit shifts. `a`: [n, n] row by row, only its symmetry is trusted, and that its numbers are finite. Row k of `vectors` belongs to values[k].
- * About 4 n^3 operations: seconds for 2,048 features.
+ * with implicit shifts. `a`: [n, n] row by row, only its symmetry is trusted. Row k of `vectors` belongs to values[k].
+ * About 4 n^3 operations: seconds for 2,048 features. SHAPE_MISMATCH for what is not finite.
  */
 export function symmetricEigen(a: Float64Array, n: number): { values: Float64Array; vectors: Float64Array } {
   const z = a.slice();
@@ -90,7 +95,9 @@ function diagonal(rows: Float64Array, d: Float64Array, e: Float64Array, n: numbe
   e.copyWithin(0, 1);
   e[n - 1] = 0;
   for (let l = 0; l < n; l++)
-    for (;;) {
+    for (let turns = 0; ; turns++) {
+      if (turns > mostTurns)
+        throw new VimiError('SHAPE_MISMATCH', 'These numbers have no eigenvalues', { expected: 'finite numbers' });
       let m = l;
       while (m < n - 1) {
         const sum = Math.abs(d[m]!) + Math.abs(d[m + 1]!);

@@ -48,6 +48,19 @@ describe('eigen decomposition', () => {
     }
   });
 
+  test('what is not finite is an error, and ends', () => {
+    for (const wrong of [Number.NaN, Number.POSITIVE_INFINITY]) {
+      const a = diagonal([0, 0, 0, 0], [1, 2, 3, 4]).covariance;
+      for (const [i, j] of [
+        [0, 2],
+        [2, 0],
+        [3, 3],
+      ] as const)
+        a[i * 4 + j] = wrong;
+      expect(() => symmetricEigen(a, 4)).toThrow('no eigenvalues');
+    }
+  });
+
   test('a square root, squared, is the matrix', () => {
     const { covariance, d } = gaussianOf(rows(40, 6, 0.3));
     const root = squareRoot(covariance, d);
