@@ -49,23 +49,29 @@ export interface GroundingOptions extends WorldOptions {
   documents: string[];
 }
 
+export interface WorldOptions extends EvalOptions {
+  heldOut?: string;
+  seen?: string;
+}
+
 export async function evalGrounding(
   workspace: Workspace,
-  { heldOut, seen, conditions, documents, ...options }: GroundingOptions,
+  { conditions, documents, ...options }: GroundingOptions,
   out: NodeJS.WritableStream,
 ): Promise<void> {
-  const worlds = await namedWorlds({ 'held-out': heldOut, seen });
-  const stills = new Map<string, Still>(worlds.flatMap(({ world }) => [...world.stills]));
+  const { signal } = options;
   const further = (await Promise.all(documents.map((file) => readStills(file, dirname(file))))).flat();
-  await withModel(workspace, options, async (setting, resources) => {
+  await onWorlds(workspace, 'grounding', options, out, async (setting, resources) => {
+    const { worlds } = setting;
     const documentOf = documentsOf(worlds, resources);
     let count = 0;
     if (conditions.includes('live')) {
-      const all = [...stills.keys()].map((code) => () => documentOf(code));
+      const stills = new Set(worlds.flatMap(({ world }) => [...world.stills.keys()]));
+      const all = [...stills].map((code) => () => documentOf(code));
       all.push(...further.filter(({ code }) => !stills.has(code)).map((still) => () => makeDocument(still, resources)));
       const bar = progress('documents');
       const ready = await eachOf(all, 4, async (make, i) => {
-        options.signal.throwIfAborted();
+        signal.throwIfAborted();
         bar.update(i, all.length);
         return (await make()).document;
       });
@@ -73,58 +79,59 @@ export async function evalGrounding(
       count = (await resources.corpus.state()).documents;
       bar.finish(`${count} in the corpus`);
     }
-    const oracle = await Oracle.of(
-      worlds.map(({ world }) => world),
-      options.signal,
-    );
-    const report = await evaluateGrounding({ ...setting, worlds, oracle, conditions, documentOf, documents: count });
-    await publish(report, 'grounding', setting.model, options, { worlds: folders(worlds) }, out);
+    const oracle = await oracleOf(worlds, signal);
+    return evaluateGrounding({ ...setting, oracle, conditions, documentOf, documents: count });
   });
-}
-
-export interface WorldOptions extends EvalOptions {
-  heldOut?: string;
-  seen?: string;
 }
 
 export async function evalPrediction(
   workspace: Workspace,
-  { heldOut, seen, ...options }: WorldOptions,
+  options: WorldOptions,
   out: NodeJS.WritableStream,
 ): Promise<void> {
-  const worlds = await namedWorlds({ 'held-out': heldOut, seen });
-  await withModel(workspace, options, async (setting) => {
-    const report = await evaluatePrediction({ ...setting, worlds });
-    await publish(report, 'prediction', setting.model, options, { worlds: folders(worlds) }, out);
-  });
+  await onWorlds(workspace, 'prediction', options, out, evaluatePrediction);
 }
 
 export async function evalSubject(
   workspace: Workspace,
-  { heldOut, seen, ...options }: WorldOptions,
+  options: WorldOptions,
   out: NodeJS.WritableStream,
 ): Promise<void> {
-  const worlds = await namedWorlds({ 'held-out': heldOut, seen });
-  await withModel(workspace, options, async (setting) => {
-    const oracle = await Oracle.of(
-      worlds.map(({ world }) => world),
-      options.signal,
-    );
-    const report = await evaluateSubject({ ...setting, worlds, oracle });
-    await publish(report, 'subject', setting.model, options, { worlds: folders(worlds) }, out);
-  });
+  await onWorlds(workspace, 'subject', options, out, async (setting) =>
+    evaluateSubject({ ...setting, oracle: await oracleOf(setting.worlds, options.signal) }),
+  );
 }
 
 export async function evalCoherence(
   workspace: Workspace,
+  options: WorldOptions,
+  out: NodeJS.WritableStream,
+): Promise<void> {
+  await onWorlds(workspace, 'coherence', options, out, async (setting, resources) =>
+    evaluateCoherence({ ...setting, documentOf: documentsOf(setting.worlds, resources) }),
+  );
+}
+
+/** Measures a model on worlds, and publishes what `evaluate` finds. */
+async function onWorlds(
+  workspace: Workspace,
+  what: string,
   { heldOut, seen, ...options }: WorldOptions,
   out: NodeJS.WritableStream,
+  evaluate: (setting: Setting & { worlds: NamedWorld[] }, resources: EvalResources) => Promise<Report>,
 ): Promise<void> {
   const worlds = await namedWorlds({ 'held-out': heldOut, seen });
   await withModel(workspace, options, async (setting, resources) => {
-    const report = await evaluateCoherence({ ...setting, worlds, documentOf: documentsOf(worlds, resources) });
-    await publish(report, 'coherence', setting.model, options, { worlds: folders(worlds) }, out);
+    const report = await evaluate({ ...setting, worlds }, resources);
+    await publish(report, what, setting.model, options, { worlds: folders(worlds) }, out);
   });
+}
+
+function oracleOf(worlds: NamedWorld[], signal: AbortSignal): Promise<Oracle> {
+  return Oracle.of(
+    worlds.map(({ world }) => world),
+    signal,
+  );
 }
 
 /** Makes each subject's document once. */
@@ -154,7 +161,7 @@ const folders = (worlds: NamedWorld[]) =>
 async function withModel(
   workspace: Workspace,
   options: EvalOptions,
-  work: (setting: Setting, resources: Awaited<ReturnType<typeof openResources>>) => Promise<void>,
+  work: (setting: Setting, resources: EvalResources) => Promise<void>,
 ): Promise<void> {
   // One for each request and each job of the model under way.
   setMaxListeners(0, options.signal);
@@ -192,6 +199,8 @@ async function withModel(
     await rm(folder, { recursive: true, force: true });
   }
 }
+
+type EvalResources = Awaited<ReturnType<typeof openResources>>;
 
 async function openResources(
   { log }: Workspace,

@@ -1,0 +1,77 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { evalCoherence, evalGrounding, evalPrediction, evalSubject } from '../../src/cli/commands/eval.js';
+import { Workspace } from '../../src/cli/workspace.js';
+import { posesOf, writeWorld } from '../evaluation/synthetic-world.js';
+import { inHalf } from '../evaluation/tasks/copying-model.js';
+import { quietLog } from '../operators/run-operator.js';
+
+const root = join(import.meta.dirname, '../..');
+let folder: string;
+let workspace: Workspace;
+const options = () => ({
+  ...{ model: 'fake', pipeline: 'generate', n: 1, seed: 1, atOnce: 1, out: join(folder, 'out') },
+  ...{ heldOut: join(folder, 'world'), signal: new AbortController().signal },
+});
+const printed = () => new PassThrough().resume();
+const results = (what: string) => JSON.parse(readFileSync(join(folder, `out/${what}.json`), 'utf8'));
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'vimi-eval-command-'));
+  const poses = (motion: string, place: string) => posesOf(motion, 8).map((pose) => inHalf(pose, place));
+  await writeWorld(join(folder, 'world'), 4, [
+    { subjects: [{ k: 1, motion: 'left' }], ground: 'white' },
+    {
+      subjects: [
+        { k: 2, motion: 'right', place: 'top', poses: poses('right', 'top') },
+        { k: 3, motion: 'left', place: 'bottom', poses: poses('left', 'bottom') },
+      ],
+      ground: 'white',
+    },
+  ]);
+  writeFileSync(join(folder, 'topology.yaml'), readFileSync(join(root, 'topology.yaml')));
+  workspace = await Workspace.open({ topology: join(folder, 'topology.yaml'), log: quietLog });
+}, 120_000);
+afterAll(async () => {
+  await workspace?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+it.each([
+  ['prediction', evalPrediction],
+  ['subject', evalSubject],
+  ['coherence', evalCoherence],
+] as const)(
+  'vimi eval %s serves the world to the model, and writes what it found',
+  async (what, command) => {
+    await command(workspace, options(), printed());
+    expect(results(what)).toMatchObject({
+      evaluation: what,
+      model: 'fake',
+      n: 1,
+      worlds: { 'held-out': { clips: 2 } },
+    });
+    expect(results(what).records.length).toBeGreaterThan(0);
+    expect(readFileSync(join(folder, `out/${what}.md`), 'utf8')).toContain('held-out');
+  },
+  240_000,
+);
+
+it('vimi eval grounding fills a corpus for what is retrieved live', async () => {
+  const conditions = ['true', 'live'] as const;
+  await evalGrounding(workspace, { ...options(), conditions, documents: [] }, printed());
+  const { records } = results('grounding');
+  expect(new Set(records.map(({ condition }: { condition: string }) => condition))).toEqual(new Set(conditions));
+}, 240_000);
+
+it('says what is missing, and that it was stopped', async () => {
+  const without = { ...options(), heldOut: undefined };
+  await expect(evalPrediction(workspace, without, printed())).rejects.toMatchObject({ code: 'USAGE' });
+  const nowhere = { ...options(), heldOut: join(folder, 'nowhere') };
+  await expect(evalPrediction(workspace, nowhere, printed())).rejects.toMatchObject({ code: 'MEDIA_NOT_FOUND' });
+  const stopped = { ...options(), signal: AbortSignal.abort() };
+  await expect(evalPrediction(workspace, stopped, printed())).rejects.toMatchObject({ code: 'CANCELLED' });
+}, 240_000);
