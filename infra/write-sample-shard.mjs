@@ -38,7 +38,7 @@ const through = (flows, operators) =>
 function envelope(data, offset) {
   const origin = { topic: 'media', partition: 0, offset, key: null, value: null, headers: {}, timestamp: 0 };
   const event = { id: `media-0-${offset}`, source: '/check', type: '', schema: 'media.added', time: '', data };
-  return openEnvelope(origin, event, data, new AbortController().signal, ({ parts }) => {
+  return openEnvelope(origin, event, data, { signal: new AbortController().signal, isAborted: false }, ({ parts }) => {
     for (const { fate } of parts) if (fate.kind === 'rejected') throw fate.error;
   });
 }

@@ -83,8 +83,11 @@ export function mapEach<N extends keyof Flow>(
         try {
           envelope.settle({ kind: 'rejected', error: asVimiError(defect), step, attempts: 1 });
           active--;
-        } catch (settledTwice) {
-          fail(settledTwice);
+        } catch {
+          const found = defect instanceof Error ? defect.message : String(defect);
+          fail(
+            new VimiError('INTERNAL', `The step ${step} failed after an event had its fate`, { found, cause: defect }),
+          );
         }
       };
       const fail = (error: unknown) => subscriber.error(error);
