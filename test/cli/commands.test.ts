@@ -147,7 +147,7 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
     expect((await run(['publish', 'requests', '--raw'], '{"prompt": \n')).code).toBe(0);
     const nowhere = await run(['publish', 'reqests'], good);
     expect(nowhere.code).toBe(2);
-    expect(nowhere.err).toContain('TOPIC_UNKNOWN');
+    expect(nowhere.err).toContain("TOPIC_UNKNOWN: The topology has no topic 'reqests' (did you mean 'requests'?)");
   });
 
   it('lets no word of a stranger speak to the terminal', async () => {
