@@ -12,6 +12,8 @@ export interface RunPipelinesOptions {
   /** Shows a bar a pipeline. */
   bars?: boolean;
   metrics?: Metrics;
+  /** The command tells of the events in the rejects topic: the log then has them at `info` alone. */
+  rejectsAreTold?: boolean;
 }
 
 /** How often a bar is brought up to date. */
@@ -21,7 +23,7 @@ const lookMs = 250;
 export async function runPipelines(
   workspace: Workspace,
   pipelines: PipelineSpec[],
-  { drain, signal, bars = false, metrics }: RunPipelinesOptions,
+  { drain, signal, bars = false, metrics, rejectsAreTold = false }: RunPipelinesOptions,
 ): Promise<PipelineReport[]> {
   const transport = await workspace.transport();
   const failed = new AbortController();
@@ -32,7 +34,15 @@ export async function runPipelines(
     const bar = bars ? progress(spec.name.padEnd(9)) : null;
     const looking = bar && setInterval(() => void show(transport, spec, bar), lookMs);
     try {
-      return await runPipeline(spec, { transport, resources, signal: stop, drain, log: workspace.log, metrics });
+      return await runPipeline(spec, {
+        transport,
+        resources,
+        signal: stop,
+        drain,
+        log: workspace.log,
+        metrics,
+        rejectsAreTold: rejectsAreTold && Boolean(spec.rejects),
+      });
     } catch (error) {
       failed.abort(error);
       throw error;
