@@ -50,7 +50,7 @@ export const errorCodes = {
     remedy: 'Set offset.metadata.max.bytes of the brokers to 4096, as it comes.',
   },
   GROUP_BUSY: { retryable: false, remedy: 'Stop the other consumer first, or use another group.' },
-  TOPIC_UNKNOWN: { retryable: false, remedy: 'Declare the topic in topology.yaml.' },
+  TOPIC_UNKNOWN: { retryable: false, remedy: 'Check the name; a new topic is declared in topology.yaml.' },
   COMPRESSION_UNKNOWN: { retryable: false, remedy: 'Publish with gzip, snappy, lz4 or zstd, or without compression.' },
   LOG_DAMAGED: { retryable: false, remedy: 'Restore the file from a backup, or move it away to start anew.' },
   // Stores.

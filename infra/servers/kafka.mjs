@@ -42,6 +42,7 @@ export const kafka = {
       execute('mvn', [
         '-q',
         '-B',
+        '-Dstyle.color=never',
         '-f',
         pom,
         'dependency:copy-dependencies',

@@ -17,6 +17,7 @@ import { openFileStore } from '../stores/files.js';
 import type { ObjectStore } from '../stores/object-store.js';
 import { createMetrics } from '../streams/metrics.js';
 import type { PipelineSpec } from '../streams/pipeline-spec.js';
+import { nearest } from '../streams/topology/nearest.js';
 import type { ObjectsSpec, TransportSpec } from '../streams/topology/profiles.js';
 import { readTopology } from '../streams/topology/read-topology.js';
 import type { TopicDeclaration, Topology } from '../streams/topology/topology.js';
@@ -173,10 +174,16 @@ export class Workspace {
   topic(name: string): TopicDeclaration {
     const found = this.topology.topics.get(name);
     if (found) return found;
-    throw new VimiError('TOPIC_UNKNOWN', `The topology has no topic '${name}'`, {
-      expected: [...this.topology.topics.keys()].join(', '),
-      where: this.topology.file,
-    });
+    const names = [...this.topology.topics.keys()];
+    const meant = nearest(name, names);
+    throw new VimiError(
+      'TOPIC_UNKNOWN',
+      `The topology has no topic '${name}'${meant ? ` (did you mean '${meant}'?)` : ''}`,
+      {
+        expected: names.join(', '),
+        where: this.topology.file,
+      },
+    );
   }
 
   /** The name of the topic that carries `schema`. */

@@ -32,6 +32,7 @@ export async function serveMetrics({ registry }: Metrics, port: number, host = '
     server.once('error', (cause) =>
       reject(
         new VimiError('USAGE', 'Metrics cannot be served there', {
+          expected: 'a free port and an address of this machine',
           found: cause.message,
           where: `${host}:${port}`,
           cause,

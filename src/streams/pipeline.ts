@@ -21,6 +21,8 @@ export interface RunOptions {
   drain?: boolean;
   log: Log;
   metrics?: Metrics;
+  /** Rejected events are logged at `info` instead of `warn`: the caller tells of them. */
+  rejectsAreTold?: boolean;
   /** Instead of the spec's window. */
   window?: number;
   /** Also for what is in flight of a partition that goes to another process. Default 10,000. */
@@ -52,7 +54,7 @@ const lookMs = 50;
  * run.
  */
 export async function runPipeline(spec: PipelineSpec, options: RunOptions): Promise<PipelineReport> {
-  const { transport, resources, signal, drain = false, log, metrics = createMetrics() } = options;
+  const { transport, resources, signal, drain = false, log, metrics = createMetrics(), rejectsAreTold } = options;
   const patience = options.drainMs ?? drainMs;
   const { name, from, group } = spec;
   const window = options.window ?? spec.window;
@@ -108,7 +110,10 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
         const { code, message } = fate.error;
         metrics.rejected.inc({ ...label, code, step: fate.step });
         const where = `${origin.topic}/${origin.partition}/${origin.offset}`;
-        log.warn({ ...label, where, part, step: fate.step, code, error: message }, 'Rejected');
+        log[rejectsAreTold ? 'info' : 'warn'](
+          { ...label, where, part, step: fate.step, code, error: message },
+          'Rejected',
+        );
         if (spec.rejects)
           records.push(
             rejectRecord({ origin, event, part, fate }, { pipeline: name, topic: spec.rejects, now: clock.now() }),

@@ -1,9 +1,16 @@
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 
 const text = (path: string) => readFileSync(path, 'utf8');
 const versionIn = (path: string) => /^const version = '([^']+)'/m.exec(text(path))?.[1];
+
+describe('the build', () => {
+  it('leaves a command that can be started: npx marks it as executable only once, and a new build makes a new file', () => {
+    expect(statSync('dist/cli/main.js').mode & 0o111).toBe(0o111);
+    expect(JSON.parse(text('package.json')).scripts.build).toContain("chmodSync('dist/cli/main.js', 0o755)");
+  });
+});
 
 describe('the compose file', () => {
   const { services } = parse(text('infra/compose.yaml'));

@@ -149,7 +149,7 @@ async function namedWorlds(named: Record<string, string | undefined>): Promise<N
   const given = Object.entries(named).filter((entry): entry is [string, string] => entry[1] !== undefined);
   if (given.length === 0)
     throw new VimiError('USAGE', 'An evaluation needs a world', {
-      expected: 'a folder that `node examples/world/make.mjs` made, as --held-out or --seen',
+      expected: 'a folder that `node examples/world/make.mjs` made (examples/world/README.md), as --held-out or --seen',
     });
   return Promise.all(given.map(async ([name, folder]) => ({ name, world: await readWorld(folder) })));
 }

@@ -58,7 +58,12 @@ export async function ingest(
   if (publishOnly || !pipeline) return 0;
 
   try {
-    const [report] = await runPipelines(workspace, [pipeline], { drain: true, signal, bars: true });
+    const [report] = await runPipelines(workspace, [pipeline], {
+      drain: true,
+      signal,
+      bars: true,
+      rejectsAreTold: true,
+    });
     if (!report) return 0;
     const refused =
       rejects && before ? await recordsAfter<EventRejected>(transport, rejects, before, 'event.rejected') : [];

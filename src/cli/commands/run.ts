@@ -14,6 +14,8 @@ export interface RunPipelinesOptions {
   metrics?: Metrics;
   /** See runPipeline. */
   drainMs?: number;
+  /** The command tells of the events in the rejects topic: the log then has them at `info` alone. */
+  rejectsAreTold?: boolean;
 }
 
 /** How often a bar is brought up to date. */
@@ -23,7 +25,7 @@ const lookMs = 250;
 export async function runPipelines(
   workspace: Workspace,
   pipelines: PipelineSpec[],
-  { drain, signal, bars = false, metrics, drainMs }: RunPipelinesOptions,
+  { drain, signal, bars = false, metrics, drainMs, rejectsAreTold = false }: RunPipelinesOptions,
 ): Promise<PipelineReport[]> {
   const transport = await workspace.transport();
   const failed = new AbortController();
@@ -36,6 +38,7 @@ export async function runPipelines(
     try {
       return await runPipeline(spec, {
         ...{ transport, resources, signal: stop, drain, drainMs, log: workspace.log, metrics },
+        rejectsAreTold: rejectsAreTold && Boolean(spec.rejects),
       });
     } catch (error) {
       failed.abort(error);
