@@ -66,7 +66,7 @@ export interface LowResolution {
 }
 
 export const presets: Record<string, Preset> = {
-  // Held-out loss at sigma 3: .047 with its own prompt, .237 with another's, .065 with none (weights/nano/README.md).
+  // Held-out loss at sigma 3: .048 with its own prompt, .200 with another's, .052 with none (weights/nano/README.md).
   // More guidance than 2 washes the ground out.
   nano: {
     name: 'nano',
