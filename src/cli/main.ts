@@ -308,7 +308,7 @@ program
   .option('--encoder <folder>', 'frozen language model (ONNX), for presets that read words through one')
   .option('--held-out <shard>', 'samples for the probes in the log (may be repeated)', several)
   .option('--plan', 'train nothing; print parameters, computation, memory, and time on this machine')
-  .addOption(new Option('--backend <name>').choices(['tensorflow', 'webgpu', 'wasm']))
+  .addOption(new Option('--backend <name>').choices(['tensorflow', 'wasm']))
   .option('--threads <n>', 'of the tensorflow backend', wholeNumber(1))
   .addHelpText(
     'after',
