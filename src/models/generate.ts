@@ -161,7 +161,7 @@ async function denoised(
     if (!x.every(Number.isFinite)) throw new VimiError('INTERNAL', 'The network gave numbers that are not finite');
     return x;
   } finally {
-    tf.dispose([condition.tokens, condition.bias, condition.fine, condition.fineBias]);
+    tf.dispose(condition);
     if (latents) tf.dispose(latents);
   }
 }

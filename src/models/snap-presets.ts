@@ -11,7 +11,7 @@ import type { EncoderSizes, Preset } from './presets.js';
 
 /** 128 tokens of a prompt encoder that is frozen and outside. */
 const encoder: EncoderSizes = {
-  ...{ layers: 0, vocabulary: 0, words: 128, pictures: 0, pictureSide: 0, finePatch: 0 },
+  ...{ layers: 0, vocabulary: 0, words: 128, pictures: 0, pictureSide: 0 },
   external: 1024,
 };
 
@@ -24,7 +24,6 @@ const every = {
   ratio: 4,
   conditionWidth: 1024,
   encoder,
-  local: false,
   noise: { min: 0.002, max: 80 },
 };
 const small = { patchWidth: 768, readWidth: 768, width: 1024, latents: 512 };

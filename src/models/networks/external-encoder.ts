@@ -13,7 +13,7 @@ import { frozenTokens } from './word-tokens.js';
  *   B prompts   N tokens of the longest prompt   D channels of the conditioning
  */
 export function externalEncoder(declare: Declaration, preset: Preset) {
-  const { width, conditionWidth: D = width, patchWidth: P } = preset;
+  const { width, conditionWidth: D = width } = preset;
   const whole = declare.add('whole', [1, D], 0.5);
   const read = frozenTokens(declare, preset.encoder.external ?? 0, D);
   return (w: Weights, prompts: readonly PromptItem[][]): Condition => {
@@ -26,9 +26,6 @@ export function externalEncoder(declare: Declaration, preset: Preset) {
     return {
       tokens: N > 0 ? tf.concat([first, read(w, prompts, N)], 1) : first,
       bias: hide(tf.tensor(present, [B, N + 1]), N + 1),
-      // Nothing of a picture goes past this encoder: there are no fine tokens to look at.
-      fine: tf.zeros([B, 1, P]),
-      fineBias: tf.zeros([B, 1, 1, 1]),
     };
   };
 }

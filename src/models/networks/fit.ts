@@ -4,6 +4,7 @@ import { type Preset, sizeOfVideo } from '../presets.js';
 import { shape } from '../shape.js';
 import { attention, feedForward, linear, neighbours, norm, repeat, silu, transformerLayer } from './layers.js';
 import type { Declaration, Weights } from './parameters.js';
+import { type Placed, placement } from './placement.js';
 import { gridPositions, numberFeatures, timePositions } from './positions.js';
 import { type Condition, patches } from './prompt-encoder.js';
 
@@ -76,6 +77,8 @@ export function fit(declare: Declaration, preset: Preset) {
       write: attention(d.at('write'), { C: P, D: C, heads }),
       feedWrite: feedForward(d.at('feed-write'), P, ratio),
       local: local ? localPath(d.at('local'), preset) : null,
+      place: local === 'placed' ? placement(d.at('place'), preset) : null,
+      near: local === 'placed' ? neighbours(d.at('near'), P) : null,
     };
   });
   const finish = norm(declare.at('finish'), P);
@@ -85,7 +88,8 @@ export function fit(declare: Declaration, preset: Preset) {
 
   /**
    * F [B, T, H, W, 3] and the latents [B, L, C] to carry over. With the own choices also where the subject is, as logits
-   * that only training reads: as planned from prompt and time alone [B, T, cells], and as drawn [B, T, R * Q].
+   * that only training reads: as planned from prompt and time alone [B, T, cells], and as drawn [B, T, R * Q]; and for each
+   * block where it lays the pictures.
    */
   return (w: Weights, { x, sigma, frames, fps, condition, latents, low }: FitInput) => {
     const known = { T: frames[0]!.length, B: sigma.length, H: size.height, W: size.width, '3': 3 };
@@ -128,6 +132,7 @@ export function fit(declare: Declaration, preset: Preset) {
     let z = repeat(learned(w).reshape([1, L, C]), [B, L, C]);
     if (latents) z = z.add(carry(w, carryNorm(w, latents)));
 
+    const placed: Placed[] = [];
     for (const block of blocks) {
       z = block.feedCondition(w, block.readCondition(w, z, tokens, { bias }));
       // Groups become entries of the batch: [B, L, C] → [B * G, L/G, C], [B, S, P] → [B * G, s, P].
@@ -136,6 +141,12 @@ export function fit(declare: Declaration, preset: Preset) {
       for (const layer of block.compute) z = layer(w, z);
       const written = block.feedWrite(w, block.write(w, grouped, z.reshape([B * G, L / G, C])));
       u = outOfGroups(written, { B, T, R, Q, P });
+      if (block.place && condition.pictures) {
+        const found = block.place(w, u, condition.pictures, { whole, when, R, Q });
+        placed.push(found.placed);
+        u = found.u;
+      }
+      if (block.near) u = block.near(w, u.reshape([B * T, R, Q, P])).reshape([B, T * R * Q, P]);
       if (block.local) u = block.local(w, u, { B, T, R, Q }, summary, condition);
     }
 
@@ -146,7 +157,7 @@ export function fit(declare: Declaration, preset: Preset) {
       .transpose([0, 2, 1, 3])
       .reshape([B * T, R * p, Q * p, 3]);
     const f = unpad(drawnPixels, H, W).reshape([B, T, H, W, 3]);
-    return { f, latents: z, planned: planned?.logits, drawn: drawn?.(w, finished).reshape([B, T, R * Q]) };
+    return { f, latents: z, planned: planned?.logits, drawn: drawn?.(w, finished).reshape([B, T, R * Q]), placed };
   };
 
   /** [B, S, P] → [B * G, s, P] */
@@ -181,7 +192,7 @@ export function fit(declare: Declaration, preset: Preset) {
   /** The own choices of a block: patches [B, S, P] look at pictures, neighbours and the frames beside them. */
   function localPath(d: Declaration, { patchWidth: width }: Preset) {
     const modulate = linear(d.at('modulate'), C, 2 * width, { start: 0.2 });
-    const look = attention(d.at('look'), { C: width, D: width, heads: 2 });
+    const look = local === 'looked-at' ? attention(d.at('look'), { C: width, D: width, heads: 2 }) : null;
     const feedLook = feedForward(d.at('feed-look'), width, ratio);
     const near = neighbours(d.at('near'), width);
     const frameNorm = norm(d.at('frame-norm'), width);
@@ -195,8 +206,11 @@ export function fit(declare: Declaration, preset: Preset) {
     ) => {
       const [scale, shift] = tf.split(modulate(w, silu(summary)), 2, 2) as [tf.Tensor, tf.Tensor]; // [B, 1, P]
       let v = u.add(u.mul(scale).add(shift));
-      const place = tf.tensor(overFrames(places, T), [T * R * Q, P]);
-      v = feedLook(w, look(w, v, condition.fine, { bias: condition.fineBias, place }));
+      if (look && condition.fine) {
+        const place = tf.tensor(overFrames(places, T), [T * R * Q, P]);
+        v = look(w, v, condition.fine.tokens, { bias: condition.fine.bias, place });
+      }
+      v = feedLook(w, v);
       v = near(w, v.reshape([B * T, R, Q, P])).reshape([B, T, R * Q * P]);
       // Frames t-1, t, t+1 side by side; beyond the ends there is nothing.
       const line = frameNorm(w, v.reshape([B, T * R * Q, P])).reshape([B, T, R * Q, P]);

@@ -104,3 +104,7 @@ export function neighbours(declare: Declaration, C: number) {
  * slow and ends at rank 4.
  */
 export const repeat = (x: tf.Tensor, to: number[]): tf.Tensor => x.mul(tf.ones(to));
+
+/** What is computed without a gradient: whatever it depends on stays as it is. */
+export const constant = (compute: () => tf.Tensor): tf.Tensor =>
+  tf.customGrad(() => ({ value: compute(), gradFunc: () => [] }))();

@@ -2,7 +2,8 @@ import * as tf from '@tensorflow/tfjs';
 import { imageRole } from '../../events/prompt.js';
 import type { Preset } from '../presets.js';
 import { shape } from '../shape.js';
-import { feedForward, linear, neighbours, norm, repeat, transformerLayer } from './layers.js';
+import { fineTokens } from './fine-tokens.js';
+import { linear, norm, repeat, transformerLayer } from './layers.js';
 import type { Declaration, Weights } from './parameters.js';
 import { gridPositions, waves } from './positions.js';
 import type { PromptItem } from './prompt-input.js';
@@ -13,22 +14,38 @@ import { wordTokens } from './word-tokens.js';
  * language model, and is trained with the denoiser (own choice: there is nothing pretrained to freeze).
  *
  *   B prompts   N tokens: one for the prompt as a whole, its words, patches of 8x8 pixels a picture: 16 at 32x32
- *   K pictures  M fine tokens a picture: 256 of 2x2 pixels at 32x32         C width   P patch width
+ *   K pictures, and where patches look at them M fine tokens of each   C width   P patch width
  *
  * Words are the preset's own or those of a frozen encoder outside (word-tokens.ts); pictures are read here in any case
  * (own choice: small language models see none). A picture keeps its place among the words, its role, and the place of each
- * patch. The fine tokens are the way from a picture to the video's pixels (own choice: latents alone hide a picture's
- * details).
+ * patch. Latents alone hide a picture's details, so there is a second way from it to the video's pixels (own choice):
+ * the picture itself, to be laid into the frames (placement.ts), or fine tokens to look at.
  */
 export type Condition = {
   /** [B, N, C] */
   tokens: tf.Tensor;
   /** [B, 1, 1, N]: 0, or a large negative number where a prompt has no such token. */
   bias: tf.Tensor;
+  /** Where patches look at pictures. */
+  fine?: FineTokens;
+  /** The pictures themselves, where there are any and they are laid into the frames. */
+  pictures?: ConditionPictures;
+};
+
+export type FineTokens = {
   /** [B, 1 + K * M, P]; the first says "nothing to look at", so that a prompt without pictures has something. */
-  fine: tf.Tensor;
+  tokens: tf.Tensor;
   /** [B, 1, 1, 1 + K * M] */
-  fineBias: tf.Tensor;
+  bias: tf.Tensor;
+};
+
+export type ConditionPictures = {
+  /** -1 to 1, [B, K, side, side, 3]. */
+  pixels: tf.Tensor;
+  /** What each has come to mean, [B, K, C]. */
+  meaning: tf.Tensor;
+  /** 1, or 0 where a prompt has fewer pictures, [B, K]. */
+  present: tf.Tensor;
 };
 
 /** What hides a token: its weight after softmax is exactly 0. */
@@ -38,11 +55,10 @@ const roles = imageRole.options;
 export const coarsePatch = 8;
 
 export function promptEncoder(declare: Declaration, preset: Preset) {
-  const { encoder, width: C, patchWidth: P, heads, ratio } = preset;
-  const { pictureSide: side, finePatch } = encoder;
+  const { encoder, width: C, heads, ratio } = preset;
+  const { pictureSide: side } = encoder;
   const coarse = side / coarsePatch;
-  const fineSide = side / finePatch;
-  const [coarseCount, M] = [coarse ** 2, fineSide ** 2];
+  const coarseCount = coarse ** 2;
   const readWords = wordTokens(declare, preset);
   const whole = declare.add('whole', [1, C], 0.5);
   const role = declare.add('roles', [roles.length, C], 0.5);
@@ -51,14 +67,9 @@ export function promptEncoder(declare: Declaration, preset: Preset) {
     transformerLayer(declare.at(`layer${i}`), C, heads, ratio),
   );
   const finish = norm(declare.at('finish'), C);
-  const embedFine = linear(declare.at('fine'), finePatch ** 2 * 3, P);
-  const meaning = linear(declare.at('meaning'), C, P, { start: 0.5 });
-  const mix = neighbours(declare.at('mix'), P);
-  const feedFine = feedForward(declare.at('feed'), P, ratio);
-  const nothing = declare.add('nothing', [1, P], 0.5);
+  const readFine = preset.local === 'looked-at' ? fineTokens(declare, preset) : null;
 
   const coarsePlaces = gridPositions(coarse, coarse, C);
-  const finePlaces = gridPositions(fineSide, fineSide, P);
 
   return (w: Weights, given: readonly PromptItem[][]): Condition => {
     const read = encoder.external ? 'vector' : 'word';
@@ -115,24 +126,15 @@ export function promptEncoder(declare: Declaration, preset: Preset) {
     for (const layer of layers) x = layer(w, x, bias);
     const tokens = finish(w, x);
 
-    // Fine tokens: pixels, what the coarse patch above them has come to mean, and their neighbours.
-    let fine: tf.Tensor = repeat(nothing(w).reshape([1, 1, P]), [B, 1, P]);
-    let fineMask: tf.Tensor = tf.ones([B, 1]);
-    if (pixels) {
-      const meant = tokens.slice([0, 1 + wordCount, 0], [B, K * coarseCount, C]).reshape([B * K, coarseCount, C]);
-      const step = fineSide / coarse;
-      const above = meaning(w, meant).reshape([B * K * coarse, 1, coarse, 1, P]);
-      const spread = repeat(above, [B * K * coarse, step, coarse, step, P]).reshape([B * K, M, P]);
-      const seen = embedFine(w, patches(pixels, finePatch))
-        .add(tf.tensor(finePlaces, [1, M, P]))
-        .add(spread);
-      const mixed = mix(w, seen.reshape([B * K, fineSide, fineSide, P]));
-      fine = tf.concat([fine, feedFine(w, mixed.reshape([B * K, M, P])).reshape([B, K * M, P])], 1);
-      fineMask = tf.concat([fineMask, repeatEach(presence.slice([0, wordCount], [B, K]), M)], 1);
-    }
     shape(tokens, ['B', 'N', 'C'], { B, N, C });
-    shape(fine, ['B', 'F', 'P'], { B, F: 1 + K * M, P });
-    return { tokens, bias, fine, fineBias: hide(fineMask, 1 + K * M) };
+    const shown = pixels && {
+      pixels: pixels.reshape([B, K, side, side, 3]),
+      tokens: tokens.slice([0, 1 + wordCount, 0], [B, K * coarseCount, C]).reshape([B, K, coarseCount, C]),
+      present: presence.slice([0, wordCount], [B, K]),
+    };
+    if (readFine) return { tokens, bias, fine: readFine(w, B, shown) };
+    if (preset.local !== 'placed' || !shown) return { tokens, bias };
+    return { tokens, bias, pictures: { pixels: shown.pixels, present: shown.present, meaning: shown.tokens.mean(2) } };
   };
 }
 
@@ -146,7 +148,7 @@ export function patches(x: tf.Tensor, p: number): tf.Tensor {
 }
 
 /** [B, K] → [B, K * n], each number n times. */
-function repeatEach(x: tf.Tensor, n: number): tf.Tensor {
+export function repeatEach(x: tf.Tensor, n: number): tf.Tensor {
   const { B, K } = shape(x, ['B', 'K']);
   return repeat(x.reshape([B, K, 1]), [B, K, n]).reshape([B, K * n]);
 }

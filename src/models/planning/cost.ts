@@ -41,7 +41,7 @@ export function costOf({ preset, specs }: Model, work: Work): Cost {
     add(spec.name, 2 * rows * product);
     cost.numbers.matrices += rows * spec.shape.at(-1)!;
     const attention = /^(.*)\.query\.matrix$/.exec(spec.name);
-    if (!attention || spec.name === 'fit.layout.query.matrix') continue;
+    if (!attention || /^fit\.(layout|block\d+\.place)\.query\.matrix$/.test(spec.name)) continue;
     const [from, to, groups] = readersOf(attention[1]!, sizes);
     const inner = spec.shape[1]!;
     add(spec.name, 4 * groups * from * to * inner);
@@ -49,8 +49,17 @@ export function costOf({ preset, specs }: Model, work: Work): Cost {
   }
   // The layout's map: a query a frame against the places of its cells.
   if (sizes.cells > 0) cost.denoise += 2 * sizes.T * preset.patchWidth * sizes.cells;
+  // Where the pictures lie: each against every patch, the middle of what answers, and those patches' mean.
+  if (preset.local === 'placed') {
+    const views = preset.blocks * sizes.pictures * sizes.S;
+    cost.denoise += 2 * views * (2 * preset.patchWidth + 2);
+    cost.numbers.matrices += views * preset.patch ** 2 * numbersSeen;
+  }
   return cost;
 }
+
+/** That laying pictures leaves behind for each pixel of theirs in each frame: two resolutions, four neighbours, four channels. */
+const numbersSeen = 2 * 4 * 4;
 
 /** Of a step of the optimizer: five Newton-Schulz steps for each matrix that Muon moves. */
 export function optimizerCost(specs: readonly ParameterSpec[]): number {
@@ -66,7 +75,7 @@ function tokensOf(preset: Preset, { frames: T, words, pictures, carried }: Work)
   const { encoder, latents: L, group, local, low, side } = preset;
   const [R, Q] = patchGrid(preset);
   const coarse = encoder.pictures === 0 ? 0 : (encoder.pictureSide / coarsePatch) ** 2;
-  const fine = encoder.pictures === 0 ? 0 : (encoder.pictureSide / encoder.finePatch) ** 2;
+  const fine = local === 'looked-at' ? (encoder.pictureSide / (encoder.finePatch ?? coarsePatch)) ** 2 : 0;
   const N = 1 + words + pictures * coarse;
   return {
     ...{ S: T * R * Q, L, T, N, words, pictures, carried },
@@ -97,6 +106,13 @@ function rowsOf(name: string, k: Tokens): number {
     [/\.(read-condition|feed-condition|read|feed-read|compute\d+)\..*matrix/, k.L],
     [/\.write\.(key|value)\.matrix/, k.L],
     [/\.(write|feed-write)\..*matrix/, k.S],
+    [/\.place\.(query|picture|gate-picture)\.matrix/, k.pictures],
+    [/\.place\.prompt\.matrix/, k.pictures > 0 ? 1 : 0],
+    [/\.place\.time\.matrix/, k.pictures > 0 ? k.T : 0],
+    [/\.place\.(patches|pose)\.matrix/, k.pictures * k.T],
+    [/\.place\.(value|gate-pixels)\.matrix/, k.pictures * k.S],
+    [/\.place\.(gate-patch|out)\.matrix/, k.pictures > 0 ? k.S : 0],
+    [/\.near\.filter/, k.S],
     [/\.local\.modulate\.matrix/, 1],
     [/\.local\.look\.(key|value)\.matrix/, k.F],
     [/\.local\..*(matrix|filter)/, k.S],

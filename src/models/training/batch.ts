@@ -6,9 +6,10 @@ import { layoutCell } from '../networks/fit.js';
 import { type PromptItem, promptItems, seenBy } from '../networks/prompt-input.js';
 import { type Preset, sizeOfVideo } from '../presets.js';
 import { augmentItems, drawAugmentation, repaint } from './augment.js';
+import { coverage, knownPlaces, type PlacesOfPicture } from './places.js';
 import type { Recipe, Stage } from './recipe.js';
 import type { TrainingSample } from './samples.js';
-import { subjectMask } from './subject-mask.js';
+import { findSubjects, type Subjects } from './subjects.js';
 import { asTask } from './tasks.js';
 
 /** B clips with their prompts and their noise, as plain numbers. */
@@ -29,6 +30,8 @@ export interface Batch {
   prompts: PromptItem[][];
   /** Covered share of layout cells [B, T, cells] and of patches [B, T, patches]; null: not known. */
   masks: ({ cells: Float32Array; patches: Float32Array } | null)[];
+  /** Where each picture of each prompt is, as far as known, [B][K]. */
+  places: (PlacesOfPicture | null)[][];
   /** Of upsamplers: the smaller clips with noise on them, enlarged, of x's shape; the level of that noise, [B]. */
   low?: { x: Float32Array; level: number[] };
   /** Whether the latents of a first pass are carried over. */
@@ -53,7 +56,7 @@ export function drawBatch(
   const length = T * frame;
   const batch: Batch = {
     ...{ B, T, side: width, height, x: new Float32Array(B * length), eps: new Float32Array(0) },
-    ...{ sigma: [], frames: [], fps: [], prompts: [], masks: [] },
+    ...{ sigma: [], frames: [], fps: [], prompts: [], masks: [], places: [] },
     ...(preset.low && { low: { x: new Float32Array(B * length), level: [] } }),
     selfCondition: random.uniform() < stage.selfCondition,
   };
@@ -80,16 +83,33 @@ export function drawBatch(
       );
     const painted = paint(first, T);
     batch.x.set(painted, b * length);
-    const known = preset.local && !preset.low;
-    const cells = known ? subjectMask(painted, T, width, layoutCell) : null;
-    const patches = cells && subjectMask(painted, T, width, preset.patch);
-    batch.masks.push(cells && patches ? { cells, patches } : null);
+    const subjects = preset.local && !preset.low ? subjectsOf(sample, width) : null;
+    const labels = subjects && shownLabels(subjects, width, { window, first, T, mirrored });
+    batch.masks.push(
+      labels && {
+        cells: coverage(labels.now, T, width, layoutCell),
+        patches: coverage(labels.now, T, width, preset.patch),
+      },
+    );
     batch.frames.push(Array.from({ length: T }, (_, t) => first + t));
     batch.fps.push(sample.fps);
     batch.sigma.push(drawNoiseLevel(() => random.normal(), stage.noise));
     const u = random.uniform();
     const kept = u < dropout.all ? 'nothing' : u < dropout.all + dropout.images ? 'text' : 'all';
     batch.prompts.push(seenBy[kept](items));
+    batch.places.push(
+      labels && subjects && kept === 'all'
+        ? knownPlaces(items, {
+            prompt,
+            sample: sample.prompt,
+            ground: subjects.ground,
+            ...labels,
+            T,
+            side: width,
+            patch: preset.patch,
+          })
+        : [],
+    );
     if (preset.low && batch.low) {
       // Of the whole clip, as when generating: what lies between two frames needs both.
       const size = { frames: preset.frames, width, height };
@@ -101,6 +121,33 @@ export function drawBatch(
   }
   batch.eps = random.normals(B * length);
   return batch;
+}
+
+const found = new WeakMap<TrainingSample, Subjects | null>();
+
+/** Which pixels of the sample show which of its pictures: found once. */
+function subjectsOf(sample: TrainingSample, side: number): Subjects | null {
+  let subjects = found.get(sample);
+  if (subjects === undefined) {
+    const pictures = sample.prompt.parts.flatMap((part) => ('pixels' in part ? [part.pixels] : []));
+    subjects = findSubjects(sample.frames, { count: sample.count, side }, pictures);
+    found.set(sample, subjects);
+  }
+  return subjects;
+}
+
+/** The labels of T frames from `first` in the window, and of the window's first frame, as the batch shows them. */
+function shownLabels(
+  { labels }: Subjects,
+  side: number,
+  { window, first, T, mirrored }: { window: number; first: number; T: number; mirrored: boolean },
+): { now: Uint8Array; begin: Uint8Array } {
+  const take = (from: number, n: number) => {
+    const part = labels.slice(from * side * side, (from + n) * side * side);
+    if (mirrored) for (let row = 0; row < part.length; row += side) part.subarray(row, row + side).reverse();
+    return part;
+  };
+  return { now: take(window + first, T), begin: take(window, 1) };
 }
 
 /** Any sample, or where the stage says how many stills there are to be, one of the clips or one of the stills. */
@@ -134,7 +181,7 @@ export function splitBatch(batch: Batch, parts: number): Batch[] {
     ...batch,
     ...{ B: n, x: piece(batch.x, k), eps: piece(batch.eps, k), sigma: piece(batch.sigma, k) },
     ...{ frames: piece(batch.frames, k), fps: piece(batch.fps, k), prompts: piece(batch.prompts, k) },
-    masks: piece(batch.masks, k),
+    ...{ masks: piece(batch.masks, k), places: piece(batch.places, k) },
     ...(batch.low && { low: { x: piece(batch.low.x, k), level: piece(batch.low.level, k) } }),
   }));
 }

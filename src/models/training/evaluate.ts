@@ -65,7 +65,16 @@ export function evaluate(
       const chosen = samples.slice(from, from + batch);
       const B = chosen.length;
       const given: Batch = {
-        ...{ B, T, side, height, selfCondition: false, masks: chosen.map(() => null), sigma: chosen.map(() => sigma) },
+        ...{
+          B,
+          T,
+          side,
+          height,
+          selfCondition: false,
+          masks: chosen.map(() => null),
+          places: chosen.map(() => []),
+          sigma: chosen.map(() => sigma),
+        },
         x: new Float32Array(B * length),
         eps: new Float32Array(B * length),
         frames: chosen.map(() => Array.from({ length: T }, (_, t) => t)),

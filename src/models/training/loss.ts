@@ -1,7 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
 import { cIn, cNrm, targetWeight } from '../diffusion/preconditioning.js';
+import { constant } from '../networks/layers.js';
 import type { Model } from '../networks/model.js';
 import type { Weights } from '../networks/parameters.js';
+import type { Placed } from '../networks/placement.js';
 import { preconditioningOf } from '../presets.js';
 import type { Batch } from './batch.js';
 
@@ -34,8 +36,8 @@ export function lossOf(model: Model, w: Weights, batch: Batch, { layout }: { lay
   const low = batch.low && { x: tf.tensor(batch.low.x, full), level: batch.low.level };
   const given = { x: input, sigma, frames: batch.frames, fps: batch.fps, condition, low };
   // Self-conditioning: the first pass only lends its latents; no gradient goes through it.
-  const latents = batch.selfCondition ? withoutGradient(() => model.denoise(w, given).latents) : undefined;
-  const { f, planned, drawn } = model.denoise(w, { ...given, latents });
+  const latents = batch.selfCondition ? constant(() => model.denoise(w, given).latents) : undefined;
+  const { f, planned, drawn, placed } = model.denoise(w, { ...given, latents });
 
   const weight = tf.tensor1d(sigma.map((s) => targetWeight(p, s)));
   const diffusion = f.sub(goal).square().mean([1, 2, 3, 4]).mul(weight) as tf.Tensor1D;
@@ -61,9 +63,41 @@ export function lossOf(model: Model, w: Weights, batch: Batch, { layout }: { lay
       total = total.add(entropy.mul(known).mean().mul(layout));
     }
   }
+  if (layout > 0) for (const one of placed) total = total.add(placementLoss(one, batch).mul(layout));
   return { total: total.asScalar(), diffusion };
 }
 
-function withoutGradient(compute: () => tf.Tensor): tf.Tensor {
-  return tf.customGrad(() => ({ value: compute(), gradFunc: () => [] }))();
+/** What counts as near, of the frame's width and of ln size: beyond it the loss grows linearly. */
+const near = { place: 1 / 16, size: 1 / 4 };
+
+/** Cross-entropy of the map, and distance of the pose, over the pictures and frames whose place is known. */
+function placementLoss({ heat, pose }: Placed, { places }: Batch): tf.Scalar {
+  const [B, K, T, S] = heat.shape as [number, number, number, number];
+  const known = new Float32Array(B * K * T);
+  const [wantedHeat, wantedPose] = [new Float32Array(known.length * S), new Float32Array(known.length * 3)];
+  for (const [b, list] of places.entries())
+    for (const [k, one] of list.entries())
+      if (one) {
+        const at = (b * K + k) * T;
+        known.set(one.known, at);
+        wantedHeat.set(one.heat, at * S);
+        wantedPose.set(one.pose, at * 3);
+      }
+  const count = Math.max(
+    1,
+    known.reduce((sum, v) => sum + v, 0),
+  );
+  const entropy = tf.tensor(wantedHeat, [B, K, T, S]).mul(tf.logSoftmax(heat)).sum().neg();
+  const away = pose
+    .sub(tf.tensor(wantedPose, [B, K, T, 3]))
+    .div(tf.tensor1d([near.place, near.place, near.size]))
+    .square()
+    .sum(3);
+  const distance = away
+    .add(1)
+    .sqrt()
+    .sub(1)
+    .mul(tf.tensor(known, [B, K, T]))
+    .sum();
+  return entropy.mul(0.3).add(distance).div(count) as tf.Scalar;
 }

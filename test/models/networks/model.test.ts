@@ -90,7 +90,9 @@ test('a longer neighbour in the batch does not change what a prompt means', () =
   };
   near(pick(alone.tokens, 0, words), pick(beside.tokens, 0, words));
   near(pick(alone.tokens, words, N - words), pick(beside.tokens, words + 1, N - words));
-  near(pick(alone.fine, 0, 1 + 64), pick(beside.fine, 0, 1 + 64));
+  expect([...alone.pictures!.pixels.dataSync()]).toEqual([...beside.pictures!.pixels.slice([0, 0], [1, 1]).dataSync()]);
+  near(pick(alone.pictures!.meaning, 0, 1), pick(beside.pictures!.meaning, 0, 1));
+  expect([...beside.pictures!.present.dataSync()]).toEqual([1, 0, 1, 1]);
 });
 
 const condition = (prompt: PromptItem[], w = randomWeights(model.specs)) => [
@@ -138,8 +140,8 @@ test('noise level, rate, frame numbers and the latents of the step before reach 
 });
 
 test('without the own choices it is a plain FIT', () => {
-  const plain = buildModel({ ...tiny, local: false });
-  expect(plain.specs.some(({ name }) => /local|layout|drawn/.test(name))).toBe(false);
+  const plain = buildModel({ ...tiny, local: undefined });
+  expect(plain.specs.some(({ name }) => /local|layout|drawn|place\.|near/.test(name))).toBe(false);
   const w = randomWeights(plain.specs);
   const out = plain.denoise(w, {
     x: tf.zeros([1, 2, 8, 8, 3]),

@@ -21,8 +21,8 @@ export const tiny: Preset = {
   blocks: 1,
   layers: 1,
   ratio: 2,
-  encoder: { layers: 1, vocabulary: 32, words: 8, pictures: 2, pictureSide: 16, finePatch: 2 },
-  local: true,
+  encoder: { layers: 1, vocabulary: 32, words: 8, pictures: 2, pictureSide: 16 },
+  local: 'placed',
   noise: { min: 0.005, max: 40 },
   defaults: { fps: 8, steps: 2, method: 'heun', guidance: { text: 1, image: 1 } },
 };
@@ -31,6 +31,7 @@ export const tiny: Preset = {
 export const tinyUpsampler: Preset = {
   ...tiny,
   name: 'tiny-upsampler',
+  local: 'looked-at',
   frames: 4,
   side: 16,
   patch: 4,
@@ -72,11 +73,21 @@ export const tinyBatch: Batch = {
     [{ word: 'sun' }, { picture: picture(2), role: 'subject' }, { picture: picture(3), role: 'background' }],
   ],
   masks: [{ cells: new Float32Array(8).fill(0.25), patches: new Float32Array(32).fill(1) }, null],
+  places: [
+    [
+      {
+        known: Float32Array.of(1, 0),
+        pose: Float32Array.of(0.4, 0.6, -0.5, 0, 0, 0),
+        heat: new Float32Array(32).fill(1 / 16, 0, 16),
+      },
+    ],
+    [],
+  ],
 };
 
 /** One frame for nano, with one picture. */
 export const nanoBatch: Batch = {
-  ...{ B: 1, T: 1, side: 32, sigma: [1], fps: [8], frames: [[3]], selfCondition: false, masks: [null] },
+  ...{ B: 1, T: 1, side: 32, sigma: [1], fps: [8], frames: [[3]], selfCondition: false, masks: [null], places: [[]] },
   x: numbers(32 * 32 * 3, 41),
   eps: numbers(32 * 32 * 3, 42),
   prompts: [[{ word: 'fox' }, { picture: new Random(43).normals(32 * 32 * 3), role: 'reference' }, { word: 'runs' }]],

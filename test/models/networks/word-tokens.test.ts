@@ -21,23 +21,24 @@ const prompt = [said(1), seen(2), said(3), said(4)];
 describe('words from a frozen encoder, beside pictures of our own', () => {
   const read = (given: PromptItem[][], w = randomWeights(model.specs)) =>
     tf.tidy(() => {
-      const { tokens, bias, fine, fineBias } = model.encode(w, given);
-      return { tokens, bias, fine, fineBias };
+      const { tokens, bias, pictures } = model.encode(w, given);
+      return { tokens, bias, pictures };
     });
   const of = (given: PromptItem[]) => {
-    const { tokens, fine } = read([given]);
-    return [...tokens.dataSync(), ...fine.dataSync()];
+    const { tokens, pictures } = read([given]);
+    return [tokens, ...(pictures ? [pictures.pixels, pictures.meaning] : [])].flatMap((t) => [...t.dataSync()]);
   };
   const apart = (a: number[], b: number[]) =>
     a.length !== b.length || Math.max(...a.map((v, i) => Math.abs(v - b[i]!))) > 1e-5;
 
   test('there is no table of words, and shapes are as with one', () => {
     expect(model.specs.map(({ name }) => name)).not.toContain('prompt.words');
-    const { tokens, bias, fine, fineBias } = read([prompt, [said(5)]]);
+    const { tokens, bias, pictures } = read([prompt, [said(5)]]);
     expect(tokens.shape).toEqual([2, 1 + 3 + 4, 8]); // a picture of 16x16 has 4 patches of 8x8
     expect(bias.shape).toEqual([2, 1, 1, 8]);
-    expect(fine.shape).toEqual([2, 1 + 64, 8]);
-    expect(fineBias.shape).toEqual([2, 1, 1, 65]);
+    expect(pictures!.pixels.shape).toEqual([2, 1, 16, 16, 3]);
+    expect(pictures!.meaning.shape).toEqual([2, 1, 8]);
+    expect([...pictures!.present.dataSync()]).toEqual([1, 0]);
   });
 
   test.each<[string, PromptItem[]]>([

@@ -66,7 +66,7 @@ test.each([
     );
   const condition = model.encode(w, [prompt]);
   const cost = costOf(model, { frames: T, words: 7, pictures: 2, carried });
-  const encoded = await run(() => model.encode(w, [prompt]).fine);
+  const encoded = await run(() => model.encode(w, [prompt]).tokens);
   expect(Math.abs(cost.encode / encoded - 1)).toBeLessThan(0.01);
   const denoised = await run(
     () =>
@@ -85,7 +85,7 @@ test('a gradient costs two forward passes more, and keeps about what is planned'
   const { prompt, x, frames } = given(presets.nano!, 2);
   const batch: Batch = {
     ...{ B: 1, T: 2, side: 32, x, eps: numbers(x.length, 5), sigma: [1], frames, fps: [8], prompts: [prompt] },
-    ...{ masks: [null], selfCondition: false },
+    ...{ masks: [null], places: [[]], selfCondition: false },
   };
   const profile = await tf.profile(() => {
     const { value, grads } = tf
@@ -129,7 +129,7 @@ test('a plan is told in a few lines', () => {
   const plan = planTraining('nano', 1000, defaultRecipe);
   const time = { rate: 2e10, secondsPerStep: [1, 2, 3], measured: true, seconds: 1900 };
   const text = planText(plan, time, 'wasm (SIMD, one thread)');
-  expect(text).toContain('nano, 1.39 M parameters');
+  expect(text).toContain('nano, 1.46 M parameters');
   expect(text).toContain('stage 2      200 steps of 8 x 4 frames');
   expect(text).toContain('31 min 40 s on wasm (SIMD, one thread), by a step of each stage');
   expect(text.trimEnd().split('\n')).toHaveLength(7);

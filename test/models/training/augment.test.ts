@@ -2,7 +2,6 @@ import { expect, test } from 'vitest';
 import { Random } from '../../../src/models/diffusion/random.js';
 import { hidden, type PromptItem } from '../../../src/models/networks/prompt-input.js';
 import { augmentItems, drawAugmentation, repaint, sharedNames } from '../../../src/models/training/augment.js';
-import { subjectMask } from '../../../src/models/training/subject-mask.js';
 
 const none = { hideNames: false, mirror: false, channels: [0, 1, 2] as const };
 const text = (line: string): PromptItem[] => line.split(' ').map((word) => ({ word }));
@@ -51,19 +50,4 @@ test('each change is drawn as often as asked', () => {
   expect(part((a) => a.mirror)).toBeCloseTo(0.5, 1);
   expect(part((a) => a.channels.join() !== '0,1,2')).toBeCloseTo(0.3, 1);
   expect(new Set(drawn.map((a) => a.channels.join())).size).toBe(6);
-});
-
-test('the subject on a plain ground is found, on another ground nothing is claimed', () => {
-  const side = 8;
-  const frames = new Float32Array(2 * side * side * 3).fill(-0.2);
-  for (const [y, x] of [
-    [2, 2],
-    [2, 3],
-    [3, 2],
-    [3, 3],
-  ] as const)
-    frames.fill(0.9, ((side + y) * side + x) * 3, ((side + y) * side + x) * 3 + 3);
-  const mask = subjectMask(frames, 2, side, 4)!;
-  expect([...mask]).toEqual([0, 0, 0, 0, 0.25, 0, 0, 0]);
-  expect(subjectMask(new Random(1).normals(frames.length), 2, side, 4)).toBeNull();
 });

@@ -1,0 +1,158 @@
+import * as tf from '@tensorflow/tfjs';
+import type { Preset } from '../presets.js';
+import { shape } from '../shape.js';
+import { constant, linear, norm, silu } from './layers.js';
+import type { Declaration, Weights } from './parameters.js';
+import { type ConditionPictures, patches } from './prompt-encoder.js';
+
+/**
+ * The pictures of the prompt, laid into the frames: a spatial transformer (Jaderberg et al. 2015; own choice). For each
+ * picture and frame it finds where the picture's subject is (a map over the patches), how large and how far turned; takes
+ * the picture's pixels from there; and lets each patch decide what of them it wants. Attention alone must learn for every
+ * subject anew which of its pixels goes where.
+ *
+ *   B batch   K pictures   T frames   S = R * Q patches of a frame   P patch width   C width   h hidden channels
+ */
+export interface Placed {
+  /** Logits of where in a frame each picture's subject is, [B, K, T, S]. */
+  heat: tf.Tensor;
+  /** The picture's middle in the frame, which is 1 wide and 1 high, and ln of its size, [B, K, T, 3]. */
+  pose: tf.Tensor;
+}
+
+const h = 64;
+/** Of each pixel: colour and whether there is a picture, at full and at half resolution. */
+const seen = 8;
+
+export function placement(declare: Declaration, { patch: p, patchWidth: P, width: C }: Preset) {
+  const before = norm(declare.at('norm'), P);
+  const query = linear(declare.at('query'), C, P);
+  const fromPicture = linear(declare.at('picture'), C, h);
+  const fromPrompt = linear(declare.at('prompt'), C, h);
+  const fromTime = linear(declare.at('time'), P, h);
+  const fromPatches = linear(declare.at('patches'), P, h);
+  const toPose = linear(declare.at('pose'), h, 5, { start: 0.1 });
+  const value = linear(declare.at('value'), p * p * seen, h);
+  const gatePixels = linear(declare.at('gate-pixels'), p * p * seen + 1, h);
+  const gatePatch = linear(declare.at('gate-patch'), P, h, { bias: false });
+  const gatePicture = linear(declare.at('gate-picture'), C, h, { bias: false });
+  const out = linear(declare.at('out'), h, P, { bias: false });
+
+  /** u [B, T * S, P], whole [B, 1, C], when [B, T, P] → u with what is seen of the pictures, and where they are. */
+  return (
+    w: Weights,
+    u: tf.Tensor,
+    pictures: ConditionPictures,
+    { whole, when, R, Q }: { whole: tf.Tensor; when: tf.Tensor; R: number; Q: number },
+  ): { u: tf.Tensor; placed: Placed } => {
+    const { B, T } = shape(when, ['B', 'T', 'P'], { P });
+    const { K } = shape(pictures.meaning, ['B', 'K', 'C'], { B, C });
+    const S = R * Q;
+    const normed = before(w, u);
+
+    // Where: the patches that answer to the picture.
+    const heat = tf
+      .matMul(query(w, pictures.meaning).mul(1 / Math.sqrt(P)), normed, false, true)
+      .reshape([B, K, T, S]) as tf.Tensor4D;
+    const share = tf.softmax(heat); // [B, K, T, S]
+    const middle = tf.matMul(share.reshape([-1, S]) as tf.Tensor2D, tf.tensor2d(centres(R, Q), [S, 2]));
+    const pooled = tf
+      .matMul(share.transpose([0, 2, 1, 3]).reshape([B * T, K, S]), normed.reshape([B * T, S, P]))
+      .reshape([B, T, K, P])
+      .transpose([0, 2, 1, 3]); // [B, K, T, P]
+    // A product of time with prompt and picture: how large and how turned the subject is when, the words decide.
+    const told = fromPicture(w, pictures.meaning).add(fromPrompt(w, whole)).reshape([B, K, 1, h]);
+    const joint = told.mul(fromTime(w, when).reshape([B, 1, T, h])).add(fromPatches(w, pooled));
+    const free = toPose(w, silu(joint)).reshape([B * K * T, 5]);
+    const at = middle.add(free.slice([0, 0], [-1, 2]));
+    const logSize = free.slice([0, 2], [-1, 1]).clipByValue(-3, 2);
+    const turn = free.slice([0, 3], [-1, 2]).add(tf.tensor2d([1, 0], [1, 2]));
+
+    const pixels = sampled(pictures.pixels, { at, logSize, turn }, { T, rows: R * p, columns: Q * p });
+    const cells = patches(pixels, p).reshape([B, K, T, S, p * p * seen]);
+
+    // What of it: each patch opens to what it wants, told by the pixels, by itself and by the picture.
+    const gate = gatePixels(w, tf.concat([cells, heat.mul(0.1).reshape([B, K, T, S, 1])], 4))
+      .add(gatePatch(w, normed).reshape([B, 1, T, S, h]))
+      .add(gatePicture(w, pictures.meaning).reshape([B, K, 1, 1, h]));
+    const present = pictures.present.reshape([B, K, 1, 1, 1]);
+    const taken = value(w, cells).mul(gate.sigmoid()).mul(present).sum(1); // [B, T, S, h]
+    return {
+      u: u.add(out(w, taken).reshape([B, T * S, P])),
+      placed: { heat, pose: tf.concat([at, logSize], 1).reshape([B, K, T, 3]) },
+    };
+  };
+}
+
+/** The middles of the patches in a frame that is 1 wide and 1 high: x and y, [R * Q, 2]. */
+function centres(R: number, Q: number): Float32Array {
+  return Float32Array.from({ length: R * Q * 2 }, (_, i) =>
+    i % 2 === 0 ? (((i >> 1) % Q) + 0.5) / Q : (Math.floor((i >> 1) / Q) + 0.5) / R,
+  );
+}
+
+/**
+ * The pictures [B, K, side, side, 3] as frames of rows x columns pixels see them: moved, scaled and turned, between pixels
+ * by their mixture, at full and at half resolution; white and 0 beyond the picture. [B * K * T, rows, columns, 8]
+ */
+function sampled(
+  pictures: tf.Tensor,
+  { at, logSize, turn }: { at: tf.Tensor; logSize: tf.Tensor; turn: tf.Tensor },
+  { T, rows, columns }: { T: number; rows: number; columns: number },
+): tf.Tensor {
+  const { B, K, side } = shape(pictures, ['B', 'K', 'side', 'side', '3'], { '3': 3 });
+  const N = B * K * T;
+  const one = (x: tf.Tensor, i: number) => x.slice([0, i], [-1, 1]);
+  const places = centres(rows, columns);
+  const line = (i: number) =>
+    tf.tensor2d(
+      Float32Array.from({ length: rows * columns }, (_, n) => places[2 * n + i]!),
+      [1, rows * columns],
+    );
+  // The frame's pixel in the picture's own measure: back from the middle, turned back, scaled back.
+  const dx = line(0).sub(one(at, 0)); // [N, rows * columns]
+  const dy = line(1).sub(one(at, 1));
+  const scale = logSize.neg().exp().div(turn.square().sum(1, true).add(1e-6).sqrt());
+  const [cos, sin] = [one(turn, 0).mul(scale), one(turn, 1).mul(scale)];
+  const px = dx.mul(cos).add(dy.mul(sin)).add(0.5);
+  const py = dy.mul(cos).sub(dx.mul(sin)).add(0.5);
+
+  const flat = pictures.reshape([B * K, side, side, 3]);
+  const half = flat.reshape([B * K * (side / 2), 2, side / 2, 2, 3]).mean([1, 3]);
+  const levels: [tf.Tensor, number][] = [
+    [flat, side],
+    [half.reshape([B * K, side / 2, side / 2, 3]), side / 2],
+  ];
+  const views = levels.map(([level, n]) => {
+    // A border of white with a mark of 0, so that whatever lies outside is found there.
+    const marked = tf.concat([level, tf.ones([B * K, n, n, 1])], 3).sub(tf.tensor1d([1, 1, 1, 0]));
+    const bordered = tf.pad(marked, [
+      [0, 0],
+      [1, 1],
+      [1, 1],
+      [0, 0],
+    ]);
+    const m = n + 2;
+    const table = bordered.add(tf.tensor1d([1, 1, 1, 0])).reshape([B * K * m * m, 4]);
+    const x = px
+      .mul(n)
+      .add(0.5)
+      .clipByValue(0, n + 0.999);
+    const y = py
+      .mul(n)
+      .add(0.5)
+      .clipByValue(0, n + 0.999);
+    const [x0, y0] = [x.floor(), y.floor()];
+    const [fx, fy] = [x.sub(x0), y.sub(y0)];
+    // Which pixels they are has no gradient, only how they are mixed.
+    const corners = constant(() => {
+      const first = Int32Array.from({ length: N }, (_, i) => Math.floor(i / T) * m * m);
+      const corner = tf.tensor2d(first, [N, 1], 'int32').add(y0.mul(m).add(x0).cast('int32')).reshape([-1, 1]);
+      return tf.gather(table, corner.add(tf.tensor2d([0, 1, m, m + 1], [1, 4], 'int32')) as tf.Tensor2D);
+    }); // [N * rows * columns, 4, 4]
+    const [gx, gy] = [tf.sub(1, fx), tf.sub(1, fy)];
+    const shares = tf.stack([gx.mul(gy), fx.mul(gy), gx.mul(fy), fx.mul(fy)], 2);
+    return corners.mul(shares.reshape([-1, 4, 1])).sum(1);
+  });
+  return tf.concat(views, 1).reshape([N, rows, columns, seen]);
+}
