@@ -29,11 +29,8 @@ export interface Preset {
   /** Widening of the feed-forwards. */
   ratio: number;
   encoder: EncoderSizes;
-  /**
-   * Own choices beside FIT, for models that must learn in the small (see fit.ts), by how their patches reach the pictures'
-   * pixels: laid into the frames, or by attention from wherever they are.
-   */
-  local?: 'placed' | 'looked-at';
+  /** Own choices beside FIT, for models that must learn in the small (see fit.ts). */
+  local: boolean;
   /** Of an upsampler: the smaller video that it is given. */
   low?: LowResolution;
   /** Noise levels of the sampler. */
@@ -53,9 +50,8 @@ export interface EncoderSizes {
   /** Words and pictures read at most; what goes beyond is left out. */
   words: number;
   pictures: number;
-  /** Pictures are read at this side, in patches of 8, and where patches look at them, of `finePatch`. */
+  /** Pictures are read at this side, in patches of 8. */
   pictureSide: number;
-  finePatch?: number;
   /** Channels of the tokens that a frozen encoder outside makes of the words; pictures, if any are read, are read here. */
   external?: number;
 }
@@ -85,7 +81,7 @@ export const presets: Record<string, Preset> = {
     layers: 2,
     ratio: 2,
     encoder: { layers: 2, vocabulary: 2048, words: 48, pictures: 3, pictureSide: 32 },
-    local: 'placed',
+    local: true,
     // 40 drowns a video at this input scale; below .005 nothing is seen any more.
     noise: { min: 0.005, max: 40 },
     defaults: { fps: 8, steps: 10, method: 'heun', guidance: { text: 1.5, image: 1.5 } },
@@ -105,8 +101,8 @@ export const presets: Record<string, Preset> = {
     blocks: 2,
     layers: 1,
     ratio: 2,
-    encoder: { layers: 1, vocabulary: 2048, words: 48, pictures: 3, pictureSide: 64, finePatch: 4 },
-    local: 'looked-at',
+    encoder: { layers: 1, vocabulary: 2048, words: 48, pictures: 3, pictureSide: 64 },
+    local: true,
     low: { everyFrame: 2, everyPixel: 2, corruption: { most: 0.5, usual: 0.15 } },
     noise: { min: 0.01, max: 10 },
     defaults: { fps: 16, steps: 5, method: 'euler', guidance: { text: 1, image: 1 } },

@@ -24,6 +24,7 @@ const every = {
   ratio: 4,
   conditionWidth: 1024,
   encoder,
+  local: false,
   noise: { min: 0.002, max: 80 },
 };
 const small = { patchWidth: 768, readWidth: 768, width: 1024, latents: 512 };

@@ -51,7 +51,7 @@ describe('the same in the small', () => {
   // Not square, with a row of groups that the pixels do not fill; conditioning and reading in widths of their own.
   const preset: Preset = {
     ...tiny,
-    ...{ name: 'small-snap', side: 16, height: 6, local: undefined, heads: 2 },
+    ...{ name: 'small-snap', side: 16, height: 6, local: false, heads: 2 },
     ...{ width: 16, patchWidth: 8, readWidth: 8, conditionWidth: 4 },
     encoder: { ...tiny.encoder, pictures: 0, external: 6 },
   };

@@ -13,15 +13,15 @@ import { type Condition, patches } from './prompt-encoder.js';
  *
  *   B batch   T frames   H, W pixels   p side of a patch   R = H/p rows and Q = W/p columns of patches
  *   S = T * R * Q patch tokens of width P, in G groups of s = S/G; a group spans all frames
- *   L latents of width C, L/G a group   N conditioning tokens of width D   F fine picture tokens
+ *   L latents of width C, L/G a group   N conditioning tokens of width D
  *
  * A block: latents read the conditioning (sigma, fps, resolution, prompt); latents of a group read its patches;
  * self-attention over all latents; latents write back to their group's patches. A feed-forward follows each
  * cross-attention. Latents carry over to the next sampling step (self-conditioning).
  *
- * Own choices, where `preset.local` is set, for models that must learn in the small: fixed positions in one pixel frame that
- * patches and pictures share; and after each write the patches look at the pictures' fine tokens, at their neighbours
- * (3x3) and at the frames before and after. The noise level and the prompt as a whole scale and shift what they read.
+ * Own choices, where `preset.local` is set, for models that must learn in the small: fixed positions; after each write the
+ * prompt's pictures are laid into the frames (placement.ts), and patches look at their neighbours (3x3) and at the frames
+ * before and after. The noise level and the prompt as a whole scale and shift what they read.
  * And a layout: prompt and time give a map of where the subject will be, which has a loss of its own. Without that, words
  * like "moves left" earn nearly nothing until word, frame and place are found together.
  *
@@ -77,8 +77,9 @@ export function fit(declare: Declaration, preset: Preset) {
       write: attention(d.at('write'), { C: P, D: C, heads }),
       feedWrite: feedForward(d.at('feed-write'), P, ratio),
       local: local ? localPath(d.at('local'), preset) : null,
-      place: local === 'placed' ? placement(d.at('place'), preset) : null,
-      near: local === 'placed' ? neighbours(d.at('near'), P) : null,
+      // An upsampler sees in the smaller video where everything is: once is enough.
+      place: local && !(preset.low && i > 0) ? placement(d.at('place'), preset) : null,
+      near: local ? neighbours(d.at('near'), P) : null,
     };
   });
   const finish = norm(declare.at('finish'), P);
@@ -147,7 +148,7 @@ export function fit(declare: Declaration, preset: Preset) {
         u = found.u;
       }
       if (block.near) u = block.near(w, u.reshape([B * T, R, Q, P])).reshape([B, T * R * Q, P]);
-      if (block.local) u = block.local(w, u, { B, T, R, Q }, summary, condition);
+      if (block.local) u = block.local(w, u, { B, T, R, Q }, summary);
     }
 
     const finished = finish(w, u);
@@ -182,35 +183,17 @@ export function fit(declare: Declaration, preset: Preset) {
       .reshape([B, T * R * Q, P]);
   }
 
-  /** The places of one frame's patches, T times. */
-  function overFrames(table: Float32Array, T: number): Float32Array {
-    const out = new Float32Array(T * table.length);
-    for (let t = 0; t < T; t++) out.set(table, t * table.length);
-    return out;
-  }
-
-  /** The own choices of a block: patches [B, S, P] look at pictures, neighbours and the frames beside them. */
+  /** Own choices of a block: patches [B, S, P] look at their neighbours and at the frames beside them. */
   function localPath(d: Declaration, { patchWidth: width }: Preset) {
     const modulate = linear(d.at('modulate'), C, 2 * width, { start: 0.2 });
-    const look = local === 'looked-at' ? attention(d.at('look'), { C: width, D: width, heads: 2 }) : null;
-    const feedLook = feedForward(d.at('feed-look'), width, ratio);
+    const feed = feedForward(d.at('feed-look'), width, ratio);
     const near = neighbours(d.at('near'), width);
     const frameNorm = norm(d.at('frame-norm'), width);
     const beside = linear(d.at('frames'), 3 * width, width, { start: 0.2 });
-    return (
-      w: Weights,
-      u: tf.Tensor,
-      { B, T, R, Q }: Record<'B' | 'T' | 'R' | 'Q', number>,
-      summary: tf.Tensor,
-      condition: Condition,
-    ) => {
+    return (w: Weights, u: tf.Tensor, { B, T, R, Q }: Record<'B' | 'T' | 'R' | 'Q', number>, summary: tf.Tensor) => {
       const [scale, shift] = tf.split(modulate(w, silu(summary)), 2, 2) as [tf.Tensor, tf.Tensor]; // [B, 1, P]
       let v = u.add(u.mul(scale).add(shift));
-      if (look && condition.fine) {
-        const place = tf.tensor(overFrames(places, T), [T * R * Q, P]);
-        v = look(w, v, condition.fine.tokens, { bias: condition.fine.bias, place });
-      }
-      v = feedLook(w, v);
+      v = feed(w, v);
       v = near(w, v.reshape([B * T, R, Q, P])).reshape([B, T, R * Q * P]);
       // Frames t-1, t, t+1 side by side; beyond the ends there is nothing.
       const line = frameNorm(w, v.reshape([B, T * R * Q, P])).reshape([B, T, R * Q, P]);

@@ -49,7 +49,7 @@ export interface AttentionSizes {
 
 /**
  * Attention of x [B, N, C] on context [B, M, D], added to x. `bias` [B, 1, 1, M] is added to the scores: a large negative
- * number hides a token. `place` [N, C] is added to the queries' input, after the norm.
+ * number hides a token.
  */
 export function attention(declare: Declaration, { C, D, heads, inner = C }: AttentionSizes) {
   const before = norm(declare.at('norm'), C);
@@ -61,18 +61,12 @@ export function attention(declare: Declaration, { C, D, heads, inner = C }: Atte
   const width = inner / heads;
   // [B, N, h * width] → [B, h, N, width]
   const split = (x: tf.Tensor, B: number, N: number) => x.reshape([B, N, heads, width]).transpose([0, 2, 1, 3]);
-  return (
-    w: Weights,
-    x: tf.Tensor,
-    context: tf.Tensor,
-    { bias, place }: { bias?: tf.Tensor; place?: tf.Tensor } = {},
-  ) => {
+  return (w: Weights, x: tf.Tensor, context: tf.Tensor, { bias }: { bias?: tf.Tensor } = {}) => {
     const { B, N } = shape(x, ['B', 'N', 'C'], { C });
     const { M } = shape(context, ['B', 'M', 'D'], { B, D });
     if (bias) shape(bias, ['B', '1', '1', 'M'], { B, M, '1': 1 });
-    const normed = before(w, x);
     const read = beforeContext(w, context);
-    const q = split(query(w, place ? normed.add(place) : normed), B, N);
+    const q = split(query(w, before(w, x)), B, N);
     const k = split(key(w, read), B, M);
     const v = split(value(w, read), B, M);
     const scores = tf.matMul(q.mul(1 / Math.sqrt(width)), k, false, true); // [B, h, N, M]

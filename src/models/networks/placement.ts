@@ -11,7 +11,7 @@ import { type ConditionPictures, patches } from './prompt-encoder.js';
  * the picture's pixels from there; and lets each patch decide what of them it wants. Attention alone must learn for every
  * subject anew which of its pixels goes where.
  *
- *   B batch   K pictures   T frames   S = R * Q patches of a frame   P patch width   C width   h hidden channels
+ *   B batch   K pictures   T frames   S = R * Q patches of a frame   P patch width   C width   h = P hidden channels
  */
 export interface Placed {
   /** Logits of where in a frame each picture's subject is, [B, K, T, S]. */
@@ -20,11 +20,11 @@ export interface Placed {
   pose: tf.Tensor;
 }
 
-const h = 64;
 /** Of each pixel: colour and whether there is a picture, at full and at half resolution. */
 const seen = 8;
 
 export function placement(declare: Declaration, { patch: p, patchWidth: P, width: C }: Preset) {
+  const h = P;
   const before = norm(declare.at('norm'), P);
   const query = linear(declare.at('query'), C, P);
   const fromPicture = linear(declare.at('picture'), C, h);

@@ -2,7 +2,6 @@ import * as tf from '@tensorflow/tfjs';
 import { imageRole } from '../../events/prompt.js';
 import type { Preset } from '../presets.js';
 import { shape } from '../shape.js';
-import { fineTokens } from './fine-tokens.js';
 import { linear, norm, repeat, transformerLayer } from './layers.js';
 import type { Declaration, Weights } from './parameters.js';
 import { gridPositions, waves } from './positions.js';
@@ -14,29 +13,20 @@ import { wordTokens } from './word-tokens.js';
  * language model, and is trained with the denoiser (own choice: there is nothing pretrained to freeze).
  *
  *   B prompts   N tokens: one for the prompt as a whole, its words, patches of 8x8 pixels a picture: 16 at 32x32
- *   K pictures, and where patches look at them M fine tokens of each   C width   P patch width
+ *   K pictures  C width
  *
  * Words are the preset's own or those of a frozen encoder outside (word-tokens.ts); pictures are read here in any case
  * (own choice: small language models see none). A picture keeps its place among the words, its role, and the place of each
- * patch. Latents alone hide a picture's details, so there is a second way from it to the video's pixels (own choice):
- * the picture itself, to be laid into the frames (placement.ts), or fine tokens to look at.
+ * patch. Latents alone hide a picture's details, so the pictures go along, to be laid into the frames (placement.ts; own
+ * choice).
  */
 export type Condition = {
   /** [B, N, C] */
   tokens: tf.Tensor;
   /** [B, 1, 1, N]: 0, or a large negative number where a prompt has no such token. */
   bias: tf.Tensor;
-  /** Where patches look at pictures. */
-  fine?: FineTokens;
   /** The pictures themselves, where there are any and they are laid into the frames. */
   pictures?: ConditionPictures;
-};
-
-export type FineTokens = {
-  /** [B, 1 + K * M, P]; the first says "nothing to look at", so that a prompt without pictures has something. */
-  tokens: tf.Tensor;
-  /** [B, 1, 1, 1 + K * M] */
-  bias: tf.Tensor;
 };
 
 export type ConditionPictures = {
@@ -67,7 +57,6 @@ export function promptEncoder(declare: Declaration, preset: Preset) {
     transformerLayer(declare.at(`layer${i}`), C, heads, ratio),
   );
   const finish = norm(declare.at('finish'), C);
-  const readFine = preset.local === 'looked-at' ? fineTokens(declare, preset) : null;
 
   const coarsePlaces = gridPositions(coarse, coarse, C);
 
@@ -127,14 +116,14 @@ export function promptEncoder(declare: Declaration, preset: Preset) {
     const tokens = finish(w, x);
 
     shape(tokens, ['B', 'N', 'C'], { B, N, C });
-    const shown = pixels && {
+    if (!pixels || !preset.local) return { tokens, bias };
+    const ofPictures = tokens.slice([0, 1 + wordCount, 0], [B, K * coarseCount, C]).reshape([B, K, coarseCount, C]);
+    const pictured = {
       pixels: pixels.reshape([B, K, side, side, 3]),
-      tokens: tokens.slice([0, 1 + wordCount, 0], [B, K * coarseCount, C]).reshape([B, K, coarseCount, C]),
+      meaning: ofPictures.mean(2),
       present: presence.slice([0, wordCount], [B, K]),
     };
-    if (readFine) return { tokens, bias, fine: readFine(w, B, shown) };
-    if (preset.local !== 'placed' || !shown) return { tokens, bias };
-    return { tokens, bias, pictures: { pixels: shown.pixels, present: shown.present, meaning: shown.tokens.mean(2) } };
+    return { tokens, bias, pictures: pictured };
   };
 }
 

@@ -10,7 +10,7 @@ import { isMuonMatrix } from '../training/optimizer.js';
  * point operations and leaves r D numbers; attention of N on M tokens costs 4 N M C beside its matrices. Only products of
  * matrices and convolutions are counted; the rest is small.
  *
- *   S patch tokens   L latents   G groups   T frames   N tokens of the prompt   n numbers told   F, M fine tokens
+ *   S patch tokens   L latents   G groups   T frames   N tokens of the prompt   n numbers told
  */
 export interface Work {
   frames: number;
@@ -50,8 +50,8 @@ export function costOf({ preset, specs }: Model, work: Work): Cost {
   // The layout's map: a query a frame against the places of its cells.
   if (sizes.cells > 0) cost.denoise += 2 * sizes.T * preset.patchWidth * sizes.cells;
   // Where the pictures lie: each against every patch, the middle of what answers, and those patches' mean.
-  if (preset.local === 'placed') {
-    const views = preset.blocks * sizes.pictures * sizes.S;
+  if (preset.local) {
+    const views = (preset.low ? 1 : preset.blocks) * sizes.pictures * sizes.S;
     cost.denoise += 2 * views * (2 * preset.patchWidth + 2);
     cost.numbers.matrices += views * preset.patch ** 2 * numbersSeen;
   }
@@ -75,14 +75,11 @@ function tokensOf(preset: Preset, { frames: T, words, pictures, carried }: Work)
   const { encoder, latents: L, group, local, low, side } = preset;
   const [R, Q] = patchGrid(preset);
   const coarse = encoder.pictures === 0 ? 0 : (encoder.pictureSide / coarsePatch) ** 2;
-  const fine = local === 'looked-at' ? (encoder.pictureSide / (encoder.finePatch ?? coarsePatch)) ** 2 : 0;
   const N = 1 + words + pictures * coarse;
   return {
     ...{ S: T * R * Q, L, T, N, words, pictures, carried },
     G: (R / group.rows) * (Q / group.columns),
     coarse: pictures * coarse,
-    M: pictures * fine,
-    F: 1 + pictures * fine,
     told: N + (low ? 5 : 4),
     cells: local && !low ? (side / layoutCell) ** 2 : 0,
   };
@@ -94,8 +91,7 @@ function rowsOf(name: string, k: Tokens): number {
     [/^prompt\.words$/, k.words],
     [/^prompt\.roles$/, k.pictures],
     [/^prompt\.project\./, k.words],
-    [/^prompt\.(coarse|meaning)\.matrix/, k.coarse],
-    [/^prompt\.(fine|mix|feed)\..*(matrix|filter)/, k.M],
+    [/^prompt\.coarse\.matrix/, k.coarse],
     [/^prompt\.layer\d+\..*matrix/, k.N],
     [/^fit\.(patch|head|drawn)\.matrix/, k.S],
     [/^fit\.carry\.matrix/, k.carried ? k.L : 0],
@@ -114,7 +110,6 @@ function rowsOf(name: string, k: Tokens): number {
     [/\.place\.(gate-patch|out)\.matrix/, k.pictures > 0 ? k.S : 0],
     [/\.near\.filter/, k.S],
     [/\.local\.modulate\.matrix/, 1],
-    [/\.local\.look\.(key|value)\.matrix/, k.F],
     [/\.local\..*(matrix|filter)/, k.S],
     [/^fit\.layout\.prompt\.matrix/, 1],
     [/^fit\.layout\.(time|query)\.matrix/, k.T],
@@ -124,11 +119,10 @@ function rowsOf(name: string, k: Tokens): number {
 }
 
 /** Of an attention: queries, keys, and how many such pairs of lists there are. */
-function readersOf(name: string, { S, L, G, N, F, told }: Tokens): [from: number, to: number, groups: number] {
+function readersOf(name: string, { S, L, G, N, told }: Tokens): [from: number, to: number, groups: number] {
   if (name.startsWith('prompt.')) return [N, N, 1];
   if (name.endsWith('.read-condition')) return [L, told, 1];
   if (name.endsWith('.read')) return [L / G, S / G, G];
   if (name.endsWith('.write')) return [S / G, L / G, G];
-  if (name.endsWith('.look')) return [S, F, 1];
   return [L, L, 1];
 }

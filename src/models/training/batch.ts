@@ -83,7 +83,7 @@ export function drawBatch(
       );
     const painted = paint(first, T);
     batch.x.set(painted, b * length);
-    const subjects = preset.local && !preset.low ? subjectsOf(sample, width) : null;
+    const subjects = preset.local ? subjectsOf(sample, width) : null;
     const labels = subjects && shownLabels(subjects, width, { window, first, T, mirrored });
     batch.masks.push(
       labels && {

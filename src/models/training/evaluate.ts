@@ -93,7 +93,7 @@ export function evaluate(
       }
       for (const name of ['right', 'wrong', 'wrongPictures', 'wrongWay', 'nothing'] as const) {
         const prompts = chosen.map((_, b) => told[name](from + b));
-        const perClip = tf.tidy(() => lossOf(model, w, { ...given, prompts }, { layout: 0 }).diffusion);
+        const perClip = tf.tidy(() => lossOf(model, w, { ...given, prompts }, { layout: 0, placement: 0 }).diffusion);
         const losses = perClip.dataSync();
         perClip.dispose();
         for (const [b, loss] of losses.entries()) {

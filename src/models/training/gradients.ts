@@ -3,6 +3,7 @@ import type { Model } from '../networks/model.js';
 import { sizeOf, type Weights } from '../networks/parameters.js';
 import type { Batch } from './batch.js';
 import { lossOf } from './loss.js';
+import type { Recipe } from './recipe.js';
 
 export interface StepGradients {
   /** What is minimised, and of it the mean diffusion loss. */
@@ -17,7 +18,7 @@ export function gradientsOf(
   model: Model,
   w: Weights,
   pieces: readonly Batch[],
-  { layout }: { layout: number },
+  lossWeights: Pick<Recipe, 'layout' | 'placement'>,
 ): StepGradients {
   const share = 1 / pieces.length;
   const sum: StepGradients = {
@@ -29,7 +30,7 @@ export function gradientsOf(
     const { value, grads, diffusion } = tf.tidy(() => {
       let seen: tf.Tensor | undefined;
       const compute = () => {
-        const losses = lossOf(model, w, piece, { layout });
+        const losses = lossOf(model, w, piece, lossWeights);
         seen = tf.keep(losses.diffusion);
         return losses.total;
       };

@@ -6,6 +6,7 @@ import type { Weights } from '../networks/parameters.js';
 import type { Placed } from '../networks/placement.js';
 import { preconditioningOf } from '../presets.js';
 import type { Batch } from './batch.js';
+import type { Recipe } from './recipe.js';
 
 export interface Losses {
   /** What is minimised. */
@@ -16,9 +17,14 @@ export interface Losses {
 
 /**
  * The loss of a batch: Snap Video's w |F - target|^2, and for clips whose subject is known the binary cross-entropy of
- * the layout (as planned and as drawn) with weight `layout`.
+ * the layout (as planned and as drawn) with weight `layout`, and the distance of the pictures' places, with weight `placement`.
  */
-export function lossOf(model: Model, w: Weights, batch: Batch, { layout }: { layout: number }): Losses {
+export function lossOf(
+  model: Model,
+  w: Weights,
+  batch: Batch,
+  { layout, placement }: Pick<Recipe, 'layout' | 'placement'>,
+): Losses {
   const { B, T, side, height = side, sigma } = batch;
   const p = preconditioningOf(model.preset);
   const full = [B, T, height, side, 3];
@@ -63,7 +69,7 @@ export function lossOf(model: Model, w: Weights, batch: Batch, { layout }: { lay
       total = total.add(entropy.mul(known).mean().mul(layout));
     }
   }
-  if (layout > 0) for (const one of placed) total = total.add(placementLoss(one, batch).mul(layout));
+  if (placement > 0) for (const one of placed) total = total.add(placementLoss(one, batch).mul(placement));
   return { total: total.asScalar(), diffusion };
 }
 

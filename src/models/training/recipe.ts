@@ -48,6 +48,8 @@ export const recipe = z.strictObject({
   augment: z.strictObject({ hideNames: share, mirror: share, colours: share }),
   /** Weight of the layout's loss. */
   layout: z.number().min(0),
+  /** Weight of the placement's. More than a hundredth, and its gradient drowns what the pixels teach. */
+  placement: z.number().min(0),
   /** How often each task of VIMI's stage 2 comes (see tasks.ts); left out: samples stay as they are. */
   tasks: z
     .strictObject({
@@ -70,6 +72,7 @@ const first: Recipe = {
   dropout: { images: 0.1, all: 0.1 },
   augment: { hideNames: 0.6, mirror: 0.5, colours: 0.3 },
   layout: 0.1,
+  placement: 0.01,
 };
 
 /**
@@ -83,7 +86,6 @@ const upsampler: Recipe = {
     { share: 0.5, frames: 16, batch: 2, noise: { mean: 0, std: 1.4 }, selfCondition: 0.5 },
   ],
   augment: { hideNames: 0.3, mirror: 0.5, colours: 0.5 },
-  layout: 0,
 };
 
 /** Whole clips of all three tasks, gently: what stage 1 learned is to stay. */
@@ -110,6 +112,7 @@ const snap: Recipe = {
   dropout: { images: 0, all: 0.1 },
   augment: { hideNames: 0, mirror: 0, colours: 0 },
   layout: 0,
+  placement: 0,
 };
 
 /** What nano was trained with, stage 1. */

@@ -26,7 +26,7 @@ export const layerCases: LayerCase[] = [
   ['neighbours', [[2, 4, 3, 5]], (d) => neighbours(d, 5)],
   ['repeat', [[2, 1, 3, 1, 2]], () => (_, x) => repeat(x, [2, 4, 3, 2, 2])],
   [
-    'attention with a place and a hidden token',
+    'attention with a hidden token',
     [
       [2, 3, 8],
       [2, 5, 6],
@@ -36,7 +36,6 @@ export const layerCases: LayerCase[] = [
       return (w, x, context) =>
         attend(w, x, context, {
           bias: tf.tensor([0, 0, -1e9, 0, 0, 0, -1e9, -1e9, 0, 0], [2, 1, 1, 5]),
-          place: tf.tensor(numbers(24, 9), [3, 8]),
         });
     },
   ],

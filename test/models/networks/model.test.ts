@@ -36,7 +36,14 @@ test('the whole loss and its gradient agree on wasm and plain JavaScript, and wi
     tf.setBackend(backend);
     const w = randomWeights(model.specs);
     const { value, grads } = tf.tidy(() =>
-      tf.engine().gradients(() => lossOf(model, w, batch, { layout: 0.1 }).total, [...w.values()], undefined, true),
+      tf
+        .engine()
+        .gradients(
+          () => lossOf(model, w, batch, { layout: 0.1, placement: 0.1 }).total,
+          [...w.values()],
+          undefined,
+          true,
+        ),
     );
     return { loss: value.dataSync()[0]!, grads: grads.map((g) => (g ? (g.dataSync().slice() as Float32Array) : null)) };
   };
@@ -61,12 +68,19 @@ test('the whole loss and its gradient agree on wasm and plain JavaScript, and wi
         tf.tensor(base.get(name)!.map((v, j) => v + h * direction.get(name)![j]!) as Float32Array, shape),
       ]),
     );
-    const out = tf.tidy(() => lossOf(model, w, plain, { layout: 0.1 }).total);
+    const out = tf.tidy(() => lossOf(model, w, plain, { layout: 0.1, placement: 0.1 }).total);
     return out.dataSync()[0]!;
   };
   const w = randomWeights(model.specs);
   const { grads } = tf.tidy(() =>
-    tf.engine().gradients(() => lossOf(model, w, plain, { layout: 0.1 }).total, [...w.values()], undefined, true),
+    tf
+      .engine()
+      .gradients(
+        () => lossOf(model, w, plain, { layout: 0.1, placement: 0.1 }).total,
+        [...w.values()],
+        undefined,
+        true,
+      ),
   );
   const slope = grads.reduce((sum, g, i) => {
     if (!g) return sum;
@@ -140,7 +154,7 @@ test('noise level, rate, frame numbers and the latents of the step before reach 
 });
 
 test('without the own choices it is a plain FIT', () => {
-  const plain = buildModel({ ...tiny, local: undefined });
+  const plain = buildModel({ ...tiny, local: false });
   expect(plain.specs.some(({ name }) => /local|layout|drawn|place\.|near/.test(name))).toBe(false);
   const w = randomWeights(plain.specs);
   const out = plain.denoise(w, {

@@ -22,7 +22,7 @@ export const tiny: Preset = {
   layers: 1,
   ratio: 2,
   encoder: { layers: 1, vocabulary: 32, words: 8, pictures: 2, pictureSide: 16 },
-  local: 'placed',
+  local: true,
   noise: { min: 0.005, max: 40 },
   defaults: { fps: 8, steps: 2, method: 'heun', guidance: { text: 1, image: 1 } },
 };
@@ -31,12 +31,10 @@ export const tiny: Preset = {
 export const tinyUpsampler: Preset = {
   ...tiny,
   name: 'tiny-upsampler',
-  local: 'looked-at',
   frames: 4,
   side: 16,
   patch: 4,
   low: { everyFrame: 2, everyPixel: 2, corruption: { most: 0.5, usual: 0.1 } },
-  encoder: { ...tiny.encoder, finePatch: 4 },
   defaults: { ...tiny.defaults, fps: 16, method: 'euler' },
 };
 
@@ -97,7 +95,7 @@ export const nanoBatch: Batch = {
 export function lossAndGradients(preset: Preset, batch: Batch): tf.Tensor[] {
   const model = buildModel(preset);
   const w = randomWeights(model.specs);
-  const loss = () => lossOf(model, w, batch, { layout: 0.1 }).total;
+  const loss = () => lossOf(model, w, batch, { layout: 0.1, placement: 0.1 }).total;
   const { value, grads } = tf.engine().gradients(loss, [...w.values()], undefined, true);
   return [value, ...grads.filter(Boolean)];
 }

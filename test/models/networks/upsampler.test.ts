@@ -84,7 +84,9 @@ test('the loss and its gradient agree on wasm and plain JavaScript, and every pa
     tf.setBackend(backend);
     const w = randomWeights(model.specs);
     const found = tf.tidy(() =>
-      tf.engine().gradients(() => lossOf(model, w, given, { layout: 0 }).total, [...w.values()], undefined, true),
+      tf
+        .engine()
+        .gradients(() => lossOf(model, w, given, { layout: 0, placement: 0 }).total, [...w.values()], undefined, true),
     );
     return { loss: found.value.dataSync()[0]!, grads: found.grads.map((g) => (g ? [...g.dataSync()] : null)) };
   };
@@ -118,11 +120,11 @@ test('pieces of a batch have together the loss and the gradient of the whole', (
   const w = randomWeights(model.specs);
   const draw = { ...stage, selfCondition: 1 };
   const batch = drawBatch([1, 2, 3].map(clip), tinyUpsampler, draw, recipe, { seed: 2, step: 9 });
-  const whole = gradientsOf(model, w, [batch], { layout: 0 });
+  const whole = gradientsOf(model, w, [batch], { layout: 0, placement: 0.01 });
   for (const parts of [2, 4]) {
     const pieces = splitBatch(batch, parts);
     expect(pieces.map(({ B }) => B)).toEqual(Array(parts).fill(4 / parts));
-    const sum = gradientsOf(model, w, pieces, { layout: 0 });
+    const sum = gradientsOf(model, w, pieces, { layout: 0, placement: 0.01 });
     expect(sum.loss).toBeCloseTo(whole.loss, 5);
     expect(sum.diffusion).toBeCloseTo(whole.diffusion, 5);
     for (const [name, gradient] of whole.gradients) {
@@ -146,7 +148,7 @@ test('learns: with its own small video the loss falls below that with another', 
   for (let step = 0; step < steps; step++) {
     const batch = drawBatch(samples, tinyUpsampler, stage, recipe, { seed: 1, step });
     const w = tensors();
-    update(model.specs, state, gradientsOf(model, w, [batch], { layout: 0 }).gradients, step, steps, optimizer);
+    update(model.specs, state, gradientsOf(model, w, [batch], { layout: 0, placement: 0.01 }).gradients, step, steps, optimizer);
     tf.dispose([...w.values()]);
   }
   const batch = drawBatch(samples, tinyUpsampler, { ...stage, noise: { mean: 1, std: 0.1 } }, recipe, {
@@ -155,8 +157,11 @@ test('learns: with its own small video the loss falls below that with another', 
   });
   const shifted = Float32Array.from(batch.low!.x, (_, i) => batch.low!.x[(i + batch.x.length / 4) % batch.x.length]!);
   const w = tensors();
-  const own = gradientsOf(model, w, [batch], { layout: 0 }).diffusion;
-  const other = gradientsOf(model, w, [{ ...batch, low: { ...batch.low!, x: shifted } }], { layout: 0 }).diffusion;
+  const own = gradientsOf(model, w, [batch], { layout: 0, placement: 0.01 }).diffusion;
+  const other = gradientsOf(model, w, [{ ...batch, low: { ...batch.low!, x: shifted } }], {
+    layout: 0,
+    placement: 0,
+  }).diffusion;
   expect(own).toBeLessThan(0.7 * other);
   const [probe] = evaluate(model, w, samples.slice(0, 2), { levels: [3] });
   expect(probe!.right).toBeGreaterThan(0);
