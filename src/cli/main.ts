@@ -297,7 +297,11 @@ program
   .option('--preset <name>', 'the network', 'nano')
   .option('--steps <n>', 'of the optimizer', wholeNumber(1), 1000)
   .option('--seed <n>', 'of everything that is drawn', wholeNumber(0), 1)
-  .option('--out <folder>', 'for the checkpoint, the log and the weights', '.vimi/training')
+  .option('--out <folder>', 'for the checkpoint, the log, pictures of how it goes and the weights', '.vimi/training')
+  .option(
+    '--store <prefix>',
+    'keeps the run in the object store too, at each checkpoint; another machine continues it from there',
+  )
   .option('--recipe <file>', 'JSON; the preset’s own for the stage when left out')
   .addOption(
     new Option('--stage <n>', '1: conditioned pretraining; 2: the three tasks, from the weights of stage 1')

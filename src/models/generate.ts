@@ -12,13 +12,15 @@ import type { LoadedModel } from './load-model.js';
 import { corrupt, enlarge, lowSize } from './low-resolution.js';
 import { promptItems, seenBy } from './networks/prompt-input.js';
 import type { GenerateInput, RgbVideo } from './ports.js';
-import { type Preset, preconditioningOf, sizeOfVideo } from './presets.js';
+import { type LowResolution, type Preset, preconditioningOf, sizeOfVideo } from './presets.js';
 
 export interface GenerateOptions {
   /** Makes the model's videos larger and smoother: the cascade of Snap Video. */
   upsampler?: LoadedModel;
   /** Reads the prompt's texts for models that need one. */
   encoder?: FrozenEncoder;
+  /** What it gave for them, where they have been read already. */
+  vectors?: TextVectors;
   signal: AbortSignal;
   /** Sampler steps, those of the upsampler among them. */
   onStep?(done: number, total: number): void;
@@ -36,53 +38,72 @@ export interface GenerateOptions {
 export async function generate(
   base: LoadedModel,
   input: GenerateInput,
-  { upsampler, encoder, signal, onStep }: GenerateOptions,
+  { upsampler, encoder, vectors: read, signal, onStep }: GenerateOptions,
 ): Promise<RgbVideo> {
-  const last = upsampler ?? base;
-  const { width, height } = sizeOfVideo(last.model.preset);
-  const size = { frames: input.frames, width, height };
   const low = upsampler?.model.preset.low;
   const more = upsampler?.model.preset.defaults;
-  const total = input.steps + (more?.steps ?? 0);
+  const atBorder = stepBorder(input.steps + (more?.steps ?? 0), { signal, onStep });
+  const vectors = read ?? (encoder && (await readTexts(encoder, [input.prompt])));
+  const { method } = base.model.preset.defaults;
+  if (!upsampler || !low || !more) {
+    const noise = new Random(input.seed);
+    const video = await denoised(base, { ...input, vectors, method }, noise, atBorder);
+    return crop(video, nativeSize(base, input), input);
+  }
+  const { frames } = lowSize(nativeSize(upsampler, input), low);
+  const small = await denoised(
+    base,
+    { ...input, vectors, method, frames, fps: input.fps / low.everyFrame },
+    new Random(input.seed),
+    atBorder,
+  );
+  const { steps, guidance } = more;
+  return upsampled(upsampler, low, small, { ...input, steps, guidance }, vectors, atBorder);
+}
+
+/**
+ * The second half of a cascade alone: `small` is a video of [T', H', W', 3], -1 to 1, as `reduce` (low-resolution.ts)
+ * gives them; the steps and the guidance of `input` are the upsampler's. MODEL_UNKNOWN when the model is none.
+ */
+export async function upsample(
+  upsampler: LoadedModel,
+  small: ArrayLike<number>,
+  input: GenerateInput,
+  { vectors, signal, onStep }: Pick<GenerateOptions, 'vectors' | 'signal' | 'onStep'>,
+): Promise<RgbVideo> {
+  const { low, name } = upsampler.model.preset;
+  if (!low) throw new VimiError('MODEL_UNKNOWN', `${name} is no upsampler`);
+  return upsampled(upsampler, low, small, input, vectors, stepBorder(input.steps, { signal, onStep }));
+}
+
+async function upsampled(
+  upsampler: LoadedModel,
+  low: LowResolution,
+  small: ArrayLike<number>,
+  input: GenerateInput,
+  vectors: TextVectors | undefined,
+  atBorder: () => Promise<void>,
+): Promise<RgbVideo> {
+  const size = nativeSize(upsampler, input);
+  const level = low.corruption.usual;
+  const x = enlarge(corrupt(Float32Array.from(small), level, new Random(input.seed, 1)), size, low);
+  const { method } = upsampler.model.preset.defaults;
+  const settings = { ...input, method, vectors, oscillation: undefined };
+  const large = await denoised(upsampler, settings, new Random(input.seed, 2), atBorder, { x, level });
+  return crop(large, size, input);
+}
+
+const nativeSize = ({ model }: LoadedModel, { frames }: GenerateInput) => ({ frames, ...sizeOfVideo(model.preset) });
+
+/** What happens after each step: it is counted, and it may be the last one. */
+function stepBorder(total: number, { signal, onStep }: Pick<GenerateOptions, 'signal' | 'onStep'>) {
   let done = 0;
-  const atBorder = async () => {
+  return async () => {
     onStep?.(++done, total);
     await setImmediate(); // lets a cancellation in
     if (signal.aborted)
       throw new VimiError('CANCELLED', 'The generation was cancelled', { where: `step ${done} of ${total}` });
   };
-
-  const vectors = encoder && (await readTexts(encoder, [input.prompt]));
-  if (!upsampler || !low || !more) {
-    const method = base.model.preset.defaults.method;
-    const noise = new Random(input.seed);
-    return crop(await denoised(base, { ...input, vectors, method }, noise, atBorder), size, input);
-  }
-  const small = await denoised(
-    base,
-    {
-      ...input,
-      vectors,
-      method: base.model.preset.defaults.method,
-      frames: lowSize(size, low).frames,
-      fps: input.fps / low.everyFrame,
-    },
-    new Random(input.seed),
-    atBorder,
-  );
-  const level = low.corruption.usual;
-  const given = enlarge(corrupt(Float32Array.from(small), level, new Random(input.seed, 1)), size, low);
-  const large = await denoised(
-    upsampler,
-    { ...input, ...more, vectors, fps: input.fps, oscillation: undefined },
-    new Random(input.seed, 2),
-    atBorder,
-    {
-      x: given,
-      level,
-    },
-  );
-  return crop(large, size, input);
 }
 
 /** MODEL_UNKNOWN when the upsampler does not go on from the base's videos. */

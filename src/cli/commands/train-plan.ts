@@ -27,11 +27,11 @@ export function planText(plan: TrainingPlan, time: PlannedTime, backend: string)
       const { frames, batch, accumulate = 1 } = stage;
       const pieces = accumulate > 1 ? ` in ${accumulate} pieces` : '';
       const each = `${scaled(flops, 'FLOP')} and ${duration(time.secondsPerStep[i]!)} each`;
-      return `stage ${i + 1}      ${steps} steps of ${batch} x ${frames} frames${pieces}: ${each}`;
+      return `part ${i + 1}       ${steps} steps of ${batch} x ${frames} frames${pieces}: ${each}`;
     }),
     `computation  ${scaled(plan.flops, 'FLOP')} in all`,
     `memory       ${scaled(weights + gradients + optimizer + activations, 'B')}: weights ${scaled(weights, 'B')}, gradients ${scaled(gradients, 'B')}, optimizer ${scaled(optimizer, 'B')}, activations about ${scaled(activations, 'B')}`,
-    `time         ${duration(time.seconds)} on ${backend}, ${time.measured ? 'by a step of each stage' : 'by its rate, not by steps'}; products of matrices run at ${scaled(time.rate, 'FLOP')}/s`,
+    `time         ${duration(time.seconds)} on ${backend}, ${time.measured ? 'by a step of each part' : 'by its rate, not by steps'}; products of matrices run at ${scaled(time.rate, 'FLOP')}/s`,
   ];
   return `${lines.join('\n')}\n`;
 }

@@ -4,6 +4,7 @@ import { mistakesOf, mistakeText } from '../../events/mistakes.js';
 import type { SamplesSealed } from '../../events/schemas.js';
 import type { BackendName } from '../../models/backend/backend.js';
 import { type Recipe, recipe as recipeSchema } from '../../models/training/recipe.js';
+import { checkObjectKey } from '../../stores/object-key.js';
 import { duration, progress } from '../progress.js';
 import type { Workspace } from '../workspace.js';
 import { recordsAfter } from './new-records.js';
@@ -13,6 +14,8 @@ export interface TrainCommandOptions {
   steps: number;
   seed: number;
   out: string;
+  /** A prefix in the topology's object store, under which the run is kept besides. */
+  store?: string;
   heldOut: string[];
   recipe?: string;
   stage?: 1 | 2;
@@ -30,9 +33,11 @@ export async function trainOn(
   options: TrainCommandOptions,
   out: NodeJS.WritableStream,
 ): Promise<void> {
+  // Now, and not after the shards have been read.
+  if (options.store !== undefined) checkObjectKey(options.store.replace(/\/+$/, ''));
   const lent = shards.length > 0 ? [] : await sealedShards(workspace);
   try {
-    await trainOnFiles(shards.length > 0 ? shards : lent.map(({ path }) => path), options, out);
+    await trainOnFiles(shards.length > 0 ? shards : lent.map(({ path }) => path), workspace, options, out);
   } finally {
     for (const { release } of lent) await release();
   }
@@ -40,21 +45,22 @@ export async function trainOn(
 
 async function trainOnFiles(
   shards: string[],
-  { recipe, ...options }: TrainCommandOptions,
+  workspace: Workspace,
+  { recipe, store: prefix, ...options }: TrainCommandOptions,
   out: NodeJS.WritableStream,
 ): Promise<void> {
   // TensorFlow is loaded by those who train, not by every command.
   const { train } = await import('../../models/training/train.js');
   const bar = progress('train');
-  let reading = 0;
   const result = await train({
     ...options,
     shards,
     recipe: recipe === undefined ? undefined : await readRecipe(recipe),
+    store: prefix === undefined ? undefined : { objects: await workspace.objects(), prefix },
+    onWarning: (error) => workspace.log.warn({ code: error.code }, error.message),
     onProgress(state) {
       if (state.phase === 'reading') {
-        reading = state.samples;
-        bar.update(0, 0, `${reading} samples read`);
+        bar.update(state.samples, 0, `${state.samples === 1 ? 'sample' : 'samples'} read`);
       } else
         bar.update(state.step, state.steps, `loss ${state.loss.toFixed(4)}, ${duration(state.secondsPerStep)} a step`);
     },

@@ -1,4 +1,3 @@
-import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { VimiError } from '../../errors.js';
 import type { ParameterSpec } from '../networks/parameters.js';
@@ -6,8 +5,8 @@ import { checkWeights, readWeights, writeWeights } from '../weights.js';
 import type { OptimizerState } from './optimizer.js';
 
 /*
- * A run's folder: checkpoint.safetensors (weights, mean, moments in full precision; metadata: the step and what the run
- * is) and log.jsonl. A checkpoint replaces the one before atomically.
+ * checkpoint.safetensors in a run's folder: weights, mean, moments in full precision; metadata: the step and what the run
+ * is. A checkpoint replaces the one before atomically.
  */
 
 const parts = ['weights', 'ema', 'first', 'second'] as const;
@@ -52,13 +51,4 @@ export async function loadCheckpoint(
   const take = (part: string) => new Map(specs.map(({ name }) => [name, file.tensors.get(`${part}/${name}`)!.values]));
   const state = { weights: take('weights'), ema: take('ema'), first: take('first'), second: take('second') };
   return { state, step: Number(file.metadata.step) };
-}
-
-/** Lines of the log up to a step: what came after the checkpoint will come again. */
-export async function trimLog(folder: string, step: number): Promise<void> {
-  const path = join(folder, 'log.jsonl');
-  const text = await readFile(path, 'utf8').catch(() => '');
-  const kept = text.split('\n').filter((line) => line !== '' && (JSON.parse(line) as { step: number }).step <= step);
-  await writeFile(`${path}.tmp`, kept.map((line) => `${line}\n`).join(''));
-  await rename(`${path}.tmp`, path);
 }

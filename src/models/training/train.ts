@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto';
-import { appendFile, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
-import { VimiError } from '../../errors.js';
+import { asVimiError, VimiError } from '../../errors.js';
 import { type BackendName, openBackend } from '../backend/backend.js';
 import { readTexts } from '../frozen-encoder.js';
 import { weightsPath } from '../load-model.js';
@@ -14,13 +14,17 @@ import type { ModelPrompt } from '../ports.js';
 import { presetNamed } from '../presets.js';
 import { checkWeights, readWeights, writeWeights } from '../weights.js';
 import { drawBatch, splitBatch } from './batch.js';
-import { loadCheckpoint, saveCheckpoint, trimLog } from './checkpoint.js';
+import { loadCheckpoint, saveCheckpoint } from './checkpoint.js';
 import { evaluate, type Probe } from './evaluate.js';
 import { gradientsOf } from './gradients.js';
+import { drawLossCurve } from './loss-curve.js';
 import { startState, update } from './optimizer.js';
 import { type Recipe, recipeOf, recipe as recipeSchema, type Stage } from './recipe.js';
+import { RunLog } from './run-log.js';
 import { cacheKey, readCache, writeCache } from './sample-cache.js';
+import { drawSampleSheet } from './sample-sheet.js';
 import { type ReadOptions, readSamples, type TrainingSample } from './samples.js';
+import { type RunStorage, StoredRun } from './stored-run.js';
 import { asTask } from './tasks.js';
 
 export interface TrainOptions {
@@ -32,6 +36,8 @@ export interface TrainOptions {
   steps: number;
   /** A folder; a checkpoint in it of the same run is continued. */
   out: string;
+  /** Where the run's files are kept besides, at each checkpoint and at the end; a run without a checkpoint goes on from there. */
+  store?: RunStorage;
   seed: number;
   /** Weights of the same preset to start from, instead of random ones: a file, or the name of a shipped model. */
   from?: string;
@@ -47,6 +53,8 @@ export interface TrainOptions {
   checkpointEvery?: number;
   evaluateEvery?: number;
   onProgress?(progress: TrainProgress): void;
+  /** What failed without ending the training: a picture, or an upload that is tried again at the next checkpoint. */
+  onWarning?(error: VimiError): void;
   /** Aborting it writes a checkpoint and ends with CANCELLED. */
   signal?: AbortSignal;
 }
@@ -69,12 +77,13 @@ const patience = 10;
 
 /**
  * Trains a preset on shards (VIMI's stages: 1 multimodal-conditioned pretraining, 2 the three tasks). Writes into `out`:
- * recipe.json, log.jsonl (a line a step, probes between), checkpoint.safetensors, samples.cache (the decoded shards, for
- * when it is continued), and at the end PRESET.safetensors.
+ * recipe.json, log.jsonl (a line a step, probes between), loss.png and samples.png (at the probes), checkpoint.safetensors,
+ * samples.cache (the decoded shards, for when it is continued), and at the end PRESET.safetensors.
  *
  * Continued runs end where uninterrupted ones do: step k depends on (seed, k), the samples and the state alone; on one
  * backend with the same threads, bit for bit.
- * MODEL_UNKNOWN, WEIGHTS_NOT_FOUND, WEIGHTS_DAMAGED, OBJECT_NOT_FOUND, OBJECT_DAMAGED, USAGE, TRAINING_DIVERGED, CANCELLED.
+ * MODEL_UNKNOWN, WEIGHTS_NOT_FOUND, WEIGHTS_DAMAGED, OBJECT_NOT_FOUND, OBJECT_DAMAGED, USAGE, TRAINING_DIVERGED, CANCELLED;
+ * at the start and at the end also whatever keeps the store from answering.
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
   const { shards, heldOut = [], steps, out, seed, checkpointEvery = 200, evaluateEvery = 200, signal } = options;
@@ -139,26 +148,39 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     ...(before ? { from: { sha256: before.sha256, card: JSON.parse(before.metadata.card ?? 'null') } } : {}),
   };
   const run = createHash('sha256').update(JSON.stringify(card)).digest('hex');
+  const stored = options.store && new StoredRun(options.store.objects, options.store.prefix, out);
+  await stored?.fetch(run, largestCheckpoint(model.parameters));
   const found = await loadCheckpoint(out, model.specs, run);
   const values = before
     ? new Map([...before.tensors].map(([name, tensor]) => [name, tensor.values]))
     : startValues(model.specs, seed);
   const state = found?.state ?? startState(model.specs, values);
   let step = found?.step ?? 0;
-  await trimLog(out, step);
-  await writeFile(join(out, 'recipe.json'), `${JSON.stringify({ ...card, backend }, null, 2)}\n`);
-  const log = (line: object) => appendFile(join(out, 'log.jsonl'), `${JSON.stringify(line)}\n`);
+  const log = await RunLog.open(out, step);
+  await writeFile(join(out, 'recipe.json'), `${JSON.stringify({ ...card, backend, run }, null, 2)}\n`);
+  const warn = (thrown: unknown) => options.onWarning?.(asVimiError(thrown));
   const save = () => saveCheckpoint(out, model.specs, state, { step: String(step), run });
-  const probe = () => {
+  const keep = async () => stored?.store().catch(warn);
+  const asTensors = (values: ReadonlyMap<string, Float32Array>) =>
+    new Map(model.specs.map(({ name, shape }) => [name, tf.tensor(values.get(name)!, shape)]));
+
+  /** How far it is: probes of the mean weights, and the pictures. It draws no number that a step depends on. */
+  const look = async (): Promise<Probe[]> => {
     const w = asTensors(state.ema);
     try {
-      return held.length > 0 ? evaluate(model, w, held, { vectors }) : [];
+      const probes = held.length > 0 ? evaluate(model, w, held, { vectors }) : [];
+      if (probes.length > 0 && log.probes.at(-1)?.step !== step)
+        await log.append({ step, probes: probes.map(roundedProbe) });
+      await drawLossCurve(out, log).catch(warn);
+      const drawn = drawSampleSheet(out, { model, weights: w, sha256: run }, held.length > 0 ? held : samples, {
+        ...{ step, vectors, signal: signal ?? new AbortController().signal },
+      });
+      await drawn.catch((error) => signal?.aborted || warn(error));
+      return probes;
     } finally {
       tf.dispose([...w.values()]);
     }
   };
-  const asTensors = (values: ReadonlyMap<string, Float32Array>) =>
-    new Map(model.specs.map(({ name, shape }) => [name, tf.tensor(values.get(name)!, shape)]));
 
   let bad = 0;
   while (step < steps) {
@@ -177,7 +199,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     bad = Number.isFinite(norm) ? 0 : bad + 1;
     step++;
     const secondsPerStep = (performance.now() - began) / 1000;
-    await log({
+    await log.append({
       step,
       stage,
       loss: rounded(diffusion),
@@ -190,18 +212,20 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
         where: `step ${step}`,
       });
     options.onProgress?.({ phase: 'training', step, steps, loss: diffusion, secondsPerStep });
-    if (step % evaluateEvery === 0 && held.length > 0) await log({ step, probes: probe().map(roundedProbe) });
+    if (step % evaluateEvery === 0 && step < steps) await look();
     if (step % checkpointEvery === 0 || step === steps) await save();
+    if (step % checkpointEvery === 0 && step < steps) await keep();
     await setImmediate(); // lets signals in
     if (signal?.aborted) {
       await save();
+      await keep();
       throw new VimiError('CANCELLED', 'The training was stopped; the same command continues it', {
         where: `step ${step} of ${steps}`,
       });
     }
   }
 
-  const probes = probe();
+  const probes = await look();
   const weights = join(out, `${preset.name}.safetensors`);
   const tensors = new Map(model.specs.map(({ name, shape }) => [name, { shape, values: state.ema.get(name)! }]));
   const metadata = {
@@ -211,8 +235,12 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     card: JSON.stringify({ ...card, backend, probes: probes.map(roundedProbe) }),
   };
   const sha256 = await writeWeights(weights, tensors, { metadata, dtype: 'F16' });
+  await stored?.finish([basename(weights)]);
   return { weights, sha256, steps, backend, probes };
 }
+
+/** Weights, mean and two moments in full precision, and the longest header that is read. */
+const largestCheckpoint = (parameters: number) => 16 * parameters + 2 ** 24 + 8;
 
 /** Which stage holds at this part of the steps. */
 function stageAt(stages: readonly Stage[], part: number): number {

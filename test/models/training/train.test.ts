@@ -1,7 +1,8 @@
-import { mkdtemp, readFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
+import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { openBackend } from '../../../src/models/backend/backend.js';
 import { createDenoiser } from '../../../src/models/denoiser.js';
@@ -11,13 +12,16 @@ import { defaultRecipe, type Recipe, recipeOf, recipe as recipeSchema } from '..
 import { readSamples } from '../../../src/models/training/samples.js';
 import { type TrainProgress, train } from '../../../src/models/training/train.js';
 import { readWeights } from '../../../src/models/weights.js';
+import { openFileStore } from '../../../src/stores/files.js';
+import { tiny } from '../networks/tiny.js';
 import { clip, image, members, writeShard } from './shards.js';
 
-// Real steps of the real network: slow where other work shares the cores.
+// Real steps of real networks, nano's where it is about nano: slow where other work shares the cores.
 vi.setConfig({ testTimeout: 400_000 });
 
 let shard: string;
 beforeAll(async () => {
+  presets.tiny = tiny;
   await openBackend('wasm');
   const context = [{ caption: 'a red box', image: await image('#e01010') }];
   shard = await writeShard([
@@ -25,7 +29,10 @@ beforeAll(async () => {
     ...members({ key: 'm-0-2', caption: 'a still box', clip: { webp: await image('#1010e0') }, context: [] }),
   ]);
 });
-afterAll(() => tf.removeBackend('wasm'));
+afterAll(() => {
+  delete presets.tiny;
+  tf.removeBackend('wasm');
+});
 
 const small: Recipe = {
   ...defaultRecipe,
@@ -47,6 +54,8 @@ const run = async (out: string, change: Partial<Parameters<typeof train>[0]> = {
     checkpointEvery: 1,
     ...change,
   });
+const runTiny = (out: string, change: Partial<Parameters<typeof train>[0]> = {}) =>
+  run(out, { preset: 'tiny', ...change });
 const lines = async (out: string) =>
   (await readFile(join(out, 'log.jsonl'), 'utf8'))
     .trim()
@@ -93,8 +102,8 @@ describe('a run', () => {
   });
 
   test('can start from the weights of another, and says so in its card', async () => {
-    const first = await run(await folder(), { steps: 1 });
-    const second = await run(await folder(), { steps: 1, from: first.weights, seed: 9 });
+    const first = await runTiny(await folder(), { steps: 1 });
+    const second = await runTiny(await folder(), { steps: 1, from: first.weights, seed: 9 });
     const file = await readWeights(second.weights);
     expect(JSON.parse(file.metadata.card!).from).toMatchObject({ sha256: first.sha256, card: { seed: 7 } });
     // One step at the start of the warm-up moves little: it began where the first ended.
@@ -107,7 +116,7 @@ describe('a run', () => {
       }
     expect(moved / length).toBeLessThan(1e-3);
     expect(moved).toBeGreaterThan(0);
-    await expect(run(await folder(), { from: '/nowhere.safetensors' })).rejects.toMatchObject({
+    await expect(runTiny(await folder(), { from: '/nowhere.safetensors' })).rejects.toMatchObject({
       code: 'WEIGHTS_NOT_FOUND',
     });
   });
@@ -131,29 +140,29 @@ describe('a run', () => {
       tasks: { 'text-to-video': 1, 'subject-driven': 1, prediction: 1 },
     };
     const [whole, parts] = [await folder(), await folder()];
-    const uninterrupted = await run(whole, { steps: 2, recipe });
+    const uninterrupted = await runTiny(whole, { steps: 2, recipe });
     const abort = new AbortController();
-    const stopped = run(parts, {
+    const stopped = runTiny(parts, {
       ...{ steps: 2, recipe, signal: abort.signal },
       onProgress: (progress) => progress.phase === 'training' && abort.abort(),
     });
     await expect(stopped).rejects.toMatchObject({ code: 'CANCELLED' });
     // Continued, it need not decode the shards again.
     const seen: TrainProgress[] = [];
-    const continued = await run(parts, { steps: 2, recipe, onProgress: (progress) => seen.push(progress) });
+    const continued = await runTiny(parts, { steps: 2, recipe, onProgress: (progress) => seen.push(progress) });
     expect(continued.sha256).toBe(uninterrupted.sha256);
     expect(seen.some(({ phase }) => phase === 'reading')).toBe(false);
   });
 
   test('does not go on from the checkpoint of another', async () => {
     const out = await folder();
-    await run(out, { steps: 1 });
-    await expect(run(out, { steps: 1, seed: 8 })).rejects.toMatchObject({ code: 'USAGE' });
+    await runTiny(out, { steps: 1 });
+    await expect(runTiny(out, { steps: 1, seed: 8 })).rejects.toMatchObject({ code: 'USAGE' });
   });
 
   test('that never gets a finite loss is given up: TRAINING_DIVERGED', async () => {
     const wild = { ...small, optimizer: { ...small.optimizer, rate: 1e30, muonRate: 0, warmup: 0 } };
-    const diverging = run(await folder(), { steps: 40, recipe: wild, checkpointEvery: 1000 });
+    const diverging = runTiny(await folder(), { steps: 40, recipe: wild, checkpointEvery: 1000 });
     await expect(diverging).rejects.toMatchObject({ code: 'TRAINING_DIVERGED' });
   });
 
@@ -174,6 +183,91 @@ describe('a run', () => {
     const losses = (await lines(out)).map(({ loss }) => loss!);
     const mean = (part: number[]) => part.reduce((a, b) => a + b, 0) / part.length;
     expect(mean(losses.slice(-4))).toBeLessThan(0.7 * mean(losses.slice(0, 4)));
+  });
+});
+
+describe('what a run leaves behind', () => {
+  const stepsOf = (seen: TrainProgress[]) => seen.flatMap((one) => (one.phase === 'training' ? one.step : []));
+
+  test('pictures at the probes and at the end, which change nothing of what is trained', async () => {
+    const [often, once] = [await folder(), await folder()];
+    const looked = await runTiny(often, { heldOut: [shard], evaluateEvery: 1 });
+    const left = await runTiny(once, { evaluateEvery: 100 });
+    expect(looked.sha256).not.toBe(left.sha256); // the card tells the probes
+    const [a, b] = [await readWeights(looked.weights), await readWeights(left.weights)];
+    for (const [name, { values }] of a.tensors) expect(values).toEqual(b.tensors.get(name)!.values);
+
+    // A picture of the prompt, and the two frames.
+    expect(await sharp(join(once, 'samples.png')).metadata()).toMatchObject({ width: 224 + 3 * 100 - 4 + 16 });
+    const width = async (out: string) => (await sharp(join(out, 'loss.png')).metadata()).width;
+    expect(await width(often)).toBe(2 * (await width(once)));
+    const probes = (await lines(often)).filter((line) => 'probes' in line);
+    expect(probes.map(({ step }) => step)).toEqual([1, 2, 3, 4]);
+    // The same command on what is finished adds nothing to the log.
+    await runTiny(often, { heldOut: [shard], evaluateEvery: 1 });
+    expect((await lines(often)).filter((line) => 'probes' in line)).toEqual(probes);
+  });
+
+  test('is in the store too, from where another machine goes on as if nothing had happened', async () => {
+    const whole = await runTiny(await folder(), { checkpointEvery: 2 });
+    const store = { objects: await openFileStore(await folder()), prefix: 'runs/tiny' };
+    const kept = async () => {
+      const names: string[] = [];
+      for await (const key of store.objects.list('runs/tiny/')) names.push(key.slice(store.prefix.length + 1));
+      return names;
+    };
+
+    const [died, other] = [await folder(), await folder()];
+    const abort = new AbortController();
+    const stopped = runTiny(died, {
+      ...{ store, checkpointEvery: 2, evaluateEvery: 1, signal: abort.signal },
+      onProgress: (progress) => progress.phase === 'training' && progress.step === 2 && abort.abort(),
+    });
+    await expect(stopped).rejects.toMatchObject({ code: 'CANCELLED' });
+    const files = ['checkpoint.safetensors', 'log.jsonl', 'loss.png', 'recipe.json', 'samples.png'];
+    expect(await kept()).toEqual(files);
+    await rm(died, { recursive: true });
+
+    const seen: TrainProgress[] = [];
+    const continued = await runTiny(other, { store, checkpointEvery: 2, onProgress: (one) => seen.push(one) });
+    expect(stepsOf(seen)).toEqual([3, 4]);
+    expect(continued.sha256).toBe(whole.sha256);
+    expect((await lines(other)).map(({ step }) => step)).toEqual([1, 2, 3, 4]);
+    expect(await kept()).toEqual([...files, 'tiny.safetensors'].sort());
+    expect((await store.objects.stat('runs/tiny/tiny.safetensors'))!.sha256).toBe(whole.sha256);
+
+    await expect(runTiny(await folder(), { store, seed: 8 })).rejects.toMatchObject({
+      code: 'USAGE',
+      where: 'runs/tiny/recipe.json',
+    });
+  });
+
+  test('a store that is full stops no training: it is tried again at each checkpoint', async () => {
+    let full = true;
+    const objects = await openFileStore(await folder(), {
+      write: async (handle, chunk) => {
+        if (full) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+        await handle.writeFile(chunk);
+      },
+    });
+    const store = { objects, prefix: 'full' };
+    const warnings: string[] = [];
+    const onWarning = ({ code }: { code: string }) => void warnings.push(code);
+    const out = await folder();
+    await expect(runTiny(out, { store, onWarning })).rejects.toMatchObject({
+      code: 'STORAGE_FULL',
+      where: expect.stringContaining(out),
+    });
+    // At the three checkpoints before the last; that one is the end.
+    expect(warnings).toEqual(['STORAGE_FULL', 'STORAGE_FULL', 'STORAGE_FULL']);
+    expect(await readdir(out)).toContain('tiny.safetensors');
+
+    // With room again, the same command stores what is finished, and trains nothing.
+    full = false;
+    const seen: TrainProgress[] = [];
+    const { sha256 } = await runTiny(out, { store, onProgress: (one) => seen.push(one) });
+    expect(stepsOf(seen)).toEqual([]);
+    expect((await objects.stat('full/tiny.safetensors'))!.sha256).toBe(sha256);
   });
 });
 

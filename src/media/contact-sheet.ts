@@ -1,12 +1,12 @@
-import { fileURLToPath } from 'node:url';
 import sharp, { type OverlayOptions } from 'sharp';
 import { VimiError } from '../errors.js';
-import type { RgbImage } from '../models/ports.js';
+import { label as drawLabel } from './label.js';
+import type { RgbImage } from './pixels.js';
 
-/** A row of pictures and what they are. Buffers are PNG, JPEG, WebP or whatever else sharp reads. */
+/** A row of pictures and what they are. Buffers are PNG, JPEG, WebP or whatever else sharp reads; null leaves a place empty. */
 export interface ContactRow {
   label: string;
-  images: (RgbImage | Buffer)[];
+  images: (RgbImage | Buffer | null)[];
 }
 
 /** Cells are squares; small pictures are enlarged without smoothing, because their pixels are what one looks at. */
@@ -16,11 +16,7 @@ const MARGIN = 16;
 const LABEL = 208;
 const LONGEST_LABEL = 160;
 const PAPER = '#ffffff';
-const INK = '#24292f';
 const EMPTY = '#eef0f2';
-
-/** Ships with vimi, so that labels appear on a machine without fonts and look alike on all. */
-const font = fileURLToPath(new URL('../../assets/labels/vimi-label.ttf', import.meta.url));
 
 /**
  * Writes one PNG with a row for each entry: its label at the left, its pictures side by side. Shorter rows end early.
@@ -40,8 +36,10 @@ export async function contactSheet(rows: ContactRow[], file: string): Promise<{ 
     const top = MARGIN + r * (CELL + GAP);
     const text = await draw(label);
     if (text) layers.push({ input: text.data, left: MARGIN, top: top + Math.max(0, (CELL - text.height) >> 1) });
-    for (const [c, image] of images.entries())
+    for (const [c, image] of images.entries()) {
+      if (image === null) continue;
       layers.push({ input: await cell(image, `row ${r}, picture ${c}`), left: MARGIN + LABEL + c * (CELL + GAP), top });
+    }
   }
   await sharp({ create: { width, height, channels: 3, background: PAPER } })
     .composite(layers)
@@ -51,30 +49,14 @@ export async function contactSheet(rows: ContactRow[], file: string): Promise<{ 
   return { width, height };
 }
 
-/** A label as a transparent picture, wrapped to the label's column and cut to the row's height; null for a blank one. */
-async function draw(label: string): Promise<{ data: Buffer; height: number } | null> {
-  const plain = [...label.replace(/[\p{Cc}\p{Cs}\s]+/gu, ' ').trim()];
-  if (plain.length === 0) return null;
+/** A label wrapped to its column and cut to the row's height; null for a blank one. */
+async function draw(text: string): Promise<{ data: Buffer; height: number } | null> {
+  const plain = [...text.replace(/[\p{Cc}\p{Cs}\s]+/gu, ' ').trim()];
   const short = plain.length > LONGEST_LABEL ? `${plain.slice(0, LONGEST_LABEL - 1).join('')}…` : plain.join('');
-  const markup = `<span foreground="${INK}">${short.replace(/[&<>]/g, (c) => `&#${c.charCodeAt(0)};`)}</span>`;
-  const { data, info } = await sharp({
-    text: {
-      text: markup,
-      font: 'Vimi Label 10',
-      fontfile: font,
-      width: LABEL - 16,
-      wrap: 'word-char',
-      dpi: 96,
-      rgba: true,
-    },
-  })
-    .png()
-    .toBuffer({ resolveWithObject: true });
-  if (info.height <= CELL) return { data, height: info.height };
-  return {
-    data: await sharp(data).extract({ left: 0, top: 0, width: info.width, height: CELL }).toBuffer(),
-    height: CELL,
-  };
+  const drawn = await drawLabel(short, { width: LABEL - 16 });
+  if (!drawn || drawn.height <= CELL) return drawn;
+  const top = { left: 0, top: 0, width: drawn.width, height: CELL };
+  return { data: await sharp(drawn.data).extract(top).toBuffer(), height: CELL };
 }
 
 async function cell(image: RgbImage | Buffer, where: string): Promise<Buffer> {

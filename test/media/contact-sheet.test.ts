@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, describe, expect, it } from 'vitest';
-import { contactSheet } from '../../src/cli/contact-sheet.js';
 import { compiled } from '../../src/compiled.js';
+import { contactSheet } from '../../src/media/contact-sheet.js';
 import type { RgbImage } from '../../src/models/ports.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'vimi-sheet-'));
@@ -96,7 +96,7 @@ describe('contactSheet', () => {
     const file = join(dir, 'fontless.png');
     const config = join(dir, 'fonts.conf');
     writeFileSync(config, '<?xml version="1.0"?><fontconfig></fontconfig>');
-    const module = compiled(new URL('../../src/cli/main.ts', import.meta.url).href, './contact-sheet.js');
+    const module = compiled(new URL('../../src/media/contact-sheet.ts', import.meta.url).href, './contact-sheet.js');
     const script = `const { contactSheet } = await import(process.argv[1]);
       for (const label of ['iiiiiiii', 'WWWWWWWW']) await contactSheet([{ label, images: [] }], process.argv[2] + label + '.png');`;
     const args = ['--input-type=module', '-e', script, module, file];

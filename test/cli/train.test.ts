@@ -1,0 +1,69 @@
+import { spawn } from 'node:child_process';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { defaultRecipe } from '../../src/models/training/recipe.js';
+import { image, members, writeShard } from '../models/training/shards.js';
+
+const root = join(import.meta.dirname, '../..');
+const vimi = join(root, 'dist/cli/main.js');
+let folder: string;
+let shard: string;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'vimi-train-'));
+  cpSync(join(root, 'topology.yaml'), join(folder, 'topology.yaml'));
+  shard = await writeShard(
+    members({ key: 'm-0-1', caption: 'a box', clip: { webp: await image('#e01010') }, context: [] }),
+  );
+  const stages = [{ share: 1, frames: 1, batch: 1, noise: { mean: 0, std: 1 }, selfCondition: 0 }];
+  writeFileSync(join(folder, 'recipe.json'), JSON.stringify({ ...defaultRecipe, stages }));
+});
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function train(args: string[]): Promise<{ code: number | null; out: string; err: string }> {
+  const child = spawn(process.execPath, [vimi, 'train', shard, ...args], { cwd: folder });
+  let [out, err] = ['', ''];
+  child.stdout.on('data', (chunk) => {
+    out += chunk;
+  });
+  child.stderr.on('data', (chunk) => {
+    err += chunk;
+  });
+  return new Promise((done, fail) => {
+    child.on('error', fail);
+    child.on('close', (code) => done({ code, out, err }));
+  });
+}
+
+const run = ['--recipe', 'recipe.json', '--steps', '1', '--backend', 'wasm', '--store', 'runs/box'];
+
+test('a run that is stored goes on in another folder, and its pictures can be looked at', {
+  timeout: 400_000,
+}, async () => {
+  const first = await train([...run, '--out', 'first']);
+  expect(first.code, first.err).toBe(0);
+  expect(first.out.trim()).toBe('first/nano.safetensors');
+  expect(first.err).toContain('train 1 sample read');
+  expect(first.err).not.toContain('"level"');
+  const stored = join(folder, '.vimi/objects/runs/box');
+  expect(readdirSync(stored).sort()).toEqual(
+    ['checkpoint.safetensors', 'log.jsonl', 'loss.png', 'nano.safetensors', 'recipe.json', 'samples.png'].sort(),
+  );
+
+  const second = await train([...run, '--out', 'second']);
+  expect(second.code, second.err).toBe(0);
+  // The step was not done again: it would have taken another time.
+  for (const name of ['log.jsonl', 'nano.safetensors', 'samples.png'])
+    expect(readFileSync(join(folder, 'second', name)).equals(readFileSync(join(folder, 'first', name))), name).toBe(
+      true,
+    );
+});
+
+test('a prefix that is none is refused before anything is read', { timeout: 120_000 }, async () => {
+  const { code, err } = await train([...run.slice(0, -1), '../elsewhere', '--out', 'third']);
+  expect(code).not.toBe(0);
+  expect(err).toContain('OBJECT_KEY_INVALID');
+  expect(readdirSync(folder)).not.toContain('third');
+});
