@@ -199,7 +199,7 @@ program
 
 program
   .command('publish')
-  .description('publish events from standard input, one JSON object a line')
+  .description('publish events from standard input, one JSON object a line: the data alone, or a whole CloudEvent')
   .argument('<topic>')
   .option('--raw', 'do not check the lines')
   .option('--json', 'print where each event went as JSON')
@@ -298,11 +298,12 @@ program
   .option('--steps <n>', 'of the optimizer', wholeNumber(1), 1000)
   .option('--seed <n>', 'of everything that is drawn', wholeNumber(0), 1)
   .option('--out <folder>', 'for the checkpoint, the log and the weights', '.vimi/training')
-  .option('--recipe <file>', 'JSON; the preset’s own for the stage when left out')
+  .option('--recipe <file>', 'JSON; what it leaves out is the preset’s own for the stage')
   .addOption(
-    new Option('--stage <n>', '1: conditioned pretraining; 2: the three tasks, from the weights of stage 1')
-      .choices(['1', '2'])
-      .conflicts('recipe'),
+    new Option('--stage <n>', '1: conditioned pretraining; 2: the three tasks, from the weights of stage 1').choices([
+      '1',
+      '2',
+    ]),
   )
   .option('--from <weights>', 'a file, or the name of a shipped model, to start from instead of random numbers')
   .option('--encoder <folder>', 'frozen language model (ONNX), for presets that read words through one')

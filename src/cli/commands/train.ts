@@ -3,7 +3,8 @@ import { VimiError } from '../../errors.js';
 import { mistakesOf, mistakeText } from '../../events/mistakes.js';
 import type { SamplesSealed } from '../../events/schemas.js';
 import type { BackendName } from '../../models/backend/backend.js';
-import { type Recipe, recipe as recipeSchema } from '../../models/training/recipe.js';
+import { presetNamed } from '../../models/presets.js';
+import { type Recipe, recipeOf, recipe as recipeSchema } from '../../models/training/recipe.js';
 import { duration, progress } from '../progress.js';
 import type { Workspace } from '../workspace.js';
 import { recordsAfter } from './new-records.js';
@@ -50,7 +51,7 @@ async function trainOnFiles(
   const result = await train({
     ...options,
     shards,
-    recipe: recipe === undefined ? undefined : await readRecipe(recipe),
+    recipe: recipe === undefined ? undefined : await readRecipe(recipe, options),
     onProgress(state) {
       if (state.phase === 'reading') {
         reading = state.samples;
@@ -64,8 +65,11 @@ async function trainOnFiles(
   out.write(`${result.weights}\n`);
 }
 
-/** USAGE when it is none. */
-export async function readRecipe(file: string): Promise<Recipe> {
+/** A recipe, or what of the preset's own for the stage is to be another. USAGE when it is none. */
+export async function readRecipe(
+  file: string,
+  { preset, stage }: Pick<TrainCommandOptions, 'preset' | 'stage'>,
+): Promise<Recipe> {
   const text = await readFile(file, 'utf8').catch((cause: Error) => {
     throw new VimiError('USAGE', 'The recipe cannot be read', { found: cause.message, where: file, cause });
   });
@@ -75,8 +79,8 @@ export async function readRecipe(file: string): Promise<Recipe> {
   } catch (cause) {
     throw new VimiError('USAGE', 'This recipe is no JSON', { found: (cause as Error).message, where: file, cause });
   }
-  const checked = recipeSchema.safeParse(value);
-  if (checked.success) return checked.data;
+  const checked = recipeSchema.partial().safeParse(value);
+  if (checked.success) return { ...recipeOf(presetNamed(preset), stage), ...checked.data };
   const mistakes = mistakesOf(checked.error, value).map(mistakeText);
   throw new VimiError('USAGE', `This is no recipe: ${mistakes.join('; ')}`, { where: file });
 }
