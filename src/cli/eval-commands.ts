@@ -10,6 +10,7 @@ interface Surroundings {
   within(work: (workspace: Workspace) => Promise<void>): Promise<void>;
   interruption(): AbortSignal;
   wholeNumber(least: number, most?: number): (text: string) => number;
+  weight(text: string): number;
   out: NodeJS.WritableStream;
 }
 
@@ -39,15 +40,22 @@ function namedWeights(text: string, before: AblationOptions['weights'] = []): Ab
 }
 
 /** `vimi eval ...`: each writes a table, JSON and picture pages into a folder. */
-export function addEvalCommands(program: Command, { within, interruption, wholeNumber, out }: Surroundings): void {
+export function addEvalCommands(
+  program: Command,
+  { within, interruption, wholeNumber, weight, out }: Surroundings,
+): void {
   const family = program.command('eval').description('measure a model; tables, JSON and pictures go to a folder');
   const several = (value: string, before: string[] = []) => [...before, value];
 
   const onModel = (name: string, description: string) =>
-    onWorld(name, description).option(
-      '--model <name>',
-      'a preset or a weights file; that of the pipeline when left out',
-    );
+    onWorld(name, description)
+      .option('--model <name>', 'a preset or a weights file; that of the pipeline when left out')
+      .option(
+        '--steps <list>',
+        'of the sampler, one or several: 8,20; the model’s own when left out',
+        numbers(1, 1000, true),
+      )
+      .option('--guidance <list>', 'one or several; the model’s own when left out', numbers(0, 50, false));
   const onWorld = (name: string, description: string, example = '') =>
     family
       .command(name)
@@ -62,12 +70,6 @@ export function addEvalCommands(program: Command, { within, interruption, wholeN
       .option('--threads <n>', 'of the tensorflow backend', wholeNumber(1))
       .option('--n <n>', 'videos a cell of the table', wholeNumber(1), 30)
       .option('--seed <n>', 'of clips and noise', wholeNumber(0, 0xffffffff), 1)
-      .option(
-        '--steps <list>',
-        'of the sampler, one or several: 8,20; the model’s own when left out',
-        numbers(1, 1000, true),
-      )
-      .option('--guidance <list>', 'one or several; the model’s own when left out', numbers(0, 50, false))
       .option('--at-once <n>', 'requests under way at once', wholeNumber(1, 64), 4)
       .option('--held-out <folder>', 'a world of subjects that training never showed in motion')
       .option('--seen <folder>', 'a world of subjects that it did show')
@@ -120,6 +122,8 @@ export function addEvalCommands(program: Command, { within, interruption, wholeN
       'a preset or a weights file with a name for the table; once for each, others are compared with the first',
       namedWeights,
     )
+    .option('--steps <n>', 'of the sampler; each model’s own when left out', wholeNumber(1, 1000))
+    .option('--guidance <n>', 'each model’s own when left out', weight)
     .option('--k <list>', 'documents retrieved live for a prompt, one or several', numbers(0, 16, true), [0, 1, 3])
     .option('--documents <media.jsonl>', 'further stills for live retrieval (may be repeated)', several)
     .action(({ documents = [], ...options }: Omit<AblationOptions, 'documents'> & { documents?: string[] }) =>

@@ -321,7 +321,7 @@ program
     else await within((workspace) => trainOn(shards, workspace, options, out));
   });
 
-addEvalCommands(program, { within, interruption: () => interruption('stopping'), wholeNumber, out });
+addEvalCommands(program, { within, interruption: () => interruption('stopping'), wholeNumber, weight, out });
 
 program
   .command('validate')

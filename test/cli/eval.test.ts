@@ -98,8 +98,6 @@ it('vimi eval ablation asks each of the named weights with each k', async () => 
 
   const twice = { ...asked, weights: [weights[0]!, weights[0]!] };
   await expect(evalAblation(workspace, twice, printed())).rejects.toMatchObject({ code: 'USAGE', found: 'one' });
-  const sweep = { ...asked, steps: [4, 8] };
-  await expect(evalAblation(workspace, sweep, printed())).rejects.toMatchObject({ code: 'USAGE', found: '4,8' });
   // Before anything is drawn.
   const mistyped = { ...asked, weights: [...weights, { name: 'third', model: join(folder, 'none.safetensors') }] };
   await expect(evalAblation(workspace, mistyped, printed())).rejects.toMatchObject({ code: 'WEIGHTS_NOT_FOUND' });

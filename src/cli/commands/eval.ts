@@ -73,10 +73,12 @@ export async function evalGrounding(
   });
 }
 
-export interface AblationOptions extends Omit<WorldOptions, 'model'> {
+export interface AblationOptions extends Omit<WorldOptions, 'model' | 'steps' | 'guidance'> {
   /** Each with the name that the table calls it by; the others are compared with the first. */
   weights: { name: string; model: string }[];
   k: number[];
+  steps?: number;
+  guidance?: number;
   documents: string[];
 }
 
@@ -85,8 +87,7 @@ export async function evalAblation(
   { weights, k, documents, heldOut, seen, ...options }: AblationOptions,
   out: NodeJS.WritableStream,
 ): Promise<void> {
-  const { n, seed, atOnce, signal } = options;
-  const [steps, guidance] = [oneOf('steps', options.steps), oneOf('guidance', options.guidance)];
+  const { n, seed, steps, guidance, atOnce, signal } = options;
   const names = weights.map(({ name }) => name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined)
@@ -111,11 +112,6 @@ export async function evalAblation(
     const more = { weights: Object.fromEntries(weights.map(({ name, model }) => [name, model])) };
     await publish(report, 'ablation', null, options, { ...more, k, worlds: folders(worlds) }, out);
   });
-}
-
-function oneOf(name: string, values: number[] | undefined): number | undefined {
-  if (values === undefined || values.length === 1) return values?.[0];
-  throw new VimiError('USAGE', `An ablation takes one --${name}`, { found: values.join(',') });
 }
 
 export async function evalPrediction(
