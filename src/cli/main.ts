@@ -199,7 +199,7 @@ program
 
 program
   .command('publish')
-  .description('publish events from standard input, one JSON object a line')
+  .description('publish events from standard input, one JSON object a line: the data alone, or a whole CloudEvent')
   .argument('<topic>')
   .option('--raw', 'do not check the lines')
   .option('--json', 'print where each event went as JSON')
@@ -302,11 +302,12 @@ program
     '--store <prefix>',
     'keeps the run in the object store too, at each checkpoint; another machine continues it from there',
   )
-  .option('--recipe <file>', 'JSON; the preset’s own for the stage when left out')
+  .option('--recipe <file>', 'JSON; what it leaves out is the preset’s own for the stage')
   .addOption(
-    new Option('--stage <n>', '1: conditioned pretraining; 2: the three tasks, from the weights of stage 1')
-      .choices(['1', '2'])
-      .conflicts('recipe'),
+    new Option('--stage <n>', '1: conditioned pretraining; 2: the three tasks, from the weights of stage 1').choices([
+      '1',
+      '2',
+    ]),
   )
   .option('--from <weights>', 'a file, or the name of a shipped model, to start from instead of random numbers')
   .option('--encoder <folder>', 'frozen language model (ONNX), for presets that read words through one')
@@ -324,7 +325,7 @@ program
     else await within((workspace) => trainOn(shards, workspace, options, out));
   });
 
-addEvalCommands(program, { within, interruption: () => interruption('stopping'), wholeNumber, out });
+addEvalCommands(program, { within, interruption: () => interruption('stopping'), wholeNumber, weight, out });
 
 program
   .command('validate')

@@ -86,8 +86,9 @@ export interface World {
  * MEDIA_DAMAGED, a file that is missing MEDIA_NOT_FOUND.
  */
 export async function readWorld(folder: string): Promise<World> {
-  const media = await readLines(join(folder, 'media.jsonl'), mediaAdded);
-  const truth = await readLines(join(folder, 'truth.jsonl'), truthRecord);
+  const make = `a folder that \`node examples/world/make.mjs --sprites .cache/package --out ${folder} --clips 240 --seed 1 --held-out\` made; examples/world/README.md says where the art comes from, and what is made without --held-out`;
+  const media = await readLines(join(folder, 'media.jsonl'), mediaAdded, make);
+  const truth = await readLines(join(folder, 'truth.jsonl'), truthRecord, make);
   const stills = new Map(stillsOf(media, folder).map((still) => [still.code, still]));
   const captions = new Map(
     media.flatMap(({ source, caption }) => (source?.startsWith('world:clip:') && caption ? [[source, caption]] : [])),
@@ -129,7 +130,9 @@ function actorsOf(record: z.infer<typeof truthRecord>, stills: ReadonlyMap<strin
 
 /** The stills of a media.jsonl: a folder's, or one that only lists documents. */
 export async function readStills(file: string, folder: string): Promise<Still[]> {
-  return stillsOf(await readLines(file, mediaAdded), folder);
+  const make =
+    'a list that `node examples/world/documents.mjs --sprites .cache/package --out .cache/documents` made (.cache/documents/media.jsonl)';
+  return stillsOf(await readLines(file, mediaAdded, make), folder);
 }
 
 function stillsOf(media: MediaAdded[], folder: string): Still[] {
@@ -167,10 +170,10 @@ export async function readClip(
   return { frames, width: side, height: side, data };
 }
 
-async function readLines<T>(file: string, schema: z.ZodType<T>): Promise<T[]> {
+async function readLines<T>(file: string, schema: z.ZodType<T>, expected: string): Promise<T[]> {
   const bytes = await readFile(file).catch((cause: Error) => {
-    throw new VimiError('MEDIA_NOT_FOUND', 'This is no folder of examples/world/make.mjs', {
-      expected: 'media.jsonl, truth.jsonl, stills and clips',
+    throw new VimiError('MEDIA_NOT_FOUND', 'There is no world or list here', {
+      expected,
       found: cause.message,
       where: file,
       cause,

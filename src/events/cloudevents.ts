@@ -16,7 +16,8 @@ import { type EventData, type SchemaName, schemas } from './schemas.js';
  * bare         no such headers; value = data as JSON. Schema: the first of the topic whose required fields are there.
  */
 
-const structuredType = 'application/cloudevents+json';
+/** Content type of a value that is the whole event. */
+export const structuredType = 'application/cloudevents+json';
 const limits = { bytes: 4 * 1024 * 1024, depth: 64, values: 100_000 };
 /** A reject carries the bytes that were too large, in base64. */
 const rejectLimits = { ...limits, bytes: 48 * 1024 * 1024 };

@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { evalCoherence, evalGrounding, evalPrediction, evalSubject } from '../../src/cli/commands/eval.js';
+import {
+  evalAblation,
+  evalCoherence,
+  evalGrounding,
+  evalPrediction,
+  evalSubject,
+} from '../../src/cli/commands/eval.js';
 import { Workspace } from '../../src/cli/workspace.js';
 import { posesOf, writeWorld } from '../evaluation/synthetic-world.js';
 import { inHalf } from '../evaluation/tasks/copying-model.js';
@@ -67,11 +73,44 @@ it('vimi eval grounding fills a corpus for what is retrieved live', async () => 
   expect(new Set(records.map(({ condition }: { condition: string }) => condition))).toEqual(new Set(conditions));
 }, 240_000);
 
+it('vimi eval ablation asks each of the named weights with each k', async () => {
+  const { model: _, ...rest } = options();
+  const weights = ['one', 'other'].map((name) => ({ name, model: 'fake' }));
+  const asked = { ...rest, weights, k: [0, 1, 1], documents: [] };
+  await evalAblation(workspace, asked, printed());
+  const { records, tables, worlds } = results('ablation');
+  const pairs = records.map((row: { weights: string; k: number | null; task: string }) => [
+    row.weights,
+    row.task,
+    row.k,
+  ]);
+  const tasks = [
+    ['text-to-video', 0],
+    ['text-to-video', 1],
+    ['subject-driven', null],
+    ['prediction', null],
+  ];
+  expect(pairs).toEqual(weights.flatMap(({ name }) => tasks.map((task) => [name, ...task])));
+  expect(tables[0].rows).toHaveLength(1 + 2 * 2);
+  expect(worlds).toMatchObject({ 'held-out': { clips: 2 } });
+  const page = readFileSync(join(folder, 'out/ablation-held-out.png'));
+  expect(page.subarray(1, 4).toString()).toBe('PNG');
+
+  const twice = { ...asked, weights: [weights[0]!, weights[0]!] };
+  await expect(evalAblation(workspace, twice, printed())).rejects.toMatchObject({ code: 'USAGE', found: 'one' });
+  // Before anything is drawn.
+  const mistyped = { ...asked, weights: [...weights, { name: 'third', model: join(folder, 'none.safetensors') }] };
+  await expect(evalAblation(workspace, mistyped, printed())).rejects.toMatchObject({ code: 'WEIGHTS_NOT_FOUND' });
+}, 240_000);
+
 it('says what is missing, and that it was stopped', async () => {
   const without = { ...options(), heldOut: undefined };
   await expect(evalPrediction(workspace, without, printed())).rejects.toMatchObject({ code: 'USAGE' });
   const nowhere = { ...options(), heldOut: join(folder, 'nowhere') };
-  await expect(evalPrediction(workspace, nowhere, printed())).rejects.toMatchObject({ code: 'MEDIA_NOT_FOUND' });
+  await expect(evalPrediction(workspace, nowhere, printed())).rejects.toMatchObject({
+    code: 'MEDIA_NOT_FOUND',
+    expected: expect.stringContaining(`make.mjs --sprites .cache/package --out ${nowhere.heldOut}`),
+  });
   const stopped = { ...options(), signal: AbortSignal.abort() };
   await expect(evalPrediction(workspace, stopped, printed())).rejects.toMatchObject({ code: 'CANCELLED' });
 }, 240_000);

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { VimiError } from '../../errors.js';
-import { netFeatures } from '../../evaluation/features/net-features.js';
+import { type NetFeatures, netFeatures } from '../../evaluation/features/net-features.js';
 import type { PixelScale } from '../../evaluation/features/net-input.js';
 import { type Features, readFeatures } from '../../evaluation/features/read-features.js';
 import { textFeatures } from '../../evaluation/features/text-features.js';
@@ -55,7 +55,11 @@ export async function evalFeatures(
     return evaluateDistance(real, generated, { net, seed });
   };
   const { onnx, textOnnx, pixels, frames, side, output } = options;
-  const by = Object.entries(onnx === undefined ? {} : { onnx, textOnnx, pixels, frames, side, output });
+  const onnxSha256 = 'sha256' in generated ? generated.sha256 : undefined;
+  const textOnnxSha256 = texts && 'sha256' in texts ? texts.sha256 : undefined;
+  const by = Object.entries(
+    onnx === undefined ? {} : { onnx, onnxSha256, textOnnx, textOnnxSha256, pixels, frames, side, output },
+  );
   const more = {
     ...{ net, features: { generated: options.generated, real: options.real, texts: options.texts } },
     ...Object.fromEntries(by.filter(([, value]) => value !== undefined)),
@@ -63,7 +67,7 @@ export async function evalFeatures(
   await publish(report(), what, null, { out: options.out, n: generated.n, seed }, more, out);
 }
 
-async function featuresOf(place: string, options: FeatureOptions): Promise<Features> {
+async function featuresOf(place: string, options: FeatureOptions): Promise<Features | NetFeatures> {
   const { onnx, pixels: scale, frames, side, output, signal } = options;
   if (onnx === undefined) return readFeatures(place);
   const bar = progress('features');
@@ -75,7 +79,12 @@ async function featuresOf(place: string, options: FeatureOptions): Promise<Featu
 }
 
 /** Features of texts, or what the net's other half says of the captions that lie beside the generated media. */
-async function textsOf({ texts, textOnnx, onnx, generated }: FeatureOptions): Promise<Features | null> {
+async function textsOf({
+  texts,
+  textOnnx,
+  onnx,
+  generated,
+}: FeatureOptions): Promise<Features | (Features & { sha256: string }) | null> {
   if (texts !== undefined) return readFeatures(texts);
   if (textOnnx === undefined || onnx === undefined) return null;
   const captions = (await mediaFiles([generated])).map(async (file) => {

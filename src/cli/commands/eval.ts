@@ -9,6 +9,7 @@ import { memoryObjects } from '../../evaluation/memory-objects.js';
 import { Oracle } from '../../evaluation/oracle.js';
 import { markdown, type Report } from '../../evaluation/report.js';
 import { Serving } from '../../evaluation/serving.js';
+import { evaluateAblation } from '../../evaluation/tasks/ablation.js';
 import { evaluateCoherence } from '../../evaluation/tasks/coherence.js';
 import { type Condition, evaluateGrounding } from '../../evaluation/tasks/grounding.js';
 import { evaluatePrediction } from '../../evaluation/tasks/prediction.js';
@@ -20,7 +21,9 @@ import { createDenoiser, type DenoiserOptions } from '../../models/denoiser.js';
 import { createEmbedder } from '../../models/embedding/embedder.js';
 import type { ModelDescription } from '../../models/ports.js';
 import { systemClock } from '../../operators/clock.js';
+import type { Resources } from '../../operators/operator.js';
 import { openCorpus } from '../../stores/corpus-index/open-corpus.js';
+import type { PipelineSpec } from '../../streams/pipeline-spec.js';
 import { duration, progress } from '../progress.js';
 import { version } from '../version.js';
 import type { Workspace } from '../workspace.js';
@@ -60,27 +63,54 @@ export async function evalGrounding(
   out: NodeJS.WritableStream,
 ): Promise<void> {
   const { signal } = options;
-  const further = (await Promise.all(documents.map((file) => readStills(file, dirname(file))))).flat();
+  const further = await furtherStills(documents);
   await onWorlds(workspace, 'grounding', options, out, async (setting, resources) => {
     const { worlds } = setting;
     const documentOf = documentsOf(worlds, resources);
-    let count = 0;
-    if (conditions.includes('live')) {
-      const stills = new Set(worlds.flatMap(({ world }) => [...world.stills.keys()]));
-      const all = [...stills].map((code) => () => documentOf(code));
-      all.push(...further.filter(({ code }) => !stills.has(code)).map((still) => () => makeDocument(still, resources)));
-      const bar = progress('documents');
-      const ready = await eachOf(all, 4, async (make, i) => {
-        signal.throwIfAborted();
-        bar.update(i, all.length);
-        return (await make()).document;
-      });
-      await fillCorpus(resources.corpus, ready, (done) => bar.update(done, ready.length, 'indexed'));
-      count = (await resources.corpus.state()).documents;
-      bar.finish(`${count} in the corpus`);
-    }
+    const count = conditions.includes('live') ? await fill(resources, worlds, documentOf, further, signal) : 0;
     const oracle = await oracleOf(worlds, signal);
     return evaluateGrounding({ ...setting, oracle, conditions, documentOf, documents: count });
+  });
+}
+
+export interface AblationOptions extends Omit<WorldOptions, 'model' | 'steps' | 'guidance'> {
+  /** Each with the name that the table calls it by; the others are compared with the first. */
+  weights: { name: string; model: string }[];
+  k: number[];
+  steps?: number;
+  guidance?: number;
+  documents: string[];
+}
+
+export async function evalAblation(
+  workspace: Workspace,
+  { weights, k, documents, heldOut, seen, ...options }: AblationOptions,
+  out: NodeJS.WritableStream,
+): Promise<void> {
+  const { n, seed, steps, guidance, atOnce, signal } = options;
+  const names = weights.map(({ name }) => name);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined)
+    throw new VimiError('USAGE', 'Two weights have one name', { expected: 'a name for each', found: twice });
+  const worlds = await namedWorlds({ 'held-out': heldOut, seen });
+  const further = await furtherStills(documents);
+  await withSurroundings(workspace, options, async (pipeline, surroundings) => {
+    const open = async <R>(wanted: string, work: (opened: Pick<Setting, 'serving' | 'model'>) => Promise<R>) => {
+      const { model } = weights.find(({ name }) => name === wanted)!;
+      return withDenoiser(pipeline, surroundings, { ...options, model }, ({ serving, model: described }) =>
+        work({ serving, model: described }),
+      );
+    };
+    // A mistyped path is told now, and not after the hours of those before it.
+    for (const name of names) await open(name, async () => {});
+    const count = await fill(surroundings, worlds, documentsOf(worlds, surroundings), further, signal);
+    const report = await evaluateAblation({
+      ...{ worlds, n, seed, steps, guidance, atOnce, signal, onProgress: progress('eval').update },
+      ...{ weights: names, withWeights: open, ks: [...new Set(k)], documents: count },
+      oracle: await oracleOf(worlds, signal),
+    });
+    const more = { weights: Object.fromEntries(weights.map(({ name, model }) => [name, model])) };
+    await publish(report, 'ablation', null, options, { ...more, k, worlds: folders(worlds) }, out);
   });
 }
 
@@ -118,7 +148,7 @@ async function onWorlds(
   what: string,
   { heldOut, seen, ...options }: WorldOptions,
   out: NodeJS.WritableStream,
-  evaluate: (setting: Setting & { worlds: NamedWorld[] }, resources: EvalResources) => Promise<Report>,
+  evaluate: (setting: Setting & { worlds: NamedWorld[] }, resources: EvalSurroundings) => Promise<Report>,
 ): Promise<void> {
   const worlds = await namedWorlds({ 'held-out': heldOut, seen });
   await withModel(workspace, options, async (setting, resources) => {
@@ -132,6 +162,34 @@ function oracleOf(worlds: NamedWorld[], signal: AbortSignal): Promise<Oracle> {
     worlds.map(({ world }) => world),
     signal,
   );
+}
+
+/** What `--documents` adds to live retrieval. */
+async function furtherStills(lists: readonly string[]): Promise<Still[]> {
+  return (await Promise.all(lists.map((file) => readStills(file, dirname(file))))).flat();
+}
+
+/** Fills the corpus with the stills of the worlds and further ones; returns how many documents it then has. */
+async function fill(
+  surroundings: EvalSurroundings,
+  worlds: readonly NamedWorld[],
+  documentOf: ReturnType<typeof documentsOf>,
+  further: readonly Still[],
+  signal: AbortSignal,
+): Promise<number> {
+  const stills = new Set(worlds.flatMap(({ world }) => [...world.stills.keys()]));
+  const all = [...stills].map((code) => () => documentOf(code));
+  all.push(...further.filter(({ code }) => !stills.has(code)).map((still) => () => makeDocument(still, surroundings)));
+  const bar = progress('documents');
+  const ready = await eachOf(all, 4, async (make, i) => {
+    signal.throwIfAborted();
+    bar.update(i, all.length);
+    return (await make()).document;
+  });
+  await fillCorpus(surroundings.corpus, ready, (done) => bar.update(done, ready.length, 'indexed'));
+  const { documents } = await surroundings.corpus.state();
+  bar.finish(`${documents} in the corpus`);
+  return documents;
 }
 
 /** Makes each subject's document once. */
@@ -161,63 +219,76 @@ const folders = (worlds: NamedWorld[]) =>
 async function withModel(
   workspace: Workspace,
   options: EvalOptions,
-  work: (setting: Setting, resources: EvalResources) => Promise<void>,
+  work: (setting: Setting, resources: EvalSurroundings) => Promise<void>,
 ): Promise<void> {
-  // One for each request and each job of the model under way.
-  setMaxListeners(0, options.signal);
-  const pipeline = workspace.pipeline(options.pipeline);
-  const step = pipeline.steps.find(({ operator }) => operator.name === 'denoise');
-  const of = (name: unknown) => (name === undefined ? undefined : workspace.modelOf(String(name)));
-  // A model that is named by hand stands alone; the pipeline's comes with its upsampler, as served.
-  const models = options.model
-    ? { model: options.model, encoder: options.encoder }
-    : {
-        model: of(step?.config.model) ?? 'nano',
-        upsampler: of(step?.config.upsampler),
-        encoder: options.encoder ?? workspace.folderOf(step?.config.encoder),
-      };
-  const folder = await mkdtemp(join(tmpdir(), 'vimi-eval-'));
-  try {
-    const resources = await openResources(workspace, { ...options, ...models }, folder);
-    try {
-      const model = await resources.denoiser.describe();
+  await withSurroundings(workspace, options, async (pipeline, surroundings) => {
+    const step = pipeline.steps.find(({ operator }) => operator.name === 'denoise');
+    const of = (name: unknown) => (name === undefined ? undefined : workspace.modelOf(String(name)));
+    // A model that is named by hand stands alone; the pipeline's comes with its upsampler, as served.
+    const models = options.model
+      ? { model: options.model, encoder: options.encoder }
+      : {
+          model: of(step?.config.model) ?? 'nano',
+          upsampler: of(step?.config.upsampler),
+          encoder: options.encoder ?? workspace.folderOf(step?.config.encoder),
+        };
+    await withDenoiser(pipeline, surroundings, { ...options, ...models }, ({ serving, model }) => {
       process.stderr.write(`model ${model.name}, ${model.parameters} parameters, ${model.backend}\n`);
-      const serving = new Serving(pipeline, resources);
-      const bar = progress('eval');
       const { n, seed, steps = [undefined], guidance = [undefined], atOnce, signal } = options;
       const given = { n, seed, steps, guidance, atOnce, signal };
-      await work({ ...given, serving, model, onProgress: bar.update }, resources);
-      await serving.close();
+      return work({ ...given, serving, model, onProgress: progress('eval').update }, surroundings);
+    });
+  });
+}
+
+type EvalSurroundings = Omit<Resources, 'denoiser'>;
+
+/** All that steps need but a model, empty and in a folder of its own. */
+async function withSurroundings(
+  workspace: Workspace,
+  { pipeline: name, signal }: Pick<EvalOptions, 'pipeline' | 'signal'>,
+  work: (pipeline: PipelineSpec, surroundings: EvalSurroundings) => Promise<void>,
+): Promise<void> {
+  // One for each request and each job of the model under way.
+  setMaxListeners(0, signal);
+  const { log } = workspace;
+  const pipeline = workspace.pipeline(name);
+  const folder = await mkdtemp(join(tmpdir(), 'vimi-eval-'));
+  try {
+    const embedder = createEmbedder();
+    const corpus = await openCorpus({ folder: join(folder, 'index'), embedder, log });
+    try {
+      await work(pipeline, {
+        ...{ corpus, embedder, log, objects: memoryObjects(), clock: systemClock, workDir: folder, mediaRoots: [] },
+        announce: async () => {},
+      });
     } finally {
-      await resources.denoiser.close();
-      await resources.corpus.close();
+      await corpus.close();
     }
   } catch (thrown) {
     // Whatever was stopped in the middle of its work says so in its own way.
-    throw options.signal.aborted ? new VimiError('CANCELLED', 'The evaluation was stopped') : thrown;
+    throw signal.aborted ? new VimiError('CANCELLED', 'The evaluation was stopped') : thrown;
   } finally {
     await rm(folder, { recursive: true, force: true });
   }
 }
 
-type EvalResources = Awaited<ReturnType<typeof openResources>>;
-
-async function openResources(
-  { log }: Workspace,
-  { model, upsampler, encoder, backend, threads }: EvalOptions & { model: string; upsampler?: string },
-  folder: string,
-) {
-  const embedder = createEmbedder();
-  const denoiser = drawOnce(await createDenoiser({ model, upsampler, encoder, backend, threads }));
-  return {
-    objects: memoryObjects(),
-    corpus: await openCorpus({ folder: join(folder, 'index'), embedder, log }),
-    ...{ embedder, denoiser, log },
-    clock: systemClock,
-    workDir: folder,
-    mediaRoots: [],
-    announce: async () => {},
-  };
+async function withDenoiser<R>(
+  pipeline: PipelineSpec,
+  surroundings: EvalSurroundings,
+  { model: named, upsampler, encoder, backend, threads }: DenoiserOptions,
+  work: (opened: { serving: Serving; model: ModelDescription }) => Promise<R>,
+): Promise<R> {
+  const denoiser = drawOnce(await createDenoiser({ model: named, upsampler, encoder, backend, threads }));
+  try {
+    const model = await denoiser.describe();
+    const serving = new Serving(pipeline, { ...surroundings, denoiser });
+    const result = await work({ serving, model });
+    await serving.close();
+    return result;
+  } finally {
+    await denoiser.close();
+  }
 }
 
 /** Writes report.md, results.json and the sheets into the folder, and the tables to `out`. */

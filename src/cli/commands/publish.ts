@@ -1,7 +1,7 @@
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { VimiError } from '../../errors.js';
-import { decodeEvent } from '../../events/cloudevents.js';
+import { decodeEvent, structuredType } from '../../events/cloudevents.js';
 import type { NewRecord } from '../../events/record.js';
 import type { Workspace } from '../workspace.js';
 
@@ -15,7 +15,7 @@ const batch = 500;
 const longestLine = 4 * 1024 * 1024;
 
 /**
- * Publishes one event a line. Every line is checked before the first batch that holds it goes out; a bad one ends the
+ * Publishes one event a line, the data alone or a whole CloudEvent. Every line is checked before the first batch that holds it goes out; a bad one ends the
  * command with its number, and what was published before it is said.
  */
 export async function publish(
@@ -48,7 +48,7 @@ export async function publish(
         found: `${line.length}`,
         where: `line ${number}; ${published} events were published before it`,
       });
-    const record: NewRecord = { topic, key: null, value: Buffer.from(line), headers: {} };
+    const record: NewRecord = { topic, key: null, value: Buffer.from(line), headers: headersOf(line) };
     if (!options.raw) {
       try {
         decodeEvent({ ...record, partition: 0, offset: number, timestamp: 0 }, declared.schemas);
@@ -68,4 +68,16 @@ export async function publish(
   }
   await flush();
   if (!options.json) out.write(`published ${published} ${published === 1 ? 'event' : 'events'} to ${topic}\n`);
+}
+
+/** A line may be a whole CloudEvent, which has an id of its own, or the data of one. */
+function headersOf(line: string): NewRecord['headers'] {
+  if (!line.includes('"specversion"')) return {};
+  try {
+    const { specversion, type, data } = JSON.parse(line);
+    const whole = typeof specversion === 'string' && typeof type === 'string' && typeof data === 'object';
+    return whole ? { 'content-type': Buffer.from(structuredType) } : {};
+  } catch {
+    return {};
+  }
 }

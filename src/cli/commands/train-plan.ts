@@ -13,7 +13,7 @@ export async function planTrain(options: TrainCommandOptions, out: NodeJS.Writab
   const recipe =
     options.recipe === undefined
       ? recipeOf(presetNamed(options.preset), options.stage)
-      : await readRecipe(options.recipe);
+      : await readRecipe(options.recipe, options);
   const plan = planTraining(options.preset, options.steps, recipe);
   const backend = await openBackend(options.backend, { threads: options.threads });
   out.write(planText(plan, await measureTime(plan, recipe), backend));

@@ -3,7 +3,8 @@ import { VimiError } from '../../errors.js';
 import { mistakesOf, mistakeText } from '../../events/mistakes.js';
 import type { SamplesSealed } from '../../events/schemas.js';
 import type { BackendName } from '../../models/backend/backend.js';
-import { type Recipe, recipe as recipeSchema } from '../../models/training/recipe.js';
+import { presetNamed } from '../../models/presets.js';
+import { type Recipe, recipeOf, recipe as recipeSchema } from '../../models/training/recipe.js';
 import { checkObjectKey } from '../../stores/object-key.js';
 import { duration, progress } from '../progress.js';
 import type { Workspace } from '../workspace.js';
@@ -55,7 +56,7 @@ async function trainOnFiles(
   const result = await train({
     ...options,
     shards,
-    recipe: recipe === undefined ? undefined : await readRecipe(recipe),
+    recipe: recipe === undefined ? undefined : await readRecipe(recipe, options),
     store: prefix === undefined ? undefined : { objects: await workspace.objects(), prefix },
     onWarning: (error) => workspace.log.warn({ code: error.code }, error.message),
     onProgress(state) {
@@ -70,8 +71,11 @@ async function trainOnFiles(
   out.write(`${result.weights}\n`);
 }
 
-/** USAGE when it is none. */
-export async function readRecipe(file: string): Promise<Recipe> {
+/** A recipe, or what of the preset's own for the stage is to be another. USAGE when it is none. */
+export async function readRecipe(
+  file: string,
+  { preset, stage }: Pick<TrainCommandOptions, 'preset' | 'stage'>,
+): Promise<Recipe> {
   const text = await readFile(file, 'utf8').catch((cause: Error) => {
     throw new VimiError('USAGE', 'The recipe cannot be read', { found: cause.message, where: file, cause });
   });
@@ -81,8 +85,8 @@ export async function readRecipe(file: string): Promise<Recipe> {
   } catch (cause) {
     throw new VimiError('USAGE', 'This recipe is no JSON', { found: (cause as Error).message, where: file, cause });
   }
-  const checked = recipeSchema.safeParse(value);
-  if (checked.success) return checked.data;
+  const checked = recipeSchema.partial().safeParse(value);
+  if (checked.success) return { ...recipeOf(presetNamed(preset), stage), ...checked.data };
   const mistakes = mistakesOf(checked.error, value).map(mistakeText);
   throw new VimiError('USAGE', `This is no recipe: ${mistakes.join('; ')}`, { where: file });
 }

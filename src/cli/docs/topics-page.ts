@@ -28,7 +28,7 @@ export function topicsPage(topology: Topology): string {
       ['Header', 'Meaning', 'Left out', 'Example'],
       headers.map(({ name, meaning, fallback, example }) => [`\`${name}\``, meaning, fallback, `\`${example}\``]),
     ),
-    'In structured mode (`content-type: application/cloudevents+json`) the value is the whole event: `specversion`, `id`, `source`, `type` and `data`.',
+    'In structured mode (`content-type: application/cloudevents+json`) the value is the whole event: `specversion`, `id`, `source`, `type` and `data`. `vimi publish` takes such a line for what it is.',
     'An event is at most 4 MiB of UTF-8, 64 levels deep, with at most 100,000 values. Fields that a schema does not know are kept.',
     '## What is refused',
     'An event that cannot be read ends in the topic of rejects with its original bytes, and has no job; the others go on.',

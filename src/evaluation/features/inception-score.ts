@@ -17,17 +17,13 @@ export function inceptionScore(
       found: `${n}`,
     });
   const p = logits ? softmax(values, n, d) : values;
-  if (!logits)
-    for (let i = 0; i < n; i++) {
-      let sum = 0;
-      for (let k = 0; k < d; k++) sum += p[i * d + k]! < 0 ? Number.NaN : p[i * d + k]!;
-      if (!(Math.abs(sum - 1) < 1e-3))
-        throw new VimiError('SHAPE_MISMATCH', 'A row is no distribution over classes', {
-          expected: 'numbers of at least 0 with the sum 1, or --logits',
-          found: `sum ${sum}`,
-          where: `row ${i}`,
-        });
-    }
+  const wrong = logits ? null : noDistribution({ n, d, values });
+  if (wrong)
+    throw new VimiError('SHAPE_MISMATCH', 'A row is no distribution over classes', {
+      expected: 'numbers of at least 0 with the sum 1, or --logits',
+      found: `sum ${wrong.sum}`,
+      where: `row ${wrong.row}`,
+    });
   const scores = Array.from({ length: splits }, (_, s) => {
     const mean = new Float64Array(d);
     for (let i = s * size; i < (s + 1) * size; i++) for (let k = 0; k < d; k++) mean[k]! += p[i * d + k]! / size;
@@ -42,6 +38,16 @@ export function inceptionScore(
   const mean = scores.reduce((sum, score) => sum + score, 0) / splits;
   const deviation = Math.sqrt(scores.reduce((sum, score) => sum + (score - mean) ** 2, 0) / splits);
   return { mean, deviation };
+}
+
+/** The first row that is no distribution over classes, and its sum: NaN with a negative number in it. null: all are. */
+export function noDistribution({ n, d, values }: Features): { row: number; sum: number } | null {
+  for (let row = 0; row < n; row++) {
+    let sum = 0;
+    for (let k = 0; k < d; k++) sum += values[row * d + k]! < 0 ? Number.NaN : values[row * d + k]!;
+    if (!(Math.abs(sum - 1) < 1e-3)) return { row, sum };
+  }
+  return null;
 }
 
 function softmax(values: Float64Array, n: number, d: number): Float64Array {

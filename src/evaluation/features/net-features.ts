@@ -20,6 +20,12 @@ export interface FeatureNetOptions {
   onRow?(rows: number): void;
 }
 
+/** With the net that they are of: what it takes, and the SHA-256 of its file. */
+export interface NetFeatures extends Features {
+  input: NetInput;
+  sha256: string;
+}
+
 const usualFrames = 8;
 const picturesAtOnce = 8;
 const mostPixels = 40_000_000;
@@ -34,7 +40,7 @@ export async function netFeatures(
   file: string,
   media: readonly string[],
   options: FeatureNetOptions,
-): Promise<Features> {
+): Promise<NetFeatures> {
   if (media.length === 0) throw new VimiError('MEDIA_NOT_FOUND', 'There is no medium to look at');
   const net = await openNet(file);
   try {
@@ -69,7 +75,7 @@ export async function netFeatures(
     const d = rows[0]!.length;
     const values = new Float64Array(rows.length * d);
     for (const [i, row] of rows.entries()) values.set(row, i * d);
-    return { n: rows.length, d, values };
+    return { n: rows.length, d, values, input, sha256: net.sha256 };
   } finally {
     await net.close();
   }

@@ -11,9 +11,9 @@ const sizes = z.looseObject({ vocab_size: count, max_position_embeddings: count 
 
 /**
  * A row a text, by the text half of a net such as CLIP, from a folder with config.json, tokenizer.json and model.onnx
- * (`input_ids`, and `attention_mask` if it likes; [1, N] → [1, D]). WEIGHTS_DAMAGED, WEIGHTS_NOT_FOUND, SHAPE_MISMATCH.
+ * (`input_ids`, and `attention_mask` if it likes; [1, N] → [1, D]), with the SHA-256 of that file. WEIGHTS_DAMAGED, WEIGHTS_NOT_FOUND, SHAPE_MISMATCH.
  */
-export async function textFeatures(folder: string, texts: readonly string[]): Promise<Features> {
+export async function textFeatures(folder: string, texts: readonly string[]): Promise<Features & { sha256: string }> {
   const place = join(folder, 'config.json');
   const told = await boundedJson(place, 2 ** 20);
   const inner = z.looseObject({ text_config: z.looseObject({}) }).safeParse(told);
@@ -43,7 +43,7 @@ export async function textFeatures(folder: string, texts: readonly string[]): Pr
       rows.push(found.values);
     }
     const d = rows[0]?.length ?? 0;
-    return { n: rows.length, d, values: Float64Array.from(rows.flatMap((row) => [...row])) };
+    return { n: rows.length, d, values: Float64Array.from(rows.flatMap((row) => [...row])), sha256: net.sha256 };
   } finally {
     await net.close();
   }

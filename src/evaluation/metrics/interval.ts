@@ -62,3 +62,17 @@ export function measuredRatio(above: readonly number[], below: readonly number[]
     ...{ low: ratios[Math.floor(0.025 * RESAMPLES)]!, high: ratios[Math.ceil(0.975 * RESAMPLES) - 1]!, n },
   };
 }
+
+/**
+ * The mean of the differences a - b over the same things, by the same bootstrap of pairs; pairs of which one could not be
+ * measured are left out. For shares (0 or 1 each). Where all differences are alike resampling knows no doubt: there the
+ * exact bound for the share of pairs that are not is given, on the sides that they could lie on.
+ */
+export function measuredDifference(a: readonly number[], b: readonly number[], seed = 1): Measured {
+  const differences = a.map((value, i) => value - b[i]!).filter((value) => !Number.isNaN(value));
+  const [n, first] = [differences.length, differences[0]];
+  if (first === undefined || differences.some((value) => value !== first)) return measured(differences, seed);
+  const others = 1 - 0.025 ** (1 / n);
+  const off = Math.abs(first) < 1 ? others : 2 * others;
+  return { mean: first, low: Math.max(-1, first - off), high: Math.min(1, first + off), n };
+}

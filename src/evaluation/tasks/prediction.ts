@@ -152,7 +152,8 @@ function cellsOf(group: readonly Row[], all: readonly Row[]): Cell[] {
   ];
 }
 
-function errorsOf(video: RgbVideo, truth: RgbVideo, { motion }: PlainClip): Error {
+/** Of frames from the third on. */
+export function errorsOf(video: RgbVideo, truth: RgbVideo, { motion }: PlainClip): Error {
   const { frames, width, height } = truth;
   const size = width * height * 3;
   const from = Math.min(FROM, frames - 1);

@@ -152,8 +152,8 @@ function kindOf({ actors, background }: WorldClip): Kind | null {
 const article = /^(?:an?|the) /;
 
 /** The caption with its nouns replaced by their pictures, in reading order. */
-async function promptOf(
-  { caption, actors, background }: WorldClip,
+export async function promptOf(
+  { caption, actors, background }: Pick<WorldClip, 'caption' | 'actors' | 'background'>,
   { stills }: World,
 ): Promise<{ prompt: Exclude<GenerationRequested['prompt'], string>; images: RgbImage[] }> {
   const nouns = actors.map(({ subject, phrase }) => ({

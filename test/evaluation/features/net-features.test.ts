@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -184,7 +185,16 @@ describe('a whole evaluation with the net itself', () => {
     const { folder } = await run('clipsim', {
       ...{ onnx: fixture('picture.onnx'), textOnnx: fixture('text'), generated: file('pictures'), frames: 2 },
     });
-    const { records } = JSON.parse(await readFile(join(folder, 'clipsim.json'), 'utf8'));
+    const { records, onnxSha256, textOnnxSha256 } = JSON.parse(await readFile(join(folder, 'clipsim.json'), 'utf8'));
+    for (const [found, path] of [
+      [onnxSha256, fixture('picture.onnx')],
+      [textOnnxSha256, fixture('text', 'model.onnx')],
+    ])
+      expect(found).toBe(
+        createHash('sha256')
+          .update(await readFile(path))
+          .digest('hex'),
+      );
     expect(records[0].similarities).toEqual([expect.closeTo(1, 5), expect.closeTo(1, 5)]);
     expect(records[1].similarities).toEqual([expect.closeTo(0, 5), expect.closeTo(0, 5)]);
   });

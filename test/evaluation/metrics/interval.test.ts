@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { measured, measuredRatio } from '../../../src/evaluation/metrics/interval.js';
+import { measured, measuredDifference, measuredRatio } from '../../../src/evaluation/metrics/interval.js';
 import { Random } from '../../../src/models/diffusion/random.js';
 
 test('the bootstrap interval of many values is mean and 1.96 standard errors', () => {
@@ -32,4 +32,27 @@ test('a ratio is that of the sums, and pairs stay together', () => {
   const below = [1, 2, 3, 4];
   expect(measuredRatio([2, 4, 6, 8], below)).toEqual({ mean: 2, low: 2, high: 2, n: 4 });
   expect(measuredRatio([1, 0, 0, 0], below).mean).toBeCloseTo(0.1, 12);
+});
+
+test('a difference of pairs knows less doubt than that of their means', () => {
+  // Each pair differs by exactly one of twenty; between the pairs lies far more.
+  const b = Array.from({ length: 20 }, (_, i) => i);
+  const a = b.map((value, i) => value + (i === 3 ? 1 : 0));
+  const { mean, low, high, n } = measuredDifference(a, b);
+  expect(mean).toBeCloseTo(0.05, 12);
+  expect(n).toBe(20);
+  expect(low).toBe(0);
+  expect(high).toBeLessThan(0.2);
+});
+
+test('differences that are all alike have the exact bound, on the sides where others could lie', () => {
+  const others = 1 - 0.025 ** (1 / 4);
+  expect(measuredDifference([1, 0, 1, 0], [1, 0, 1, 0])).toEqual({ mean: 0, low: -others, high: others, n: 4 });
+  expect(measuredDifference([1, 1, 1, 1], [0, 0, 0, 0])).toEqual({ mean: 1, low: 1 - 2 * others, high: 1, n: 4 });
+  expect(measuredDifference([0, 0, 0, 0], [1, 1, 1, 1])).toEqual({ mean: -1, low: -1, high: 2 * others - 1, n: 4 });
+});
+
+test('pairs of which one could not be measured are left out', () => {
+  expect(measuredDifference([1, Number.NaN, 1], [0, 0, Number.NaN])).toMatchObject({ mean: 1, n: 1 });
+  expect(measuredDifference([], []).n).toBe(0);
 });

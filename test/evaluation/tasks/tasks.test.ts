@@ -9,12 +9,14 @@ import { memoryObjects } from '../../../src/evaluation/memory-objects.js';
 import { Oracle } from '../../../src/evaluation/oracle.js';
 import { type Cell, markdown, type Report } from '../../../src/evaluation/report.js';
 import { Serving } from '../../../src/evaluation/serving.js';
+import { evaluateAblation } from '../../../src/evaluation/tasks/ablation.js';
 import { evaluateCoherence } from '../../../src/evaluation/tasks/coherence.js';
 import { conditions, evaluateGrounding } from '../../../src/evaluation/tasks/grounding.js';
 import { evaluatePrediction } from '../../../src/evaluation/tasks/prediction.js';
 import { evaluateSubject } from '../../../src/evaluation/tasks/subject.js';
 import { readWorld, type World } from '../../../src/evaluation/world-folder.js';
 import { createEmbedder } from '../../../src/models/embedding/embedder.js';
+import type { Denoiser } from '../../../src/models/ports.js';
 import { systemClock } from '../../../src/operators/clock.js';
 import { operators } from '../../../src/operators/index.js';
 import type { Corpus } from '../../../src/stores/corpus.js';
@@ -37,6 +39,7 @@ let folder: string;
 let world: World;
 let corpus: Corpus;
 let serving: Serving;
+let servingOf: (denoiser: Denoiser) => Serving;
 const model = copyingModel(SUBJECTS);
 const objects = memoryObjects();
 const embedder = createEmbedder();
@@ -70,11 +73,13 @@ beforeAll(async () => {
   const env = { KAFKA_BROKERS: 'none', S3_ENDPOINT: 'http://none', S3_ACCESS_KEY: 'none', S3_SECRET_KEY: 'none' };
   const topology = await readTopology(file, { env, operators });
   const pipeline = topology.pipelines.find(({ name }) => name === 'generate')!;
-  serving = new Serving(pipeline, {
-    ...{ objects, corpus, embedder, clock: systemClock, log: quietLog, workDir: folder, mediaRoots: [] },
-    denoiser: drawOnce(model),
-    announce: async () => {},
-  });
+  servingOf = (denoiser) =>
+    new Serving(pipeline, {
+      ...{ objects, corpus, embedder, clock: systemClock, log: quietLog, workDir: folder, mediaRoots: [] },
+      denoiser: drawOnce(denoiser),
+      announce: async () => {},
+    });
+  serving = servingOf(model);
 }, patience);
 afterAll(async () => {
   await serving.close();
@@ -187,6 +192,95 @@ test(
     expect(cell(report, 0, /guidance 1$/, 'kept to the next frame')).toBeGreaterThan(0.9);
     expect(cell(report, 0, /in turn/, 'kept to the next frame')).toBeLessThan(0.8);
     expect(cell(report, 0, /true clips/, 'kept over half a clip')).toBeGreaterThan(0.8);
+  },
+  patience,
+);
+
+test(
+  'ablation: weights that look at pictures need documents, weights that do not are no better with them',
+  async () => {
+    const blind: Denoiser = {
+      ...model,
+      generate: (input, options) => {
+        const parts = input.prompt.parts.filter((part) => 'text' in part);
+        return model.generate({ ...input, prompt: { ...input.prompt, parts } }, options);
+      },
+    };
+    const short: Denoiser = {
+      ...model,
+      describe: async () => {
+        const { defaults, ...rest } = await model.describe();
+        return { ...rest, defaults: { ...defaults, frames: 4, fps: 4 } };
+      },
+    };
+    const denoisers: Record<string, Denoiser> = { sees: model, blind, short };
+    const opened: string[] = [];
+    const { seed, atOnce, onProgress, worlds } = await setting();
+    const n = 2;
+    const report = await evaluateAblation({
+      ...{ n, seed, atOnce, onProgress, worlds, signal, documents: SUBJECTS, ks: [1, 3, 0] },
+      oracle: await Oracle.of([world], signal),
+      weights: Object.keys(denoisers),
+      async withWeights(name, work) {
+        opened.push(name);
+        const asked = servingOf(denoisers[name]!);
+        const result = await work({ serving: asked, model: await denoisers[name]!.describe() });
+        await asked.close();
+        return result;
+      },
+    });
+    expect(opened).toEqual(['sees', 'blind', 'short']);
+    const at = (table: number, start: (string | number)[], column: string) => {
+      const { columns, rows } = report.tables[table]!;
+      const row = rows.find((cells) => start.every((one, i) => cells[i] === one))!;
+      const value = row[columns.indexOf(column)]!;
+      if (typeof value !== 'object') return value;
+      const { mean, n: pairs } = 'share' in value ? value.share : value.value;
+      return pairs === 0 ? null : mean;
+    };
+    const look = 'look rank-1';
+    const [shown, predicted] = ['subject-driven: look rank-1', 'prediction: error against copying'];
+    const found = (name: string, k: number, column: string) => at(0, ['small', name, k], column);
+    expect(at(0, ['small', 'true clips: the ceiling'], look)).toBe(1);
+    for (const [name, right] of [
+      ['sees', 1],
+      ['blind', 0],
+      ['short', 1],
+    ] as const) {
+      expect(found(name, 1, look), name).toBe(right);
+      expect(found(name, 0, look), name).toBe(0);
+      expect(found(name, 1, shown), name).toBe(right);
+      expect(found(name, 0, shown), name).toBeNull();
+      for (const k of [0, 1, 3]) {
+        expect(found(name, k, 'in the prompt')).toBe(Math.min(1, k));
+        expect(found(name, k, 'ground')).toBe(1);
+      }
+    }
+    // One thing is another at a time: the weights at the same k, or k on the same weights.
+    expect(report.tables[1]!.rows).toHaveLength(2 * 3 + 3 * 2);
+    expect(at(1, ['small', 'blind', 1, 'sees'], look)).toBe(-1);
+    expect(at(1, ['small', 'blind', 0, 'sees'], look)).toBe(0);
+    expect(at(1, ['small', 'sees', 0, 'k = 1'], look)).toBe(-1);
+    expect(at(1, ['small', 'blind', 1, 'sees'], shown)).toBe(-1);
+    // Errors of fewer frames are no pairs of these.
+    const [blindly, seeing] = ['blind', 'sees'].map((name) => Number(found(name, 1, predicted)));
+    expect(blindly).not.toBe(seeing);
+    expect(at(1, ['small', 'blind', 1, 'sees'], predicted)).toBeCloseTo(blindly! - seeing!, 12);
+    expect(at(1, ['small', 'short', 1, 'sees'], predicted)).toBeNull();
+    expect(at(1, ['small', 'short', 1, 'sees'], look)).toBe(0);
+    // A caption names one subject, so the pipeline takes no second document: who reads the table is told.
+    expect(report.notes.some((note) => note.startsWith('k = 3 put the same'))).toBe(true);
+    // Every weights: two clips, thrice from text, once each of the other tasks, of the same clips with the same noise.
+    expect(report.records).toHaveLength(3 * n * 5);
+    for (const name of opened)
+      expect(
+        report.records
+          .filter(({ weights, k }) => weights === name && k === 1)
+          .map(({ clip, seed: one }) => [clip, one]),
+      ).toEqual(
+        report.records.filter(({ weights, k }) => weights === 'sees' && k === 0).map((row) => [row.clip, row.seed]),
+      );
+    expect(report.sheets.map(({ name, rows }) => [name, rows.length])).toEqual([['small', n * (1 + 9)]]);
   },
   patience,
 );
