@@ -3,6 +3,7 @@ import { pixelScales } from '../evaluation/features/net-input.js';
 import { type Condition, conditions } from '../evaluation/tasks/grounding.js';
 import type { GroundingOptions, WorldOptions } from './commands/eval.js';
 import type { FeatureOptions } from './commands/eval-features.js';
+import { modelName } from './model-name.js';
 import type { Workspace } from './workspace.js';
 
 interface Surroundings {
@@ -37,7 +38,9 @@ export function addEvalCommands(program: Command, { within, interruption, wholeN
     family
       .command(name)
       .description(description)
-      .option('--model <name>', 'a preset or a weights file; that of the pipeline when left out')
+      .option('--model <name>', 'a preset or a weights file; that of the pipeline when left out', (name) =>
+        modelName(name),
+      )
       .option('--encoder <folder>', 'frozen language model (ONNX), for models that read words through one')
       .option('--pipeline <name>', 'whose steps serve the prompts', 'generate')
       .addOption(

@@ -21,6 +21,7 @@ import { planTrain } from './commands/train-plan.js';
 import { addEvalCommands } from './eval-commands.js';
 import { exitCodes, reportError } from './exit.js';
 import { type GraphFormat, graph, graphFormats } from './graph.js';
+import { modelName, presetName } from './model-name.js';
 import { printableStream } from './printable.js';
 import { validate } from './validate.js';
 import { version } from './version.js';
@@ -294,7 +295,7 @@ program
   .command('train')
   .description('train a model on shards; continues a run that was interrupted')
   .argument('[shard...]', 'WebDataset tars; all sealed shards of the topology when left out')
-  .option('--preset <name>', 'the network', 'nano')
+  .option('--preset <name>', 'the network', (name) => presetName(name), 'nano')
   .option('--steps <n>', 'of the optimizer', wholeNumber(1), 1000)
   .option('--seed <n>', 'of everything that is drawn', wholeNumber(0), 1)
   .option('--out <folder>', 'for the checkpoint, the log and the weights', '.vimi/training')
@@ -304,7 +305,11 @@ program
       .choices(['1', '2'])
       .conflicts('recipe'),
   )
-  .option('--from <weights>', 'a file, or the name of a shipped model, to start from instead of random numbers')
+  .option(
+    '--from <weights>',
+    'a file, or the name of a shipped model, to start from instead of random numbers',
+    (name) => modelName(name),
+  )
   .option('--encoder <folder>', 'frozen language model (ONNX), for presets that read words through one')
   .option('--held-out <shard>', 'samples for the probes in the log (may be repeated)', several)
   .option('--plan', 'train nothing; print parameters, computation, memory, and time on this machine')

@@ -17,13 +17,14 @@ import { openFileStore } from '../stores/files.js';
 import type { ObjectStore } from '../stores/object-store.js';
 import { createMetrics } from '../streams/metrics.js';
 import type { PipelineSpec } from '../streams/pipeline-spec.js';
-import { nearest } from '../streams/topology/nearest.js';
 import type { ObjectsSpec, TransportSpec } from '../streams/topology/profiles.js';
 import { readTopology } from '../streams/topology/read-topology.js';
 import type { TopicDeclaration, Topology } from '../streams/topology/topology.js';
 import type { StoredRecord, Transport } from '../streams/transport.js';
 import type { TransportMetrics } from '../streams/transport-metrics.js';
 import { openEmbedded } from '../streams/transports/embedded.js';
+import { didYouMean } from './did-you-mean.js';
+import { isWeightsFile, modelName } from './model-name.js';
 import { readCertificates, readPrivateKey } from './pem-file.js';
 import { makeWorkFolder } from './work-folder.js';
 
@@ -120,9 +121,9 @@ export class Workspace {
     });
   }
 
-  /** A preset's name as it is; a path starts, like all in a topology, at the topology's folder. */
+  /** A preset's name as it is; a path starts, like all in a topology, at the topology's folder. MODEL_UNKNOWN. */
   modelOf(name: string): string {
-    return /[\\/]|\.safetensors$/.test(name) ? resolve(this.topology.folder, name) : name;
+    return isWeightsFile(name) ? resolve(this.topology.folder, name) : modelName(name, this.topology.file);
   }
 
   /** A folder that a step names, from the topology's own on. */
@@ -165,8 +166,9 @@ export class Workspace {
   pipeline(name: string): PipelineSpec {
     const found = this.topology.pipelines.find((pipeline) => pipeline.name === name);
     if (found) return found;
-    throw new VimiError('USAGE', `The topology has no pipeline '${name}'`, {
-      expected: this.topology.pipelines.map((pipeline) => pipeline.name).join(' or '),
+    const names = this.topology.pipelines.map((pipeline) => pipeline.name);
+    throw new VimiError('USAGE', `The topology has no pipeline '${name}'${didYouMean(name, names)}`, {
+      expected: names.join(' or '),
       where: this.topology.file,
     });
   }
@@ -175,15 +177,10 @@ export class Workspace {
     const found = this.topology.topics.get(name);
     if (found) return found;
     const names = [...this.topology.topics.keys()];
-    const meant = nearest(name, names);
-    throw new VimiError(
-      'TOPIC_UNKNOWN',
-      `The topology has no topic '${name}'${meant ? ` (did you mean '${meant}'?)` : ''}`,
-      {
-        expected: names.join(', '),
-        where: this.topology.file,
-      },
-    );
+    throw new VimiError('TOPIC_UNKNOWN', `The topology has no topic '${name}'${didYouMean(name, names)}`, {
+      expected: names.join(', '),
+      where: this.topology.file,
+    });
   }
 
   /** The name of the topic that carries `schema`. */

@@ -227,6 +227,37 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
     expect(code).toBe(2);
   });
 
+  it.each([
+    [
+      'a pipeline',
+      ['run', '--drain', '--pipeline', 'corpsu'],
+      "USAGE: The topology has no pipeline 'corpsu' (did you mean 'corpus'?)",
+    ],
+    ['a topic', ['read', 'vidoes'], "TOPIC_UNKNOWN: The topology has no topic 'vidoes' (did you mean 'videos'?)"],
+    ['a preset', ['train', '--preset', 'naon'], "MODEL_UNKNOWN: There is no model 'naon' (did you mean 'nano'?)"],
+    ['weights', ['train', '--from', 'naon'], "MODEL_UNKNOWN: There is no model 'naon' (did you mean 'nano'?)"],
+    [
+      'a model',
+      ['eval', 'subject', '--model', 'naon'],
+      "MODEL_UNKNOWN: There is no model 'naon' (did you mean 'nano'?)",
+    ],
+    [
+      'a served model',
+      ['-t', 'naon.yaml', 'run', '--drain'],
+      "MODEL_UNKNOWN: There is no model 'naon' (did you mean 'nano'?)",
+    ],
+  ])('takes the wrong name of %s for wrong usage, and says which was meant', async (_, args, words) => {
+    writeFileSync(
+      join(folder, 'naon.yaml'),
+      readFileSync(join(folder, 'topology.yaml'), 'utf8')
+        .replace(/model: fake/, 'model: naon')
+        .replaceAll('.vimi', '.naon'),
+    );
+    const { code, err } = await run(args);
+    expect(err).toContain(words);
+    expect(code).toBe(2);
+  });
+
   it('ends quietly when its reader has seen enough', async () => {
     const prompt = JSON.stringify({ prompt: 'a fox runs '.repeat(100) });
     await run(['publish', 'requests'], `${prompt}\n`.repeat(200));
