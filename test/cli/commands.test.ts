@@ -1,5 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -90,6 +100,28 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
     expect(result.rejects.map((one: { error: { code: string } }) => one.error.code).sort()).toContain(
       'CAPTION_MISSING',
     );
+  });
+
+  it('publishes nothing from outside of media_roots, and says which root is missing', async () => {
+    const outside = realpathSync(mkdtempSync(join(tmpdir(), 'vimi-outside-')));
+    try {
+      for (const name of ['a/b/one.png', 'a/c/two.png']) {
+        mkdirSync(join(outside, name, '..'), { recursive: true });
+        cpSync(join(root, 'examples/media/images/rocket.png'), join(outside, name));
+      }
+      symlinkSync(join(outside, 'a/c/two.png'), join(folder, 'linked.png'));
+      const before = (await run(['read', 'media'])).out;
+      for (const options of [[], ['--publish-only']]) {
+        const { code, err } = await run(['ingest', 'media', 'linked.png', join(outside, 'a/b'), ...options]);
+        expect(err).toContain('error MEDIA_FORBIDDEN: 2 of 7 media lie outside of media_roots');
+        expect(err).toContain(`or media_roots with ${join(outside, 'a')} too`);
+        expect(code).toBe(1);
+      }
+      expect((await run(['read', 'media'])).out).toBe(before);
+    } finally {
+      rmSync(outside, { recursive: true });
+      rmSync(join(folder, 'linked.png'), { force: true });
+    }
   });
 
   it('does not begin without ffmpeg, rather than reject every medium', async () => {
