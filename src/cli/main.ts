@@ -7,7 +7,7 @@ import { drainMs } from '../streams/pipeline.js';
 import { age } from './commands/age.js';
 import { corpusSearch } from './commands/corpus-search.js';
 import { demo } from './commands/demo.js';
-import { examine, printFindings } from './commands/doctor.js';
+import { examine, firstContactMs, printFindings } from './commands/doctor.js';
 import { generate } from './commands/generate.js';
 import { ingest } from './commands/ingest.js';
 import { publish } from './commands/publish.js';
@@ -25,7 +25,7 @@ import { modelName, presetName } from './model-name.js';
 import { printableStream } from './printable.js';
 import { validate } from './validate.js';
 import { version } from './version.js';
-import { Workspace } from './workspace.js';
+import { Workspace, type WorkspaceOptions } from './workspace.js';
 
 const program = new Command('vimi')
   .description('Grounded video generation as a stream: prompts and media in, videos and training samples out.')
@@ -68,10 +68,10 @@ function interruption(says = inFlight(drainMs)): AbortSignal {
   return controller.signal;
 }
 
-function openWorkspace(): Promise<Workspace> {
+function openWorkspace(more: Pick<WorkspaceOptions, 'firstContactMs'> = {}): Promise<Workspace> {
   const { topology, profile, logLevel } = program.opts<{ topology: string; profile?: string; logLevel: string }>();
   const log = pino({ level: logLevel, base: null }, pino.destination({ dest: 2, sync: true }));
-  return Workspace.open({ topology, profile, log });
+  return Workspace.open({ topology, profile, log, ...more });
 }
 
 interface RunArguments {
@@ -353,7 +353,7 @@ program
   .action(async ({ json }: { json?: boolean }) => {
     let opened: Workspace | undefined;
     const findings = await examine(async () => {
-      opened = await openWorkspace();
+      opened = await openWorkspace({ firstContactMs });
       return opened;
     });
     await opened?.close();

@@ -32,6 +32,8 @@ export interface WorkspaceOptions {
   /** The topology's file. */
   topology: string;
   profile?: string;
+  /** Servers that were never met are waited for so long (milliseconds); when left out, as their clients say (15 s). */
+  firstContactMs?: number;
   log: Log;
 }
 
@@ -45,10 +47,11 @@ export class Workspace {
   private constructor(
     readonly topology: Topology,
     readonly log: Log,
+    private readonly firstContactMs?: number,
   ) {}
 
-  static async open({ topology: file, profile, log }: WorkspaceOptions): Promise<Workspace> {
-    return new Workspace(await readTopology(file, { env: process.env, profile, operators }), log);
+  static async open({ topology: file, profile, firstContactMs, log }: WorkspaceOptions): Promise<Workspace> {
+    return new Workspace(await readTopology(file, { env: process.env, profile, operators }), log, firstContactMs);
   }
 
   /** With the topology's topics made. */
@@ -63,7 +66,9 @@ export class Workspace {
   /** With the topics that happen to be there. */
   bareTransport(): Promise<Transport> {
     return this.once('bare transport', async () => {
-      const transport = await openTransport(this.topology.profile.transport, this.log, this.metrics.transport);
+      const transport = await openTransport(this.topology.profile.transport, {
+        ...{ log: this.log, metrics: this.metrics.transport, firstContactMs: this.firstContactMs },
+      });
       this.onClose(() => transport.close());
       return transport;
     });
@@ -73,7 +78,7 @@ export class Workspace {
     return this.once('objects', async () => {
       const { objects: spec } = this.topology.profile;
       if (spec.type === 'files') return openFileStore(spec.path);
-      const store = await openS3(spec);
+      const store = await openS3(spec, this.firstContactMs);
       this.onClose(() => store.close());
       return store;
     });
@@ -247,14 +252,17 @@ function noDenoiser(pipeline: PipelineSpec): Denoiser {
 
 // Loaded where a profile asks for them: the embedded one needs neither.
 
-async function openTransport(spec: TransportSpec, log: Log, metrics: TransportMetrics): Promise<Transport> {
+async function openTransport(
+  spec: TransportSpec,
+  around: { log: Log; metrics: TransportMetrics; firstContactMs?: number },
+): Promise<Transport> {
   if (spec.type === 'embedded') {
     await mkdir(spec.path, { recursive: true });
     return openEmbedded({ path: join(spec.path, 'log.sqlite') });
   }
   const { openKafka } = await import('../streams/transports/kafka.js');
   const { brokers, client_id: clientId, sasl, session_timeout: sessionMs } = spec;
-  return openKafka({ brokers, clientId, tls: tlsOf(spec), sasl, sessionMs, log, metrics });
+  return openKafka({ brokers, clientId, tls: tlsOf(spec), sasl, sessionMs, ...around });
 }
 
 function tlsOf({ tls }: TransportSpec & { type: 'kafka' }) {
@@ -267,9 +275,9 @@ function tlsOf({ tls }: TransportSpec & { type: 'kafka' }) {
   };
 }
 
-async function openS3(spec: ObjectsSpec & { type: 's3' }) {
+async function openS3(spec: ObjectsSpec & { type: 's3' }, firstContactMs?: number) {
   const { openS3Store } = await import('../stores/s3.js');
   const { endpoint, bucket, region, prefix, access_key: accessKey, secret_key: secretKey, tls } = spec;
   const ca = tls && readCertificates(tls.ca);
-  return openS3Store({ endpoint, bucket, region, prefix, accessKey, secretKey, ca });
+  return openS3Store({ endpoint, bucket, region, prefix, accessKey, secretKey, ca, firstContactMs });
 }

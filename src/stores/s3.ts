@@ -40,6 +40,8 @@ export interface S3StoreOptions {
   prefix?: string;
   /** Trouble that may pass (network, 5xx, SlowDown) is waited for so long. Default 60,000. */
   patienceMs?: number;
+  /** The same for a server that was never met. Default 15,000. */
+  firstContactMs?: number;
   /** A connection on which nothing moves for so long is given up. Default 30,000. */
   silenceMs?: number;
   /** For local files. Default: the system's. */
@@ -53,10 +55,19 @@ export interface S3Store extends ObjectStore {
 
 /**
  * Connects, and makes the bucket when it is missing and may be made. STORAGE_DENIED, BUCKET_NOT_FOUND, CLOCK_SKEWED,
- * STORAGE_UNAVAILABLE (the server was not there for 15 s). The keys need leave to list, read, write and remove.
+ * STORAGE_UNAVAILABLE (the server was not there for `firstContactMs`). The keys need leave to list, read, write and remove.
  */
 export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
-  const { endpoint, bucket, region = 'us-east-1', accessKey, secretKey, ca, patienceMs = 60_000 } = options;
+  const {
+    endpoint,
+    bucket,
+    region = 'us-east-1',
+    accessKey,
+    secretKey,
+    ca,
+    patienceMs = 60_000,
+    firstContactMs = 15_000,
+  } = options;
   const prefix = (options.prefix ?? '').replace(/^\/+|\/+$/g, '');
   if (prefix) checkObjectKey(prefix);
   const { client, close } = connect({
@@ -69,7 +80,7 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
   });
   const store = new BucketStore(client, close, bucket, prefix && `${prefix}/`, { patienceMs }, options.temporary);
   try {
-    await store.ensureBucket({ patienceMs: Math.min(patienceMs, 15_000) });
+    await store.ensureBucket({ patienceMs: Math.min(patienceMs, firstContactMs) });
   } catch (thrown) {
     close();
     throw thrown;
