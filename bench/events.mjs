@@ -13,7 +13,7 @@ import { systemClock } from '../dist/operators/clock.js';
 import { groupSize } from '../dist/streams/credit.js';
 import { runPipeline } from '../dist/streams/pipeline.js';
 import { openEmbedded } from '../dist/streams/transports/embedded.js';
-import { operators, quiet } from './three-operators.mjs';
+import { operators, outputOf, quiet } from './three-operators.mjs';
 
 const events = Number(process.argv[2] ?? 30_000);
 const rounds = Number(process.argv[3] ?? 5);
@@ -94,16 +94,8 @@ async function bareLoop(/** @type {number} */ round) {
   const group = file.transaction((/** @type {any[]} */ rows, /** @type {number} */ at) => {
     for (const [n, [, , key, , value]] of rows.entries()) {
       const media = JSON.parse(value.toString('utf8'));
-      const headers = Object.entries({
-        ce_specversion: '1.0',
-        ce_id: media.uri,
-        ce_source: '/pipelines/bench',
-        ce_type: 'dev.vimi.job.changed.v1',
-        ce_time: new Date().toISOString(),
-        'content-type': 'application/json',
-      });
-      const data = Buffer.from(JSON.stringify({ job: media.uri, state: 'completed' }));
-      insert.run(to + at + n, Date.now(), key, JSON.stringify(headers), data);
+      const { headers, value: data } = outputOf(media.uri);
+      insert.run(to + at + n, Date.now(), key, JSON.stringify(Object.entries(headers)), data);
     }
     grow.run(at + rows.length);
     move.run(at + rows.length);

@@ -11,7 +11,7 @@ import { systemClock } from '../dist/operators/clock.js';
 import { createMetrics } from '../dist/streams/metrics.js';
 import { runPipeline } from '../dist/streams/pipeline.js';
 import { openKafka } from '../dist/streams/transports/kafka.js';
-import { operators, quiet } from './three-operators.mjs';
+import { operators, outputOf, quiet } from './three-operators.mjs';
 
 const brokers = (process.env.KAFKA_BROKERS ?? '').split(',');
 
@@ -74,7 +74,7 @@ async function bareLoop({ topic, checked, exactlyOnce }, onCommitted, signal) {
     async eachBatch({ batch, resolveOffset, heartbeat }) {
       const { partition } = batch;
       const producer = await producerOf(partition);
-      const messages = batch.messages.map(({ key, value }) => ({ key, ...outputOf(value, checked) }));
+      const messages = batch.messages.map(({ key, value }) => ({ key, ...outputOf(uriOf(value, checked)) }));
       const partitions = [{ partition, offset: String(BigInt(batch.lastOffset()) + 1n) }];
       if (exactlyOnce) {
         const transaction = await producer.transaction();
@@ -94,20 +94,9 @@ async function bareLoop({ topic, checked, exactlyOnce }, onCommitted, signal) {
   await Promise.all([consumer.disconnect(), ...[...producers.values()].map((producer) => producer.disconnect())]);
 }
 
-function outputOf(value, checked) {
-  let media = JSON.parse(value.toString());
-  if (checked) media = schemas['media.added'].parse(media);
-  return {
-    value: Buffer.from(JSON.stringify({ job: media.uri, state: 'completed' })),
-    headers: {
-      ce_specversion: '1.0',
-      ce_id: media.uri,
-      ce_source: '/pipelines/bench',
-      ce_type: 'dev.vimi.job.changed.v1',
-      ce_time: new Date().toISOString(),
-      'content-type': 'application/json',
-    },
-  };
+function uriOf(value, checked) {
+  const media = JSON.parse(value.toString());
+  return (checked ? schemas['media.added'].parse(media) : media).uri;
 }
 
 const sides = {

@@ -11,16 +11,24 @@ set -a
 . "${VIMI_INFRA:-.cache/infra}/env"
 set +a
 
+folder=$(mktemp -d)
+half=
+trap 'rm -rf "$folder" ${half:+"$half"}' EXIT
+
 python=$root/.cache/clients/python
 if ! "$python/bin/python" -c 'import confluent_kafka' 2>/dev/null; then
   python3 -m venv "$python"
   "$python/bin/pip" install --quiet --disable-pip-version-check -r examples/clients/python/requirements.txt
 fi
 libs=$root/.cache/clients/java
-[ -d "$libs" ] || mvn -q -B -f examples/clients/java/pom.xml dependency:copy-dependencies -DoutputDirectory="$libs"
+if ! [ -d "$libs" ]; then
+  # Under its own name only when it is complete: an interrupted Maven leaves some jars, or half of one.
+  mkdir -p "${libs%/*}"
+  half=$(mktemp -d "$libs.XXXXXX")
+  mvn -q -B -f examples/clients/java/pom.xml dependency:copy-dependencies -DoutputDirectory="$half"
+  [ -d "$libs" ] || mv "$half" "$libs"
+fi
 
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
 # Topics and groups of its own: the broker may be in use.
 run=check-$(date +%s)-$$
 node infra/cluster-topology.mjs "$run" >"$folder/topology.yaml"

@@ -52,7 +52,11 @@ export const errorCodes = {
   GROUP_BUSY: { retryable: false, remedy: 'Stop the other consumer first, or use another group.' },
   TOPIC_UNKNOWN: { retryable: false, remedy: 'Check the name; a new topic is declared in topology.yaml.' },
   COMPRESSION_UNKNOWN: { retryable: false, remedy: 'Publish with gzip, snappy, lz4 or zstd, or without compression.' },
-  LOG_DAMAGED: { retryable: false, remedy: 'Restore the file from a backup, or move it away to start anew.' },
+  LOG_DAMAGED: {
+    retryable: false,
+    remedy:
+      'Restore what is named: a file from a backup, a partition from an intact replica. Or start anew without it.',
+  },
   // Stores.
   OBJECT_NOT_FOUND: { retryable: false, remedy: 'Check the key, and that nobody removed the object.' },
   OBJECT_DAMAGED: { retryable: false, remedy: 'Put an intact copy in its place, or make it again.' },
@@ -102,6 +106,8 @@ export interface ErrorFacts {
   found?: string;
   /** Where: file:line:column, topic/partition/offset, a field's path, an object's key. */
   where?: string;
+  /** What a person can do here, where the code's own remedy does not say enough. */
+  remedy?: string;
   cause?: unknown;
 }
 
@@ -120,6 +126,7 @@ export class VimiError extends Error {
   readonly expected?: string;
   readonly found?: string;
   readonly where?: string;
+  readonly remedy: string;
 
   constructor(code: ErrorCode, summary: string, facts: ErrorFacts = {}) {
     const expectation = [facts.expected && `expected ${facts.expected}`, facts.found && `found ${shorten(facts.found)}`]
@@ -133,14 +140,11 @@ export class VimiError extends Error {
     this.expected = facts.expected;
     this.found = facts.found;
     this.where = facts.where;
+    this.remedy = facts.remedy ?? errorCodes[code].remedy;
   }
 
   get retryable(): boolean {
     return errorCodes[this.code].retryable;
-  }
-
-  get remedy(): string {
-    return errorCodes[this.code].remedy;
   }
 }
 

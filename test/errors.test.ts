@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { asVimiError, VimiError } from '../src/errors.js';
+import { asVimiError, errorCodes, VimiError } from '../src/errors.js';
 
 describe('an error', () => {
   it('says what was expected, what was found and where, the found shortened', () => {
@@ -10,6 +10,11 @@ describe('an error', () => {
     const { message } = new VimiError('MEDIA_DAMAGED', 'This is no fox', facts);
     expect(message).toBe(`This is no fox: expected a fox, found ${'x'.repeat(200)}... (300 characters) (media/0/1)`);
     expect(new VimiError('CANCELLED', 'Stopped').message).toBe('Stopped');
+  });
+
+  it('says what to do: what its code says, unless more is known where it is thrown', () => {
+    expect(new VimiError('LOG_DAMAGED', 'Torn').remedy).toBe(errorCodes.LOG_DAMAGED.remedy);
+    expect(new VimiError('LOG_DAMAGED', 'Torn', { remedy: 'Mend it.' }).remedy).toBe('Mend it.');
   });
 
   it('of the system has a code that says what to do; of nobody else it is a defect', () => {

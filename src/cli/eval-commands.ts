@@ -4,6 +4,7 @@ import { type Condition, conditions } from '../evaluation/tasks/grounding.js';
 import type { AblationOptions, GroundingOptions, WorldOptions } from './commands/eval.js';
 import type { FeatureOptions } from './commands/eval-features.js';
 import type { Ucf101Options } from './commands/eval-ucf101.js';
+import { modelName } from './model-name.js';
 import type { Workspace } from './workspace.js';
 
 interface Surroundings {
@@ -49,7 +50,9 @@ export function addEvalCommands(
 
   const onModel = (name: string, description: string) =>
     onWorld(name, description)
-      .option('--model <name>', 'a preset or a weights file; that of the pipeline when left out')
+      .option('--model <name>', 'a preset or a weights file; that of the pipeline when left out', (name) =>
+        modelName(name),
+      )
       .option(
         '--steps <list>',
         'of the sampler, one or several: 8,20; the model’s own when left out',

@@ -9,6 +9,7 @@ const usageErrors: ReadonlySet<ErrorCode> = new Set([
   'TOPOLOGY_INVALID',
   'TOPOLOGY_NOT_FOUND',
   'TOPIC_UNKNOWN',
+  'MODEL_UNKNOWN',
 ]);
 
 /** Prints an error as a person needs it, what to do included, and says with which code to exit. */

@@ -7,7 +7,7 @@ import { drainMs } from '../streams/pipeline.js';
 import { age } from './commands/age.js';
 import { corpusSearch } from './commands/corpus-search.js';
 import { demo } from './commands/demo.js';
-import { examine, printFindings } from './commands/doctor.js';
+import { examine, firstContactMs, printFindings } from './commands/doctor.js';
 import { generate } from './commands/generate.js';
 import { ingest } from './commands/ingest.js';
 import { publish } from './commands/publish.js';
@@ -21,10 +21,11 @@ import { planTrain } from './commands/train-plan.js';
 import { addEvalCommands } from './eval-commands.js';
 import { exitCodes, reportError } from './exit.js';
 import { type GraphFormat, graph, graphFormats } from './graph.js';
+import { modelName, presetName } from './model-name.js';
 import { printableStream } from './printable.js';
 import { validate } from './validate.js';
 import { version } from './version.js';
-import { Workspace } from './workspace.js';
+import { Workspace, type WorkspaceOptions } from './workspace.js';
 
 const program = new Command('vimi')
   .description('Grounded video generation as a stream: prompts and media in, videos and training samples out.')
@@ -67,10 +68,10 @@ function interruption(says = inFlight(drainMs)): AbortSignal {
   return controller.signal;
 }
 
-function openWorkspace(): Promise<Workspace> {
+function openWorkspace(more: Pick<WorkspaceOptions, 'firstContactMs'> = {}): Promise<Workspace> {
   const { topology, profile, logLevel } = program.opts<{ topology: string; profile?: string; logLevel: string }>();
   const log = pino({ level: logLevel, base: null }, pino.destination({ dest: 2, sync: true }));
-  return Workspace.open({ topology, profile, log });
+  return Workspace.open({ topology, profile, log, ...more });
 }
 
 interface RunArguments {
@@ -294,7 +295,7 @@ program
   .command('train')
   .description('train a model on shards; continues a run that was interrupted')
   .argument('[shard...]', 'WebDataset tars; all sealed shards of the topology when left out')
-  .option('--preset <name>', 'the network', 'nano')
+  .option('--preset <name>', 'the network', (name) => presetName(name), 'nano')
   .option('--steps <n>', 'of the optimizer', wholeNumber(1), 1000)
   .option('--seed <n>', 'of everything that is drawn', wholeNumber(0), 1)
   .option('--out <folder>', 'for the checkpoint, the log, pictures of how it goes and the weights', '.vimi/training')
@@ -309,7 +310,11 @@ program
       '2',
     ]),
   )
-  .option('--from <weights>', 'a file, or the name of a shipped model, to start from instead of random numbers')
+  .option(
+    '--from <weights>',
+    'a file, or the name of a shipped model, to start from instead of random numbers',
+    (name) => modelName(name),
+  )
   .option('--encoder <folder>', 'frozen language model (ONNX), for presets that read words through one')
   .option('--held-out <shard>', 'samples for the probes in the log (may be repeated)', several)
   .option('--plan', 'train nothing; print parameters, computation, memory, and time on this machine')
@@ -353,7 +358,7 @@ program
   .action(async ({ json }: { json?: boolean }) => {
     let opened: Workspace | undefined;
     const findings = await examine(async () => {
-      opened = await openWorkspace();
+      opened = await openWorkspace({ firstContactMs });
       return opened;
     });
     await opened?.close();

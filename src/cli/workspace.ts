@@ -17,13 +17,14 @@ import { openFileStore } from '../stores/files.js';
 import type { ObjectStore } from '../stores/object-store.js';
 import { createMetrics } from '../streams/metrics.js';
 import type { PipelineSpec } from '../streams/pipeline-spec.js';
-import { nearest } from '../streams/topology/nearest.js';
 import type { ObjectsSpec, TransportSpec } from '../streams/topology/profiles.js';
 import { readTopology } from '../streams/topology/read-topology.js';
 import type { TopicDeclaration, Topology } from '../streams/topology/topology.js';
 import type { StoredRecord, Transport } from '../streams/transport.js';
 import type { TransportMetrics } from '../streams/transport-metrics.js';
 import { openEmbedded } from '../streams/transports/embedded.js';
+import { didYouMean } from './did-you-mean.js';
+import { isWeightsFile, modelName } from './model-name.js';
 import { readCertificates, readPrivateKey } from './pem-file.js';
 import { makeWorkFolder } from './work-folder.js';
 
@@ -31,6 +32,8 @@ export interface WorkspaceOptions {
   /** The topology's file. */
   topology: string;
   profile?: string;
+  /** Servers that were never met are waited for so long (milliseconds); when left out, as their clients say (15 s). */
+  firstContactMs?: number;
   log: Log;
 }
 
@@ -44,10 +47,11 @@ export class Workspace {
   private constructor(
     readonly topology: Topology,
     readonly log: Log,
+    private readonly firstContactMs?: number,
   ) {}
 
-  static async open({ topology: file, profile, log }: WorkspaceOptions): Promise<Workspace> {
-    return new Workspace(await readTopology(file, { env: process.env, profile, operators }), log);
+  static async open({ topology: file, profile, firstContactMs, log }: WorkspaceOptions): Promise<Workspace> {
+    return new Workspace(await readTopology(file, { env: process.env, profile, operators }), log, firstContactMs);
   }
 
   /** With the topology's topics made. */
@@ -62,7 +66,9 @@ export class Workspace {
   /** With the topics that happen to be there. */
   bareTransport(): Promise<Transport> {
     return this.once('bare transport', async () => {
-      const transport = await openTransport(this.topology.profile.transport, this.log, this.metrics.transport);
+      const transport = await openTransport(this.topology.profile.transport, {
+        ...{ log: this.log, metrics: this.metrics.transport, firstContactMs: this.firstContactMs },
+      });
       this.onClose(() => transport.close());
       return transport;
     });
@@ -72,7 +78,7 @@ export class Workspace {
     return this.once('objects', async () => {
       const { objects: spec } = this.topology.profile;
       if (spec.type === 'files') return openFileStore(spec.path);
-      const store = await openS3(spec);
+      const store = await openS3(spec, this.firstContactMs);
       this.onClose(() => store.close());
       return store;
     });
@@ -120,9 +126,9 @@ export class Workspace {
     });
   }
 
-  /** A preset's name as it is; a path starts, like all in a topology, at the topology's folder. */
+  /** A preset's name as it is; a path starts, like all in a topology, at the topology's folder. MODEL_UNKNOWN. */
   modelOf(name: string): string {
-    return /[\\/]|\.safetensors$/.test(name) ? resolve(this.topology.folder, name) : name;
+    return isWeightsFile(name) ? resolve(this.topology.folder, name) : modelName(name, this.topology.file);
   }
 
   /** A folder that a step names, from the topology's own on. */
@@ -165,8 +171,9 @@ export class Workspace {
   pipeline(name: string): PipelineSpec {
     const found = this.topology.pipelines.find((pipeline) => pipeline.name === name);
     if (found) return found;
-    throw new VimiError('USAGE', `The topology has no pipeline '${name}'`, {
-      expected: this.topology.pipelines.map((pipeline) => pipeline.name).join(' or '),
+    const names = this.topology.pipelines.map((pipeline) => pipeline.name);
+    throw new VimiError('USAGE', `The topology has no pipeline '${name}'${didYouMean(name, names)}`, {
+      expected: names.join(' or '),
       where: this.topology.file,
     });
   }
@@ -175,15 +182,10 @@ export class Workspace {
     const found = this.topology.topics.get(name);
     if (found) return found;
     const names = [...this.topology.topics.keys()];
-    const meant = nearest(name, names);
-    throw new VimiError(
-      'TOPIC_UNKNOWN',
-      `The topology has no topic '${name}'${meant ? ` (did you mean '${meant}'?)` : ''}`,
-      {
-        expected: names.join(', '),
-        where: this.topology.file,
-      },
-    );
+    throw new VimiError('TOPIC_UNKNOWN', `The topology has no topic '${name}'${didYouMean(name, names)}`, {
+      expected: names.join(', '),
+      where: this.topology.file,
+    });
   }
 
   /** The name of the topic that carries `schema`. */
@@ -250,14 +252,17 @@ function noDenoiser(pipeline: PipelineSpec): Denoiser {
 
 // Loaded where a profile asks for them: the embedded one needs neither.
 
-async function openTransport(spec: TransportSpec, log: Log, metrics: TransportMetrics): Promise<Transport> {
+async function openTransport(
+  spec: TransportSpec,
+  around: { log: Log; metrics: TransportMetrics; firstContactMs?: number },
+): Promise<Transport> {
   if (spec.type === 'embedded') {
     await mkdir(spec.path, { recursive: true });
     return openEmbedded({ path: join(spec.path, 'log.sqlite') });
   }
   const { openKafka } = await import('../streams/transports/kafka.js');
   const { brokers, client_id: clientId, sasl, session_timeout: sessionMs } = spec;
-  return openKafka({ brokers, clientId, tls: tlsOf(spec), sasl, sessionMs, log, metrics });
+  return openKafka({ brokers, clientId, tls: tlsOf(spec), sasl, sessionMs, ...around });
 }
 
 function tlsOf({ tls }: TransportSpec & { type: 'kafka' }) {
@@ -270,9 +275,9 @@ function tlsOf({ tls }: TransportSpec & { type: 'kafka' }) {
   };
 }
 
-async function openS3(spec: ObjectsSpec & { type: 's3' }) {
+async function openS3(spec: ObjectsSpec & { type: 's3' }, firstContactMs?: number) {
   const { openS3Store } = await import('../stores/s3.js');
   const { endpoint, bucket, region, prefix, access_key: accessKey, secret_key: secretKey, tls } = spec;
   const ca = tls && readCertificates(tls.ca);
-  return openS3Store({ endpoint, bucket, region, prefix, accessKey, secretKey, ca });
+  return openS3Store({ endpoint, bucket, region, prefix, accessKey, secretKey, ca, firstContactMs });
 }

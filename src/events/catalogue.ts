@@ -22,7 +22,7 @@ const foxClip = {
   media_type: 'video/mp4',
 };
 const shardFile = {
-  key: 'samples/media-0002-000000000000-000000001000.tar',
+  key: 'samples/media-0002-000000000000-000000001000-cccccccccccccccc.tar',
   size: 7_340_032,
   sha256: sha('c'),
   media_type: 'application/x-tar',

@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { createWriteStream } from 'node:fs';
 import { mkdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -29,10 +29,11 @@ import { defineOperator } from './operator.js';
  * the partition over looks what is staged for events that have no committed fate, and removes it before the commit by
  * which a redo comes to another fate; not before, since who had the partition until now may be sealing it still. What a
  * process stages that hangs until it was shut out is passed over by the new owner, as long as that one lives.
- * A shard is its samples in source order,
- * so neither parallelism nor a crash changes a byte of it. Its samples' contexts follow from the corpus at the time:
- * with the stills in first they are the same every time. What stills retrieve from each other while they come in never
- * is, so as samples they have no context: their own picture would be copied, any other shows something else.
+ * A shard is its samples in source order, so neither parallelism nor a crash changes a byte of it. Its samples' contexts
+ * follow from the corpus at the time: with the stills in first they are the same every time. What stills retrieve from
+ * each other while they come in never is, so as samples they have no context: their own picture would be copied, any other
+ * shows something else. The object's name holds its digest: what a process seals that hung until it was shut out lies
+ * beside the shard that was told of, and `vimi objects sweep` finds it.
  */
 type In = Has<'file' | 'clip' | 'query' | 'context' | 'prompt'>;
 
@@ -42,7 +43,7 @@ export const shard = defineOperator(
     summary: 'Collects samples and seals them into WebDataset tars.',
     contract: {
       in: 'file, clip, query, context and prompt.',
-      out: 'Nothing as long as a range of offsets is open. When every event of a range has its fate, or the run ends: a product, the tar named TOPIC-PARTITION-FROM-TO with the samples of that range in source order, each with its clip (.mp4; .webp for a still), .json, .ctx0.webp ... and .img0.webp .... A range without a sample gives no tar.',
+      out: 'Nothing as long as a range of offsets is open. When every event of a range has its fate, or the run ends: a product, the tar named {shard} (TOPIC-PARTITION-FROM-TO) and {digest} (of its bytes, 16 hex digits) with the samples of that range in source order, each with its clip (.mp4; .webp for a still), .json, .ctx0.webp ... and .img0.webp .... A range without a sample gives no tar.',
       drops: 'Nothing. A still is delivered without a sample unless stills is on; its sample has no context.',
       fails: 'OBJECT_NOT_FOUND or OBJECT_DAMAGED for a clip or an image of the prompt; STORAGE_FULL.',
       memory: 'As many samples as are staged at once; a shard is put together in the temporary folder.',
@@ -69,7 +70,7 @@ export const shard = defineOperator(
     example: '- shard: { records: 1000 }',
     needs: ['file', 'clip', 'query', 'context', 'prompt'],
     adds: [],
-    product: { schema: 'samples.sealed', fields: ['shard'] },
+    product: { schema: 'samples.sealed', fields: ['shard', 'digest'] },
   },
   ({ records, stills, staging, concurrency }, { objects, clock, workDir }) => {
     /** By folder, a name for each time that its partition came here. */
@@ -230,8 +231,14 @@ async function seal(
 ): Promise<Product> {
   const name = `${topic}-${String(partition).padStart(4, '0')}-${twelve(from)}-${twelve(to)}`;
   const file = join(workDir, `${name}.tar`);
+  const hash = createHash('sha256');
   async function* bytes() {
-    for (const { key } of samples) yield (await objects.get(key)).subarray(0, -tarEnd.length);
+    for (const { key } of samples) {
+      const members = (await objects.get(key)).subarray(0, -tarEnd.length);
+      hash.update(members);
+      yield members;
+    }
+    hash.update(tarEnd);
     yield tarEnd;
   }
   await mkdir(workDir, { recursive: true });
@@ -239,7 +246,7 @@ async function seal(
   return {
     body: { file },
     mediaType: 'application/x-tar',
-    fields: { shard: name },
+    fields: { shard: name, digest: hash.digest('hex').slice(0, 16) },
     schema: 'samples.sealed',
     data: { shard: name, samples: samples.length, range: { topic, partition, from, to } },
     id: name,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { mkdtemp, open, readFile, rm, stat } from 'node:fs/promises';
+import { createWriteStream } from 'node:fs';
+import { mkdtemp, rm } from 'node:fs/promises';
 import type { IncomingMessage } from 'node:http';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
@@ -12,8 +12,9 @@ import type { ObjectLink, ObjectRef } from '../events/prompt.js';
 import { mediaTypeOf } from './media-type.js';
 import { checkObjectKey, isKeySegment } from './object-key.js';
 import { freshMs, type ObjectBody, type ObjectStore, type PutOptions } from './object-store.js';
-import { completeUpload, type Part } from './s3/complete-upload.js';
+import { BucketWriter } from './s3/bucket-writer.js';
 import { connect, partBytes } from './s3/connect.js';
+import { hashOf, measure } from './s3/measure.js';
 import { type Patience, persist } from './s3/persist.js';
 import { damaged, verified } from './s3/verified.js';
 
@@ -21,10 +22,6 @@ import { damaged, verified } from './s3/verified.js';
  * Objects in a bucket of any S3 server. An object's SHA-256 is kept in its metadata (x-amz-meta-sha256), so that stat
  * need not read the bytes; every read is checked against it. An object that somebody else stored has none: then it is
  * computed from the bytes.
- *
- * Larger than a part, an object is sent in parts, one in memory at a time. The client's own upload in parts is not
- * used: it continues any unfinished upload of the same key, with that one's metadata, and two writers of a key would
- * mix their parts.
  */
 
 export interface S3StoreOptions {
@@ -40,6 +37,8 @@ export interface S3StoreOptions {
   prefix?: string;
   /** Trouble that may pass (network, 5xx, SlowDown) is waited for so long. Default 60,000. */
   patienceMs?: number;
+  /** The same for a server that was never met. Default 15,000. */
+  firstContactMs?: number;
   /** A connection on which nothing moves for so long is given up. Default 30,000. */
   silenceMs?: number;
   /** For local files. Default: the system's. */
@@ -53,10 +52,19 @@ export interface S3Store extends ObjectStore {
 
 /**
  * Connects, and makes the bucket when it is missing and may be made. STORAGE_DENIED, BUCKET_NOT_FOUND, CLOCK_SKEWED,
- * STORAGE_UNAVAILABLE (the server was not there for 15 s). The keys need leave to list, read, write and remove.
+ * STORAGE_UNAVAILABLE (the server was not there for `firstContactMs`). The keys need leave to list, read, write and remove.
  */
 export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
-  const { endpoint, bucket, region = 'us-east-1', accessKey, secretKey, ca, patienceMs = 60_000 } = options;
+  const {
+    endpoint,
+    bucket,
+    region = 'us-east-1',
+    accessKey,
+    secretKey,
+    ca,
+    patienceMs = 60_000,
+    firstContactMs = 15_000,
+  } = options;
   const prefix = (options.prefix ?? '').replace(/^\/+|\/+$/g, '');
   if (prefix) checkObjectKey(prefix);
   const { client, close } = connect({
@@ -69,7 +77,7 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
   });
   const store = new BucketStore(client, close, bucket, prefix && `${prefix}/`, { patienceMs }, options.temporary);
   try {
-    await store.ensureBucket({ patienceMs: Math.min(patienceMs, 15_000) });
+    await store.ensureBucket({ patienceMs: Math.min(patienceMs, firstContactMs) });
   } catch (thrown) {
     close();
     throw thrown;
@@ -78,8 +86,7 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
 }
 
 class BucketStore implements S3Store {
-  /** Whether the server knows If-None-Match on writes, as far as it has not said no. One that ignores it is not found out. */
-  private hasConditions = true;
+  private readonly writer: BucketWriter;
 
   constructor(
     private readonly client: Client,
@@ -88,7 +95,9 @@ class BucketStore implements S3Store {
     private readonly prefix: string,
     private readonly patience: Patience,
     private readonly temporary = tmpdir(),
-  ) {}
+  ) {
+    this.writer = new BucketWriter(client, bucket, prefix, patience);
+  }
 
   async ensureBucket(patience: Patience): Promise<void> {
     try {
@@ -121,11 +130,7 @@ class BucketStore implements S3Store {
       });
     const ref = { key, size, sha256, media_type: options.mediaType };
     const metadata = { 'content-type': options.mediaType, 'x-amz-meta-sha256': sha256 };
-    const bytes = source.body;
-    const write = (onlyNew: boolean) =>
-      Buffer.isBuffer(bytes) && size <= partBytes
-        ? this.putWhole(key, bytes, metadata, onlyNew)
-        : this.putInParts(key, source, metadata, onlyNew);
+    const write = (onlyNew: boolean) => this.writer.write(key, source, metadata, onlyNew);
     if (options.byContent) await this.putOnce(ref, write);
     else await write(false);
     return ref;
@@ -307,101 +312,6 @@ class BucketStore implements S3Store {
       return Date.now() - lastModified.getTime() < freshMs ? 'fresh' : 'stale';
     });
   }
-
-  private putWhole(key: string, bytes: Buffer, metadata: Record<string, string>, onlyNew: boolean): Promise<boolean> {
-    return this.call(key, () =>
-      this.conditionally(onlyNew, (condition) =>
-        this.client.putObject(this.bucket, this.name(key), bytes, bytes.length, { ...metadata, ...condition }),
-      ),
-    );
-  }
-
-  /** Runs a write; with `onlyNew` on the condition that nothing is there. False: something is, or comes into being. */
-  private async conditionally(
-    onlyNew: boolean,
-    write: (condition: Record<string, string>) => Promise<unknown>,
-  ): Promise<boolean> {
-    if (!onlyNew || !this.hasConditions) {
-      await write({});
-      return true;
-    }
-    try {
-      await write({ 'if-none-match': '*' });
-      return true;
-    } catch (thrown) {
-      const { code } = thrown as { code?: unknown };
-      if (code === 'PreconditionFailed') return false;
-      // The client's word for a 501 that has no body is the second.
-      if (code !== 'NotImplemented' && code !== 'MethodNotAllowed') throw thrown;
-      this.hasConditions = false;
-      await write({});
-      return true;
-    }
-  }
-
-  /** As putWhole: false when something was there. */
-  private async putInParts(
-    key: string,
-    source: Measured,
-    metadata: Record<string, string>,
-    onlyNew: boolean,
-  ): Promise<boolean> {
-    const name = this.name(key);
-    const upload = await this.call(key, () =>
-      this.client.initiateNewMultipartUpload(this.bucket, name, { ...metadata }),
-    );
-    let written = false;
-    try {
-      const parts: Part[] = [];
-      const hash = createHash('sha256');
-      for await (const bytes of partsOf(source.body)) {
-        hash.update(bytes);
-        const partNumber = parts.length + 1;
-        const headers = { 'content-md5': createHash('md5').update(bytes).digest('base64') };
-        const { etag } = await this.call(key, () =>
-          this.client.uploadPart(
-            { bucketName: this.bucket, objectName: name, uploadID: encodeURIComponent(upload), partNumber, headers },
-            bytes,
-          ),
-        );
-        parts.push({ part: partNumber, etag });
-      }
-      const found = hash.digest('hex');
-      if (found !== source.sha256)
-        throw new VimiError('OBJECT_DAMAGED', 'A file changed while it was stored', {
-          expected: source.sha256,
-          found,
-          where: key,
-        });
-      written = await this.complete(key, upload, parts, source, onlyNew);
-      return written;
-    } finally {
-      if (!written)
-        await this.client.abortMultipartUpload(this.bucket, name, encodeURIComponent(upload)).catch(() => {});
-    }
-  }
-
-  /** An answer may be lost after the server did it: then the upload is gone, and the object is there. */
-  private async complete(
-    key: string,
-    upload: string,
-    parts: Part[],
-    { size, sha256 }: Measured,
-    onlyNew: boolean,
-  ): Promise<boolean> {
-    const name = this.name(key);
-    let tried = false;
-    return this.call(key, async () => {
-      if (tried) {
-        const there = await this.client.statObject(this.bucket, name).catch(() => null);
-        if (there?.size === size && there.metaData.sha256 === sha256) return true;
-      }
-      tried = true;
-      return this.conditionally(onlyNew, (headers) =>
-        completeUpload(this.client, { bucket: this.bucket, name, upload, parts, headers }),
-      );
-    });
-  }
 }
 
 async function unlessMissing<T>(work: () => Promise<T>): Promise<T | null> {
@@ -410,46 +320,6 @@ async function unlessMissing<T>(work: () => Promise<T>): Promise<T | null> {
   } catch (thrown) {
     if (thrown instanceof VimiError && thrown.code === 'OBJECT_NOT_FOUND') return null;
     throw thrown;
-  }
-}
-
-interface Measured {
-  body: ObjectBody;
-  size: number;
-  sha256: string;
-}
-
-/** A file that fits into one part is read whole; a larger one is read through once, for its hash. */
-async function measure(body: ObjectBody): Promise<Measured> {
-  if (!Buffer.isBuffer(body)) {
-    const { size } = await stat(body.file);
-    if (size > partBytes) {
-      const hash = createHash('sha256');
-      for await (const chunk of createReadStream(body.file)) hash.update(chunk as Buffer);
-      return { body, size, sha256: hash.digest('hex') };
-    }
-  }
-  const bytes = Buffer.isBuffer(body) ? body : await readFile(body.file);
-  return { body: bytes, size: bytes.length, sha256: hashOf(bytes) };
-}
-
-async function* partsOf(body: ObjectBody): AsyncIterable<Buffer> {
-  if (Buffer.isBuffer(body)) {
-    for (let from = 0; from < body.length; from += partBytes) yield body.subarray(from, from + partBytes);
-    return;
-  }
-  const file = await open(body.file);
-  try {
-    for (;;) {
-      const part = Buffer.allocUnsafe(partBytes);
-      let filled = 0;
-      for (let read = 1; read > 0 && filled < partBytes; filled += read)
-        read = (await file.read(part, filled, partBytes - filled)).bytesRead;
-      if (filled > 0) yield part.subarray(0, filled);
-      if (filled < partBytes) return;
-    }
-  } finally {
-    await file.close();
   }
 }
 
@@ -462,8 +332,4 @@ function announced({ headers }: IncomingMessage): { size?: number; sha256?: stri
 /** Metadata are anybody's: what is no hash does not count. */
 function sha256Of(text: unknown): string | undefined {
   return typeof text === 'string' && /^[0-9a-f]{64}$/.test(text) ? text : undefined;
-}
-
-function hashOf(bytes: Buffer): string {
-  return createHash('sha256').update(bytes).digest('hex');
 }

@@ -13,10 +13,10 @@ import type { NewRecord } from './transport.js';
 export type Sinks = (product: Product, origin?: { key: Buffer | null; traceparent?: string }) => Promise<NewRecord[]>;
 
 /**
- * The sinks of a pipeline. Objects come before the event that names them, and their names follow from the event: a redo
- * writes the same bytes to the same place, and nobody reads of an object that is not there. The event goes to each topic
- * that carries its schema, under the key of the record it comes from, or its own id where that had none. A link is made
- * for the one record that is published: a redo makes another.
+ * The sinks of a pipeline. Objects come before the event that names them, and their names follow from the event or from
+ * the bytes: a redo writes the same bytes to the same place, or others beside them, and nobody reads of an object that is
+ * not there. The event goes to each topic that carries its schema, under the key of the record it comes from, or its own id
+ * where that had none. A link is made for the one record that is published: a redo makes another.
  */
 export function createSinks(
   to: readonly SinkSpec[],

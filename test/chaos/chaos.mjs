@@ -178,12 +178,12 @@ async function outcome(folder) {
     const shards = new Map();
     let samples = 0;
     for (const { data } of await all('samples', 'samples.sealed')) {
-      if (shards.has(data.object.key)) problems.push(`two events of ${data.object.key}`);
+      if (shards.has(data.shard)) problems.push(`two events of the shard ${data.shard}`);
       const hash = createHash('sha256')
         .update(readFileSync(objects(data.object.key)))
         .digest('hex');
       if (hash !== data.object.sha256) problems.push(`${data.object.key} is not what its event says`);
-      shards.set(data.object.key, hash);
+      shards.set(data.shard, hash);
       samples += data.samples;
     }
     const documents = (await all('corpus', 'corpus.document')).map(({ data }) => data.id);

@@ -1,5 +1,15 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -90,6 +100,28 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
     expect(result.rejects.map((one: { error: { code: string } }) => one.error.code).sort()).toContain(
       'CAPTION_MISSING',
     );
+  });
+
+  it('publishes nothing from outside of media_roots, and says which root is missing', async () => {
+    const outside = realpathSync(mkdtempSync(join(tmpdir(), 'vimi-outside-')));
+    try {
+      for (const name of ['a/b/one.png', 'a/c/two.png']) {
+        mkdirSync(join(outside, name, '..'), { recursive: true });
+        cpSync(join(root, 'examples/media/images/rocket.png'), join(outside, name));
+      }
+      symlinkSync(join(outside, 'a/c/two.png'), join(folder, 'linked.png'));
+      const before = (await run(['read', 'media'])).out;
+      for (const options of [[], ['--publish-only']]) {
+        const { code, err } = await run(['ingest', 'media', 'linked.png', join(outside, 'a/b'), ...options]);
+        expect(err).toContain('error MEDIA_FORBIDDEN: 2 of 7 media lie outside of media_roots');
+        expect(err).toContain(`or media_roots with ${join(outside, 'a')} too`);
+        expect(code).toBe(1);
+      }
+      expect((await run(['read', 'media'])).out).toBe(before);
+    } finally {
+      rmSync(outside, { recursive: true });
+      rmSync(join(folder, 'linked.png'), { force: true });
+    }
   });
 
   it('does not begin without ffmpeg, rather than reject every medium', async () => {
@@ -224,6 +256,37 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
   it('exits with 2 for what is no command', async () => {
     const { code, err } = await run(['rn']);
     expect(err).toContain('Did you mean run?');
+    expect(code).toBe(2);
+  });
+
+  it.each([
+    [
+      'a pipeline',
+      ['run', '--drain', '--pipeline', 'corpsu'],
+      "USAGE: The topology has no pipeline 'corpsu' (did you mean 'corpus'?)",
+    ],
+    ['a topic', ['read', 'vidoes'], "TOPIC_UNKNOWN: The topology has no topic 'vidoes' (did you mean 'videos'?)"],
+    ['a preset', ['train', '--preset', 'naon'], "MODEL_UNKNOWN: There is no model 'naon' (did you mean 'nano'?)"],
+    ['weights', ['train', '--from', 'naon'], "MODEL_UNKNOWN: There is no model 'naon' (did you mean 'nano'?)"],
+    [
+      'a model',
+      ['eval', 'subject', '--model', 'naon'],
+      "MODEL_UNKNOWN: There is no model 'naon' (did you mean 'nano'?)",
+    ],
+    [
+      'a served model',
+      ['-t', 'naon.yaml', 'run', '--drain'],
+      "MODEL_UNKNOWN: There is no model 'naon' (did you mean 'nano'?)",
+    ],
+  ])('takes the wrong name of %s for wrong usage, and says which was meant', async (_, args, words) => {
+    writeFileSync(
+      join(folder, 'naon.yaml'),
+      readFileSync(join(folder, 'topology.yaml'), 'utf8')
+        .replace(/model: fake/, 'model: naon')
+        .replaceAll('.vimi', '.naon'),
+    );
+    const { code, err } = await run(args);
+    expect(err).toContain(words);
     expect(code).toBe(2);
   });
 

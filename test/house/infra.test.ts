@@ -1,4 +1,7 @@
-import { readFileSync, statSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 
@@ -34,5 +37,34 @@ describe('the compose file', () => {
       .filter((volume) => volume.startsWith('./'));
     expect(files.length).toBeGreaterThan(0);
     for (const volume of files) expect(() => parse(text(`infra/${volume.split(':')[0]}`))).not.toThrow();
+  });
+});
+
+describe('the check of the clients', () => {
+  it('keeps no jars of a Maven that was interrupted: the next run would take them for all', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'vimi-clients-'));
+    const program = (path: string, script: string) => {
+      mkdirSync(join(folder, path, '..'), { recursive: true });
+      writeFileSync(join(folder, path), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
+    };
+    try {
+      program('.cache/infra/env', '');
+      program('.cache/clients/python/bin/python', '');
+      program('bin/node', '');
+      program(
+        'bin/mvn',
+        'for last; do :; done; to=$(echo "$last" | cut -d= -f2); mkdir -p "$to"; echo half > "$to/a.jar"; echo ran > mvn-ran; exit 1',
+      );
+      cpSync('infra/check-clients.sh', join(folder, 'infra/check-clients.sh'));
+      const { status } = spawnSync('bash', ['infra/check-clients.sh'], {
+        cwd: folder,
+        env: { PATH: `${join(folder, 'bin')}:${process.env.PATH}` },
+      });
+      expect(status).not.toBe(0);
+      expect(readFileSync(join(folder, 'mvn-ran'), 'utf8')).toBe('ran\n');
+      expect(readdirSync(join(folder, '.cache/clients'))).toEqual(['python']);
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
   });
 });

@@ -1,4 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { copyFile, readdir, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -122,6 +123,11 @@ function withoutCommits(transport: Transport, error: VimiError): Transport {
   };
 }
 
+const digestOf = async (product: Product) =>
+  createHash('sha256')
+    .update(await readFile(fileOf(product)))
+    .digest('hex')
+    .slice(0, 16);
 const fileOf = ({ body }: Product) => (body as { file: string }).file;
 
 async function members(path: string): Promise<{ name: string; mtime: number; bytes: Buffer }[]> {
@@ -153,7 +159,11 @@ describe('shard', () => {
     expect(sealed.products).toHaveLength(1);
     const product = sealed.products[0]!;
     const name = 'media-0003-000000000000-000000000010';
-    expect(product).toMatchObject({ fields: { shard: name }, schema: 'samples.sealed', id: name });
+    expect(product).toMatchObject({
+      fields: { shard: name, digest: await digestOf(product) },
+      schema: 'samples.sealed',
+      id: name,
+    });
     expect(product.data).toEqual({
       shard: name,
       samples: 3,
@@ -267,6 +277,23 @@ describe('shard', () => {
       await (await moved(create(), { to: 8, final: true }, topic)).afterCommit!();
   });
 
+  it('names what two processes make of the same range apart, so that neither replaces what the other has told of', async () => {
+    const [hung, owner] = [create(), create()];
+    await stage(hung, { 0: 'as the corpus was before' });
+    const late = await moved(hung, { to: 1, final: true });
+    const digests = [await digestOf(late.products[0]!)];
+    for await (const key of objects.list('staging/')) await objects.remove(key);
+    await takeOver(owner, () => false);
+    await stage(owner, { 0: 'as it is now' });
+    const sealed = await moved(owner, { to: 1, final: true });
+    digests.push(await digestOf(sealed.products[0]!));
+    expect([late, sealed].map(({ products: [product] }) => product!.fields)).toEqual(
+      digests.map((digest) => ({ shard: 'media-0003-000000000000-000000000001', digest })),
+    );
+    expect(new Set(digests).size).toBe(2);
+    await sealed.afterCommit!();
+  });
+
   it('does not go by what it knew of a partition before others had it', async () => {
     const instance = create();
     tell(instance, 0, { kind: 'dropped', reason: 'duplicate' });
@@ -296,7 +323,7 @@ describe('shard', () => {
         ...{ name: operator.name, operator },
         config: operator.config.parse({}),
       }));
-      const to = [{ objects: 'samples/{shard}.tar' }, { topic: 'out', schema: 'samples.sealed' as const }];
+      const to = [{ objects: 'samples/{shard}-{digest}.tar' }, { topic: 'out', schema: 'samples.sealed' as const }];
       return runPipeline(spec([], { steps, to }), {
         ...{ transport: through, resources, log: quietLog, drainMs: 0 },
         ...(signal ? { signal } : { signal: new AbortController().signal, drain: true }),

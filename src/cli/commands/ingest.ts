@@ -5,6 +5,7 @@ import type { EventRejected } from '../../events/schemas.js';
 import { progress } from '../progress.js';
 import type { Workspace } from '../workspace.js';
 import { mediaFiles } from './media-files.js';
+import { checkMediaRoots } from './media-roots.js';
 import { endsOf, recordsAfter } from './new-records.js';
 import { fateLine, runPipelines } from './run.js';
 
@@ -22,6 +23,7 @@ const batch = 500;
 /**
  * Publishes the media under some paths, then runs the corpus pipeline until all media are settled, and says what was
  * kept and why the rest was not; gives the number of rejects. When another process consumes them already, it is left to that one.
+ * Nothing is published when media lie where none may be read: MEDIA_FORBIDDEN.
  */
 export async function ingest(
   workspace: Workspace,
@@ -30,6 +32,7 @@ export async function ingest(
   out: NodeJS.WritableStream,
 ): Promise<number> {
   const files = await mediaFiles(paths);
+  await checkMediaRoots(files, workspace.topology);
   const transport = await workspace.transport();
   const topic = workspace.topicOf('media.added');
   const pipeline = workspace.topology.pipelines.find(({ from }) => from === topic);

@@ -11,7 +11,8 @@ export interface Patience {
 
 /**
  * Runs `call` until it succeeds, fails for good, or trouble has lasted longer than the patience. Waits in between are
- * drawn from a range that doubles from 100 ms to 5 s, so that many processes do not come back at the same moment.
+ * drawn from a range that doubles from 100 ms to 5 s, so that many processes do not come back at the same moment; the last
+ * one ends with the patience.
  */
 export async function persist<T>(
   where: string,
@@ -25,8 +26,10 @@ export async function persist<T>(
     } catch (thrown) {
       const error = translate(thrown, where);
       since ??= now();
-      if (!mayPass(error) || now() - since >= patienceMs) throw error;
-      await sleep(Math.min(5000, 100 * 2 ** Math.min(failures, 10)) * (0.5 + random() / 2));
+      const left = patienceMs - (now() - since);
+      if (!mayPass(error) || left <= 0) throw error;
+      const drawn = Math.min(5000, 100 * 2 ** Math.min(failures, 10)) * (0.5 + random() / 2);
+      await sleep(Math.min(drawn, left));
     }
   }
 }

@@ -23,6 +23,8 @@ export interface KafkaOptions {
   sasl?: { mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; username: string; password: string };
   /** A process that shows no sign of life for so long loses its partitions. Default 30,000. */
   sessionMs?: number;
+  /** A cluster that was never met is waited for so long. Default 15,000. */
+  firstContactMs?: number;
   log?: Log;
   metrics?: TransportMetrics;
 }
@@ -38,18 +40,18 @@ const lookMs = 10_000;
 
 /**
  * The transport over Apache Kafka (2.4 or later). It connects when it is first used. Trouble with the brokers is tried
- * again here: for 15 s before the first contact, then for 10 minutes, a commit and a publish for less; then it is
+ * again here: for `firstContactMs` before the first contact, then for 10 minutes, a commit and a publish for less; then it is
  * TRANSPORT_UNAVAILABLE. TRANSPORT_DENIED: the credentials do not do.
  */
 export function openKafka(options: KafkaOptions): Transport {
-  const { log, metrics, sessionMs = 30_000 } = options;
+  const { log, metrics, sessionMs = 30_000, firstContactMs } = options;
   const config = configOf(options);
   const connect = () =>
     new KafkaClient(
       config,
       ({ level, namespace, log: { message, error } }) =>
         log?.debug({ level, namespace, error: error === undefined ? undefined : String(error) }, message),
-      metrics,
+      { metrics, firstContactMs },
     );
   const client = connect();
   const publisher = new Publisher(client);
@@ -196,7 +198,7 @@ export function openKafka(options: KafkaOptions): Transport {
   };
 }
 
-function configOf({ brokers, clientId, tls, sasl }: KafkaOptions): ClusterConfig {
+function configOf({ brokers, clientId, tls, sasl, firstContactMs = connectionTimeoutMs }: KafkaOptions): ClusterConfig {
   if (brokers.length === 0)
     throw new VimiError('TOPOLOGY_INVALID', 'The transport names no broker', { expected: 'host:port' });
   return {
@@ -204,7 +206,7 @@ function configOf({ brokers, clientId, tls, sasl }: KafkaOptions): ClusterConfig
     brokers: brokers.map((broker) => (/:\d+$/.test(broker) ? broker : `${broker}:9092`)),
     ...(tls && { ssl: tls }),
     ...(sasl && { sasl: sasl as ClusterConfig['sasl'] }),
-    connectionTimeout: connectionTimeoutMs,
+    connectionTimeout: Math.min(connectionTimeoutMs, firstContactMs),
     requestTimeout: requestTimeoutMs,
   };
 }

@@ -148,7 +148,14 @@ test('learns: with its own small video the loss falls below that with another', 
   for (let step = 0; step < steps; step++) {
     const batch = drawBatch(samples, tinyUpsampler, stage, recipe, { seed: 1, step });
     const w = tensors();
-    update(model.specs, state, gradientsOf(model, w, [batch], { layout: 0, placement: 0.01 }).gradients, step, steps, optimizer);
+    update(
+      model.specs,
+      state,
+      gradientsOf(model, w, [batch], { layout: 0, placement: 0.01 }).gradients,
+      step,
+      steps,
+      optimizer,
+    );
     tf.dispose([...w.values()]);
   }
   const batch = drawBatch(samples, tinyUpsampler, { ...stage, noise: { mean: 1, std: 0.1 } }, recipe, {

@@ -43,7 +43,7 @@ describe('the graph of the topology that ships', () => {
           'videos',
         ],
         ...['media', 'fetch', 'probe', 'split', 'filter', 'caption', 'embed', 'retrieve', 'compose', 'deduplicate'],
-        ...['index', 'shard', 'samples/{shard}.tar', 'samples', 'corpus', 'jobs', 'rejects'],
+        ...['index', 'shard', 'samples/{shard}-{digest}.tar', 'samples', 'corpus', 'jobs', 'rejects'],
       ].sort(),
     );
     const { width = 0, height = 0 } = await sharp(Buffer.from(picture)).metadata();

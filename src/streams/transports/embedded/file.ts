@@ -74,6 +74,10 @@ function recognise(file: LogFile, path: string): boolean {
     expected: `layout ${layout}`,
     found: id === applicationId ? `layout ${version}` : 'another SQLite database',
     where: path,
+    remedy:
+      id === applicationId
+        ? 'Use the version of vimi that made it, or move it away to start anew.'
+        : 'Name another path in the profile, or move this file away.',
   });
 }
 
@@ -100,6 +104,7 @@ function translate(thrown: unknown, where: string): unknown {
     return new VimiError('LOG_DAMAGED', 'The log is damaged', {
       ...facts,
       expected: 'an intact SQLite file',
+      remedy: 'Restore the file from a backup, or move it away to start anew.',
     });
   if (/^(SQLITE_(BUSY|LOCKED|IOERR|CANTOPEN|READONLY|PERM|PROTOCOL)|E[A-Z]+$)/.test(code))
     return new VimiError('TRANSPORT_UNAVAILABLE', 'The log cannot be used now', facts);

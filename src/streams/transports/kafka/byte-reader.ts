@@ -1,4 +1,5 @@
 import { VimiError } from '../../../errors.js';
+import { damageRemedies } from './damage-remedies.js';
 
 /** Reads Kafka's primitive types one after the other. Throws LOG_DAMAGED beyond the end. */
 export class ByteReader {
@@ -65,5 +66,7 @@ export class ByteReader {
 }
 
 function damaged(): VimiError {
-  return new VimiError('LOG_DAMAGED', 'What the broker sent ends in the middle of a field');
+  return new VimiError('LOG_DAMAGED', 'What the broker sent ends in the middle of a field', {
+    remedy: damageRemedies.answer,
+  });
 }

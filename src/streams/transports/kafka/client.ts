@@ -17,7 +17,7 @@ import { asTransportError, troubleOf, unknownTopic } from './trouble.js';
 /** Leaders and partition counts are asked for again after so many milliseconds. */
 const freshMs = 10_000;
 /** How long the first contact may take before the broker is said to be unavailable, and how long a later outage. */
-export const patienceMs = { first: 15_000, later: 600_000 };
+const patienceMs = { first: 15_000, later: 600_000 };
 const backoffMs = { first: 20, last: 1_000 };
 /** Answers that are still to come when a client is closed are waited for so long. */
 const closingMs = 2_000;
@@ -35,11 +35,17 @@ export class KafkaClient {
   readonly #leaders = new Map<string, { leaders: number[]; at: number }>();
   readonly #coordinators = new Map<string, number>();
   readonly #closing = new AbortController();
+  readonly #firstContactMs: number;
   #contacted = false;
 
-  constructor(config: ClusterConfig, log: DriverLog, metrics = createTransportMetrics()) {
+  constructor(
+    config: ClusterConfig,
+    log: DriverLog,
+    { metrics, firstContactMs }: { metrics?: TransportMetrics; firstContactMs?: number } = {},
+  ) {
     this.name = (config.brokers as string[]).join(',');
-    this.metrics = metrics;
+    this.metrics = metrics ?? createTransportMetrics();
+    this.#firstContactMs = firstContactMs ?? patienceMs.first;
     this.#cluster = createCluster(config, log, this.#connections);
     // As many listen to it as there are requests under way.
     setMaxListeners(0, this.#closing.signal);
@@ -70,7 +76,10 @@ export class KafkaClient {
         } catch (thrown) {
           this.forget();
           const error = asTransportError(thrown, where);
-          const most = Math.min(patience ?? Number.POSITIVE_INFINITY, patienceMs[this.#contacted ? 'later' : 'first']);
+          const most = Math.min(
+            patience ?? Number.POSITIVE_INFINITY,
+            this.#contacted ? patienceMs.later : this.#firstContactMs,
+          );
           if (!error.retryable || Date.now() - began > most || signal?.aborted || this.closed.aborted) throw error;
           await this.pause(outage.failures, signal);
           outage.failed();

@@ -1,6 +1,7 @@
 import { VimiError } from '../../../errors.js';
 import type { StoredRecord } from '../../transport.js';
 import type { KafkaClient } from './client.js';
+import { damageRemedies } from './damage-remedies.js';
 import { type FetchedPartition, fetchFrom } from './fetch.js';
 import { endsOf } from './offsets.js';
 import { Outage } from './outage.js';
@@ -105,6 +106,7 @@ export class Cursor {
         expected: `at most ${high}`,
         found: String(this.next),
         where: `${this.topic}/${this.partition}`,
+        remedy: damageRemedies.beyondEnd,
       }),
     );
   }

@@ -3,6 +3,7 @@ import type { StoredRecord } from '../../transport.js';
 import { ByteReader } from './byte-reader.js';
 import { unpack } from './codecs/unpack.js';
 import { crc32c } from './crc32c.js';
+import { damageRemedies } from './damage-remedies.js';
 
 /*
  * A record batch, as brokers keep and send it (magic 2):
@@ -146,6 +147,7 @@ export function* batchesOf(bytes: Buffer): Generator<BatchHeader> {
       throw new VimiError('LOG_DAMAGED', 'A batch of this partition says that it is shorter than its own header', {
         expected: `${headerBytes - 12} bytes or more`,
         found: `${length}`,
+        remedy: damageRemedies.batch,
       });
     const end = start + 12 + length;
     if (end > bytes.length) return;
@@ -154,6 +156,7 @@ export function* batchesOf(bytes: Buffer): Generator<BatchHeader> {
       throw new VimiError('LOG_DAMAGED', 'This partition holds records of a format from before Kafka 0.11', {
         expected: 'magic 2',
         found: `magic ${magic}`,
+        remedy: damageRemedies.oldFormat,
       });
     const baseOffset = Number(bytes.readBigInt64BE(start));
     const attributes = bytes.readInt16BE(start + 21);
@@ -191,7 +194,10 @@ export async function recordsOf(
   const sum = crc32c(bytes, start + 21, end);
   // Brokers look at it when a batch arrives, and not again; snappy, and mostly lz4 and zstd, have none of their own.
   if (sum !== bytes.readUInt32BE(start + 17))
-    throw new VimiError('LOG_DAMAGED', 'A batch of records is not as it was written: its checksum is wrong', { where });
+    throw new VimiError('LOG_DAMAGED', 'A batch of records is not as it was written: its checksum is wrong', {
+      where,
+      remedy: damageRemedies.batch,
+    });
   const attributes = bytes.readInt16BE(start + 21);
   const baseTimestamp = Number(bytes.readBigInt64BE(start + 27));
   const appendTime = (attributes & 8) !== 0 ? Number(bytes.readBigInt64BE(start + 35)) : undefined;

@@ -1,6 +1,7 @@
 import { promisify } from 'node:util';
 import { gunzip } from 'node:zlib';
 import { VimiError } from '../../../../errors.js';
+import { damageRemedies } from '../damage-remedies.js';
 import { unpackLz4 } from './lz4.js';
 import { unpackSnappy } from './snappy.js';
 import { unpackZstd } from './zstd.js';
@@ -37,6 +38,11 @@ export async function unpack(bytes: Buffer, codec: number, where: string, limit 
   try {
     return await unpackWith(bytes, limit);
   } catch (cause) {
-    throw new VimiError('LOG_DAMAGED', 'A batch of records cannot be unpacked', { found: String(cause), where, cause });
+    throw new VimiError('LOG_DAMAGED', 'A batch of records cannot be unpacked', {
+      found: String(cause),
+      where,
+      cause,
+      remedy: damageRemedies.batch,
+    });
   }
 }
