@@ -124,16 +124,8 @@ function sampled(
     [half.reshape([B * K, side / 2, side / 2, 3]), side / 2],
   ];
   const views = levels.map(([level, n]) => {
-    // A border of white with a mark of 0, so that whatever lies outside is found there.
-    const marked = tf.concat([level, tf.ones([B * K, n, n, 1])], 3).sub(tf.tensor1d([1, 1, 1, 0]));
-    const bordered = tf.pad(marked, [
-      [0, 0],
-      [1, 1],
-      [1, 1],
-      [0, 0],
-    ]);
     const m = n + 2;
-    const table = bordered.add(tf.tensor1d([1, 1, 1, 0])).reshape([B * K * m * m, 4]);
+    const table = neighbourhoods(level, n);
     const x = px
       .mul(n)
       .add(0.5)
@@ -143,16 +135,50 @@ function sampled(
       .add(0.5)
       .clipByValue(0, n + 0.999);
     const [x0, y0] = [x.floor(), y.floor()];
-    const [fx, fy] = [x.sub(x0), y.sub(y0)];
     // Which pixels they are has no gradient, only how they are mixed.
-    const corners = constant(() => {
-      const first = Int32Array.from({ length: N }, (_, i) => Math.floor(i / T) * m * m);
-      const corner = tf.tensor2d(first, [N, 1], 'int32').add(y0.mul(m).add(x0).cast('int32')).reshape([-1, 1]);
-      return tf.gather(table, corner.add(tf.tensor2d([0, 1, m, m + 1], [1, 4], 'int32')) as tf.Tensor2D);
-    }); // [N * rows * columns, 4, 4]
-    const [gx, gy] = [tf.sub(1, fx), tf.sub(1, fy)];
-    const shares = tf.stack([gx.mul(gy), fx.mul(gy), gx.mul(fy), fx.mul(fy)], 2);
-    return corners.mul(shares.reshape([-1, 4, 1])).sum(1);
+    const four = constant(() => {
+      const pictureOf = tf.fill([1, rows * columns], 1).mul(
+        tf
+          .range(0, N)
+          .div(T)
+          .floor()
+          .mul(m * m)
+          .reshape([N, 1]),
+      );
+      return tf.gather(table, y0.mul(m).add(x0).add(pictureOf).cast('int32').reshape([-1]) as tf.Tensor1D);
+    }); // [N * rows * columns, 16]
+    const mixture = (both: tf.Tensor, size: number, part: tf.Tensor) => {
+      const before = both.slice([0, 0], [-1, size]);
+      return before.add(
+        both
+          .slice([0, size], [-1, size])
+          .sub(before)
+          .mul(part.reshape([-1, 1])),
+      );
+    };
+    return mixture(mixture(four, 8, y.sub(y0)), 4, x.sub(x0));
   });
   return tf.concat(views, 1).reshape([N, rows, columns, seen]);
+}
+
+/**
+ * For each pixel of pictures [M, n, n, 3] and of a border around them: itself and the ones to the right, below and below right,
+ * each as colour and 1, or beyond the picture white and 0. [M * (n + 2) * (n + 2), 16]
+ */
+function neighbourhoods(pictures: tf.Tensor, n: number): tf.Tensor2D {
+  const M = pictures.shape[0]!;
+  const white = tf.tensor1d([1, 1, 1, 0]);
+  const marked = tf.concat([pictures, tf.ones([M, n, n, 1])], 3).sub(white);
+  // The last row and column of neighbours are never mixed in.
+  const bordered = tf.pad(marked, [
+    [0, 0],
+    [1, 2],
+    [1, 2],
+    [0, 0],
+  ]);
+  const corner = (y: number, x: number) => bordered.slice([0, y, x, 0], [M, n + 2, n + 2, 4]);
+  return tf
+    .concat([corner(0, 0), corner(0, 1), corner(1, 0), corner(1, 1)], 3)
+    .add(tf.tile(white, [4]))
+    .reshape([-1, 16]) as tf.Tensor2D;
 }
