@@ -77,7 +77,12 @@ class Python {
   constructor() {
     const python = here('../.cache/pytorch/bin/python');
     if (!existsSync(python)) throw new Error('PyTorch is not set up: bash bench/pytorch/setup.sh');
-    const env = { ...process.env, OMP_NUM_THREADS: String(threads), CUDA_VISIBLE_DEVICES: '' };
+    const env = {
+      ...process.env,
+      OMP_NUM_THREADS: String(threads),
+      CUDA_VISIBLE_DEVICES: '',
+      PYTHONDONTWRITEBYTECODE: '1',
+    };
     this.child = spawn(python, [here('pytorch/serve.py')], { stdio: ['pipe', 'pipe', 'inherit'], env });
     this.lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
   }
