@@ -3,6 +3,7 @@
 import { asVimiError, VimiError } from '../errors.js';
 import { openBackend } from './backend/backend.js';
 import type { ErrorFields, FromProcess, ProcessOptions, ToProcess } from './denoiser-messages.js';
+import { samplerNames } from './diffusion/sampler.js';
 import { checkCascade, generate } from './generate.js';
 import { loadModel } from './load-model.js';
 import { openEncoder } from './open-encoder.js';
@@ -70,6 +71,7 @@ try {
       weights: loaded.sha256,
       backend,
       parameters: parameters + (upsampler?.model.parameters ?? 0),
+      sampler: samplerNames[preset.defaults.method],
       ...(upsampler && { upsampler: { name: last.name, weights: upsampler.sha256 } }),
       defaults: { ...size, fps: last.defaults.fps, steps, guidance },
       limits: size,

@@ -10,6 +10,7 @@ const description: ModelDescription = {
   weights: createHash('sha256').update('no weights').digest('hex'),
   backend: 'none',
   parameters: 0,
+  sampler: 'none',
   defaults: { frames: 8, width: 32, height: 32, fps: 8, steps: 4, guidance: { text: 1, image: 1 } },
   limits: { frames: 64, width: 512, height: 512 },
 };

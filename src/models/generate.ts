@@ -177,6 +177,7 @@ async function denoised(
     const x = await sample(denoise, random.normals(T * H * W * 3), p, {
       schedule: karrasSchedule(steps, preset.noise),
       method,
+      fresh: (n) => random.normals(n),
       onStep,
     });
     if (!x.every(Number.isFinite)) throw new VimiError('INTERNAL', 'The network gave numbers that are not finite');

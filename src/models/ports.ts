@@ -35,6 +35,8 @@ export interface ModelDescription {
   parameters: number;
   /** What makes its videos larger and smoother, where something does. */
   upsampler?: { name: string; weights: string };
+  /** How it samples, as video records name it. */
+  sampler: string;
   /** What the model makes when a request names no size. */
   defaults: {
     frames: number;

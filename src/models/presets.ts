@@ -1,5 +1,6 @@
 import { VimiError } from '../errors.js';
 import { inputScale, type Preconditioning, sigmaData } from './diffusion/preconditioning.js';
+import type { Method } from './diffusion/sampler.js';
 import { snapPresets } from './snap-presets.js';
 
 /** The sizes of a model. Letters in brackets are those of the networks. */
@@ -38,7 +39,7 @@ export interface Preset {
   defaults: {
     fps: number;
     steps: number;
-    method: 'heun' | 'euler';
+    method: Method;
     guidance: { text: number; image: number };
   };
 }
@@ -82,9 +83,9 @@ export const presets: Record<string, Preset> = {
     ratio: 2,
     encoder: { layers: 2, vocabulary: 2048, words: 48, pictures: 3, pictureSide: 32 },
     local: true,
-    // 40 drowns a video at this input scale; below .005 nothing is seen any more.
-    noise: { min: 0.005, max: 40 },
-    defaults: { fps: 8, steps: 10, method: 'heun', guidance: { text: 1.5, image: 1.5 } },
+    // 40 drowns a video at this input scale; what is left at .1 is grain.
+    noise: { min: 0.1, max: 40 },
+    defaults: { fps: 8, steps: 20, method: 'multistep', guidance: { text: 1.5, image: 1.5 } },
   },
   // Nano's videos, twice as large and twice as smooth. The small video says nearly everything, so the noise need not
   // drown what it says, and few steps without guidance are enough.

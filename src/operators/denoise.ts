@@ -77,7 +77,15 @@ export const denoise = defineOperator(
   (config, resources) => ({
     step: mapEach<'job' | 'prompt'>(
       async ({ job, prompt }, envelope) => {
-        const { defaults, limits, name, weights, backend, upsampler } = await resources.denoiser.describe();
+        const {
+          defaults,
+          limits,
+          name,
+          weights,
+          backend,
+          upsampler,
+          sampler: method,
+        } = await resources.denoiser.describe();
         const { steps = defaults.steps, guidance = defaults.guidance } = config;
         const step = typeof guidance === 'number' ? { text: guidance, image: guidance } : guidance;
         const wanted = {
@@ -93,7 +101,7 @@ export const denoise = defineOperator(
               where: `job ${job.id}`,
             });
         const sampler = {
-          name: 'edm-heun',
+          name: method,
           steps: job.steps ?? steps,
           guidance: { text: job.guidance?.text ?? step.text, image: job.guidance?.image ?? step.image },
           ...(config.oscillation && { oscillation: config.oscillation }),

@@ -16,7 +16,7 @@ const media = await mediaResources(folder);
 const picture = await storedPicture(media, '#ff0000');
 
 const description: ModelDescription = {
-  ...{ name: 'scripted', weights: 'e'.repeat(64), backend: 'none', parameters: 0 },
+  ...{ name: 'scripted', weights: 'e'.repeat(64), backend: 'none', parameters: 0, sampler: 'none' },
   defaults: { frames: 4, width: 16, height: 8, fps: 8, steps: 50, guidance: { text: 3, image: 2 } },
   limits: { frames: 8, width: 32, height: 32 },
 };

@@ -6,17 +6,34 @@ import type { Preconditioning } from './preconditioning.js';
  */
 export type Denoise = (x: Float64Array, sigma: number, step: number) => Promise<Float64Array> | Float64Array;
 
+/**
+ * Heun follows the ODE in second order and calls D twice a step (once in the last); Euler once.
+ *
+ * Multistep (Song et al. 2023, Alg. 1, there for consistency models; own choice here) calls D once, and lays fresh noise of
+ * the next level over what it saw. It leaves the ODE: what a small network is unsure of is its mean, smooth, where the ODE
+ * turns it into grain; and what one step saw wrongly is not carried on in the noise.
+ */
+export type Method = 'heun' | 'euler' | 'multistep';
+
+/** As video records name them. */
+export const samplerNames: Record<Method, string> = {
+  heun: 'edm-heun',
+  euler: 'edm-euler',
+  multistep: 'multistep',
+};
+
 export interface SamplerOptions {
   /** Falling noise levels, the last one 0. */
   schedule: number[];
-  /** Heun is of second order and calls D twice a step (once in the last); Euler once. */
-  method?: 'heun' | 'euler';
+  method?: Method;
+  /** n numbers, standard normal: what `multistep` lays over each step. */
+  fresh?: (n: number) => ArrayLike<number>;
   /** Called after each step, and awaited: the step border, where a job can be cancelled by throwing. */
   onStep?(done: number, total: number): Promise<void> | void;
 }
 
 /**
- * The deterministic sampler of EDM (Alg. 1 with S_churn = 0), on y = x / si (Snap Video, App. D).
+ * The deterministic sampler of EDM (Alg. 1 with S_churn = 0), on y = x / si (Snap Video, App. D), or `multistep`.
  *
  * The probability-flow ODE is dy/dsigma = (y - D / si) / sigma. `noise` is standard normal; it starts at
  * y = sigma_max * noise, and what comes back is x = si * y.
@@ -25,15 +42,22 @@ export async function sample(
   denoise: Denoise,
   noise: ArrayLike<number>,
   { si }: Pick<Preconditioning, 'si'>,
-  { schedule, method = 'heun', onStep }: SamplerOptions,
+  { schedule, method = 'heun', fresh, onStep }: SamplerOptions,
 ): Promise<Float64Array> {
   const n = noise.length;
   const total = schedule.length - 1;
   let y = Float64Array.from(noise, (e) => e * schedule[0]!);
   for (let i = 0; i < total; i++) {
     const [sigma, next] = [schedule[i]!, schedule[i + 1]!];
-    // Euler: follow the tangent at sigma.
     const clean = await denoise(y, sigma, i);
+    if (method === 'multistep') {
+      const over = next > 0 ? fresh?.(n) : [];
+      if (!over) throw new Error('multistep needs fresh noise');
+      y = clean.map((v, j) => v / si + (next > 0 ? next * over[j]! : 0));
+      await onStep?.(i + 1, total);
+      continue;
+    }
+    // Euler: follow the tangent at sigma.
     const slope = new Float64Array(n);
     const ahead = new Float64Array(n);
     for (let j = 0; j < n; j++) {

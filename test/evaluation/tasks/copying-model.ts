@@ -11,7 +11,7 @@ export function copyingModel(subjects: number): Denoiser & { inputs: GenerateInp
   return {
     inputs,
     describe: async () => ({
-      ...{ name: 'copying', weights: '0'.repeat(64), backend: 'none', parameters: 0 },
+      ...{ name: 'copying', weights: '0'.repeat(64), backend: 'none', parameters: 0, sampler: 'none' },
       defaults: { frames: 8, width: 32, height: 32, fps: 8, steps: 4, guidance: { text: 1, image: 1 } },
       limits: { frames: 8, width: 32, height: 32 },
     }),

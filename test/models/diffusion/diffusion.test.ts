@@ -107,6 +107,32 @@ describe('sampler', () => {
     expect(deviation / noiseDeviation).toBeCloseTo(v, 2);
   });
 
+  test('multistep keeps of each step what was seen, and lays fresh noise over it', async () => {
+    const random = new Random(2);
+    const n = 20_000;
+    const schedule = karrasSchedule(8, { min: 0.1, max: 10 });
+    let calls = 0;
+    const counting = (y: Float64Array, s: number) => {
+      calls++;
+      return denoise(y, s);
+    };
+    const out = await sample(
+      counting,
+      random.normals(n),
+      { si: 1 },
+      {
+        ...{ schedule, method: 'multistep' },
+        fresh: (count) => random.normals(count),
+      },
+    );
+    expect(calls).toBe(8);
+    // What is seen is a linear part of y, so its variance is known.
+    const seen = (variance: number, s: number) => variance * (v ** 2 / (v ** 2 + s ** 2)) ** 2;
+    const variance = schedule.slice(0, 8).reduce((last, s) => seen(last + s ** 2, s), 0);
+    expect(out.reduce((sum, x) => sum + x * x, 0) / n / variance).toBeCloseTo(1, 1);
+    expect(variance).toBeLessThan(v ** 2);
+  });
+
   test('a step border that throws ends it there', async () => {
     let calls = 0;
     const counting = (y: Float64Array, s: number) => {
