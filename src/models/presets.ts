@@ -66,8 +66,8 @@ export interface LowResolution {
 }
 
 export const presets: Record<string, Preset> = {
-  // Held-out loss at sigma 3: .048 with its own prompt, .200 with another's, .052 with none (weights/nano/README.md).
-  // More guidance than 2 washes the ground out.
+  // Held-out loss at sigma 3: .033 with its own prompt, .158 with another's, .047 with none (weights/nano/README.md).
+  // More guidance of the pictures shows them better and washes the ground out (docs/models.md).
   nano: {
     name: 'nano',
     frames: 8,
@@ -85,7 +85,7 @@ export const presets: Record<string, Preset> = {
     local: true,
     // 40 drowns a video at this input scale; what is left at .1 is grain.
     noise: { min: 0.1, max: 40 },
-    defaults: { fps: 8, steps: 20, method: 'multistep', guidance: { text: 1.5, image: 1.5 } },
+    defaults: { fps: 8, steps: 20, method: 'multistep', guidance: { text: 3, image: 3.5 } },
   },
   // Nano's videos, twice as large and twice as smooth. The small video says nearly everything, so the noise need not
   // drown what it says, and few steps without guidance are enough.
@@ -105,8 +105,8 @@ export const presets: Record<string, Preset> = {
     encoder: { layers: 1, vocabulary: 2048, words: 48, pictures: 3, pictureSide: 64 },
     local: true,
     low: { everyFrame: 2, everyPixel: 2, corruption: { most: 0.5, usual: 0.15 } },
-    noise: { min: 0.01, max: 10 },
-    defaults: { fps: 16, steps: 5, method: 'euler', guidance: { text: 1, image: 1 } },
+    noise: { min: 0.15, max: 3 },
+    defaults: { fps: 16, steps: 4, method: 'multistep', guidance: { text: 1, image: 1 } },
   },
   ...snapPresets,
 };
