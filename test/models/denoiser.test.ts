@@ -225,7 +225,7 @@ test('with an upsampler it describes and makes what comes out of it', async () =
       name: 'nano',
       upsampler: { name: 'nano-upsampler', weights: expect.stringMatching(/^[0-9a-f]{64}$/) },
       limits: { frames: 16, width: 64, height: 64 },
-      defaults: { frames: 16, width: 64, height: 64, fps: 16, steps: 10 },
+      defaults: { frames: 16, width: 64, height: 64, fps: 16, steps: 20 },
     });
     const video = await generate(denoiser, { steps: 1, frames: 2, width: 64, height: 32 });
     expect(video.data).toHaveLength(2 * 64 * 32 * 3);
