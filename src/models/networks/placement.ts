@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Preset } from '../presets.js';
 import { shape } from '../shape.js';
-import { constant, linear, norm, silu } from './layers.js';
+import { constant, linear, norm, repeat, silu } from './layers.js';
 import type { Declaration, Weights } from './parameters.js';
 import { type ConditionPictures, patches } from './prompt-encoder.js';
 
@@ -137,14 +137,12 @@ function sampled(
     const [x0, y0] = [x.floor(), y.floor()];
     // Which pixels they are has no gradient, only how they are mixed.
     const four = constant(() => {
-      const pictureOf = tf.fill([1, rows * columns], 1).mul(
-        tf
-          .range(0, N)
-          .div(T)
-          .floor()
-          .mul(m * m)
-          .reshape([N, 1]),
-      );
+      const ofPicture = tf
+        .range(0, N)
+        .div(T)
+        .floor()
+        .mul(m * m);
+      const pictureOf = repeat(ofPicture.reshape([N, 1]), [N, rows * columns]);
       return tf.gather(table, y0.mul(m).add(x0).add(pictureOf).cast('int32').reshape([-1]) as tf.Tensor1D);
     }); // [N * rows * columns, 16]
     const mixture = (both: tf.Tensor, size: number, part: tf.Tensor) => {

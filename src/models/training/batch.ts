@@ -85,11 +85,14 @@ export function drawBatch(
     batch.x.set(painted, b * length);
     const subjects = preset.local ? subjectsOf(sample, width) : null;
     const labels = subjects && shownLabels(subjects, width, { window, first, T, mirrored });
+    // An upsampler has no layout that would read them.
     batch.masks.push(
-      labels && {
-        cells: coverage(labels.now, T, width, layoutCell),
-        patches: coverage(labels.now, T, width, preset.patch),
-      },
+      labels && !preset.low
+        ? {
+            cells: coverage(labels.now, T, width, layoutCell),
+            patches: coverage(labels.now, T, width, preset.patch),
+          }
+        : null,
     );
     batch.frames.push(Array.from({ length: T }, (_, t) => first + t));
     batch.fps.push(sample.fps);
