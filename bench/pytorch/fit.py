@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from layers import Attention, FeedForward, Neighbours, Norm, TransformerLayer
 from layers import grid_positions, number_features, patches, time_positions
-from placement import Placement
+from placement import PicturePlan, Placement
 from prompt_encoder import Condition
 
 FEATURE = 32
@@ -50,6 +50,7 @@ class Fit(nn.Module):
             self.add_module(name, Block(preset, self.R, self.Q))
         self.finish = Norm(P)
         self.layout = Layout(preset)
+        self.picture_plan = PicturePlan(preset, self.R, self.Q)
         self.drawn = nn.Linear(P, 1)
         self.head = nn.Linear(P, p * p * 3)
         self.register_buffer("grid", grid_positions(self.R, self.Q, P), persistent=False)
@@ -79,8 +80,9 @@ class Fit(nn.Module):
         if latents is not None:
             z = z + self.carry(self.carry_norm(latents))
         placed = []
+        pictures = self.picture_plan(condition.pictures.meaning, whole, when) if condition.pictures else None
         for name in self.blocks:
-            z, u, where = getattr(self, name)(z, u, tokens, mask, condition, whole, when, summary)
+            z, u, where = getattr(self, name)(z, u, tokens, mask, condition, pictures, whole, when, summary)
             if where:
                 placed.append(where)
 
@@ -111,7 +113,7 @@ class Block(nn.Module):
         self.near = Neighbours(P)
         self.local = Local(preset)
 
-    def forward(self, z, u, tokens, mask, condition, whole, when, summary):
+    def forward(self, z, u, tokens, mask, condition, pictures, whole, when, summary):
         B, L, C = z.shape
         T, P = when.shape[1:]
         R, Q = self.R, self.Q
@@ -126,7 +128,7 @@ class Block(nn.Module):
 
         placed = None
         if condition.pictures:
-            u, placed = self.place(u, condition.pictures, whole, when)
+            u, placed = self.place(u, condition.pictures, pictures, whole, when)
         u = self.near(u.view(B * T, R, Q, P)).reshape(B, T, R, Q, P)
         return z, self.local(u, summary).flatten(1, 3), placed
 

@@ -1,4 +1,5 @@
 import { imageRole } from '../../dist/events/prompt.js';
+import { matteOf } from '../../dist/models/networks/matte.js';
 import { wordRows } from '../../dist/models/networks/prompt-input.js';
 import { presets } from '../../dist/models/presets.js';
 
@@ -46,9 +47,11 @@ export function tensorsOf(batch) {
     [pictures.length],
     pictures.map(({ role }) => imageRole.options.indexOf(role)),
   );
-  const pixels = new Float32Array(pictures.length * pictureSide ** 2 * 3);
-  for (const [i, { picture }] of pictures.entries()) pixels.set(picture, i * picture.length);
-  add('pictures.pixels', [pictures.length, pictureSide, pictureSide, 3], pixels);
+  const pixels = pictures.flatMap(({ picture }) => {
+    const matte = matteOf(picture, pictureSide);
+    return [...matte].flatMap((share, i) => [...picture.subarray(3 * i, 3 * i + 3), share]);
+  });
+  add('pictures.pixels', [pictures.length, pictureSide, pictureSide, 4], pixels);
 
   if (batch.masks) {
     add(
@@ -69,7 +72,7 @@ export function tensorsOf(batch) {
     for (const [name, each] of [
       ['known', []],
       ['heat', [cells]],
-      ['pose', [3]],
+      ['pose', [5]],
     ]) {
       const size = T * (each[0] ?? 1);
       const values = new Float32Array(B * K * size);

@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from prompt_encoder import Prompts
 
-NEAR = (1 / 16, 1 / 16, 1 / 4)
+NEAR = (1 / 16, 1 / 16, 1 / 4, 1 / 2, 1 / 2)
 
 
 def loss_of(

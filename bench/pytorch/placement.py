@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from layers import Norm, patches
+from layers import Norm, grid_positions, patches
 from prompt_encoder import Pictures
 
 SEEN = 8
@@ -35,14 +35,17 @@ class Placement(nn.Module):
         self.register_buffer("patch_middles", middles(R, Q), persistent=False)
         self.register_buffer("pixel_middles", middles(R * p, Q * p), persistent=False)
 
-    def forward(self, u: Tensor, pictures: Pictures, whole: Tensor, when: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
-        """u [B, T * S, P], whole [B, 1, C], when [B, T, P] -> u with what is seen of the pictures, and where they are."""
+    def forward(
+        self, u: Tensor, pictures: Pictures, planned: Tensor, whole: Tensor, when: Tensor
+    ) -> tuple[Tensor, dict[str, Tensor]]:
+        """u [B, T * S, P], planned [B, K, T, S], whole [B, 1, C], when [B, T, P] -> u with what is seen of the pictures, and
+        where they are."""
         B, T, P = when.shape
         K, S = pictures.meaning.shape[1], self.R * self.Q
         normed = self.norm(u)
 
         # Where.
-        heat = (self.query(pictures.meaning) / math.sqrt(P) @ normed.mT).view(B, K, T, S)
+        heat = (self.query(pictures.meaning) / math.sqrt(P) @ normed.mT).view(B, K, T, S) + planned
         share = heat.softmax(-1)
         middle = share @ self.patch_middles  # [B, K, T, 2]
         pooled = (share.transpose(1, 2) @ normed.view(B, T, S, P)).transpose(1, 2)  # [B, K, T, P]
@@ -51,7 +54,8 @@ class Placement(nn.Module):
         free = self.pose(F.silu(joint))  # [B, K, T, 5]
         at = middle + free[..., :2]
         log_size = free[..., 2:3].clamp(-3, 2)
-        turn = free[..., 3:] + free.new_tensor([1.0, 0.0])
+        towards = free[..., 3:] + free.new_tensor([1.0, 0.0])
+        turn = towards * (towards.square().sum(-1, keepdim=True) + 1e-6).rsqrt()
 
         # What of it.
         pixels = self.sampled(pictures.pixels, at, log_size, turn)
@@ -62,30 +66,50 @@ class Placement(nn.Module):
             + self.gate_picture(pictures.meaning)[:, :, None, None]
         )
         taken = (self.value(cells) * gate.sigmoid() * pictures.present[:, :, None, None, None]).sum(1)  # [B, T, S, P]
-        return u + self.out(taken).flatten(1, 2), {"heat": heat, "pose": torch.cat([at, log_size], -1)}
+        return u + self.out(taken).flatten(1, 2), {"heat": heat, "pose": torch.cat([at, log_size, turn], -1)}
 
     def sampled(self, pictures: Tensor, at: Tensor, log_size: Tensor, turn: Tensor) -> Tensor:
-        """Pictures [B, K, side, side, 3] as each frame sees them, at full and at half resolution: [B * K * T, rows, columns, 8]"""
+        """Pictures [B, K, side, side, 4] as each frame sees them, at full and at half resolution: [B * K * T, rows, columns, 8]"""
         B, K, T, _ = at.shape
         rows, columns = self.R * self.p, self.Q * self.p
         d = self.pixel_middles - at[..., None, :]  # [B, K, T, rows * columns, 2]
-        scaled = turn * (-log_size).exp() / (turn.square().sum(-1, keepdim=True) + 1e-6).sqrt()
+        scaled = turn * (-log_size).exp()
         cos, sin = scaled[..., None, :].unbind(-1)
         dx, dy = d.unbind(-1)
         place = torch.stack([dx * cos + dy * sin, dy * cos - dx * sin], -1) + 0.5  # 0 to 1 in the picture
 
         level = pictures.flatten(0, 1).permute(0, 3, 1, 2)
+        white = level.new_tensor([1.0, 1.0, 1.0, 0.0]).view(4, 1, 1)
         views = []
         for picture in (level, F.avg_pool2d(level, 2)):
             n = picture.shape[-1]
-            # White and a mark of 0 beyond the picture: what grid_sample fills with zeros is its distance to white, and the mark.
-            marked = torch.cat([picture - 1, torch.ones_like(picture[:, :1])], 1)
+            # White and 0 beyond the picture: what grid_sample fills with zeros is the distance to that.
+            marked = picture - white
             # A pixel of the frame that looks past the picture keeps a thousandth of its edge.
             inside = place.clamp(-0.5 / n, 1 + 0.499 / n)
             grid = (2 * inside - 1).view(B * K, T * rows, columns, 2)
             view = F.grid_sample(marked, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
-            views.append(view + view.new_tensor([1.0, 1.0, 1.0, 0.0]).view(4, 1, 1))
+            views.append(view + white)
         return torch.cat(views, 1).permute(0, 2, 3, 1).reshape(B * K * T, rows, columns, SEEN)
+
+
+class PicturePlan(nn.Module):
+    """Where in the frames each picture's subject will be, as the words around it tell."""
+
+    def __init__(self, preset: dict, R: int, Q: int):
+        super().__init__()
+        P, C = preset["patchWidth"], preset["width"]
+        self.picture = nn.Linear(C, 2 * C)
+        self.prompt = nn.Linear(C, 2 * C)
+        self.time = nn.Linear(P, 2 * C)
+        self.query = nn.Linear(2 * C, P)
+        self.register_buffer("places", grid_positions(R, Q, P), persistent=False)
+
+    def forward(self, meaning: Tensor, whole: Tensor, when: Tensor) -> Tensor:
+        """meaning [B, K, C], whole [B, 1, C], when [B, T, P] -> logits [B, K, T, S]"""
+        told = self.picture(meaning) + self.prompt(whole)
+        joint = F.silu(told[:, :, None] * self.time(when)[:, None])
+        return self.query(joint) @ self.places.mT
 
 
 def middles(rows: int, columns: int) -> Tensor:

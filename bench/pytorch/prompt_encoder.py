@@ -28,7 +28,7 @@ class Prompts:
     shares: Tensor  # what each row counts in its word
     picture_at: Tensor
     roles: Tensor
-    pixels: Tensor  # [pictures, side, side, 3]
+    pixels: Tensor  # [pictures, side, side, 4]
 
     @staticmethod
     def read(tensors: dict[str, Tensor], B: int) -> "Prompts":
@@ -51,7 +51,7 @@ class Prompts:
 
 @dataclass
 class Pictures:
-    pixels: Tensor  # [B, K, side, side, 3]
+    pixels: Tensor  # [B, K, side, side, 4]
     meaning: Tensor  # [B, K, C]
     present: Tensor  # [B, K]
 
@@ -100,7 +100,7 @@ class PromptEncoder(nn.Module):
             index = (prompts.picture_at[:, 0], prompts.picture_at[:, 1])
             pixels = prompts.pixels.new_zeros(B, K, *prompts.pixels.shape[1:]).index_put(index, prompts.pixels)
             about = self.roles.new_zeros(B, K, C).index_put(index, self.roles[prompts.roles]) + order[:, W:]
-            tokens = self.coarse(patches(pixels.flatten(0, 1), COARSE)).view(B, K, n, C)
+            tokens = self.coarse(patches(pixels[..., :3].flatten(0, 1), COARSE)).view(B, K, n, C)
             parts.append((tokens + self.coarse_places + about[:, :, None]).flatten(1, 2))
             masks.append(present[:, W:].repeat_interleave(n, 1))
 

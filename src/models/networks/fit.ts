@@ -4,7 +4,7 @@ import { type Preset, sizeOfVideo } from '../presets.js';
 import { shape } from '../shape.js';
 import { attention, feedForward, linear, neighbours, norm, repeat, silu, transformerLayer } from './layers.js';
 import type { Declaration, Weights } from './parameters.js';
-import { type Placed, placement } from './placement.js';
+import { type Placed, picturePlan, placement } from './placement.js';
 import { gridPositions, numberFeatures, timePositions } from './positions.js';
 import { type Condition, patches } from './prompt-encoder.js';
 
@@ -84,6 +84,7 @@ export function fit(declare: Declaration, preset: Preset) {
   });
   const finish = norm(declare.at('finish'), P);
   const plan = local && !preset.low ? layout(declare.at('layout'), preset) : null;
+  const planPictures = plan ? picturePlan(declare.at('picture-plan'), preset, [rows, columns]) : null;
   const drawn = plan ? linear(declare.at('drawn'), P, 1) : null;
   const head = linear(declare.at('head'), P, p * p * 3, { start: 0.1 });
 
@@ -134,6 +135,7 @@ export function fit(declare: Declaration, preset: Preset) {
     if (latents) z = z.add(carry(w, carryNorm(w, latents)));
 
     const placed: Placed[] = [];
+    const plannedPictures = condition.pictures && planPictures?.(w, condition.pictures.meaning, whole, when);
     for (const block of blocks) {
       z = block.feedCondition(w, block.readCondition(w, z, tokens, { bias }));
       // Groups become entries of the batch: [B, L, C] → [B * G, L/G, C], [B, S, P] → [B * G, s, P].
@@ -143,7 +145,7 @@ export function fit(declare: Declaration, preset: Preset) {
       const written = block.feedWrite(w, block.write(w, grouped, z.reshape([B * G, L / G, C])));
       u = outOfGroups(written, { B, T, R, Q, P });
       if (block.place && condition.pictures) {
-        const found = block.place(w, u, condition.pictures, { whole, when, R, Q });
+        const found = block.place(w, u, condition.pictures, { planned: plannedPictures, whole, when, R, Q });
         placed.push(found.placed);
         u = found.u;
       }

@@ -3,6 +3,7 @@ import type { Preset } from '../presets.js';
 import { shape } from '../shape.js';
 import { constant, linear, norm, repeat, silu } from './layers.js';
 import type { Declaration, Weights } from './parameters.js';
+import { gridPositions } from './positions.js';
 import { type ConditionPictures, patches } from './prompt-encoder.js';
 
 /**
@@ -16,11 +17,14 @@ import { type ConditionPictures, patches } from './prompt-encoder.js';
 export interface Placed {
   /** Logits of where in a frame each picture's subject is, [B, K, T, S]. */
   heat: tf.Tensor;
-  /** The picture's middle in the frame, which is 1 wide and 1 high, and ln of its size, [B, K, T, 3]. */
+  /**
+   * The picture's middle in the frame, which is 1 wide and 1 high, ln of its size, and cosine and sine of how far it is
+   * turned clockwise, [B, K, T, 5].
+   */
   pose: tf.Tensor;
 }
 
-/** Of each pixel: colour and whether there is a picture, at full and at half resolution. */
+/** Of each pixel: colour and whether it is of the picture's subject, at full and at half resolution. */
 const seen = 8;
 
 export function placement(declare: Declaration, { patch: p, patchWidth: P, width: C }: Preset) {
@@ -38,22 +42,26 @@ export function placement(declare: Declaration, { patch: p, patchWidth: P, width
   const gatePicture = linear(declare.at('gate-picture'), C, h, { bias: false });
   const out = linear(declare.at('out'), h, P, { bias: false });
 
-  /** u [B, T * S, P], whole [B, 1, C], when [B, T, P] → u with what is seen of the pictures, and where they are. */
+  /**
+   * u [B, T * S, P], planned [B, K, T, S], whole [B, 1, C], when [B, T, P] → u with what is seen of the pictures, and where
+   * they are.
+   */
   return (
     w: Weights,
     u: tf.Tensor,
     pictures: ConditionPictures,
-    { whole, when, R, Q }: { whole: tf.Tensor; when: tf.Tensor; R: number; Q: number },
+    { planned, whole, when, R, Q }: { planned?: tf.Tensor; whole: tf.Tensor; when: tf.Tensor; R: number; Q: number },
   ): { u: tf.Tensor; placed: Placed } => {
     const { B, T } = shape(when, ['B', 'T', 'P'], { P });
     const { K } = shape(pictures.meaning, ['B', 'K', 'C'], { B, C });
     const S = R * Q;
     const normed = before(w, u);
 
-    // Where: the patches that answer to the picture.
-    const heat = tf
+    // Where: as the words plan it, and the patches that answer to the picture.
+    const answered = tf
       .matMul(query(w, pictures.meaning).mul(1 / Math.sqrt(P)), normed, false, true)
-      .reshape([B, K, T, S]) as tf.Tensor4D;
+      .reshape([B, K, T, S]);
+    const heat = (planned ? answered.add(planned) : answered) as tf.Tensor4D;
     const share = tf.softmax(heat); // [B, K, T, S]
     const middle = tf.matMul(share.reshape([-1, S]) as tf.Tensor2D, tf.tensor2d(centres(R, Q), [S, 2]));
     const pooled = tf
@@ -66,7 +74,8 @@ export function placement(declare: Declaration, { patch: p, patchWidth: P, width
     const free = toPose(w, silu(joint)).reshape([B * K * T, 5]);
     const at = middle.add(free.slice([0, 0], [-1, 2]));
     const logSize = free.slice([0, 2], [-1, 1]).clipByValue(-3, 2);
-    const turn = free.slice([0, 3], [-1, 2]).add(tf.tensor2d([1, 0], [1, 2]));
+    const towards = free.slice([0, 3], [-1, 2]).add(tf.tensor2d([1, 0], [1, 2]));
+    const turn = towards.div(towards.square().sum(1, true).add(1e-6).sqrt());
 
     const pixels = sampled(pictures.pixels, { at, logSize, turn }, { T, rows: R * p, columns: Q * p });
     const cells = patches(pixels, p).reshape([B, K, T, S, p * p * seen]);
@@ -79,8 +88,31 @@ export function placement(declare: Declaration, { patch: p, patchWidth: P, width
     const taken = value(w, cells).mul(gate.sigmoid()).mul(present).sum(1); // [B, T, S, h]
     return {
       u: u.add(out(w, taken).reshape([B, T * S, P])),
-      placed: { heat, pose: tf.concat([at, logSize], 1).reshape([B, K, T, 3]) },
+      placed: { heat, pose: tf.concat([at, logSize, turn], 1).reshape([B, K, T, 5]) },
     };
+  };
+}
+
+/**
+ * Where in the frames each picture's subject will be, as the words around the picture tell it: for each picture and frame a
+ * query, times the places of the patches. Without it what is in the noise must say which of two pictures moves where.
+ * meaning [B, K, C], whole [B, 1, C], when [B, T, P] → logits [B, K, T, S]
+ */
+export function picturePlan(declare: Declaration, { patchWidth: P, width: C }: Preset, [R, Q]: [number, number]) {
+  const fromPicture = linear(declare.at('picture'), C, 2 * C);
+  const fromPrompt = linear(declare.at('prompt'), C, 2 * C, { start: 0.2 });
+  const fromTime = linear(declare.at('time'), P, 2 * C);
+  const query = linear(declare.at('query'), 2 * C, P, { start: 0 });
+  const places = gridPositions(R, Q, P);
+  return (w: Weights, meaning: tf.Tensor, whole: tf.Tensor, when: tf.Tensor): tf.Tensor => {
+    const { B, K } = shape(meaning, ['B', 'K', 'C'], { C });
+    const { T } = shape(when, ['B', 'T', 'P'], { B, P });
+    const told = fromPicture(w, meaning)
+      .add(fromPrompt(w, whole))
+      .reshape([B, K, 1, 2 * C]);
+    const joint = silu(told.mul(fromTime(w, when).reshape([B, 1, T, 2 * C]))); // [B, K, T, 2C]
+    const asked = query(w, joint).reshape([B * K * T, P]) as tf.Tensor2D;
+    return tf.matMul(asked, tf.tensor2d(places, [R * Q, P]), false, true).reshape([B, K, T, R * Q]);
   };
 }
 
@@ -92,7 +124,7 @@ function centres(R: number, Q: number): Float32Array {
 }
 
 /**
- * The pictures [B, K, side, side, 3] as frames of rows x columns pixels see them: moved, scaled and turned, between pixels
+ * The pictures [B, K, side, side, 4] as frames of rows x columns pixels see them: moved, scaled and turned, between pixels
  * by their mixture, at full and at half resolution; white and 0 beyond the picture. [B * K * T, rows, columns, 8]
  */
 function sampled(
@@ -100,7 +132,7 @@ function sampled(
   { at, logSize, turn }: { at: tf.Tensor; logSize: tf.Tensor; turn: tf.Tensor },
   { T, rows, columns }: { T: number; rows: number; columns: number },
 ): tf.Tensor {
-  const { B, K, side } = shape(pictures, ['B', 'K', 'side', 'side', '3'], { '3': 3 });
+  const { B, K, side } = shape(pictures, ['B', 'K', 'side', 'side', '4'], { '4': 4 });
   const N = B * K * T;
   const one = (x: tf.Tensor, i: number) => x.slice([0, i], [-1, 1]);
   const places = centres(rows, columns);
@@ -112,16 +144,16 @@ function sampled(
   // The frame's pixel in the picture's own measure: back from the middle, turned back, scaled back.
   const dx = line(0).sub(one(at, 0)); // [N, rows * columns]
   const dy = line(1).sub(one(at, 1));
-  const scale = logSize.neg().exp().div(turn.square().sum(1, true).add(1e-6).sqrt());
+  const scale = logSize.neg().exp();
   const [cos, sin] = [one(turn, 0).mul(scale), one(turn, 1).mul(scale)];
   const px = dx.mul(cos).add(dy.mul(sin)).add(0.5);
   const py = dy.mul(cos).sub(dx.mul(sin)).add(0.5);
 
-  const flat = pictures.reshape([B * K, side, side, 3]);
-  const half = flat.reshape([B * K * (side / 2), 2, side / 2, 2, 3]).mean([1, 3]);
+  const flat = pictures.reshape([B * K, side, side, 4]);
+  const half = flat.reshape([B * K * (side / 2), 2, side / 2, 2, 4]).mean([1, 3]);
   const levels: [tf.Tensor, number][] = [
     [flat, side],
-    [half.reshape([B * K, side / 2, side / 2, 3]), side / 2],
+    [half.reshape([B * K, side / 2, side / 2, 4]), side / 2],
   ];
   const views = levels.map(([level, n]) => {
     const m = n + 2;
@@ -160,15 +192,14 @@ function sampled(
 }
 
 /**
- * For each pixel of pictures [M, n, n, 3] and of a border around them: itself and the ones to the right, below and below right,
- * each as colour and 1, or beyond the picture white and 0. [M * (n + 2) * (n + 2), 16]
+ * For each pixel of pictures [M, n, n, 4] and of a border around them: itself and the ones to the right, below and below right;
+ * beyond the picture white and 0. [M * (n + 2) * (n + 2), 16]
  */
 function neighbourhoods(pictures: tf.Tensor, n: number): tf.Tensor2D {
   const M = pictures.shape[0]!;
   const white = tf.tensor1d([1, 1, 1, 0]);
-  const marked = tf.concat([pictures, tf.ones([M, n, n, 1])], 3).sub(white);
   // The last row and column of neighbours are never mixed in.
-  const bordered = tf.pad(marked, [
+  const bordered = tf.pad(pictures.sub(white), [
     [0, 0],
     [1, 2],
     [1, 2],

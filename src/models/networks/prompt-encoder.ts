@@ -3,6 +3,7 @@ import { imageRole } from '../../events/prompt.js';
 import type { Preset } from '../presets.js';
 import { shape } from '../shape.js';
 import { linear, norm, repeat, transformerLayer } from './layers.js';
+import { matteOf } from './matte.js';
 import type { Declaration, Weights } from './parameters.js';
 import { gridPositions, waves } from './positions.js';
 import type { PromptItem } from './prompt-input.js';
@@ -30,7 +31,7 @@ export type Condition = {
 };
 
 export type ConditionPictures = {
-  /** -1 to 1, [B, K, side, side, 3]. */
+  /** RGB from -1 to 1, and what of it is the subject (matte.ts), [B, K, side, side, 4]. */
   pixels: tf.Tensor;
   /** What each has come to mean, [B, K, C]. */
   meaning: tf.Tensor;
@@ -88,16 +89,19 @@ export function promptEncoder(declare: Declaration, preset: Preset) {
     }
 
     // Pictures: [B * K, side, side, 3] in patches of both sizes.
-    let pixels: tf.Tensor | null = null;
+    let pictured: tf.Tensor | null = null;
     if (K > 0) {
       const data = new Float32Array(B * K * side * side * 3);
+      const mattes = new Float32Array(B * K * side * side);
       const roleBags = new Float32Array(B * K * roles.length);
       for (const [b, list] of pictures.entries())
         for (const [k, { picture, role: r }] of list.entries()) {
           data.set(picture, (b * K + k) * picture.length);
+          if (preset.local) mattes.set(matteOf(picture, side), (b * K + k) * side * side);
           roleBags[(b * K + k) * roles.length + roles.indexOf(r)] = 1;
         }
-      pixels = tf.tensor(data, [B * K, side, side, 3]);
+      const pixels = tf.tensor(data, [B * K, side, side, 3]);
+      if (preset.local) pictured = tf.concat([pixels, tf.tensor(mattes, [B * K, side, side, 1])], 3);
       const about = tf
         .matMul(tf.tensor2d(roleBags, [B * K, roles.length]), role(w) as tf.Tensor2D)
         .add(order.slice([0, wordCount, 0], [B, K, C]).reshape([B * K, C]))
@@ -116,14 +120,14 @@ export function promptEncoder(declare: Declaration, preset: Preset) {
     const tokens = finish(w, x);
 
     shape(tokens, ['B', 'N', 'C'], { B, N, C });
-    if (!pixels || !preset.local) return { tokens, bias };
+    if (!pictured) return { tokens, bias };
     const ofPictures = tokens.slice([0, 1 + wordCount, 0], [B, K * coarseCount, C]).reshape([B, K, coarseCount, C]);
-    const pictured = {
-      pixels: pixels.reshape([B, K, side, side, 3]),
+    const shown = {
+      pixels: pictured.reshape([B, K, side, side, 4]),
       meaning: ofPictures.mean(2),
       present: presence.slice([0, wordCount], [B, K]),
     };
-    return { tokens, bias, pictures: pictured };
+    return { tokens, bias, pictures: shown };
   };
 }
 

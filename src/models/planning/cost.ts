@@ -41,7 +41,7 @@ export function costOf({ preset, specs }: Model, work: Work): Cost {
     add(spec.name, 2 * rows * product);
     cost.numbers.matrices += rows * spec.shape.at(-1)!;
     const attention = /^(.*)\.query\.matrix$/.exec(spec.name);
-    if (!attention || /^fit\.(layout|block\d+\.place)\.query\.matrix$/.test(spec.name)) continue;
+    if (!attention || /^fit\.(layout|picture-plan|block\d+\.place)\.query\.matrix$/.test(spec.name)) continue;
     const [from, to, groups] = readersOf(attention[1]!, sizes);
     const inner = spec.shape[1]!;
     add(spec.name, 4 * groups * from * to * inner);
@@ -53,6 +53,7 @@ export function costOf({ preset, specs }: Model, work: Work): Cost {
   if (preset.local) {
     const views = (preset.low ? 1 : preset.blocks) * sizes.pictures * sizes.S;
     cost.denoise += 2 * views * (2 * preset.patchWidth + 2);
+    if (!preset.low) cost.denoise += 2 * sizes.pictures * sizes.S * preset.patchWidth;
     cost.numbers.matrices += views * preset.patch ** 2 * numbersSeen;
   }
   return cost;
@@ -108,6 +109,10 @@ function rowsOf(name: string, k: Tokens): number {
     [/\.place\.(patches|pose)\.matrix/, k.pictures * k.T],
     [/\.place\.(value|gate-pixels)\.matrix/, k.pictures * k.S],
     [/\.place\.(gate-patch|out)\.matrix/, k.pictures > 0 ? k.S : 0],
+    [/^fit\.picture-plan\.picture\.matrix/, k.pictures],
+    [/^fit\.picture-plan\.prompt\.matrix/, k.pictures > 0 ? 1 : 0],
+    [/^fit\.picture-plan\.time\.matrix/, k.pictures > 0 ? k.T : 0],
+    [/^fit\.picture-plan\.query\.matrix/, k.pictures * k.T],
     [/\.near\.filter/, k.S],
     [/\.local\.modulate\.matrix/, 1],
     [/\.local\..*(matrix|filter)/, k.S],

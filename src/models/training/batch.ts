@@ -6,7 +6,8 @@ import { layoutCell } from '../networks/fit.js';
 import { type PromptItem, promptItems, seenBy } from '../networks/prompt-input.js';
 import { type Preset, sizeOfVideo } from '../presets.js';
 import { augmentItems, drawAugmentation, repaint } from './augment.js';
-import { coverage, knownPlaces, type PlacesOfPicture } from './places.js';
+import type { Pose } from './match.js';
+import { coverage, knownPlaces, type PlacesOfPicture, type Shown } from './places.js';
 import type { Recipe, Stage } from './recipe.js';
 import type { TrainingSample } from './samples.js';
 import { findSubjects, type Subjects } from './subjects.js';
@@ -84,13 +85,13 @@ export function drawBatch(
     const painted = paint(first, T);
     batch.x.set(painted, b * length);
     const subjects = preset.local ? subjectsOf(sample, width) : null;
-    const labels = subjects && shownLabels(subjects, width, { window, first, T, mirrored });
+    const shown = subjects && shownIn(subjects, width, { window, first, T, mirrored });
     // An upsampler has no layout that would read them.
     batch.masks.push(
-      labels && !preset.low
+      shown && !preset.low
         ? {
-            cells: coverage(labels.now, T, width, layoutCell),
-            patches: coverage(labels.now, T, width, preset.patch),
+            cells: coverage(shown.now.labels, T, width, layoutCell),
+            patches: coverage(shown.now.labels, T, width, preset.patch),
           }
         : null,
     );
@@ -101,12 +102,12 @@ export function drawBatch(
     const kept = u < dropout.all ? 'nothing' : u < dropout.all + dropout.images ? 'text' : 'all';
     batch.prompts.push(seenBy[kept](items));
     batch.places.push(
-      labels && subjects && kept === 'all'
+      shown && subjects && kept === 'all'
         ? knownPlaces(items, {
             prompt,
             sample: sample.prompt,
             ground: subjects.ground,
-            ...labels,
+            ...shown,
             T,
             side: width,
             patch: preset.patch,
@@ -139,16 +140,18 @@ function subjectsOf(sample: TrainingSample, side: number): Subjects | null {
   return subjects;
 }
 
-/** The labels of T frames from `first` in the window, and of the window's first frame, as the batch shows them. */
-function shownLabels(
-  { labels }: Subjects,
+/** Where subjects are in T frames from `first` in the window, and in the window's first frame, as the batch shows them. */
+function shownIn(
+  { labels, poses }: Subjects,
   side: number,
   { window, first, T, mirrored }: { window: number; first: number; T: number; mirrored: boolean },
-): { now: Uint8Array; begin: Uint8Array } {
-  const take = (from: number, n: number) => {
+): { now: Shown; begin: Shown } {
+  const take = (from: number, n: number): Shown => {
     const part = labels.slice(from * side * side, (from + n) * side * side);
     if (mirrored) for (let row = 0; row < part.length; row += side) part.subarray(row, row + side).reverse();
-    return part;
+    const lying = poses.map((list) => list.slice(from, from + n));
+    const turned = (pose: Pose | null) => pose && { ...pose, x: 1 - pose.x, turn: -pose.turn };
+    return { labels: part, poses: mirrored ? lying.map((list) => list.map(turned)) : lying };
   };
   return { now: take(window + first, T), begin: take(window, 1) };
 }

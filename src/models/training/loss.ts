@@ -73,21 +73,21 @@ export function lossOf(
   return { total: total.asScalar(), diffusion };
 }
 
-/** What counts as near, of the frame's width and of ln size: beyond it the loss grows linearly. */
-const near = { place: 1 / 16, size: 1 / 4 };
+/** What counts as near, of the frame's width, of ln size, in radians: beyond it the loss grows linearly. */
+const near = { place: 1 / 16, size: 1 / 4, turn: 1 / 2 };
 
 /** Cross-entropy of the map, and distance of the pose, over the pictures and frames whose place is known. */
 function placementLoss({ heat, pose }: Placed, { places }: Batch): tf.Scalar {
   const [B, K, T, S] = heat.shape as [number, number, number, number];
   const known = new Float32Array(B * K * T);
-  const [wantedHeat, wantedPose] = [new Float32Array(known.length * S), new Float32Array(known.length * 3)];
+  const [wantedHeat, wantedPose] = [new Float32Array(known.length * S), new Float32Array(known.length * 5)];
   for (const [b, list] of places.entries())
     for (const [k, one] of list.entries())
       if (one) {
         const at = (b * K + k) * T;
         known.set(one.known, at);
         wantedHeat.set(one.heat, at * S);
-        wantedPose.set(one.pose, at * 3);
+        wantedPose.set(one.pose, at * 5);
       }
   const count = Math.max(
     1,
@@ -95,8 +95,8 @@ function placementLoss({ heat, pose }: Placed, { places }: Batch): tf.Scalar {
   );
   const entropy = tf.tensor(wantedHeat, [B, K, T, S]).mul(tf.logSoftmax(heat)).sum().neg();
   const away = pose
-    .sub(tf.tensor(wantedPose, [B, K, T, 3]))
-    .div(tf.tensor1d([near.place, near.place, near.size]))
+    .sub(tf.tensor(wantedPose, [B, K, T, 5]))
+    .div(tf.tensor1d([near.place, near.place, near.size, near.turn, near.turn]))
     .square()
     .sum(3);
   const distance = away

@@ -1,12 +1,12 @@
 import type { PromptItem } from '../networks/prompt-input.js';
 import type { ModelPrompt } from '../ports.js';
-import { type Moments, momentsOf, momentsOfPicture } from './subjects.js';
+import type { Pose } from './match.js';
 
 /** Where one picture of a prompt is in the T frames of a clip: what the placement should find. */
 export interface PlacesOfPicture {
   /** 1 where the frame's place is known, [T]. */
   known: Float32Array;
-  /** The picture's middle in the frame, which is 1 wide and 1 high, and ln of its size, [T, 3]. */
+  /** The picture's middle in the frame, which is 1 wide and 1 high, ln of its size, cosine and sine of its turn, [T, 5]. */
   pose: Float32Array;
   /** How its subject is spread over the patches, each frame's sum 1; all 0 for a ground, [T, patches]. */
   heat: Float32Array;
@@ -17,67 +17,67 @@ interface Given {
   prompt: ModelPrompt;
   sample: ModelPrompt;
   ground: number;
-  /** Labels of subjects.ts: of the T frames, and of the first frame, which prediction shows. */
-  now: Uint8Array;
-  begin: Uint8Array;
+  /** Labels and poses of subjects.ts: of the T frames, and of the first frame, which prediction shows. */
+  now: Shown;
+  begin: Shown;
   T: number;
   side: number;
   patch: number;
+}
+
+/** Labels [frames, side, side], and of each picture its poses, a frame each. */
+export interface Shown {
+  labels: Uint8Array;
+  poses: (Pose | null)[][];
 }
 
 /** For each picture among the items, in their order; null: not known. */
 export function knownPlaces(items: readonly PromptItem[], given: Given): (PlacesOfPicture | null)[] {
   const own = given.sample.parts.flatMap((part) => ('pixels' in part ? [part.pixels] : []));
   const parts = given.prompt.parts.filter((part) => 'pixels' in part);
-  const pictures = items.flatMap((item) => ('picture' in item ? [item.picture] : []));
-  return pictures.map((picture, i) => {
+  const pictures = items.filter((item) => 'picture' in item);
+  return pictures.map((_, i) => {
     const part = parts[i]!;
     if (part.role === 'first-frame') return ofFirstFrame(given);
     const k = own.indexOf(part.pixels);
-    if (k < 0) return null;
-    if (k === given.ground) return everywhere(given);
-    const shown = momentsOfPicture(picture, Math.sqrt(picture.length / 3));
-    return shown && following(shown, (label) => label === k + 1, given);
+    return k < 0 ? null : placesOf(k, given.now.poses[k]!, given);
   });
 }
 
 /** The first frame moves with its only subject; with two it moves two ways, and that is not known. */
 function ofFirstFrame(given: Given): PlacesOfPicture | null {
-  const names = new Set(given.begin.filter((label) => label > 0));
-  if (names.size !== 1) return null;
-  const [name] = names;
-  const shown = momentsOf(given.side, (i) => given.begin[i] === name);
-  return shown && following(shown, (label) => label === name, given);
+  const names = new Set(given.begin.labels.filter((label) => label > 0));
+  const k = names.size === 1 ? [...names][0]! - 1 : -1;
+  const begin = given.begin.poses[k]?.[0];
+  if (!begin) return null;
+  const moved = given.now.poses[k]!.map((pose) => pose && since(begin, pose));
+  return placesOf(k, moved, given);
 }
 
-function everywhere({ T, side, patch }: Given): PlacesOfPicture {
-  return {
-    known: new Float32Array(T).fill(1),
-    pose: Float32Array.from({ length: T * 3 }, (_, i) => (i % 3 === 2 ? 0 : 0.5)),
-    heat: new Float32Array(T * (side / patch) ** 2),
-  };
+/** The pose of a frame that shows a picture in pose `from`, so that the picture lies in pose `to`. */
+export function since(from: Pose, to: Pose): Pose {
+  const size = to.size / from.size;
+  const turn = to.turn - from.turn;
+  const [cos, sin] = [Math.cos(turn) * size, Math.sin(turn) * size];
+  const [dx, dy] = [0.5 - from.x, 0.5 - from.y];
+  return { x: to.x + dx * cos - dy * sin, y: to.y + dx * sin + dy * cos, size, turn };
 }
 
-/** So that the subject of the picture lies on the subject of each frame, as large as that. */
-function following(
-  shown: Moments,
-  belongs: (label: number) => boolean,
-  { now, T, side, patch }: Given,
-): PlacesOfPicture {
+function placesOf(k: number, poses: readonly (Pose | null)[], { now, ground, T, side, patch }: Given): PlacesOfPicture {
   const cells = (side / patch) ** 2;
   const places: PlacesOfPicture = {
     known: new Float32Array(T),
-    pose: new Float32Array(T * 3),
+    pose: new Float32Array(T * 5),
     heat: new Float32Array(T * cells),
   };
-  for (let t = 0; t < T; t++) {
-    const frame = now.subarray(t * side * side, (t + 1) * side * side);
-    const there = momentsOf(side, (i) => belongs(frame[i]!));
-    if (!there) continue;
-    const size = there.spread / shown.spread;
+  for (const [t, pose] of poses.entries()) {
+    if (!pose) continue;
     places.known[t] = 1;
-    places.pose.set([there.x - size * (shown.x - 0.5), there.y - size * (shown.y - 0.5), Math.log(size)], t * 3);
-    const covered = coverage(frame, 1, side, patch, belongs);
+    const { x, y, size, turn } = pose;
+    places.pose.set([x, y, Math.log(size), Math.cos(turn), Math.sin(turn)], t * 5);
+    if (k === ground) continue;
+    const frame = now.labels.subarray(t * side * side, (t + 1) * side * side);
+    const covered = coverage(frame, 1, side, patch, (label) => label === k + 1);
     const sum = covered.reduce((a, b) => a + b, 0);
     places.heat.set(
       covered.map((c) => c / sum),

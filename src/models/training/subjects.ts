@@ -1,20 +1,28 @@
+import { matteOf } from '../networks/matte.js';
 import { readPicture } from '../networks/prompt-input.js';
 import type { RgbImage } from '../ports.js';
+import { cutOut, matchPose, type Pose } from './match.js';
 
 /**
  * Which pixels of a clip show which of its prompt's pictures, as far as that can be told from the pixels: for clips before
  * a plain ground (their borders are one colour) or before one of the pictures (their borders are that picture's). What
  * differs from the ground is the subject; two subjects are told apart where an empty line lies between them, and which is
- * which by their colours. Own choice, for rendered worlds; other clips are not known, and get no layout loss.
+ * which by what their pictures explain. Where a picture lies and how it is turned is searched for (match.ts). Own choice, for rendered worlds; other clips are not known, and get no layout loss.
  */
 export interface Subjects {
   /** For each pixel of [count, side, side]: 0 the ground, k + 1 picture k, `somebody` a subject of unknown picture. */
   labels: Uint8Array;
   /** The picture that is the ground, or -1. */
   ground: number;
+  /** How each picture lies in each frame, [pictures][count]; null: it does not, or that is not known. */
+  poses: (Pose | null)[][];
 }
 
 export const somebody = 255;
+
+/** A pose is believed when it leaves less than this of what differs from the ground. */
+const unexplained = 0.5;
+const everywhere: Pose = { x: 0.5, y: 0.5, size: 1, turn: 0 };
 
 type Rgb = [number, number, number];
 
@@ -30,28 +38,31 @@ export function findSubjects(
   const ground = plain ? -1 : views.findIndex((view) => isGround(frames, view, border, side));
   if (!plain && ground < 0) return null;
   const labels = new Uint8Array(count * side * side);
-  for (let i = 0; i < labels.length; i++) {
-    const behind = plain ?? pixel(views[ground]!, i % (side * side));
-    if (apart(pixel(frames, i), behind) > 38) labels[i] = somebody;
-  }
+  const behind = (i: number) => plain ?? pixel(views[ground]!, i % (side * side));
+  for (let i = 0; i < labels.length; i++) if (apart(pixel(frames, i), behind(i)) > 38) labels[i] = somebody;
   const others = pictures.flatMap((_, k) => (k === ground ? [] : [k]));
   if (others.length === 1) name(labels, () => others[0]! + 1);
-  if (others.length === 2) tellApart(labels, frames, side, [others[0]!, others[1]!], views);
-  return { labels, ground };
+  const match = matcher(frames, side, behind, views);
+  if (others.length === 2) tellApart(labels, count, side, [others[0]!, others[1]!], match);
+  const poses = pictures.map((_, k) =>
+    Array.from({ length: count }, (_, t) => {
+      if (k === ground) return everywhere;
+      const found = match(labels, k + 1, k, t);
+      return found && found.left < unexplained ? found.pose : null;
+    }),
+  );
+  return { labels, ground, poses };
 }
 
 function name(labels: Uint8Array, of: (i: number) => number): void {
   for (let i = 0; i < labels.length; i++) if (labels[i]) labels[i] = of(i);
 }
 
-/** Gives two subjects their pictures, when an upright or level line that both never cross lies between them. */
-function tellApart(
-  labels: Uint8Array,
-  frames: Uint8Array,
-  side: number,
-  [a, b]: [number, number],
-  views: readonly Uint8Array[],
-): void {
+/**
+ * Gives two subjects their pictures, when an upright or level line that both never cross lies between them: whichever way
+ * round their pictures explain the frames better.
+ */
+function tellApart(labels: Uint8Array, count: number, side: number, [a, b]: [number, number], match: Match): void {
   const taken = { x: new Uint8Array(side), y: new Uint8Array(side) };
   const place = (i: number) => ({ x: i % side, y: Math.floor(i / side) % side });
   for (let i = 0; i < labels.length; i++)
@@ -65,17 +76,68 @@ function tellApart(
     const free = [...taken[axis].keys()].filter((n) => !taken[axis][n] && n > inside[0]! && n < inside.at(-1)!);
     const line = free.sort((m, n) => Math.abs(m - side / 2) - Math.abs(n - side / 2))[0];
     if (line === undefined || Math.abs(line - side / 2) > side / 5) continue;
-    const means: [Rgb, Rgb] = [0, 1].map((half) =>
-      meanColour(frames, (i) => labels[i]! > 0 && place(i)[axis] > line === (half === 1)),
-    ) as [Rgb, Rgb];
-    const [first, second] = [a, b].map((k) => meanColour(views[k]!, (i) => apart(pixel(views[k]!, i), white) > 38));
-    const straight = apart(means[0], first!) + apart(means[1], second!);
-    const crossed = apart(means[0], second!) + apart(means[1], first!);
-    if (Math.min(straight, crossed) >= 0.7 * Math.max(straight, crossed)) return;
+    const halves = labels.map((label, i) => (label ? (place(i)[axis] > line ? 2 : 1) : 0));
+    const left = (picture: number, half: number) =>
+      [0, count >> 1].reduce((sum, t) => sum + (match(halves, half, picture, t)?.left ?? 1), 0);
+    const straight = left(a, 1) + left(b, 2);
+    const crossed = left(b, 1) + left(a, 2);
+    if (Math.min(straight, crossed) >= 0.85 * Math.max(straight, crossed)) return;
     const [low, high] = straight < crossed ? [a, b] : [b, a];
-    name(labels, (i) => (place(i)[axis] > line ? high : low) + 1);
+    name(labels, (i) => (halves[i] === 2 ? high : low) + 1);
     return;
   }
+}
+
+type Match = (labels: Uint8Array, label: number, picture: number, t: number) => { pose: Pose; left: number } | null;
+
+/** No search is finer than this many pixels to a side. */
+const searched = 32;
+
+/** How a picture lies on what bears a label in frame t; null where too little does. */
+function matcher(frames: Uint8Array, side: number, behind: (i: number) => Rgb, views: readonly Uint8Array[]): Match {
+  const step = Math.max(1, Math.floor(side / searched));
+  const n = side / step;
+  const cuts = views.map((view) => {
+    const picture = Float32Array.from(view, (v) => v / 127.5 - 1);
+    const matte = matteOf(picture, side);
+    return { cut: cutOut(picture, matte, side), shown: momentsOf(side, (i) => matte[i]! > 0) };
+  });
+  const reduced = (t: number, of: (i: number) => Rgb) => {
+    const out = new Float32Array(n * n * 3);
+    for (let i = 0; i < side * side; i++) {
+      const to = (Math.floor(i / side / step) * n + Math.floor((i % side) / step)) * 3;
+      const colour = of(t * side * side + i);
+      for (let c = 0; c < 3; c++) out[to + c]! += (colour[c]! / 127.5 - 1) / step ** 2;
+    }
+    return out;
+  };
+  return (labels, label, picture, t) => {
+    const { cut, shown } = cuts[picture]!;
+    const there = momentsOf(side, (i) => labels[t * side * side + i] === label);
+    if (!shown || !there) return null;
+    const at = (i: number) => labels[t * side * side + Math.floor(i / n) * step * side + (i % n) * step]!;
+    const pixels = aroundOf(n, at, label);
+    if (pixels.length === 0) return null;
+    const scene = { side: n, frame: reduced(t, (i) => pixel(frames, i)), behind: reduced(t, behind), pixels };
+    return matchPose(cut, scene, shown, there);
+  };
+}
+
+/** The pixels in the box around a label, two wider to each side; without those that bear another. */
+function aroundOf(n: number, at: (i: number) => number, label: number): number[] {
+  let [left, top, right, bottom] = [n, n, -1, -1];
+  for (let i = 0; i < n * n; i++)
+    if (at(i) === label) {
+      const [x, y] = [i % n, Math.floor(i / n)];
+      [left, top, right, bottom] = [Math.min(left, x), Math.min(top, y), Math.max(right, x), Math.max(bottom, y)];
+    }
+  const out: number[] = [];
+  for (let y = Math.max(0, top - 2); y <= Math.min(n - 1, bottom + 2); y++)
+    for (let x = Math.max(0, left - 2); x <= Math.min(n - 1, right + 2); x++) {
+      const found = at(y * n + x);
+      if (found === 0 || found === label) out.push(y * n + x);
+    }
+  return out;
 }
 
 /** Where something is in a picture that is 1 wide and 1 high, and how far it spreads (root of the variance). */
@@ -101,27 +163,11 @@ export function momentsOf(side: number, belongs: (i: number) => boolean): Moment
   return { x: mx, y: my, spread: Math.sqrt(Math.max(1e-6, squares / n - mx * mx - my * my)) };
 }
 
-/** Of a picture's subject: what is not white. RGB from -1 to 1, [side, side, 3]. */
-export const momentsOfPicture = (picture: Float32Array, side: number) =>
-  momentsOf(side, (i) => [0, 1, 2].some((c) => picture[3 * i + c]! < 0.7));
-
 const scaled = (picture: RgbImage, side: number) =>
   Uint8Array.from(readPicture(picture, side), (v) => Math.round((v + 1) * 127.5));
 
-const white: Rgb = [255, 255, 255];
 const pixel = (x: Uint8Array, i: number): Rgb => [x[3 * i]!, x[3 * i + 1]!, x[3 * i + 2]!];
 const apart = (a: Rgb, b: Rgb) => Math.max(Math.abs(a[0] - b[0]), Math.abs(a[1] - b[1]), Math.abs(a[2] - b[2]));
-
-function meanColour(x: Uint8Array, belongs: (i: number) => boolean): Rgb {
-  const sum: Rgb = [0, 0, 0];
-  let n = 0;
-  for (let i = 0; i < x.length / 3; i++)
-    if (belongs(i)) {
-      n++;
-      for (let c = 0; c < 3; c++) sum[c]! += x[3 * i + c]!;
-    }
-  return sum.map((s) => s / Math.max(1, n)) as Rgb;
-}
 
 function borderPixels(count: number, side: number): number[] {
   const border: number[] = [];

@@ -134,7 +134,14 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
 
   const start = options.from === undefined ? null : weightsPath(options.from);
   const before = start === null ? null : await readWeights(start);
-  if (before && start) checkWeights(before, model.specs, start);
+  // Parameters that a model got since begin as from nothing; recipe.json and the weights' card name them.
+  const missing = before ? model.specs.filter(({ name }) => !before.tensors.has(name)).map(({ name }) => name) : [];
+  if (before && start)
+    checkWeights(
+      before,
+      before.metadata.preset === preset.name ? model.specs.filter(({ name }) => !missing.includes(name)) : model.specs,
+      start,
+    );
   if (before?.metadata.encoder !== undefined && before.metadata.encoder !== frozen?.sha256)
     throw new VimiError('MODEL_UNKNOWN', 'The weights were trained with another encoder', {
       expected: before.metadata.encoder,
@@ -145,15 +152,20 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const card = {
     ...{ preset: preset.name, parameters: model.parameters, seed, steps, data, recipe },
     ...(frozen && { encoder: frozen.sha256 }),
-    ...(before ? { from: { sha256: before.sha256, card: JSON.parse(before.metadata.card ?? 'null') } } : {}),
+    ...(before && {
+      from: {
+        sha256: before.sha256,
+        ...(missing.length > 0 && { missing }),
+        card: JSON.parse(before.metadata.card ?? 'null'),
+      },
+    }),
   };
   const run = createHash('sha256').update(JSON.stringify(card)).digest('hex');
   const stored = options.store && new StoredRun(options.store.objects, options.store.prefix, out);
   await stored?.fetch(run, largestCheckpoint(model.parameters));
   const found = await loadCheckpoint(out, model.specs, run);
-  const values = before
-    ? new Map([...before.tensors].map(([name, tensor]) => [name, tensor.values]))
-    : startValues(model.specs, seed);
+  const values = startValues(model.specs, seed);
+  for (const [name, tensor] of before?.tensors ?? []) values.set(name, tensor.values);
   const state = found?.state ?? startState(model.specs, values);
   let step = found?.step ?? 0;
   const log = await RunLog.open(out, step);

@@ -36,7 +36,7 @@ describe('words from a frozen encoder, beside pictures of our own', () => {
     const { tokens, bias, pictures } = read([prompt, [said(5)]]);
     expect(tokens.shape).toEqual([2, 1 + 3 + 4, 8]); // a picture of 16x16 has 4 patches of 8x8
     expect(bias.shape).toEqual([2, 1, 1, 8]);
-    expect(pictures!.pixels.shape).toEqual([2, 1, 16, 16, 3]);
+    expect(pictures!.pixels.shape).toEqual([2, 1, 16, 16, 4]);
     expect(pictures!.meaning.shape).toEqual([2, 1, 8]);
     expect([...pictures!.present.dataSync()]).toEqual([1, 0]);
   });
