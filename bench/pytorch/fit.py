@@ -71,8 +71,8 @@ class Fit(nn.Module):
         summary = sum(given) + whole
 
         # Patch tokens with their places in space and time.
-        when = self.time(time_positions(frames, P))  # [B, T, P]
-        u = self.patch(patches(x.view(B * T, H, W, 3), p)).view(B, T, R * Q, P) + self.grid + when[:, :, None]
+        when = time_positions(frames, P)  # [B, T, P]
+        u = self.patch(patches(x.view(B * T, H, W, 3), p)).view(B, T, R * Q, P) + self.grid + self.time(when)[:, :, None]
         planned, marks = self.layout(whole, when)
         u = (u + marks).flatten(1, 2)
 

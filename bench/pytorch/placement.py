@@ -66,7 +66,7 @@ class Placement(nn.Module):
             + self.gate_picture(pictures.meaning)[:, :, None, None]
         )
         taken = (self.value(cells) * gate.sigmoid() * pictures.present[:, :, None, None, None]).sum(1)  # [B, T, S, P]
-        return u + self.out(taken).flatten(1, 2), {"heat": heat, "pose": torch.cat([at, log_size, turn], -1)}
+        return u + self.out(taken).flatten(1, 2), {"heat": heat, "pose": torch.cat([at, log_size, towards], -1)}
 
     def sampled(self, pictures: Tensor, at: Tensor, log_size: Tensor, turn: Tensor) -> Tensor:
         """Pictures [B, K, side, side, 4] as each frame sees them, at full and at half resolution: [B * K * T, rows, columns, 8]"""

@@ -9,7 +9,7 @@ import { karrasSchedule } from './diffusion/schedule.js';
 import { threshold } from './diffusion/thresholding.js';
 import { type FrozenEncoder, readTexts, type TextVectors } from './frozen-encoder.js';
 import type { LoadedModel } from './load-model.js';
-import { corrupt, enlarge, lowSize } from './low-resolution.js';
+import { corrupt, drawnOver, enlarge, lowSize } from './low-resolution.js';
 import { promptItems, seenBy } from './networks/prompt-input.js';
 import type { GenerateInput, RgbVideo } from './ports.js';
 import { type LowResolution, type Preset, preconditioningOf, sizeOfVideo } from './presets.js';
@@ -90,7 +90,7 @@ async function upsampled(
   const { method } = upsampler.model.preset.defaults;
   const settings = { ...input, method, vectors, oscillation: undefined };
   const large = await denoised(upsampler, settings, new Random(input.seed, 2), atBorder, { x, level });
-  return crop(large, size, input);
+  return crop(drawnOver(small, large, size, low), size, input);
 }
 
 const nativeSize = ({ model }: LoadedModel, { frames }: GenerateInput) => ({ frames, ...sizeOfVideo(model.preset) });
@@ -122,7 +122,7 @@ export function checkCascade(base: Preset, upsampler: Preset): void {
 type Settings = Pick<GenerateInput, 'prompt' | 'frames' | 'fps' | 'steps' | 'guidance' | 'oscillation'> &
   Pick<Preset['defaults'], 'method'> & { vectors?: TextVectors };
 
-/** A sample of one model, [T, H, W, 3], -1 to 1; `low` as FitInput has it, for one video. */
+/** A sample of one model, [T, H, W, 3], -1 to 1 unless it draws details; `low` as FitInput has it, for one video. */
 async function denoised(
   { model, weights }: LoadedModel,
   { prompt, frames: T, fps, steps, guidance, oscillation, method, vectors }: Settings,
@@ -172,7 +172,9 @@ async function denoised(
       const clean = branches.map((_, b) =>
         Float64Array.from(y, (v, i) => cSkip(p, sigma) * v + cOut(p, sigma) * out[b * length + i]!),
       );
-      return threshold(combine(factorsOf(branches, guidanceAt(step, guidance, oscillation), hasImages), clean));
+      const guided = combine(factorsOf(branches, guidanceAt(step, guidance, oscillation), hasImages), clean);
+      // Details have no range of their own.
+      return preset.low?.details === undefined ? threshold(guided) : guided;
     };
     const x = await sample(denoise, random.normals(T * H * W * 3), p, {
       schedule: karrasSchedule(steps, preset.noise),

@@ -6,6 +6,9 @@ import type { LowResolution } from './presets.js';
  *
  * The noise ("corruption"; Snap Video and Imagen train so) hides what a true small video has and a generated one has not:
  * the upsampler learns to keep what it sees and to draw its details anew. Its level is told to the network.
+ *
+ * Where a preset has `details` (own choice), what is diffused is not the video but what is missing in the small one when it
+ * is made larger between its pixels, in this unit: a network that knows nothing yet adds nothing.
  */
 interface Size {
   frames: number;
@@ -50,20 +53,87 @@ export function corrupt(video: Float32Array, level: number, random: Random): Flo
  * sees what it was given and nothing made up); frames between two are their mixture, those after the last are the last.
  */
 export function enlarge(video: ArrayLike<number>, size: Size, low: LowResolution): Float32Array {
+  const nearest = (n: number): Mixture[] =>
+    Array.from({ length: n }, (_, i) => {
+      const one = Math.floor(i / low.everyPixel);
+      return { one, other: one, share: 0 };
+    });
+  return resampled(video, size, low, nearest);
+}
+
+/** The same, but between the middles of pixels their mixture: what details are added to. */
+export function smooth(video: ArrayLike<number>, size: Size, low: LowResolution): Float32Array {
+  const between = (n: number): Mixture[] =>
+    Array.from({ length: n }, (_, i) => {
+      const at = Math.max(0, (i + 0.5) / low.everyPixel - 0.5);
+      const one = Math.min(Math.floor(at), n / low.everyPixel - 1);
+      return { one, other: Math.min(one + 1, n / low.everyPixel - 1), share: at - one };
+    });
+  return resampled(video, size, low, between);
+}
+
+/** A pixel between two: (1 - share) of the one and share of the other. */
+interface Mixture {
+  one: number;
+  other: number;
+  share: number;
+}
+
+function resampled(
+  video: ArrayLike<number>,
+  size: Size,
+  low: LowResolution,
+  along: (n: number) => Mixture[],
+): Float32Array {
   const small = lowSize(size, low);
   const out = new Float32Array(size.frames * size.height * size.width * 3);
-  const frame = small.height * small.width * 3;
+  const [rows, columns] = [along(size.height), along(size.width)];
   let at = 0;
   for (let t = 0; t < size.frames; t++) {
     const before = Math.floor(t / low.everyFrame);
     const after = Math.min(before + 1, small.frames - 1);
-    const share = (t % low.everyFrame) / low.everyFrame;
-    for (let y = 0; y < size.height; y++)
-      for (let x = 0; x < size.width; x++) {
-        const place = (Math.floor(y / low.everyPixel) * small.width + Math.floor(x / low.everyPixel)) * 3;
-        for (let c = 0; c < 3; c++)
-          out[at++] = (1 - share) * video[before * frame + place + c]! + share * video[after * frame + place + c]!;
-      }
+    const later = (t % low.everyFrame) / low.everyFrame;
+    const pixel = (row: number, column: number, c: number) => {
+      const place = (row * small.width + column) * 3 + c;
+      const frame = small.height * small.width * 3;
+      return (1 - later) * video[before * frame + place]! + later * video[after * frame + place]!;
+    };
+    for (const y of rows)
+      for (const x of columns)
+        for (let c = 0; c < 3; c++) {
+          const across = (row: number) =>
+            x.share === 0
+              ? pixel(row, x.one, c)
+              : (1 - x.share) * pixel(row, x.one, c) + x.share * pixel(row, x.other, c);
+          out[at++] = y.share === 0 ? across(y.one) : (1 - y.share) * across(y.one) + y.share * across(y.other);
+        }
   }
   return out;
+}
+
+/**
+ * What an upsampler is given of a clip in training, with noise of `level`, and what it is to draw: the clip, or where the
+ * preset says so its details. All [T, H, W, 3].
+ */
+export function lesson(
+  clip: ArrayLike<number>,
+  size: Size,
+  low: LowResolution,
+  level: number,
+  random: Random,
+): { given: Float32Array; goal: Float32Array } {
+  const small = reduce(clip, size, low);
+  const goal = Float32Array.from(clip);
+  if (low.details !== undefined) {
+    const base = smooth(small, size, low);
+    for (let i = 0; i < goal.length; i++) goal[i] = (goal[i]! - base[i]!) / low.details;
+  }
+  return { given: enlarge(corrupt(small, level, random), size, low), goal };
+}
+
+/** A video of what was drawn: itself, or the small video made larger with these details; -1 to 1. */
+export function drawnOver(small: ArrayLike<number>, drawn: Float64Array, size: Size, low: LowResolution): Float64Array {
+  if (low.details === undefined) return drawn;
+  const base = smooth(small, size, low);
+  return drawn.map((v, i) => Math.max(-1, Math.min(1, base[i]! + low.details! * v)));
 }

@@ -58,6 +58,8 @@ export interface EncoderSizes {
 }
 
 export interface LowResolution {
+  /** When what is drawn are the details that the smaller video lacks: how large they are, their deviation over sigma_data. */
+  details?: number;
   /** Whole numbers of the upsampler's own frames, and of its pixels to each side, that one of these stands for. */
   everyFrame: number;
   everyPixel: number;
@@ -104,7 +106,7 @@ export const presets: Record<string, Preset> = {
     ratio: 2,
     encoder: { layers: 1, vocabulary: 2048, words: 48, pictures: 3, pictureSide: 64 },
     local: true,
-    low: { everyFrame: 2, everyPixel: 2, corruption: { most: 0.5, usual: 0.15 } },
+    low: { everyFrame: 2, everyPixel: 2, corruption: { most: 0.5, usual: 0.15 }, details: 0.2 },
     noise: { min: 0.15, max: 3 },
     defaults: { fps: 16, steps: 4, method: 'multistep', guidance: { text: 1, image: 1 } },
   },

@@ -121,12 +121,12 @@ export function fit(declare: Declaration, preset: Preset) {
 
     // Patch tokens with their places in space and time.
     const grid = learnedPlaces ? learnedPlaces(w) : tf.tensor(places, [R * Q, P]);
-    const when = time(w, tf.tensor(timePositions(frames.flat(), P), [B, T, P])); // [B, T, P]
+    const when = tf.tensor(timePositions(frames.flat(), P), [B, T, P]);
     const pixels = (low ? tf.concat([x, low.x], 4) : x).reshape([B * T, H, W, channels]);
     let u = embed(w, patches(pad(pixels, R * p, Q * p), p))
       .reshape([B, T, R * Q, P])
       .add(grid.reshape([1, 1, R * Q, P]))
-      .add(when.reshape([B, T, 1, P]));
+      .add(time(w, when).reshape([B, T, 1, P]));
     const planned = plan?.(w, whole, when);
     if (planned) u = u.add(planned.marks);
     u = u.reshape([B, T * R * Q, P]);

@@ -19,7 +19,7 @@ export interface Placed {
   heat: tf.Tensor;
   /**
    * The picture's middle in the frame, which is 1 wide and 1 high, ln of its size, and cosine and sine of how far it is
-   * turned clockwise, [B, K, T, 5].
+   * turned clockwise (their direction counts, not their length), [B, K, T, 5].
    */
   pose: tf.Tensor;
 }
@@ -88,7 +88,7 @@ export function placement(declare: Declaration, { patch: p, patchWidth: P, width
     const taken = value(w, cells).mul(gate.sigmoid()).mul(present).sum(1); // [B, T, S, h]
     return {
       u: u.add(out(w, taken).reshape([B, T * S, P])),
-      placed: { heat, pose: tf.concat([at, logSize, turn], 1).reshape([B, K, T, 5]) },
+      placed: { heat, pose: tf.concat([at, logSize, towards], 1).reshape([B, K, T, 5]) },
     };
   };
 }

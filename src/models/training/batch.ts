@@ -1,7 +1,7 @@
 import { drawNoiseLevel } from '../diffusion/noise-levels.js';
 import { Random } from '../diffusion/random.js';
 import type { TextVectors } from '../frozen-encoder.js';
-import { corrupt, enlarge, reduce } from '../low-resolution.js';
+import { lesson } from '../low-resolution.js';
 import { layoutCell } from '../networks/fit.js';
 import { type PromptItem, promptItems, seenBy } from '../networks/prompt-input.js';
 import { type Preset, sizeOfVideo } from '../presets.js';
@@ -20,7 +20,7 @@ export interface Batch {
   /** Width and height in pixels; square where there is no height. */
   side: number;
   height?: number;
-  /** [B, T, height, side, 3], -1 to 1. */
+  /** [B, T, height, side, 3], -1 to 1; of upsamplers that draw details, these (low-resolution.ts). */
   x: Float32Array;
   /** Standard normal, of the same shape. */
   eps: Float32Array;
@@ -118,8 +118,10 @@ export function drawBatch(
       // Of the whole clip, as when generating: what lies between two frames needs both.
       const size = { frames: preset.frames, width, height };
       const level = random.uniform() * preset.low.corruption.most;
-      const small = corrupt(reduce(paint(0, preset.frames), size, preset.low), level, random);
-      batch.low.x.set(enlarge(small, size, preset.low).subarray(first * frame, first * frame + length), b * length);
+      const { given, goal } = lesson(paint(0, preset.frames), size, preset.low, level, random);
+      const part = (video: Float32Array) => video.subarray(first * frame, first * frame + length);
+      batch.low.x.set(part(given), b * length);
+      batch.x.set(part(goal), b * length);
       batch.low.level.push(level);
     }
   }

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { Random } from '../diffusion/random.js';
 import type { TextVectors } from '../frozen-encoder.js';
-import { corrupt, enlarge, reduce } from '../low-resolution.js';
+import { lesson } from '../low-resolution.js';
 import type { Model } from '../networks/model.js';
 import type { Weights } from '../networks/parameters.js';
 import { type PromptItem, promptItems, seenBy } from '../networks/prompt-input.js';
@@ -86,8 +86,10 @@ export function evaluate(
         const clip = Float32Array.from(sample.frames.subarray(0, length), (v) => v / 127.5 - 1);
         given.x.set(clip, b * length);
         if (low && given.low) {
-          const small = corrupt(reduce(clip, size, low), low.corruption.usual, new Random(seed, 2 ** 20 + from + b));
-          given.low.x.set(enlarge(small, size, low), b * length);
+          const { usual } = low.corruption;
+          const taught = lesson(clip, size, low, usual, new Random(seed, 2 ** 20 + from + b));
+          given.low.x.set(taught.given, b * length);
+          given.x.set(taught.goal, b * length);
         }
         given.eps.set(new Random(seed, from + b).normals(length), b * length);
       }

@@ -75,7 +75,7 @@ export const tinyBatch: Batch = {
     [
       {
         known: Float32Array.of(1, 0),
-        pose: Float32Array.of(0.4, 0.6, -0.5, 0, 0, 0),
+        pose: Float32Array.of(0.4, 0.6, -0.5, 0, 1, 0, 0, 0, 0, 0),
         heat: new Float32Array(32).fill(1 / 16, 0, 16),
       },
     ],

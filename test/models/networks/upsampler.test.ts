@@ -1,14 +1,16 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openBackend } from '../../../src/models/backend/backend.js';
+import { cIn, cOut, cSkip } from '../../../src/models/diffusion/preconditioning.js';
 import { Random } from '../../../src/models/diffusion/random.js';
-import { checkCascade, generate } from '../../../src/models/generate.js';
+import { checkCascade, generate, upsample } from '../../../src/models/generate.js';
 import type { LoadedModel } from '../../../src/models/load-model.js';
-import { enlarge, reduce } from '../../../src/models/low-resolution.js';
+import { enlarge, reduce, smooth } from '../../../src/models/low-resolution.js';
 import type { FitInput } from '../../../src/models/networks/fit.js';
 import { buildModel } from '../../../src/models/networks/model.js';
+import type { Weights } from '../../../src/models/networks/parameters.js';
 import type { GenerateInput } from '../../../src/models/ports.js';
-import { type Preset, presets } from '../../../src/models/presets.js';
+import { type Preset, preconditioningOf, presets } from '../../../src/models/presets.js';
 import { drawBatch, splitBatch } from '../../../src/models/training/batch.js';
 import { evaluate } from '../../../src/models/training/evaluate.js';
 import { gradientsOf } from '../../../src/models/training/gradients.js';
@@ -133,6 +135,31 @@ test('pieces of a batch have together the loss and the gradient of the whole', (
         expect(Math.abs(sum.gradients.get(name)![i]! - g) / scale).toBeLessThan(1e-3);
     }
   }
+});
+
+test('an upsampler of details that draws none gives the small video, smoothly enlarged', async () => {
+  const detailed: Preset = { ...tinyUpsampler, low: { ...low, details: 0.25 } };
+  const fine = buildModel(detailed);
+  const batch = drawBatch([clip(1)], detailed, { ...stage, batch: 1 }, recipe, { seed: 3, step: 5 });
+  const whole = drawBatch([clip(1)], tinyUpsampler, { ...stage, batch: 1 }, recipe, { seed: 3, step: 5 });
+  const base = smooth(reduce(whole.x, size, low), size, low);
+  for (const [i, v] of batch.x.entries()) expect(0.25 * v + base[i]!).toBeCloseTo(whole.x[i]!, 5);
+
+  // As if it had learned that there are no details: D = 0 where F cancels what is skipped.
+  const none = {
+    ...fine,
+    denoise: (w: Weights, given: FitInput) => ({ ...fine.denoise(w, given), f: cancelled(given) }),
+  };
+  const p = preconditioningOf(detailed);
+  const cancelled = ({ x, sigma }: FitInput) => x.mul(-cSkip(p, sigma[0]!) / cOut(p, sigma[0]!) / cIn(p, sigma[0]!));
+  const input: GenerateInput = {
+    ...{ frames: 4, fps: 16, width: 16, height: 16, steps: 2, seed: 1, guidance: { text: 1, image: 1 } },
+    prompt: { task: 'text-to-video', instruction: '', parts: [{ text: 'a box' }] },
+  };
+  const small = reduce(whole.x, size, low);
+  const loaded = { model: none, weights: randomWeights(fine.specs), sha256: '' } as LoadedModel;
+  const made = await upsample(loaded, small, input, { signal: new AbortController().signal });
+  for (const [i, v] of made.data.entries()) expect(Math.abs(v - (base[i]! + 1) * 127.5)).toBeLessThan(1);
 });
 
 test('learns: with its own small video the loss falls below that with another', () => {
