@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 
 /**
  * Dependencies point one way: cli, server → streams → operators → (models, stores) → events. The arrows below are all
- * there are; files at the top of src (errors, compiled) are below everything.
+ * there are; files at the top of src (errors, compiled, bounded-file) are below everything.
  */
 const mayImport: Record<string, string[]> = {
   events: [],
