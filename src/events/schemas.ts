@@ -91,7 +91,7 @@ export const corpusDocument = z.looseObject({
 });
 export type CorpusDocument = z.infer<typeof corpusDocument>;
 
-export const jobState = z.enum(['queued', 'in_progress', 'completed', 'failed', 'cancelled']);
+const jobState = z.enum(['queued', 'in_progress', 'completed', 'failed', 'cancelled']);
 export const jobChanged = z.looseObject({
   job: z.string().describe('the id of the request'),
   state: jobState,
