@@ -110,8 +110,8 @@ const sampler = z.looseObject({
 });
 
 /**
- * All that a consumer needs to trust a video and to make it again. The MP4 carries the same record less `object` and
- * `link`.
+ * All that a consumer needs to trust a video and to make it again. The MP4 carries the same record less `object`,
+ * `link` and timings.
  */
 export const videoCompleted = z.looseObject({
   job: z.string().describe('the id of the request'),
