@@ -96,7 +96,9 @@ async function within(work: (workspace: Workspace) => Promise<void>): Promise<vo
 
 program
   .command('demo')
-  .description('grow a small corpus from pictures and clips, answer four prompts, and show the result; all of it embedded')
+  .description(
+    'grow a small corpus from pictures and clips, answer four prompts, and show the result; all of it embedded',
+  )
   .addHelpText('after', '\nExample:\n  npm run demo')
   .action(() => within((workspace) => demo(workspace, interruption(), out)));
 
