@@ -218,7 +218,7 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
 
   it('drains its topics and keeps what it could not read', async () => {
     const { code, out } = await run(['run', '--drain', '--pipeline', 'generate']);
-    expect(out).toContain('generate drained: delivered 2, rejected 1, dropped 0');
+    expect(out).toContain('generate drained: delivered 4, rejected 1, dropped 0');
     expect(code).toBe(0);
     const rejects = lines((await run(['read', 'rejects', '--json'])).out).map(({ data }) => data);
     const malformed = rejects.find(({ error }) => error.code === 'EVENT_MALFORMED');
