@@ -38,7 +38,7 @@ import { seenBy } from '../dist/models/networks/prompt-input.js';
 import { preconditioningOf, presets } from '../dist/models/presets.js';
 import { drawBatch } from '../dist/models/training/batch.js';
 import { gradientsOf } from '../dist/models/training/gradients.js';
-import { defaultRecipe } from '../dist/models/training/recipe.js';
+import { recipeOf } from '../dist/models/training/recipe.js';
 import { readSamples } from '../dist/models/training/samples.js';
 import { readWeights, writeWeights } from '../dist/models/weights.js';
 import { tensorsOf } from './pytorch/inputs.mjs';
@@ -62,12 +62,13 @@ const large = {
   ...{ ...nano, name: 'nano at 100 M', patchWidth: 256, width: 640, heads: 8, latents: 256 },
   ...{ blocks: 4, layers: 2, ratio: 4 },
 };
-const [frames, , clips] = defaultRecipe.stages;
-const everyPrompt = { ...defaultRecipe, dropout: { images: 0, all: 0 } };
+const recipe = recipeOf(nano);
+const [frames, , clips] = recipe.stages;
+const everyPrompt = { ...recipe, dropout: { images: 0, all: 0 } };
 const cases = {
   denoise: { kind: 'denoise', preset: nano, branches: ['nothing', 'text', 'all'] },
-  'train-frames': { kind: 'train', preset: nano, stage: frames, recipe: defaultRecipe },
-  'train-clips': { kind: 'train', preset: nano, stage: { ...clips, selfCondition: 1 }, recipe: defaultRecipe },
+  'train-frames': { kind: 'train', preset: nano, stage: frames, recipe },
+  'train-clips': { kind: 'train', preset: nano, stage: { ...clips, selfCondition: 1 }, recipe },
   'denoise-100m': { kind: 'denoise', preset: large, branches: ['nothing', 'text', 'all'] },
   'train-100m': { kind: 'train', preset: large, stage: { ...clips, batch: 1, selfCondition: 0 }, recipe: everyPrompt },
 };

@@ -1,52 +1,22 @@
-import { type Command, InvalidArgumentError, Option } from 'commander';
+import { type Command, Option } from 'commander';
 import { pixelScales } from '../evaluation/features/net-input.js';
-import { type Condition, conditions } from '../evaluation/tasks/grounding.js';
+import { conditions } from '../evaluation/tasks/grounding.js';
 import type { AblationOptions, GroundingOptions, WorldOptions } from './commands/eval.js';
 import type { FeatureOptions } from './commands/eval-features.js';
 import type { Ucf101Options } from './commands/eval-ucf101.js';
 import { modelName } from './model-name.js';
+import { namedWeights, numbers, several, someConditions, weight, wholeNumber } from './option-values.js';
 import type { Workspace } from './workspace.js';
 
 interface Surroundings {
   within(work: (workspace: Workspace) => Promise<void>): Promise<void>;
   interruption(): AbortSignal;
-  wholeNumber(least: number, most?: number): (text: string) => number;
-  weight(text: string): number;
   out: NodeJS.WritableStream;
 }
 
-const numbers = (least: number, most: number, whole: boolean) => (text: string) =>
-  text.split(',').map((part) => {
-    const value = part.trim() === '' ? Number.NaN : Number(part);
-    if (!(value >= least && value <= most) || (whole && !Number.isInteger(value)))
-      throw new InvalidArgumentError(`expected numbers from ${least} to ${most} with commas between them.`);
-    return value;
-  });
-
-function someConditions(text: string): Condition[] {
-  return text.split(',').map((name) => {
-    if (!(conditions as readonly string[]).includes(name))
-      throw new InvalidArgumentError(`expected some of ${conditions.join(', ')}, with commas between them.`);
-    return name as Condition;
-  });
-}
-
-/** "stage 1=.cache/stage-1/nano.safetensors": what comes before the first `=` is the name. */
-function namedWeights(text: string, before: AblationOptions['weights'] = []): AblationOptions['weights'] {
-  const at = text.indexOf('=');
-  const [name, model] = [text.slice(0, Math.max(0, at)).trim(), text.slice(at + 1).trim()];
-  if (model === '' || !/^[^\p{C}]{1,60}$/u.test(name))
-    throw new InvalidArgumentError('expected a name and a model: "stage 1=path.safetensors", "stage 2=nano".');
-  return [...before, { name, model }];
-}
-
 /** `vimi eval ...`: each writes a table, JSON and picture pages into a folder. */
-export function addEvalCommands(
-  program: Command,
-  { within, interruption, wholeNumber, weight, out }: Surroundings,
-): void {
+export function addEvalCommands(program: Command, { within, interruption, out }: Surroundings): void {
   const family = program.command('eval').description('measure a model; tables, JSON and pictures go to a folder');
-  const several = (value: string, before: string[] = []) => [...before, value];
 
   const onModel = (name: string, description: string) =>
     onWorld(name, description)

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, Option } from 'commander';
 import { pino } from 'pino';
 import { asVimiError, VimiError } from '../errors.js';
 import { serveMetrics } from '../server/metrics-server.js';
@@ -22,6 +22,7 @@ import { addEvalCommands } from './eval-commands.js';
 import { exitCodes, reportError } from './exit.js';
 import { type GraphFormat, graph, graphFormats } from './graph.js';
 import { modelName, presetName } from './model-name.js';
+import { several, weight, wholeNumber } from './option-values.js';
 import { printableStream } from './printable.js';
 import { validate } from './validate.js';
 import { version } from './version.js';
@@ -93,28 +94,11 @@ async function within(work: (workspace: Workspace) => Promise<void>): Promise<vo
   }
 }
 
-function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER) {
-  return (text: string) => {
-    const value = text.trim() === '' ? Number.NaN : Number(text);
-    if (!Number.isSafeInteger(value) || value < least || value > most) {
-      const range = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`;
-      throw new InvalidArgumentError(`expected a whole number ${range}.`);
-    }
-    return value;
-  };
-}
-
-function weight(text: string): number {
-  const value = text.trim() === '' ? Number.NaN : Number(text);
-  if (!(value >= 0 && value <= 50)) throw new InvalidArgumentError('expected a number from 0 to 50.');
-  return value;
-}
-
-const several = (value: string, before: string[] = []) => [...before, value];
-
 program
   .command('demo')
-  .description('grow a small corpus from real media, answer four prompts, and show the result; all of it embedded')
+  .description(
+    'grow a small corpus from pictures and clips, answer four prompts, and show the result; all of it embedded',
+  )
   .addHelpText('after', '\nExample:\n  npm run demo')
   .action(() => within((workspace) => demo(workspace, interruption(), out)));
 
@@ -330,7 +314,7 @@ program
     else await within((workspace) => trainOn(shards, workspace, options, out));
   });
 
-addEvalCommands(program, { within, interruption: () => interruption('stopping'), wholeNumber, weight, out });
+addEvalCommands(program, { within, interruption: () => interruption('stopping'), out });
 
 program
   .command('validate')

@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { z } from 'zod';
+import { readBounded } from '../bounded-file.js';
 import { VimiError } from '../errors.js';
 import { mistakesOf, mistakeText } from '../events/mistakes.js';
 import { type MediaAdded, mediaAdded } from '../events/schemas.js';
@@ -171,15 +171,12 @@ export async function readClip(
 }
 
 async function readLines<T>(file: string, schema: z.ZodType<T>, expected: string): Promise<T[]> {
-  const bytes = await readFile(file).catch((cause: Error) => {
-    throw new VimiError('MEDIA_NOT_FOUND', 'There is no world or list here', {
-      expected,
-      found: cause.message,
-      where: file,
-      cause,
-    });
+  const bytes = await readBounded(file, {
+    most: mostBytes,
+    unreadable: ['MEDIA_NOT_FOUND', 'There is no world or list here'],
+    tooLarge: ['MEDIA_TOO_LARGE', 'This list is too long'],
+    expected,
   });
-  if (bytes.length > mostBytes) throw new VimiError('MEDIA_TOO_LARGE', 'This list is too long', { where: file });
   return bytes
     .toString('utf8')
     .trimEnd()

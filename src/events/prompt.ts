@@ -38,8 +38,8 @@ export const instructions = {
 export const imageRole = z.enum(['reference', 'subject', 'background', 'first-frame']);
 export type ImageRole = z.infer<typeof imageRole>;
 
-export const textPart = z.strictObject({ text: z.string() });
-export const promptImage = z.strictObject({ image: objectRef, role: imageRole });
+const textPart = z.strictObject({ text: z.string() });
+const promptImage = z.strictObject({ image: objectRef, role: imageRole });
 
 /**
  * What the model reads: an instruction and interleaved text and images, in reading order.

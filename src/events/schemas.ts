@@ -91,7 +91,7 @@ export const corpusDocument = z.looseObject({
 });
 export type CorpusDocument = z.infer<typeof corpusDocument>;
 
-export const jobState = z.enum(['queued', 'in_progress', 'completed', 'failed', 'cancelled']);
+const jobState = z.enum(['queued', 'in_progress', 'completed', 'failed', 'cancelled']);
 export const jobChanged = z.looseObject({
   job: z.string().describe('the id of the request'),
   state: jobState,
@@ -110,8 +110,8 @@ const sampler = z.looseObject({
 });
 
 /**
- * All that a consumer needs to trust a video and to make it again. The MP4 carries the same record less `object` and
- * `link`.
+ * All that a consumer needs to trust a video and to make it again. The MP4 carries the same record less `object`,
+ * `link` and timings.
  */
 export const videoCompleted = z.looseObject({
   job: z.string().describe('the id of the request'),

@@ -90,6 +90,7 @@ export interface Transport {
   ensureTopics(topics: TopicSpec[]): Promise<void>;
   /** Those of the named topics that are there, as they are. */
   topics(names: string[]): Promise<TopicSpec[]>;
+  /** Gives the place of each record, in their order. */
   publish(records: NewRecord[]): Promise<{ topic: string; partition: number; offset: number }[]>;
   /**
    * The committed records of a topic, per partition in order. `from`: first offset per partition (0 when left out).

@@ -178,6 +178,13 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
     expect(err).toContain('(1 events were published before it)');
     expect(code).toBe(1);
     expect((await run(['publish', 'requests', '--raw'], '{"prompt": \n')).code).toBe(0);
+    const whole = JSON.stringify({
+      ...{ specversion: '1.0', id: 'order-66', source: '/shop', type: 'dev.vimi.generation.requested.v1' },
+      data: { prompt: 'a fox runs' },
+    });
+    const [own, placed] = lines((await run(['publish', 'requests', '--json'], `${whole}\n${good}`)).out);
+    expect(own.id).toBe('order-66');
+    expect(placed.id).toBe(`requests-${placed.partition}-${placed.offset}`);
     const nowhere = await run(['publish', 'reqests'], good);
     expect(nowhere.code).toBe(2);
     expect(nowhere.err).toContain("TOPIC_UNKNOWN: The topology has no topic 'reqests' (did you mean 'requests'?)");
@@ -211,7 +218,7 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
 
   it('drains its topics and keeps what it could not read', async () => {
     const { code, out } = await run(['run', '--drain', '--pipeline', 'generate']);
-    expect(out).toContain('generate drained: delivered 2, rejected 1, dropped 0');
+    expect(out).toContain('generate drained: delivered 4, rejected 1, dropped 0');
     expect(code).toBe(0);
     const rejects = lines((await run(['read', 'rejects', '--json'])).out).map(({ data }) => data);
     const malformed = rejects.find(({ error }) => error.code === 'EVENT_MALFORMED');

@@ -77,7 +77,8 @@ describe.sequential('vimi rejects', { timeout: 120_000 }, () => {
     for (const part of ['corpus/fetch  MEDIA_NOT_FOUND', 'generate/admit  REQUEST_OVER_LIMIT', 'EVENT_MALFORMED'])
       expect(out).toContain(part);
     expect(out).toContain('4 rejected events, 0 of them replayed before\n');
-    expect(out).toMatch(/would publish 4 again, to (requests, media|media, requests)\n$/);
+    expect(out).toMatch(/`vimi rejects replay --all` would publish 4 again, to (requests, media|media, requests)\n$/);
+    expect(await list({ since: '1h' })).toContain('`vimi rejects replay` with the same options would publish 4 again');
     expect(await events('requests')).toHaveLength(4);
     expect(await events('media')).toHaveLength(1);
   });

@@ -3,7 +3,8 @@ import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { defaultRecipe } from '../../src/models/training/recipe.js';
+import { presets } from '../../src/models/presets.js';
+import { recipeOf } from '../../src/models/training/recipe.js';
 import { image, members, writeShard } from '../models/training/shards.js';
 
 const root = join(import.meta.dirname, '../..');
@@ -18,7 +19,7 @@ beforeAll(async () => {
     members({ key: 'm-0-1', caption: 'a box', clip: { webp: await image('#e01010') }, context: [] }),
   );
   const stages = [{ share: 1, frames: 1, batch: 1, noise: { mean: 0, std: 1 }, selfCondition: 0 }];
-  writeFileSync(join(folder, 'recipe.json'), JSON.stringify({ ...defaultRecipe, stages }));
+  writeFileSync(join(folder, 'recipe.json'), JSON.stringify({ ...recipeOf(presets.nano!), stages }));
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

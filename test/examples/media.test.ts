@@ -14,6 +14,15 @@ const files = ['images', 'clips'].flatMap((part) =>
 const heldOut: { code: string; name: string }[] = JSON.parse(readFileSync('examples/world/held-out.json', 'utf8'));
 
 describe('examples/media', () => {
+  it('has as many as its README and that of the project say', () => {
+    const told = readFileSync(`${folder}/README.md`, 'utf8');
+    const [pictures, clips] = ['.png', '.mp4'].map((end) => events.filter(({ uri }) => uri.endsWith(end)));
+    const unseen = pictures!.filter(({ source }) => heldOut.some(({ code }) => source === `noto:${code}`));
+    expect(told).toContain(`${pictures!.length} captioned pictures and ${clips!.length} captioned clips`);
+    expect(told).toContain(`${unseen.length} of the pictures show subjects that the training world holds out`);
+    expect(readFileSync('README.md', 'utf8')).toContain(`${events.length} pictures and clips`);
+  });
+
   it('lists every medium once, with the caption that lies beside it, a source and a licence', () => {
     expect(events.map(({ uri }) => uri).sort()).toEqual(files.filter((f) => !f.endsWith('.txt')).sort());
     for (const { uri, caption, source, licence } of events) {
@@ -46,8 +55,16 @@ describe('examples/media', () => {
   });
 
   it('shows the demo subject, and every other held-out one, in pictures only', () => {
-    const words = new Set(heldOut.map(({ name }) => name.toLowerCase()));
+    const codes = new Set(heldOut.map(({ code }) => code));
+    const entities: { code: string; phrase: string }[] = readFileSync('examples/world/entities.jsonl', 'utf8')
+      .trimEnd()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+    // As captions name them: a lightning bolt is `high voltage` in the list.
+    const phrases = entities.filter(({ code }) => codes.has(code)).map(({ phrase }) => phrase);
+    const words = new Set([...heldOut.map(({ name }) => name.toLowerCase()), ...phrases]);
     expect(words).toContain('mushroom');
+    expect(words).toContain('a lightning bolt');
     expect(existsSync(`${folder}/images/mushroom.png`)).toBe(true);
     const clips = events.filter(({ uri }) => uri.endsWith('.mp4'));
     for (const word of words)

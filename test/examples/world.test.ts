@@ -197,6 +197,20 @@ describe('grounds', () => {
   });
 });
 
+describe('its README', () => {
+  it('says how many there are', async () => {
+    const text = readFileSync('examples/world/README.md', 'utf8');
+    const [entities, grounds] = [await readEntities(), await readGrounds()];
+    const held = [entities.filter(({ code }) => isHeldOut(code)), grounds.filter(isGroundHeldOut)];
+    expect(text).toContain(`${entities.length} subjects (`);
+    expect(text).toContain(`${grounds.length} pictures for grounds`);
+    expect(text).toContain(`${held[0]!.length} subjects and ${held[1]!.length} pictures`);
+    // Of a held-out world all; emoji that fill their square are subjects and pictures.
+    const stills = new Set([...entities.map(({ code }) => code), ...grounds.map(({ code, phrase }) => code ?? phrase)]);
+    expect(text).toContain(`all ${stills.size} stills, 240 clips of the ${held[0]!.length} held-out subjects`);
+  });
+});
+
 describe('make', () => {
   const dir = mkdtempSync(join(tmpdir(), 'vimi-world-'));
   const sprites = join(dir, 'package');

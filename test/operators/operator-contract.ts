@@ -49,6 +49,7 @@ export function describeOperator(operator: Operator, { config = {}, resources, g
       );
       expect(run.settlements.filter(Boolean)).toHaveLength(3);
       for (const { fate } of run.settlements) expect(fate.kind, JSON.stringify(fate)).not.toBe('rejected');
+      if (operator.adds.length > 0) expect(run.emitted).not.toEqual([]);
       for (const { data } of run.emitted) for (const field of operator.adds) expect(data[field], field).toBeDefined();
       await run.instance.close?.();
     });

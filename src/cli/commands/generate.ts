@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { copyFile, readFile } from 'node:fs/promises';
-import { extname } from 'node:path';
+import { copyFile } from 'node:fs/promises';
+import { readBounded } from '../../bounded-file.js';
 import { asVimiError, type ErrorCode, errorCodes, VimiError } from '../../errors.js';
 import { decodeEvent, encodeEvent } from '../../events/cloudevents.js';
 import type { ImageRole, Task } from '../../events/prompt.js';
@@ -96,19 +96,11 @@ async function requestOf(text: string, options: GenerateOptions): Promise<Genera
   const { task, seed, steps, guidance, frames, retrieval, k, role } = options;
   const images = await Promise.all(
     options.images.map(async (file) => {
-      const bytes = await readFile(file).catch((cause: Error) => {
-        throw new VimiError('MEDIA_NOT_FOUND', 'The image cannot be read', {
-          found: cause.message,
-          where: file,
-          cause,
-        });
+      const bytes = await readBounded(file, {
+        most: largestImage,
+        unreadable: ['MEDIA_NOT_FOUND', 'The image cannot be read'],
+        tooLarge: ['MEDIA_TOO_LARGE', 'The image is too large to be sent inside of a request'],
       });
-      if (bytes.length > largestImage)
-        throw new VimiError('MEDIA_TOO_LARGE', 'The image is too large to be sent inside of a request', {
-          expected: `at most ${largestImage} bytes`,
-          found: `${bytes.length}`,
-          where: `${file} (${extname(file)})`,
-        });
       return { image: { base64: bytes.toString('base64') }, ...(role && { role }) };
     }),
   );

@@ -15,8 +15,8 @@ const batch = 500;
 const longestLine = 4 * 1024 * 1024;
 
 /**
- * Publishes one event a line, the data alone or a whole CloudEvent. Every line is checked before the first batch that holds it goes out; a bad one ends the
- * command with its number, and what was published before it is said.
+ * Publishes one event a line, the data alone or a whole CloudEvent. Every line is checked before the first batch that
+ * holds it goes out; a bad one ends the command with its number, and what was published before it is said.
  */
 export async function publish(
   workspace: Workspace,
@@ -28,12 +28,15 @@ export async function publish(
   const declared = workspace.topic(topic);
   const transport = await workspace.transport();
   let published = 0;
-  let waiting: NewRecord[] = [];
+  /** `id`: its own; of an event that has none it follows from its place. */
+  let waiting: { record: NewRecord; id?: string }[] = [];
   const flush = async () => {
-    const places = await transport.publish(waiting);
+    const places = await transport.publish(waiting.map(({ record }) => record));
     if (options.json)
-      for (const { topic, partition, offset } of places)
-        out.write(`${JSON.stringify({ topic, partition, offset, id: `${topic}-${partition}-${offset}` })}\n`);
+      for (const [n, { topic, partition, offset }] of places.entries()) {
+        const id = waiting[n]!.id ?? `${topic}-${partition}-${offset}`;
+        out.write(`${JSON.stringify({ topic, partition, offset, id })}\n`);
+      }
     published += waiting.length;
     waiting = [];
   };
@@ -48,7 +51,8 @@ export async function publish(
         found: `${line.length}`,
         where: `line ${number}; ${published} events were published before it`,
       });
-    const record: NewRecord = { topic, key: null, value: Buffer.from(line), headers: headersOf(line) };
+    const { headers, id } = envelopeOf(line);
+    const record: NewRecord = { topic, key: null, value: Buffer.from(line), headers };
     if (!options.raw) {
       try {
         decodeEvent({ ...record, partition: 0, offset: number, timestamp: 0 }, declared.schemas);
@@ -63,7 +67,7 @@ export async function publish(
         });
       }
     }
-    waiting.push(record);
+    waiting.push({ record, id });
     if (waiting.length >= batch) await flush();
   }
   await flush();
@@ -71,13 +75,14 @@ export async function publish(
 }
 
 /** A line may be a whole CloudEvent, which has an id of its own, or the data of one. */
-function headersOf(line: string): NewRecord['headers'] {
-  if (!line.includes('"specversion"')) return {};
+function envelopeOf(line: string): { headers: NewRecord['headers']; id?: string } {
+  if (!line.includes('"specversion"')) return { headers: {} };
   try {
-    const { specversion, type, data } = JSON.parse(line);
+    const { specversion, type, data, id } = JSON.parse(line);
     const whole = typeof specversion === 'string' && typeof type === 'string' && typeof data === 'object';
-    return whole ? { 'content-type': Buffer.from(structuredType) } : {};
+    if (!whole) return { headers: {} };
+    return { headers: { 'content-type': Buffer.from(structuredType) }, ...(typeof id === 'string' && { id }) };
   } catch {
-    return {};
+    return { headers: {} };
   }
 }

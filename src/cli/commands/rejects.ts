@@ -47,7 +47,9 @@ export async function listRejects(
   out.write(`${count(found.length)}, ${found.length - waiting.length} of them replayed before\n`);
   if (odd > 0) out.write(`${odd} records passed over: no rejects, or of topics that no pipeline reads\n`);
   if (waiting.length > 0)
-    out.write(`\`vimi rejects replay\` with the same options would publish ${waiting.length} again, to ${topics}\n`);
+    out.write(
+      `\`vimi rejects replay${isChoice(options) ? '` with the same options' : ' --all`'} would publish ${waiting.length} again, to ${topics}\n`,
+    );
 }
 
 /**
@@ -60,7 +62,7 @@ export async function replayRejects(
   options: RejectsOptions & { all?: boolean },
   out: NodeJS.WritableStream,
 ): Promise<void> {
-  if (!options.all && !options.code && !options.since && !options.id)
+  if (!options.all && !isChoice(options))
     throw new VimiError('USAGE', 'Which rejected events are to be replayed is not said', {
       expected: '--code, --since, --id, or --all',
     });
@@ -93,6 +95,11 @@ export async function replayRejects(
   }
   if (batch.length > 0) await publish();
   if (!options.json) out.write(`${count(published)} published again, ${before} were replayed before\n`);
+}
+
+/** Whether some are asked for; else a replay wants to hear that all are meant. */
+function isChoice({ code, since, id }: RejectsOptions): boolean {
+  return code !== undefined || since !== undefined || id !== undefined;
 }
 
 /** Published at once; bytes of values in base64. */

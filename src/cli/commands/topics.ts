@@ -34,7 +34,7 @@ export async function topics(
 }
 
 /** A finding for each declared topic, in their order. */
-export function compare(declared: readonly TopicSpec[], found: readonly TopicSpec[]): TopicFinding[] {
+function compare(declared: readonly TopicSpec[], found: readonly TopicSpec[]): TopicFinding[] {
   return declared.map((topic) => {
     const there = found.find(({ name }) => name === topic.name);
     const wanted = settingsOf(topic);

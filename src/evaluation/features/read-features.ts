@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises';
+import { readBounded } from '../../bounded-file.js';
 import { VimiError } from '../../errors.js';
 import { fromHalf } from '../../models/half.js';
 
@@ -9,7 +9,7 @@ export interface Features {
   values: Float64Array;
 }
 
-/** What readFile takes. */
+/** What a buffer, read at once, takes. */
 const mostBytes = 2 ** 31 - 1;
 /** Nets give float32; the fourth powers of larger numbers, which distances go through, would be none any more. */
 const largest = 2 ** 128;
@@ -19,11 +19,11 @@ const largest = 2 ** 128;
  * (a list of rows). MEDIA_UNSUPPORTED, MEDIA_DAMAGED, MEDIA_TOO_LARGE, MEDIA_NOT_FOUND.
  */
 export async function readFeatures(file: string): Promise<Features> {
-  const found = await stat(file).catch((cause: Error) => {
-    throw new VimiError('MEDIA_NOT_FOUND', 'The features cannot be read', { found: cause.message, where: file, cause });
+  const bytes = await readBounded(file, {
+    most: mostBytes,
+    unreadable: ['MEDIA_NOT_FOUND', 'The features cannot be read'],
+    tooLarge: ['MEDIA_TOO_LARGE', 'These features are too many'],
   });
-  if (found.size > mostBytes) throw new VimiError('MEDIA_TOO_LARGE', 'These features are too many', { where: file });
-  const bytes = await readFile(file);
   const features = bytes.toString('latin1', 0, 6) === '\x93NUMPY' ? parseNpy(bytes, file) : parseJson(bytes, file);
   if (features.values.length === 0)
     throw new VimiError('MEDIA_DAMAGED', 'There are no features in this file', { where: file });

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { z } from 'zod';
 import { VimiError } from '../../errors.js';
-import { boundedJson } from '../../models/onnx/bounded-file.js';
 import { openNet } from '../../models/onnx/net.js';
+import { netJson } from '../../models/onnx/net-file.js';
 import { openTokenizer } from '../../models/onnx/tokenizer.js';
 import type { Features } from './read-features.js';
 
@@ -15,7 +15,7 @@ const sizes = z.looseObject({ vocab_size: count, max_position_embeddings: count 
  */
 export async function textFeatures(folder: string, texts: readonly string[]): Promise<Features & { sha256: string }> {
   const place = join(folder, 'config.json');
-  const told = await boundedJson(place, 2 ** 20);
+  const told = await netJson(place, 2 ** 20);
   const inner = z.looseObject({ text_config: z.looseObject({}) }).safeParse(told);
   const checked = sizes.safeParse(inner.success ? inner.data.text_config : told);
   if (!checked.success)

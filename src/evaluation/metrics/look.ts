@@ -12,7 +12,7 @@ const REACH = 1;
  * How well a template, laid on the ground at its best place and size, explains a frame: the correlation of both with the
  * ground taken away, -1 to 1. Blind to contrast (a faded fox is a fox), not to what stands in the frame beside.
  */
-export function likeness(frame: WorldFrame, ground: WorldFrame, found: Found, template: Template): number {
+function likeness(frame: WorldFrame, ground: WorldFrame, found: Found, template: Template): number {
   const energy = energyOf(frame, ground);
   let best = -1;
   for (const level of template.levelsNear(found.size, REACH)) {

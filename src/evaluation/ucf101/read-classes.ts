@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises';
+import { readBounded } from '../../bounded-file.js';
 import { VimiError } from '../../errors.js';
 
 /** A class of a data set of actions, and the prompt that asks for it. */
@@ -60,22 +60,13 @@ export async function readClassCounts(file: string, classes: readonly ClassPromp
 }
 
 async function readLines(file: string): Promise<{ line: string; where: string }[]> {
-  const unreadable = (cause: Error) =>
-    new VimiError('MEDIA_NOT_FOUND', 'The list cannot be read', { found: cause.message, where: file, cause });
-  const found = await stat(file).catch((cause: Error) => {
-    throw unreadable(cause);
+  const bytes = await readBounded(file, {
+    most: mostBytes,
+    unreadable: ['MEDIA_NOT_FOUND', 'The list cannot be read'],
+    tooLarge: ['MEDIA_TOO_LARGE', 'This list is too long'],
   });
-  if (!found.isFile()) throw new VimiError('MEDIA_NOT_FOUND', 'This is no file', { where: file });
-  if (found.size > mostBytes)
-    throw new VimiError('MEDIA_TOO_LARGE', 'This list is too long', {
-      expected: `at most ${mostBytes} bytes`,
-      found: String(found.size),
-      where: file,
-    });
-  const text = await readFile(file, 'utf8').catch((cause: Error) => {
-    throw unreadable(cause);
-  });
-  return text
+  return bytes
+    .toString('utf8')
     .replace(/^\uFEFF/, '')
     .split(/\r?\n/)
     .map((line, i) => ({ line: line.trim(), where: `${file}:${i + 1}` }))

@@ -8,7 +8,7 @@ import { VimiError } from '../../errors.js';
 import { registerBatchMatMul } from './wasm-batch-matmul.js';
 import { registerConvolutionFilterGradient } from './wasm-convolution-gradient.js';
 
-export const backendNames = ['auto', 'tensorflow', 'webgpu', 'wasm', 'cpu'] as const;
+const backendNames = ['auto', 'tensorflow', 'webgpu', 'wasm', 'cpu'] as const;
 export type BackendName = (typeof backendNames)[number];
 
 /**

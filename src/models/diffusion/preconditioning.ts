@@ -35,16 +35,12 @@ export const cSkip = ({ sd, si }: Preconditioning, s: number) => (si * sd * sd) 
 export const cOut = ({ sd, si }: Preconditioning, s: number) =>
   (-si * s * sd * Math.sqrt(s * s + sd * sd)) / (sd * sd + si * s * s);
 
-/** Scale of the target. */
+/** Scale of the target of F, which is c_nrm * (sd^2 eps - s x). */
 export const cNrm = ({ sd }: Preconditioning, s: number) => 1 / (sd * Math.sqrt(s * s + sd * sd));
 
-/** Weight of |D - x|^2: lambda, as in EDM; every noise level then counts alike at the start of training. */
-export const lossWeight = ({ sd }: Preconditioning, s: number) => 1 / (sd * sd) + 1 / (s * s);
-
-/** Weight of |F - target|^2 that makes it the same loss, since D - x = c_out (F - target): w = lambda * c_out^2. 1 at si = 1. */
+/**
+ * Weight of |F - target|^2: w = lambda * c_out^2, since D - x = c_out (F - target), where lambda = 1/sd^2 + 1/s^2 weighs
+ * |D - x|^2 as in EDM: every noise level then counts alike at the start of training. 1 at si = 1.
+ */
 export const targetWeight = ({ sd, si }: Preconditioning, s: number) =>
   (s * s + sd * sd) ** 2 / (s * s + (sd * sd) / si) ** 2;
-
-/** What F should return, element by element. */
-export const target = (p: Preconditioning, s: number, x: number, eps: number) =>
-  cNrm(p, s) * (p.sd * p.sd * eps - s * x);

@@ -4,8 +4,8 @@ import { z } from 'zod';
 import { VimiError } from '../../errors.js';
 import { mistakesOf, mistakeText } from '../../events/mistakes.js';
 import type { FrozenEncoder } from '../frozen-encoder.js';
-import { boundedFile, boundedJson } from './bounded-file.js';
 import { type Net, type Numbers, openNet } from './net.js';
+import { netFile, netJson } from './net-file.js';
 import { openTokenizer } from './tokenizer.js';
 
 const count = (most: number) => z.number().int().min(1).max(most);
@@ -41,7 +41,7 @@ export async function openLanguageModel(folder: string): Promise<FrozenEncoder> 
     .update(net.sha256)
     .update(
       createHash('sha256')
-        .update(await boundedFile(words, 2 ** 30))
+        .update(await netFile(words, 2 ** 30))
         .digest('hex'),
     )
     .digest('hex');
@@ -87,7 +87,7 @@ export async function openLanguageModel(folder: string): Promise<FrozenEncoder> 
 }
 
 async function readSizes(where: string) {
-  const told = await boundedJson(where, mostConfig);
+  const told = await netJson(where, mostConfig);
   // Models of pictures and text keep the sizes of the part that reads text one level down.
   const inner = z.looseObject({ text_config: z.looseObject({}) }).safeParse(told);
   const checked = sizes.safeParse(inner.success ? inner.data.text_config : told);

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { VimiError } from '../../errors.js';
-import { boundedFile } from './bounded-file.js';
+import { netFile } from './net-file.js';
 import { optionalPackage } from './optional-package.js';
 
 /** What a net takes or gives: its kind of numbers, and its sides; a text where the net leaves a side open. */
@@ -42,7 +42,7 @@ const mostNumbers = 2 ** 28;
  * network, and at most 4 GB of memory. What it can do is take long: it is run to its end.
  */
 export async function openNet(file: string): Promise<Net> {
-  const bytes = await boundedFile(file, mostBytes);
+  const bytes = await netFile(file, mostBytes);
   const runtime = await optionalPackage<Runtime>('onnxruntime-web');
   runtime.env.logLevel = 'fatal';
   runtime.env.wasm.numThreads = 1;

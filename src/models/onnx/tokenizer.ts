@@ -1,5 +1,5 @@
 import { VimiError } from '../../errors.js';
-import { boundedJson } from './bounded-file.js';
+import { netJson } from './net-file.js';
 import { optionalPackage } from './optional-package.js';
 
 /** The numbers of a text's tokens, with those that the net wants before and after them. */
@@ -19,7 +19,7 @@ export async function openTokenizer(
   file: string,
   { vocabulary, most }: { vocabulary: number; most: number },
 ): Promise<Tokenizer> {
-  const told = await boundedJson(file, mostBytes);
+  const told = await netJson(file, mostBytes);
   const { Tokenizer } = await optionalPackage<Library>('@huggingface/tokenizers');
   const damaged = (cause: unknown) =>
     new VimiError('WEIGHTS_DAMAGED', 'This tokenizer cannot be used', {

@@ -115,9 +115,6 @@ const snap: Recipe = {
   placement: 0,
 };
 
-/** What nano was trained with, stage 1. */
-export const defaultRecipe = first;
-
 /** The recipe of a preset when none is given. VIMI's stages: 1 conditioned pretraining, 2 the three tasks. */
 export function recipeOf(preset: Preset, vimiStage: 1 | 2 = 1): Recipe {
   const small = preset.low ? upsampler : vimiStage === 2 ? second : first;

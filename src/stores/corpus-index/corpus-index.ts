@@ -1,14 +1,12 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
 import { asVimiError, VimiError } from '../../errors.js';
 import type { ContextEntry } from '../../events/prompt.js';
 import type { CorpusDocument } from '../../events/schemas.js';
 import type { CorpusRecord, NearDuplicate, SearchQuery, SearchResult } from '../corpus.js';
-import { checkVector, cosine, fromBlob, isVector, toBlob } from './checked-vector.js';
+import { checkVector, cosine, fromBlob, isVector } from './checked-vector.js';
 import {
   checkRow,
-  checksumOf,
   type DocumentRow,
   damaged,
   IndexDamage,
@@ -19,9 +17,9 @@ import {
   readState,
   type Sqlite,
   writeState,
-  xorDigest,
 } from './database.js';
-import { reciprocalRank } from './fusion.js';
+import { documentOf, putDocument, removalsSince, removeDocument } from './documents-table.js';
+import { compare, fuse } from './fusion.js';
 import { lexicalQuery } from './lexical-query.js';
 import { namedIn } from './named.js';
 import { Roster } from './roster.js';
@@ -49,8 +47,6 @@ export interface CorpusIndexOptions {
 const leastDepth = 50;
 /** Places of the lexical ranking in which captions are looked for that the text names. */
 const namesDepth = 1000;
-/** Comes after all that are. */
-const unnamed = 1e9;
 /** Near-duplicates told of, nearest first. */
 const mostNearDuplicates = 64;
 
@@ -114,8 +110,8 @@ export class CorpusIndex {
           for (const { partition, offset, id, document } of records) {
             if (offset < (state.positions[partition] ?? 0)) continue;
             state.positions[partition] = offset + 1;
-            if (document) this.upsert(state, id, document);
-            else this.removeDocument(state, id);
+            if (document) putDocument(this.database, state, id, document);
+            else removeDocument(this.database, state, id);
           }
           writeState(this.database, state);
         })
@@ -173,53 +169,23 @@ export class CorpusIndex {
         ? []
         : this.denseRanking('image', query.imageEmbedding, depth, allows);
 
-    interface Entry {
-      id: string;
-      named?: number;
-      lexical?: number;
-      dense?: number;
-      image?: number;
-      fits: boolean;
-    }
-    const found = new Map<number, Entry>();
-    const enter = (ranking: { label: number; id: string; fits: boolean }[], name: 'lexical' | 'dense' | 'image') => {
-      for (const [n, { label, id, fits }] of ranking.entries()) {
-        const entry = found.get(label) ?? { id, fits: false };
-        entry[name] = n + 1;
-        entry.fits ||= fits;
-        found.set(label, entry);
-      }
-    };
     const minScore = query.minScore ?? 0;
-    enter(
-      lexical.map((hit) => ({ ...hit, fits: true })),
-      'lexical',
-    );
-    for (const [n, label] of named.entries()) found.get(label)!.named = n + 1;
-    enter(
-      caption.map((hit) => ({ ...hit, fits: hit.score >= minScore })),
-      'dense',
-    );
-    enter(
-      image.map((hit) => ({ ...hit, fits: hit.score >= (query.minImageScore ?? minScore) })),
-      'image',
-    );
-
-    return [...found.entries()]
-      .filter(([, entry]) => entry.fits)
-      .map(([label, entry]) => ({ label, ...entry, score: reciprocalRank([entry.lexical, entry.dense, entry.image]) }))
-      .sort((a, b) => (a.named ?? unnamed) - (b.named ?? unnamed) || b.score - a.score || compare(a.id, b.id))
-      .slice(0, query.k)
-      .map(({ label, id, score, named, lexical, dense, image }) => {
-        const document = documentOf(checkRow(this.row(label)));
-        const ranks = {
-          ...(named && { named }),
-          ...(lexical && { lexical }),
-          ...(dense && { dense }),
-          ...(image && { image }),
-        };
-        return { document: id, caption: document.caption, image: document.image, score, ranks };
-      });
+    const fits = (least: number) => (hit: { label: number; id: string; score: number }) => ({
+      ...hit,
+      fits: hit.score >= least,
+    });
+    return fuse(
+      {
+        named,
+        lexical: lexical.map((hit) => ({ ...hit, fits: true })),
+        dense: caption.map(fits(minScore)),
+        image: image.map(fits(query.minImageScore ?? minScore)),
+      },
+      query.k,
+    ).map(({ label, id, score, ranks }) => {
+      const document = documentOf(checkRow(this.row(label)));
+      return { document: id, caption: document.caption, image: document.image, score, ranks };
+    });
   }
 
   private lexicalRanking(match: string, depth: number, allows: (label: number) => boolean) {
@@ -285,52 +251,6 @@ export class CorpusIndex {
     return row;
   }
 
-  private upsert(state: IndexState, id: string, document: CorpusDocument): void {
-    const { caption: captionVector, image: imageVector } = document.embeddings;
-    const row = {
-      id,
-      caption: document.caption,
-      retrievable: document.retrievable ? 1 : 0,
-      content: document.hashes.content,
-      json: JSON.stringify({ ...document, embeddings: { model: document.embeddings.model } }),
-      caption_vector: toBlob(captionVector),
-      image_vector: toBlob(imageVector),
-    };
-    const checksum = checksumOf(row);
-    const old = this.database.prepare('SELECT * FROM documents WHERE id = ?').get(id) as DocumentRow | undefined;
-    if (old && old.checksum === checksum && old.json === row.json) return;
-    if (old) this.removeDocument(state, id);
-    state.seq++;
-    this.database
-      .prepare(
-        `INSERT INTO documents VALUES
-         (@seq, @id, @caption, @retrievable, @content, @json, @caption_vector, @image_vector, @checksum)`,
-      )
-      .run({ ...row, seq: state.seq, checksum });
-    if (!document.retrievable) return;
-    this.database.prepare('INSERT INTO lexical (rowid, caption) VALUES (?, ?)').run(state.seq, document.caption);
-    state.documents++;
-    state.digest = xorDigest(state.digest, id);
-  }
-
-  private removeDocument(state: IndexState, id: string): void {
-    const old = this.database.prepare('SELECT * FROM documents WHERE id = ?').get(id) as DocumentRow | undefined;
-    if (!old) return;
-    if (old.retrievable) {
-      // FTS5 must be given the text that it indexed.
-      this.database
-        .prepare("INSERT INTO lexical (lexical, rowid, caption) VALUES ('delete', ?, ?)")
-        .run(old.seq, old.caption);
-      state.documents--;
-      state.digest = xorDigest(state.digest, id);
-    }
-    this.database.prepare('DELETE FROM documents WHERE seq = ?').run(old.seq);
-    state.seq++;
-    this.database
-      .prepare('INSERT INTO removals VALUES (?, ?, ?)')
-      .run(state.seq, old.seq, crc32(`${state.seq} ${old.seq}`));
-  }
-
   /** Brings roster and graphs to the database's state, whoever changed it. Within a transaction. */
   private catchUp(): IndexState {
     const state = readState(this.database);
@@ -345,7 +265,7 @@ export class CorpusIndex {
     if (this.lost && Object.entries(this.lost).every(([partition, next]) => (state.positions[+partition] ?? 0) >= next))
       this.lost = null;
     if (state.seq > this.seen) {
-      for (const label of this.removalsSince(this.seen)) {
+      for (const label of removalsSince(this.database, this.seen)) {
         if (this.graphs && this.roster.isSearchable(label)) {
           this.graphs.caption.remove(label);
           this.graphs.image.remove(label);
@@ -400,7 +320,7 @@ export class CorpusIndex {
     const had = graphs.seq;
     // A label that was added and removed since the graphs were saved is in neither.
     const added = this.database.prepare('SELECT * FROM documents WHERE seq > ?').iterate(had);
-    for (const label of loaded ? this.removalsSince(had) : [])
+    for (const label of loaded ? removalsSince(this.database, had) : [])
       if (label <= had) {
         graphs.caption.remove(label);
         graphs.image.remove(label);
@@ -410,11 +330,6 @@ export class CorpusIndex {
     graphs.seq = state.seq;
     this.unsaved = state.seq - had;
     return graphs;
-  }
-
-  private removalsSince(seq: number): number[] {
-    const rows = this.database.prepare('SELECT label FROM removals WHERE seq > ? ORDER BY seq').all(seq);
-    return (rows as { label: number }[]).map(({ label }) => label);
   }
 
   private save(): void {
@@ -494,14 +409,6 @@ function addToGraphs(graphs: Graphs, row: DocumentRow): void {
   graphs.image.add(row.seq, fromBlob(row.image_vector));
 }
 
-/** The document as it was given, but that its vectors were rounded to 32 bits. */
-function documentOf(row: DocumentRow): CorpusDocument {
-  const document = JSON.parse(row.json) as CorpusDocument;
-  const { model } = document.embeddings;
-  const [caption, image] = [row.caption_vector, row.image_vector].map((blob) => Array.from(fromBlob(blob)));
-  return { ...document, embeddings: { model, caption: caption!, image: image! } };
-}
-
 function notReady(found: string): VimiError {
   return new VimiError('INDEX_DAMAGED', 'The corpus index is not ready', { found });
 }
@@ -512,8 +419,4 @@ function translate(thrown: unknown): VimiError {
   if (code.startsWith('SQLITE_BUSY'))
     return new VimiError('TIMED_OUT', 'The corpus index is locked by another process', { cause: thrown });
   return asVimiError(thrown);
-}
-
-function compare(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

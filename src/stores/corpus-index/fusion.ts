@@ -1,7 +1,54 @@
-/** The usual constant of reciprocal rank fusion (Cormack et al., 2009): how little a first place counts above a second. */
-export const k0 = 60;
+import type { ContextEntry } from '../../events/prompt.js';
 
-/** Sum over the rankings of 1 / (k0 + rank), rank counted from 1. `ranks` are the places of one document. */
-export function reciprocalRank(ranks: readonly (number | undefined)[]): number {
-  return ranks.reduce<number>((sum, rank) => (rank === undefined ? sum : sum + 1 / (k0 + rank)), 0);
+/** The usual constant of reciprocal rank fusion (Cormack et al., 2009): how little a first place counts above a second. */
+const k0 = 60;
+/** Comes after all that are. */
+const unnamed = 1e9;
+
+/** A document at its place in a ranking; one that fits is similar enough to be an answer on the strength of it. */
+export interface Ranked {
+  label: number;
+  id: string;
+  fits: boolean;
+}
+
+export interface Rankings {
+  /** Labels, all of them in `lexical` too. They come first, in this order. */
+  named: readonly number[];
+  lexical: readonly Ranked[];
+  dense: readonly Ranked[];
+  image: readonly Ranked[];
+}
+
+/** The best `k` of all rankings, at places from 1; a document is an answer when it fits in one ranking. */
+export function fuse(
+  { named, ...rankings }: Rankings,
+  k: number,
+): { label: number; id: string; score: number; ranks: ContextEntry['ranks'] }[] {
+  const found = new Map<number, { id: string; fits: boolean; ranks: ContextEntry['ranks'] }>();
+  for (const name of ['lexical', 'dense', 'image'] as const)
+    for (const [n, { label, id, fits }] of rankings[name].entries()) {
+      const entry = found.get(label) ?? { id, fits: false, ranks: {} };
+      entry.ranks[name] = n + 1;
+      entry.fits ||= fits;
+      found.set(label, entry);
+    }
+  for (const [n, label] of named.entries()) {
+    const entry = found.get(label)!;
+    entry.ranks = { named: n + 1, ...entry.ranks };
+  }
+  return [...found]
+    .filter(([, { fits }]) => fits)
+    .map(([label, { id, ranks }]) => ({ label, id, score: reciprocalRank(ranks), ranks }))
+    .sort((a, b) => (a.ranks.named ?? unnamed) - (b.ranks.named ?? unnamed) || b.score - a.score || compare(a.id, b.id))
+    .slice(0, k);
+}
+
+/** Sum over the rankings of 1 / (k0 + rank), rank counted from 1. */
+function reciprocalRank({ lexical, dense, image }: ContextEntry['ranks']): number {
+  return [lexical, dense, image].reduce<number>((sum, rank) => (rank === undefined ? sum : sum + 1 / (k0 + rank)), 0);
+}
+
+export function compare(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }

@@ -13,16 +13,18 @@ describe('preconditioning', () => {
   const anySigma = fc.double({ min: Math.log(0.002), max: Math.log(80), noNaN: true }).map(Math.exp);
   const anyValue = fc.double({ min: -3, max: 3, noNaN: true });
 
+  const target = (p: pre.Preconditioning, s: number, x: number, eps: number) =>
+    pre.cNrm(p, s) * (p.sd ** 2 * eps - s * x);
+
   test.each(cases)('D recovers x exactly from the target, sd $sd, si $si', (p) => {
     fc.assert(
       fc.property(anySigma, anyValue, anyValue, (s, x, eps) => {
         const noisy = x / p.si + s * eps;
-        const d = pre.cSkip(p, s) * noisy + pre.cOut(p, s) * pre.target(p, s, x, eps);
+        const d = pre.cSkip(p, s) * noisy + pre.cOut(p, s) * target(p, s, x, eps);
         expect(Math.abs(d - x)).toBeLessThan(1e-9 * (1 + Math.abs(x) + Math.abs(eps) * 80));
         // The sign printed in the paper's table does not return x.
-        const printed = pre.cSkip(p, s) * noisy - pre.cOut(p, s) * pre.target(p, s, x, eps);
-        if (Math.abs(pre.cOut(p, s) * pre.target(p, s, x, eps)) > 1e-3)
-          expect(Math.abs(printed - x)).toBeGreaterThan(1e-3);
+        const printed = pre.cSkip(p, s) * noisy - pre.cOut(p, s) * target(p, s, x, eps);
+        if (Math.abs(pre.cOut(p, s) * target(p, s, x, eps)) > 1e-3) expect(Math.abs(printed - x)).toBeGreaterThan(1e-3);
       }),
     );
   });
@@ -32,8 +34,8 @@ describe('preconditioning', () => {
       fc.property(anySigma, anyValue, anyValue, anyValue, (s, x, eps, f) => {
         const noisy = x / p.si + s * eps;
         const d = pre.cSkip(p, s) * noisy + pre.cOut(p, s) * f;
-        const ours = pre.targetWeight(p, s) * (f - pre.target(p, s, x, eps)) ** 2;
-        const theirs = pre.lossWeight(p, s) * (d - x) ** 2;
+        const ours = pre.targetWeight(p, s) * (f - target(p, s, x, eps)) ** 2;
+        const theirs = (1 / p.sd ** 2 + 1 / s ** 2) * (d - x) ** 2;
         expect(Math.abs(ours - theirs)).toBeLessThan(1e-6 * (1e-6 + ours + theirs) + 1e-9);
       }),
     );

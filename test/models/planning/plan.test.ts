@@ -9,7 +9,7 @@ import { kept, planTraining } from '../../../src/models/planning/plan.js';
 import { type Preset, presets } from '../../../src/models/presets.js';
 import type { Batch } from '../../../src/models/training/batch.js';
 import { lossOf } from '../../../src/models/training/loss.js';
-import { defaultRecipe } from '../../../src/models/training/recipe.js';
+import { recipeOf } from '../../../src/models/training/recipe.js';
 import { numbers, randomWeights } from '../networks/tiny.js';
 
 vi.setConfig({ testTimeout: 240_000 });
@@ -105,9 +105,11 @@ test('a gradient costs two forward passes more, and keeps about what is planned'
   expect(planned / (profile.peakBytes - base)).toBeLessThan(1.33);
 });
 
+const recipe = recipeOf(presets.nano!);
+
 test('a plan is its stages, and allocates nothing', () => {
   const before = tf.memory().numBytes;
-  const plan = planTraining('nano', 1000, defaultRecipe);
+  const plan = planTraining('nano', 1000, recipe);
   expect(plan.stages.map(({ steps }) => steps)).toEqual([450, 200, 350]);
   expect(plan.flops).toBeCloseTo(
     plan.stages.reduce((sum, { steps, flops }) => sum + steps * flops, 0),
@@ -115,8 +117,7 @@ test('a plan is its stages, and allocates nothing', () => {
   );
   const [whole, pieces] = [1, 4].map(
     (accumulate) =>
-      planTraining('nano', 10, { ...defaultRecipe, stages: [{ ...defaultRecipe.stages[0]!, share: 1, accumulate }] })
-        .memory,
+      planTraining('nano', 10, { ...recipe, stages: [{ ...recipe.stages[0]!, share: 1, accumulate }] }).memory,
   );
   expect(whole!.activations / pieces!.activations).toBeCloseTo(4, 6);
   expect(pieces!.weights).toBe(8 * plan.parameters);
@@ -126,7 +127,7 @@ test('a plan is its stages, and allocates nothing', () => {
 });
 
 test('a plan is told in a few lines', () => {
-  const plan = planTraining('nano', 1000, defaultRecipe);
+  const plan = planTraining('nano', 1000, recipe);
   const time = { rate: 2e10, secondsPerStep: [1, 2, 3], measured: true, seconds: 1900 };
   const text = planText(plan, time, 'wasm (SIMD, one thread)');
   expect(text).toContain('nano, 1.52 M parameters');

@@ -14,7 +14,7 @@ export function thisProcess(): ProcessIdentity {
 }
 
 /** Without a heartbeat for this long, a process that cannot be looked at counts as gone. */
-export const silenceMs = 30_000;
+const silenceMs = 30_000;
 
 /**
  * Whether the process still runs. On this host it is looked at, so that kill -9 frees what it held at once; `silentMs` is

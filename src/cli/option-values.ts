@@ -1,0 +1,59 @@
+import { InvalidArgumentError } from 'commander';
+import { type Condition, conditions } from '../evaluation/tasks/grounding.js';
+
+/*
+ * What stands behind an option, as commander asks for it: the value, or an InvalidArgumentError that says what was
+ * expected.
+ */
+
+export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER) {
+  return (text: string) => {
+    const value = text.trim() === '' ? Number.NaN : Number(text);
+    if (!Number.isSafeInteger(value) || value < least || value > most) {
+      const range = most === Number.MAX_SAFE_INTEGER ? `of at least ${least}` : `from ${least} to ${most}`;
+      throw new InvalidArgumentError(`expected a whole number ${range}.`);
+    }
+    return value;
+  };
+}
+
+/** Of guidance. */
+export function weight(text: string): number {
+  const value = text.trim() === '' ? Number.NaN : Number(text);
+  if (!(value >= 0 && value <= 50)) throw new InvalidArgumentError('expected a number from 0 to 50.');
+  return value;
+}
+
+/** "8,20" */
+export const numbers = (least: number, most: number, whole: boolean) => (text: string) =>
+  text.split(',').map((part) => {
+    const value = part.trim() === '' ? Number.NaN : Number(part);
+    if (!(value >= least && value <= most) || (whole && !Number.isInteger(value)))
+      throw new InvalidArgumentError(`expected numbers from ${least} to ${most} with commas between them.`);
+    return value;
+  });
+
+/** For an option that may be repeated. */
+export const several = (value: string, before: string[] = []) => [...before, value];
+
+export function someConditions(text: string): Condition[] {
+  return text.split(',').map((name) => {
+    if (!(conditions as readonly string[]).includes(name))
+      throw new InvalidArgumentError(`expected some of ${conditions.join(', ')}, with commas between them.`);
+    return name as Condition;
+  });
+}
+
+export interface NamedWeights {
+  name: string;
+  model: string;
+}
+
+/** "stage 1=.cache/stage-1/nano.safetensors": what comes before the first `=` is the name. */
+export function namedWeights(text: string, before: NamedWeights[] = []): NamedWeights[] {
+  const at = text.indexOf('=');
+  const [name, model] = [text.slice(0, Math.max(0, at)).trim(), text.slice(at + 1).trim()];
+  if (model === '' || !/^[^\p{C}]{1,60}$/u.test(name))
+    throw new InvalidArgumentError('expected a name and a model: "stage 1=path.safetensors", "stage 2=nano".');
+  return [...before, { name, model }];
+}

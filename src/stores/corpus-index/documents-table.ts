@@ -1,0 +1,66 @@
+import { crc32 } from 'node:zlib';
+import type { CorpusDocument } from '../../events/schemas.js';
+import { fromBlob, toBlob } from './checked-vector.js';
+import { checksumOf, type DocumentRow, type IndexState, type Sqlite, xorDigest } from './database.js';
+
+/*
+ * Documents as rows: each change has a number, `state.seq`, and a changed document gets a new row. Whoever calls writes
+ * the state, in the same transaction.
+ */
+
+/** Nothing changes when it is there as it is. */
+export function putDocument(database: Sqlite, state: IndexState, id: string, document: CorpusDocument): void {
+  const { caption: captionVector, image: imageVector } = document.embeddings;
+  const row = {
+    id,
+    caption: document.caption,
+    retrievable: document.retrievable ? 1 : 0,
+    content: document.hashes.content,
+    json: JSON.stringify({ ...document, embeddings: { model: document.embeddings.model } }),
+    caption_vector: toBlob(captionVector),
+    image_vector: toBlob(imageVector),
+  };
+  const checksum = checksumOf(row);
+  const old = database.prepare('SELECT * FROM documents WHERE id = ?').get(id) as DocumentRow | undefined;
+  if (old && old.checksum === checksum && old.json === row.json) return;
+  if (old) removeDocument(database, state, id);
+  state.seq++;
+  database
+    .prepare(
+      `INSERT INTO documents VALUES
+       (@seq, @id, @caption, @retrievable, @content, @json, @caption_vector, @image_vector, @checksum)`,
+    )
+    .run({ ...row, seq: state.seq, checksum });
+  if (!document.retrievable) return;
+  database.prepare('INSERT INTO lexical (rowid, caption) VALUES (?, ?)').run(state.seq, document.caption);
+  state.documents++;
+  state.digest = xorDigest(state.digest, id);
+}
+
+export function removeDocument(database: Sqlite, state: IndexState, id: string): void {
+  const old = database.prepare('SELECT * FROM documents WHERE id = ?').get(id) as DocumentRow | undefined;
+  if (!old) return;
+  if (old.retrievable) {
+    // FTS5 must be given the text that it indexed.
+    database.prepare("INSERT INTO lexical (lexical, rowid, caption) VALUES ('delete', ?, ?)").run(old.seq, old.caption);
+    state.documents--;
+    state.digest = xorDigest(state.digest, id);
+  }
+  database.prepare('DELETE FROM documents WHERE seq = ?').run(old.seq);
+  state.seq++;
+  database.prepare('INSERT INTO removals VALUES (?, ?, ?)').run(state.seq, old.seq, crc32(`${state.seq} ${old.seq}`));
+}
+
+/** Labels of the documents that were removed or changed after a change. */
+export function removalsSince(database: Sqlite, seq: number): number[] {
+  const rows = database.prepare('SELECT label FROM removals WHERE seq > ? ORDER BY seq').all(seq);
+  return (rows as { label: number }[]).map(({ label }) => label);
+}
+
+/** The document as it was given, but that its vectors were rounded to 32 bits. */
+export function documentOf(row: DocumentRow): CorpusDocument {
+  const document = JSON.parse(row.json) as CorpusDocument;
+  const { model } = document.embeddings;
+  const [caption, image] = [row.caption_vector, row.image_vector].map((blob) => Array.from(fromBlob(blob)));
+  return { ...document, embeddings: { model, caption: caption!, image: image! } };
+}
