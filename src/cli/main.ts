@@ -22,7 +22,7 @@ import { addEvalCommands } from './eval-commands.js';
 import { exitCodes, reportError } from './exit.js';
 import { type GraphFormat, graph, graphFormats } from './graph.js';
 import { modelName, presetName } from './model-name.js';
-import { several, weight, wholeNumber } from './option-values.js';
+import { deviceList, several, weight, wholeNumber } from './option-values.js';
 import { printableStream } from './printable.js';
 import { validate } from './validate.js';
 import { version } from './version.js';
@@ -303,10 +303,15 @@ program
   .option('--held-out <shard>', 'samples for the probes in the log (may be repeated)', several)
   .option('--plan', 'train nothing; print parameters, computation, memory, and time on this machine')
   .addOption(new Option('--backend <name>').choices(['tensorflow', 'wasm']))
-  .option('--threads <n>', 'of the tensorflow backend', wholeNumber(1))
+  .option('--threads <n>', 'of the tensorflow backend, in each process', wholeNumber(1))
+  .option(
+    '--devices <list>',
+    'share each batch among graphics processors (0,1: their CUDA indices) or processes on the processor (cpu,cpu)',
+    deviceList,
+  )
   .addHelpText(
     'after',
-    '\nExamples:\n  vimi train --plan --preset snap-500m --steps 550000\n  vimi train --steps 2000 --out .vimi/training\n  vimi train --stage 2 --from nano --steps 500 --out .vimi/stage-2',
+    '\nExamples:\n  vimi train --plan --preset snap-500m --steps 550000\n  vimi train --steps 2000 --out .vimi/training\n  vimi train --devices 0,1,2,3 --out .vimi/training\n  vimi train --stage 2 --from nano --steps 500 --out .vimi/stage-2',
   )
   .action(async (shards: string[], { heldOut = [], stage, plan, ...rest }) => {
     const options = { signal: interruption(), heldOut, ...(stage && { stage: stage === '2' ? 2 : 1 }), ...rest };

@@ -33,6 +33,13 @@ export const numbers = (least: number, most: number, whole: boolean) => (text: s
     return value;
   });
 
+/** `0,1` or `cpu,cpu`. */
+export const deviceList = (text: string) =>
+  text.split(',').map((name) => {
+    if (!/^(cpu|\d{1,4})$/.test(name)) throw new InvalidArgumentError('expected a list like 0,1 or cpu,cpu.');
+    return name === 'cpu' ? name : Number(name);
+  });
+
 /** For an option that may be repeated. */
 export const several = (value: string, before: string[] = []) => [...before, value];
 

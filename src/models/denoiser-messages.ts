@@ -1,4 +1,4 @@
-import type { ErrorCode } from '../errors.js';
+import type { ErrorFields } from './own-process.js';
 import type { GenerateInput, ModelDescription, RgbVideo } from './ports.js';
 
 /** How the model process is started: one JSON argument. */
@@ -19,10 +19,3 @@ export type FromProcess =
   | { type: 'step'; job: number; done: number; total: number }
   | { type: 'done'; job: number; video: RgbVideo }
   | { type: 'failed'; job: number; error: ErrorFields };
-
-/** A VimiError's fields: errors lose their class on the way between processes. */
-export interface ErrorFields {
-  code: ErrorCode;
-  message: string;
-  where?: string;
-}

@@ -1,27 +1,16 @@
 // The model process: loads one model, makes one video at a time, says how far it is. Started by denoiser.ts with one JSON
 // argument; ends when its parent does.
-import { asVimiError, VimiError } from '../errors.js';
+import { VimiError } from '../errors.js';
 import { openBackend } from './backend/backend.js';
-import type { ErrorFields, FromProcess, ProcessOptions, ToProcess } from './denoiser-messages.js';
+import type { FromProcess, ProcessOptions, ToProcess } from './denoiser-messages.js';
 import { samplerNames } from './diffusion/sampler.js';
 import { checkCascade, generate } from './generate.js';
 import { loadModel } from './load-model.js';
 import { openEncoder } from './open-encoder.js';
+import { errorFields, insideProcess } from './own-process.js';
 import { sizeOfVideo } from './presets.js';
 
-const options = JSON.parse(process.argv[2] ?? '{}') as ProcessOptions;
-const send = (message: FromProcess) => {
-  if (process.connected) process.send!(message);
-};
-const fields = (thrown: unknown): ErrorFields => {
-  const { code, message, where } = asVimiError(thrown);
-  return { code, message, where };
-};
-
-process.on('disconnect', () => process.exit(0));
-// A terminal's Ctrl-C reaches the whole group; the parent drains first and ends this process itself.
-process.on('SIGINT', () => {});
-
+const { options, send } = insideProcess<ProcessOptions, FromProcess>();
 const cancelled = new Map<number, AbortController>();
 try {
   const backend = await openBackend(options.backend, { threads: options.threads });
@@ -57,7 +46,7 @@ try {
         const video = await generate(loaded, input, { upsampler, encoder, signal: abort.signal, onStep });
         send({ type: 'done', job, video });
       } catch (thrown) {
-        send({ type: 'failed', job, error: fields(thrown) });
+        send({ type: 'failed', job, error: errorFields(thrown) });
       } finally {
         cancelled.delete(job);
       }
@@ -78,7 +67,7 @@ try {
     },
   });
 } catch (thrown) {
-  send({ type: 'unfit', error: fields(thrown) });
+  send({ type: 'unfit', error: errorFields(thrown) });
   process.exitCode = 1;
   process.disconnect();
 }

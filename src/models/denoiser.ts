@@ -1,9 +1,10 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
 import { compiled } from '../compiled.js';
 import { VimiError } from '../errors.js';
 import { checkInput } from './check-input.js';
-import type { ErrorFields, FromProcess, ProcessOptions, ToProcess } from './denoiser-messages.js';
+import type { FromProcess, ProcessOptions, ToProcess } from './denoiser-messages.js';
 import { createFakeDenoiser } from './fake-denoiser.js';
+import { reviveError, startProcess } from './own-process.js';
 import type { Denoiser, GenerateInput, ModelDescription, RgbVideo } from './ports.js';
 
 export interface DenoiserOptions {
@@ -68,17 +69,9 @@ class ProcessDenoiser implements Denoiser {
     this.ready ??= new Promise((resolve, reject) => {
       const { model, upsampler, encoder, backend = 'auto', randomSeed, threads } = this.options;
       const argument: ProcessOptions = { model, upsampler, encoder, backend, randomSeed, threads };
-      const child = fork(compiled(import.meta.url, './denoiser-process.js'), [JSON.stringify(argument)], {
-        serialization: 'advanced',
-        stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-        execArgv: [],
-      });
+      const { child, endOf } = startProcess(compiled(import.meta.url, './denoiser-process.js'), argument);
       this.child = child;
       let fate: 'starting' | 'ready' | 'unfit' = 'starting';
-      let lastWords = '';
-      child.stderr!.setEncoding('utf8').on('data', (text: string) => {
-        lastWords = (lastWords + text).slice(-2000);
-      });
       child.on('message', (message: FromProcess) => {
         if (message.type === 'ready') {
           fate = 'ready';
@@ -89,7 +82,7 @@ class ProcessDenoiser implements Denoiser {
           resolve();
         } else if (message.type === 'unfit') {
           fate = 'unfit';
-          reject(revive(message.error));
+          reject(reviveError(message.error));
         } else this.hear(message);
       });
       child.on('error', (cause) =>
@@ -99,8 +92,7 @@ class ProcessDenoiser implements Denoiser {
         if (this.child !== child) return;
         this.child = null;
         this.ready = null;
-        const found = [signal ?? `exit code ${code}`, lastWords.trim()].filter(Boolean).join(': ');
-        const crashed = new VimiError('MODEL_CRASHED', 'The model process died', { found });
+        const crashed = new VimiError('MODEL_CRASHED', 'The model process died', { found: endOf(code, signal) });
         if (fate === 'starting') reject(crashed);
         if (this.closed) return;
         // Whoever waits for a start that failed has heard why from the promise, and a start is tried once a job.
@@ -197,7 +189,7 @@ class ProcessDenoiser implements Denoiser {
     }
     this.running = null;
     if (message.type === 'done') job.resolve(message.video);
-    else job.reject(revive(message.error));
+    else job.reject(reviveError(message.error));
     this.next();
   }
 
@@ -213,9 +205,4 @@ class ProcessDenoiser implements Denoiser {
     const handles = [child, child.channel, child.stderr as unknown as { ref(): void; unref(): void } | null];
     for (const handle of handles) on ? handle?.ref() : handle?.unref();
   }
-}
-
-function revive({ code, message, where }: ErrorFields): VimiError {
-  const error = new VimiError(code, message);
-  return Object.assign(error, { where });
 }

@@ -1,10 +1,11 @@
 import { spawn } from 'node:child_process';
-import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { presets } from '../../src/models/presets.js';
 import { recipeOf } from '../../src/models/training/recipe.js';
+import { gradientProcesses, runs } from '../models/training/gradient-processes.js';
 import { image, members, writeShard } from '../models/training/shards.js';
 
 const root = join(import.meta.dirname, '../..');
@@ -67,4 +68,47 @@ test('a prefix that is none is refused before anything is read', { timeout: 120_
   expect(code).not.toBe(0);
   expect(err).toContain('OBJECT_KEY_INVALID');
   expect(readdirSync(folder)).not.toContain('third');
+});
+
+test('what cannot be shared among devices is refused before anything is read', { timeout: 120_000 }, async () => {
+  const { code, err } = await train([...run.slice(0, -2), '--devices', 'cpu,cpu', '--out', 'fourth']);
+  expect(code).toBe(2);
+  expect(err).toContain('expected a number of devices out of 1, found 2');
+  expect(readdirSync(folder)).not.toContain('fourth');
+});
+
+test('its processes end with it: killed, or stopped in good order, after which it goes on', {
+  timeout: 400_000,
+}, async () => {
+  const stages = [{ share: 1, frames: 1, batch: 2, noise: { mean: 0, std: 1 }, selfCondition: 0 }];
+  writeFileSync(join(folder, 'two.json'), JSON.stringify({ stages }));
+  const args = ['--recipe', 'two.json', '--steps', '1000', '--backend', 'wasm', '--devices', 'cpu,cpu', '--out', 'two'];
+  const log = join(folder, 'two/log.jsonl');
+  const steps = () =>
+    existsSync(log)
+      ? readFileSync(log, 'utf8')
+          .split('\n')
+          .flatMap((line) => /"step":(\d+)/.exec(line)?.[1] ?? [])
+      : [];
+  const patient = { timeout: 120_000, interval: 200 };
+  /** Runs it for a step, and ends it. */
+  const endWith = async (signal: 'SIGKILL' | 'SIGTERM') => {
+    const before = steps().length;
+    const child = spawn(process.execPath, [vimi, 'train', shard, ...args], { cwd: folder, stdio: 'ignore' });
+    const ended = new Promise<number | null>((done) => child.on('exit', done));
+    await vi.waitUntil(() => steps().length > before, patient);
+    const [other] = gradientProcesses(child.pid);
+    expect(other).toBeGreaterThan(0);
+    child.kill(signal);
+    const code = await ended;
+    await vi.waitUntil(() => !runs(other!), patient);
+    return code;
+  };
+  expect(await endWith('SIGKILL')).toBe(null);
+  rmSync(join(folder, 'two'), { recursive: true });
+  expect(await endWith('SIGTERM')).toBe(130);
+  const first = steps().length;
+  expect(await endWith('SIGTERM')).toBe(130);
+  expect(steps().length).toBeGreaterThan(first);
+  expect(steps()).toEqual(steps().map((_, i) => String(i + 1)));
 });

@@ -10,17 +10,21 @@ export async function planTrain(options: TrainCommandOptions, out: NodeJS.Writab
   const { measureTime } = await import('../../models/planning/measure.js');
   const { recipeOf } = await import('../../models/training/recipe.js');
   const { presetNamed } = await import('../../models/presets.js');
-  const recipe =
+  const { shareRecipe } = await import('../../models/training/share-recipe.js');
+  const { devices } = options;
+  const whole =
     options.recipe === undefined
       ? recipeOf(presetNamed(options.preset), options.stage)
       : await readRecipe(options.recipe, options);
-  const plan = planTraining(options.preset, options.steps, recipe);
-  const backend = await openBackend(options.backend, { threads: options.threads });
+  const recipe = devices ? shareRecipe(whole, devices) : whole;
+  const plan = planTraining(options.preset, options.steps, recipe, devices?.length);
+  const backend = await openBackend(options.backend, { threads: options.threads, device: devices?.[0] });
   out.write(planText(plan, await measureTime(plan, recipe), backend));
 }
 
 export function planText(plan: TrainingPlan, time: PlannedTime, backend: string): string {
   const { weights, gradients, optimizer, activations } = plan.memory;
+  const { devices, exchange } = plan;
   const lines = [
     `preset       ${plan.preset}, ${scaled(plan.parameters, '')} parameters`,
     ...plan.stages.map(({ stage, steps, flops }, i) => {
@@ -32,6 +36,11 @@ export function planText(plan: TrainingPlan, time: PlannedTime, backend: string)
     `computation  ${scaled(plan.flops, 'FLOP')} in all`,
     `memory       ${scaled(weights + gradients + optimizer + activations, 'B')}: weights ${scaled(weights, 'B')}, gradients ${scaled(gradients, 'B')}, optimizer ${scaled(optimizer, 'B')}, activations about ${scaled(activations, 'B')}`,
     `time         ${duration(time.seconds)} on ${backend}, ${time.measured ? 'by a step of each part' : 'by its rate, not by steps'}; products of matrices run at ${scaled(time.rate, 'FLOP')}/s`,
+    ...(devices > 1
+      ? [
+          `devices      ${devices} share this; memory is that of the first, and the others need no optimizer; time is that of one. A step sends ${scaled(exchange.weights, 'B')} of weights, and brings up to ${scaled(exchange.gradients, 'B')} of gradients`,
+        ]
+      : []),
   ];
   return `${lines.join('\n')}\n`;
 }

@@ -2,9 +2,10 @@ import { readFile } from 'node:fs/promises';
 import { VimiError } from '../../errors.js';
 import { mistakesOf, mistakeText } from '../../events/mistakes.js';
 import type { SamplesSealed } from '../../events/schemas.js';
-import type { BackendName } from '../../models/backend/backend.js';
+import type { BackendName, Device } from '../../models/backend/backend.js';
 import { presetNamed } from '../../models/presets.js';
 import { type Recipe, recipeOf, recipe as recipeSchema } from '../../models/training/recipe.js';
+import { shareRecipe } from '../../models/training/share-recipe.js';
 import { checkObjectKey } from '../../stores/object-key.js';
 import { duration, progress } from '../progress.js';
 import type { Workspace } from '../workspace.js';
@@ -24,6 +25,7 @@ export interface TrainCommandOptions {
   encoder?: string;
   backend?: BackendName;
   threads?: number;
+  devices?: Device[];
   signal: AbortSignal;
 }
 
@@ -36,9 +38,17 @@ export async function trainOn(
 ): Promise<void> {
   // Now, and not after the shards have been read.
   if (options.store !== undefined) checkObjectKey(options.store.replace(/\/+$/, ''));
+  const recipe = options.recipe === undefined ? undefined : await readRecipe(options.recipe, options);
+  const { devices } = options;
+  if (devices) shareRecipe(recipe ?? recipeOf(presetNamed(options.preset), options.stage), devices);
   const lent = shards.length > 0 ? [] : await sealedShards(workspace);
   try {
-    await trainOnFiles(shards.length > 0 ? shards : lent.map(({ path }) => path), workspace, options, out);
+    await trainOnFiles(
+      shards.length > 0 ? shards : lent.map(({ path }) => path),
+      workspace,
+      { ...options, recipe },
+      out,
+    );
   } finally {
     for (const { release } of lent) await release();
   }
@@ -47,7 +57,7 @@ export async function trainOn(
 async function trainOnFiles(
   shards: string[],
   workspace: Workspace,
-  { recipe, store: prefix, ...options }: TrainCommandOptions,
+  { store: prefix, ...options }: Omit<TrainCommandOptions, 'recipe'> & { recipe?: Recipe },
   out: NodeJS.WritableStream,
 ): Promise<void> {
   // TensorFlow is loaded by those who train, not by every command.
@@ -56,7 +66,6 @@ async function trainOnFiles(
   const result = await train({
     ...options,
     shards,
-    recipe: recipe === undefined ? undefined : await readRecipe(recipe, options),
     store: prefix === undefined ? undefined : { objects: await workspace.objects(), prefix },
     onWarning: (error) => workspace.log.warn({ code: error.code }, error.message),
     onProgress(state) {

@@ -11,27 +11,37 @@ import { registerConvolutionFilterGradient } from './wasm-convolution-gradient.j
 const backendNames = ['auto', 'tensorflow', 'webgpu', 'wasm', 'cpu'] as const;
 export type BackendName = (typeof backendNames)[number];
 
+/** What computes: a graphics processor, by CUDA's index, or the processor. */
+export type Device = number | 'cpu';
+
+export interface BackendOptions {
+  /** That tensorflow may take; wasm runs on one. All when left out. */
+  threads?: number;
+  /** The one that is seen, however many there are. Only tensorflow knows graphics processors. */
+  device?: Device;
+}
+
 /**
  * Makes a backend the current one and says which, in words for logs and descriptions. One backend a process.
  *
  * `auto`: tensorflow where it is set up, else wasm. `webgpu` (Dawn) has to be asked for: it needs a Vulkan, Metal or D3D12
- * driver, and results are read with `data()` alone. `cpu` is plain JavaScript, for comparison in tests. `threads` bounds what
- * tensorflow takes (wasm runs on one). BACKEND_UNAVAILABLE when the named one cannot be loaded.
+ * driver, and results are read with `data()` alone. `cpu` is plain JavaScript, for comparison in tests.
+ * BACKEND_UNAVAILABLE when the named one cannot be loaded, or does not have the device.
  */
-export async function openBackend(
-  name: BackendName = 'auto',
-  { threads = availableParallelism() } = {},
-): Promise<string> {
+export async function openBackend(name: BackendName = 'auto', options: BackendOptions = {}): Promise<string> {
   tf.enableProdMode(); // no advice on the console about kernels and installation
-  if (name === 'auto') return openBackend(tensorflowPackage() ? 'tensorflow' : 'wasm', { threads });
+  if (name === 'auto') return openBackend(tensorflowPackage() ? 'tensorflow' : 'wasm', options);
+  const { device } = options;
   try {
-    if (name === 'tensorflow') return await openTensorflow(threads);
+    if (name === 'tensorflow') return await openTensorflow(options);
+    if (typeof device === 'number') throw noSuchDevice(name, device);
     if (name === 'webgpu') return await openWebgpu();
     if (name === 'wasm') return await openWasm();
     tf.setBackend('cpu');
     await tf.ready();
     return 'cpu (JavaScript)';
   } catch (cause) {
+    if (cause instanceof VimiError) throw cause;
     throw new VimiError('BACKEND_UNAVAILABLE', `The ${name} backend cannot be loaded`, {
       found: cause instanceof Error ? cause.message : String(cause),
       cause,
@@ -51,7 +61,7 @@ export function tensorflowPackage(): string | null {
   return folders.find((folder) => existsSync(join(folder, 'lib', 'napi-v8', 'tfjs_binding.node'))) ?? null;
 }
 
-async function openTensorflow(threads: number): Promise<string> {
+async function openTensorflow({ threads = availableParallelism(), device }: BackendOptions): Promise<string> {
   const folder = tensorflowPackage();
   if (!folder) throw new Error('it is not set up; see infra/setup-tensorflow.mjs');
   // Removed from Node 23 on; the package still calls them.
@@ -62,13 +72,21 @@ async function openTensorflow(threads: number): Promise<string> {
   process.env.TF_NUM_INTRAOP_THREADS ??= String(threads);
   process.env.TF_NUM_INTEROP_THREADS ??= '1';
   process.env.OMP_NUM_THREADS ??= String(threads);
+  // TensorFlow takes the memory of every graphics processor that it sees. It reads this when it is loaded.
+  if (device !== undefined) process.env.CUDA_VISIBLE_DEVICES = device === 'cpu' ? '-1' : String(device);
   // It brings its own copy of the tfjs core of the same version; both share one engine, which lies in the global scope.
   createRequire(import.meta.url)(folder);
   tf.setBackend('tensorflow');
   await tf.ready();
   const backend = tf.backend() as unknown as { binding?: { TF_Version: string }; isUsingGpuDevice?: boolean };
+  if (typeof device === 'number' && !backend.isUsingGpuDevice) throw noSuchDevice('tensorflow', device);
   return `tensorflow ${backend.binding?.TF_Version ?? ''} (${backend.isUsingGpuDevice ? 'GPU' : 'CPU'})`;
 }
+
+const noSuchDevice = (name: string, device: number) =>
+  new VimiError('BACKEND_UNAVAILABLE', `The ${name} backend finds no graphics processor ${device}`, {
+    remedy: 'Use another device: cpu is always there.',
+  });
 
 async function openWasm(): Promise<string> {
   const { setWasmPaths } = await import('@tensorflow/tfjs-backend-wasm');

@@ -1,4 +1,4 @@
-import type { Tensor } from '@tensorflow/tfjs';
+import { type Tensor, tensor } from '@tensorflow/tfjs';
 import { VimiError } from '../../errors.js';
 import { Random } from '../diffusion/random.js';
 import { hash32 } from '../embedding/hash.js';
@@ -68,3 +68,7 @@ export function startValues(specs: readonly ParameterSpec[], seed: number): Map<
     }),
   );
 }
+
+/** Values by parameter name, as tensors. */
+export const weightTensors = (specs: readonly ParameterSpec[], values: ReadonlyMap<string, Float32Array>): Weights =>
+  new Map(specs.map(({ name, shape }) => [name, tensor(values.get(name)!, shape)]));

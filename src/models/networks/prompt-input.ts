@@ -21,7 +21,7 @@ export type PromptItem =
 export type Picture = Float32Array;
 
 /** A word whose spelling is withheld: training hides names so that the model must look at the picture. */
-export const hidden = Symbol('hidden');
+export const hidden = null;
 
 /**
  * Words and pictures of a prompt. At most as many as the preset reads: of pictures the first, of words each part's share

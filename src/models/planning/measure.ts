@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { Random } from '../diffusion/random.js';
 import { buildModel } from '../networks/model.js';
-import { startValues } from '../networks/parameters.js';
+import { startValues, weightTensors } from '../networks/parameters.js';
 import { type Preset, presetNamed, sizeOfVideo } from '../presets.js';
 import { drawBatch, splitBatch } from '../training/batch.js';
 import { gradientsOf } from '../training/gradients.js';
@@ -65,7 +65,7 @@ function measureSteps(plan: TrainingPlan, recipe: Recipe): number[] {
     for (const step of [0, 1]) {
       const began = performance.now();
       const batch = drawBatch(samples, preset, stage, recipe, { seed: 1, step });
-      const w = new Map(model.specs.map(({ name, shape }) => [name, tf.tensor(state.weights.get(name)!, shape)]));
+      const w = weightTensors(model.specs, state.weights);
       const { gradients } = gradientsOf(model, w, splitBatch(batch, stage.accumulate ?? 1), recipe);
       tf.dispose([...w.values()]);
       update(model.specs, state, gradients, step, plan.steps, recipe.optimizer);

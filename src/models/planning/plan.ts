@@ -11,8 +11,11 @@ export interface TrainingPlan {
   stages: StagePlan[];
   /** Floating point operations of the whole run. */
   flops: number;
-  /** Bytes at the same time, in single precision. */
+  /** Bytes at the same time, in single precision; on the first device, if there are several. */
   memory: { weights: number; gradients: number; optimizer: number; activations: number };
+  devices: number;
+  /** Bytes that go to the other devices at a step, and that come from them in the stage of the most pieces. */
+  exchange: { weights: number; gradients: number };
 }
 
 export interface StagePlan {
@@ -31,8 +34,8 @@ export const usualPrompt = { words: 24, pictures: 1 };
  */
 export const kept = { matrices: 19, attentions: 4.5 };
 
-/** MODEL_UNKNOWN. */
-export function planTraining(name: string, steps: number, recipe?: Recipe): TrainingPlan {
+/** For several devices the recipe is one that they can share (share-recipe.ts). MODEL_UNKNOWN. */
+export function planTraining(name: string, steps: number, recipe?: Recipe, devices = 1): TrainingPlan {
   const preset = presetNamed(name);
   const model = buildModel(preset);
   const { stages: list } = recipe ?? recipeOf(preset);
@@ -56,11 +59,14 @@ export function planTraining(name: string, steps: number, recipe?: Recipe): Trai
     return (4 * stage.batch * perSample) / (stage.accumulate ?? 1);
   });
   const size = 4 * model.parameters;
+  const pieces = Math.max(...list.map(({ accumulate = 1 }) => accumulate));
   return {
     ...{ preset: name, parameters: model.parameters, steps, stages },
     flops: stages.reduce((total, { steps: n, flops }) => total + n * flops, 0),
     // As plain numbers and, while a step is computed, on the backend; the optimizer keeps the mean and two moments.
     memory: { weights: 2 * size, gradients: 2 * size, optimizer: 3 * size, activations: Math.max(...activations) },
+    devices,
+    exchange: { weights: (devices - 1) * size, gradients: ((devices - 1) / devices) * pieces * size },
   };
 
   function workOf({ frames }: Stage, carried: boolean): Work {

@@ -16,7 +16,7 @@ export const stage = z
     noise: z.strictObject({ mean: z.number(), std: positive }),
     /** How often the latents of a first pass are carried over (Snap Video: 0.9; it costs a third more). */
     selfCondition: share,
-    /** Pieces in which a batch is computed, when memory does not hold all of it; the step is the same. */
+    /** Pieces in which a batch is computed, when memory does not hold all of it or devices share it; the step is the same. */
     accumulate: z.number().int().min(1).optional(),
     /** Part of the samples that are stills, videos of endless frames a second; left out: as many as the shards hold. */
     stills: share.optional(),

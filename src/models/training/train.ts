@@ -4,19 +4,19 @@ import { basename, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
 import { asVimiError, VimiError } from '../../errors.js';
-import { type BackendName, openBackend } from '../backend/backend.js';
+import type { BackendName, Device } from '../backend/backend.js';
 import { readTexts } from '../frozen-encoder.js';
 import { weightsPath } from '../load-model.js';
-import { buildModel } from '../networks/model.js';
-import { startValues } from '../networks/parameters.js';
+import { buildModel, type Model } from '../networks/model.js';
+import { startValues, weightTensors } from '../networks/parameters.js';
 import { openEncoder } from '../open-encoder.js';
 import type { ModelPrompt } from '../ports.js';
 import { presetNamed } from '../presets.js';
 import { checkWeights, readWeights, writeWeights } from '../weights.js';
 import { drawBatch, splitBatch } from './batch.js';
 import { loadCheckpoint, saveCheckpoint } from './checkpoint.js';
+import { type Devices, openDevices } from './devices.js';
 import { evaluate, type Probe } from './evaluate.js';
-import { gradientsOf } from './gradients.js';
 import { drawLossCurve } from './loss-curve.js';
 import { startState, update } from './optimizer.js';
 import { type Recipe, recipeOf, recipe as recipeSchema, type Stage } from './recipe.js';
@@ -24,6 +24,7 @@ import { RunLog } from './run-log.js';
 import { cacheKey, readCache, writeCache } from './sample-cache.js';
 import { drawSampleSheet } from './sample-sheet.js';
 import { type ReadOptions, readSamples, type TrainingSample } from './samples.js';
+import { shareRecipe } from './share-recipe.js';
 import { type RunStorage, StoredRun } from './stored-run.js';
 import { asTask } from './tasks.js';
 
@@ -48,8 +49,10 @@ export interface TrainOptions {
   /** Instead of that recipe. */
   recipe?: Recipe;
   backend?: BackendName;
-  /** Threads that the tensorflow backend may take. */
+  /** Threads that the tensorflow backend may take, in each process; all cores, shared evenly, when left out. */
   threads?: number;
+  /** Those that share each batch; one, whatever the backend finds, when left out. */
+  devices?: readonly Device[];
   checkpointEvery?: number;
   evaluateEvery?: number;
   onProgress?(progress: TrainProgress): void;
@@ -81,16 +84,19 @@ const patience = 10;
  * samples.cache (the decoded shards, for when it is continued), and at the end PRESET.safetensors.
  *
  * Continued runs end where uninterrupted ones do: step k depends on (seed, k), the samples and the state alone; on one
- * backend with the same threads, bit for bit.
- * MODEL_UNKNOWN, WEIGHTS_NOT_FOUND, WEIGHTS_DAMAGED, OBJECT_NOT_FOUND, OBJECT_DAMAGED, USAGE, TRAINING_DIVERGED, CANCELLED;
+ * backend with the same threads, bit for bit. Of several devices, too, and whatever their number: a run's identity has the
+ * pieces that its batches are computed in (recipe.ts's `accumulate`, which share-recipe.ts raises), not where. So what ran on two
+ * devices goes on, on one, with a recipe of two pieces.
+ * MODEL_UNKNOWN, WEIGHTS_NOT_FOUND, WEIGHTS_DAMAGED, OBJECT_NOT_FOUND, OBJECT_DAMAGED, USAGE, BACKEND_UNAVAILABLE,
+ * TRAINING_DIVERGED, MODEL_CRASHED (the process of another device; the checkpoint stays), CANCELLED;
  * at the start and at the end also whatever keeps the store from answering.
  */
 export async function train(options: TrainOptions): Promise<TrainResult> {
-  const { shards, heldOut = [], steps, out, seed, checkpointEvery = 200, evaluateEvery = 200, signal } = options;
   const preset = presetNamed(options.preset);
   if (options.stage === 2 && options.from === undefined)
     throw new VimiError('USAGE', 'Stage 2 goes on from weights', { expected: 'from: the weights of stage 1' });
-  const recipe = recipeSchema.parse(options.recipe ?? recipeOf(preset, options.stage));
+  const whole = recipeSchema.parse(options.recipe ?? recipeOf(preset, options.stage));
+  const recipe = options.devices ? shareRecipe(whole, options.devices) : whole;
   for (const { frames } of recipe.stages)
     if (frames > preset.frames)
       throw new VimiError('USAGE', 'The recipe asks for longer clips than the model makes', {
@@ -103,8 +109,22 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       found: JSON.stringify(recipe.augment),
     });
   const model = buildModel(preset);
+  const { backend, threads } = options;
+  const { layout, placement } = recipe;
+  const lossWeights = { layout, placement };
+  const devices = await openDevices(model, { devices: options.devices, backend, threads, lossWeights });
+  try {
+    return await trainOn(devices, model, recipe, options);
+  } finally {
+    await devices.close();
+  }
+}
+
+async function trainOn(devices: Devices, model: Model, recipe: Recipe, options: TrainOptions): Promise<TrainResult> {
+  const { shards, heldOut = [], steps, out, seed, checkpointEvery = 200, evaluateEvery = 200, signal } = options;
+  const { preset } = model;
+  const { backend } = devices;
   const frozen = await openEncoder([{ preset }], options.encoder);
-  const backend = await openBackend(options.backend, { threads: options.threads });
   await mkdir(out, { recursive: true });
 
   const reading: ReadOptions = {
@@ -169,16 +189,15 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   const state = found?.state ?? startState(model.specs, values);
   let step = found?.step ?? 0;
   const log = await RunLog.open(out, step);
-  await writeFile(join(out, 'recipe.json'), `${JSON.stringify({ ...card, backend, run }, null, 2)}\n`);
+  const told = { ...card, backend, devices: options.devices, run };
+  await writeFile(join(out, 'recipe.json'), `${JSON.stringify(told, null, 2)}\n`);
   const warn = (thrown: unknown) => options.onWarning?.(asVimiError(thrown));
   const save = () => saveCheckpoint(out, model.specs, state, { step: String(step), run });
   const keep = async () => stored?.store().catch(warn);
-  const asTensors = (values: ReadonlyMap<string, Float32Array>) =>
-    new Map(model.specs.map(({ name, shape }) => [name, tf.tensor(values.get(name)!, shape)]));
 
   /** How far it is: probes of the mean weights, and the pictures. It draws no number that a step depends on. */
   const look = async (): Promise<Probe[]> => {
-    const w = asTensors(state.ema);
+    const w = weightTensors(model.specs, state.ema);
     try {
       const probes = held.length > 0 ? evaluate(model, w, held, { vectors }) : [];
       if (probes.length > 0 && log.probes.at(-1)?.step !== step)
@@ -200,9 +219,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
     const began = performance.now();
     const { accumulate = 1 } = recipe.stages[stage]!;
     const batch = drawBatch(samples, preset, recipe.stages[stage]!, recipe, { seed, step, vectors });
-    const w = asTensors(state.weights);
-    const { loss, diffusion, gradients } = gradientsOf(model, w, splitBatch(batch, accumulate), recipe);
-    tf.dispose([...w.values()]);
+    const { loss, diffusion, gradients } = await devices.gradientsOf(state.weights, splitBatch(batch, accumulate));
 
     // A step that is not finite is left out: the state stays as it was.
     const norm = Number.isFinite(loss)

@@ -10,6 +10,7 @@ import { type Preset, presets } from '../../../src/models/presets.js';
 import type { Batch } from '../../../src/models/training/batch.js';
 import { lossOf } from '../../../src/models/training/loss.js';
 import { recipeOf } from '../../../src/models/training/recipe.js';
+import { shareRecipe } from '../../../src/models/training/share-recipe.js';
 import { numbers, randomWeights } from '../networks/tiny.js';
 
 vi.setConfig({ testTimeout: 240_000 });
@@ -134,4 +135,9 @@ test('a plan is told in a few lines', () => {
   expect(text).toContain('part 2       200 steps of 8 x 4 frames');
   expect(text).toContain('31 min 40 s on wasm (SIMD, one thread), by a step of each part');
   expect(text.trimEnd().split('\n')).toHaveLength(7);
+
+  const devices = [0, 1, 2, 3];
+  const shared = planTraining('nano', 1000, shareRecipe(recipeOf(presets.nano!), devices), devices.length);
+  expect(shared.exchange).toEqual({ weights: 12 * plan.parameters, gradients: 12 * plan.parameters });
+  expect(planText(shared, time, 'tensorflow')).toContain('devices      4 share this');
 });

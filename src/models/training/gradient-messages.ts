@@ -1,0 +1,24 @@
+import type { BackendName, Device } from '../backend/backend.js';
+import type { ErrorFields } from '../own-process.js';
+import type { Preset } from '../presets.js';
+import type { Batch } from './batch.js';
+import type { LossWeights, PieceGradients } from './gradients.js';
+
+/** How a gradient process is started: one JSON argument. */
+export interface GradientProcessOptions {
+  preset: Preset;
+  lossWeights: LossWeights;
+  backend?: BackendName;
+  threads: number;
+  device: Device;
+}
+
+/** Weights, by parameter name, hold until the next ones come. */
+export type ToGradientProcess =
+  | { type: 'weights'; values: ReadonlyMap<string, Float32Array> }
+  | { type: 'piece'; piece: Batch };
+
+export type FromGradientProcess =
+  | { type: 'ready' }
+  | ({ type: 'gradients' } & PieceGradients)
+  | { type: 'failed'; error: ErrorFields };
