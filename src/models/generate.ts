@@ -1,15 +1,16 @@
 import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
 import { VimiError } from '../errors.js';
-import { combine, factorsOf, guidanceAt, guidanceBranches } from './diffusion/guidance.js';
+import { type Branch, branchesOfSteps, combine, factorsOf, guidanceAt } from './diffusion/guidance.js';
 import { cIn, cOut, cSkip } from './diffusion/preconditioning.js';
 import { Random } from './diffusion/random.js';
 import { sample } from './diffusion/sampler.js';
 import { karrasSchedule } from './diffusion/schedule.js';
-import { threshold } from './diffusion/thresholding.js';
+import { thresholds } from './diffusion/thresholding.js';
 import { type FrozenEncoder, readTexts, type TextVectors } from './frozen-encoder.js';
 import type { LoadedModel } from './load-model.js';
 import { corrupt, drawnOver, enlarge, lowSize } from './low-resolution.js';
+import type { Condition } from './networks/prompt-encoder.js';
 import { promptItems, seenBy } from './networks/prompt-input.js';
 import type { GenerateInput, RgbVideo } from './ports.js';
 import { type LowResolution, type Preset, preconditioningOf, sizeOfVideo } from './presets.js';
@@ -134,50 +135,62 @@ async function denoised(
   const { width: W, height: H } = sizeOfVideo(preset);
   const items = promptItems(prompt, preset, vectors);
   const hasImages = items.some((item) => 'picture' in item || ('vector' in item && item.of === 'image'));
-  // Every branch is computed at every step, whatever counts at it: latents carry over from one to the next.
-  const branches = guidanceBranches(guidance, hasImages);
-  const lowest = guidanceAt(oscillation?.steady ?? 0, guidance, oscillation);
-  for (const [branch] of guidanceBranches(lowest, hasImages))
-    if (!branches.some(([known]) => known === branch)) branches.push([branch, 0]);
-  const B = branches.length;
   const p = preconditioningOf(preset);
-
-  // Independent of the noise level: once for all steps.
-  const condition = tf.tidy(() =>
-    model.encode(
-      weights,
-      branches.map(([branch]) => seenBy[branch](items)),
-    ),
+  const schedule = karrasSchedule(steps, preset.noise);
+  const weightsAt = (step: number, sigma: number) =>
+    guidanceAt({ step, sigma }, guidance, { oscillation, above: preset.guidedAbove });
+  const branchesAt = branchesOfSteps(
+    schedule.slice(0, -1).map((sigma, step) => weightsAt(step, sigma)),
+    hasImages,
   );
-  const same = (x: Float32Array) => tf.tile(tf.tensor(x, [1, T, H, W, 3]), [B, 1, 1, 1, 1]);
+
+  let branches: readonly Branch[] = [];
+  let condition: Condition | undefined;
   let latents: tf.Tensor | undefined;
+  /** What is told the branches of a step does not depend on the noise: it is read once, and when branches fall away. */
+  const turnTo = (now: readonly Branch[]) => {
+    if (condition && now.length === branches.length) return;
+    const kept = now.map((branch) => branches.indexOf(branch));
+    tf.dispose(condition ?? []);
+    condition = tf.tidy(() =>
+      model.encode(
+        weights,
+        now.map((branch) => seenBy[branch](items)),
+      ),
+    );
+    const before = latents;
+    latents = before && tf.tidy(() => tf.gather(before, tf.tensor1d(kept, 'int32')));
+    tf.dispose(before ?? []);
+    branches = now;
+  };
+  const same = (x: Float32Array) => tf.tile(tf.tensor(x, [1, T, H, W, 3]), [branches.length, 1, 1, 1, 1]);
   try {
     const denoise = async (y: Float64Array, sigma: number, step: number) => {
+      turnTo(branchesAt[step]!);
       const [f, carried] = tf.tidy(() => {
         const result = model.denoise(weights, {
           x: same(Float32Array.from(y, (v) => v * cIn(p, sigma))),
           sigma: branches.map(() => sigma),
           frames: branches.map(() => Array.from({ length: T }, (_, t) => t)),
           fps: branches.map(() => fps),
-          condition,
+          condition: condition!,
           latents,
           low: low && { x: same(low.x), level: branches.map(() => low.level) },
         });
         return [result.f, result.latents] as const;
       });
       const out = (await f.data()) as Float32Array;
-      tf.dispose([f, latents]);
+      tf.dispose([f, latents ?? []]);
       latents = carried;
       const length = y.length;
       const clean = branches.map((_, b) =>
         Float64Array.from(y, (v, i) => cSkip(p, sigma) * v + cOut(p, sigma) * out[b * length + i]!),
       );
-      const guided = combine(factorsOf(branches, guidanceAt(step, guidance, oscillation), hasImages), clean);
-      // Details have no range of their own.
-      return preset.low?.details === undefined ? threshold(guided) : guided;
+      const guided = combine(factorsOf(branches, weightsAt(step, sigma), hasImages), clean);
+      return thresholds[preset.thresholding](guided);
     };
     const x = await sample(denoise, random.normals(T * H * W * 3), p, {
-      schedule: karrasSchedule(steps, preset.noise),
+      schedule,
       method,
       fresh: (n) => random.normals(n),
       onStep,
@@ -185,8 +198,7 @@ async function denoised(
     if (!x.every(Number.isFinite)) throw new VimiError('INTERNAL', 'The network gave numbers that are not finite');
     return x;
   } finally {
-    tf.dispose(condition);
-    if (latents) tf.dispose(latents);
+    tf.dispose([condition ?? [], latents ?? []]);
   }
 }
 

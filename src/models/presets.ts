@@ -1,6 +1,8 @@
 import { VimiError } from '../errors.js';
+import type { GuidedAbove } from './diffusion/guidance.js';
 import { inputScale, type Preconditioning, sigmaData } from './diffusion/preconditioning.js';
 import type { Method } from './diffusion/sampler.js';
+import type { Thresholding } from './diffusion/thresholding.js';
 import { snapPresets } from './snap-presets.js';
 
 /** The sizes of a model. Letters in brackets are those of the networks. */
@@ -36,6 +38,10 @@ export interface Preset {
   low?: LowResolution;
   /** Noise levels of the sampler. */
   noise: { min: number; max: number };
+  /** The noise levels down to which the words, and the pictures, are guided; everywhere if not given. */
+  guidedAbove?: GuidedAbove;
+  /** What becomes of what guidance drives out of [-1, 1]. */
+  thresholding: Thresholding;
   defaults: {
     fps: number;
     steps: number;
@@ -87,6 +93,9 @@ export const presets: Record<string, Preset> = {
     local: true,
     // 40 drowns a video at this input scale; what is left at .1 is grain.
     noise: { min: 0.1, max: 40 },
+    // Words guided to the end push grounds away from their colour; so does dynamic thresholding.
+    guidedAbove: { text: 2, image: 0 },
+    thresholding: 'static',
     defaults: { fps: 8, steps: 20, method: 'multistep', guidance: { text: 3, image: 3.5 } },
   },
   // Nano's videos, twice as large and twice as smooth. The small video says nearly everything, so the noise need not
@@ -108,6 +117,8 @@ export const presets: Record<string, Preset> = {
     local: true,
     low: { everyFrame: 2, everyPixel: 2, corruption: { most: 0.5, usual: 0.15 }, details: 0.2 },
     noise: { min: 0.15, max: 3 },
+    // Details have no range of their own.
+    thresholding: 'none',
     defaults: { fps: 16, steps: 4, method: 'multistep', guidance: { text: 1, image: 1 } },
   },
   ...snapPresets,

@@ -33,6 +33,7 @@ const base = {
   side: 64,
   height: 36,
   group: { rows: 5, columns: 4 },
+  thresholding: 'dynamic' as const,
   defaults: { fps: 24, steps: 256, method: 'heun' as const, guidance: { text: 8, image: 8 } },
 };
 
@@ -47,6 +48,7 @@ export const snapPresets: Record<string, Preset> = {
     height: 288,
     group: { rows: 18, columns: 16 },
     low: { everyFrame: 1, everyPixel: 8, corruption: { most: 0.5, usual: 0.1 } },
+    thresholding: 'dynamic',
     defaults: { fps: 24, steps: 40, method: 'heun', guidance: { text: 1, image: 1 } },
   },
 };

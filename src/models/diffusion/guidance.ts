@@ -32,31 +32,59 @@ export interface Oscillation {
   low: number;
 }
 
-/** The weights of a step, counted from 0. A weight that is below `low` anyway stays as it is. */
+/** The noise levels down to which each modality is guided; below, its weight is 1 (0: everywhere). */
+export type GuidedAbove = { text: number; image: number };
+
+/**
+ * The weights of a step, counted from 0, at noise level sigma.
+ *
+ * Guidance counts in an interval of noise levels (Kynkäänniemi et al. 2024, arXiv 2404.07724; own choice by modality): the
+ * words decide early what is where, and later only push colours away from their place. A weight that is below `low`, or
+ * below 1, anyway stays as it is.
+ */
 export function guidanceAt(
-  step: number,
+  { step, sigma }: { step: number; sigma: number },
   weights: { text: number; image: number },
-  oscillation?: Oscillation,
+  { oscillation, above = { text: 0, image: 0 } }: { oscillation?: Oscillation; above?: GuidedAbove } = {},
 ): { text: number; image: number } {
-  if (!oscillation || step < oscillation.steady || (step - oscillation.steady) % 2 === 1) return weights;
-  const { low } = oscillation;
-  return { text: Math.min(low, weights.text), image: Math.min(low, weights.image) };
+  const low = oscillation && step >= oscillation.steady && (step - oscillation.steady) % 2 === 0 && oscillation.low;
+  const limited = (modality: 'text' | 'image') => {
+    const weight = low === undefined || low === false ? weights[modality] : Math.min(low, weights[modality]);
+    return sigma < above[modality] ? Math.min(1, weight) : weight;
+  };
+  return { text: limited('text'), image: limited('image') };
 }
 
-/** The factors of the same branches at other weights: 0 where a branch does not count then. */
+/** The factors of some branches at some weights: 0 where a branch does not count then. */
 export function factorsOf(
-  branches: readonly [Branch, number][],
+  branches: readonly Branch[],
   weights: { text: number; image: number },
   hasImages: boolean,
-): [Branch, number][] {
+): number[] {
   const now = new Map(guidanceBranches(weights, hasImages));
-  return branches.map(([branch]) => [branch, now.get(branch) ?? 0]);
+  return branches.map((branch) => now.get(branch) ?? 0);
+}
+
+/**
+ * The branches to compute at each step: those that count at it or later, because their latents carry over from step to
+ * step. What never counts again is left out.
+ */
+export function branchesOfSteps(weights: readonly { text: number; image: number }[], hasImages: boolean): Branch[][] {
+  const all: Branch[] = ['nothing', 'text', 'all'];
+  let later: Branch[] = [];
+  return weights
+    .toReversed()
+    .map((one) => {
+      const now = guidanceBranches(one, hasImages).map(([branch]) => branch);
+      later = all.filter((branch) => later.includes(branch) || now.includes(branch));
+      return later;
+    })
+    .toReversed();
 }
 
 /** The weighted sum of the branches' results. */
-export function combine(branches: readonly [Branch, number][], results: readonly ArrayLike<number>[]): Float64Array {
+export function combine(factors: readonly number[], results: readonly ArrayLike<number>[]): Float64Array {
   const out = new Float64Array(results[0]!.length);
-  for (const [b, [, factor]] of branches.entries())
-    for (let i = 0; i < out.length; i++) out[i]! += factor * results[b]![i]!;
+  for (const [b, factor] of factors.entries()) for (let i = 0; i < out.length; i++) out[i]! += factor * results[b]![i]!;
   return out;
 }

@@ -1,12 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { combine, factorsOf, guidanceAt, guidanceBranches } from '../../../src/models/diffusion/guidance.js';
+import {
+  branchesOfSteps,
+  combine,
+  factorsOf,
+  guidanceAt,
+  guidanceBranches,
+} from '../../../src/models/diffusion/guidance.js';
 import { drawNoiseLevel } from '../../../src/models/diffusion/noise-levels.js';
 import * as pre from '../../../src/models/diffusion/preconditioning.js';
 import { philox, Random } from '../../../src/models/diffusion/random.js';
 import { sample } from '../../../src/models/diffusion/sampler.js';
 import { karrasSchedule } from '../../../src/models/diffusion/schedule.js';
-import { threshold } from '../../../src/models/diffusion/thresholding.js';
+import { dynamicThreshold, staticThreshold } from '../../../src/models/diffusion/thresholding.js';
 
 describe('preconditioning', () => {
   const cases = [0.5, 1].flatMap((sd) => [1, 4, 32].map((si) => ({ sd, si })));
@@ -154,7 +160,7 @@ describe('guidance', () => {
     const d = { nothing: [1], text: [10], all: [100] };
     const branches = guidanceBranches({ text: 3, image: 2 }, true);
     const combined = combine(
-      branches,
+      branches.map(([, factor]) => factor),
       branches.map(([branch]) => d[branch]),
     );
     expect(combined[0]).toBeCloseTo(1 + 3 * (10 - 1) + 2 * (100 - 10), 9);
@@ -163,18 +169,22 @@ describe('guidance', () => {
   test('oscillates: full at first, then low and full in turn', () => {
     const full = { text: 15, image: 9 };
     const at = (n: number, oscillation?: { steady: number; low: number }) =>
-      Array.from({ length: n }, (_, step) => guidanceAt(step, full, oscillation).text);
+      Array.from({ length: n }, (_, step) => guidanceAt({ step, sigma: 1 }, full, { oscillation }).text);
     expect(at(8, { steady: 3, low: 1 })).toEqual([15, 15, 15, 1, 15, 1, 15, 1]);
     expect(at(3, { steady: 0, low: 2 })).toEqual([2, 15, 2]);
     expect(at(3)).toEqual([15, 15, 15]);
-    expect(guidanceAt(0, { text: 0.5, image: 4 }, { steady: 0, low: 1 })).toEqual({ text: 0.5, image: 1 });
+    const oscillation = { steady: 0, low: 1 };
+    expect(guidanceAt({ step: 0, sigma: 1 }, { text: 0.5, image: 4 }, { oscillation })).toEqual({
+      text: 0.5,
+      image: 1,
+    });
   });
 
   test('oscillating, is at each step the constant guidance of its weights', () => {
     const d = { nothing: [1], text: [10], all: [100] };
     for (const hasImages of [true, false]) {
-      const branches = guidanceBranches({ text: 3, image: 2 }, hasImages);
-      const results = branches.map(([branch]) => d[branch]);
+      const branches = guidanceBranches({ text: 3, image: 2 }, hasImages).map(([branch]) => branch);
+      const results = branches.map((branch) => d[branch]);
       const at = (weights: { text: number; image: number }) =>
         combine(factorsOf(branches, weights, hasImages), results)[0];
       expect(at({ text: 3, image: 2 })).toBeCloseTo(hasImages ? 1 + 3 * 9 + 2 * 90 : 1 + 3 * 99, 9);
@@ -190,7 +200,7 @@ describe('guidance', () => {
     const oscillation = { steady: 2, low: 1 };
     const weights: number[] = [];
     const guided = (y: Float64Array, s: number, step: number) => {
-      const g = guidanceAt(step, { text: 5, image: 5 }, oscillation).text;
+      const g = guidanceAt({ step, sigma: s }, { text: 5, image: 5 }, { oscillation }).text;
       weights.push(g);
       return y.map((value) => towards(value, s, 0) + g * (towards(value, s, m) - towards(value, s, 0)));
     };
@@ -204,6 +214,36 @@ describe('guidance', () => {
       y = y + ((next - s) / s) * ((1 - a) * y - g * (1 - a) * m);
     }
     expect(end).toBeCloseTo(y, 9);
+  });
+
+  test('of a modality ends at its noise level', () => {
+    const above = { text: 2, image: 0.5 };
+    const at = (sigma: number, weights = { text: 3, image: 4 }) => guidanceAt({ step: 0, sigma }, weights, { above });
+    expect([10, 2, 1, 0.5, 0.1].map((sigma) => at(sigma))).toEqual([
+      { text: 3, image: 4 },
+      { text: 3, image: 4 },
+      { text: 1, image: 4 },
+      { text: 1, image: 4 },
+      { text: 1, image: 1 },
+    ]);
+    expect(at(0.1, { text: 0, image: 0.5 })).toEqual({ text: 0, image: 0.5 });
+    const oscillation = { steady: 0, low: 2 };
+    expect(guidanceAt({ step: 0, sigma: 1 }, { text: 3, image: 4 }, { above, oscillation })).toEqual({
+      text: 1,
+      image: 2,
+    });
+  });
+
+  test('a branch is computed until it counts for the last time', () => {
+    const [full, pictures, plain] = [
+      { text: 3, image: 4 },
+      { text: 1, image: 4 },
+      { text: 1, image: 1 },
+    ];
+    const every = ['nothing', 'text', 'all'];
+    expect(branchesOfSteps([full, pictures, plain], true)).toEqual([every, ['text', 'all'], ['all']]);
+    expect(branchesOfSteps([plain, full, plain, full, plain], true)).toEqual([every, every, every, every, ['all']]);
+    expect(branchesOfSteps([full, plain], false)).toEqual([['nothing', 'all'], ['all']]);
   });
 
   test('computes only what counts', () => {
@@ -231,8 +271,8 @@ describe('guidance', () => {
 });
 
 test('dynamic thresholding leaves the range alone and brings the rest into it', () => {
-  expect([...threshold(Float64Array.of(-1, 0.5, 0.9))]).toEqual([-1, 0.5, 0.9]);
-  const wide = threshold(Float64Array.from({ length: 1000 }, (_, i) => (i - 500) / 100));
+  expect([...dynamicThreshold(Float64Array.of(-1, 0.5, 0.9))]).toEqual([-1, 0.5, 0.9]);
+  const wide = dynamicThreshold(Float64Array.from({ length: 1000 }, (_, i) => (i - 500) / 100));
   expect(Math.max(...wide)).toBeLessThanOrEqual(1);
   expect(Math.min(...wide)).toBe(-1);
   expect(wide[750]).toBeCloseTo(2.5 / 4.98, 2);
@@ -282,4 +322,8 @@ describe('random numbers', () => {
     expect(mean).toBeCloseTo(0.5, 1);
     expect(deviation).toBeCloseTo(1.5, 1);
   });
+});
+
+test('static thresholding clips, and leaves alone what is in the range', () => {
+  expect([...staticThreshold(Float64Array.of(-3, -1, 0.5, 1.2))]).toEqual([-1, -1, 0.5, 1]);
 });

@@ -24,6 +24,7 @@ export const tiny: Preset = {
   encoder: { layers: 1, vocabulary: 32, words: 8, pictures: 2, pictureSide: 16 },
   local: true,
   noise: { min: 0.005, max: 40 },
+  thresholding: 'dynamic',
   defaults: { fps: 8, steps: 2, method: 'heun', guidance: { text: 1, image: 1 } },
 };
 
