@@ -18,7 +18,7 @@ const root = join(import.meta.dirname, '../..');
 writeFileSync(
   join(folder, 'topology.yaml'),
   readFileSync(join(root, 'topology.yaml'), 'utf8')
-    .replace('model: nano', 'model: fake')
+    .replace(/model: nano, upsampler: [\w-]+/, 'model: fake')
     .replace('media_roots: [.]', 'media_roots: [media]'),
 );
 const media = join(folder, 'media');
