@@ -170,7 +170,7 @@ describe('a run', () => {
     const out = await folder();
     const stages = [{ share: 1, frames: 1, batch: 2, noise: { mean: 0, std: 0.5 }, selfCondition: 0 }];
     await run(out, {
-      steps: 24,
+      steps: 48,
       recipe: {
         ...small,
         dropout: { images: 0, all: 0 },
