@@ -68,7 +68,10 @@ const lines = (text: string) =>
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'vimi-cli-'));
-  const topology = readFileSync(join(root, 'topology.yaml'), 'utf8').replace(/model: nano, upsampler: [\w-]+/, 'model: fake');
+  const topology = readFileSync(join(root, 'topology.yaml'), 'utf8').replace(
+    /model: nano, upsampler: [\w-]+/,
+    'model: fake',
+  );
   writeFileSync(join(folder, 'topology.yaml'), topology);
   mkdirSync(join(folder, 'media'));
   for (const name of ['fox', 'mushroom', 'penguin'])

@@ -12,7 +12,10 @@ import { decodeEvent } from '../../src/events/cloudevents.js';
 import { quietLog } from '../operators/run-operator.js';
 
 const root = join(import.meta.dirname, '../..');
-const shipped = readFileSync(join(root, 'topology.yaml'), 'utf8').replace(/model: nano, upsampler: [\w-]+/, 'model: fake');
+const shipped = readFileSync(join(root, 'topology.yaml'), 'utf8').replace(
+  /model: nano, upsampler: [\w-]+/,
+  'model: fake',
+);
 const narrow = shipped.replace('- admit\n', '- admit: { max_frames: 4 }\n');
 const long = '{"prompt":"a fox moves left",  "frames":8}';
 let folder: string;

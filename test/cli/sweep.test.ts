@@ -41,7 +41,10 @@ let named: string[];
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'vimi-sweep-'));
-  const topology = readFileSync(join(root, 'topology.yaml'), 'utf8').replace(/model: nano, upsampler: [\w-]+/, 'model: fake');
+  const topology = readFileSync(join(root, 'topology.yaml'), 'utf8').replace(
+    /model: nano, upsampler: [\w-]+/,
+    'model: fake',
+  );
   writeFileSync(join(folder, 'topology.yaml'), topology);
   for (const end of ['png', 'txt']) cpSync(join(root, `examples/media/images/fox.${end}`), join(folder, `fox.${end}`));
   vimi(['ingest', 'fox.png']);

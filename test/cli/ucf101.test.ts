@@ -30,7 +30,10 @@ async function run(options: Partial<Ucf101Options>): Promise<string> {
 
 beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'vimi-ucf101-command-'));
-  const topology = readFileSync(join(root, 'topology.yaml'), 'utf8').replace(/model: nano, upsampler: [\w-]+/, 'model: fake');
+  const topology = readFileSync(join(root, 'topology.yaml'), 'utf8').replace(
+    /model: nano, upsampler: [\w-]+/,
+    'model: fake',
+  );
   writeFileSync(file('topology.yaml'), topology);
   writeFileSync(file('classes.txt'), 'Archery\ta person shoots an arrow\nBowling\ta person bowls\n');
   writeFileSync(file('videos.txt'), 'Archery/a.avi\nBowling/b.avi\nArchery/c.avi\n');

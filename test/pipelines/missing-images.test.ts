@@ -14,7 +14,10 @@ import { quietLog } from '../operators/run-operator.js';
 
 const folder = await testFolder();
 const root = join(import.meta.dirname, '../..');
-const topology = readFileSync(join(root, 'topology.yaml'), 'utf8').replace(/model: nano, upsampler: [\w-]+/, 'model: fake');
+const topology = readFileSync(join(root, 'topology.yaml'), 'utf8').replace(
+  /model: nano, upsampler: [\w-]+/,
+  'model: fake',
+);
 writeFileSync(join(folder, 'topology.yaml'), topology);
 mkdirSync(join(folder, 'media'));
 const names = ['fox', 'mushroom', 'penguin'];
