@@ -47,11 +47,10 @@ export function guidanceAt(
   weights: { text: number; image: number },
   { oscillation, above = { text: 0, image: 0 } }: { oscillation?: Oscillation; above?: GuidedAbove } = {},
 ): { text: number; image: number } {
-  const low = oscillation && step >= oscillation.steady && (step - oscillation.steady) % 2 === 0 && oscillation.low;
-  const limited = (modality: 'text' | 'image') => {
-    const weight = low === undefined || low === false ? weights[modality] : Math.min(low, weights[modality]);
-    return sigma < above[modality] ? Math.min(1, weight) : weight;
-  };
+  const isLow = oscillation && step >= oscillation.steady && (step - oscillation.steady) % 2 === 0;
+  const most = isLow ? oscillation.low : Number.POSITIVE_INFINITY;
+  const limited = (modality: 'text' | 'image') =>
+    Math.min(weights[modality], most, sigma < above[modality] ? 1 : Number.POSITIVE_INFINITY);
   return { text: limited('text'), image: limited('image') };
 }
 

@@ -1,4 +1,5 @@
 import { matteOf } from '../networks/matte.js';
+import { borderPixels, plainColour } from '../networks/plain-border.js';
 import { readPicture } from '../networks/prompt-input.js';
 import type { RgbImage } from '../ports.js';
 import { cutOut, matchPose, type Pose } from './match.js';
@@ -7,7 +8,8 @@ import { cutOut, matchPose, type Pose } from './match.js';
  * Which pixels of a clip show which of its prompt's pictures, as far as that can be told from the pixels: for clips before
  * a plain ground (their borders are one colour) or before one of the pictures (their borders are that picture's). What
  * differs from the ground is the subject; two subjects are told apart where an empty line lies between them, and which is
- * which by what their pictures explain. Where a picture lies and how it is turned is searched for (match.ts). Own choice, for rendered worlds; other clips are not known, and get no layout loss.
+ * which by what their pictures explain. Where a picture lies and how it is turned is searched for (match.ts). Own choice,
+ * for rendered worlds; other clips are not known, and get no layout loss.
  */
 export interface Subjects {
   /** For each pixel of [count, side, side]: 0 the ground, k + 1 picture k, `somebody` a subject of unknown picture. */
@@ -32,8 +34,8 @@ export function findSubjects(
   { count, side }: { count: number; side: number },
   pictures: readonly RgbImage[],
 ): Subjects | null {
-  const border = borderPixels(count, side);
-  const plain = plainGround(frames, border);
+  const border = borderPixels(side, count);
+  const plain = plainColour(frames, border, 19);
   const views = pictures.map((picture) => scaled(picture, side));
   const ground = plain ? -1 : views.findIndex((view) => isGround(frames, view, border, side));
   if (!plain && ground < 0) return null;
@@ -42,7 +44,7 @@ export function findSubjects(
   for (let i = 0; i < labels.length; i++) if (apart(pixel(frames, i), behind(i)) > 38) labels[i] = somebody;
   const others = pictures.flatMap((_, k) => (k === ground ? [] : [k]));
   if (others.length === 1) name(labels, () => others[0]! + 1);
-  const match = matcher(frames, side, behind, views);
+  const match = matcher(frames, { count, side }, behind, views);
   if (others.length === 2) tellApart(labels, count, side, [others[0]!, others[1]!], match);
   const poses = pictures.map((_, k) =>
     Array.from({ length: count }, (_, t) => {
@@ -94,7 +96,12 @@ type Match = (labels: Uint8Array, label: number, picture: number, t: number) => 
 const searched = 32;
 
 /** How a picture lies on what bears a label in frame t; null where too little does. */
-function matcher(frames: Uint8Array, side: number, behind: (i: number) => Rgb, views: readonly Uint8Array[]): Match {
+function matcher(
+  frames: Uint8Array,
+  { count, side }: { count: number; side: number },
+  behind: (i: number) => Rgb,
+  views: readonly Uint8Array[],
+): Match {
   const step = Math.max(1, Math.floor(side / searched));
   const n = side / step;
   const cuts = views.map((view) => {
@@ -102,15 +109,17 @@ function matcher(frames: Uint8Array, side: number, behind: (i: number) => Rgb, v
     const matte = matteOf(picture, side);
     return { cut: cutOut(picture, matte, side), shown: momentsOf(side, (i) => matte[i]! > 0) };
   });
-  const reduced = (t: number, of: (i: number) => Rgb) => {
+  const reduced = (of: (i: number) => Rgb) => {
     const out = new Float32Array(n * n * 3);
     for (let i = 0; i < side * side; i++) {
       const to = (Math.floor(i / side / step) * n + Math.floor((i % side) / step)) * 3;
-      const colour = of(t * side * side + i);
+      const colour = of(i);
       for (let c = 0; c < 3; c++) out[to + c]! += (colour[c]! / 127.5 - 1) / step ** 2;
     }
     return out;
   };
+  const ground = reduced(behind);
+  const seen = Array.from({ length: count }, (_, t) => reduced((i) => pixel(frames, t * side * side + i)));
   return (labels, label, picture, t) => {
     const { cut, shown } = cuts[picture]!;
     const there = momentsOf(side, (i) => labels[t * side * side + i] === label);
@@ -118,8 +127,7 @@ function matcher(frames: Uint8Array, side: number, behind: (i: number) => Rgb, v
     const at = (i: number) => labels[t * side * side + Math.floor(i / n) * step * side + (i % n) * step]!;
     const pixels = aroundOf(n, at, label);
     if (pixels.length === 0) return null;
-    const scene = { side: n, frame: reduced(t, (i) => pixel(frames, i)), behind: reduced(t, behind), pixels };
-    return matchPose(cut, scene, shown, there);
+    return matchPose(cut, { side: n, frame: seen[t]!, behind: ground, pixels }, shown, there);
   };
 }
 
@@ -168,30 +176,6 @@ const scaled = (picture: RgbImage, side: number) =>
 
 const pixel = (x: Uint8Array, i: number): Rgb => [x[3 * i]!, x[3 * i + 1]!, x[3 * i + 2]!];
 const apart = (a: Rgb, b: Rgb) => Math.max(Math.abs(a[0] - b[0]), Math.abs(a[1] - b[1]), Math.abs(a[2] - b[2]));
-
-function borderPixels(count: number, side: number): number[] {
-  const border: number[] = [];
-  for (let t = 0; t < count; t++)
-    for (let n = 0; n < side; n++)
-      for (const [y, x] of [
-        [0, n],
-        [side - 1, n],
-        [n, 0],
-        [n, side - 1],
-      ] as const)
-        border.push((t * side + y) * side + x);
-  return border;
-}
-
-/** The median colour of the borders if three quarters of the border pixels are near it. */
-function plainGround(frames: Uint8Array, border: readonly number[]): Rgb | null {
-  const median = [0, 1, 2].map((c) => {
-    const sorted = border.map((i) => frames[3 * i + c]!).sort((a, b) => a - b);
-    return sorted[sorted.length >> 1]!;
-  }) as Rgb;
-  const near = border.filter((i) => apart(pixel(frames, i), median) < 19);
-  return near.length >= 0.75 * border.length ? median : null;
-}
 
 function isGround(frames: Uint8Array, view: Uint8Array, border: readonly number[], side: number): boolean {
   const near = border.filter((i) => apart(pixel(frames, i), pixel(view, i % (side * side))) < 26);

@@ -155,13 +155,10 @@ async function trainOn(devices: Devices, model: Model, recipe: Recipe, options: 
   const start = options.from === undefined ? null : weightsPath(options.from);
   const before = start === null ? null : await readWeights(start);
   // Parameters that a model got since begin as from nothing; recipe.json and the weights' card name them.
-  const missing = before ? model.specs.filter(({ name }) => !before.tensors.has(name)).map(({ name }) => name) : [];
-  if (before && start)
-    checkWeights(
-      before,
-      before.metadata.preset === preset.name ? model.specs.filter(({ name }) => !missing.includes(name)) : model.specs,
-      start,
-    );
+  const grown = before?.metadata.preset === preset.name;
+  const there = grown ? model.specs.filter(({ name }) => before.tensors.has(name)) : model.specs;
+  if (before && start) checkWeights(before, there, start);
+  const missing = model.specs.filter((spec) => !there.includes(spec)).map(({ name }) => name);
   if (before?.metadata.encoder !== undefined && before.metadata.encoder !== frozen?.sha256)
     throw new VimiError('MODEL_UNKNOWN', 'The weights were trained with another encoder', {
       expected: before.metadata.encoder,

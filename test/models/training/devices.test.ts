@@ -2,7 +2,7 @@ import { mkdtemp, readdir, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { beforeAll, describe, expect, test, vi } from 'vitest';
 import { openBackend, tensorflowPackage } from '../../../src/models/backend/backend.js';
 import { buildModel } from '../../../src/models/networks/model.js';
 import { startValues, weightTensors } from '../../../src/models/networks/parameters.js';
@@ -16,25 +16,12 @@ import { shareRecipe } from '../../../src/models/training/share-recipe.js';
 import { type TrainProgress, train } from '../../../src/models/training/train.js';
 import { tiny, tinyBatch } from '../networks/tiny.js';
 import { gradientProcesses } from './gradient-processes.js';
-import { clip, image, members, writeShard } from './shards.js';
+import { tinyWorld } from './tiny-world.js';
 
 // Real processes, which take their time to start where other work shares the cores.
 vi.setConfig({ testTimeout: 400_000 });
 
-let shard: string;
-beforeAll(async () => {
-  presets.tiny = tiny;
-  await openBackend('wasm');
-  const context = [{ caption: 'a red box', image: await image('#e01010') }];
-  shard = await writeShard([
-    ...members({ key: 'm-0-1', caption: 'a red box moves right', clip: { mp4: clip(8) }, context }),
-    ...members({ key: 'm-0-2', caption: 'a still box', clip: { webp: await image('#1010e0') }, context: [] }),
-  ]);
-});
-afterAll(() => {
-  delete presets.tiny;
-  tf.removeBackend('wasm');
-});
+const world = tinyWorld();
 
 const three = ['cpu', 'cpu', 'cpu'] as const;
 const lossWeights = { layout: 0.1, placement: 0.1 };
@@ -74,7 +61,7 @@ describe.each([
     });
     const run = (out: string, change: Partial<Parameters<typeof train>[0]> = {}) =>
       train({
-        ...{ shards: [shard], preset: 'tiny', steps: 4, out, seed: 7, recipe, backend, threads: 1 },
+        ...{ shards: [world.shard], preset: 'tiny', steps: 4, out, seed: 7, recipe, backend, threads: 1 },
         ...{ devices: three, checkpointEvery: 2, ...change },
       });
 
@@ -144,7 +131,7 @@ describe('on wasm', () => {
 
   test('what was stopped on three devices goes on, on one, with the same pieces, and the other way', async () => {
     const run = (out: string, change: Partial<Parameters<typeof train>[0]>) =>
-      train({ shards: [shard], preset: 'tiny', steps: 2, out, seed: 7, recipe, backend: 'wasm', ...change });
+      train({ shards: [world.shard], preset: 'tiny', steps: 2, out, seed: 7, recipe, backend: 'wasm', ...change });
     const [out, alone] = [await folder(), { recipe: inPieces }];
     for (const change of [{ devices: three }, alone]) {
       const abort = new AbortController();

@@ -1,10 +1,8 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import * as tf from '@tensorflow/tfjs';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { openBackend } from '../../../src/models/backend/backend.js';
+import { describe, expect, test, vi } from 'vitest';
 import { createDenoiser } from '../../../src/models/denoiser.js';
 import { presets } from '../../../src/models/presets.js';
 import { drawBatch } from '../../../src/models/training/batch.js';
@@ -13,26 +11,12 @@ import { readSamples } from '../../../src/models/training/samples.js';
 import { type TrainProgress, train } from '../../../src/models/training/train.js';
 import { readWeights } from '../../../src/models/weights.js';
 import { openFileStore } from '../../../src/stores/files.js';
-import { tiny } from '../networks/tiny.js';
-import { clip, image, members, writeShard } from './shards.js';
+import { tinyWorld } from './tiny-world.js';
 
 // Real steps of real networks, nano's where it is about nano: slow where other work shares the cores.
 vi.setConfig({ testTimeout: 400_000 });
 
-let shard: string;
-beforeAll(async () => {
-  presets.tiny = tiny;
-  await openBackend('wasm');
-  const context = [{ caption: 'a red box', image: await image('#e01010') }];
-  shard = await writeShard([
-    ...members({ key: 'm-0-1', caption: 'a red box moves right', clip: { mp4: clip(8) }, context }),
-    ...members({ key: 'm-0-2', caption: 'a still box', clip: { webp: await image('#1010e0') }, context: [] }),
-  ]);
-});
-afterAll(() => {
-  delete presets.tiny;
-  tf.removeBackend('wasm');
-});
+const world = tinyWorld();
 
 const small: Recipe = {
   ...recipeOf(presets.nano!),
@@ -44,7 +28,7 @@ const small: Recipe = {
 const folder = () => mkdtemp(join(tmpdir(), 'vimi-'));
 const run = async (out: string, change: Partial<Parameters<typeof train>[0]> = {}) =>
   train({
-    shards: [shard],
+    shards: [world.shard],
     preset: 'nano',
     steps: 4,
     out,
@@ -191,7 +175,7 @@ describe('what a run leaves behind', () => {
 
   test('pictures at the probes and at the end, which change nothing of what is trained', async () => {
     const [often, once] = [await folder(), await folder()];
-    const looked = await runTiny(often, { heldOut: [shard], evaluateEvery: 1 });
+    const looked = await runTiny(often, { heldOut: [world.shard], evaluateEvery: 1 });
     const left = await runTiny(once, { evaluateEvery: 100 });
     expect(looked.sha256).not.toBe(left.sha256); // the card tells the probes
     const [a, b] = [await readWeights(looked.weights), await readWeights(left.weights)];
@@ -204,7 +188,7 @@ describe('what a run leaves behind', () => {
     const probes = (await lines(often)).filter((line) => 'probes' in line);
     expect(probes.map(({ step }) => step)).toEqual([1, 2, 3, 4]);
     // The same command on what is finished adds nothing to the log.
-    await runTiny(often, { heldOut: [shard], evaluateEvery: 1 });
+    await runTiny(often, { heldOut: [world.shard], evaluateEvery: 1 });
     expect((await lines(often)).filter((line) => 'probes' in line)).toEqual(probes);
   });
 
@@ -279,7 +263,7 @@ test.each([
 });
 
 test('stills and tasks come as often as the recipe says', async () => {
-  const samples = await readSamples([shard], { side: 32, frames: 8 });
+  const samples = await readSamples([world.shard], { side: 32, frames: 8 });
   const draw = (change: Partial<Recipe['stages'][number]>, tasks?: Recipe['tasks']) => {
     const stage = { ...small.stages[0]!, batch: 100, ...change };
     const plain = { ...small, tasks, dropout: { images: 0, all: 0 } };
@@ -303,7 +287,7 @@ test('stills and tasks come as often as the recipe says', async () => {
 });
 
 test('the first frame of a prediction is that of the window, flipped and painted like the clip', async () => {
-  const samples = (await readSamples([shard], { side: 32, frames: 8 })).filter(({ fps }) => fps === 8);
+  const samples = (await readSamples([world.shard], { side: 32, frames: 8 })).filter(({ fps }) => fps === 8);
   const stage = { ...small.stages[0]!, frames: 8, batch: 12 };
   const recipe: Recipe = {
     ...small,
@@ -321,7 +305,7 @@ test('the first frame of a prediction is that of the window, flipped and painted
 });
 
 test('a batch is a function of seed and step', async () => {
-  const samples = await readSamples([shard], { side: 32, frames: 8 });
+  const samples = await readSamples([world.shard], { side: 32, frames: 8 });
   const draw = (step: number) => drawBatch(samples, presets.nano!, small.stages[0]!, small, { seed: 1, step });
   expect(draw(3)).toEqual(draw(3));
   expect(draw(3).eps).not.toEqual(draw(4).eps);
