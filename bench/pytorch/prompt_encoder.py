@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from layers import Norm, TransformerLayer, grid_positions, patches, waves
 
 COARSE = 8
+REACH = 12
 ROLES = 4
 
 
@@ -76,6 +77,7 @@ class PromptEncoder(nn.Module):
         for name in self.layers:
             self.add_module(name, TransformerLayer(C, preset["heads"], preset["ratio"]))
         self.finish = Norm(C)
+        self.distance = nn.Parameter(torch.empty(2 * REACH + 1, preset["heads"]))
         self.register_buffer("coarse_places", grid_positions(self.coarse_side, self.coarse_side, C), persistent=False)
 
     def forward(self, prompts: Prompts) -> Condition:
@@ -85,6 +87,7 @@ class PromptEncoder(nn.Module):
         for at, first in ((prompts.word_at, 0), (prompts.picture_at, W)):
             present[at[:, 0], first + at[:, 1]] = 1
             order[at[:, 0], first + at[:, 1]] = at[:, 2].float()
+        places = [order[:, :W], order[:, W:].repeat_interleave(self.coarse_side**2, 1)]
         order = 0.5 * waves(order, C, longest=256, shortest=4)
 
         parts, masks = [self.whole.expand(B, 1, C)], [torch.ones(B, 1)]
@@ -106,8 +109,13 @@ class PromptEncoder(nn.Module):
 
         x = torch.cat(parts, 1)
         mask = torch.cat(masks, 1).bool()[:, None, None]
+        # The prompt as a whole, first, has no place.
+        places = torch.cat(places, 1)
+        apart = (places[:, None, :] - places[:, :, None]).clamp(-REACH, REACH).long() + REACH
+        near = F.pad(10 * self.distance[apart].permute(0, 3, 1, 2), (1, 0, 1, 0))
+        seen = near.masked_fill(~mask, -torch.inf)
         for name in self.layers:
-            x = getattr(self, name)(x, mask)
+            x = getattr(self, name)(x, seen)
         tokens = self.finish(x)
         if K == 0:
             return Condition(tokens, mask, None)

@@ -86,8 +86,8 @@ export interface AttentionSizes {
 }
 
 /**
- * Attention of x [B, N, C] on context [B, M, D], added to x. `bias` [B, 1, 1, M] is added to the scores: a large negative
- * number hides a token.
+ * Attention of x [B, N, C] on context [B, M, D], added to x. `bias` [B, h or 1, N or 1, M] is added to the scores: a large
+ * negative number hides a token.
  */
 export function attention(declare: Declaration, { C, D, heads, inner = C }: AttentionSizes) {
   const before = norm(declare.at('norm'), C);
@@ -102,7 +102,10 @@ export function attention(declare: Declaration, { C, D, heads, inner = C }: Atte
   return (w: Weights, x: tf.Tensor, context: tf.Tensor, { bias }: { bias?: tf.Tensor } = {}) => {
     const { B, N } = shape(x, ['B', 'N', 'C'], { C });
     const { M } = shape(context, ['B', 'M', 'D'], { B, D });
-    if (bias) shape(bias, ['B', '1', '1', 'M'], { B, M, '1': 1 });
+    if (bias) {
+      const [, h, n] = bias.shape;
+      shape(bias, ['B', 'h', 'n', 'M'], { B, M, h: h === 1 ? 1 : heads, n: n === 1 ? 1 : N });
+    }
     const read = beforeContext(w, context);
     const q = split(query(w, before(w, x)), B, N);
     const k = split(key(w, read), B, M);

@@ -19,7 +19,8 @@ import { wordTokens } from './word-tokens.js';
  * Words are the preset's own or those of a frozen encoder outside (word-tokens.ts); pictures are read here in any case
  * (own choice: small language models see none). A picture keeps its place among the words, its role, and the place of each
  * patch. Latents alone hide a picture's details, so the pictures go along, to be laid into the frames (placement.ts; own
- * choice).
+ * choice). What stands next to what is told to attention as well, by a number for each head and distance (Raffel et al.
+ * 2020): of two subjects each has words of its own.
  */
 export type Condition = {
   /** [B, N, C] */
@@ -44,6 +45,8 @@ const away = -1e9;
 const roles = imageRole.options;
 /** Pixels to each side of the patches that tell what a picture shows. */
 export const coarsePatch = 8;
+/** How far apart in the prompt, to each side, is told; what is further counts as this far. */
+const reach = 12;
 
 export function promptEncoder(declare: Declaration, preset: Preset) {
   const { encoder, width: C, heads, ratio } = preset;
@@ -58,6 +61,8 @@ export function promptEncoder(declare: Declaration, preset: Preset) {
     transformerLayer(declare.at(`layer${i}`), C, heads, ratio),
   );
   const finish = norm(declare.at('finish'), C);
+  // An upsampler sees in the smaller video what belongs to what.
+  const byDistance = preset.low ? null : declare.add('distance', [2 * reach + 1, heads], 0);
 
   const coarsePlaces = gridPositions(coarse, coarse, C);
 
@@ -116,7 +121,8 @@ export function promptEncoder(declare: Declaration, preset: Preset) {
     let x = tf.concat(parts, 1); // [B, N, C]
     const N = x.shape[1]!;
     const bias = hide(tf.concat(masks, 1), N);
-    for (const layer of layers) x = layer(w, x, bias);
+    const near = byDistance && distanceBias(byDistance(w), tokenPlaces(places, { B, wordCount, K, coarseCount }));
+    for (const layer of layers) x = layer(w, x, near ? bias.add(near) : bias);
     const tokens = finish(w, x);
 
     shape(tokens, ['B', 'N', 'C'], { B, N, C });
@@ -129,6 +135,38 @@ export function promptEncoder(declare: Declaration, preset: Preset) {
     };
     return { tokens, bias, pictures: shown };
   };
+}
+
+/** Of each token its place among the items, [B][N]; the first, the prompt as a whole, has none. */
+function tokenPlaces(
+  places: Float32Array,
+  { B, wordCount, K, coarseCount }: Record<'B' | 'wordCount' | 'K' | 'coarseCount', number>,
+): number[][] {
+  return Array.from({ length: B }, (_, b) => {
+    const own = [...places.subarray(b * (wordCount + K), (b + 1) * (wordCount + K))];
+    const ofPictures = own.slice(wordCount).flatMap((place) => Array<number>(coarseCount).fill(place));
+    return [Number.NaN, ...own.slice(0, wordCount), ...ofPictures];
+  });
+}
+
+/** What each head adds to its scores for how far the read token stands behind the reading one, [B, heads, N, N]. */
+function distanceBias(table: tf.Tensor, places: readonly number[][]): tf.Tensor {
+  const [B, N, heads] = [places.length, places[0]!.length, table.shape[1]!];
+  const index = new Int32Array(B * N * N).fill(-1); // no row of the table
+  let i = 0;
+  for (const list of places)
+    for (const from of list)
+      for (const to of list) {
+        const distance = Math.max(-reach, Math.min(reach, to - from));
+        if (!Number.isNaN(distance)) index[i] = distance + reach;
+        i++;
+      }
+  const rows = tf.oneHot(tf.tensor1d(index, 'int32'), 2 * reach + 1).cast('float32') as tf.Tensor2D;
+  // Tenfold: what is learned in small steps is to reach scores that decide.
+  return tf
+    .matMul(rows, table.mul(10) as tf.Tensor2D)
+    .reshape([B, N, N, heads])
+    .transpose([0, 3, 1, 2]);
 }
 
 /** [B, H, W, c] → [B, (H/p) * (W/p), p * p * c] */

@@ -1,4 +1,5 @@
 import type { Random } from '../diffusion/random.js';
+import { hash32 } from '../embedding/hash.js';
 import { words } from '../embedding/words.js';
 import { hidden, type PromptItem } from '../networks/prompt-input.js';
 import type { Recipe } from './recipe.js';
@@ -7,13 +8,14 @@ import type { Recipe } from './recipe.js';
  * Changes of a sample that keep it true and make it harder to learn by heart (model.md of the design: without them the
  * model memorises names instead of looking at the picture).
  *
- * - names: the words that the prompt shares with its context's captions are hidden in all of the prompt, so only the
- *   picture says what the subject looks like;
+ * - names: the words that the prompt shares with its context's captions become made-up ones, each the same in all of the
+ *   prompt: they still say which picture is meant, and only the picture says what the subject looks like;
  * - mirror: clip and pictures are flipped, left and right change places in the words; not where something turns;
  * - colours: the channels of clip and pictures are permuted alike, and words for colours that this changes are hidden.
  */
 export interface Augmentation {
-  hideNames: boolean;
+  /** What the made-up names follow from; null: names stay as they are. */
+  names: number | null;
   mirror: boolean;
   /** Which channel each channel is taken from. */
   channels: readonly [number, number, number];
@@ -32,7 +34,7 @@ export function drawAugmentation(random: Random, { hideNames, mirror, colours }:
   // Always three draws, so that one setting does not shift the others.
   const [a, b, c] = [random.uniform(), random.uniform(), random.uniform()];
   return {
-    hideNames: a < hideNames,
+    names: a < hideNames ? Math.floor((a / hideNames) * 2 ** 31) : null,
     mirror: b < mirror,
     channels: c < colours ? permutations[Math.floor((c / colours) * permutations.length)]! : same,
   };
@@ -68,11 +70,11 @@ export function sharedNames(items: readonly PromptItem[], contextCaptions: reado
 export function augmentItems(
   items: readonly PromptItem[],
   contextCaptions: readonly string[],
-  { hideNames, mirror, channels }: Augmentation,
+  { names, mirror, channels }: Augmentation,
 ): { items: PromptItem[]; mirrored: boolean } {
   const mirrored = mirror && !items.some((item) => 'word' in item && turning.has(String(item.word)));
   const permuted = channels.some((from, to) => from !== to);
-  const names = hideNames ? sharedNames(items, contextCaptions) : new Set<string>();
+  const shared = names === null ? null : sharedNames(items, contextCaptions);
   const changed = items.map((item): PromptItem => {
     if ('picture' in item) {
       const side = Math.sqrt(item.picture.length / 3);
@@ -80,11 +82,16 @@ export function augmentItems(
     }
     if (!('word' in item) || typeof item.word !== 'string') return item;
     const { word } = item;
-    if (names.has(word) || (permuted && coloured.has(word))) return { word: hidden };
+    // Of a colour that is not what it was nothing can be said any more.
+    if (permuted && coloured.has(word)) return { word: hidden };
+    if (shared?.has(word)) return { word: madeUp(word, names!) };
     return { word: mirrored ? (sides[word] ?? word) : word };
   });
   return { items: changed, mirrored };
 }
+
+/** A word that is none, of a word and a number. */
+const madeUp = (word: string, draw: number): string => hash32(`${draw} ${word}`).toString(36);
 
 /** Frames or a picture, rows of `side` pixels: flipped and with the channels permuted. */
 export function repaint(

@@ -109,6 +109,22 @@ test('a longer neighbour in the batch does not change what a prompt means', () =
   expect([...beside.pictures!.present.dataSync()]).toEqual([1, 0, 1, 1]);
 });
 
+test('how far a word stands from a picture can decide alone what is read of it', () => {
+  const { encode, specs } = buildModel({ ...tiny, encoder: { ...tiny.encoder, layers: 1 } });
+  const w = new Map(randomWeights(specs));
+  const [rows, heads] = w.get('prompt.distance')!.shape as [number, number];
+  const oneBehind = Float32Array.from({ length: rows * heads }, (_, i) =>
+    Math.floor(i / heads) === (rows - 1) / 2 + 1 ? 100 : 0,
+  );
+  w.set('prompt.distance', tf.tensor(oneBehind, [rows, heads]));
+  const meaning = (...words: string[]) => {
+    const prompt: PromptItem[] = [{ picture: picture(1), role: 'subject' }, ...words.map((word) => ({ word }))];
+    return [...encode(w, [prompt]).pictures!.meaning.dataSync()];
+  };
+  expect(meaning('runs', 'and', 'sits')).toEqual(meaning('runs', 'or', 'falls'));
+  expect(meaning('runs', 'and', 'sits')).not.toEqual(meaning('sits', 'and', 'runs'));
+});
+
 const condition = (prompt: PromptItem[], w = randomWeights(model.specs)) => [
   ...model.encode(w, [prompt]).tokens.slice([0, 0, 0], [1, 1, -1]).dataSync(),
 ];

@@ -3,7 +3,7 @@ import { Random } from '../../../src/models/diffusion/random.js';
 import { hidden, type PromptItem } from '../../../src/models/networks/prompt-input.js';
 import { augmentItems, drawAugmentation, repaint, sharedNames } from '../../../src/models/training/augment.js';
 
-const none = { hideNames: false, mirror: false, channels: [0, 1, 2] as const };
+const none = { names: null, mirror: false, channels: [0, 1, 2] as const };
 const text = (line: string): PromptItem[] => line.split(' ').map((word) => ({ word }));
 const said = (items: PromptItem[]) =>
   items.map((item) => ('word' in item ? (item.word === hidden ? '_' : item.word) : '<img>')).join(' ');
@@ -19,9 +19,13 @@ test('the names are what the prompt shares with its context', () => {
   expect([...sharedNames(prompt, captions)].sort()).toEqual(['fox', 'red']);
 });
 
-test('names are hidden wherever they stand', () => {
-  const { items } = augmentItems(prompt, captions, { ...none, hideNames: true });
-  expect(said(items)).toBe('a _ _ <img> a _ _ moves left on a blue background');
+test('names become others, each the same wherever it stands', () => {
+  const renamed = (names: number) => said(augmentItems(prompt, captions, { ...none, names }).items);
+  const told = /^a (?<one>\w+) (?<two>\w+) <img> a \k<one> \k<two> moves left on a blue background$/;
+  const { one, two } = renamed(1).match(told)!.groups!;
+  expect(new Set(['red', 'fox', one, two]).size).toBe(4);
+  expect(renamed(1)).toBe(renamed(1));
+  expect(renamed(2)).not.toBe(renamed(1));
 });
 
 test('a mirrored sample says so; what turns is not mirrored', () => {
@@ -46,8 +50,10 @@ test('each change is drawn as often as asked', () => {
     drawAugmentation(random, { hideNames: 0.6, mirror: 0.5, colours: 0.3 }),
   );
   const part = (test: (a: (typeof drawn)[number]) => boolean) => drawn.filter(test).length / drawn.length;
-  expect(part((a) => a.hideNames)).toBeCloseTo(0.6, 1);
+  expect(part((a) => a.names !== null)).toBeCloseTo(0.6, 1);
   expect(part((a) => a.mirror)).toBeCloseTo(0.5, 1);
   expect(part((a) => a.channels.join() !== '0,1,2')).toBeCloseTo(0.3, 1);
   expect(new Set(drawn.map((a) => a.channels.join())).size).toBe(6);
+  const names = drawn.flatMap((a) => a.names ?? []);
+  expect(new Set(names).size).toBe(names.length);
 });
