@@ -1,5 +1,6 @@
 import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { processRuns } from '../process-runs.js';
 
 /**
  * Makes a folder for the temporary files of one pipeline of this process, and removes those of processes that died
@@ -9,16 +10,7 @@ export async function makeWorkFolder(root: string, pipeline: string): Promise<st
   await mkdir(root, { recursive: true });
   for (const name of await readdir(root)) {
     const pid = Number(name.split('.').at(-2));
-    if (Number.isInteger(pid) && !isAlive(pid)) await rm(join(root, name), { recursive: true, force: true });
+    if (Number.isInteger(pid) && !processRuns(pid)) await rm(join(root, name), { recursive: true, force: true });
   }
   return mkdtemp(join(root, `${pipeline}.${process.pid}.`));
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }

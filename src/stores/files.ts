@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { asVimiError, VimiError } from '../errors.js';
 import type { ObjectRef } from '../events/prompt.js';
+import { processRuns } from '../process-runs.js';
 import { mediaTypeOf } from './media-type.js';
 import { checkObjectKey, isKeySegment } from './object-key.js';
 import { freshMs, type ObjectBody, type ObjectStore, type PutOptions } from './object-store.js';
@@ -332,17 +333,7 @@ async function removeLeftovers(temporary: string): Promise<void> {
     const path = join(temporary, name);
     const written = (await lstat(path).catch(() => null))?.mtimeMs ?? 0;
     // In a container every run may have the same process id.
-    if (!isAlive(writer) || (writer === process.pid && written < started)) await rm(path, { force: true });
-  }
-}
-
-function isAlive(pid: number): boolean {
-  if (!Number.isInteger(pid) || pid <= 0) return false;
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (thrown) {
-    return systemCode(thrown) === 'EPERM';
+    if (!processRuns(writer) || (writer === process.pid && written < started)) await rm(path, { force: true });
   }
 }
 

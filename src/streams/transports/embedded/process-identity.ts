@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { hostname } from 'node:os';
+import { processRuns } from '../../../process-runs.js';
 
 /** Names one process, beyond the reuse of its number. */
 export interface ProcessIdentity {
@@ -23,11 +24,7 @@ const silenceMs = 30_000;
  */
 export function isAlive({ pid, host, started }: ProcessIdentity, silentMs: number): boolean {
   if (host !== hostname()) return silentMs < silenceMs;
-  try {
-    process.kill(pid, 0);
-  } catch (thrown) {
-    if ((thrown as NodeJS.ErrnoException).code === 'ESRCH') return false;
-  }
+  if (!processRuns(pid)) return false;
   if (started === '') return pid === process.pid || silentMs < silenceMs;
   return startOf(pid) === started;
 }
