@@ -58,6 +58,7 @@ async function atEveryMoment(
     onPiece = () => undefined;
     await closed;
     await transport.close();
+    await expect(transport.topics([topic])).rejects.toMatchObject({ code: 'TRANSPORT_UNAVAILABLE' });
   }
   return succeeded;
 }
