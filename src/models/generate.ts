@@ -9,7 +9,9 @@ import { karrasSchedule } from './diffusion/schedule.js';
 import { thresholds } from './diffusion/thresholding.js';
 import { type FrozenEncoder, readTexts, type TextVectors } from './frozen-encoder.js';
 import type { LoadedModel } from './load-model.js';
-import { corrupt, drawnOver, enlarge, lowSize } from './low-resolution.js';
+import { corrupt, drawnOver, enlarge, lowSize, posesBetween, type SmallVideo } from './low-resolution.js';
+import { repeat } from './networks/layers.js';
+import type { Places } from './networks/placement.js';
 import type { Condition } from './networks/prompt-encoder.js';
 import { promptItems, seenBy } from './networks/prompt-input.js';
 import type { GenerateInput, RgbVideo } from './ports.js';
@@ -48,8 +50,8 @@ export async function generate(
   const { method } = base.model.preset.defaults;
   if (!upsampler || !low || !more) {
     const noise = new Random(input.seed);
-    const video = await denoised(base, { ...input, vectors, method }, noise, atBorder);
-    return crop(video, nativeSize(base, input), input);
+    const { x } = await denoised(base, { ...input, vectors, method }, noise, atBorder);
+    return crop(x, nativeSize(base, input), input);
   }
   const { frames } = lowSize(nativeSize(upsampler, input), low);
   const small = await denoised(
@@ -63,12 +65,12 @@ export async function generate(
 }
 
 /**
- * The second half of a cascade alone: `small` is a video of [T', H', W', 3], -1 to 1, as `reduce` (low-resolution.ts)
- * gives them; the steps and the guidance of `input` are the upsampler's. MODEL_UNKNOWN when the model is none.
+ * The second half of a cascade alone: `small` is a video as `reduce` (low-resolution.ts) gives them; the steps and the
+ * guidance of `input` are the upsampler's. MODEL_UNKNOWN when the model is none.
  */
 export async function upsample(
   upsampler: LoadedModel,
-  small: ArrayLike<number>,
+  small: SmallVideo,
   input: GenerateInput,
   { vectors, signal, onStep }: Pick<GenerateOptions, 'vectors' | 'signal' | 'onStep'>,
 ): Promise<RgbVideo> {
@@ -80,18 +82,19 @@ export async function upsample(
 async function upsampled(
   upsampler: LoadedModel,
   low: LowResolution,
-  small: ArrayLike<number>,
+  small: SmallVideo,
   input: GenerateInput,
   vectors: TextVectors | undefined,
   atBorder: () => Promise<void>,
 ): Promise<RgbVideo> {
   const size = nativeSize(upsampler, input);
   const level = low.corruption.usual;
-  const x = enlarge(corrupt(Float32Array.from(small), level, new Random(input.seed, 1)), size, low);
+  const x = enlarge(corrupt(Float32Array.from(small.x), level, new Random(input.seed, 1)), size, low);
+  const poses = small.poses.map((one) => one && posesBetween(one, size.frames, low));
   const { method } = upsampler.model.preset.defaults;
   const settings = { ...input, method, vectors, oscillation: undefined };
-  const large = await denoised(upsampler, settings, new Random(input.seed, 2), atBorder, { x, level });
-  return crop(drawnOver(small, large, size, low), size, input);
+  const large = await denoised(upsampler, settings, new Random(input.seed, 2), atBorder, { x, level, poses });
+  return crop(drawnOver(small.x, large.x, size, low), size, input);
 }
 
 const nativeSize = ({ model }: LoadedModel, { frames }: GenerateInput) => ({ frames, ...sizeOfVideo(model.preset) });
@@ -123,14 +126,17 @@ export function checkCascade(base: Preset, upsampler: Preset): void {
 type Settings = Pick<GenerateInput, 'prompt' | 'frames' | 'fps' | 'steps' | 'guidance' | 'oscillation'> &
   Pick<Preset['defaults'], 'method'> & { vectors?: TextVectors };
 
-/** A sample of one model, [T, H, W, 3], -1 to 1 unless it draws details; `low` as FitInput has it, for one video. */
+/**
+ * A sample of one model, [T, H, W, 3], -1 to 1 unless it draws details, and where it laid each of the prompt's pictures,
+ * [T, 5]; `low` as FitInput has it, for one video.
+ */
 async function denoised(
   { model, weights }: LoadedModel,
   { prompt, frames: T, fps, steps, guidance, oscillation, method, vectors }: Settings,
   random: Random,
   onStep: () => Promise<void>,
-  low?: { x: Float32Array; level: number },
-): Promise<Float64Array> {
+  low?: { x: Float32Array; level: number; poses: readonly (Float32Array | null)[] },
+): Promise<{ x: Float64Array; poses: Float32Array[] }> {
   const { preset } = model;
   const { width: W, height: H } = sizeOfVideo(preset);
   const items = promptItems(prompt, preset, vectors);
@@ -147,6 +153,7 @@ async function denoised(
   let branches: readonly Branch[] = [];
   let condition: Condition | undefined;
   let latents: tf.Tensor | undefined;
+  let poses: Float32Array[] = [];
   /** What is told the branches of a step does not depend on the noise: it is read once, and when branches fall away. */
   const turnTo = (now: readonly Branch[]) => {
     if (condition && now.length === branches.length) return;
@@ -163,11 +170,20 @@ async function denoised(
     tf.dispose(before ?? []);
     branches = now;
   };
+  const placesOf = (told: readonly (Float32Array | null)[]): Places | undefined => {
+    const all = items.filter((item) => 'picture' in item).map((_, k) => told[k] ?? null);
+    const [B, K] = [branches.length, all.length];
+    if (K === 0) return undefined;
+    const flat = all.map((one) => [...(one ?? new Float32Array(T * 5))]);
+    const known = all.map((one) => Array<number>(T).fill(one ? 1 : 0));
+    const pose = tf.tensor(flat, [K, T * 5]).reshape([1, K, T, 5]);
+    return { pose: repeat(pose, [B, K, T, 5]), known: repeat(tf.tensor(known).reshape([1, K, T]), [B, K, T]) };
+  };
   const same = (x: Float32Array) => tf.tile(tf.tensor(x, [1, T, H, W, 3]), [branches.length, 1, 1, 1, 1]);
   try {
     const denoise = async (y: Float64Array, sigma: number, step: number) => {
       turnTo(branchesAt[step]!);
-      const [f, carried] = tf.tidy(() => {
+      const [f, carried, laid] = tf.tidy(() => {
         const result = model.denoise(weights, {
           x: same(Float32Array.from(y, (v) => v * cIn(p, sigma))),
           sigma: branches.map(() => sigma),
@@ -175,12 +191,16 @@ async function denoised(
           fps: branches.map(() => fps),
           condition: condition!,
           latents,
-          low: low && { x: same(low.x), level: branches.map(() => low.level) },
+          low: low && { x: same(low.x), level: branches.map(() => low.level), places: placesOf(low.poses) },
         });
-        return [result.f, result.latents] as const;
+        const all = branches.indexOf('all');
+        const pose = step === steps - 1 && all >= 0 ? result.placed.at(-1)?.pose.slice([all], [1]) : undefined;
+        return [result.f, result.latents, pose] as const;
       });
       const out = (await f.data()) as Float32Array;
-      tf.dispose([f, latents ?? []]);
+      const told = ((await laid?.data()) as Float32Array | undefined) ?? new Float32Array();
+      poses = Array.from({ length: told.length / (T * 5) }, (_, k) => told.slice(k * T * 5, (k + 1) * T * 5));
+      tf.dispose([f, latents ?? [], laid ?? []]);
       latents = carried;
       const length = y.length;
       const clean = branches.map((_, b) =>
@@ -196,7 +216,7 @@ async function denoised(
       onStep,
     });
     if (!x.every(Number.isFinite)) throw new VimiError('INTERNAL', 'The network gave numbers that are not finite');
-    return x;
+    return { x, poses };
   } finally {
     tf.dispose([condition ?? [], latents ?? []]);
   }

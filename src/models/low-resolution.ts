@@ -16,6 +16,15 @@ interface Size {
   height: number;
 }
 
+/**
+ * A small video, [T', H', W', 3], -1 to 1, and for each of the prompt's pictures where it lies in it, [T', 5] (placement.ts);
+ * null: not known.
+ */
+export interface SmallVideo {
+  x: ArrayLike<number>;
+  poses: readonly (Float32Array | null)[];
+}
+
 /** Frames and pixels of the small video that belongs to one of this size. A last frame that is half seen counts. */
 export const lowSize = ({ frames, width, height }: Size, { everyFrame, everyPixel }: LowResolution): Size => ({
   frames: Math.ceil(frames / everyFrame),
@@ -107,6 +116,26 @@ function resampled(
               : (1 - x.share) * pixel(row, x.one, c) + x.share * pixel(row, x.other, c);
           out[at++] = y.share === 0 ? across(y.one) : (1 - y.share) * across(y.one) + y.share * across(y.other);
         }
+  }
+  return out;
+}
+
+/**
+ * Where a picture lies in the large video's frames: [T', 5] → [T, 5]. Between two frames it is on its way from the one to
+ * the other, the shorter way round; after the last it goes on.
+ */
+export function posesBetween(small: Float32Array, frames: number, { everyFrame }: LowResolution): Float32Array {
+  const last = small.length / 5 - 1;
+  const out = new Float32Array(frames * 5);
+  for (let t = 0; t < frames; t++) {
+    const before = Math.max(0, Math.min(Math.floor(t / everyFrame), last - 1));
+    const later = t / everyFrame - before;
+    const at = (n: number) => small.subarray(n * 5, n * 5 + 5) as unknown as [number, number, number, number, number];
+    const [a, b] = [at(before), at(Math.min(before + 1, last))];
+    for (const i of [0, 1, 2] as const) out[t * 5 + i] = a[i] + later * (b[i] - a[i]);
+    const between = Math.atan2(a[3] * b[4] - a[4] * b[3], a[3] * b[3] + a[4] * b[4]);
+    const turn = Math.atan2(a[4], a[3]) + later * between;
+    out.set([Math.cos(turn), Math.sin(turn)], t * 5 + 3);
   }
   return out;
 }

@@ -4,7 +4,7 @@ import { type Preset, sizeOfVideo } from '../presets.js';
 import { shape } from '../shape.js';
 import { attention, feedForward, linear, neighbours, norm, repeat, silu, transformerLayer } from './layers.js';
 import type { Declaration, Weights } from './parameters.js';
-import { type Placed, picturePlan, placement } from './placement.js';
+import { type Placed, type Places, picturePlan, placement, placementAt } from './placement.js';
 import { gridPositions, numberFeatures, timePositions } from './positions.js';
 import { type Condition, patches } from './prompt-encoder.js';
 
@@ -26,7 +26,8 @@ import { type Condition, patches } from './prompt-encoder.js';
  * like "moves left" earn nearly nothing until word, frame and place are found together.
  *
  * With `preset.low` it is an upsampler: a smaller video, enlarged and with noise of a known level on it, lies beside the
- * noisy one on the channels, and the level is one more conditioning token. What is where needs no layout then.
+ * noisy one on the channels, and the level is one more conditioning token. Where the pictures are needs no layout then: it
+ * is told, as whoever drew the smaller video laid them.
  */
 export interface FitInput {
   /** c_in * x_sigma, [B, T, H, W, 3]. */
@@ -40,8 +41,11 @@ export interface FitInput {
   condition: Condition;
   /** Latents of the step before, [B, L, C]. */
   latents?: tf.Tensor;
-  /** Of upsamplers: the enlarged smaller video, [B, T, H, W, 3], and the level of the noise on it, length B. */
-  low?: { x: tf.Tensor; level: readonly number[] };
+  /**
+   * Of upsamplers: the enlarged smaller video, [B, T, H, W, 3], the level of the noise on it, length B, and where the
+   * prompt's pictures are; left out: none is laid.
+   */
+  low?: { x: tf.Tensor; level: readonly number[]; places?: Places };
 }
 
 export function fit(declare: Declaration, preset: Preset) {
@@ -77,8 +81,9 @@ export function fit(declare: Declaration, preset: Preset) {
       write: attention(d.at('write'), { C: P, D: C, heads }),
       feedWrite: feedForward(d.at('feed-write'), P, ratio),
       local: local ? localPath(d.at('local'), preset) : null,
-      // An upsampler sees in the smaller video where everything is: once is enough.
-      place: local && !(preset.low && i > 0) ? placement(d.at('place'), preset) : null,
+      place: local && !preset.low ? placement(d.at('place'), preset) : null,
+      // Once is enough where nothing has to be found.
+      placeAt: local && preset.low && i === 0 ? placementAt(d.at('place'), preset) : null,
       near: local ? neighbours(d.at('near'), P) : null,
     };
   });
@@ -149,6 +154,8 @@ export function fit(declare: Declaration, preset: Preset) {
         placed.push(found.placed);
         u = found.u;
       }
+      if (block.placeAt && condition.pictures && low?.places)
+        u = block.placeAt(w, u, condition.pictures, low.places, { R, Q });
       if (block.near) u = block.near(w, u.reshape([B * T, R, Q, P])).reshape([B, T * R * Q, P]);
       if (block.local) u = block.local(w, u, { B, T, R, Q }, summary);
     }

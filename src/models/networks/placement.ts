@@ -27,7 +27,8 @@ export interface Placed {
 /** Of each pixel: colour and whether it is of the picture's subject, at full and at half resolution. */
 const seen = 8;
 
-export function placement(declare: Declaration, { patch: p, patchWidth: P, width: C }: Preset) {
+export function placement(declare: Declaration, preset: Preset) {
+  const { patchWidth: P, width: C } = preset;
   const h = P;
   const before = norm(declare.at('norm'), P);
   const query = linear(declare.at('query'), C, P);
@@ -36,11 +37,7 @@ export function placement(declare: Declaration, { patch: p, patchWidth: P, width
   const fromTime = linear(declare.at('time'), P, h);
   const fromPatches = linear(declare.at('patches'), P, h);
   const toPose = linear(declare.at('pose'), h, 5, { start: 0.1 });
-  const value = linear(declare.at('value'), p * p * seen, h);
-  const gatePixels = linear(declare.at('gate-pixels'), p * p * seen + 1, h);
-  const gatePatch = linear(declare.at('gate-patch'), P, h, { bias: false });
-  const gatePicture = linear(declare.at('gate-picture'), C, h, { bias: false });
-  const out = linear(declare.at('out'), h, P, { bias: false });
+  const lay = laying(declare, preset, { mapped: true });
 
   /**
    * u [B, T * S, P], planned [B, K, T, S], whole [B, 1, C], when [B, T, P] → u with what is seen of the pictures, and where
@@ -75,21 +72,72 @@ export function placement(declare: Declaration, { patch: p, patchWidth: P, width
     const at = middle.add(free.slice([0, 0], [-1, 2]));
     const logSize = free.slice([0, 2], [-1, 1]).clipByValue(-3, 2);
     const towards = free.slice([0, 3], [-1, 2]).add(tf.tensor2d([1, 0], [1, 2]));
+    const pose = tf.concat([at, logSize, towards], 1).reshape([B, K, T, 5]);
+    const seen = lay(w, normed, pictures, { pose, share: pictures.present.reshape([B, K, 1]), heat, R, Q });
+    return { u: u.add(seen), placed: { heat, pose } };
+  };
+}
+
+/** Where a prompt's pictures are, told and not found: of an upsampler, whose smaller video was drawn by them. */
+export interface Places {
+  /** As Placed has it, [B, K, T, 5]. */
+  pose: tf.Tensor;
+  /** 1, or 0 where it is not known: no picture is laid there, [B, K, T]. */
+  known: tf.Tensor;
+}
+
+/** The same with places that are told: u [B, T * S, P] → u with what is seen of the pictures. */
+export function placementAt(declare: Declaration, preset: Preset) {
+  const before = norm(declare.at('norm'), preset.patchWidth);
+  const lay = laying(declare, preset, { mapped: false });
+  return (
+    w: Weights,
+    u: tf.Tensor,
+    pictures: ConditionPictures,
+    { pose, known }: Places,
+    { R, Q }: { R: number; Q: number },
+  ): tf.Tensor => {
+    const { B, K } = shape(known, ['B', 'K', 'T']);
+    const share = known.mul(pictures.present.reshape([B, K, 1]));
+    return u.add(lay(w, before(w, u), pictures, { pose, share, R, Q }));
+  };
+}
+
+/**
+ * What each patch takes of the pictures that lie on it. Each opens to what it wants, told by the pixels, by itself and by
+ * the picture. normed [B, T * S, P], pose [B, K, T, 5], share [B, K, T or 1], heat [B, K, T, S] → [B, T * S, P]
+ */
+function laying(declare: Declaration, { patch: p, patchWidth: P, width: C }: Preset, { mapped }: { mapped: boolean }) {
+  const h = P;
+  const cell = p * p * seen;
+  const value = linear(declare.at('value'), cell, h);
+  const gatePixels = linear(declare.at('gate-pixels'), mapped ? cell + 1 : cell, h);
+  const gatePatch = linear(declare.at('gate-patch'), P, h, { bias: false });
+  const gatePicture = linear(declare.at('gate-picture'), C, h, { bias: false });
+  const out = linear(declare.at('out'), h, P, { bias: false });
+  return (
+    w: Weights,
+    normed: tf.Tensor,
+    pictures: ConditionPictures,
+    { pose, share, heat, R, Q }: { pose: tf.Tensor; share: tf.Tensor; heat?: tf.Tensor; R: number; Q: number },
+  ): tf.Tensor => {
+    const { B, K, T } = shape(pose, ['B', 'K', 'T', '5'], { '5': 5 });
+    const S = R * Q;
+    const flat = pose.reshape([B * K * T, 5]);
+    const towards = flat.slice([0, 3], [-1, 2]);
     const turn = towards.div(towards.square().sum(1, true).add(1e-6).sqrt());
-
-    const pixels = sampled(pictures.pixels, { at, logSize, turn }, { T, rows: R * p, columns: Q * p });
-    const cells = patches(pixels, p).reshape([B, K, T, S, p * p * seen]);
-
-    // What of it: each patch opens to what it wants, told by the pixels, by itself and by the picture.
-    const gate = gatePixels(w, tf.concat([cells, heat.mul(0.1).reshape([B, K, T, S, 1])], 4))
+    const where = { at: flat.slice([0, 0], [-1, 2]), logSize: flat.slice([0, 2], [-1, 1]), turn };
+    const pixels = sampled(pictures.pixels, where, { T, rows: R * p, columns: Q * p });
+    const cells = patches(pixels, p).reshape([B, K, T, S, cell]);
+    const told = heat ? tf.concat([cells, heat.mul(0.1).reshape([B, K, T, S, 1])], 4) : cells;
+    const gate = gatePixels(w, told)
       .add(gatePatch(w, normed).reshape([B, 1, T, S, h]))
       .add(gatePicture(w, pictures.meaning).reshape([B, K, 1, 1, h]));
-    const present = pictures.present.reshape([B, K, 1, 1, 1]);
-    const taken = value(w, cells).mul(gate.sigmoid()).mul(present).sum(1); // [B, T, S, h]
-    return {
-      u: u.add(out(w, taken).reshape([B, T * S, P])),
-      placed: { heat, pose: tf.concat([at, logSize, towards], 1).reshape([B, K, T, 5]) },
-    };
+    const taken = value(w, cells)
+      .mul(gate.sigmoid())
+      .mul(share.reshape([B, K, share.shape[2]!, 1, 1]))
+      .sum(1); // [B, T, S, h]
+    return out(w, taken).reshape([B, T * S, P]);
   };
 }
 

@@ -49,11 +49,13 @@ export function costOf({ preset, specs }: Model, work: Work): Cost {
   }
   // The layout's map: a query a frame against the places of its cells.
   if (sizes.cells > 0) cost.denoise += 2 * sizes.T * preset.patchWidth * sizes.cells;
-  // Where the pictures lie: each against every patch, the middle of what answers, and those patches' mean.
   if (preset.local) {
     const views = (preset.low ? 1 : preset.blocks) * sizes.pictures * sizes.S;
-    cost.denoise += 2 * views * (2 * preset.patchWidth + 2);
-    if (!preset.low) cost.denoise += 2 * sizes.pictures * sizes.S * preset.patchWidth;
+    // Where the pictures lie: the plan, and each against every patch, the middle of what answers, and those patches' mean.
+    if (!preset.low) {
+      cost.denoise += 2 * sizes.pictures * sizes.S * preset.patchWidth;
+      cost.denoise += 2 * views * (2 * preset.patchWidth + 2);
+    }
     cost.numbers.matrices += views * preset.patch ** 2 * numbersSeen;
   }
   return cost;

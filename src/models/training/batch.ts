@@ -129,6 +129,17 @@ export function drawBatch(
   return batch;
 }
 
+/** Where the pictures of a sample's own prompt lie in the first frames of its clip, as far as known. */
+export function placesInClip(sample: TrainingSample, items: readonly PromptItem[], preset: Preset) {
+  const { width } = sizeOfVideo(preset);
+  const subjects = preset.local ? subjectsOf(sample, width) : null;
+  if (!subjects) return [];
+  const { frames: T, patch } = preset;
+  const shown = shownIn(subjects, width, { window: 0, first: 0, T, mirrored: false });
+  const prompts = { prompt: sample.prompt, sample: sample.prompt };
+  return knownPlaces(items, { ...prompts, ground: subjects.ground, ...shown, T, side: width, patch });
+}
+
 const found = new WeakMap<TrainingSample, Subjects | null>();
 
 /** Which pixels of the sample show which of its pictures: found once. */

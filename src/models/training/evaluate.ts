@@ -6,7 +6,7 @@ import type { Model } from '../networks/model.js';
 import type { Weights } from '../networks/parameters.js';
 import { type PromptItem, promptItems, seenBy } from '../networks/prompt-input.js';
 import { sizeOfVideo } from '../presets.js';
-import type { Batch } from './batch.js';
+import { type Batch, placesInClip } from './batch.js';
 import { lossOf } from './loss.js';
 import type { TrainingSample } from './samples.js';
 
@@ -72,7 +72,7 @@ export function evaluate(
           height,
           selfCondition: false,
           masks: chosen.map(() => null),
-          places: chosen.map(() => []),
+          places: chosen.map((sample, b) => (low ? placesInClip(sample, items[from + b]!, preset) : [])),
           sigma: chosen.map(() => sigma),
         },
         x: new Float32Array(B * length),

@@ -3,7 +3,7 @@ import { cIn, cNrm, targetWeight } from '../diffusion/preconditioning.js';
 import { constant } from '../networks/layers.js';
 import type { Model } from '../networks/model.js';
 import type { Weights } from '../networks/parameters.js';
-import type { Placed } from '../networks/placement.js';
+import type { Placed, Places } from '../networks/placement.js';
 import { preconditioningOf } from '../presets.js';
 import type { Batch } from './batch.js';
 import type { Recipe } from './recipe.js';
@@ -39,7 +39,11 @@ export function lossOf(
     .mul(each((s) => cNrm(p, s)));
 
   const condition = model.encode(w, batch.prompts);
-  const low = batch.low && { x: tf.tensor(batch.low.x, full), level: batch.low.level };
+  const K = condition.pictures?.meaning.shape[1];
+  const low = batch.low && {
+    ...{ x: tf.tensor(batch.low.x, full), level: batch.low.level },
+    places: K === undefined ? undefined : knownPlaces(batch, K),
+  };
   const given = { x: input, sigma, frames: batch.frames, fps: batch.fps, condition, low };
   // Self-conditioning: the first pass only lends its latents; no gradient goes through it.
   const latents = batch.selfCondition ? constant(() => model.denoise(w, given).latents) : undefined;
@@ -76,34 +80,37 @@ export function lossOf(
 /** What counts as near, of the frame's width, of ln size, in radians: beyond it the loss grows linearly. */
 const near = { place: 1 / 16, size: 1 / 4, turn: 1 / 2 };
 
-/** Cross-entropy of the map, and distance of the pose, over the pictures and frames whose place is known. */
-function placementLoss({ heat, pose }: Placed, { places }: Batch): tf.Scalar {
-  const [B, K, T, S] = heat.shape as [number, number, number, number];
+/** The places that are known of K pictures an entry. */
+function knownPlaces({ B, T, places }: Batch, K: number): Places {
   const known = new Float32Array(B * K * T);
-  const [wantedHeat, wantedPose] = [new Float32Array(known.length * S), new Float32Array(known.length * 5)];
+  const pose = new Float32Array(known.length * 5);
   for (const [b, list] of places.entries())
+    for (const [k, one] of list.slice(0, K).entries())
+      if (one) {
+        known.set(one.known, (b * K + k) * T);
+        pose.set(one.pose, (b * K + k) * T * 5);
+      }
+  return { pose: tf.tensor(pose, [B, K, T, 5]), known: tf.tensor(known, [B, K, T]) };
+}
+
+/** Cross-entropy of the map, and distance of the pose, over the pictures and frames whose place is known. */
+function placementLoss({ heat, pose }: Placed, batch: Batch): tf.Scalar {
+  const [B, K, T, S] = heat.shape as [number, number, number, number];
+  const wanted = knownPlaces(batch, K);
+  const wantedHeat = new Float32Array(B * K * T * S);
+  let count = 0;
+  for (const [b, list] of batch.places.entries())
     for (const [k, one] of list.entries())
       if (one) {
-        const at = (b * K + k) * T;
-        known.set(one.known, at);
-        wantedHeat.set(one.heat, at * S);
-        wantedPose.set(one.pose, at * 5);
+        wantedHeat.set(one.heat, (b * K + k) * T * S);
+        count += one.known.reduce((sum, v) => sum + v, 0);
       }
-  const count = Math.max(
-    1,
-    known.reduce((sum, v) => sum + v, 0),
-  );
   const entropy = tf.tensor(wantedHeat, [B, K, T, S]).mul(tf.logSoftmax(heat)).sum().neg();
   const away = pose
-    .sub(tf.tensor(wantedPose, [B, K, T, 5]))
+    .sub(wanted.pose)
     .div(tf.tensor1d([near.place, near.place, near.size, near.turn, near.turn]))
     .square()
     .sum(3);
-  const distance = away
-    .add(1)
-    .sqrt()
-    .sub(1)
-    .mul(tf.tensor(known, [B, K, T]))
-    .sum();
-  return entropy.mul(0.3).add(distance).div(count) as tf.Scalar;
+  const distance = away.add(1).sqrt().sub(1).mul(wanted.known).sum();
+  return entropy.mul(0.3).add(distance).div(Math.max(1, count)) as tf.Scalar;
 }

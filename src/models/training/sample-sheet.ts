@@ -3,9 +3,11 @@ import { type ContactRow, contactSheet } from '../../media/contact-sheet.js';
 import type { TextVectors } from '../frozen-encoder.js';
 import { generate, upsample } from '../generate.js';
 import type { LoadedModel } from '../load-model.js';
-import { reduce } from '../low-resolution.js';
+import { reduce, type SmallVideo } from '../low-resolution.js';
+import { promptItems } from '../networks/prompt-input.js';
 import type { RgbImage, RgbVideo } from '../ports.js';
-import { sizeOfVideo } from '../presets.js';
+import { type LowResolution, type Preset, sizeOfVideo } from '../presets.js';
+import { placesInClip } from './batch.js';
 import type { TrainingSample } from './samples.js';
 
 /** What is drawn while a model is trained: few videos in few steps, since the training waits for them. */
@@ -33,7 +35,7 @@ export async function drawSampleSheet(
     const steps = Math.min(preset.defaults.steps, most.steps);
     const input = { prompt: sample.prompt, ...size, fps: sample.fps, steps, guidance, seed: n };
     const drawn = preset.low
-      ? await upsample(trained, reduce(centred(clip), size, preset.low), input, { vectors, signal })
+      ? await upsample(trained, smallOf(sample, preset, preset.low), input, { vectors, signal })
       : await generate(trained, input, { vectors, signal });
     const pictures = picturesOf(sample);
     const places = Array.from({ length: columns }, (_, c) => pictures[c] ?? null);
@@ -41,6 +43,16 @@ export async function drawSampleSheet(
     rows.push({ label: `drawn at step ${step}`, images: [...places.map(() => null), ...framesOf(drawn)] });
   }
   await contactSheet(rows, join(folder, 'samples.png'));
+}
+
+/** The true clip made small, and where the prompt's pictures are in it. */
+function smallOf(sample: TrainingSample, preset: Preset, low: LowResolution): SmallVideo {
+  const size = { frames: preset.frames, ...sizeOfVideo(preset) };
+  const clip = sample.frames.subarray(0, size.frames * size.height * size.width * 3);
+  const places = placesInClip(sample, promptItems(sample.prompt, preset), preset);
+  const every = (pose: Float32Array) => pose.filter((_, i) => Math.floor(i / 5) % low.everyFrame === 0);
+  const poses = places.map((one) => (one?.known.every(Boolean) ? every(one.pose) : null));
+  return { x: reduce(centred(clip), size, low), poses };
 }
 
 /** Evenly over the list, whose neighbours are alike. Clips rather than stills. */

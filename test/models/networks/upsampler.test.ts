@@ -5,10 +5,11 @@ import { cIn, cOut, cSkip } from '../../../src/models/diffusion/preconditioning.
 import { Random } from '../../../src/models/diffusion/random.js';
 import { checkCascade, generate, upsample } from '../../../src/models/generate.js';
 import type { LoadedModel } from '../../../src/models/load-model.js';
-import { enlarge, reduce, smooth } from '../../../src/models/low-resolution.js';
+import { enlarge, posesBetween, reduce, smooth } from '../../../src/models/low-resolution.js';
 import type { FitInput } from '../../../src/models/networks/fit.js';
 import { buildModel } from '../../../src/models/networks/model.js';
 import type { Weights } from '../../../src/models/networks/parameters.js';
+import type { PromptItem } from '../../../src/models/networks/prompt-input.js';
 import type { GenerateInput } from '../../../src/models/ports.js';
 import { type Preset, preconditioningOf, presets } from '../../../src/models/presets.js';
 import { drawBatch, splitBatch } from '../../../src/models/training/batch.js';
@@ -75,12 +76,18 @@ test('the loss and its gradient agree on wasm and plain JavaScript, and every pa
     step: 1,
   });
   const picture = { picture: numbers(16 * 16 * 3, 4), role: 'reference' as const };
+  const lies = {
+    known: new Float32Array(4).fill(1),
+    pose: Float32Array.from({ length: 20 }, (_, i) => [0.4, 0.5, -0.5, 0.8, 0.6][i % 5]!),
+    heat: new Float32Array(4 * 64),
+  };
   const given = {
     ...batch,
     prompts: [
       [{ word: 'box' }, picture],
       [picture, picture],
     ],
+    places: [[lies], [null, lies]],
   };
   const on = (backend: string) => {
     tf.setBackend(backend);
@@ -116,6 +123,43 @@ test('the small video and the level of its noise reach the output', () => {
   ])
     expect(Math.max(...f({ low: change }).map((v, i) => Math.abs(v - base[i]!)))).toBeGreaterThan(1e-5);
   expect(() => f({ low: undefined })).toThrow(expect.objectContaining({ code: 'SHAPE_MISMATCH' }));
+});
+
+test('a picture is laid where it is told to be, and nowhere where that is not known', () => {
+  const w = randomWeights(model.specs);
+  const shown: PromptItem = { picture: numbers(16 * 16 * 3, 4), role: 'reference' };
+  const x = tf.tensor(numbers(4 * 16 * 16 * 3), [1, 4, 16, 16, 3]);
+  const given = { x, sigma: [1], frames: [[0, 1, 2, 3]], fps: [16], condition: model.encode(w, [[shown]]) };
+  const f = (column: number, known: number[], told = true) => {
+    const pose = tf.tensor(
+      Array.from({ length: 4 }, () => [column, 0.5, -1, 1, 0]),
+      [4, 5],
+    );
+    const places = { pose: pose.reshape([1, 1, 4, 5]), known: tf.tensor(known, [1, 1, 4]) };
+    const low = { x: tf.zeros([1, 4, 16, 16, 3]), level: [0], ...(told && { places }) };
+    return model.denoise(w, { ...given, low }).f.dataSync();
+  };
+  const [nowhere, left, right] = [f(0, [0, 0, 0, 0], false), f(0.25, [1, 1, 1, 1]), f(0.75, [1, 1, 1, 1])];
+  expect(f(0.25, [0, 0, 0, 0])).toEqual(nowhere);
+  expect(f(0.25, [1, 0, 0, 0])).not.toEqual(left);
+  for (const one of [left, right])
+    expect(Math.max(...one.map((v, i) => Math.abs(v - nowhere[i]!)))).toBeGreaterThan(1e-5);
+  expect(left).not.toEqual(right);
+});
+
+test('between two frames of the small video a picture is on its way, and goes on after the last', () => {
+  const turn = (degrees: number) => [Math.cos((degrees * Math.PI) / 180), Math.sin((degrees * Math.PI) / 180)];
+  // The length of the direction does not count.
+  const small = Float32Array.from([0.2, 0.5, -1, ...turn(170), 0.4, 0.5, 0, ...turn(190).map((v) => 0.3 * v)]);
+  const large = posesBetween(small, 4, low);
+  const expected = [
+    [0.2, 0.5, -1, ...turn(170)],
+    [0.3, 0.5, -0.5, ...turn(180)],
+    [0.4, 0.5, 0, ...turn(190)],
+    [0.5, 0.5, 0.5, ...turn(200)],
+  ];
+  for (const [i, v] of expected.flat().entries()) expect(large[i]).toBeCloseTo(v, 5);
+  expect([...posesBetween(small.subarray(0, 5), 1, low)].slice(0, 3)).toEqual([...small.subarray(0, 3)]);
 });
 
 test('pieces of a batch have together the loss and the gradient of the whole', () => {
@@ -158,7 +202,7 @@ test('an upsampler of details that draws none gives the small video, smoothly en
   };
   const small = reduce(whole.x, size, low);
   const loaded = { model: none, weights: randomWeights(fine.specs), sha256: '' } as LoadedModel;
-  const made = await upsample(loaded, small, input, { signal: new AbortController().signal });
+  const made = await upsample(loaded, { x: small, poses: [] }, input, { signal: new AbortController().signal });
   for (const [i, v] of made.data.entries()) expect(Math.abs(v - (base[i]! + 1) * 127.5)).toBeLessThan(1);
 });
 
@@ -226,6 +270,39 @@ describe('a cascade', () => {
     const some = await run({ frames: 3, width: 8, height: 12 });
     expect(some).toMatchObject({ frames: 3, width: 8, height: 12 });
     expect(some.data).toHaveLength(3 * 8 * 12 * 3);
+  });
+
+  test('the upsampler lays pictures where the base laid them last', async () => {
+    const laid: Float32Array[] = [];
+    const told: Float32Array[] = [];
+    const watched: LoadedModel = {
+      ...base,
+      model: {
+        ...base.model,
+        denoise: (w, given) => {
+          const result = base.model.denoise(w, given);
+          laid.push(result.placed.at(-1)!.pose.dataSync() as Float32Array);
+          return result;
+        },
+      },
+    };
+    const watching: LoadedModel = {
+      ...upsampler,
+      model: {
+        ...upsampler.model,
+        denoise: (w, given) => {
+          told.push(given.low!.places!.pose.dataSync() as Float32Array);
+          return upsampler.model.denoise(w, given);
+        },
+      },
+    };
+    const pixels = { width: 8, height: 8, data: Uint8Array.from(numbers(8 * 8 * 3, 3), (v) => 128 + 40 * v) };
+    const prompt = { ...input.prompt, parts: [{ text: 'a box' }, { pixels, role: 'reference' as const }] };
+    const signal = new AbortController().signal;
+    await generate(watched, { ...input, prompt }, { upsampler: watching, signal });
+    const [first, ...rest] = told;
+    expect([...first!]).toEqual([...posesBetween(laid.at(-1)!, 4, low)]);
+    for (const one of rest) expect(one).toEqual(first);
   });
 
   test('what the base makes decides what comes out', async () => {

@@ -74,7 +74,11 @@ test.each([
       model.denoise(w, {
         ...{ x: tf.tensor(x, shape), sigma: [1], frames, fps: [8], condition },
         latents: carried ? tf.zeros([1, preset.latents, preset.width]) : undefined,
-        low: preset.low && { x: tf.zeros(shape), level: [0.1] },
+        low: preset.low && {
+          x: tf.zeros(shape),
+          level: [0.1],
+          places: { pose: tf.ones([1, 2, T, 5]), known: tf.ones([1, 2, T]) },
+        },
       }).f,
   );
   expect(Math.abs(cost.denoise / denoised - 1)).toBeLessThan(0.01);
