@@ -93,6 +93,7 @@ function rowsOf(name: string, k: Tokens): number {
   const rules: [RegExp, number][] = [
     [/^prompt\.words$/, k.words],
     [/^prompt\.roles$/, k.pictures],
+    [/^prompt\.distance$/, k.N ** 2],
     [/^prompt\.project\./, k.words],
     [/^prompt\.coarse\.matrix/, k.coarse],
     [/^prompt\.layer\d+\..*matrix/, k.N],
