@@ -42,7 +42,7 @@ class Prompts:
             word_at=word_at,
             rows=tensors["words.rows"].long(),
             offsets=counts.cumsum(0) - counts,
-            shares=counts.float().rsqrt().repeat_interleave(counts),
+            shares=counts.to(torch.get_default_dtype()).rsqrt().repeat_interleave(counts),
             picture_at=picture_at,
             roles=tensors["pictures.roles"].long(),
             pixels=tensors["pictures.pixels"],
@@ -84,7 +84,7 @@ class PromptEncoder(nn.Module):
         order = torch.zeros(B, W + K)
         for at, first in ((prompts.word_at, 0), (prompts.picture_at, W)):
             present[at[:, 0], first + at[:, 1]] = 1
-            order[at[:, 0], first + at[:, 1]] = at[:, 2].float()
+            order[at[:, 0], first + at[:, 1]] = at[:, 2].to(torch.get_default_dtype())
         order = 0.5 * waves(order, C, longest=256, shortest=4)
 
         parts, masks = [self.whole.expand(B, 1, C)], [torch.ones(B, 1)]
