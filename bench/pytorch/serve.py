@@ -2,7 +2,7 @@
 
 load    {preset, weights, inputs, kind, double, selfCondition, layout, placement}   a model and the inputs of one case; kind: denoise,
         train; double: all of it in double precision
-answer  {out}       computes once and writes the results as safetensors
+answer  {out, aside}   computes once and writes the results as safetensors; aside: pixels that every place is moved by
 time    {calls}     [seconds, seconds of processor time] of each call, after one that is not counted
 """
 
@@ -16,6 +16,7 @@ from safetensors.torch import load_file, save_file
 
 from loss import loss_of
 from model import Model
+from placement import Placement
 from prompt_encoder import Prompts
 
 
@@ -59,6 +60,7 @@ def main():
             step, results = load(**request)
             answer["version"] = torch.__version__
         elif todo == "answer":
+            Placement.aside = request.get("aside", 0.0)
             save_file({name: t.float().contiguous() for name, t in results(step()).items()}, request["out"])
         elif todo == "time":
             step()
