@@ -88,7 +88,7 @@ def waves(numbers: Tensor, C: int, longest: float, shortest: float) -> Tensor:
     half = C // 2
     steps = torch.arange(half, dtype=torch.float64) / max(1, half - 1)
     angles = 2 * math.pi * numbers.double()[..., None] / (longest * (shortest / longest) ** steps)
-    return torch.cat([angles.sin(), angles.cos()], -1).float()
+    return torch.cat([angles.sin(), angles.cos()], -1).to(torch.get_default_dtype())
 
 
 def grid_positions(rows: int, columns: int, C: int) -> Tensor:

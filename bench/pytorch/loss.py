@@ -17,11 +17,11 @@ def loss_of(
     x, eps, frames, fps = batch["x"], batch["eps"], batch["frames"], batch["fps"]
     s = batch["sigma"].double()
     si = model.preset["side"] / 64 * math.sqrt(model.preset["frames"])  # sigma_in; sigma_data is 1
-    each = lambda numbers: numbers.float().view(-1, 1, 1, 1, 1)
+    each = lambda numbers: numbers.to(torch.get_default_dtype()).view(-1, 1, 1, 1, 1)
     noisy = x / si + eps * each(s)
     given = (noisy * each((1 / si**2 + s**2).rsqrt()), batch["sigma"], frames, fps)
     goal = (eps - x * each(s)) * each((s**2 + 1).rsqrt())
-    weight = ((s**2 + 1) ** 2 / (s**2 + 1 / si) ** 2).float()
+    weight = ((s**2 + 1) ** 2 / (s**2 + 1 / si) ** 2).to(torch.get_default_dtype())
 
     condition = model.prompt(prompts)
     latents = None

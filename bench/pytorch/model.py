@@ -1,5 +1,6 @@
 """A preset's networks with the weights of a safetensors file, by the names it has there."""
 
+import torch
 from safetensors import safe_open
 from torch import Tensor, nn
 
@@ -28,7 +29,7 @@ class Model(nn.Module):
             if set(map(here, self.names)) != set(own):
                 raise ValueError(f"other parameters: {sorted(set(map(here, self.names)) ^ set(own))}")
             for name in self.names:
-                tensor = turned(file.get_tensor(name), name, THERE_TO_HERE).float()
+                tensor = turned(file.get_tensor(name), name, THERE_TO_HERE).to(torch.get_default_dtype())
                 if tensor.shape != own[here(name)].shape:
                     raise ValueError(f"{name} is {list(tensor.shape)}, not {list(own[here(name)].shape)}")
                 own[here(name)].data = tensor.contiguous()

@@ -16,6 +16,8 @@ SEEN = 8
 
 
 class Placement(nn.Module):
+    aside = 0.0  # pixels of a picture by which every place is moved: to see what depends on the pixel that it falls on
+
     def __init__(self, preset: dict, R: int, Q: int):
         super().__init__()
         p, P, C = preset["patch"], preset["patchWidth"], preset["width"]
@@ -83,10 +85,11 @@ class Placement(nn.Module):
         views = []
         for picture in (level, F.avg_pool2d(level, 2)):
             n = picture.shape[-1]
+            moved = place + self.aside / n
             # White and 0 beyond the picture: what grid_sample fills with zeros is the distance to that.
             marked = picture - white
             # A pixel of the frame that looks past the picture keeps a thousandth of its edge.
-            inside = place.clamp(-0.5 / n, 1 + 0.499 / n)
+            inside = moved.clamp(-0.5 / n, 1 + 0.499 / n)
             grid = (2 * inside - 1).view(B * K, T * rows, columns, 2)
             view = F.grid_sample(marked, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
             views.append(view + white)

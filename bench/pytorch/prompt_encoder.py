@@ -43,7 +43,7 @@ class Prompts:
             word_at=word_at,
             rows=tensors["words.rows"].long(),
             offsets=counts.cumsum(0) - counts,
-            shares=counts.float().rsqrt().repeat_interleave(counts),
+            shares=counts.to(torch.get_default_dtype()).rsqrt().repeat_interleave(counts),
             picture_at=picture_at,
             roles=tensors["pictures.roles"].long(),
             pixels=tensors["pictures.pixels"],
@@ -86,7 +86,7 @@ class PromptEncoder(nn.Module):
         order = torch.zeros(B, W + K)
         for at, first in ((prompts.word_at, 0), (prompts.picture_at, W)):
             present[at[:, 0], first + at[:, 1]] = 1
-            order[at[:, 0], first + at[:, 1]] = at[:, 2].float()
+            order[at[:, 0], first + at[:, 1]] = at[:, 2].to(torch.get_default_dtype())
         places = [order[:, :W], order[:, W:].repeat_interleave(self.coarse_side**2, 1)]
         order = 0.5 * waves(order, C, longest=256, shortest=4)
 

@@ -1,7 +1,8 @@
 """The other side of bench/pytorch.mjs: a request a line on stdin, an answer a line on stdout, both JSON.
 
-load    {preset, weights, inputs, kind, selfCondition, layout, placement}   a model and the inputs of one case; kind: denoise, train
-answer  {out}       computes once and writes the results as safetensors
+load    {preset, weights, inputs, kind, double, selfCondition, layout, placement}   a model and the inputs of one case; kind: denoise,
+        train; double: all of it in double precision
+answer  {out, aside}   computes once and writes the results as safetensors; aside: pixels that every place is moved by
 time    {calls}     [seconds, seconds of processor time] of each call, after one that is not counted
 """
 
@@ -15,14 +16,16 @@ from safetensors.torch import load_file, save_file
 
 from loss import loss_of
 from model import Model
+from placement import Placement
 from prompt_encoder import Prompts
 
 
-def load(preset, weights, inputs, kind, selfCondition=False, layout=0.0, placement=0.0):
+def load(preset, weights, inputs, kind, double=False, selfCondition=False, layout=0.0, placement=0.0):
     """The case as two functions: one computes, one names the results."""
+    torch.set_default_dtype(torch.float64 if double else torch.float32)
     model = Model(preset)
     model.load(weights)
-    batch = load_file(inputs)
+    batch = {name: t.to(torch.get_default_dtype()) for name, t in load_file(inputs).items()}
     prompts = Prompts.read(batch, B=len(batch["sigma"]))
 
     if kind == "denoise":
@@ -57,7 +60,8 @@ def main():
             step, results = load(**request)
             answer["version"] = torch.__version__
         elif todo == "answer":
-            save_file({name: t.contiguous() for name, t in results(step()).items()}, request["out"])
+            Placement.aside = request.get("aside", 0.0)
+            save_file({name: t.float().contiguous() for name, t in results(step()).items()}, request["out"])
         elif todo == "time":
             step()
             seconds = []

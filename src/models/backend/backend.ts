@@ -7,6 +7,7 @@ import * as tf from '@tensorflow/tfjs';
 import { VimiError } from '../../errors.js';
 import { registerBatchMatMul } from './wasm-batch-matmul.js';
 import { registerConvolutionFilterGradient } from './wasm-convolution-gradient.js';
+import { registerLook } from './wasm-look.js';
 
 const backendNames = ['auto', 'tensorflow', 'webgpu', 'wasm', 'cpu'] as const;
 export type BackendName = (typeof backendNames)[number];
@@ -94,6 +95,7 @@ async function openWasm(): Promise<string> {
   setWasmPaths(dirname(main) + sep);
   registerBatchMatMul();
   registerConvolutionFilterGradient();
+  registerLook();
   tf.setBackend('wasm');
   await tf.ready();
   if (tf.getBackend() !== 'wasm') throw new Error('WebAssembly did not start');

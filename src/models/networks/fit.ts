@@ -3,6 +3,7 @@ import { VimiError } from '../../errors.js';
 import { type Preset, sizeOfVideo } from '../presets.js';
 import { shape } from '../shape.js';
 import { attention, feedForward, linear, neighbours, norm, repeat, silu, transformerLayer } from './layers.js';
+import { lookAt } from './look.js';
 import type { Declaration, Weights } from './parameters.js';
 import { type Placed, type Places, picturePlan, placement, placementAt } from './placement.js';
 import { gridPositions, numberFeatures, timePositions } from './positions.js';
@@ -141,6 +142,7 @@ export function fit(declare: Declaration, preset: Preset) {
 
     const placed: Placed[] = [];
     const plannedPictures = condition.pictures && planPictures?.(w, condition.pictures.meaning, whole, when);
+    const look = condition.pictures && lookAt(condition.pictures.pixels);
     for (const block of blocks) {
       z = block.feedCondition(w, block.readCondition(w, z, tokens, { bias }));
       // Groups become entries of the batch: [B, L, C] → [B * G, L/G, C], [B, S, P] → [B * G, s, P].
@@ -149,13 +151,13 @@ export function fit(declare: Declaration, preset: Preset) {
       for (const layer of block.compute) z = layer(w, z);
       const written = block.feedWrite(w, block.write(w, grouped, z.reshape([B * G, L / G, C])));
       u = outOfGroups(written, { B, T, R, Q, P });
-      if (block.place && condition.pictures) {
-        const found = block.place(w, u, condition.pictures, { planned: plannedPictures, whole, when, R, Q });
+      if (block.place && condition.pictures && look) {
+        const found = block.place(w, u, condition.pictures, { look, planned: plannedPictures, whole, when, R, Q });
         placed.push(found.placed);
         u = found.u;
       }
-      if (block.placeAt && condition.pictures && low?.places)
-        u = block.placeAt(w, u, condition.pictures, low.places, { R, Q });
+      if (block.placeAt && condition.pictures && look && low?.places)
+        u = block.placeAt(w, u, condition.pictures, { look, places: low.places, R, Q });
       if (block.near) u = block.near(w, u.reshape([B * T, R, Q, P])).reshape([B, T * R * Q, P]);
       if (block.local) u = block.local(w, u, { B, T, R, Q }, summary);
     }

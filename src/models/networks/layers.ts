@@ -52,7 +52,7 @@ export const silu = withGradient((x) => {
 });
 
 /** An operation that brings its own gradient: of dy and of what it saved, one for each tensor it was given. */
-function withGradient(
+export function withGradient(
   operation: (...given: tf.Tensor[]) => {
     value: tf.Tensor;
     saved: tf.Tensor[];
@@ -108,9 +108,9 @@ export function attention(declare: Declaration, { C, D, heads, inner = C }: Atte
     }
     const read = beforeContext(w, context);
     const q = split(query(w, before(w, x)), B, N);
-    const k = split(key(w, read), B, M);
+    const k = key(w, read).reshape([B, M, heads, width]).transpose([0, 2, 3, 1]); // [B, h, width, M]: as the product wants it
     const v = split(value(w, read), B, M);
-    const scores = tf.matMul(q.mul(1 / Math.sqrt(width)), k, false, true); // [B, h, N, M]
+    const scores = tf.matMul(q.mul(1 / Math.sqrt(width)), k); // [B, h, N, M]
     const mixed = tf.matMul(tf.softmax(bias ? scores.add(bias) : scores), v); // [B, h, N, width]
     return x.add(out(w, mixed.transpose([0, 2, 1, 3]).reshape([B, N, inner])));
   };

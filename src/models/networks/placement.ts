@@ -1,7 +1,8 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Preset } from '../presets.js';
 import { shape } from '../shape.js';
-import { constant, linear, norm, repeat, silu } from './layers.js';
+import { linear, norm, silu } from './layers.js';
+import { type Look, seen } from './look.js';
 import type { Declaration, Weights } from './parameters.js';
 import { gridPositions } from './positions.js';
 import { type ConditionPictures, patches } from './prompt-encoder.js';
@@ -24,8 +25,15 @@ export interface Placed {
   pose: tf.Tensor;
 }
 
-/** Of each pixel: colour and whether it is of the picture's subject, at full and at half resolution. */
-const seen = 8;
+export interface PlacementContext {
+  /** Into the pictures, B * K of them. */
+  look: Look;
+  planned?: tf.Tensor;
+  whole: tf.Tensor;
+  when: tf.Tensor;
+  R: number;
+  Q: number;
+}
 
 export function placement(declare: Declaration, preset: Preset) {
   const { patchWidth: P, width: C } = preset;
@@ -47,7 +55,7 @@ export function placement(declare: Declaration, preset: Preset) {
     w: Weights,
     u: tf.Tensor,
     pictures: ConditionPictures,
-    { planned, whole, when, R, Q }: { planned?: tf.Tensor; whole: tf.Tensor; when: tf.Tensor; R: number; Q: number },
+    { look, planned, whole, when, R, Q }: PlacementContext,
   ): { u: tf.Tensor; placed: Placed } => {
     const { B, T } = shape(when, ['B', 'T', 'P'], { P });
     const { K } = shape(pictures.meaning, ['B', 'K', 'C'], { B, C });
@@ -56,7 +64,8 @@ export function placement(declare: Declaration, preset: Preset) {
 
     // Where: as the words plan it, and the patches that answer to the picture.
     const answered = tf
-      .matMul(query(w, pictures.meaning).mul(1 / Math.sqrt(P)), normed, false, true)
+      .matMul(normed, query(w, pictures.meaning).mul(1 / Math.sqrt(P)), false, true) // [B, T * S, K]
+      .transpose([0, 2, 1])
       .reshape([B, K, T, S]);
     const heat = (planned ? answered.add(planned) : answered) as tf.Tensor4D;
     const share = tf.softmax(heat); // [B, K, T, S]
@@ -73,8 +82,8 @@ export function placement(declare: Declaration, preset: Preset) {
     const logSize = free.slice([0, 2], [-1, 1]).clipByValue(-3, 2);
     const towards = free.slice([0, 3], [-1, 2]).add(tf.tensor2d([1, 0], [1, 2]));
     const pose = tf.concat([at, logSize, towards], 1).reshape([B, K, T, 5]);
-    const seen = lay(w, normed, pictures, { pose, share: pictures.present.reshape([B, K, 1]), heat, R, Q });
-    return { u: u.add(seen), placed: { heat, pose } };
+    const taken = lay(w, normed, pictures, { look, pose, share: pictures.present.reshape([B, K, 1]), heat, R, Q });
+    return { u: u.add(taken), placed: { heat, pose } };
   };
 }
 
@@ -94,13 +103,21 @@ export function placementAt(declare: Declaration, preset: Preset) {
     w: Weights,
     u: tf.Tensor,
     pictures: ConditionPictures,
-    { pose, known }: Places,
-    { R, Q }: { R: number; Q: number },
+    { look, places: { pose, known }, R, Q }: { look: Look; places: Places; R: number; Q: number },
   ): tf.Tensor => {
     const { B, K } = shape(known, ['B', 'K', 'T']);
     const share = known.mul(pictures.present.reshape([B, K, 1]));
-    return u.add(lay(w, before(w, u), pictures, { pose, share, R, Q }));
+    return u.add(lay(w, before(w, u), pictures, { look, pose, share, R, Q }));
   };
+}
+
+interface Lying {
+  look: Look;
+  pose: tf.Tensor;
+  share: tf.Tensor;
+  heat?: tf.Tensor;
+  R: number;
+  Q: number;
 }
 
 /**
@@ -119,7 +136,7 @@ function laying(declare: Declaration, { patch: p, patchWidth: P, width: C }: Pre
     w: Weights,
     normed: tf.Tensor,
     pictures: ConditionPictures,
-    { pose, share, heat, R, Q }: { pose: tf.Tensor; share: tf.Tensor; heat?: tf.Tensor; R: number; Q: number },
+    { look, pose, share, heat, R, Q }: Lying,
   ): tf.Tensor => {
     const { B, K, T } = shape(pose, ['B', 'K', 'T', '5'], { '5': 5 });
     const S = R * Q;
@@ -127,7 +144,7 @@ function laying(declare: Declaration, { patch: p, patchWidth: P, width: C }: Pre
     const towards = flat.slice([0, 3], [-1, 2]);
     const turn = towards.div(towards.square().sum(1, true).add(1e-6).sqrt());
     const where = { at: flat.slice([0, 0], [-1, 2]), logSize: flat.slice([0, 2], [-1, 1]), turn };
-    const pixels = sampled(pictures.pixels, where, { T, rows: R * p, columns: Q * p });
+    const pixels = look(...placesIn(where, R * p, Q * p)).reshape([B * K * T, R * p, Q * p, seen]);
     const cells = patches(pixels, p).reshape([B, K, T, S, cell]);
     const told = heat ? tf.concat([cells, heat.mul(0.1).reshape([B, K, T, S, 1])], 4) : cells;
     const gate = gatePixels(w, told)
@@ -171,17 +188,12 @@ function centres(R: number, Q: number): Float32Array {
   );
 }
 
-/**
- * The pictures [B, K, side, side, 4] as frames of rows x columns pixels see them: moved, scaled and turned, between pixels
- * by their mixture, at full and at half resolution; white and 0 beyond the picture. [B * K * T, rows, columns, 8]
- */
-function sampled(
-  pictures: tf.Tensor,
+/** Where each pixel of frames of rows x columns pixels lies in a picture that is moved, scaled and turned: x and y, [N, n]. */
+function placesIn(
   { at, logSize, turn }: { at: tf.Tensor; logSize: tf.Tensor; turn: tf.Tensor },
-  { T, rows, columns }: { T: number; rows: number; columns: number },
-): tf.Tensor {
-  const { B, K, side } = shape(pictures, ['B', 'K', 'side', 'side', '4'], { '4': 4 });
-  const N = B * K * T;
+  rows: number,
+  columns: number,
+): [tf.Tensor, tf.Tensor] {
   const one = (x: tf.Tensor, i: number) => x.slice([0, i], [-1, 1]);
   const places = centres(rows, columns);
   const line = (i: number) =>
@@ -190,72 +202,9 @@ function sampled(
       [1, rows * columns],
     );
   // The frame's pixel in the picture's own measure: back from the middle, turned back, scaled back.
-  const dx = line(0).sub(one(at, 0)); // [N, rows * columns]
+  const dx = line(0).sub(one(at, 0));
   const dy = line(1).sub(one(at, 1));
   const scale = logSize.neg().exp();
   const [cos, sin] = [one(turn, 0).mul(scale), one(turn, 1).mul(scale)];
-  const px = dx.mul(cos).add(dy.mul(sin)).add(0.5);
-  const py = dy.mul(cos).sub(dx.mul(sin)).add(0.5);
-
-  const flat = pictures.reshape([B * K, side, side, 4]);
-  const half = flat.reshape([B * K * (side / 2), 2, side / 2, 2, 4]).mean([1, 3]);
-  const levels: [tf.Tensor, number][] = [
-    [flat, side],
-    [half.reshape([B * K, side / 2, side / 2, 4]), side / 2],
-  ];
-  const views = levels.map(([level, n]) => {
-    const m = n + 2;
-    const table = neighbourhoods(level, n);
-    const x = px
-      .mul(n)
-      .add(0.5)
-      .clipByValue(0, n + 0.999);
-    const y = py
-      .mul(n)
-      .add(0.5)
-      .clipByValue(0, n + 0.999);
-    const [x0, y0] = [x.floor(), y.floor()];
-    // Which pixels they are has no gradient, only how they are mixed.
-    const four = constant(() => {
-      const ofPicture = tf
-        .range(0, N)
-        .div(T)
-        .floor()
-        .mul(m * m);
-      const pictureOf = repeat(ofPicture.reshape([N, 1]), [N, rows * columns]);
-      return tf.gather(table, y0.mul(m).add(x0).add(pictureOf).cast('int32').reshape([-1]) as tf.Tensor1D);
-    }); // [N * rows * columns, 16]
-    const mixture = (both: tf.Tensor, size: number, part: tf.Tensor) => {
-      const before = both.slice([0, 0], [-1, size]);
-      return before.add(
-        both
-          .slice([0, size], [-1, size])
-          .sub(before)
-          .mul(part.reshape([-1, 1])),
-      );
-    };
-    return mixture(mixture(four, 8, y.sub(y0)), 4, x.sub(x0));
-  });
-  return tf.concat(views, 1).reshape([N, rows, columns, seen]);
-}
-
-/**
- * For each pixel of pictures [M, n, n, 4] and of a border around them: itself and the ones to the right, below and below right;
- * beyond the picture white and 0. [M * (n + 2) * (n + 2), 16]
- */
-function neighbourhoods(pictures: tf.Tensor, n: number): tf.Tensor2D {
-  const M = pictures.shape[0]!;
-  const white = tf.tensor1d([1, 1, 1, 0]);
-  // The last row and column of neighbours are never mixed in.
-  const bordered = tf.pad(pictures.sub(white), [
-    [0, 0],
-    [1, 2],
-    [1, 2],
-    [0, 0],
-  ]);
-  const corner = (y: number, x: number) => bordered.slice([0, y, x, 0], [M, n + 2, n + 2, 4]);
-  return tf
-    .concat([corner(0, 0), corner(0, 1), corner(1, 0), corner(1, 1)], 3)
-    .add(tf.tile(white, [4]))
-    .reshape([-1, 16]) as tf.Tensor2D;
+  return [dx.mul(cos).add(dy.mul(sin)).add(0.5), dy.mul(cos).sub(dx.mul(sin)).add(0.5)];
 }
