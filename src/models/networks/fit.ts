@@ -2,7 +2,17 @@ import * as tf from '@tensorflow/tfjs';
 import { VimiError } from '../../errors.js';
 import { type Preset, sizeOfVideo } from '../presets.js';
 import { shape } from '../shape.js';
-import { attention, feedForward, linear, neighbours, norm, repeat, silu, transformerLayer } from './layers.js';
+import {
+  attention,
+  feedForward,
+  framesBeside,
+  linear,
+  neighbours,
+  norm,
+  repeat,
+  silu,
+  transformerLayer,
+} from './layers.js';
 import { lookAt } from './look.js';
 import type { Declaration, Weights } from './parameters.js';
 import { type Placed, type Places, picturePlan, placement, placementAt } from './placement.js';
@@ -200,19 +210,14 @@ export function fit(declare: Declaration, preset: Preset) {
     const feed = feedForward(d.at('feed-look'), width, ratio);
     const near = neighbours(d.at('near'), width);
     const frameNorm = norm(d.at('frame-norm'), width);
-    const beside = linear(d.at('frames'), 3 * width, width, { start: 0.2 });
+    const beside = framesBeside(d.at('frames'), width);
     return (w: Weights, u: tf.Tensor, { B, T, R, Q }: Record<'B' | 'T' | 'R' | 'Q', number>, summary: tf.Tensor) => {
       const [scale, shift] = tf.split(modulate(w, silu(summary)), 2, 2) as [tf.Tensor, tf.Tensor]; // [B, 1, P]
       let v = u.add(u.mul(scale).add(shift));
       v = feed(w, v);
-      v = near(w, v.reshape([B * T, R, Q, P])).reshape([B, T, R * Q * P]);
-      // Frames t-1, t, t+1 side by side; beyond the ends there is nothing.
-      const line = frameNorm(w, v.reshape([B, T * R * Q, P])).reshape([B, T, R * Q, P]);
-      const empty = tf.zeros([B, 1, R * Q, P]);
-      const before = T > 1 ? tf.concat([empty, line.slice([0, 0, 0, 0], [B, T - 1, R * Q, P])], 1) : empty;
-      const after = T > 1 ? tf.concat([line.slice([0, 1, 0, 0], [B, T - 1, R * Q, P]), empty], 1) : empty;
-      const mixed = beside(w, tf.concat([before, line, after], 3));
-      return v.reshape([B, T * R * Q, P]).add(mixed.reshape([B, T * R * Q, P]));
+      v = near(w, v.reshape([B * T, R, Q, P]));
+      const frames = v.reshape([B, T, R * Q, P]);
+      return frames.add(beside(w, frameNorm(w, frames))).reshape([B, T * R * Q, P]);
     };
   }
 }

@@ -135,6 +135,21 @@ export function neighbours(declare: Declaration, C: number) {
 }
 
 /**
+ * A linear layer of frames t-1, t, t+1 side by side; beyond the ends there is nothing. As a convolution over time: frames
+ * need not be laid side by side in memory. [B, T, N, C] → [B, T, N, C]
+ */
+export function framesBeside(declare: Declaration, C: number): Layer {
+  const matrix = declare.add('matrix', [3 * C, C], 0.2 / Math.sqrt(3 * C));
+  const offset = declare.add('bias', [C], 0);
+  return (w, x) => {
+    const T = x.shape[1]!;
+    // Of a single frame nothing else is there to be multiplied.
+    const filter = T > 1 ? matrix(w).reshape([3, 1, C, C]) : matrix(w).slice([C, 0], [C, C]).reshape([1, 1, C, C]);
+    return tf.conv2d(x as tf.Tensor4D, filter as tf.Tensor4D, 1, 'same').add(offset(w));
+  };
+}
+
+/**
  * A tensor repeated along its dimensions of 1, to the given shape. A product with ones and not tf.tile, whose gradient is
  * slow and ends at rank 4.
  */
