@@ -74,7 +74,7 @@ export interface LowResolution {
 }
 
 export const presets: Record<string, Preset> = {
-  // Held-out loss at sigma 3: .029 with its own prompt, .138 with another's, .048 with none (weights/nano/README.md).
+  // Held-out loss at sigma 3: .025 with its own prompt, .113 with another's, .044 with none (weights/nano/README.md).
   nano: {
     name: 'nano',
     frames: 8,
@@ -92,10 +92,10 @@ export const presets: Record<string, Preset> = {
     local: true,
     // 40 drowns a video at this input scale; what is left at .1 is grain.
     noise: { min: 0.1, max: 40 },
-    // Words guided to the end push grounds away from their colour; so does dynamic thresholding.
-    guidedAbove: { text: 2, image: 0 },
+    // Guided to the end, words and pictures push colours away from what was asked; so does dynamic thresholding.
+    guidedAbove: { text: 2, image: 1 },
     thresholding: 'static',
-    defaults: { fps: 8, steps: 20, method: 'multistep', guidance: { text: 3, image: 3.5 } },
+    defaults: { fps: 8, steps: 20, method: 'multistep', guidance: { text: 2, image: 2 } },
   },
   // Nano's videos, twice as large and twice as smooth. The small video says nearly everything, so the noise need not
   // drown what it says, and few steps without guidance are enough.
