@@ -76,7 +76,7 @@ const first: Recipe = {
 };
 
 /**
- * An upsampler sees where everything is: single frames for the drawing, then whole clips for what lies between them. More
+ * An upsampler is told where everything is: single frames for the drawing, then whole clips for what lies between them. More
  * noise than its input scale of 4 asks for: what to make of the small video is decided early, in few steps.
  */
 const upsampler: Recipe = {
@@ -86,6 +86,8 @@ const upsampler: Recipe = {
     { share: 0.5, frames: 16, batch: 2, noise: { mean: 0, std: 1.4 }, selfCondition: 0.5 },
   ],
   augment: { hideNames: 0.3, mirror: 0.5, colours: 0.5 },
+  layout: 0,
+  placement: 0,
 };
 
 /** Whole clips of all three tasks, gently: what stage 1 learned is to stay. */
