@@ -92,10 +92,10 @@ export const presets: Record<string, Preset> = {
     local: true,
     // 40 drowns a video at this input scale; what is left at .1 is grain.
     noise: { min: 0.1, max: 40 },
-    // Guided to the end, words and pictures push colours away from what was asked; so does dynamic thresholding.
-    guidedAbove: { text: 2, image: 1 },
+    // Words guided to the end push grounds away from their colour; so does dynamic thresholding.
+    guidedAbove: { text: 2, image: 0 },
     thresholding: 'static',
-    defaults: { fps: 8, steps: 20, method: 'multistep', guidance: { text: 2, image: 2 } },
+    defaults: { fps: 8, steps: 20, method: 'multistep', guidance: { text: 3, image: 3.5 } },
   },
   // Nano's videos, twice as large and twice as smooth. The small video says nearly everything, so the noise need not
   // drown what it says, and few steps without guidance are enough.
