@@ -37,13 +37,13 @@ describe('nano on held-out samples', () => {
 });
 
 test('the card in the weights says what they were made from', async () => {
-  const recipe = JSON.parse(await readFile(new URL('stage-2e.recipe.json', weightsFolder), 'utf8'));
+  const recipe = JSON.parse(await readFile(new URL('stage-2f.recipe.json', weightsFolder), 'utf8'));
   const denoiser = await createDenoiser({ model: 'nano', backend: 'wasm' });
   const description = await denoiser.describe();
   await denoiser.close();
   expect(description.parameters).toBe(recipe.parameters);
   expect(description.weights).toBe(loaded.sha256);
-  const log = (await readFile(new URL('stage-2e.log.jsonl', weightsFolder), 'utf8'))
+  const log = (await readFile(new URL('stage-2f.log.jsonl', weightsFolder), 'utf8'))
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line));
