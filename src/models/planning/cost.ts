@@ -118,6 +118,8 @@ function rowsOf(name: string, k: Tokens): number {
     [/^fit\.picture-plan\.query\.matrix/, k.pictures * k.T],
     [/\.near\.filter/, k.S],
     [/\.local\.modulate\.matrix/, 1],
+    // A frame alone has none beside it: a third of the matrix is left.
+    [/\.local\.frames\.matrix/, k.T === 1 ? k.S / 3 : k.S],
     [/\.local\..*(matrix|filter)/, k.S],
     [/^fit\.layout\.prompt\.matrix/, 1],
     [/^fit\.layout\.(time|query)\.matrix/, k.T],
