@@ -35,7 +35,7 @@ export async function drawSampleSheet(
     const steps = Math.min(preset.defaults.steps, most.steps);
     const input = { prompt: sample.prompt, ...size, fps: sample.fps, steps, guidance, seed: n };
     const drawn = preset.low
-      ? await upsample(trained, smallOf(sample, preset, preset.low), input, { vectors, signal })
+      ? await upsample(trained, smallOf(sample, preset, preset.low, vectors), input, { vectors, signal })
       : await generate(trained, input, { vectors, signal });
     const pictures = picturesOf(sample);
     const places = Array.from({ length: columns }, (_, c) => pictures[c] ?? null);
@@ -46,10 +46,15 @@ export async function drawSampleSheet(
 }
 
 /** The true clip made small, and where the prompt's pictures are in it. */
-function smallOf(sample: TrainingSample, preset: Preset, low: LowResolution): SmallVideo {
+function smallOf(
+  sample: TrainingSample,
+  preset: Preset,
+  low: LowResolution,
+  vectors: TextVectors | undefined,
+): SmallVideo {
   const size = { frames: preset.frames, ...sizeOfVideo(preset) };
   const clip = sample.frames.subarray(0, size.frames * size.height * size.width * 3);
-  const places = placesInClip(sample, promptItems(sample.prompt, preset), preset);
+  const places = placesInClip(sample, promptItems(sample.prompt, preset, vectors), preset);
   const every = (pose: Float32Array) => pose.filter((_, i) => Math.floor(i / 5) % low.everyFrame === 0);
   const poses = places.map((one) => (one?.known.every(Boolean) ? every(one.pose) : null));
   return { x: reduce(centred(clip), size, low), poses };
