@@ -77,7 +77,7 @@ export const errorCodes = {
     fault: 'input',
     remedy: 'Use relative keys of letters, digits, dot, dash, underscore and slash.',
   },
-  STORAGE_FULL: { fault: 'surroundings', remedy: 'Free some space; the pipeline goes on by itself.' },
+  STORAGE_FULL: { fault: 'surroundings', remedy: 'Free some space; a pipeline that runs goes on by itself.' },
   STORAGE_UNAVAILABLE: {
     fault: 'surroundings',
     remedy: 'Check that the store or file that is named is there and can be reached.',
@@ -147,6 +147,7 @@ export class VimiError extends Error {
   }
   readonly [brand] = true;
   readonly code: ErrorCode;
+  readonly summary: string;
   readonly expected?: string;
   readonly found?: string;
   readonly where?: string;
@@ -161,6 +162,7 @@ export class VimiError extends Error {
     });
     this.name = 'VimiError';
     this.code = code;
+    this.summary = summary;
     this.expected = facts.expected;
     this.found = facts.found;
     this.where = facts.where;
@@ -174,6 +176,15 @@ export class VimiError extends Error {
   /** Whether the same input may succeed later without anybody changing it. */
   get retryable(): boolean {
     return this.fault !== 'input';
+  }
+
+  /** The same error where what was worked on has another name outside. */
+  renamed(inside: string, outside: string): VimiError {
+    const { code, summary, remedy, cause } = this;
+    const [expected, found, where] = [this.expected, this.found, this.where].map((text) =>
+      text?.replaceAll(inside, outside),
+    );
+    return new VimiError(code, summary, { expected, found, where, remedy, cause });
   }
 }
 

@@ -212,9 +212,10 @@ class FileStore implements ObjectStore {
       await handle.close();
       throw missing(key);
     } catch (thrown) {
-      if (['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'].includes(systemCode(thrown))) thrown = missing(key);
-      if (thrown instanceof VimiError && thrown.code === 'OBJECT_NOT_FOUND') await this.ensureRoot();
-      throw translate(thrown, key);
+      const isMissing = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'].includes(systemCode(thrown));
+      const error = isMissing ? missing(key) : translate(thrown, key);
+      if (error.code === 'OBJECT_NOT_FOUND') await this.ensureRoot();
+      throw error;
     }
   }
 

@@ -29,6 +29,7 @@ export type Metrics = ReturnType<typeof createMetrics>;
 /** The metrics of delivery, for any number of pipelines. Make them once a process; `registry` is what is exposed. */
 export function createMetrics(registry = new Registry()) {
   const running = new Map<string, () => PipelineState>();
+  const starting = new Set<string>();
   const asked = new Map<string, Promise<Map<number, number>>>();
   const registers = [registry];
   const pipeline = ['pipeline'] as const;
@@ -146,15 +147,21 @@ export function createMetrics(registry = new Registry()) {
     },
     /** Why this process is not ready for work, a line each; none: it is. */
     hindrances(): string[] {
-      if (running.size === 0) return ['starting'];
-      return [...running].flatMap(([label, current]) =>
-        current().troubles.map(
-          ({ code, step, message, remedy }) => `${label} paused at ${step}: ${code}: ${message} -> ${remedy}`,
+      if (running.size + starting.size === 0) return ['nothing runs yet'];
+      return [
+        ...[...starting].map((label) => `${label} is starting`),
+        ...[...running].flatMap(([label, current]) =>
+          current().troubles.map(
+            ({ code, step, message, remedy }) => `${label} is paused at ${step}: ${code}: ${message} -> ${remedy}`,
+          ),
         ),
-      );
+      ];
     },
+    /** A pipeline that `watch` will show once it has begun. */
+    expect: (label: string) => void starting.add(label),
     /** Shows a pipeline's state until the returned function is called. */
     watch(label: string, current: () => PipelineState): () => void {
+      starting.delete(label);
       running.set(label, current);
       return () => {
         if (running.get(label) === current) running.delete(label);

@@ -53,7 +53,16 @@ export class Pause {
 
   /** Resolves when the pipeline may go on, at once if it is not paused, or when `signal` aborts. */
   async over(signal: AbortSignal): Promise<void> {
-    while (this.isOn && !signal.aborted) await wakened(this.#waiting, signal);
+    if (!this.isOn || signal.aborted) return;
+    await new Promise<void>((resolve) => {
+      const go = () => {
+        this.#waiting.delete(go);
+        signal.removeEventListener('abort', go);
+        resolve();
+      };
+      this.#waiting.add(go);
+      signal.addEventListener('abort', go, { once: true });
+    });
   }
 
   /** Runs `work` until the surroundings let it: gives its result, or throws what else it fails with. */
@@ -101,7 +110,7 @@ export class Pause {
   #place(step: string): Place {
     const known = this.#places.get(step);
     if (known) return known;
-    if (!this.isOn) this.#since = performance.now();
+    if (!this.isOn) this.#since = this.#clock.elapsed();
     const place = new Place();
     this.#places.set(step, place);
     return place;
@@ -123,9 +132,9 @@ export class Pause {
     this.#places.get(step)?.ended.abort();
     this.#places.delete(step);
     if (this.isOn) return;
-    if (this.#told.size > 0) this.#options.onOver?.((performance.now() - this.#since) / 1000);
+    if (this.#told.size > 0) this.#options.onOver?.((this.#clock.elapsed() - this.#since) / 1000);
     this.#told.clear();
-    wakeAll(this.#waiting);
+    for (const go of [...this.#waiting]) go();
   }
 }
 
@@ -140,52 +149,50 @@ class Place {
   /** One has passed: the others may try at once. */
   #clear = false;
   #failures = 0;
-  readonly #waiting = new Set<() => void>();
+  /** Those who wait for their turn, first come, first served. True: it is theirs; false: there is no more need to. */
+  readonly #queue = new Set<(isTurn: boolean) => void>();
 
-  /** Resolves when it is one's turn, or when `signal` aborts. True: one tries for all. */
+  /** Resolves when one may try, or when `signal` aborts. True: it tries for all. */
   async turn(clock: Clock, signal: AbortSignal): Promise<boolean> {
-    while (!signal.aborted) {
-      if (this.#clear) return false;
-      if (!this.#probed) {
-        this.#probed = true;
-        await clock.sleep(Math.min(backoffMs.last, backoffMs.first * 2 ** this.#failures++), signal);
-        return true;
-      }
-      await wakened(this.#waiting, signal);
-    }
-    return false;
+    if (this.#clear) return false;
+    if (this.#probed && !(await this.#wait(signal))) return false;
+    this.#probed = true;
+    await clock.sleep(Math.min(backoffMs.last, backoffMs.first * 2 ** this.#failures++), signal);
+    return true;
   }
 
   passed(): void {
     this.#clear = true;
+    for (const go of [...this.#queue]) go(false);
   }
 
   failed(probed: boolean): void {
     this.#clear = false;
-    if (probed) this.#probed = false;
-    wakeAll(this.#waiting);
+    if (probed) this.#passOn();
   }
 
   leave(probed: boolean): void {
     this.held--;
-    if (probed) this.#probed = false;
-    wakeAll(this.#waiting);
+    if (probed) this.#passOn();
   }
-}
 
-function wakened(waiting: Set<() => void>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const wake = () => {
-      waiting.delete(wake);
-      signal.removeEventListener('abort', wake);
-      resolve();
-    };
-    waiting.add(wake);
-    signal.addEventListener('abort', wake, { once: true });
-    if (signal.aborted) wake();
-  });
-}
+  #passOn(): void {
+    const [next] = this.#queue;
+    this.#probed = next !== undefined;
+    next?.(true);
+  }
 
-function wakeAll(waiting: Set<() => void>): void {
-  for (const wake of [...waiting]) wake();
+  #wait(signal: AbortSignal): Promise<boolean> {
+    return new Promise((resolve) => {
+      const onAbort = () => go(false);
+      const go = (isTurn: boolean) => {
+        this.#queue.delete(go);
+        signal.removeEventListener('abort', onAbort);
+        resolve(isTurn);
+      };
+      this.#queue.add(go);
+      signal.addEventListener('abort', onAbort, { once: true });
+      if (signal.aborted) go(false);
+    });
+  }
 }

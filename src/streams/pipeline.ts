@@ -3,7 +3,7 @@ import { asVimiError, VimiError } from '../errors.js';
 import type { Log, OperatorInstance, Resources } from '../operators/operator.js';
 import { type Chain, startChain } from './chain.js';
 import { InFlight } from './in-flight.js';
-import { createMetrics, type Metrics } from './metrics.js';
+import { createMetrics, type Metrics, type PipelineState } from './metrics.js';
 import { type PartitionHost, PartitionRun, type Sealer } from './partition-run.js';
 import { Pause } from './pause.js';
 import type { PipelineSpec } from './pipeline-spec.js';
@@ -164,7 +164,7 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
     fail,
   };
 
-  const stopWatching = metrics.watch(name, () => ({
+  const stateNow = (): PipelineState => ({
     partitions: partitions.size,
     open: sum([...partitions.values()].map(({ open }) => open)),
     waiting: sum([...partitions.values()].map(({ waiting }) => waiting)),
@@ -179,8 +179,9 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
         }),
       );
     },
-  }));
+  });
 
+  let stopWatching = () => {};
   const totals = new Map<number, FateCounts>();
   try {
     const consumer = await transport.consume({
@@ -204,6 +205,7 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
       },
     });
     log.info({ ...label, topic: from, group, partitions: partitions.size, window }, 'Consuming');
+    stopWatching = metrics.watch(name, stateNow);
     const onAbort = () => over.abort();
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) onAbort();

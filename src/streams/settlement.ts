@@ -22,6 +22,7 @@ export interface Settlement {
 export interface Abortable {
   readonly signal: AbortSignal;
   readonly isAborted: boolean;
+  abort(reason: VimiError): void;
 }
 
 /**
@@ -118,6 +119,10 @@ class Part<T> implements Envelope<T> {
 
   get pause(): Pause {
     return this.#whole.pause;
+  }
+
+  abort(reason: VimiError): void {
+    this.#whole.life.abort(reason);
   }
 
   with<U>(data: U): Envelope<U> {

@@ -69,13 +69,15 @@ describe('the metrics server', () => {
       const answer = await fetch(url.replace('metrics', 'ready'));
       return [answer.status, await answer.text()];
     };
-    expect(await ask()).toEqual([503, 'starting\n']);
+    expect(await ask()).toEqual([503, 'nothing runs yet\n']);
+    metrics.expect('generate');
+    expect(await ask()).toEqual([503, 'generate is starting\n']);
     const troubles: Trouble[] = [];
     const state = { partitions: 1, open: 3, waiting: 0, window: 64, troubles, lag: async () => new Map() };
     const stop = metrics.watch('generate', () => state);
     expect(await ask()).toEqual([200, 'ready\n']);
     troubles.push({ code: 'STORAGE_DENIED', step: 'to', message: 'The token expired', remedy: 'Renew it.' });
-    expect(await ask()).toEqual([503, 'generate paused at to: STORAGE_DENIED: The token expired -> Renew it.\n']);
+    expect(await ask()).toEqual([503, 'generate is paused at to: STORAGE_DENIED: The token expired -> Renew it.\n']);
     expect(await (await fetch(url)).text()).toContain(
       'vimi_paused{pipeline="generate",code="STORAGE_DENIED",step="to"} 1',
     );

@@ -6,7 +6,11 @@ import { Pause, type Trouble } from '../../src/streams/pause.js';
 const never = new AbortController().signal;
 const denied = () => new VimiError('STORAGE_DENIED', 'The token expired');
 /** No wait between two tries. */
-const clock = { now: Date.now, sleep: () => new Promise<void>((resolve) => setImmediate(resolve)) };
+const clock = {
+  now: Date.now,
+  elapsed: () => performance.now(),
+  sleep: () => new Promise<void>((resolve) => setImmediate(resolve)),
+};
 
 describe('a pause', () => {
   it('[kind 4] lets one try for all, and the others follow once it passes', async () => {

@@ -139,7 +139,7 @@ describe('trouble of the surroundings', () => {
     }));
     const metrics = createMetrics();
     const running = run([eachMedia(({ uri }) => productOf(uri)), sealing], { spec: {}, metrics });
-    await vi.waitFor(() => expect(metrics.hindrances()[0]).toContain('paused at commit: STORAGE_DENIED'), patience);
+    await vi.waitFor(() => expect(metrics.hindrances()[0]).toContain('is paused at commit: STORAGE_DENIED'), patience);
     trouble = false;
     expect((await running).run).toEqual({ delivered: 5, rejected: 0, dropped: {} });
   });
@@ -213,10 +213,14 @@ describe('on a disk that is really full', () => {
     await prepareTopics(own);
     await own.publish(names(24).map((name) => media(name)));
     const objects = await openFileStore(join(disk, 'objects'));
-    const empty = fill(disk);
     const metrics = createMetrics();
+    const isFull = new AbortController();
     const made = new Map<string, number>();
-    const counting = eachMedia(({ uri }) => {
+    const counting = eachMedia(async ({ uri }) => {
+      await new Promise<void>((resolve) => {
+        if (isFull.signal.aborted) resolve();
+        isFull.signal.addEventListener('abort', () => resolve());
+      });
       made.set(uri, (made.get(uri) ?? 0) + 1);
       return {};
     });
@@ -230,6 +234,9 @@ describe('on a disk that is really full', () => {
       with: { objects, workDir: join(disk, 'work') },
       metrics,
     });
+    await vi.waitFor(() => expect(metrics.hindrances()).toEqual([]), patience);
+    const empty = fill(disk);
+    isFull.abort();
     await vi.waitFor(() => expect(metrics.hindrances()[0]).toContain('STORAGE_FULL'), patience);
     expect(await readAll(own, 'rejects')).toEqual([]);
     empty();
