@@ -27,9 +27,13 @@ export const errorCodes = {
     retryable: false,
     remedy: 'Use media that are allowed; files must lie under the media_roots of the topology.',
   },
-  MEDIA_UNSUPPORTED: { retryable: false, remedy: 'Convert it to a video or image format that ffmpeg reads.' },
+  MEDIA_UNSUPPORTED: {
+    retryable: false,
+    remedy:
+      'Convert it: a picture to JPEG, PNG, WebP, AVIF, GIF, TIFF or BMP, a video to MP4, MOV, WebM, Matroska, AVI or MPEG.',
+  },
   MEDIA_DAMAGED: { retryable: false, remedy: 'Publish the media again from an intact copy.' },
-  MEDIA_TOO_LARGE: { retryable: false, remedy: 'Reduce the media, or raise the limit of the fetch or probe step.' },
+  MEDIA_TOO_LARGE: { retryable: false, remedy: 'Reduce the media, or raise the limit of the step that is named.' },
   MEDIA_EMPTY: { retryable: false, remedy: 'Publish media that has at least one frame.' },
   CAPTION_MISSING: {
     retryable: false,
