@@ -37,6 +37,7 @@ export const probe = defineOperator(
     example: '- probe: { max_pixels: 50000000 }',
     needs: ['file'],
     adds: ['probe'],
+    tools: ['ffprobe'],
   },
   (config, { clock }) => ({
     step: mapEach<'file'>(
