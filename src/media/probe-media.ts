@@ -168,11 +168,10 @@ async function whyUnread(path: string, stderr: string): Promise<VimiError> {
   const box = head.toString('latin1', 4, 8);
   const isMp4 = ['ftyp', 'moov', 'mdat', 'free', 'wide', 'skip'].includes(box);
   const isMatroska = head.toString('hex', 0, 4) === '1a45dfa3';
-  const found = /Format not on whitelist|Invalid data found when processing input$/.test(stderr)
-    ? unknownKind
-    : stderr.replaceAll(`${fileUrl(path)}: `, '').replace(/ @ (0x)?[0-9a-f]+\]/g, ']');
-  if (isMp4 || isMatroska) return failed('MEDIA_DAMAGED', `a complete ${isMp4 ? 'MP4' : 'Matroska'} file`, found, path);
-  return failed('MEDIA_UNSUPPORTED', 'a video or a picture', found, path);
+  const said = stderr.replaceAll(`${fileUrl(path)}: `, '').replace(/ @ (0x)?[0-9a-f]+\]/g, ']');
+  if (isMp4 || isMatroska) return failed('MEDIA_DAMAGED', `a complete ${isMp4 ? 'MP4' : 'Matroska'} file`, said, path);
+  const isForeign = /Format not on whitelist|^Invalid data found when processing input$/.test(said);
+  return failed('MEDIA_UNSUPPORTED', 'a video or a picture', isForeign ? unknownKind : said, path);
 }
 
 function failed(code: ErrorCode, expected: string, found: string, where: string): VimiError {

@@ -65,8 +65,8 @@ describe('what is not read is called by its name', () => {
       Buffer.from('\x01\x02hunter2-secret\x03', 'latin1'),
     ];
     for (const bytes of secrets) {
-      const asked = promptPicture(bytes, { longest: 512, maxPixels: 1e6, where: 'image 1' });
-      for (const error of [await refusal(bytes, '.env'), await thrownBy(() => asked)]) {
+      const asked = () => promptPicture(bytes, { longest: 512, maxPixels: 1e6, where: 'image 1' });
+      for (const error of [await refusal(bytes, '.env'), await thrownBy(asked)]) {
         expect(error.code).toBe('MEDIA_UNSUPPORTED');
         for (const told of [error.message, error.found, error.remedy]) {
           expect(told).not.toContain('hunter2');
