@@ -4,6 +4,7 @@ import type { SchemaName } from '../../src/events/schemas.js';
 import { systemClock } from '../../src/operators/clock.js';
 import type { Flow } from '../../src/operators/flow.js';
 import type { Operator, OperatorInstance, Resources } from '../../src/operators/operator.js';
+import { noJobs } from '../../src/stores/jobs.js';
 import type { Envelope } from '../../src/streams/envelope.js';
 import { openEnvelope, type Settlement } from '../../src/streams/settlement.js';
 
@@ -11,7 +12,10 @@ export const quietLog = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** Resources of which only the given ones are there; using another fails the test with its name. */
 export function resourcesWith(given: Partial<Resources>): Resources {
-  const all: Partial<Resources> = { clock: systemClock, log: quietLog, announce: async () => {}, count() {}, ...given };
+  const all: Partial<Resources> = {
+    ...{ pipeline: 'test', jobs: noJobs, clock: systemClock, log: quietLog, announce: async () => {}, count() {} },
+    ...given,
+  };
   return new Proxy(all, {
     get(target, name: string) {
       if (name in target) return target[name as keyof Resources];
