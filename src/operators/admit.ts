@@ -4,6 +4,8 @@ import { VimiError } from '../errors.js';
 import type { ImageRole, PromptPart, Task } from '../events/prompt.js';
 import { placeOf } from '../events/replay.js';
 import type { GenerationRequested, RequestRef } from '../events/schemas.js';
+import { checkVideo } from '../models/check-input.js';
+import { Deadlines } from './deadlines.js';
 import type { Job } from './flow.js';
 import { jobFate, tryOf } from './job-fate.js';
 import { drop, mapEach } from './map-each.js';
@@ -52,7 +54,7 @@ export const admit = defineOperator(
       drops:
         'Cancelled requests, also those that were cancelled before they came. As duplicate-request: one that was sent again, with the same source, id and content, while it is answered or after it was; a request that failed may be sent again.',
       fails:
-        'REQUEST_ID_TAKEN for another content under a source and an id that were used; PROMPT_EMPTY, PROMPT_TOO_LONG, REQUEST_OVER_LIMIT, REQUEST_EXPIRED; EVENT_INVALID for a task whose image is missing; for an image MEDIA_FORBIDDEN, MEDIA_NOT_FOUND, MEDIA_EMPTY, MEDIA_UNSUPPORTED, MEDIA_TOO_LARGE or MEDIA_DAMAGED.',
+        'REQUEST_ID_TAKEN for another content under a source and an id that were used; PROMPT_EMPTY, PROMPT_TOO_LONG; REQUEST_OVER_LIMIT for more than this step or a model of the pipeline allows; REQUEST_EXPIRED when the deadline has passed or passes before the request has its fate, in whatever step it then is; EVENT_INVALID for a task whose image is missing; for an image MEDIA_FORBIDDEN, MEDIA_NOT_FOUND, MEDIA_EMPTY, MEDIA_UNSUPPORTED, MEDIA_TOO_LARGE or MEDIA_DAMAGED.',
       memory:
         'As many prompts with their encoded images as are admitted at once; one image is decoded at a time in each.',
     },
@@ -61,39 +63,46 @@ export const admit = defineOperator(
     needs: ['request'],
     adds: ['job', 'query'],
   },
-  (options, resources) => ({
-    step: mapEach<'request'>(
-      async ({ request }, envelope) => {
-        const asked = tryOf(envelope, resources.pipeline);
-        const claim = await claimJob();
-        if (claim === 'duplicate') return drop('duplicate-request');
-        if (claim === 'cancelled') return drop('cancelled');
-        if (claim === 'taken') throw idTaken(asked.request);
-        checkDeadline(request, resources.clock.now());
-        checkLimits(request, options);
-        const given = partsOf(request);
-        const images = given.filter((part) => 'image' in part);
-        checkPrompt(given, images, options);
-        const task = request.task ?? inferTask(images);
-        checkTask(task, images);
-        const parts = await takeIn(given, task, options, resources);
-        const texts = parts.flatMap((part) => ('text' in part ? [part.text] : []));
-        return {
-          job: jobOf(request, asked.job, asked.request),
-          query: { task, parts, text: texts.join(' '), retrieval: request.retrieval, self: {} },
-        };
+  (options, resources) => {
+    const deadlines = new Deadlines(resources.clock);
+    return {
+      step: mapEach<'request'>(
+        async ({ request }, envelope) => {
+          const asked = tryOf(envelope, resources.pipeline);
+          const claim = await claimJob();
+          if (claim === 'duplicate') return drop('duplicate-request');
+          if (claim === 'cancelled') return drop('cancelled');
+          if (claim === 'taken') throw idTaken(asked.request);
+          if (request.deadline !== undefined) deadlines.keep(envelope, request.deadline);
+          checkLimits(request, options);
+          for (const model of resources.models.all()) checkVideo(videoOf(request), await model.describe());
+          const given = partsOf(request);
+          const images = given.filter((part) => 'image' in part);
+          checkPrompt(given, images, options);
+          const task = request.task ?? inferTask(images);
+          checkTask(task, images);
+          const parts = await takeIn(given, task, options, resources);
+          const texts = parts.flatMap((part) => ('text' in part ? [part.text] : []));
+          return {
+            job: jobOf(request, asked.job, asked.request),
+            query: { task, parts, text: texts.join(' '), retrieval: request.retrieval, self: {} },
+          };
 
-        function claimJob() {
-          const { event, origin, signal } = envelope;
-          // Without an id of its own it has its place's, which no other record can mean.
-          const isOwn = event.id === placeOf(origin);
-          return resources.jobs.claim(asked, { signal, isOwn, traceparent: event.traceparent });
-        }
+          function claimJob() {
+            const { event, origin, signal } = envelope;
+            // Without an id of its own it has its place's, which no other record can mean.
+            const isOwn = event.id === placeOf(origin);
+            return resources.jobs.claim(asked, { signal, isOwn, traceparent: event.traceparent });
+          }
+        },
+        { step: 'admit', concurrency: options.concurrency, clock: resources.clock },
+      ),
+      onFate: (settlement) => {
+        deadlines.end(settlement.origin);
+        return jobFate(settlement, options.jobs, resources);
       },
-      { step: 'admit', concurrency: options.concurrency, clock: resources.clock },
-    ),
-    onFate: (settlement) => jobFate(settlement, options.jobs, resources),
-  }),
+    };
+  },
 );
 
 function idTaken({ source, id }: RequestRef): VimiError {
@@ -108,14 +117,6 @@ type GivenPart = { text: string } | RequestImage;
 
 function partsOf({ prompt }: GenerationRequested): GivenPart[] {
   return typeof prompt === 'string' ? [{ text: prompt }] : (prompt as GivenPart[]);
-}
-
-function checkDeadline({ deadline }: GenerationRequested, now: number): void {
-  if (deadline !== undefined && Date.parse(deadline) < now)
-    throw new VimiError('REQUEST_EXPIRED', 'The deadline of this request has passed', {
-      expected: `service before ${deadline}`,
-      found: new Date(now).toISOString(),
-    });
 }
 
 function checkLimits(request: GenerationRequested, { max_frames, max_side, max_steps }: Config): void {
@@ -185,16 +186,18 @@ async function takeIn(
   return parts;
 }
 
-function jobOf(
-  { frames, width, height, fps, steps, guidance, seed }: GenerationRequested,
-  id: string,
-  request: RequestRef,
-): Job {
+/** What a request says of its video; the rest is the step's or the model's to say. */
+function videoOf({ frames, width, height, fps, steps, guidance }: GenerationRequested) {
+  const weights = typeof guidance === 'number' ? { text: guidance, image: guidance } : guidance;
+  return { frames, width, height, fps, steps, guidance: weights };
+}
+
+function jobOf(request: GenerationRequested, job: string, { source, id }: RequestRef): Job {
+  const { seed } = request;
   return {
-    id,
-    request: { source: request.source, id: request.id },
-    ...{ frames, width, height, fps, steps },
-    guidance: typeof guidance === 'number' ? { text: guidance, image: guidance } : guidance,
-    seed: seed ?? createHash('sha256').update(request.id).digest().readUInt32BE(0),
+    id: job,
+    request: { source, id },
+    ...videoOf(request),
+    seed: seed ?? createHash('sha256').update(id).digest().readUInt32BE(0),
   };
 }

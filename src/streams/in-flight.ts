@@ -4,7 +4,7 @@ import type { VimiError } from '../errors.js';
 export class InFlightEvent {
   /** The job that it asks for; undefined: it can not be cancelled. */
   readonly job: string | undefined;
-  /** Milliseconds since 1970. */
+  /** By the clock's `elapsed`. */
   readonly since: number;
   /** Made for who asks: it costs more than a small step does, and most events are never aborted. */
   #controller: AbortController | undefined;

@@ -275,7 +275,7 @@ export class PartitionRun {
       return;
     }
     const job = this.#host.jobOf(event);
-    const open = new InFlightEvent(job, this.#host.clock.now());
+    const open = new InFlightEvent(job, this.#host.clock.elapsed());
     if (job !== undefined && this.#host.cancels?.isWanted(job))
       open.abort(new VimiError('CANCELLED', 'The job was cancelled before it was begun'));
     this.#host.inFlight.add(open);
@@ -307,7 +307,7 @@ export class PartitionRun {
     const { offset } = settled.origin;
     this.#settled.set(offset, this.#told(settled));
     const since = this.#open.get(offset)?.since;
-    if (since !== undefined) this.#host.onSettled((this.#host.clock.now() - since) / 1000);
+    if (since !== undefined) this.#host.onSettled((this.#host.clock.elapsed() - since) / 1000);
     this.#tracker.settle(offset);
     this.#returnCredit();
     this.#pump();
