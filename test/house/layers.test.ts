@@ -47,7 +47,7 @@ const behind: Record<string, string[]> = {
   zstddec: ['streams/transports/kafka/codecs/zstd.ts'],
   minio: ['stores/'],
   'hnswlib-node': ['stores/'],
-  'better-sqlite3': ['stores/', 'streams/transports/'],
+  'better-sqlite3': ['stores/', 'streams/transports/', 'file-lock.ts'],
   '@tensorflow/tfjs': ['models/'],
   '@tensorflow/tfjs-backend-wasm': ['models/backend/'],
   '@tensorflow/tfjs-backend-webgpu': ['models/backend/'],

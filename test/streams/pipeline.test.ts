@@ -27,6 +27,7 @@ import {
   spec,
   temporaryFolder,
   testOperator,
+  unlocked,
 } from './pipeline-fixtures.js';
 
 let folder: ReturnType<typeof temporaryFolder>;
@@ -334,7 +335,7 @@ describe('what cannot be done', () => {
     const { work, waiting, release } = gate();
     const first = run([work()]);
     await vi.waitFor(() => expect(waiting.has('a')).toBe(true), patience);
-    const usurper = openEmbedded({ path, alive: () => false });
+    const usurper = openEmbedded({ path, lock: () => unlocked });
     opened.push(usurper);
     await drain([echo], { transport: usurper });
     release('a');
