@@ -23,7 +23,7 @@ export interface Jobs {
   /**
    * Decides whom a job belongs to, for all processes alike: the first record that says so on the jobs topic has it. A job
    * that failed may be tried again by another record. `isOwn`: the id follows from the record's place, so that no other
-   * record can mean the same request. Waits while the log cannot be reached; rejects when `signal` aborts.
+   * record can mean the same request. Rejects when the log cannot be reached: the same again goes on from there.
    */
   claim(asked: JobTry, options: { signal: AbortSignal; isOwn?: boolean; traceparent?: string }): Promise<Claim>;
   /**

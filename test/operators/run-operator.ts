@@ -7,6 +7,7 @@ import type { Flow } from '../../src/operators/flow.js';
 import type { Operator, OperatorInstance, Resources } from '../../src/operators/operator.js';
 import { noJobs } from '../../src/stores/jobs.js';
 import type { Envelope } from '../../src/streams/envelope.js';
+import { Pause } from '../../src/streams/pause.js';
 import { openEnvelope, type Settlement } from '../../src/streams/settlement.js';
 
 export const quietLog = { debug() {}, info() {}, warn() {}, error() {} };
@@ -86,6 +87,7 @@ export function testEnvelope(
       abort: (reason) => own.abort(reason),
     },
     onSettled,
+    new Pause({ clock: systemClock }),
   );
 }
 

@@ -1,5 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { asVimiError } from '../../errors.js';
 import { decodeEvent } from '../../events/cloudevents.js';
 import { jobRecord } from '../../events/job-change.js';
 import type { NewRecord, StoredRecord } from '../../events/record.js';
@@ -26,8 +24,6 @@ export interface OpenJobsOptions {
   log: { warn(fields: object, message: string): void };
 }
 
-/** The wait before another try to reach the log: doubled from the first to the last, in milliseconds. */
-const backoffMs = { first: 100, last: 5_000 };
 /** No job's id. */
 const anyMove = '';
 
@@ -51,9 +47,17 @@ export function openJobs(options: OpenJobsOptions): Jobs {
     },
     log,
   });
-  // Decided is only by what was there when this began, at least.
-  const begun = persistently(closing.signal, async () => follower.caughtUp(await options.ends(topic)));
-  begun.catch(() => {});
+  const caughtUp = async () => follower.caughtUp(await options.ends(topic));
+  /** Decided is only by what was there when this began, at least. */
+  let begun: Promise<void> | undefined;
+  const hasBegun = async (signal: AbortSignal) => {
+    begun ??= caughtUp();
+    // A log that was away is asked again.
+    begun.catch(() => {
+      begun = undefined;
+    });
+    await unlessAborted(begun, signal);
+  };
 
   /** Until `find` finds something in the view; it looks again whenever `what` (a job, or anything) was told of. */
   async function until<T>(what: string, find: () => T | undefined, signal: AbortSignal): Promise<T> {
@@ -77,22 +81,6 @@ export function openJobs(options: OpenJobsOptions): Jobs {
     }
   }
 
-  /** The same again while the log is away: its trouble is not the event's. */
-  async function persistently<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    for (let failures = 0; ; failures++) {
-      try {
-        return await work();
-      } catch (thrown) {
-        const error = asVimiError(thrown);
-        if (!error.retryable || signal.aborted) throw thrown;
-        log.warn({ code: error.code, error: error.message, remedy: error.remedy }, 'Jobs cannot be told; trying again');
-        const wait = Math.min(backoffMs.last, backoffMs.first * 2 ** failures);
-        await sleep(wait, undefined, { signal }).catch(() => {});
-        signal.throwIfAborted();
-      }
-    }
-  }
-
   /** One after the other for each job: who comes second in this process sees what the first has said. */
   const turns = new Map<string, Promise<unknown>>();
   async function inTurn<T>(job: string, work: () => Promise<T>): Promise<T> {
@@ -108,7 +96,7 @@ export function openJobs(options: OpenJobsOptions): Jobs {
   /** Says something of a job, and waits until this view has read as far. */
   async function say(change: KnownJob, signal: AbortSignal, traceparent?: string): Promise<void> {
     const record = jobRecord(change, { pipeline, topic }, { traceparent });
-    const [place] = await persistently(signal, () => options.publish([record]));
+    const [place] = await options.publish([record]);
     const { partition, offset } = place!;
     await until(anyMove, () => view.reached(partition) > offset || undefined, signal);
   }
@@ -121,10 +109,9 @@ export function openJobs(options: OpenJobsOptions): Jobs {
 
   /** Waits for nobody who will never come: null, when the record that has the job will not end it any more. */
   async function alive(known: KnownJob, signal: AbortSignal): Promise<KnownJob | null> {
-    if (isOver(known.state) || !(await persistently(signal, () => options.isSettled(known.request.record))))
-      return known;
+    if (isOver(known.state) || !(await options.isSettled(known.request.record))) return known;
     // Its end may have been told since.
-    await persistently(signal, async () => follower.caughtUp(await options.ends(topic)));
+    await unlessAborted(caughtUp(), signal);
     const now = view.get(known.job)?.job;
     const isLost = now && !isOver(now.state) && now.request.record === known.request.record;
     return isLost ? null : (now ?? known);
@@ -132,7 +119,7 @@ export function openJobs(options: OpenJobsOptions): Jobs {
 
   return {
     async claim(asked, { signal, isOwn = false, traceparent }) {
-      await unlessAborted(begun, signal);
+      await hasBegun(signal);
       return inTurn(asked.job, async () => {
         for (;;) {
           const known = view.get(asked.job);
@@ -148,7 +135,7 @@ export function openJobs(options: OpenJobsOptions): Jobs {
     },
     cancel: (asked, { signal }) =>
       inTurn(asked.job, async () => {
-        await persistently(signal, async () => follower.caughtUp(await options.ends(topic)));
+        await unlessAborted(caughtUp(), signal);
         for (;;) {
           const known = view.get(asked.job);
           if (known && (await alive(known.job, signal))) return restated(known, signal);
