@@ -7,11 +7,14 @@ import type { NewRecord, StoredRecord } from './transport.js';
 /** Why an event was left out on purpose, as the operators of vimi say it. */
 export const dropReasons = [
   'duplicate',
+  'duplicate-request',
   'too-short',
   'too-small',
   'too-still',
   'cancelled',
   'cancel-handled',
+  'cancel-early',
+  'cancel-late',
   'unchanged',
   'custom',
 ] as const;
