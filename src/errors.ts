@@ -129,7 +129,8 @@ export class VimiError extends Error {
   readonly where?: string;
   readonly remedy: string;
 
-  constructor(code: ErrorCode, summary: string, facts: ErrorFacts = {}) {
+  /** An own operator may use codes of its own, in capitals like these. */
+  constructor(code: ErrorCode | (string & {}), summary: string, facts: ErrorFacts = {}) {
     const expectation = [facts.expected && `expected ${facts.expected}`, facts.found && `found ${shorten(facts.found)}`]
       .filter(Boolean)
       .join(', ');
@@ -137,16 +138,16 @@ export class VimiError extends Error {
       cause: facts.cause,
     });
     this.name = 'VimiError';
-    this.code = code;
+    this.code = code as ErrorCode;
     this.summary = summary;
     this.expected = facts.expected;
     this.found = facts.found;
     this.where = facts.where;
-    this.remedy = facts.remedy ?? errorCodes[code].remedy;
+    this.remedy = facts.remedy ?? meaningOf(code).remedy;
   }
 
   get retryable(): boolean {
-    return errorCodes[this.code].retryable;
+    return meaningOf(this.code).retryable;
   }
 
   /** The same error where what was worked on has another name outside. */
@@ -159,6 +160,38 @@ export class VimiError extends Error {
   }
 }
 
+/** An own operator may have codes of its own: each is a fault of its input, and only who wrote it knows what to do. */
+const ownCode = { retryable: false, remedy: 'See the own operator that is named as the step: the code is its own.' };
+
+function meaningOf(code: string): { retryable: boolean; remedy: string } {
+  return Object.hasOwn(errorCodes, code) ? errorCodes[code as ErrorCode] : ownCode;
+}
+
+/** A foreign error's text, with its name and code where they say something. */
+function named(thrown: unknown, text: string): string {
+  if (!(thrown instanceof Error)) return text;
+  const { code } = thrown as { code?: unknown };
+  const said = [thrown.name !== 'Error' && thrown.name, typeof code === 'string' && !text.includes(code) && code];
+  const name = said.filter(Boolean).join(' ');
+  return name ? `${name}: ${text}` : text;
+}
+
+/** The code of vimi itself: nobody who reads a message wants to know of its lines. */
+const own = new URL('.', import.meta.url).href;
+
+/** `FILE:LINE:COLUMN` of the innermost line outside of vimi and what it stands on: whose own operator it was. */
+export function placeOf(thrown: unknown): string | undefined {
+  if (!(thrown instanceof Error) || typeof thrown.stack !== 'string') return undefined;
+  for (const line of thrown.stack.split('\n')) {
+    const found = /(?:^|[ (])(file:\/\/\/[^\s()]{1,4096}?|\/[^():]{1,4096}):(\d+):(\d+)\)?$/.exec(line.slice(0, 5000));
+    if (!found?.[1]) continue;
+    const file = found[1].startsWith('file:') ? found[1] : `file://${found[1]}`;
+    if (file.startsWith(own) || file.includes('/node_modules/')) continue;
+    return `${decodeURI(file.slice('file://'.length).replace(/[?#].*$/, ''))}:${found[2]}:${found[3]}`;
+  }
+  return undefined;
+}
+
 /** Turns whatever was thrown into a VimiError; a foreign error keeps its text and becomes the cause. */
 export function asVimiError(thrown: unknown): VimiError {
   if (thrown instanceof VimiError) return thrown;
@@ -168,7 +201,7 @@ export function asVimiError(thrown: unknown): VimiError {
     return new VimiError('STORAGE_FULL', `No space is left: ${text}`, { cause: thrown });
   if (['EACCES', 'EPERM', 'EROFS', 'EEXIST', 'ENOTDIR', 'EIO'].includes(String(system)))
     return new VimiError('STORAGE_UNAVAILABLE', `A file or folder cannot be used: ${text}`, { cause: thrown });
-  return new VimiError('INTERNAL', text, { cause: thrown });
+  return new VimiError('INTERNAL', named(thrown, text), { where: placeOf(thrown), cause: thrown });
 }
 
 function shorten(text: string, most = 200): string {

@@ -4,8 +4,9 @@ import type { Log, OperatorInstance, Resources } from '../operators/operator.js'
 import { type Chain, startChain } from './chain.js';
 import { InFlight } from './in-flight.js';
 import { createMetrics, type Metrics } from './metrics.js';
+import { heldToSpec } from './own-step.js';
 import { type PartitionHost, PartitionRun, type Sealer } from './partition-run.js';
-import type { PipelineSpec } from './pipeline-spec.js';
+import type { PipelineSpec, StepSpec } from './pipeline-spec.js';
 import { addCounts, emptyCounts, type FateCounts, marksBudget } from './position.js';
 import { rejectRecord } from './rejects.js';
 import { createSinks } from './sinks.js';
@@ -78,8 +79,7 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
 
   let sealers: Sealer[];
   try {
-    for (const step of spec.steps)
-      steps.push({ name: step.name, instance: step.operator.create(step.config, resources) });
+    for (const step of spec.steps) steps.push({ name: step.name, instance: instanceOf(step, resources) });
     sealers = sealersOf(steps);
   } catch (error) {
     await closeAll();
@@ -259,6 +259,11 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
     for (const { name: step, instance } of steps)
       await instance.close?.().catch((error: unknown) => log.warn({ step, error: String(error) }, 'Closing failed'));
   }
+}
+
+function instanceOf({ name, operator, config }: StepSpec, resources: Resources): OperatorInstance {
+  const instance = operator.create(config, resources);
+  return operator.module === undefined ? instance : heldToSpec(operator, name, instance);
 }
 
 function sealersOf(steps: readonly { name: string; instance: OperatorInstance }[]): Sealer[] {
