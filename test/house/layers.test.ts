@@ -28,6 +28,7 @@ const mayImport: Record<string, string[]> = {
     'events',
     'media',
     'streams/chain.ts',
+    'streams/pause.ts',
     'streams/pipeline-spec.ts',
     'streams/settlement.ts',
   ],

@@ -314,7 +314,10 @@ describe('what cannot be done', () => {
         return [envelope.with({ ...envelope.data, ...productOf(envelope.data.media!.uri) })];
       }),
     }));
-    await expect(drain([broken])).rejects.toMatchObject({ code: 'INTERNAL', message: 'a defect' });
+    await expect(drain([broken])).rejects.toMatchObject({
+      code: 'INTERNAL',
+      message: expect.stringMatching(/^a defect \(/),
+    });
     await drain([echo]);
     expect(await delivered(transport)).toEqual(names(10));
   });
@@ -406,13 +409,13 @@ describe('the object sink', () => {
 
   it('rejects at `to` what stays impossible: nothing is announced, nothing is lost', async () => {
     const store = objects((key) => {
-      if (key.includes('m000001')) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+      if (key.includes('m000001')) throw new VimiError('OBJECT_DAMAGED', 'Other bytes are there');
     });
     await transport.publish(names(3).map((name) => media(name)));
     const report = await drain([echo], { spec: sinks, with: { objects: store as unknown as ObjectStore } });
     expect(report.run).toEqual({ delivered: 2, rejected: 1, dropped: {} });
     expect(await delivered(transport)).toEqual(['m000000', 'm000002']);
-    expect(await rejects()).toMatchObject([{ step: 'to', attempts: 3, error: { code: 'STORAGE_FULL' } }]);
+    expect(await rejects()).toMatchObject([{ step: 'to', attempts: 1, error: { code: 'OBJECT_DAMAGED' } }]);
   });
 });
 

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { realpathSync, statSync } from 'node:fs';
 import { extname, join, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { placeOf } from '../../errors.js';
+import { named, placeOf } from '../../errors.js';
 import type { Operator } from '../../operators/operator.js';
 
 /** A step names a team's own operator by a path that begins so. */
@@ -20,7 +20,7 @@ export async function loadOwnOperator(path: string, folder: string): Promise<Ope
   try {
     module = (await import(pathToFileURL(file).href)) as Record<string, unknown>;
   } catch (thrown) {
-    const message = thrown instanceof Error ? `${thrown.name}: ${thrown.message.split('\n')[0]}` : String(thrown);
+    const [message] = named(thrown).split('\n');
     const place = lineOf(thrown, file);
     throw new Error(`it cannot be loaded: ${message}${place ? ` (${place})` : ''}`);
   }
