@@ -25,6 +25,10 @@ export const errorCodes = {
     fault: 'input',
     remedy: 'Ask for less; the step that is named sets the limit: what admit allows, or what the model can make.',
   },
+  REQUEST_ID_TAKEN: {
+    fault: 'input',
+    remedy: 'Give each request an id of its own; the same request again needs the same content.',
+  },
   REQUEST_EXPIRED: { fault: 'input', remedy: 'Send the request again with a later deadline.' },
   // Media.
   MEDIA_NOT_FOUND: {

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { SchemaName } from '../events/schemas.js';
 import type { Embedder, Models } from '../models/ports.js';
 import type { Corpus } from '../stores/corpus.js';
+import type { Jobs } from '../stores/jobs.js';
 import type { ObjectStore } from '../stores/object-store.js';
 import type { Envelope } from '../streams/envelope.js';
 import type { Settlement } from '../streams/settlement.js';
@@ -34,6 +35,10 @@ export type Countable = keyof typeof countables;
 
 /** All that an operator may reach outside of its envelopes. */
 export interface Resources {
+  /** The name of the pipeline: its jobs and what is told of them are known by it. */
+  pipeline: string;
+  /** Which request was answered, and by which record. */
+  jobs: Jobs;
   objects: ObjectStore;
   corpus: Corpus;
   embedder: Embedder;
