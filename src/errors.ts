@@ -39,9 +39,13 @@ export const errorCodes = {
     fault: 'input',
     remedy: 'Use media that are allowed; files must lie under the media_roots of the topology.',
   },
-  MEDIA_UNSUPPORTED: { fault: 'input', remedy: 'Convert it to a video or image format that ffmpeg reads.' },
+  MEDIA_UNSUPPORTED: {
+    fault: 'input',
+    remedy:
+      'Convert it: a picture to JPEG, PNG, WebP, AVIF, GIF, TIFF or BMP, a video to MP4, MOV, WebM, Matroska, AVI or MPEG.',
+  },
   MEDIA_DAMAGED: { fault: 'input', remedy: 'Publish the media again from an intact copy.' },
-  MEDIA_TOO_LARGE: { fault: 'input', remedy: 'Reduce the media, or raise the limit of the fetch or probe step.' },
+  MEDIA_TOO_LARGE: { fault: 'input', remedy: 'Reduce the media, or raise the limit of the step that is named.' },
   MEDIA_EMPTY: { fault: 'input', remedy: 'Publish media that has at least one frame.' },
   CAPTION_MISSING: {
     fault: 'input',

@@ -21,6 +21,7 @@ import { planTrain } from './commands/train-plan.js';
 import { addEvalCommands } from './eval-commands.js';
 import { exitCodes, reportError } from './exit.js';
 import { type GraphFormat, graph, graphFormats } from './graph.js';
+import { leaveNow } from './leave-now.js';
 import { modelName, presetName } from './model-name.js';
 import { deviceList, offsetOrEnd, several, weight, wholeNumber } from './option-values.js';
 import { printable, printableStream } from './printable.js';
@@ -63,7 +64,7 @@ function interruption(says = inFlight(drainMs)): AbortSignal {
   const controller = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.on(signal, () => {
-      if (controller.signal.aborted) process.exit(exitCodes.interrupted);
+      if (controller.signal.aborted) leaveNow();
       process.stderr.write(`\n${says}; once more to leave now\n`);
       controller.abort();
     });
