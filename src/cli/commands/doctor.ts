@@ -102,6 +102,7 @@ async function lookAtTransport(workspace: Workspace, add: Add): Promise<void> {
   // Over Kafka these are offsets, of which the markers of transactions take some.
   const exact = topology.profile.transport.type === 'embedded';
   const most = (n: number) => (exact || n === 0 ? `${n} records` : `at most ${n} records`);
+  if (transport.check) add('log', 'good', `${await transport.check()} records, all as they were written`);
   for (const { name } of topology.topics.values()) {
     const ends = await transport.ends(name);
     const records = ends.reduce((sum, { low, high }) => sum + high - low, 0);
