@@ -56,6 +56,7 @@ const behind: Record<string, string[]> = {
   webgpu: ['models/backend/'],
   'onnxruntime-web': ['models/onnx/'],
   '@huggingface/tokenizers': ['models/onnx/'],
+  'csv-parse': ['cli/commands/'],
   rxjs: ['streams/', 'operators/'],
   yaml: ['streams/topology/'],
   'prom-client': ['streams/'],
