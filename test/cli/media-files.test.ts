@@ -206,6 +206,7 @@ describe('a table of captions', () => {
       [Buffer.from([0x66, 0x69, 0x6c, 0x65, 0xe9, 0x0a]), 'cannot be read'],
       ['file_name,caption\n"a.png,never closed\n', 'cannot be read'],
       ['name,words\na.png,a fox\n', 'without file_name'],
+      [`file_name,caption\na.png,${'x'.repeat(4001)}\n`, 'file_name'],
     ] as const) {
       const folder = await folderOf({ 'metadata.csv': bytes, 'a.png': png });
       const { taken, passed } = await found(folder);

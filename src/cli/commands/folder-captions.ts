@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import type { VimiError } from '../../errors.js';
+import { within } from '../../events/input.js';
 import { textOf } from '../../media/text-of.js';
 
 /*
@@ -13,6 +14,7 @@ import { textOf } from '../../media/text-of.js';
 export const tableNames = ['metadata.csv', 'metadata.jsonl'];
 const captionColumns = ['caption', 'text', 'prompt', 'description'];
 const mostBytes = 256 * 1024 ** 2;
+const mostCharacters = 4000;
 
 export interface FolderCaptions {
   /** The table. */
@@ -44,7 +46,9 @@ export async function readFolderCaptions(
   for (const row of rows) {
     const name = row.file_name;
     const caption = captionColumns.map((column) => row[column]).find(isText);
-    if (isText(name) && caption !== undefined) captions.set(join(name), caption.trim());
+    if (!isText(name) || caption === undefined) continue;
+    if (within(caption.trim(), 1, mostCharacters)) captions.set(join(name), caption.trim());
+    else mistake(`a table of captions with one of more than ${mostCharacters} characters`);
   }
   if (captions.size === 0) mistake(`a table of captions without file_name and one of ${captionColumns.join(', ')}`);
   return { path, of: (file) => captions.get(relative(folder, file)), files: [...captions.keys()] };

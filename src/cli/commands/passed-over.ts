@@ -11,3 +11,9 @@ export function tellPassedOver(passedOver: PassedOver[], out: NodeJS.WritableStr
     out.write(`passed over ${names.length}: ${reason} (${shown.join(', ')}${more})\n`);
   }
 }
+
+/** For the end of a last line; empty when nothing was passed over. */
+export function passedOverCount(passedOver: PassedOver[]): string {
+  const count = passedOver.reduce((sum, { names }) => sum + names.length, 0);
+  return count === 0 ? '' : `; ${count} passed over in folders`;
+}
