@@ -1,8 +1,9 @@
 import type { Observable } from 'rxjs';
 import type { z } from 'zod';
 import type { SchemaName } from '../events/schemas.js';
-import type { Denoiser, Embedder } from '../models/ports.js';
+import type { Embedder, Models } from '../models/ports.js';
 import type { Corpus } from '../stores/corpus.js';
+import type { Jobs } from '../stores/jobs.js';
 import type { ObjectStore } from '../stores/object-store.js';
 import type { Envelope } from '../streams/envelope.js';
 import type { Settlement } from '../streams/settlement.js';
@@ -11,8 +12,10 @@ import type { Flow, Product } from './flow.js';
 
 /** Time, so that tests can turn it. */
 export interface Clock {
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970: for moments that others read. It may be set back. */
   now(): number;
+  /** Milliseconds since some moment; never set back: for durations. */
+  elapsed(): number;
   /** Resolves after `ms`, or at once when `signal` aborts. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
@@ -32,10 +35,14 @@ export type Countable = keyof typeof countables;
 
 /** All that an operator may reach outside of its envelopes. */
 export interface Resources {
+  /** The name of the pipeline: its jobs and what is told of them are known by it. */
+  pipeline: string;
+  /** Which request was answered, and by which record. */
+  jobs: Jobs;
   objects: ObjectStore;
   corpus: Corpus;
   embedder: Embedder;
-  denoiser: Denoiser;
+  models: Models;
   clock: Clock;
   log: Log;
   /** A folder for temporary files; emptied at start. */
@@ -102,6 +109,8 @@ export interface OperatorSpec<C extends z.ZodObject = z.ZodObject, N extends key
   example: string;
   needs: readonly N[];
   adds: readonly (keyof Flow)[];
+  /** The programs that it runs: looked for before the pipeline starts, and only those. */
+  tools?: readonly ('ffmpeg' | 'ffprobe')[];
   /** Of one that makes products, per event or at watermarks: their schema, and the fields that an object's name may hold. */
   product?: { schema: SchemaName; fields: readonly string[] };
 }

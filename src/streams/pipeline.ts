@@ -1,13 +1,18 @@
 import { setImmediate } from 'node:timers/promises';
 import { asVimiError, VimiError } from '../errors.js';
+import { jobId } from '../events/ids.js';
+import { placeOf } from '../events/replay.js';
 import type { Log, OperatorInstance, Resources } from '../operators/operator.js';
+import { Cancels } from './cancels.js';
 import { type Chain, startChain } from './chain.js';
 import { InFlight } from './in-flight.js';
-import { createMetrics, type Metrics } from './metrics.js';
-import { type PartitionHost, PartitionRun, type Sealer } from './partition-run.js';
+import { createMetrics, type Metrics, type PipelineState } from './metrics.js';
+import { type PartitionHost, PartitionRun, type Sealer, Untold } from './partition-run.js';
+import { Pause } from './pause.js';
 import type { PipelineSpec } from './pipeline-spec.js';
 import { addCounts, emptyCounts, type FateCounts, marksBudget } from './position.js';
 import { rejectRecord } from './rejects.js';
+import type { Settlement } from './settlement.js';
 import { createSinks } from './sinks.js';
 import type { NewRecord, Transport } from './transport.js';
 import { within } from './within.js';
@@ -76,6 +81,16 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
     over.abort();
   };
 
+  const pause = new Pause({
+    clock,
+    onTrouble: ({ code, step, message, remedy }) =>
+      log.warn(
+        { ...label, code, step, error: message, remedy },
+        'Paused: nothing is read, rejected or lost until this is over; it is tried again all the while',
+      ),
+    onOver: (seconds) => log.warn({ ...label, seconds: Math.round(seconds) }, 'Going on: the trouble is over'),
+  });
+
   let sealers: Sealer[];
   try {
     for (const step of spec.steps)
@@ -93,17 +108,28 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
     (error) => fail(asVimiError(error)),
   );
 
+  const cancels = spec.schemas.includes('generation.cancelled')
+    ? new Cancels({
+        ...{ pipeline: name, topic: from, group, schemas: spec.schemas, transport, inFlight, log },
+        jobs: resources.jobs,
+      })
+    : null;
+
   const host: PartitionHost = {
     schemas: spec.schemas,
     window,
     chain,
     inFlight,
+    cancels,
+    jobOf: (event) => (event.schema === 'generation.requested' ? jobId(name, event) : undefined),
     sealers,
     clock,
     log,
+    pause,
     recordsOf(settled) {
       const records: NewRecord[] = [...settled.outputs];
       const { origin, event } = settled;
+      if (event) for (const step of steps) records.push(...toldBy(step, { ...settled, event }));
       parts.inc(settled.parts.length);
       for (const { part, fate } of settled.parts) {
         if (fate.kind !== 'rejected') continue;
@@ -119,7 +145,6 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
             rejectRecord({ origin, event, part, fate }, { pipeline: name, topic: spec.rejects, now: clock.now() }),
           );
       }
-      if (event) for (const { instance } of steps) records.push(...(instance.onFate?.({ ...settled, event }) ?? []));
       return records;
     },
     async publishSealed({ products }) {
@@ -141,6 +166,8 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
     },
     onRetry(error) {
       metrics.commits.inc({ ...label, outcome: 'retried' });
+      // Of the surroundings the pause tells.
+      if (error.fault === 'surroundings') return;
       log.warn({ ...label, code: error.code, error: error.message, remedy: error.remedy }, 'Trying again');
     },
     onFenced: () => metrics.commits.inc({ ...label, outcome: 'fenced' }),
@@ -150,11 +177,12 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
     fail,
   };
 
-  const stopWatching = metrics.watch(name, () => ({
+  const stateNow = (): PipelineState => ({
     partitions: partitions.size,
     open: sum([...partitions.values()].map(({ open }) => open)),
     waiting: sum([...partitions.values()].map(({ waiting }) => waiting)),
     window: window * partitions.size,
+    troubles: pause.troubles,
     async lag() {
       const ends = await transport.ends(from);
       return new Map(
@@ -164,10 +192,12 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
         }),
       );
     },
-  }));
+  });
 
+  let stopWatching = () => {};
   const totals = new Map<number, FateCounts>();
   try {
+    await cancels?.start();
     const consumer = await transport.consume({
       group,
       topics: [from],
@@ -189,6 +219,7 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
       },
     });
     log.info({ ...label, topic: from, group, partitions: partitions.size, window }, 'Consuming');
+    stopWatching = metrics.watch(name, stateNow);
     const onAbort = () => over.abort();
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) onAbort();
@@ -215,7 +246,21 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
     stopWatching();
     for (const partition of partitions.values()) partition.abandon(failure ?? stopped());
     await within(abandonMs, chain.complete());
+    await cancels?.close();
     await closeAll();
+  }
+
+  /** What a step says of a fate. When it cannot, the event is rejected; of a rejected one it is logged and left unsaid. */
+  function toldBy({ name: step, instance }: (typeof steps)[number], settlement: Settlement): NewRecord[] {
+    try {
+      return instance.onFate?.(settlement) ?? [];
+    } catch (thrown) {
+      const error = asVimiError(thrown);
+      if (settlement.fate.kind !== 'rejected') throw new Untold(step, error);
+      const where = placeOf(settlement.origin);
+      log.error({ ...label, where, step, code: error.code, error: error.message }, 'A step cannot tell of a reject');
+      return [];
+    }
   }
 
   /** Until everything is settled, sealed and committed. False: it ended otherwise. */
@@ -225,7 +270,7 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
         wake = resolve;
       });
       if (over.signal.aborted) return false;
-      const ends = await endsNow();
+      const ends = await pause.through('read', endsNow, over.signal);
       // No await from here on: what is at its end must not be given anything before it stops taking.
       if (isAtEnd(ends)) break;
       await within(lookMs, changed);
