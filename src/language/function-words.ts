@@ -16,7 +16,7 @@ const lists = {
   de:
     'der die das den dem des ein eine einen einem einer eines kein keine und oder aber in im an am auf aus bei beim mit nach ' +
     'von vom vor zu zum zur durch fur gegen ohne um uber unter hinter neben zwischen ist sind war waren wird werden hat haben ' +
-    'er sie es ihr ihre ihren ihrem sein seine seinen seinem seiner sich nicht als wie auch noch dann da dort hier so sehr ' +
+    'er sie es ihr ihre ihren ihrem sein seine seinen seinem seiner sich nicht als wie auch noch dann da hier so sehr ' +
     'wahrend dass welche welcher zwei drei vier einige viele alle',
   fr:
     'le la les l un une des du de d au aux et ou mais dans sur sous avec sans par pour en vers chez entre devant derriere ' +
@@ -50,8 +50,8 @@ const lists = {
     'ながら この その あの これ それ 一 二 三 一匹 二匹 匹 頭 羽 台 本 人 つ ひとつ ふたつ 中 上 下 前 後ろ 横 隣 そば 間 中で',
   ko: '그리고 또는 그 이 저 한 두 세 네 마리 개 대 명 위 아래 옆 앞 뒤 속 안 에서 있는 있다',
   th:
-    'ใน บน ที่ และ กับ ของ จาก ไป มา ให้ ได้ เป็น อยู่ กำลัง ใต้ ข้าง ข้างๆ หน้า หลัง ระหว่าง ริม ตาม ด้วย โดย หรือ แต่ ก็ จะ แล้ว นี้ นั้น ตัว คัน คน ลำ ' +
-    'ใบ ลูก ดอก ต้น หนึ่ง สอง สาม สี่ ผ่าน สู่ เข้า ออก ขึ้น ลง ซึ่ง อย่าง',
+    'ใน บน ที่ และ กับ ของ จาก ไป มา ให้ ได้ เป็น อยู่ กำลัง ใต้ ข้าง ข้างๆ หน้า หลัง ระหว่าง ริม ตาม ด้วย โดย หรือ แต่ ก็ จะ แล้ว นี้ นั้น ตัว คัน ลำ ' +
+    'หนึ่ง สอง สาม สี่ ผ่าน สู่ เข้า ออก ขึ้น ลง ซึ่ง อย่าง',
   /** A script of which no language is known here. */
   other: '',
   lo: 'ໃນ ເທິງ ທີ່ ແລະ ກັບ ຂອງ ຈາກ ໄປ ມາ ໃຫ້ ເປັນ ຢູ່ ກຳລັງ ໃຕ້ ຂ້າງ ໜຶ່ງ ສອງ ໂຕ ຄັນ',

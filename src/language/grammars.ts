@@ -88,6 +88,9 @@ function grammar(language: Language, facts: Facts): Grammar {
 const smallHan = /^[大小老幼白黑红黄蓝绿灰棕紫赤青茶子](?=\p{Script=Han})/u;
 const withoutSmall = (word: string) => (smallHan.test(word) ? [word.replace(smallHan, '')] : []);
 
+/** Japanese words for where something is. */
+const places = set('上 下 中 前 後ろ 横 隣 そば 間 外 周り 近く');
+
 const isCapital = (token: Token | undefined) => token !== undefined && /^\p{Lu}/u.test(token.text);
 
 export const grammars: Record<Exclude<Language, 'en'>, Grammar> & { en?: never } = {
@@ -203,8 +206,13 @@ export const grammars: Record<Exclude<Language, 'en'>, Grammar> & { en?: never }
   ja: grammar('ja', {
     head: 'last',
     subject: 'last',
-    links: 'の な',
+    links: 'な',
     marks: 'が は',
+    // 走る, 赤い, 走った before a noun describe it.
+    isLight: (word) => /^\p{Script=Han}+\p{Script=Hiragana}*[いうくぐすつぬぶむるた]$/u.test(word),
+    // 木の下: の before a place is a preposition.
+    read: ({ word }, { next }) =>
+      word === 'の' ? { inside: false, after: next && places.has(next.word) ? 'end' : 'modifier' } : { inside: true },
     light:
       '赤い 青い 黄色い 白い 黒い 緑 大きい 大きな 小さい 小さな 赤 青 黄色 白 黒 茶色 茶色い かわいい 可愛い 古い 新しい 美しい 若い 写真 画像 動画 一匹 二匹',
     alsoKnownAs: withoutSmall,

@@ -37,7 +37,10 @@ const scripts: [Language, RegExp][] = [
 
 const latin: Language[] = ['de', 'fr', 'es', 'it', 'pt', 'nl'];
 
-/** Single letters are words of many languages, and parts of others: jack-o-lantern. */
+/** Single letters but "a" are words of many languages, and parts of others: jack-o-lantern. */
 function count(language: Language, words: readonly string[]): number {
-  return words.reduce((n, word) => n + (word.length > 1 && functionWords[language].has(word) ? 1 : 0), 0);
+  return words.reduce(
+    (n, word) => n + ((word.length > 1 || word === 'a') && functionWords[language].has(word) ? 1 : 0),
+    0,
+  );
 }

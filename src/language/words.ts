@@ -25,7 +25,7 @@ export function words(text: string): string[] {
 }
 
 export function tokens(text: string): Token[] {
-  const composed = text.normalize('NFKC');
+  const composed = recomposed(text.normalize('NFKC'));
   const found: Token[] = [];
   let end = 0;
   for (const match of composed.matchAll(wordOrEmoji)) {
@@ -61,6 +61,11 @@ export function isEmoji(word: string): boolean {
 }
 
 const dictionaries = new Intl.Segmenter('en', { granularity: 'word' });
+
+/** Thai and Lao write one vowel that Unicode takes apart; the dictionaries know it whole. */
+function recomposed(text: string): string {
+  return text.replaceAll('\u0e4d\u0e32', '\u0e33').replaceAll('\u0ecd\u0eb2', '\u0eb3');
+}
 
 /** Each segment holds a copy of the whole text that it comes from, so long ones are cut first, at worst within a word. */
 function segments(run: string): string[] {
