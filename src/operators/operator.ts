@@ -82,9 +82,15 @@ export interface Sealed {
   afterCommit?(): Promise<void>;
 }
 
+/** What an operator does with the stream of envelopes. `needs` is for the compiler alone: the fields that it counts on. */
+export interface Step<N extends keyof Flow = keyof Flow> {
+  (source: Observable<Envelope<Flow>>): Observable<Envelope<Flow>>;
+  readonly needs?: N;
+}
+
 /** A running operator. */
-export interface OperatorInstance {
-  step(source: Observable<Envelope<Flow>>): Observable<Envelope<Flow>>;
+export interface OperatorInstance<N extends keyof Flow = keyof Flow> {
+  step: Step<N>;
   /** Called before the first event of a partition comes; tried again while it fails. */
   onTakeover?(takeover: Takeover): Promise<void>;
   /** Called before the commit that carries these fates; while it fails, that commit waits. */
@@ -117,13 +123,15 @@ export interface OperatorSpec<C extends z.ZodObject = z.ZodObject, N extends key
 
 export interface Operator<C extends z.ZodObject = z.ZodObject, N extends keyof Flow = keyof Flow>
   extends OperatorSpec<C, N> {
-  create(config: z.infer<C>, resources: Resources): OperatorInstance;
+  create(config: z.infer<C>, resources: Resources): OperatorInstance<N>;
+  /** Of an own operator: the file that it was loaded from. */
+  module?: string;
 }
 
 /** Spec and function side by side; the spec is the only source of its schema, defaults, page and lint. */
 export function defineOperator<C extends z.ZodObject, const N extends keyof Flow>(
   spec: OperatorSpec<C, N>,
-  create: (config: z.infer<C>, resources: Resources) => OperatorInstance,
+  create: (config: z.infer<C>, resources: Resources) => OperatorInstance<NoInfer<N>>,
 ): Operator {
   return { ...spec, create } as unknown as Operator;
 }

@@ -7,9 +7,10 @@ import { Cancels } from './cancels.js';
 import { type Chain, startChain } from './chain.js';
 import { InFlight } from './in-flight.js';
 import { createMetrics, type Metrics, type PipelineState } from './metrics.js';
+import { heldToSpec } from './own-step.js';
 import { type PartitionHost, PartitionRun, type Sealer, Untold } from './partition-run.js';
 import { Pause } from './pause.js';
-import type { PipelineSpec } from './pipeline-spec.js';
+import type { PipelineSpec, StepSpec } from './pipeline-spec.js';
 import { addCounts, emptyCounts, type FateCounts, marksBudget } from './position.js';
 import { rejectRecord } from './rejects.js';
 import type { Settlement } from './settlement.js';
@@ -93,8 +94,7 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
 
   let sealers: Sealer[];
   try {
-    for (const step of spec.steps)
-      steps.push({ name: step.name, instance: step.operator.create(step.config, resources) });
+    for (const step of spec.steps) steps.push({ name: step.name, instance: instanceOf(step, resources) });
     sealers = sealersOf(steps);
   } catch (error) {
     await closeAll();
@@ -304,6 +304,11 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
     for (const { name: step, instance } of steps)
       await instance.close?.().catch((error: unknown) => log.warn({ step, error: String(error) }, 'Closing failed'));
   }
+}
+
+function instanceOf({ name, operator, config }: StepSpec, resources: Resources): OperatorInstance {
+  const instance = operator.create(config, resources);
+  return operator.module === undefined ? instance : heldToSpec(operator, name, instance);
 }
 
 function sealersOf(steps: readonly { name: string; instance: OperatorInstance }[]): Sealer[] {
