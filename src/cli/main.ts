@@ -13,7 +13,7 @@ import { ingest } from './commands/ingest.js';
 import { publish } from './commands/publish.js';
 import { read } from './commands/read.js';
 import { listRejects, type RejectsOptions, replayRejects } from './commands/rejects.js';
-import { fateLine, runPipelines } from './commands/run.js';
+import { reportLine, runPipelines } from './commands/run.js';
 import { sweep } from './commands/sweep.js';
 import { topics } from './commands/topics.js';
 import { trainOn } from './commands/train.js';
@@ -130,7 +130,7 @@ program
       });
       await server?.close();
       for (const report of reports)
-        out.write(json ? `${JSON.stringify(report)}\n` : `${report.pipeline} ${report.end}: ${fateLine(report.run)}\n`);
+        out.write(json ? `${JSON.stringify(report)}\n` : `${report.pipeline} ${report.end}: ${reportLine(report)}\n`);
     }),
   );
 
