@@ -58,7 +58,7 @@ async function lookAll(probes: Probe[]): Promise<Finding[]> {
     } catch (thrown) {
       const error = asVimiError(thrown);
       // What is no address may hold a secret; then nobody was asked.
-      const where = at !== undefined && error.retryable ? ` at ${at}` : '';
+      const where = at !== undefined && error.code.endsWith('UNAVAILABLE') ? ` at ${at}` : '';
       add(part, 'bad', `${error.code}: ${error.message}${where} → ${error.remedy}`);
     }
     return findings;

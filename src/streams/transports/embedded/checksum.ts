@@ -6,7 +6,8 @@ export function checksum(...fields: (string | number | Buffer | null)[]): number
   for (const field of fields) {
     const bytes = Buffer.isBuffer(field) ? field : Buffer.from(field === null ? '' : `${field}`);
     sum = crc32(`${field === null ? -1 : bytes.length} `, sum);
-    sum = crc32(bytes, sum);
+    // Of no bytes zlib gives what it likes.
+    if (bytes.length > 0) sum = crc32(bytes, sum);
   }
   return sum;
 }
