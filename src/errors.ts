@@ -36,6 +36,11 @@ export const errorCodes = {
     remedy: 'Give a caption in the event, or a .txt file of the same name beside it.',
   },
   FFMPEG_NOT_FOUND: { retryable: false, remedy: 'Install ffmpeg, or name it with VIMI_FFMPEG and VIMI_FFPROBE.' },
+  TOOL_CRASHED: {
+    retryable: true,
+    remedy:
+      'The file need not be at fault: put a current ffmpeg and ffprobe on PATH, or name them with VIMI_FFMPEG and VIMI_FFPROBE; `vimi doctor` says which are used.',
+  },
   ENCODER_FAILED: { retryable: true, remedy: 'See the ffmpeg message; `vimi doctor` tells which ffmpeg is used.' },
   // Topology and configuration.
   TOPOLOGY_INVALID: { retryable: false, remedy: 'Correct the listed places; `vimi validate` checks again.' },
