@@ -82,8 +82,9 @@ export interface FfmpegStream {
 function stream(job: FfmpegJob, options: string[], furtherPipes: 0 | 1): FfmpegStream {
   const run = start(job, [], options, furtherPipes);
   run.stdout.once('close', () => {
+    if (run.stdout.readableEnded) return;
     run.further?.destroy();
-    if (!run.stdout.readableEnded) run.kill(new VimiError('CANCELLED', 'Nobody reads the frames any more'));
+    run.kill(new VimiError('CANCELLED', 'Nobody reads the frames any more'));
   });
   const complaints = said(run, job);
   complaints.catch(() => undefined);
@@ -95,8 +96,7 @@ function start(job: FfmpegJob, before: string[], after: string[], furtherPipes: 
   const sources = inputs.map(({ source }) => source);
   const input = sources.find((source) => typeof source !== 'string') as Readable | undefined;
   const args = ['-y', '-hide_banner', '-v', 'error', ...(input ? [] : ['-nostdin']), ...before];
-  for (const { source, options } of inputs)
-    args.push(...options, '-i', typeof source === 'string' ? source : 'pipe:0');
+  for (const { source, options } of inputs) args.push(...options, '-i', typeof source === 'string' ? source : 'pipe:0');
   return startTool({
     program: mediaTools().ffmpeg.path,
     args: [...args, ...after],

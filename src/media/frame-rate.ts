@@ -15,7 +15,9 @@ export function frameRate(times: readonly number[], stated: readonly number[], m
     .filter((interval) => interval > 0)
     .sort((a, b) => a - b);
   if (intervals.length === 0) return undefined;
-  const rates = [0.5, 0.1, 0].map((share) => named(1 / typical(intervals, share), stated)).filter((rate) => rate <= most);
+  const rates = [0.5, 0.1, 0]
+    .map((share) => named(1 / typical(intervals, share), stated))
+    .filter((rate) => rate <= most);
   return rates.find((rate) => losesNone(times, rate)) ?? rates.at(-1) ?? most;
 }
 

@@ -27,6 +27,10 @@ export interface VideoTraits {
   stream: number;
   /** Its frames may be two fields, one after the other. */
   interlaced: boolean;
+  /** Seconds from the beginning of the file to its first frame. */
+  start: number;
+  /** A recording of a broadcast, say, which may begin between two key frames. */
+  joinsAnywhere: boolean;
   colours: ColourTags;
   /** Where ffmpeg's own decoder would lose something. */
   decoder?: 'libvpx' | 'libvpx-vp9';
@@ -113,7 +117,14 @@ async function probeVideo(path: string, limits: ProbeLimits): Promise<ProbedMedi
     fps: still ? 0 : fps,
     codec,
     hasAlpha: decoder !== undefined || alphaFormats.test(stream.pix_fmt ?? ''),
-    video: { stream: stream.index, interlaced, colours: coloursOf(stream, path), ...(decoder && { decoder }) },
+    video: {
+      stream: stream.index,
+      interlaced,
+      start: startOf(stream, format),
+      joinsAnywhere: /^(mpeg|mpegts|mpegvideo|h264|hevc)$/.test(format?.format_name ?? ''),
+      colours: coloursOf(stream, path),
+      ...(decoder && { decoder }),
+    },
   };
 }
 
@@ -202,10 +213,13 @@ function coloursOf(stream: Stream, path: string): ColourTags {
 function durationOf(stream: Stream, format: Format | undefined, fps: number): number {
   const own = Number(stream.duration);
   if (own > 0) return own;
-  const late = Math.max(0, Number(stream.start_time) - Number(format?.start_time)) || 0;
-  const whole = Number(format?.duration) - late;
+  const whole = Number(format?.duration) - startOf(stream, format);
   const announced = Number(stream.nb_frames);
   return whole > 0 ? whole : announced > 0 ? announced / fps : 0;
+}
+
+function startOf(stream: Stream, format: Format | undefined): number {
+  return Math.max(0, Number(stream.start_time) - Number(format?.start_time)) || 0;
 }
 
 /** Square pixels, upright. */
@@ -226,6 +240,7 @@ function ratio(text = ''): number | undefined {
 }
 
 interface Format {
+  format_name?: string;
   start_time?: string;
   duration?: string;
 }

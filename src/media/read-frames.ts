@@ -1,6 +1,6 @@
-import type { Readable } from 'node:stream';
 import { createInterface } from 'node:readline';
-import { VimiError } from '../errors.js';
+import type { Readable } from 'node:stream';
+import type { VimiError } from '../errors.js';
 import { type FfmpegStream, ffmpegToPipes, fileUrl, strangersFile } from './ffmpeg.js';
 import { layOnWhite } from './frames.js';
 import { paced, type TimedFrame } from './pace.js';
@@ -16,6 +16,8 @@ export interface FrameOptions {
   /** Frames a second, whatever the medium's own rhythm: frames are repeated or left out. */
   fps: number;
   signal: AbortSignal;
+  /** No more of the medium's own frames are decoded: ends with that error. */
+  limit?: { frames: number; exceeded(): VimiError };
 }
 
 export interface FrameReader {
@@ -23,6 +25,8 @@ export interface FrameReader {
   frames: AsyncIterable<Uint8Array>;
   /** After the last frame: what the decoder complained about, '' when nothing. */
   complaints(): Promise<string>;
+  /** After the last frame: seconds of the film before the first one that decoded. */
+  late(): number;
 }
 
 /** Decodes a medium at a constant rate, one frame after the other: memory is a few frames, whatever the length. */
@@ -33,8 +37,12 @@ export async function readFrames(path: string, probe: ProbedMedium, options: Fra
 /** Of a second: a tick in which the usual rates and time bases are whole numbers. */
 const ticks = 705_600_000;
 
-function readVideo(path: string, probe: ProbedMedium, { width, height, fps, signal }: FrameOptions): FrameReader {
-  const { stream = 0, interlaced = false, colours = {}, decoder } = probe.video ?? {};
+function readVideo(
+  path: string,
+  probe: ProbedMedium,
+  { width, height, fps, signal, limit }: FrameOptions,
+): FrameReader {
+  const { start = 0, stream = 0, interlaced = false, colours = {}, decoder } = probe.video ?? {};
   const channels = probe.hasAlpha ? 4 : 3;
   const deep = needsScreenColours(colours);
   const matrix = colours.matrix === undefined ? '' : `:in_color_matrix=${matrixNames[colours.matrix] ?? 'auto'}`;
@@ -51,17 +59,13 @@ function readVideo(path: string, probe: ProbedMedium, { width, height, fps, sign
       {
         source: fileUrl(path),
         // A stream may change its frame size on the way: to about what was announced, not to anything.
-        options: [
-          ...strangersFile,
-          ...['-max_pixels', `${mostPixels(probe)}`],
-          ...(decoder ? ['-c:v', decoder] : []),
-        ],
+        options: [...strangersFile, ...['-max_pixels', `${mostPixels(probe)}`], ...(decoder ? ['-c:v', decoder] : [])],
       },
     ],
     options: [
       ...['-filter_complex', `[0:${stream}]${filters},split[frames][twins];[twins]scale=2:2:flags=neighbor[moments]`],
-      ...['-map', '[frames]', '-map_metadata', '-1', ...asItComes, '-f', 'rawvideo', 'pipe:1'],
       ...['-map', '[moments]', ...asItComes, '-flush_packets', '1', '-f', 'framecrc', 'pipe:3'],
+      ...['-map', '[frames]', '-map_metadata', '-1', ...asItComes, '-f', 'rawvideo', 'pipe:1'],
     ],
     signal,
     failure: { code: 'MEDIA_DAMAGED', summary: 'This video cannot be decoded', where: path },
@@ -71,11 +75,22 @@ function readVideo(path: string, probe: ProbedMedium, { width, height, fps, sign
     const frame = convert ? convert(words(bytes)) : bytes;
     return channels === 4 ? layOnWhite(frame) : frame;
   };
-  const timed = timedFrames(decoding, width * height * channels * (deep ? 2 : 1), finish);
+  let late = 0;
+  async function* timed() {
+    let count = 0;
+    for await (const one of timedFrames(decoding, width * height * channels * (deep ? 2 : 1), finish)) {
+      if (count === 0) late = Math.max(0, one.time - start);
+      if (++count > (limit?.frames ?? Number.POSITIVE_INFINITY)) throw limit!.exceeded();
+      yield one;
+    }
+    // An end that is none: it failed, or crashed.
+    await decoding.complaints;
+  }
   const interval = probe.fps > 0 ? 1 / probe.fps : 1 / fps;
   return {
-    frames: paced(timed, { fps, keepAll: fps >= probe.fps * 0.999, interval }),
+    frames: paced(timed(), { fps, keepAll: fps >= probe.fps * 0.999, interval }),
     complaints: () => decoding.complaints,
+    late: () => late,
   };
 }
 
@@ -106,41 +121,56 @@ async function* timedFrames(
   size: number,
   finish: (bytes: Buffer) => Uint8Array,
 ): AsyncGenerator<TimedFrame> {
-  const moments = momentsOf(further);
-  /** Of what ffmpeg does: while somebody works on a frame, it waits for us. */
-  const next = async <T>(step: Promise<T>): Promise<T> => {
-    run.waits(false);
-    try {
-      return await step;
-    } finally {
-      run.waits(true);
-    }
-  };
+  const moments = momentsOf(further)[Symbol.asyncIterator]();
   const chunks = (stream as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
   let waiting: Buffer[] = [];
   let bytes = 0;
+  let moment: Promise<Arrival> | undefined;
+  let chunk: Promise<Arrival> | undefined;
+  const frames: Buffer[] = [];
+  const times: number[] = [];
+  let ended = 0;
   try {
-    for (;;) {
-      const chunk = await next(chunks.next());
-      if (chunk.done) break;
-      waiting.push(chunk.value);
-      bytes += chunk.value.length;
+    while (ended < 2 || (frames.length > 0 && times.length > 0)) {
+      if (frames.length > 0 && times.length > 0) {
+        yield { time: times.shift()!, frame: finish(frames.shift()!) };
+        continue;
+      }
+      // Whichever comes: ffmpeg may be some frames ahead in one pipe, and not write to the other before that is read.
+      moment ??= moments.next().then(({ done, value }) => ({ done: done === true, moment: value as number }));
+      chunk ??= chunks.next().then(({ done, value }) => ({ done: done === true, bytes: value as Buffer }));
+      // Of what ffmpeg does: while somebody works on a frame, it waits for us.
+      run.waits(false);
+      const arrived = await Promise.race([moment, chunk].filter((one) => one !== never)).finally(() => run.waits(true));
+      if ('moment' in arrived) {
+        moment = arrived.done ? never : undefined;
+        if (arrived.done) ended++;
+        else times.push(arrived.moment);
+        continue;
+      }
+      chunk = arrived.done ? never : undefined;
+      if (arrived.done) {
+        ended++;
+        continue;
+      }
+      waiting.push(arrived.bytes);
+      bytes += arrived.bytes.length;
       if (bytes < size) continue;
       const all = Buffer.concat(waiting, bytes);
       let at = 0;
-      for (; at + size <= bytes; at += size) {
-        const moment = await next(moments.next());
-        if (moment.done) throw new VimiError('TOOL_CRASHED', 'ffmpeg gave a frame without its moment');
-        yield { time: moment.value, frame: finish(all.subarray(at, at + size)) };
-      }
+      for (; at + size <= bytes; at += size) frames.push(all.subarray(at, at + size));
       waiting = [all.subarray(at)];
       bytes -= at;
     }
   } finally {
     stream.destroy();
-    await moments.return(undefined);
+    further.destroy();
   }
 }
+
+type Arrival = { done: boolean; moment: number } | { done: boolean; bytes: Buffer };
+/** Of a pipe that is read to its end. */
+const never = new Promise<Arrival>(() => {});
 
 /** Seconds, from lines like `0, 28224000, 28224000, 1, 12, 0x4a0b01f1`. */
 async function* momentsOf(pipe: Readable): AsyncGenerator<number, undefined> {
@@ -177,5 +207,5 @@ function readAnimation(path: string, { width, height, fps, signal }: FrameOption
       }
     }
   }
-  return { frames: frames(), complaints: async () => '' };
+  return { frames: frames(), complaints: async () => '', late: () => 0 };
 }

@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import type { Readable, Writable } from 'node:stream';
+import { PassThrough, type Readable, type Writable } from 'node:stream';
 import { VimiError } from '../errors.js';
 
 /*
@@ -56,8 +56,8 @@ export function startTool(job: ToolJob): ToolRun {
     env: { ...process.env, GCONV_PATH: '/nonexistent' },
     windowsHide: true,
   });
-  const stdout = child.stdout as Readable;
-  const further = child.stdio[3] as Readable | undefined;
+  const stdout = kept(child.stdout as Readable);
+  const further = child.stdio[3] ? kept(child.stdio[3] as Readable) : undefined;
   let stderr = '';
   (child.stderr as Readable).setEncoding('utf8').on('data', (text: string) => {
     if (stderr.length < mostStderr) stderr += text;
@@ -121,6 +121,14 @@ export function startTool(job: ToolJob): ToolRun {
     },
     kill,
   };
+}
+
+/** What nobody reads yet when the process ends, Node throws away. */
+function kept(pipe: Readable): PassThrough {
+  const stream = new PassThrough({ highWaterMark: 1 << 20 });
+  stream.once('close', () => pipe.destroy());
+  pipe.once('error', (error) => stream.destroy(error));
+  return pipe.pipe(stream);
 }
 
 function feed(input: Readable, stdin: Writable, moved: () => void): void {

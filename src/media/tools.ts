@@ -79,7 +79,11 @@ function describe(name: string, path: string): Pick<MediaTool, 'version' | 'year
     if (version) {
       const year = /Copyright \(c\) (?:\d{4}-)?(\d{4})/.exec(text)?.[1];
       const libavutil = /libavutil\s+(\d+)\./.exec(text)?.[1];
-      return { version, year: year ? Number(year) : undefined, libavutil: Number(libavutil ?? Number.MAX_SAFE_INTEGER) };
+      return {
+        version,
+        year: year ? Number(year) : undefined,
+        libavutil: Number(libavutil ?? Number.MAX_SAFE_INTEGER),
+      };
     }
     throw new Error(`it answers ${text.slice(0, 100)}`);
   } catch (cause) {
