@@ -7,8 +7,10 @@ import type { Flow, Has } from '../operators/flow.js';
 import { mapEach, settledHere } from '../operators/map-each.js';
 import type { OperatorInstance, Resources } from '../operators/operator.js';
 import { type Chain, startChain } from '../streams/chain.js';
+import { Pause } from '../streams/pause.js';
 import type { PipelineSpec } from '../streams/pipeline-spec.js';
-import { openEnvelope } from '../streams/settlement.js';
+import { openEnvelope, type Settlement } from '../streams/settlement.js';
+import { StepWatch } from '../streams/step-watch.js';
 
 /** What a request came to: everything that the pipeline knew of it when its frames were there. */
 export type Served = Has<'job' | 'query' | 'prompt' | 'context' | 'frames'>;
@@ -22,6 +24,8 @@ export class Serving {
   private readonly told: Chain;
   private readonly contexts = new Map<string, ContextEntry[]>();
   private readonly waiting = new Map<string, { resolve(served: Served): void; reject(error: unknown): void }>();
+  readonly pause: Pause;
+  readonly watch: StepWatch;
   private asked = 0;
 
   constructor(
@@ -33,7 +37,13 @@ export class Serving {
     for (const needed of ['admit', 'retrieve', 'compose', 'denoise'])
       if (!steps.some(({ operator }) => operator.name === needed))
         throw new VimiError('USAGE', `Pipeline '${pipeline.name}' cannot be evaluated: it has no step '${needed}'`);
-    const { clock } = resources;
+    const { clock, log } = resources;
+    this.watch = new StepWatch({ elapsed: clock.elapsed });
+    this.pause = new Pause({
+      clock,
+      onTrouble: ({ message, remedy, ...where }) => log.warn({ ...where, error: message, remedy }, 'Waiting'),
+      onOver: () => log.warn({}, 'Going on'),
+    });
     const give: OperatorInstance = {
       step: mapEach<never>(
         (_, { event }) => ({
@@ -92,15 +102,19 @@ export class Serving {
       get isAborted() {
         return signal.aborted;
       },
+      // No deadline is set here, and nobody cancels one request alone.
+      abort: () => {},
     };
     if (context) this.contexts.set(id, context);
     try {
       return await new Promise<Served>((resolve, reject) => {
         this.waiting.set(id, { resolve, reject });
-        const envelope = openEnvelope<Flow>({ ...origin, value: null }, event, { request }, life, ({ fate }) => {
+        const onSettled = ({ fate }: Settlement) => {
           if (fate.kind === 'rejected') reject(fate.error);
           if (fate.kind === 'dropped') reject(new VimiError('CANCELLED', 'The request was dropped'));
-        });
+        };
+        const record = { ...origin, value: null };
+        const envelope = openEnvelope<Flow>(record, event, { request }, life, onSettled, this);
         signal.addEventListener('abort', () => reject(new VimiError('CANCELLED', 'The evaluation was stopped')), {
           signal: settled.signal,
         });

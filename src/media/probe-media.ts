@@ -1,7 +1,9 @@
 import { type ErrorCode, VimiError } from '../errors.js';
 import { fileUrl, strangersFile } from './ffmpeg.js';
+import { otherKind, unknownKind } from './file-kinds.js';
 import { frameRate } from './frame-rate.js';
-import { firstBytes, pictureFormat, pictureHeader } from './pictures.js';
+import { formatOf, type PictureFormat, signatureBytes } from './picture-formats.js';
+import { firstBytes, pictureHeader } from './pictures.js';
 import type { ColourTags } from './screen-colours.js';
 import { startTool, ToolFailure } from './tool-process.js';
 import { mediaTools } from './tools.js';
@@ -37,8 +39,10 @@ export interface VideoTraits {
 }
 
 export interface ProbeLimits {
-  /** Of one frame. */
+  /** Of a picture, and of a frame where `maxFramePixels` does not say otherwise. */
   maxPixels: number;
+  /** Of a frame of a video or an animation. */
+  maxFramePixels?: number;
   signal: AbortSignal;
 }
 
@@ -55,12 +59,23 @@ const unreadMatrices = /^(bt2020c|ictcp|ycgco|smpte2085|chroma-derived|ipt-c2)/;
  * A video of one frame is a still.
  */
 export async function probeMedia(path: string, limits: ProbeLimits): Promise<ProbedMedium> {
-  const format = await pictureFormat(path);
-  return format ? probePicture(path, limits.maxPixels) : probeVideo(path, limits);
+  const head = await firstBytes(path, signatureBytes);
+  const format = formatOf(head);
+  if (format) return probePicture(path, format, limits);
+  const other = otherKind(head);
+  if (other !== null) throw failed('MEDIA_UNSUPPORTED', 'a video or a picture', other, path);
+  return probeVideo(path, limits);
 }
 
-async function probePicture(path: string, maxPixels: number): Promise<ProbedMedium> {
-  const { format, width, height, hasAlpha, pages, delays } = await pictureHeader(path, maxPixels);
+async function probePicture(path: string, known: PictureFormat, limits: ProbeLimits): Promise<ProbedMedium> {
+  const { format, width, height, hasAlpha, pages, delays } = await pictureHeader(path, known);
+  const maxPixels = pages > 1 ? (limits.maxFramePixels ?? limits.maxPixels) : limits.maxPixels;
+  if (width * height > maxPixels)
+    throw new VimiError('MEDIA_TOO_LARGE', 'This picture has too many pixels', {
+      expected: `at most ${maxPixels}`,
+      found: `${width} x ${height} = ${width * height}`,
+      where: path,
+    });
   const duration = pages > 1 ? delays.reduce((sum, ms) => sum + ms, 0) / 1000 : 0;
   const kind = pages > 1 ? 'video' : 'still';
   return { kind, width, height, duration, fps: pages > 1 ? pages / duration : 0, codec: format, hasAlpha };
@@ -89,7 +104,6 @@ interface Stream {
 }
 
 async function probeVideo(path: string, limits: ProbeLimits): Promise<ProbedMedium> {
-  await refuseHeif(path);
   const { streams = [], format } = await ffprobeJson(path, limits.signal);
   if (streams.length === 0) throw failed('MEDIA_EMPTY', 'at least one frame', 'a container with nothing in it', path);
   const candidates = streams
@@ -133,7 +147,8 @@ function areaOf({ width = 0, height = 0 }: Stream): number {
 }
 
 /** The largest stream of more than one frame, or else the largest: a picture beside a film is its cover. */
-async function film(path: string, candidates: Stream[], { maxPixels, signal }: ProbeLimits) {
+async function film(path: string, candidates: Stream[], limits: ProbeLimits) {
+  const maxPixels = limits.maxFramePixels ?? limits.maxPixels;
   let still: { stream: Stream; times: number[] } | undefined;
   for (const stream of candidates) {
     const { codec_name: codec = 'unknown', width = 0, height = 0 } = stream;
@@ -147,9 +162,9 @@ async function film(path: string, candidates: Stream[], { maxPixels, signal }: P
         expected: `at most ${maxPixels}`,
         found: `${width} x ${height} = ${width * height}`,
         where: path,
-        remedy: 'Reduce the video, or raise max_pixels of the probe step.',
+        remedy: 'Reduce the video, or raise max_frame_pixels (or max_pixels) of the probe step.',
       });
-    const times = await frameTimes(path, stream.index, signal);
+    const times = await frameTimes(path, stream.index, limits.signal);
     if (times.length > 1) return { stream, times };
     if (!still || (still.times.length === 0 && times.length > 0)) still = { stream, times };
   }
@@ -279,31 +294,16 @@ async function ffprobe(path: string, signal: AbortSignal, options: string[]): Pr
   }
 }
 
-/** Photographs of phones: ffmpeg takes their first tile for the whole. */
-async function refuseHeif(path: string): Promise<void> {
-  const head = await firstBytes(path, 64);
-  if (head.toString('latin1', 4, 8) !== 'ftyp') return;
-  const brands = head.toString('latin1', 8, Math.min(head.readUInt32BE(0), head.length));
-  const isFilm = /isom|iso\d|mp4\d|qt {2}|M4V/.test(brands);
-  if (isFilm || !/^(mif1|msf1|hei[cxms]|hev[cxms])/.test(brands)) return;
-  throw new VimiError('MEDIA_UNSUPPORTED', 'This kind of picture is not read', {
-    expected: 'a video, or a picture as JPEG, PNG, WebP, AVIF, GIF or TIFF',
-    found: 'HEIC (HEIF)',
-    where: path,
-    remedy: 'Convert it to JPEG, PNG or AVIF.',
-  });
-}
-
 /** ffprobe picks a demuxer by name when the bytes say nothing, so "no moov" alone does not make a file an MP4. */
 async function whyUnread(path: string, stderr: string): Promise<VimiError> {
   const head = await firstBytes(path, 12);
   const box = head.toString('latin1', 4, 8);
   const isMp4 = ['ftyp', 'moov', 'mdat', 'free', 'wide', 'skip'].includes(box);
   const isMatroska = head.toString('hex', 0, 4) === '1a45dfa3';
-  const format = /\[(\w+)[^\]]*\] Format not on whitelist/.exec(stderr)?.[1];
-  const found = format ? `a file of format '${format}'` : stderr.replaceAll(`${fileUrl(path)}: `, '');
-  if (isMp4 || isMatroska) return failed('MEDIA_DAMAGED', `a complete ${isMp4 ? 'MP4' : 'Matroska'} file`, found, path);
-  return failed('MEDIA_UNSUPPORTED', 'a video or a picture', found, path);
+  const said = stderr.replaceAll(`${fileUrl(path)}: `, '');
+  if (isMp4 || isMatroska) return failed('MEDIA_DAMAGED', `a complete ${isMp4 ? 'MP4' : 'Matroska'} file`, said, path);
+  const isForeign = /Format not on whitelist|^Invalid data found when processing input$/.test(said);
+  return failed('MEDIA_UNSUPPORTED', 'a video or a picture', isForeign ? unknownKind : said, path);
 }
 
 function failed(code: ErrorCode, expected: string, found: string, where: string): VimiError {

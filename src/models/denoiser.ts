@@ -5,15 +5,10 @@ import { checkInput } from './check-input.js';
 import type { FromProcess, ProcessOptions, ToProcess } from './denoiser-messages.js';
 import { createFakeDenoiser } from './fake-denoiser.js';
 import { reviveError, startProcess } from './own-process.js';
-import type { Denoiser, GenerateInput, ModelDescription, RgbVideo } from './ports.js';
+import type { Denoiser, Generated, GenerateInput, ModelChoice, ModelDescription } from './ports.js';
 
-export interface DenoiserOptions {
-  /** A preset, a path to a safetensors file, or `fake` (no model at all: for tests of everything around it). */
-  model: string;
-  /** The same for a model that enlarges its videos; none when left out. */
-  upsampler?: string;
-  /** The folder of a frozen language model, for models that read words through one. */
-  encoder?: string;
+/** The model `fake` is none at all: for tests of everything around one. */
+export interface DenoiserOptions extends ModelChoice {
   /** `auto`: tensorflow where it is set up, else wasm. */
   backend?: 'auto' | 'wasm' | 'tensorflow';
   /** Start values instead of weights: for tests only. */
@@ -24,7 +19,8 @@ export interface DenoiserOptions {
 }
 
 /**
- * Starts the model process and waits until it is ready: MODEL_UNKNOWN, WEIGHTS_NOT_FOUND, WEIGHTS_DAMAGED or
+ * Starts the model process and waits until it is ready; one that dies before is started again, three times in all.
+ * MODEL_UNAVAILABLE (it does not come up: too little memory, say), MODEL_UNKNOWN, WEIGHTS_NOT_FOUND, WEIGHTS_DAMAGED or
  * BACKEND_UNAVAILABLE if it cannot be.
  *
  * Jobs are made one at a time, in the order asked. When the process dies, the job it was at fails with MODEL_CRASHED;
@@ -33,15 +29,24 @@ export interface DenoiserOptions {
 export async function createDenoiser(options: DenoiserOptions): Promise<Denoiser> {
   if (options.model === 'fake') return createFakeDenoiser();
   const denoiser = new ProcessDenoiser(options);
-  await denoiser.start();
-  return denoiser;
+  for (let tries = 1; ; tries++)
+    try {
+      await denoiser.start();
+      return denoiser;
+    } catch (thrown) {
+      if (!(thrown instanceof VimiError) || thrown.code !== 'MODEL_UNAVAILABLE' || tries === 3) throw thrown;
+    }
+}
+
+function notStarted(found: string, cause?: unknown): VimiError {
+  return new VimiError('MODEL_UNAVAILABLE', 'The model process does not start', { found, cause });
 }
 
 interface Job {
   number: number;
   input: GenerateInput;
   onStep?: (done: number, total: number) => void;
-  resolve(video: RgbVideo): void;
+  resolve(generated: Generated): void;
   reject(error: VimiError): void;
 }
 
@@ -49,7 +54,6 @@ class ProcessDenoiser implements Denoiser {
   private child: ChildProcess | null = null;
   private ready: Promise<void> | null = null;
   private description: ModelDescription | null = null;
-  private multiple = 1;
   private readonly waiting: Job[] = [];
   private running: Job | null = null;
   private jobs = 0;
@@ -76,24 +80,29 @@ class ProcessDenoiser implements Denoiser {
         if (message.type === 'ready') {
           fate = 'ready';
           this.description = message.description;
-          this.multiple = message.multiple;
           this.log(`model ${message.description.name} on ${message.description.backend}`);
           this.hold(false);
           resolve();
         } else if (message.type === 'unfit') {
           fate = 'unfit';
-          reject(reviveError(message.error));
+          const error = reviveError(message.error);
+          reject(error.code === 'OUT_OF_MEMORY' ? notStarted(error.message, error) : error);
         } else this.hear(message);
       });
-      child.on('error', (cause) =>
-        reject(new VimiError('MODEL_CRASHED', 'The model process cannot be started', { cause })),
-      );
+      child.on('error', (cause) => {
+        // One that never ran does not exit.
+        if (this.child === child && child.pid === undefined) {
+          this.child = null;
+          this.ready = null;
+        }
+        reject(notStarted(cause.message, cause));
+      });
       child.on('exit', (code, signal) => {
         if (this.child !== child) return;
         this.child = null;
         this.ready = null;
         const crashed = new VimiError('MODEL_CRASHED', 'The model process died', { found: endOf(code, signal) });
-        if (fate === 'starting') reject(crashed);
+        if (fate === 'starting') reject(notStarted(endOf(code, signal)));
         if (this.closed) return;
         // Whoever waits for a start that failed has heard why from the promise, and a start is tried once a job.
         if (fate !== 'ready') return;
@@ -114,12 +123,11 @@ class ProcessDenoiser implements Denoiser {
   async generate(
     input: GenerateInput,
     { signal, onStep }: { signal: AbortSignal; onStep?(done: number, total: number): void },
-  ): Promise<RgbVideo> {
-    const { limits } = await this.describe();
-    checkInput(input, limits, this.multiple);
+  ): Promise<Generated> {
+    checkInput(input, await this.describe());
     if (this.closed) throw new VimiError('CANCELLED', 'The model is closed');
     if (signal.aborted) throw new VimiError('CANCELLED', 'The generation was cancelled before it began');
-    return await new Promise<RgbVideo>((resolve, reject) => {
+    return await new Promise<Generated>((resolve, reject) => {
       const job: Job = { number: this.jobs++, input, onStep, resolve, reject };
       const onAbort = () => {
         const place = this.waiting.indexOf(job);
@@ -130,9 +138,9 @@ class ProcessDenoiser implements Denoiser {
       };
       signal.addEventListener('abort', onAbort, { once: true });
       const settled = () => signal.removeEventListener('abort', onAbort);
-      job.resolve = (video) => {
+      job.resolve = (generated) => {
         settled();
-        resolve(video);
+        resolve(generated);
       };
       job.reject = (error) => {
         settled();
@@ -184,11 +192,16 @@ class ProcessDenoiser implements Denoiser {
     const job = this.running;
     if (!job || job.number !== message.job) return;
     if (message.type === 'step') {
-      job.onStep?.(message.done, message.total);
+      try {
+        job.onStep?.(message.done, message.total);
+      } catch (thrown) {
+        // Who is told of a step cannot stop the model, let alone this process.
+        this.log(`a step could not be told: ${(thrown as Error).message}`);
+      }
       return;
     }
     this.running = null;
-    if (message.type === 'done') job.resolve(message.video);
+    if (message.type === 'done') job.resolve({ video: message.video, seconds: message.seconds });
     else job.reject(reviveError(message.error));
     this.next();
   }

@@ -42,7 +42,7 @@ export interface Flow {
       oscillation?: { steady: number; low: number };
       seed: number;
     };
-    /** Wall time of the generation. */
+    /** Of the generation alone; waiting for the model is not counted. */
     seconds: number;
   };
   /** What the sinks write (encode, shard). */
@@ -53,7 +53,10 @@ export interface Flow {
 export type Has<K extends keyof Flow> = Flow & { [P in K]-?: NonNullable<Flow[P]> };
 
 export interface Job {
+  /** Made of the request's source and id (events/ids.ts). */
   id: string;
+  /** As its sender named it. */
+  request: { source: string; id: string };
   /** Undefined: the model's own default. */
   frames?: number;
   width?: number;

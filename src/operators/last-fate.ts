@@ -20,9 +20,12 @@ export function onLastFate<T>(envelope: Envelope<T>, done: () => void): Envelope
     data: inner.data,
     part: inner.part,
     signal: inner.signal,
+    pause: inner.pause,
+    watch: inner.watch,
     get isAborted() {
       return inner.isAborted;
     },
+    abort: (reason) => inner.abort(reason),
     with: (data) => watch(inner.with(data)),
     fork(children, reason) {
       const made = inner.fork(children, reason);

@@ -2,7 +2,7 @@ import { Observable } from 'rxjs';
 import { asVimiError, VimiError } from '../errors.js';
 import type { DropReason, Envelope } from '../streams/envelope.js';
 import type { Flow, Has } from './flow.js';
-import type { Clock } from './operator.js';
+import type { Clock, Step } from './operator.js';
 
 const dropped = Symbol('dropped');
 export interface Drop {
@@ -23,7 +23,7 @@ export interface MapEachOptions {
   /** Envelopes worked on at once. What waits is bounded by the credit at the source. */
   concurrency: number;
   clock: Clock;
-  /** Tries of a retryable failure, the first included. Default 3. */
+  /** Tries of a failure that may pass, the first included. Default 3. */
   attempts?: number;
   /** Wait before the second try, in milliseconds; doubled each time. Default 200. */
   backoffMs?: number;
@@ -33,9 +33,11 @@ type Outcome = Partial<Flow> | Partial<Flow>[] | Drop | typeof settledHere;
 
 /**
  * Applies `work` to each envelope: the fields it returns are added to the flow; a list splits the envelope; `drop`
- * leaves it out. A failure is tried again while it is retryable, then the envelope is rejected and the stream goes on.
- * Work whose envelope was aborted is abandoned without a fate: whoever owns the event next does it again; if it was
- * aborted with CANCELLED, it is dropped as cancelled.
+ * leaves it out. What fails is treated by whose fault it is (src/errors.ts): the input's: the envelope is rejected and the
+ * stream goes on; passing: it is tried again before that; of the surroundings: the pipeline pauses until it succeeds. A
+ * pipeline that is paused begins with nothing here.
+ * Work whose envelope was aborted is abandoned without a fate: whoever owns the event next does it again. If it was
+ * aborted with CANCELLED it is dropped as cancelled, with REQUEST_EXPIRED rejected; at once when it was still waiting.
  * Order is not kept. What mergeMap would do, by hand: it makes an observable, two subscribers and three promises for
  * every event in every step, which is most of what a small step costs. Work that returns no promise is done at once. The
  * queue is unbounded, as mergeMap's is: the credit at the source is the bound.
@@ -43,18 +45,32 @@ type Outcome = Partial<Flow> | Partial<Flow>[] | Drop | typeof settledHere;
 export function mapEach<N extends keyof Flow>(
   work: (data: Has<N>, envelope: Envelope<Has<N>>) => Promise<Outcome> | Outcome,
   { step, concurrency, clock, attempts = 3, backoffMs = 200 }: MapEachOptions,
-) {
+): Step<N> {
   return (source: Observable<Envelope<Flow>>): Observable<Envelope<Flow>> =>
     new Observable((subscriber) => {
-      const waiting: Envelope<Flow>[] = [];
+      /** In order of arrival, each with what ends its wait. */
+      const waiting = new Map<Envelope<Flow>, () => void>();
       let active = 0;
       let ended = false;
 
+      const wait = (envelope: Envelope<Flow>) => {
+        const onAbort = () => {
+          leave(envelope);
+          abandon(envelope);
+        };
+        waiting.set(envelope, onAbort);
+        envelope.signal.addEventListener('abort', onAbort, { once: true });
+        if (envelope.isAborted) onAbort();
+      };
+      const leave = (envelope: Envelope<Flow>) => {
+        envelope.signal.removeEventListener('abort', waiting.get(envelope)!);
+        waiting.delete(envelope);
+      };
       const start = (envelope: Envelope<Flow>) => {
         active++;
         let result: ReturnType<typeof attempt>;
         try {
-          result = attempt(envelope as Envelope<Has<N>>, 1);
+          result = begin(envelope as Envelope<Has<N>>);
         } catch (defect) {
           refuse(envelope, defect);
           return;
@@ -92,14 +108,18 @@ export function mapEach<N extends keyof Flow>(
       };
       const fail = (error: unknown) => subscriber.error(error);
       const goOn = () => {
-        while (waiting.length > 0 && active < concurrency && !subscriber.closed) start(waiting.shift()!);
+        for (const envelope of waiting.keys()) {
+          if (active >= concurrency || subscriber.closed) break;
+          leave(envelope);
+          start(envelope);
+        }
         if (ended && active === 0) subscriber.complete();
       };
 
       return source.subscribe({
         next(envelope) {
           if (active < concurrency) start(envelope);
-          else waiting.push(envelope);
+          else wait(envelope);
         },
         error: fail,
         complete() {
@@ -108,6 +128,11 @@ export function mapEach<N extends keyof Flow>(
         },
       });
     });
+
+  function begin(envelope: Envelope<Has<N>>): ReturnType<typeof attempt> {
+    const { pause } = envelope;
+    return pause.isOn ? pause.over(envelope.signal).then(() => attempt(envelope, 1)) : attempt(envelope, 1);
+  }
 
   function attempt(envelope: Envelope<Has<N>>, tries: number): Envelope<Flow>[] | Promise<Envelope<Flow>[]> {
     if (envelope.isAborted) return abandon(envelope);
@@ -118,14 +143,20 @@ export function mapEach<N extends keyof Flow>(
       return failed(envelope, thrown, tries);
     }
     if (!isPromise(outcome)) return made(envelope, outcome);
-    return outcome.then(
+    return envelope.watch.watch(step, envelope.origin, outcome).then(
       (known) => made(envelope, known),
       (thrown) => failed(envelope, thrown, tries),
     );
   }
 
+  async function again(envelope: Envelope<Has<N>>): Promise<Outcome> {
+    const outcome = work(envelope.data, envelope);
+    return isPromise(outcome) ? envelope.watch.watch(step, envelope.origin, outcome) : outcome;
+  }
+
   function made(envelope: Envelope<Has<N>>, outcome: Outcome): Envelope<Flow>[] {
     if (outcome === settledHere) return [];
+    checkOutcome(outcome, step);
     if (envelope.isAborted) return abandon(envelope);
     if (Array.isArray(outcome)) return envelope.fork(outcome.map((fields) => ({ ...envelope.data, ...fields })));
     if (dropped in outcome) {
@@ -142,7 +173,14 @@ export function mapEach<N extends keyof Flow>(
   ): Envelope<Flow>[] | Promise<Envelope<Flow>[]> {
     if (envelope.isAborted) return abandon(envelope);
     const error = asVimiError(thrown);
-    if (error.retryable && tries < attempts)
+    if (error.fault === 'surroundings')
+      return envelope.pause
+        .outlast(step, error, () => again(envelope), envelope.signal)
+        .then(
+          (known) => made(envelope, known),
+          (other) => failed(envelope, other, tries),
+        );
+    if (error.fault === 'passing' && tries < attempts)
       return clock.sleep(backoffMs * 2 ** (tries - 1), envelope.signal).then(() => attempt(envelope, tries + 1));
     envelope.settle({ kind: 'rejected', error, step, attempts: tries });
     return [];
@@ -150,12 +188,23 @@ export function mapEach<N extends keyof Flow>(
 
   function abandon(envelope: Envelope): [] {
     const reason: unknown = envelope.signal.reason;
-    if (reason instanceof VimiError && reason.code === 'CANCELLED')
-      envelope.settle({ kind: 'dropped', reason: 'cancelled' });
+    if (!(reason instanceof VimiError)) return [];
+    if (reason.code === 'CANCELLED') envelope.settle({ kind: 'dropped', reason: 'cancelled' });
+    if (reason.code === 'REQUEST_EXPIRED') envelope.settle({ kind: 'rejected', error: reason, step, attempts: 1 });
     return [];
   }
 }
 
 function isPromise<T>(value: Promise<T> | T): value is Promise<T> {
   return typeof (value as Promise<T> | undefined)?.then === 'function';
+}
+
+/** An own operator can return anything, most often nothing by an oversight. */
+function checkOutcome(outcome: unknown, step: string): void {
+  const isFields = (value: unknown) => typeof value === 'object' && value !== null;
+  if (Array.isArray(outcome) ? outcome.every(isFields) : isFields(outcome)) return;
+  throw new VimiError('INTERNAL', `The step ${step} returned no outcome`, {
+    expected: 'the fields that it adds ({} for none), a list of them, drop(REASON) or settledHere',
+    found: Array.isArray(outcome) ? 'a list that holds something else' : String(outcome),
+  });
 }

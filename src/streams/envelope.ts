@@ -1,19 +1,25 @@
 import type { VimiError } from '../errors.js';
 import type { VimiEvent } from '../events/event.js';
+import type { Pause } from './pause.js';
+import type { StepWatch } from './step-watch.js';
 import type { NewRecord, StoredRecord } from './transport.js';
 
-/** Why an event was left out on purpose. A closed list, counted by reason. */
+/** Why an event was left out on purpose, as the operators of vimi say it. */
 export const dropReasons = [
   'duplicate',
+  'duplicate-request',
   'too-short',
   'too-small',
   'too-still',
   'cancelled',
   'cancel-handled',
+  'cancel-early',
+  'cancel-late',
   'unchanged',
   'custom',
 ] as const;
-export type DropReason = (typeof dropReasons)[number];
+/** One of these, or an own operator's word for it: short, in lower case, with dashes. Counted by reason. */
+export type DropReason = (typeof dropReasons)[number] | (string & {});
 
 /** What became of an envelope. Every envelope gets exactly one. */
 export type Fate =
@@ -30,10 +36,17 @@ export interface Envelope<T = unknown> {
   readonly data: T;
   /** Which descendant of the event this is: '' for the event itself, '3' for its fourth clip, '3.0' below that. */
   readonly part: string;
-  /** Aborts when the work is pointless: the partition was revoked, the process drains, or the job was cancelled. */
+  /**
+   * Aborts when the work is pointless: the partition was revoked, the process drains, the job was cancelled, or its
+   * deadline passed. The reason is a VimiError.
+   */
   readonly signal: AbortSignal;
   /** The same as `signal.aborted`, and cheaper: a signal is made when it is first asked for. */
   readonly isAborted: boolean;
+  /** Of its pipeline: work waits while it is on, and trouble of the surroundings is outlasted in it. */
+  readonly pause: Pause;
+  /** Of its pipeline: work that takes long is in its eye. */
+  readonly watch: StepWatch;
   /** The same descendant with new data. */
   with<U>(data: U): Envelope<U>;
   /**
@@ -41,6 +54,11 @@ export interface Envelope<T = unknown> {
    * outputs. An empty list settles it as dropped with `reason`.
    */
   fork<U>(children: U[], reason?: DropReason): Envelope<U>[];
+  /**
+   * Ends the work on the whole event, its other parts included: CANCELLED drops it, REQUEST_EXPIRED rejects it, as soon
+   * as the step that has it looks. The first reason counts.
+   */
+  abort(reason: VimiError): void;
   /** Adds a record to what is published, atomically with the commit of the event. Outputs of a rejected part are left out. */
   output(record: NewRecord): void;
   /** Ends it. The first call counts; a second is a defect and throws INTERNAL. */

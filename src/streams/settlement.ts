@@ -1,6 +1,8 @@
 import { VimiError } from '../errors.js';
 import type { VimiEvent } from '../events/event.js';
 import type { DropReason, Envelope, Fate } from './envelope.js';
+import type { Pause } from './pause.js';
+import type { StepWatch } from './step-watch.js';
 import type { NewRecord, StoredRecord } from './transport.js';
 
 /** What one consumed record came to, once every descendant has its fate. */
@@ -21,6 +23,13 @@ export interface Settlement {
 export interface Abortable {
   readonly signal: AbortSignal;
   readonly isAborted: boolean;
+  abort(reason: VimiError): void;
+}
+
+/** What a pipeline has for all its envelopes. */
+export interface Around {
+  readonly pause: Pause;
+  readonly watch: StepWatch;
 }
 
 /**
@@ -33,8 +42,9 @@ export function openEnvelope<T>(
   data: T,
   life: Abortable,
   onSettled: (settlement: Settlement) => void,
+  around: Around,
 ): Envelope<T> {
-  return new Part(new Whole(origin, event, life, onSettled), data, '', { used: false, outputs: [] });
+  return new Part(new Whole(origin, event, life, onSettled, around), data, '', { used: false, outputs: [] });
 }
 
 /** What the parts of a record have in common. */
@@ -42,12 +52,20 @@ class Whole {
   readonly origin: StoredRecord;
   readonly event: VimiEvent;
   readonly life: Abortable;
+  readonly around: Around;
   readonly #onSettled: (settlement: Settlement) => void;
   readonly #settled: { part: string; fate: Fate; outputs: NewRecord[] }[] = [];
   /** Parts without a fate. */
   open = 1;
 
-  constructor(origin: StoredRecord, event: VimiEvent, life: Abortable, onSettled: (settlement: Settlement) => void) {
+  constructor(
+    origin: StoredRecord,
+    event: VimiEvent,
+    life: Abortable,
+    onSettled: (settlement: Settlement) => void,
+    around: Around,
+  ) {
+    this.around = around;
     this.origin = origin;
     this.event = event;
     this.life = life;
@@ -104,6 +122,18 @@ class Part<T> implements Envelope<T> {
 
   get isAborted(): boolean {
     return this.#whole.life.isAborted;
+  }
+
+  get pause(): Pause {
+    return this.#whole.around.pause;
+  }
+
+  get watch(): StepWatch {
+    return this.#whole.around.watch;
+  }
+
+  abort(reason: VimiError): void {
+    this.#whole.life.abort(reason);
   }
 
   with<U>(data: U): Envelope<U> {

@@ -83,7 +83,6 @@ describe('split cuts', () => {
     expect(others.map(({ frames }) => frames)).toEqual([30, 6]);
   });
 
-
   it('a still as one clip, transparency kept and measured on white', async () => {
     const path = join(folder, 'disc.png');
     await writeFile(path, await discPng(41));

@@ -23,6 +23,7 @@ import type { ModelDescription } from '../../models/ports.js';
 import { systemClock } from '../../operators/clock.js';
 import type { Resources } from '../../operators/operator.js';
 import { openCorpus } from '../../stores/corpus-index/open-corpus.js';
+import { noJobs } from '../../stores/jobs.js';
 import type { PipelineSpec } from '../../streams/pipeline-spec.js';
 import { duration, progress } from '../progress.js';
 import { version } from '../version.js';
@@ -241,7 +242,7 @@ async function withModel(
   });
 }
 
-type EvalSurroundings = Omit<Resources, 'denoiser'>;
+type EvalSurroundings = Omit<Resources, 'models'>;
 
 /** All that steps need but a model, empty and in a folder of its own. */
 async function withSurroundings(
@@ -260,7 +261,8 @@ async function withSurroundings(
     try {
       await work(pipeline, {
         ...{ corpus, embedder, log, objects: memoryObjects(), clock: systemClock, workDir: folder, mediaRoots: [] },
-        announce: async () => {},
+        // Nothing is published, so there is nothing to remember.
+        ...{ pipeline: name, jobs: noJobs, announce: async () => {} },
       });
     } finally {
       await corpus.close();
@@ -282,7 +284,10 @@ async function withDenoiser<R>(
   const denoiser = drawOnce(await createDenoiser({ model: named, upsampler, encoder, backend, threads }));
   try {
     const model = await denoiser.describe();
-    const serving = new Serving(pipeline, { ...surroundings, denoiser });
+    const serving = new Serving(pipeline, {
+      ...surroundings,
+      models: { of: () => denoiser, all: () => [denoiser] },
+    });
     const result = await work({ serving, model });
     await serving.close();
     return result;

@@ -232,7 +232,15 @@ export class CorpusIndex {
       const exact = row.content === contentHash;
       if (!exact && likeness !== null && likeness < least) return;
       const { source, event } = provenance;
-      found.set(row.seq, { document: row.id, distance: exact ? 0 : bits, exact, likeness, film: hashes.film, source, event });
+      found.set(row.seq, {
+        document: row.id,
+        distance: exact ? 0 : bits,
+        exact,
+        likeness,
+        film: hashes.film,
+        source,
+        event,
+      });
     };
     if (perceptual !== undefined)
       for (const [label, bits] of this.roster.near(perceptual, distance)) enter(this.row(label), bits);

@@ -21,8 +21,9 @@ import { systemClock } from '../../../src/operators/clock.js';
 import { operators } from '../../../src/operators/index.js';
 import type { Corpus } from '../../../src/stores/corpus.js';
 import { openCorpus } from '../../../src/stores/corpus-index/open-corpus.js';
+import { noJobs } from '../../../src/stores/jobs.js';
 import { readTopology } from '../../../src/streams/topology/read-topology.js';
-import { quietLog } from '../../operators/run-operator.js';
+import { only, quietLog } from '../../operators/run-operator.js';
 import { posesOf, writeWorld } from '../synthetic-world.js';
 import { copyingModel, inHalf } from './copying-model.js';
 
@@ -76,8 +77,8 @@ beforeAll(async () => {
   servingOf = (denoiser) =>
     new Serving(pipeline, {
       ...{ objects, corpus, embedder, clock: systemClock, log: quietLog, workDir: folder, mediaRoots: [] },
-      denoiser: drawOnce(denoiser),
-      announce: async () => {},
+      models: only(drawOnce(denoiser)),
+      ...{ pipeline: 'generate', jobs: noJobs, announce: async () => {} },
     });
   serving = servingOf(model);
 }, patience);

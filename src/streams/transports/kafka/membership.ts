@@ -128,7 +128,8 @@ export class Membership {
           trouble === 'INCONSISTENT_GROUP_PROTOCOL'
             ? new VimiError('GROUP_BUSY', 'The group is in use by another kind of client', { where: group })
             : asTransportError(thrown, group);
-        if (!error.retryable) {
+        // Who was let in once is let in again when the keys are mended; who never was learns of it at once.
+        if (!error.retryable || (error.code === 'TRANSPORT_DENIED' && this.#generation < 0)) {
           this.#of.onError(error);
           return;
         }
@@ -204,7 +205,7 @@ export class Membership {
   async #stay(wake: AbortSignal): Promise<void> {
     const every = Math.min(3_000, this.#of.sessionMs / 6);
     const either = AbortSignal.any([wake, this.#leaving.signal, this.#of.client.closed]);
-    let looked = Date.now();
+    let looked = performance.now();
     for (;;) {
       const { failures } = this.#outage;
       if (failures === 0) await sleep(every, undefined, { signal: either }).catch(() => undefined);
@@ -212,8 +213,8 @@ export class Membership {
       if (either.aborted) return;
       try {
         await this.#beat();
-        if (this.#shared !== null && Date.now() - looked >= lookMs) {
-          looked = Date.now();
+        if (this.#shared !== null && performance.now() - looked >= lookMs) {
+          looked = performance.now();
           const now = await this.#partitions([...this.#shared.keys()]);
           if ([...now].some(([topic, count]) => count !== this.#shared?.get(topic))) return;
         }
