@@ -289,7 +289,7 @@ describe('what is not read', () => {
       size.writeUInt32BE(8 + brands.length);
       await writeFile(path, Buffer.concat([size, Buffer.from(`ftyp${brands}`, 'latin1'), Buffer.alloc(200)]));
       const error = await thrownBy(() => probe(path));
-      expect([error.code, error.found]).toEqual(['MEDIA_UNSUPPORTED', 'HEIC (HEIF)']);
+      expect([error.code, error.found]).toEqual(['MEDIA_UNSUPPORTED', 'a HEIC picture']);
     }
   });
 
