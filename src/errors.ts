@@ -1,3 +1,5 @@
+import { cutText } from './cut-text.js';
+
 /**
  * input         the event, command or file itself: the same fails again. An event is rejected at once.
  * passing       a tool or process that failed, perhaps because of the input: an event is tried three times, then rejected.
@@ -49,7 +51,13 @@ export const errorCodes = {
   MEDIA_EMPTY: { fault: 'input', remedy: 'Publish media that has at least one frame.' },
   CAPTION_MISSING: {
     fault: 'input',
-    remedy: 'Give a caption in the event, or a .txt file of the same name beside it.',
+    remedy:
+      'Give a caption in the event, in a .txt file of the same name beside it, or in a metadata.csv or metadata.jsonl of its folder.',
+  },
+  CAPTION_UNREADABLE: {
+    fault: 'input',
+    remedy:
+      'Write the caption as UTF-8, such as with `iconv -f WINDOWS-1252 -t UTF-8`, and without control characters.',
   },
   FFMPEG_NOT_FOUND: { fault: 'surroundings', remedy: 'Install ffmpeg, or name it with VIMI_FFMPEG and VIMI_FFPROBE.' },
   TOOL_CRASHED: {
@@ -277,5 +285,5 @@ const sqlite = /^SQLITE_(BUSY|LOCKED|IOERR|CANTOPEN|READONLY|PERM|PROTOCOL|NOMEM
 const memory = /(could not|cannot) allocate|Array buffer allocation failed|Invalid array buffer length|out of memory/i;
 
 function shorten(text: string, most = 200): string {
-  return text.length > most ? `${text.slice(0, most)}... (${text.length} characters)` : text;
+  return text.length > most ? `${cutText(text, most)}... (${text.length} characters)` : text;
 }
