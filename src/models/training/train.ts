@@ -109,6 +109,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       found: JSON.stringify(recipe.augment),
     });
   const model = buildModel(preset);
+  checkLearners(model, recipe);
   const { backend, threads } = options;
   const { layout, placement } = recipe;
   const lossWeights = { layout, placement };
@@ -265,6 +266,20 @@ async function trainOn(devices: Devices, model: Model, recipe: Recipe, options: 
   return { weights, sha256, steps, backend, probes };
 }
 
+/** USAGE where a recipe lets something learn that the model does not have. */
+function checkLearners({ preset, specs }: Model, { optimizer: { only = {} } }: Recipe): void {
+  for (const [name, rows] of Object.entries(only)) {
+    const spec = specs.find((one) => one.name === name);
+    const last = Math.max(...rows);
+    if (spec && last < spec.shape[0]!) continue;
+    throw new VimiError('USAGE', `${preset.name} has nothing of the name and row that the recipe lets learn`, {
+      expected: spec ? `rows 0 to ${spec.shape[0]! - 1} of ${name}` : specs.map((one) => one.name).join(', '),
+      found: spec ? String(last) : name,
+      where: 'optimizer.only',
+    });
+  }
+}
+
 /** Weights, mean and two moments in full precision, and the longest header that is read. */
 const largestCheckpoint = (parameters: number) => 16 * parameters + 2 ** 24 + 8;
 
@@ -280,10 +295,10 @@ function stageAt(stages: readonly Stage[], part: number): number {
 
 /** The prompts of the samples, as they are and as each task of the recipe makes them. */
 function* allPrompts(samples: readonly TrainingSample[], { tasks }: Recipe): Generator<ModelPrompt> {
-  const frame = { width: 1, height: 1, data: new Uint8Array(3) };
+  const shows = { firstFrame: { width: 1, height: 1, data: new Uint8Array(3) } };
   for (const { prompt } of samples) {
     yield prompt;
-    if (tasks) for (const name of Object.keys(tasks) as (keyof typeof tasks)[]) yield asTask(prompt, name, frame);
+    if (tasks) for (const name of Object.keys(tasks) as (keyof typeof tasks)[]) yield asTask(prompt, name, shows);
   }
 }
 
