@@ -3,6 +3,8 @@ import type { GenerateInput, ModelDescription } from './ports.js';
 
 type Video = Pick<GenerateInput, 'frames' | 'width' | 'height' | 'fps' | 'steps' | 'oscillation'> & {
   guidance: { text?: number; image?: number };
+  /** That the request itself brings; what was retrieved takes the places that are left. */
+  pictures: number;
 };
 const sides = ['frames', 'width', 'height'] as const;
 
@@ -28,6 +30,7 @@ export function checkVideo(
       continue;
     refuse(side, step === 1 ? `1 to ${most}` : `a multiple of ${step}, at most ${most}`, value);
   }
+  if ((video.pictures ?? 0) > limits.pictures) refuse('images', `at most ${limits.pictures}`, video.pictures);
   const range = (field: string, value: number | undefined, least: number, most: number, whole: boolean) => {
     if (value === undefined || (value >= least && value <= most && (!whole || Number.isInteger(value)))) return;
     refuse(field, `${whole ? 'a whole number, ' : ''}${least} to ${most}`, value);
@@ -45,7 +48,8 @@ export function checkInput(
   input: GenerateInput,
   description: Pick<ModelDescription, 'name' | 'limits' | 'multiple'>,
 ): void {
-  checkVideo(input, description);
+  const pictures = input.prompt.parts.filter((part) => 'pixels' in part && part.role !== 'reference').length;
+  checkVideo({ ...input, pictures }, description);
   if (!(Number.isInteger(input.seed) && input.seed >= 0 && input.seed < 2 ** 32))
     throw new VimiError('SHAPE_MISMATCH', 'The seed is none', {
       expected: 'a whole number from 0 to 4294967295',

@@ -70,10 +70,11 @@ export const admit = defineOperator(
           const { event } = envelope;
           if (request.deadline !== undefined) deadlines.keep(envelope, request.deadline);
           checkLimits(request, options);
-          for (const model of resources.models.all()) checkVideo(videoOf(request), await model.describe());
           const given = partsOf(request);
           const images = given.filter((part) => 'image' in part);
           checkPrompt(given, images, options);
+          const wanted = { ...videoOf(request), pictures: images.length };
+          for (const model of resources.models.all()) checkVideo(wanted, await model.describe());
           const task = request.task ?? inferTask(images);
           checkTask(task, images);
           const parts = await takeIn(given, task, options, resources);

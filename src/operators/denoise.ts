@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { encodeEvent } from '../events/cloudevents.js';
 import type { Prompt } from '../events/prompt.js';
 import { decodePicture } from '../media/pictures.js';
+import { unknownWords } from '../models/known-words.js';
 import type { ModelPrompt } from '../models/ports.js';
 import type { Envelope } from '../streams/envelope.js';
 import { mapEach } from './map-each.js';
@@ -78,7 +79,7 @@ export const denoise = defineOperator(
     return {
       step: mapEach<'job' | 'prompt'>(
         async ({ job, prompt }, envelope) => {
-          const { defaults, name, weights, backend, upsampler, sampler: method } = await denoiser.describe();
+          const { defaults, name, weights, backend, upsampler, words, sampler: method } = await denoiser.describe();
           const { steps = defaults.steps, guidance = defaults.guidance } = config;
           const step = typeof guidance === 'number' ? { text: guidance, image: guidance } : guidance;
           const wanted = {
@@ -108,6 +109,7 @@ export const denoise = defineOperator(
                 fps,
                 model: { name, weights, backend, ...(upsampler && { upsampler }) },
                 sampler,
+                ...(words && { unknownWords: unknownWords(prompt, words) }),
                 seconds,
               },
             };

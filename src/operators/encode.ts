@@ -47,7 +47,7 @@ export const encode = defineOperator(
   ({ codec, crf, scale, concurrency }, { clock, workDir }) => ({
     step: mapEach<'job' | 'prompt' | 'context' | 'frames'>(
       async ({ job, prompt, context, frames }, { signal }) => {
-        const { video, fps, model, sampler, seconds } = frames;
+        const { video, fps, model, sampler, unknownWords, seconds } = frames;
         const record = {
           job: job.id,
           ...encodedSize(video.width, video.height, scale),
@@ -59,6 +59,7 @@ export const encode = defineOperator(
           corpus: context.corpus,
           model,
           sampler,
+          ...(unknownWords && { unknown_words: unknownWords }),
         };
         const body = await withTemporaryFolder(workDir, async (folder) => {
           const output = join(folder, 'video.mp4');

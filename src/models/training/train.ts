@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 import { asVimiError, VimiError } from '../../errors.js';
 import type { BackendName, Device } from '../backend/backend.js';
 import { readTexts } from '../frozen-encoder.js';
+import { wordsOf } from '../known-words.js';
 import { weightsPath } from '../load-model.js';
 import { buildModel, type Model } from '../networks/model.js';
 import { startValues, weightTensors } from '../networks/parameters.js';
@@ -166,6 +167,7 @@ async function trainOn(devices: Devices, model: Model, recipe: Recipe, options: 
       found: frozen?.sha256 ?? 'none',
       where: options.encoder,
     });
+  const seen = new Set([...(before?.metadata.words?.split(' ') ?? []), ...wordsOf(allPrompts(samples, recipe))]);
   const data = { shards: fingerprints, samples: samples.length };
   const card = {
     ...{ preset: preset.name, parameters: model.parameters, seed, steps, data, recipe },
@@ -258,7 +260,8 @@ async function trainOn(devices: Devices, model: Model, recipe: Recipe, options: 
   const metadata = {
     preset: preset.name,
     format: 'vimi/1',
-    ...(frozen && { encoder: frozen.sha256 }),
+    // A frozen encoder knows words that were in no prompt.
+    ...(frozen ? { encoder: frozen.sha256 } : { words: [...seen].sort().join(' ') }),
     card: JSON.stringify({ ...card, backend, probes: probes.map(roundedProbe) }),
   };
   const sha256 = await writeWeights(weights, tensors, { metadata, dtype: 'F16' });
