@@ -1,4 +1,5 @@
 import { matteOf } from './networks/matte.js';
+import { borderPixels, isNear, plainColour } from './networks/plain-border.js';
 import type { PromptItem } from './networks/prompt-input.js';
 
 /*
@@ -39,6 +40,37 @@ export function waysOf(items: readonly PromptItem[], poses: readonly (Float32Arr
     const size = Math.exp(known[2]!);
     return share * Math.min(1, size) ** 2 > covers ? [] : [{ poses: known, matte, side }];
   });
+}
+
+/**
+ * The same where no picture says what moves: before a plain ground, of all that differs from it, as a box that moves and grows
+ * with its middle and its spread. None where the ground is not plain, or nothing is to be seen in some frame.
+ * video [T, height, width, 3], -1 to 1.
+ */
+export function wayOfDifference(
+  video: ArrayLike<number>,
+  { frames, width, height }: { frames: number; width: number; height: number },
+): Way[] {
+  const plain = plainColour(video, borderPixels(width, frames, height), 0.15);
+  if (!plain) return [];
+  const poses = new Float32Array(frames * 5);
+  for (let t = 0; t < frames; t++) {
+    let [n, x, y, squares] = [0, 0, 0, 0];
+    for (let i = 0; i < width * height; i++) {
+      if (isNear(video, t * width * height + i, plain, 0.3)) continue;
+      const [px, py] = [((i % width) + 0.5) / width, (Math.floor(i / width) + 0.5) / height];
+      n++;
+      x += px;
+      y += py;
+      squares += px * px + py * py;
+    }
+    if (n < 8) return [];
+    const [mx, my] = [x / n, y / n];
+    const spread = Math.sqrt(Math.max(1e-6, squares / n - mx * mx - my * my));
+    // A square is 2.4 spreads wide: its corners and what stands out are inside.
+    poses.set([mx, my, Math.log(4 * spread), 1, 0], t * 5);
+  }
+  return [{ poses, matte: Float32Array.of(1), side: 1 }];
 }
 
 /**

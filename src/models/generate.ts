@@ -21,6 +21,7 @@ import {
   reduce,
   type SmallVideo,
   smooth,
+  waysIn,
 } from './low-resolution.js';
 import { repeat } from './networks/layers.js';
 import type { Places } from './networks/placement.js';
@@ -107,7 +108,8 @@ async function upsampled(
 ): Promise<RgbVideo> {
   const size = nativeSize(upsampler, input);
   const level = low.corruption.usual;
-  const ways = waysOf(promptItems(input.prompt, upsampler.model.preset, vectors), small.poses);
+  const known = waysOf(promptItems(input.prompt, upsampler.model.preset, vectors), small.poses);
+  const ways = waysIn(small.x, size, low, known);
   const x = enlarge(corrupt(Float32Array.from(small.x), level, new Random(input.seed, 1)), size, low, ways);
   const poses = small.poses.map((one) => one && posesBetween(one, size.frames, low));
   const first = small.first && detailsOf(small.first, smooth(small.x, size, low, ways), low);

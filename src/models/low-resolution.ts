@@ -1,4 +1,4 @@
-import { betweenFrames, poseAt, poseBetween, type Sample, type Way } from './between-frames.js';
+import { betweenFrames, poseAt, poseBetween, type Sample, type Way, wayOfDifference } from './between-frames.js';
 import type { Random } from './diffusion/random.js';
 import type { LowResolution } from './presets.js';
 
@@ -128,6 +128,10 @@ export function posesBetween(small: Float32Array, frames: number, { everyFrame }
   return out;
 }
 
+/** What moves in a small video: the pictures on their ways, or where none is known what differs from a plain ground. */
+export const waysIn = (small: ArrayLike<number>, size: Size, low: LowResolution, known: readonly Way[]) =>
+  known.length > 0 || low.everyFrame === 1 ? known : wayOfDifference(small, lowSize(size, low));
+
 /**
  * What an upsampler is given of a clip in training, with noise of `level`, and what it is to draw: the clip, or where the
  * preset says so its details. All [T, H, W, 3]; the ways are those of the small video.
@@ -136,9 +140,10 @@ export function lesson(
   clip: ArrayLike<number>,
   size: Size,
   low: LowResolution,
-  { level, random, ways = [] }: { level: number; random: Random; ways?: readonly Way[] },
+  { level, random, ways: known = [] }: { level: number; random: Random; ways?: readonly Way[] },
 ): { given: Float32Array; goal: Float32Array } {
   const small = reduce(clip, size, low);
+  const ways = waysIn(small, size, low, known);
   const goal = detailsOf(clip, low.details === undefined ? [] : smooth(small, size, low, ways), low);
   return { given: enlarge(corrupt(small, level, random), size, low, ways), goal };
 }

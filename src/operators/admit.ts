@@ -146,6 +146,13 @@ function inferTask(images: RequestImage[]): Task {
 }
 
 function checkTask(task: Task, images: RequestImage[]): void {
+  const firstFrames = images.filter(({ role }) => role === 'first-frame').length;
+  if (firstFrames > 1)
+    throw new VimiError('EVENT_INVALID', 'A video has one first frame', {
+      expected: 'one image with the role first-frame',
+      found: `${firstFrames} of them`,
+      where: 'prompt',
+    });
   if (task === 'text-to-video' || images.length > 0) return;
   throw new VimiError('EVENT_INVALID', `The task ${task} needs an image`, {
     expected: task === 'prediction' ? 'an image with the role first-frame' : 'an image of the subject',

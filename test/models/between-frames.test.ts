@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { type Way, waysOf } from '../../src/models/between-frames.js';
+import { type Way, wayOfDifference, waysOf } from '../../src/models/between-frames.js';
 import { enlarge, smooth } from '../../src/models/low-resolution.js';
 
 type Rgb = [number, number, number];
@@ -70,6 +70,15 @@ describe('[kind 13] frames between two show a subject once, where it is half-way
     // After the last it stays.
     expect(wrongPixels(last!, frames[1]!)).toBe(0);
     expect(wrongPixels(made(frames, [], how)[1]!, expected)).toBeGreaterThan(64);
+  });
+
+  test('where no picture says what moves, what differs from a plain ground does; before another ground nothing', () => {
+    const size = { frames: 2, width: side, height: side };
+    const frames = [frameOf([box([8, 10], red)], plain), frameOf([box([16, 14], red)], plain)];
+    const ways = wayOfDifference(videoOf(frames), size);
+    expect(wrongPixels(made(frames, ways)[1]!, frameOf([box([12, 12], red)], plain))).toBe(0);
+    expect(wayOfDifference(videoOf(places.map((at) => frameOf([box(at, red)], striped))), size)).toEqual([]);
+    expect(wayOfDifference(videoOf([frameOf([], plain), frames[1]!]), size)).toEqual([]);
   });
 
   test('before a picture: what it has left, and what it will hide, is there; the ground does not move', () => {

@@ -115,6 +115,11 @@ describe('admit', () => {
     ['too many steps', { steps: 251 }, 'REQUEST_OVER_LIMIT'],
     ['a deadline that passed', { deadline: '2026-11-23T11:59:59Z' }, 'REQUEST_EXPIRED'],
     ['a task without its image', { task: 'prediction' }, 'EVENT_INVALID'],
+    [
+      'two first frames [kind 13]',
+      { prompt: [1, 2].map(() => ({ image: { base64: 'AAAA' }, role: 'first-frame' as const })) },
+      'EVENT_INVALID',
+    ],
   ] as const)('rejects %s', async (_, changes, code) => {
     expect(await refused(changes as Partial<GenerationRequested>)).toBe(code);
   });
