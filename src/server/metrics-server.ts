@@ -10,15 +10,25 @@ export interface MetricsServer {
 }
 
 /**
- * Serves GET /metrics for Prometheus, and GET /health for whoever asks whether the process lives. Port 0: a free one.
+ * Serves GET /metrics for Prometheus, GET /health for whoever asks whether the process lives, and GET /ready for whether
+ * it works: 503 with the reasons while it starts, and while a pipeline is paused. Port 0: a free one.
  * USAGE when the address cannot be used.
  */
-export async function serveMetrics({ registry }: Metrics, port: number, host = '127.0.0.1'): Promise<MetricsServer> {
+export async function serveMetrics(
+  { registry, hindrances }: Metrics,
+  port: number,
+  host = '127.0.0.1',
+): Promise<MetricsServer> {
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
     const path = pathOf(request.url ?? '');
     if (request.method !== 'GET' && request.method !== 'HEAD') response.writeHead(405, { allow: 'GET, HEAD' }).end();
     else if (path === '/health') response.writeHead(200, { 'content-type': 'text/plain' }).end('ok\n');
-    else if (path !== '/metrics') response.writeHead(404).end();
+    else if (path === '/ready') {
+      const reasons = hindrances();
+      response
+        .writeHead(reasons.length > 0 ? 503 : 200, { 'content-type': 'text/plain; charset=utf-8' })
+        .end(`${reasons.join('\n') || 'ready'}\n`);
+    } else if (path !== '/metrics') response.writeHead(404).end();
     else {
       const text = await registry.metrics();
       response.writeHead(200, { 'content-type': registry.contentType }).end(text);

@@ -2,6 +2,7 @@ import { connect } from 'node:net';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { type MetricsServer, serveMetrics } from '../../src/server/metrics-server.js';
 import { createMetrics } from '../../src/streams/metrics.js';
+import type { Trouble } from '../../src/streams/pause.js';
 
 let servers: MetricsServer[] = [];
 afterEach(async () => {
@@ -34,6 +35,7 @@ describe('the metrics server', () => {
       open: 4,
       waiting: 1,
       window: 64,
+      troubles: [],
       lag: async () => new Map([[0, 7]]),
     }));
     servers = [await serveMetrics(metrics, 0)];
@@ -57,12 +59,13 @@ describe('the metrics server', () => {
   ])('tells all but the lag when the log %s', async (_, ask) => {
     const metrics = createMetrics();
     const lag = vi.fn(ask);
-    const stop = metrics.watch('corpus', () => ({ partitions: 2, open: 3, waiting: 0, window: 64, lag }));
+    const stop = metrics.watch('corpus', () => ({ partitions: 2, open: 3, waiting: 0, window: 64, troubles: [], lag }));
     metrics.watch('generate', () => ({
       partitions: 1,
       open: 0,
       waiting: 0,
       window: 8,
+      troubles: [],
       lag: async () => new Map([[0, 7]]),
     }));
     servers = [await serveMetrics(metrics, 0)];
@@ -72,6 +75,32 @@ describe('the metrics server', () => {
     expect(text).toContain('vimi_lag{pipeline="generate",partition="0"} 7');
     expect(text).not.toContain('vimi_lag{pipeline="corpus"');
     expect(lag).toHaveBeenCalled();
+    stop();
+  });
+
+  it('[streams F13] [streams F14] is not ready while it starts, nor while a pipeline is paused, and says why', async () => {
+    const metrics = createMetrics();
+    servers = [await serveMetrics(metrics, 0)];
+    const { url } = servers[0]!;
+    const ask = async () => {
+      const answer = await fetch(url.replace('metrics', 'ready'));
+      return [answer.status, await answer.text()];
+    };
+    expect(await ask()).toEqual([503, 'nothing runs yet\n']);
+    metrics.expect('generate');
+    expect(await ask()).toEqual([503, 'generate is starting\n']);
+    const troubles: Trouble[] = [];
+    const state = { partitions: 1, open: 3, waiting: 0, window: 64, troubles, lag: async () => new Map() };
+    const stop = metrics.watch('generate', () => state);
+    expect(await ask()).toEqual([200, 'ready\n']);
+    troubles.push({ code: 'STORAGE_DENIED', step: 'to', message: 'The token expired', remedy: 'Renew it.' });
+    expect(await ask()).toEqual([503, 'generate is paused at to: STORAGE_DENIED: The token expired -> Renew it.\n']);
+    expect(await (await fetch(url)).text()).toContain(
+      'vimi_paused{pipeline="generate",code="STORAGE_DENIED",step="to"} 1',
+    );
+    troubles.pop();
+    expect(await ask()).toEqual([200, 'ready\n']);
+    expect(await (await fetch(url)).text()).not.toContain('vimi_paused{');
     stop();
   });
 

@@ -1,13 +1,27 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, open, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import {
+  cp,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { openFileStore } from '../../src/stores/files.js';
 import { thrownBy } from '../operators/run-operator.js';
 import { describeObjectStore } from './object-store-contract.js';
+import { atEachSync } from './syncs.js';
 
 const folders: string[] = [];
 async function folder(): Promise<string> {
@@ -57,6 +71,34 @@ describe('the file store', () => {
     expect(await temporaries(root)).toEqual([]);
     expect(await store.stat('a/b.txt')).toMatchObject({ size: 3 });
     expect(String(await store.get('a/b.txt'))).toBe('old');
+  });
+
+  it('[safety S7] says when its folder is gone, instead of that objects are, and goes on when it is back', async () => {
+    const root = join(await folder(), 'objects');
+    const store = await openFileStore(root);
+    await store.put('a/b', Buffer.from('kept'), text);
+    await rename(root, `${root}-away`);
+    const gone = { code: 'STORAGE_UNAVAILABLE', fault: 'surroundings', where: root };
+    const list = async () => {
+      for await (const _ of store.list('')) throw new Error('something was listed');
+    };
+    for (const call of [
+      () => store.get('a/b'),
+      () => store.stat('a/b'),
+      () => store.put('c', Buffer.from('x'), text),
+      () => store.remove('a/b'),
+      () => store.changedAt('a/b'),
+      () => store.localFile('a/b'),
+      list,
+    ])
+      expect(await thrownBy(call)).toMatchObject(gone);
+    expect(existsSync(root)).toBe(false);
+    await rename(`${root}-away`, root);
+    expect(String(await store.get('a/b'))).toBe('kept');
+    await rm(root, { recursive: true });
+    await mkdir(root);
+    await store.put('c', Buffer.from('begun anew'), text);
+    expect(await store.stat('a/b')).toBeNull();
   });
 
   it.skipIf(!existsSync('/dev/full'))('knows the error of a real full device', async () => {
@@ -128,6 +170,13 @@ describe('the file store', () => {
     const keys: string[] = [];
     for await (const key of store.list('')) keys.push(key);
     expect(keys).toEqual(['window']);
+  });
+
+  it('brings the bytes to the disk before they have their name, and then the name [safety S15]', async () => {
+    const root = await folder();
+    const store = await openFileStore(root);
+    const isThere = async () => existsSync(join(root, 'a', 'b'));
+    expect(await atEachSync(() => store.put('a/b', Buffer.from('x'), text), isThere)).toEqual([false, true]);
   });
 
   it('says when a key runs into another object', async () => {
