@@ -1,3 +1,5 @@
+import { cutText } from './cut-text.js';
+
 /**
  * input         the event, command or file itself: the same fails again. An event is rejected at once.
  * passing       a tool or process that failed, perhaps because of the input: an event is tried three times, then rejected.
@@ -25,6 +27,10 @@ export const errorCodes = {
     fault: 'input',
     remedy: 'Ask for less; the step that is named sets the limit: what admit allows, or what the model can make.',
   },
+  REQUEST_ID_TAKEN: {
+    fault: 'input',
+    remedy: 'Give each request an id of its own; the same request again needs the same content.',
+  },
   REQUEST_EXPIRED: { fault: 'input', remedy: 'Send the request again with a later deadline.' },
   // Media.
   MEDIA_NOT_FOUND: {
@@ -35,13 +41,23 @@ export const errorCodes = {
     fault: 'input',
     remedy: 'Use media that are allowed; files must lie under the media_roots of the topology.',
   },
-  MEDIA_UNSUPPORTED: { fault: 'input', remedy: 'Convert it to a video or image format that ffmpeg reads.' },
+  MEDIA_UNSUPPORTED: {
+    fault: 'input',
+    remedy:
+      'Convert it: a picture to JPEG, PNG, WebP, AVIF, GIF, TIFF or BMP, a video to MP4, MOV, WebM, Matroska, AVI or MPEG.',
+  },
   MEDIA_DAMAGED: { fault: 'input', remedy: 'Publish the media again from an intact copy.' },
-  MEDIA_TOO_LARGE: { fault: 'input', remedy: 'Reduce the media, or raise the limit of the fetch or probe step.' },
+  MEDIA_TOO_LARGE: { fault: 'input', remedy: 'Reduce the media, or raise the limit of the step that is named.' },
   MEDIA_EMPTY: { fault: 'input', remedy: 'Publish media that has at least one frame.' },
   CAPTION_MISSING: {
     fault: 'input',
-    remedy: 'Give a caption in the event, or a .txt file of the same name beside it.',
+    remedy:
+      'Give a caption in the event, in a .txt file of the same name beside it, or in a metadata.csv or metadata.jsonl of its folder.',
+  },
+  CAPTION_UNREADABLE: {
+    fault: 'input',
+    remedy:
+      'Write the caption as UTF-8, such as with `iconv -f WINDOWS-1252 -t UTF-8`, and without control characters.',
   },
   FFMPEG_NOT_FOUND: { fault: 'surroundings', remedy: 'Install ffmpeg, or name it with VIMI_FFMPEG and VIMI_FFPROBE.' },
   TOOL_CRASHED: {
@@ -61,6 +77,11 @@ export const errorCodes = {
   POSITION_TOO_LARGE: {
     fault: 'input',
     remedy: 'Set offset.metadata.max.bytes of the brokers to 4096, as it comes.',
+  },
+  POSITION_LOST: {
+    fault: 'input',
+    remedy:
+      'Say what to do in the pipeline: on_lost_position: earliest does all that the topic keeps (again), latest goes on with what comes from now on.',
   },
   GROUP_BUSY: { fault: 'input', remedy: 'Stop the other consumer first, or use another group.' },
   TOPIC_UNKNOWN: { fault: 'input', remedy: 'Check the name; a new topic is declared in topology.yaml.' },
@@ -113,6 +134,10 @@ export const errorCodes = {
   OUT_OF_MEMORY: { fault: 'passing', remedy: 'Ask for less, or give the process more memory.' },
   // Control.
   CANCELLED: { fault: 'input', remedy: 'Nothing: it was asked for.' },
+  STEP_STUCK: {
+    fault: 'input',
+    remedy: 'Mend the step that is named if it hangs; else raise step_limit of the pipeline.',
+  },
   TIMED_OUT: { fault: 'passing', remedy: 'Raise the time limit of the step if this is not a hang.' },
   INTERNAL: {
     fault: 'input',
@@ -153,7 +178,8 @@ export class VimiError extends Error {
   readonly where?: string;
   readonly remedy: string;
 
-  constructor(code: ErrorCode, summary: string, facts: ErrorFacts = {}) {
+  /** An own operator may use codes of its own, in capitals like these. */
+  constructor(code: ErrorCode | (string & {}), summary: string, facts: ErrorFacts = {}) {
     const expectation = [facts.expected && `expected ${facts.expected}`, facts.found && `found ${shorten(facts.found)}`]
       .filter(Boolean)
       .join(', ');
@@ -161,16 +187,16 @@ export class VimiError extends Error {
       cause: facts.cause,
     });
     this.name = 'VimiError';
-    this.code = code;
+    this.code = code as ErrorCode;
     this.summary = summary;
     this.expected = facts.expected;
     this.found = facts.found;
     this.where = facts.where;
-    this.remedy = facts.remedy ?? errorCodes[code].remedy;
+    this.remedy = facts.remedy ?? aboutCode(code).remedy;
   }
 
   get fault(): Fault {
-    return errorCodes[this.code].fault;
+    return aboutCode(this.code).fault;
   }
 
   /** Whether the same input may succeed later without anybody changing it. */
@@ -188,11 +214,48 @@ export class VimiError extends Error {
   }
 }
 
+/** An own operator may have codes of its own: each is a fault of its input, and only who wrote it knows what to do. */
+const ownCode = {
+  fault: 'input',
+  remedy: 'See the own operator that is named as the step: the code is its own.',
+} as const;
+
+function aboutCode(code: string): { fault: Fault; remedy: string } {
+  return Object.hasOwn(errorCodes, code) ? errorCodes[code as ErrorCode] : ownCode;
+}
+
+/** A foreign error's text, with its name and code where they say something. */
+export function named(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return String(thrown);
+  const text = thrown.message;
+  const { code } = thrown as { code?: unknown };
+  const said = [thrown.name !== 'Error' && thrown.name, typeof code === 'string' && !text.includes(code) && code];
+  const name = said.filter(Boolean).join(' ');
+  return name ? `${name}: ${text}` : text;
+}
+
+/** The code of vimi itself: nobody who reads a message wants to know of its lines. */
+const own = new URL('.', import.meta.url).href;
+
+/** `FILE:LINE:COLUMN` of the innermost line outside of vimi and what it stands on: whose own operator it was. */
+export function placeOf(thrown: unknown): string | undefined {
+  if (!(thrown instanceof Error) || typeof thrown.stack !== 'string') return undefined;
+  for (const line of thrown.stack.split('\n')) {
+    const found = /(?:^|[ (])(file:\/\/\/[^\s()]{1,4096}?|\/[^():]{1,4096}):(\d+):(\d+)\)?$/.exec(line.slice(0, 5000));
+    if (!found?.[1]) continue;
+    const file = found[1].startsWith('file:') ? found[1] : `file://${found[1]}`;
+    if (file.startsWith(own) || file.includes('/node_modules/')) continue;
+    return `${decodeURI(file.slice('file://'.length).replace(/[?#].*$/, ''))}:${found[2]}:${found[3]}`;
+  }
+  return undefined;
+}
+
 /** Turns whatever was thrown into a VimiError; a foreign error keeps its text and becomes the cause. */
 export function asVimiError(thrown: unknown): VimiError {
   if (thrown instanceof VimiError) return thrown;
   const text = thrown instanceof Error ? thrown.message : String(thrown);
   const [code, summary] = meaningOf(String((thrown as { code?: unknown } | null)?.code ?? ''), text);
+  if (code === 'INTERNAL') return new VimiError(code, named(thrown), { where: placeOf(thrown), cause: thrown });
   return new VimiError(code, summary ? `${summary}: ${text}` : text, { cause: thrown });
 }
 
@@ -215,12 +278,12 @@ function meaningOf(system: string, text: string): [code: ErrorCode, summary?: st
 
 const full = new Set(['ENOSPC', 'EDQUOT', 'SQLITE_FULL']);
 /** Whatever file is named: the disk, its mount, or what the system lets a process open at once. */
-const broken = new Set(['EIO', 'EROFS', 'EMFILE', 'ENFILE', 'ESTALE', 'ENODEV', 'ENOTCONN', 'EHOSTDOWN', 'ESHUTDOWN']);
+const broken = new Set(['EROFS', 'EMFILE', 'ENFILE', 'ESTALE', 'ENODEV', 'ENOTCONN', 'EHOSTDOWN', 'ESHUTDOWN']);
 /** An event may have named it. */
-const unusable = new Set(['EACCES', 'EPERM', 'EEXIST', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENAMETOOLONG', 'EBUSY']);
+const unusable = new Set(['EIO', 'EACCES', 'EPERM', 'EEXIST', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENAMETOOLONG', 'EBUSY']);
 const sqlite = /^SQLITE_(BUSY|LOCKED|IOERR|CANTOPEN|READONLY|PERM|PROTOCOL|NOMEM)/;
-const memory = /could not allocate memory|Array buffer allocation failed|Invalid array buffer length|out of memory/i;
+const memory = /(could not|cannot) allocate|Array buffer allocation failed|Invalid array buffer length|out of memory/i;
 
 function shorten(text: string, most = 200): string {
-  return text.length > most ? `${text.slice(0, most)}... (${text.length} characters)` : text;
+  return text.length > most ? `${cutText(text, most)}... (${text.length} characters)` : text;
 }

@@ -17,6 +17,10 @@ export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER) {
   };
 }
 
+export function offsetOrEnd(text: string): number | 'end' {
+  return text === 'end' ? text : wholeNumber(0)(text);
+}
+
 /** Of guidance. */
 export function weight(text: string): number {
   const value = text.trim() === '' ? Number.NaN : Number(text);

@@ -1,5 +1,5 @@
 import type { Prompt } from '../events/prompt.js';
-import { words } from './embedding/words.js';
+import { words } from '../language/words.js';
 import type { ModelPrompt } from './ports.js';
 
 /*

@@ -35,7 +35,7 @@ export interface ModelDescription {
   parameters: number;
   /** What makes its videos larger and smoother, where something does. */
   upsampler?: { name: string; weights: string };
-  /** The words of the prompts that it was trained with, as `words` (embedding/words.ts) reads them; left out: not known. */
+  /** The words of the prompts that it was trained with, as `words` (language/words.ts) reads them; left out: not known. */
   words?: string[];
   /** How it samples, as video records name it. */
   sampler: string;

@@ -4,6 +4,7 @@ import { decodeEvent } from '../events/cloudevents.js';
 import type { VimiEvent } from '../events/event.js';
 import type { GenerationCancelled, SchemaName } from '../events/schemas.js';
 import type { Clock, Log, Sealed, Takeover, WatermarkMove } from '../operators/operator.js';
+import type { Cancels } from './cancels.js';
 import { type Chain, firstFlow } from './chain.js';
 import { credit, groupMs, groupSize } from './credit.js';
 import type { Fate } from './envelope.js';
@@ -19,12 +20,23 @@ import {
   isSettled,
 } from './position.js';
 import { openEnvelope, type Settlement } from './settlement.js';
+import type { StepWatch } from './step-watch.js';
 import { type CommitPlan, Tracker } from './tracker.js';
 import type { AssignedPartition, NewRecord, StoredRecord } from './transport.js';
 import { within } from './within.js';
 
 /** What a record came to; `event` is missing when it could not be read as one. */
 export type Settled = Omit<Settlement, 'event'> & { event?: VimiEvent };
+
+/** A step that could not tell of an event's fate. */
+export class Untold extends Error {
+  constructor(
+    readonly step: string,
+    readonly error: VimiError,
+  ) {
+    super(error.message);
+  }
+}
 
 /** An operator that is told of watermarks, under the name of its mark. */
 export interface Sealer {
@@ -38,19 +50,32 @@ export interface PartitionHost {
   window: number;
   chain: Chain;
   inFlight: InFlight;
+  /** null: the topic carries none. */
+  cancels: Cancels | null;
+  /** The job that an event asks for; undefined: it asks for none. */
+  jobOf(event: VimiEvent): string | undefined;
   sealers: readonly Sealer[];
   clock: Clock;
   log: Log;
   /** What the surroundings do to the pipeline: nothing is read while it is on, and commits outlast it. */
   pause: Pause;
-  /** All records that a settled event publishes: its outputs, its rejects, what operators say of its fate. */
+  watch: StepWatch;
+  /**
+   * All records that a settled event publishes: its outputs, its rejects, what operators say of its fate. Throws Untold;
+   * of a rejected event nothing that a step throws.
+   */
   recordsOf(settled: Settled): NewRecord[];
   publishSealed(sealed: Sealed): Promise<NewRecord[]>;
   takeOver(takeover: Takeover): Promise<void>;
   beforeCommit(settled: readonly Settled[]): Promise<void>;
   /** A record that reached the steps has its fate, after so many seconds. */
   onSettled(seconds: number): void;
-  onCommitted(counts: FateCounts): void;
+  /** `parts`: of what the events were split into, those that were not split included. */
+  onCommitted(counts: FateCounts, parts: FateCounts): void;
+  /** Records were gone before they were read. */
+  onLost(place: { topic: string; partition: number; from: number; to: number; records: number }): void;
+  /** Where to begin instead of at the committed position, if that cannot be gone on from. */
+  startOf(assigned: AssignedPartition): Promise<number | undefined>;
   /** A commit failed, and is tried again. */
   onRetry(error: VimiError): void;
   /** A commit was refused: the partition has another owner. */
@@ -79,15 +104,15 @@ const lastCommitMs = 1_000;
 export class PartitionRun {
   readonly #assigned: AssignedPartition;
   readonly #host: PartitionHost;
-  readonly #tracker: Tracker;
+  #tracker: Tracker;
   readonly #counts: FateCounts;
-  readonly #marks: Record<string, number>;
+  #marks: Record<string, number>;
   readonly #settled = new Map<number, { settled: Settled; records: NewRecord[] }>();
   readonly #open = new Map<number, InFlightEvent>();
   readonly #taking = new AbortController();
   /** Aborted: nothing is committed any more. */
   readonly #closing = new AbortController();
-  readonly #takeover: Takeover;
+  #takeover: Takeover;
   readonly #done: Promise<void>;
   #committing: Promise<unknown> | undefined;
   /** Ends the wait for more events of a group. */
@@ -96,8 +121,12 @@ export class PartitionRun {
   #onIdle: (() => void)[] = [];
   #stopping = false;
   #isTakenOver = false;
+  /** Cancels that wait for their jobs to end. They share no window with the work, which could not go on without them. */
+  #cancels = 0;
   /** The first offset that was given out when nothing was admitted any more. */
   #left = Number.POSITIVE_INFINITY;
+  /** Records were given out that wait for a pause to be over. */
+  #holds = false;
   /** A batch is being admitted: what settles on the way shares a commit with the rest of it. */
   #admitting = false;
   readonly #onSettled = (settlement: Settlement) => this.#settle(settlement);
@@ -148,7 +177,9 @@ export class PartitionRun {
 
   /** Whether everything below `end` is settled and committed. */
   isDone(end: number): boolean {
-    return this.#isTakenOver && this.isIdle && Math.max(this.#assigned.reached, this.#tracker.next) >= end;
+    return (
+      this.#isTakenOver && !this.#holds && this.isIdle && Math.max(this.#assigned.reached, this.#tracker.next) >= end
+    );
   }
 
   /** Admits nothing more. */
@@ -208,7 +239,7 @@ export class PartitionRun {
     const { signal } = this.#taking;
     let failures = 0;
     while (!signal.aborted) {
-      const most = credit(this.#tracker, this.#host.window);
+      const most = this.#credit;
       if (most === 0) {
         await new Promise<void>((resolve) => {
           this.#onCredit = resolve;
@@ -217,12 +248,14 @@ export class PartitionRun {
       }
       try {
         const { pause } = this.#host;
+        if (!this.#isTakenOver) await pause.through('take over', () => this.#begin(), signal);
         if (!this.#isTakenOver) await pause.through('take over', () => this.#host.takeOver(this.#takeover), signal);
         this.#isTakenOver = true;
         const taking = pause.through('read', () => this.#assigned.take(most, signal), signal);
         if (this.isIdle) this.#host.onIdle();
         const records = await taking;
         failures = 0;
+        this.#holds = records.length > 0;
         await pause.over(signal);
         if (signal.aborted) {
           this.#left = records[0]?.offset ?? this.#left;
@@ -231,6 +264,7 @@ export class PartitionRun {
         this.#admitting = true;
         for (const record of records) this.#admit(record);
         this.#admitting = false;
+        this.#holds = false;
         this.#pump();
         // The transport has nothing to give any more and will say so; until then this must not spin.
         if (records.length === 0) await this.#host.clock.sleep(backoffMs.first, signal);
@@ -247,6 +281,23 @@ export class PartitionRun {
     }
   }
 
+  /** The committed position may be gone, or lie where the log has not come to: then it begins elsewhere. */
+  async #begin(): Promise<void> {
+    const start = await this.#host.startOf(this.#assigned);
+    if (start === undefined) return;
+    this.#assigned.seek(start);
+    this.#tracker = new Tracker(start);
+    this.#marks = {};
+    this.#takeover = { ...this.#takeover, isSettled: (offset) => offset < start };
+  }
+
+  /** The transport passed over offsets that are not kept any more. */
+  lost(from: number, to: number): void {
+    const { topic, partition } = this.#assigned;
+    const records = this.#tracker.unsettled(from, to);
+    if (records > 0) this.#host.onLost({ topic, partition, from, to, records });
+  }
+
   #admit(record: StoredRecord): void {
     if (!this.#tracker.admit(record.offset)) return;
     let event: VimiEvent;
@@ -261,21 +312,31 @@ export class PartitionRun {
       void this.#cancel(record, event as VimiEvent<GenerationCancelled>);
       return;
     }
-    const open = new InFlightEvent(event.id, this.#host.clock.elapsed());
+    const job = this.#host.jobOf(event);
+    const open = new InFlightEvent(job, this.#host.clock.elapsed());
+    if (job !== undefined && this.#host.cancels?.isWanted(job))
+      open.abort(new VimiError('CANCELLED', 'The job was cancelled before it was begun'));
     this.#host.inFlight.add(open);
     this.#open.set(record.offset, open);
-    this.#host.chain.feed(openEnvelope(record, event, firstFlow(event), open, this.#onSettled, this.#host.pause));
+    this.#host.chain.feed(openEnvelope(record, event, firstFlow(event), open, this.#onSettled, this.#host));
   }
 
   /**
-   * Aborts the jobs of that id. The cancel itself settles only once their fates are committed, so that a crash in between
-   * brings back both. A job that is unknown, finished, or still to come is not touched.
+   * The cancel itself settles only once what it wants is written down, so that a crash in between brings back both. What
+   * it asks for is done long before: see Cancels.
    */
   async #cancel(origin: StoredRecord, event: VimiEvent<GenerationCancelled>): Promise<void> {
-    const jobs = this.#host.inFlight.find(event.data.cancel);
-    for (const job of jobs) job.abort(new VimiError('CANCELLED', 'The job was cancelled'));
-    if (jobs.length > 0) await Promise.all(jobs.map((job) => job.ended()));
-    const fate: Fate = { kind: 'dropped', reason: 'cancel-handled' };
+    let fate: Fate;
+    this.#cancels++;
+    this.#returnCredit();
+    try {
+      const { cancels, pause } = this.#host;
+      const settle = async () => (cancels ? cancels.settle(event, origin) : 'cancel-late');
+      fate = { kind: 'dropped', reason: await pause.through('cancel', settle, this.#closing.signal) };
+    } catch (thrown) {
+      fate = { kind: 'rejected', error: asVimiError(thrown), step: 'cancel', attempts: 1 };
+    }
+    this.#cancels--;
     this.#settle({ origin, event, fate, parts: [{ part: '', fate }], outputs: [] });
   }
 
@@ -283,12 +344,7 @@ export class PartitionRun {
     // Given up: what an operator finishes now is done again by the next owner.
     if (this.#isClosed) return;
     const { offset } = settled.origin;
-    try {
-      this.#settled.set(offset, { settled, records: this.#host.recordsOf(settled) });
-    } catch (thrown) {
-      this.#host.fail(asVimiError(thrown));
-      return;
-    }
+    this.#settled.set(offset, this.#told(settled));
     const since = this.#open.get(offset)?.since;
     if (since !== undefined) this.#host.onSettled((this.#host.clock.elapsed() - since) / 1000);
     this.#tracker.settle(offset);
@@ -296,10 +352,37 @@ export class PartitionRun {
     this.#pump();
   }
 
+  /** What fails while an outcome is told of is the trouble of this event alone: it is rejected for that. */
+  #told(settled: Settled): { settled: Settled; records: NewRecord[] } {
+    try {
+      return { settled, records: this.#host.recordsOf(settled) };
+    } catch (thrown) {
+      const error = thrown instanceof Untold ? thrown.error : asVimiError(thrown);
+      const step = thrown instanceof Untold ? thrown.step : 'tell';
+      const fate: Fate = { kind: 'rejected', error, step, attempts: 1 };
+      const refused = { ...settled, fate, parts: [{ part: '', fate }], outputs: [] };
+      try {
+        return { settled: refused, records: this.#host.recordsOf(refused) };
+      } catch (again) {
+        const { topic, partition, offset } = settled.origin;
+        this.#host.log.error(
+          { topic, partition, offset, code: error.code, error: error.message, again: asVimiError(again).message },
+          'Neither the outcome of this event nor its reject can be told: it is counted as rejected, and stays in its topic only',
+        );
+        return { settled: refused, records: [] };
+      }
+    }
+  }
+
   #returnCredit(): void {
-    if (!this.#onCredit || credit(this.#tracker, this.#host.window) === 0) return;
+    if (!this.#onCredit || this.#credit === 0) return;
     this.#onCredit();
     this.#onCredit = undefined;
+  }
+
+  get #credit(): number {
+    const { open, waiting } = this.#tracker;
+    return credit({ open: open - this.#cancels, waiting }, this.#host.window);
   }
 
   /** Whether a commit should not wait for more events to share it. */
@@ -397,7 +480,7 @@ export class PartitionRun {
         { topic: this.#assigned.topic, partition: this.#assigned.partition, offset, records: records.length },
         'The log takes not even the reject of this event: it is counted as rejected, and stays in its topic only',
       );
-    this.#settled.set(offset, { settled: refused, records: isSecond ? [] : this.#host.recordsOf(refused) });
+    this.#settled.set(offset, isSecond ? { settled: refused, records: [] } : this.#told(refused));
   }
 
   async #commit(plan: CommitPlan, final: boolean): Promise<void> {
@@ -405,7 +488,11 @@ export class PartitionRun {
     const settled = plan.offsets.map((offset) => this.#settled.get(offset)!);
     const records = settled.flatMap((one) => one.records);
     const counts = emptyCounts();
-    for (const { settled: one } of settled) countFate(counts, one.fate);
+    const parts = emptyCounts();
+    for (const { settled: one } of settled) {
+      countFate(counts, one.fate);
+      for (const part of one.parts) countFate(parts, part.fate);
+    }
     const total = emptyCounts();
     addCounts(total, this.#counts);
     addCounts(total, counts);
@@ -433,7 +520,7 @@ export class PartitionRun {
       if (open) this.#host.inFlight.end(open);
       this.#open.delete(offset);
     }
-    this.#host.onCommitted(counts);
+    this.#host.onCommitted(counts, parts);
     this.#returnCredit();
     for (const one of sealed)
       await one

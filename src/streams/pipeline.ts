@@ -1,15 +1,22 @@
 import { setImmediate } from 'node:timers/promises';
 import { asVimiError, VimiError } from '../errors.js';
+import { jobId } from '../events/ids.js';
+import { placeOf } from '../events/replay.js';
 import type { Log, OperatorInstance, Resources } from '../operators/operator.js';
+import { Cancels } from './cancels.js';
 import { type Chain, startChain } from './chain.js';
 import { InFlight } from './in-flight.js';
+import { lostPosition } from './lost-position.js';
 import { createMetrics, type Metrics, type PipelineState } from './metrics.js';
-import { type PartitionHost, PartitionRun, type Sealer } from './partition-run.js';
+import { heldToSpec } from './own-step.js';
+import { type PartitionHost, PartitionRun, type Sealer, Untold } from './partition-run.js';
 import { Pause } from './pause.js';
-import type { PipelineSpec } from './pipeline-spec.js';
+import type { PipelineSpec, StepSpec } from './pipeline-spec.js';
 import { addCounts, emptyCounts, type FateCounts, marksBudget } from './position.js';
 import { rejectRecord } from './rejects.js';
+import type { Settlement } from './settlement.js';
 import { createSinks } from './sinks.js';
+import { StepWatch } from './step-watch.js';
 import type { NewRecord, Transport } from './transport.js';
 import { within } from './within.js';
 
@@ -34,6 +41,10 @@ export interface PipelineReport {
   pipeline: string;
   /** Fates that this run committed. */
   run: FateCounts;
+  /** The same of what the events were split into, such as clips; those that were not split count as one. */
+  parts: FateCounts;
+  /** Records that were gone before this run could read them, by reason: retention. */
+  lost: Record<string, number>;
   /** All that were ever committed in the partitions that this run had. */
   total: FateCounts;
   /** Why it ended. */
@@ -62,8 +73,10 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
   const { clock } = resources;
   const label = { pipeline: name };
 
-  const [parts, eventSeconds] = [metrics.parts.labels(label), metrics.eventSeconds.labels(label)];
+  const eventSeconds = metrics.eventSeconds.labels(label);
   const run = emptyCounts();
+  const runParts = emptyCounts();
+  const lost: Record<string, number> = {};
   const partitions = new Map<number, PartitionRun>();
   const inFlight = new InFlight();
   const steps: { name: string; instance: OperatorInstance }[] = [];
@@ -77,6 +90,12 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
     over.abort();
   };
 
+  const watch = new StepWatch({
+    elapsed: clock.elapsed,
+    limitMs: spec.stepLimitMs,
+    onStandstill: (step, where, seconds) =>
+      log.warn({ ...label, step, where, seconds }, 'Standing still: nothing leaves this step, and this event is in it'),
+  });
   const pause = new Pause({
     clock,
     onTrouble: ({ code, step, message, remedy }) =>
@@ -89,8 +108,7 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
 
   let sealers: Sealer[];
   try {
-    for (const step of spec.steps)
-      steps.push({ name: step.name, instance: step.operator.create(step.config, resources) });
+    for (const step of spec.steps) steps.push({ name: step.name, instance: instanceOf(step, resources) });
     sealers = sealersOf(steps);
   } catch (error) {
     await closeAll();
@@ -104,19 +122,29 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
     (error) => fail(asVimiError(error)),
   );
 
+  const cancels = spec.schemas.includes('generation.cancelled')
+    ? new Cancels({
+        ...{ pipeline: name, topic: from, group, schemas: spec.schemas, transport, inFlight, log },
+        jobs: resources.jobs,
+      })
+    : null;
+
   const host: PartitionHost = {
     schemas: spec.schemas,
     window,
     chain,
     inFlight,
+    cancels,
+    jobOf: (event) => (event.schema === 'generation.requested' ? jobId(name, event) : undefined),
     sealers,
     clock,
     log,
     pause,
+    watch,
     recordsOf(settled) {
       const records: NewRecord[] = [...settled.outputs];
       const { origin, event } = settled;
-      parts.inc(settled.parts.length);
+      if (event) for (const step of steps) records.push(...toldBy(step, { ...settled, event }));
       for (const { part, fate } of settled.parts) {
         if (fate.kind !== 'rejected') continue;
         const { code, message } = fate.error;
@@ -131,7 +159,6 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
             rejectRecord({ origin, event, part, fate }, { pipeline: name, topic: spec.rejects, now: clock.now() }),
           );
       }
-      if (event) for (const { instance } of steps) records.push(...(instance.onFate?.({ ...settled, event }) ?? []));
       return records;
     },
     async publishSealed({ products }) {
@@ -140,10 +167,28 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
       return records;
     },
     onSettled: (seconds) => eventSeconds.observe(seconds),
-    onCommitted(counts) {
+    onCommitted(counts, parts) {
       addCounts(run, counts);
-      metrics.countFates(name, counts);
+      addCounts(runParts, parts);
+      metrics.countFates(name, counts, parts);
       metrics.commits.inc({ ...label, outcome: 'done' });
+    },
+    onLost({ records, ...place }) {
+      lost.retention = (lost.retention ?? 0) + records;
+      metrics.lost.inc({ ...label, reason: 'retention' }, records);
+      log.warn({ ...label, ...place, records }, 'Lost: these records were removed by retention before they were read');
+    },
+    async startOf(assigned) {
+      const { topic, partition, position } = assigned;
+      const found = await lostPosition(assigned, spec, { transport, clock });
+      if (!found) return undefined;
+      const { reason, start } = found;
+      metrics.lostPositions.inc({ ...label, reason });
+      log.warn(
+        { ...label, topic, partition, reason, was: position?.offset ?? null, start },
+        `The position of the group is lost: beginning at ${start}, as on_lost_position says`,
+      );
+      return start;
     },
     async takeOver(takeover) {
       for (const { instance } of steps) await instance.onTakeover?.(takeover);
@@ -170,6 +215,7 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
     waiting: sum([...partitions.values()].map(({ waiting }) => waiting)),
     window: window * partitions.size,
     troubles: pause.troubles,
+    oldest: watch.oldest,
     async lag() {
       const ends = await transport.ends(from);
       return new Map(
@@ -184,6 +230,7 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
   let stopWatching = () => {};
   const totals = new Map<number, FateCounts>();
   try {
+    await cancels?.start();
     const consumer = await transport.consume({
       group,
       topics: [from],
@@ -199,6 +246,9 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
         await given.stop(failure ? 0 : patience, stopping);
         partitions.delete(partition);
         totals.set(partition, given.counts);
+      },
+      onLost({ partition }, from, to) {
+        partitions.get(partition)?.lost(from, to);
       },
       onError(thrown) {
         fail(asVimiError(thrown));
@@ -227,12 +277,26 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
     if (failure) throw failure;
     const total = emptyCounts();
     for (const counts of totals.values()) addCounts(total, counts);
-    return { pipeline: name, run, total, end: drained ? 'drained' : 'stopped' };
+    return { pipeline: name, run, parts: runParts, lost, total, end: drained ? 'drained' : 'stopped' };
   } finally {
     stopWatching();
     for (const partition of partitions.values()) partition.abandon(failure ?? stopped());
     await within(abandonMs, chain.complete());
+    await cancels?.close();
     await closeAll();
+  }
+
+  /** What a step says of a fate. When it cannot, the event is rejected; of a rejected one it is logged and left unsaid. */
+  function toldBy({ name: step, instance }: (typeof steps)[number], settlement: Settlement): NewRecord[] {
+    try {
+      return instance.onFate?.(settlement) ?? [];
+    } catch (thrown) {
+      const error = asVimiError(thrown);
+      if (settlement.fate.kind !== 'rejected') throw new Untold(step, error);
+      const where = placeOf(settlement.origin);
+      log.error({ ...label, where, step, code: error.code, error: error.message }, 'A step cannot tell of a reject');
+      return [];
+    }
   }
 
   /** Until everything is settled, sealed and committed. False: it ended otherwise. */
@@ -276,6 +340,11 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
     for (const { name: step, instance } of steps)
       await instance.close?.().catch((error: unknown) => log.warn({ step, error: String(error) }, 'Closing failed'));
   }
+}
+
+function instanceOf({ name, operator, config }: StepSpec, resources: Resources): OperatorInstance {
+  const instance = operator.create(config, resources);
+  return operator.module === undefined ? instance : heldToSpec(operator, name, instance);
 }
 
 function sealersOf(steps: readonly { name: string; instance: OperatorInstance }[]): Sealer[] {

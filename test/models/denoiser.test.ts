@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { mkdtemp, rename, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -149,7 +149,7 @@ describe('with random weights on wasm', () => {
     ['frames', { frames: 9 }, 'REQUEST_OVER_LIMIT'],
     ['width', { width: 64 }, 'REQUEST_OVER_LIMIT'],
     ['odd width', { width: 31 }, 'REQUEST_OVER_LIMIT'],
-    ['no frames', { frames: 0 }, 'SHAPE_MISMATCH'],
+    ['no frames', { frames: 0 }, 'REQUEST_OVER_LIMIT'],
     ['steps', { steps: 1001 }, 'REQUEST_OVER_LIMIT'],
     ['seed', { seed: 2 ** 32 }, 'REQUEST_OVER_LIMIT'],
     ['fps', { fps: Number.NaN }, 'REQUEST_OVER_LIMIT'],
@@ -196,6 +196,33 @@ test('after close, jobs are refused and open ones cancelled', async () => {
   await expect(generate(denoiser)).rejects.toMatchObject({ code: 'CANCELLED' });
 });
 
+/** Model processes of this one. */
+function children(): number[] {
+  const listed = execFileSync('ps', ['-eo', 'pid=,ppid=,args=']).toString().split('\n');
+  return listed.flatMap((line) => {
+    const [pid, parent] = line.trim().split(/\s+/).map(Number);
+    return parent === process.pid && line.includes('denoiser-process') ? [pid!] : [];
+  });
+}
+
+test('[safety S13] a process that is killed before it is ready is started again; one that always is, is told of', async () => {
+  const before = new Set(children());
+  const options = { model: 'nano', backend: 'wasm', randomSeed: 1 } as const;
+  const starting = createDenoiser(options);
+  await vi.waitUntil(() => children().some((pid) => !before.has(pid)), { timeout: 60_000, interval: 1 });
+  for (const pid of children()) if (!before.has(pid)) process.kill(pid, 'SIGKILL');
+  const denoiser = await starting;
+  expect((await generate(denoiser)).frames).toBe(2);
+  await denoiser.close();
+
+  const hopeless = createDenoiser(options);
+  const killing = setInterval(() => {
+    for (const pid of children()) if (!before.has(pid)) process.kill(pid, 'SIGKILL');
+  }, 1);
+  await expect(hopeless).rejects.toMatchObject({ code: 'MODEL_UNAVAILABLE', fault: 'surroundings', found: 'SIGKILL' });
+  clearInterval(killing);
+});
+
 test('a process that cannot start again fails each job with the reason, and recovers with its file', async () => {
   const path = join(await mkdtemp(join(tmpdir(), 'vimi-')), 'model.safetensors');
   const { specs } = buildModel(presets.nano!);
@@ -231,7 +258,7 @@ test('with an upsampler it describes and makes what comes out of it', async () =
     const video = await generate(denoiser, { steps: 1, frames: 2, width: 64, height: 32 });
     expect(video.data).toHaveLength(2 * 64 * 32 * 3);
     await expect(generate(denoiser, { frames: 17 })).rejects.toMatchObject({ code: 'REQUEST_OVER_LIMIT' });
-    await expect(generate(denoiser, { width: 30 })).rejects.toMatchObject({ code: 'SHAPE_MISMATCH' });
+    await expect(generate(denoiser, { width: 30 })).rejects.toMatchObject({ code: 'REQUEST_OVER_LIMIT' });
   } finally {
     await denoiser.close();
   }

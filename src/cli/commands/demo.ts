@@ -3,6 +3,7 @@ import { basename, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { VimiError } from '../../errors.js';
 import { encodeEvent } from '../../events/cloudevents.js';
+import { jobId } from '../../events/ids.js';
 import type { MediaAdded, SamplesSealed, VideoCompleted } from '../../events/schemas.js';
 import { contactSheet } from '../../media/contact-sheet.js';
 import { probeMedia } from '../../media/probe-media.js';
@@ -13,7 +14,7 @@ import { type GalleryEntry, gallery } from '../gallery.js';
 import { duration } from '../progress.js';
 import type { Workspace } from '../workspace.js';
 import { recordsAfter } from './new-records.js';
-import { fateLine, runPipelines } from './run.js';
+import { reportLine, runPipelines } from './run.js';
 
 /** Where the project lies: the media of the demo come with it. */
 const project = fileURLToPath(new URL('../../../', import.meta.url));
@@ -52,11 +53,11 @@ export async function demo(workspace: Workspace, signal: AbortSignal, out: NodeJ
     await publishMedia(workspace, part);
     const [report] = await runPipelines(workspace, [corpus], { drain: true, signal, bars: true });
     const { documents } = await (await workspace.corpusIsCurrent()).state();
-    out.write(`${what.padEnd(8)} ${fateLine(report!.run)}; the corpus has ${documents} documents\n`);
+    out.write(`${what.padEnd(8)} ${reportLine(report!)}; the corpus has ${documents} documents\n`);
     if (signal.aborted) return;
   }
 
-  const asked = await ask(workspace);
+  const asked = await ask(workspace, generate.name);
   await runPipelines(workspace, [generate], { drain: true, signal, bars: true });
   if (signal.aborted) return;
 
@@ -123,19 +124,23 @@ async function publishMedia(workspace: Workspace, media: MediaAdded[]): Promise<
 }
 
 /** Publishes the prompts and gives their jobs. */
-async function ask(workspace: Workspace): Promise<{ job: string; text: string }[]> {
+async function ask(workspace: Workspace, pipeline: string): Promise<{ job: string; text: string }[]> {
   const topic = workspace.topicOf('generation.requested');
   const run = Date.now().toString(36);
-  const asked = prompts.map(({ text, seed }, n) => ({ job: `demo-${run}-${n + 1}`, text, seed }));
+  const source = '/vimi/demo';
+  const asked = prompts.map((prompt, n) => {
+    const id = `demo-${run}-${n + 1}`;
+    return { ...prompt, id, job: jobId(pipeline, { source, id }) };
+  });
   const transport = await workspace.transport();
   await transport.publish(
-    asked.map(({ job, text, seed }) =>
+    asked.map(({ id, text, seed }) =>
       encodeEvent({
         schema: 'generation.requested',
-        id: job,
-        source: '/vimi/demo',
+        id,
+        source,
         topic,
-        key: job,
+        key: id,
         data: { prompt: text, seed },
       }),
     ),

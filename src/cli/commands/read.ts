@@ -1,14 +1,17 @@
+import { cutText } from '../../cut-text.js';
 import { VimiError } from '../../errors.js';
 import { decodeEvent } from '../../events/cloudevents.js';
 import type { StoredRecord } from '../../events/record.js';
 import type { TopicDeclaration } from '../../streams/topology/topology.js';
+import { eventJson } from '../event-json.js';
 import type { Workspace } from '../workspace.js';
+import { endsOf } from './new-records.js';
 
 export interface ReadOptions {
   json?: boolean;
   follow?: boolean;
-  /** First offset, of every partition. */
-  from?: number;
+  /** First offset, of every partition; `end`: what comes from now on. */
+  from?: number | 'end';
   limit?: number;
 }
 
@@ -22,27 +25,16 @@ export async function read(
 ): Promise<void> {
   const declared = workspace.topic(topic);
   const transport = await workspace.transport();
-  const start = Object.fromEntries(Array.from({ length: declared.partitions }, (_, partition) => [partition, from]));
+  const start =
+    from === 'end'
+      ? await endsOf(transport, topic)
+      : Object.fromEntries(Array.from({ length: declared.partitions }, (_, partition) => [partition, from]));
   let printed = 0;
   for await (const record of transport.read(topic, { from: start, follow, signal })) {
     out.write(
-      `${json ? JSON.stringify(asJson(record, declared)) : asLine(record, declared).replaceAll('\n', '\\n')}\n`,
+      `${json ? JSON.stringify(eventJson(record, declared.schemas)) : asLine(record, declared).replaceAll('\n', '\\n')}\n`,
     );
     if (limit !== undefined && ++printed >= limit) return;
-  }
-}
-
-function asJson(record: StoredRecord, declared: TopicDeclaration): object {
-  const place = { topic: record.topic, partition: record.partition, offset: record.offset };
-  const key = record.key?.toString() ?? null;
-  if (record.value === null) return { ...place, key, tombstone: true };
-  try {
-    const { id, source, type, time, data } = decodeEvent(record, declared.schemas);
-    return { ...place, key, id, source, type, time, data };
-  } catch (thrown) {
-    const error =
-      thrown instanceof VimiError ? { code: thrown.code, message: thrown.message } : { message: String(thrown) };
-    return { ...place, key, error, value: record.value.toString('base64') };
   }
 }
 
@@ -61,14 +53,16 @@ function asLine(record: StoredRecord, declared: TopicDeclaration): string {
 function summary(data: Record<string, unknown>): string {
   const error = data.error as { code?: string; message?: string } | undefined;
   const object = data.object as { key?: string } | undefined;
+  const request = data.request as { source?: string; id?: string } | undefined;
   const first = [
     data.state && `${data.job} ${data.state}`,
     error && `${error.code} ${error.message}`,
     object?.key,
+    request && `${request.id} of ${request.source}`,
     typeof data.prompt === 'string' && JSON.stringify(data.prompt),
     data.uri,
     data.caption && JSON.stringify(data.caption),
     data.samples !== undefined && `${data.samples} samples`,
   ].filter(Boolean);
-  return first.length > 0 ? first.join('  ') : JSON.stringify(data).slice(0, 200);
+  return first.length > 0 ? first.join('  ') : cutText(JSON.stringify(data), 200);
 }

@@ -34,7 +34,8 @@ export async function runPipelines(
     const resources = await workspace.resources(spec);
     await workspace.corpusIsCurrent();
     const bar = bars ? progress(spec.name.padEnd(9)) : null;
-    const looking = bar && setInterval(() => void show(transport, spec, bar), lookMs);
+    const before = bar && (await stateOf(transport, spec));
+    const looking = before && setInterval(() => void show(transport, spec, bar, before.settled), lookMs);
     try {
       return await runPipeline(spec, {
         ...{ transport, resources, signal: stop, drain, drainMs, log: workspace.log, metrics },
@@ -54,27 +55,49 @@ export async function runPipelines(
   return ends.map((end) => (end as PromiseFulfilledResult<PipelineReport>).value);
 }
 
-async function show(transport: Transport, { group, from }: PipelineSpec, bar: Progress): Promise<void> {
+/** Of all partitions: records that have their fate, and all there are, from the oldest kept one on. */
+async function stateOf(transport: Transport, { group, from }: PipelineSpec) {
+  const ends = await transport.ends(from);
+  const positions = await transport.positions(group, from);
+  let settled = 0;
+  let total = 0;
+  for (const { partition, low, high } of ends) {
+    const { watermark, beyond } = decodePosition(positions.get(partition) ?? null);
+    settled += Math.max(watermark, low) - low + beyond.reduce((sum, range) => sum + range.to - range.from, 0);
+    total += high - low;
+  }
+  return { settled, total };
+}
+
+/** The work of this run alone: `before` was settled when it began. */
+async function show(transport: Transport, spec: PipelineSpec, bar: Progress, before: number): Promise<void> {
   try {
-    const ends = await transport.ends(from);
-    const positions = await transport.positions(group, from);
-    let settled = 0;
-    let total = 0;
-    for (const { partition, low, high } of ends) {
-      const { watermark, beyond } = decodePosition(positions.get(partition) ?? null);
-      settled += Math.max(watermark, low) - low + beyond.reduce((sum, range) => sum + range.to - range.from, 0);
-      total += high - low;
-    }
-    bar.update(settled, total);
+    const { settled, total } = await stateOf(transport, spec);
+    bar.update(settled - before, total - before);
   } catch {
     // A bar is no reason to fail; the pipeline says what is wrong.
   }
 }
 
-/** "delivered 12, rejected 1, dropped 2 (duplicate 2)". */
+/**
+ * "delivered 12, rejected 1, dropped 2 (duplicate 2)"; where events were split, the same of their parts; and what was lost.
+ */
+export function reportLine({ run, parts, lost }: Pick<PipelineReport, 'run' | 'parts' | 'lost'>): string {
+  const ofParts = fateLine(parts);
+  const total = Object.values(lost).reduce((sum, records) => sum + records, 0);
+  const reasons = Object.entries(lost).map(([reason, records]) => `${reason} ${records}`);
+  return [
+    fateLine(run),
+    ofParts === fateLine(run) ? '' : `; of their parts: ${ofParts}`,
+    total > 0 ? `; lost ${total} (${reasons.join(', ')})` : '',
+  ].join('');
+}
+
 export function fateLine(counts: FateCounts): string {
-  const dropped = Object.entries(counts.dropped).filter(([, times]) => times);
+  const dropped = Object.entries(counts.dropped)
+    .filter(([, times]) => times)
+    .sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
   const reasons = dropped.map(([reason, times]) => `${reason} ${times}`).join(', ');
-  const sum = dropped.reduce((total, [, times]) => total + (times ?? 0), 0);
+  const sum = dropped.reduce((total, [, times]) => total + times, 0);
   return `delivered ${counts.delivered}, rejected ${counts.rejected}, dropped ${sum}${reasons ? ` (${reasons})` : ''}`;
 }

@@ -1,6 +1,7 @@
+import { functionWordsOf } from '../../language/language-of.js';
+import { words } from '../../language/words.js';
 import type { Random } from '../diffusion/random.js';
 import { hash32 } from '../embedding/hash.js';
-import { words } from '../embedding/words.js';
 import { hidden, type PromptItem } from '../networks/prompt-input.js';
 import type { Recipe } from './recipe.js';
 
@@ -12,8 +13,8 @@ import type { Recipe } from './recipe.js';
  *   prompt: they still say which picture is meant, and only the picture says what the subject looks like;
  * - mirror: clip and pictures are flipped, left and right change places in the words; not where something turns;
  * - colours: the channels of clip and pictures are permuted alike, and words for colours that this changes are hidden;
- * - strange words: half of all words become made-up ones, names aside. People say things in other words than captions do,
- *   and what a picture is for must not hang on them.
+ * - strange words: half of all words become others, names aside: small words other small words, the rest made-up ones.
+ *   People say things in other words than captions do, and what a picture is for must not hang on them.
  */
 export interface Augmentation {
   /** What the made-up names follow from; null: names stay as they are. */
@@ -58,21 +59,15 @@ const sides: Record<string, string> = {
   leftwards: 'rightwards',
   rightwards: 'leftwards',
 };
-const common = new Set(
-  'a an and are as at be by from has in into is it its of on or the their this to was with'.split(' '),
-);
-
-/** Whether a word says nothing of what is shown. */
-export const isCommon = (word: string): boolean => common.has(word);
-
 /** Words that the prompt's own text and a context caption share: the names of what the context shows. */
 export function sharedNames(items: readonly PromptItem[], contextCaptions: readonly string[]): Set<string> {
   const ofContext = new Set(contextCaptions.flatMap(words));
   const counts = new Map<string, number>();
   for (const item of items)
     if ('word' in item && typeof item.word === 'string') counts.set(item.word, (counts.get(item.word) ?? 0) + 1);
+  const functionWords = functionWordsOf([...counts.keys()]);
   return new Set(
-    [...counts].filter(([word, n]) => n >= 2 && ofContext.has(word) && !common.has(word)).map(([word]) => word),
+    [...counts].filter(([word, n]) => n >= 2 && ofContext.has(word) && !functionWords.has(word)).map(([word]) => word),
   );
 }
 
@@ -95,11 +90,17 @@ export function augmentItems(
     // Of a colour that is not what it was nothing can be said any more.
     if (permuted && coloured.has(word)) return { word: hidden };
     if (shared?.has(word)) return names === null ? item : { word: madeUp(word, names) };
-    if (strange !== null && hash32(`${strange} of ${word}`) % 2 === 0) return { word: madeUp(word, strange) };
+    if (strange !== null && hash32(`${strange} of ${word}`) % 2 === 0)
+      return { word: small.includes(word) ? anotherOf(small, word, strange) : madeUp(word, strange) };
     return { word: mirrored ? (sides[word] ?? word) : word };
   });
   return { items: changed, mirrored };
 }
+
+/** That stand between what is shown, and say little of it. */
+const small = 'a an the in on at by of over with near under before behind front to from and'.split(' ');
+const anotherOf = (list: readonly string[], word: string, draw: number) =>
+  list[hash32(`${word} as ${draw}`) % list.length]!;
 
 /** A word that is none, of a word and a number. */
 const madeUp = (word: string, draw: number): string => hash32(`${draw} ${word}`).toString(36);

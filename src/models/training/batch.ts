@@ -71,7 +71,9 @@ export function drawBatch(
     const whole = sample.frames.subarray(window * frame, (window + preset.frames) * frame);
     const firstFrame = { width, height, data: whole.subarray(0, frame) };
     const subjects = preset.local ? subjectsOf(sample, width) : null;
-    const shows = { firstFrame, ground: groundIn(sample, subjects, { width, height }) };
+    const ground = groundIn(sample, subjects, { width, height });
+    // Where it is said is one more of the ways in which people say things otherwise.
+    const shows = { firstFrame, ground, groundFirst: augmentation.strange !== null && augmentation.strange % 3 === 0 };
     const prompt = tasks ? asTask(sample.prompt, drawTask(tasks, random), shows) : sample.prompt;
     const { items, mirrored } = augmentItems(
       promptItems(prompt, preset, vectors),

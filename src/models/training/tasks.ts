@@ -1,7 +1,7 @@
 import { instructions, type Task } from '../../events/prompt.js';
-import { words } from '../embedding/words.js';
+import { functionWordsOf } from '../../language/language-of.js';
+import { words } from '../../language/words.js';
 import type { ModelPrompt, RgbImage } from '../ports.js';
-import { isCommon } from './augment.js';
 
 type Part = ModelPrompt['parts'][number];
 
@@ -12,7 +12,7 @@ type Part = ModelPrompt['parts'][number];
  *   subject-driven  the sample's own text, and in place of each subject's name its picture: a retrieved one, which shows
  *                   it on white; the picture that is the clip's ground, where there is one, as the background. Which words
  *                   are the name: those that the picture's caption shares with the text (own choice). What the text does
- *                   not name is left out.
+ *                   not name is left out. `groundFirst`: the ground is said before everything else.
  *   text-to-video   as it is, with what was retrieved
  *
  * A prompt of another task, or one that names nothing it has a picture of, stays as it is.
@@ -20,7 +20,7 @@ type Part = ModelPrompt['parts'][number];
 export function asTask(
   prompt: ModelPrompt,
   task: Task,
-  { firstFrame, ground }: { firstFrame: RgbImage; ground?: RgbImage },
+  { firstFrame, ground, groundFirst = false }: { firstFrame: RgbImage; ground?: RgbImage; groundFirst?: boolean },
 ): ModelPrompt {
   if (prompt.task !== 'text-to-video' || task === 'text-to-video') return prompt;
   // What was retrieved comes first: captions, each before its picture.
@@ -38,6 +38,8 @@ export function asTask(
       parts = replaceName(parts, caption.text, { pixels, role: pixels === ground ? 'background' : 'subject' });
     }
   }
+  const isGround = (part: Part) => 'pixels' in part && part.role === 'background';
+  if (groundFirst) parts = [...parts.filter(isGround), ...parts.filter((part) => !isGround(part))];
   return parts === own ? prompt : { task, instruction: instructions[task], parts };
 }
 
@@ -53,12 +55,13 @@ function replaceName(parts: Part[], caption: string, picture: Part): Part[] {
   return parts;
 }
 
-/** The first run of words in the text that the caption has too, small words left out: from and to, in characters. */
+/** The first run of words in the text that the caption has too, function words left out: from and to, in characters. */
 function nameIn(text: string, caption: string): { from: number; to: number } | null {
   const shared = new Set(words(caption));
+  const functionWords = functionWordsOf(words(text));
   const found = { from: -1, to: -1 };
   for (const match of text.matchAll(/[\p{L}\p{N}\p{M}]+/gu)) {
-    const belongs = words(match[0]).every((word) => shared.has(word) && !isCommon(word));
+    const belongs = words(match[0]).every((word) => shared.has(word) && !functionWords.has(word));
     if (!belongs && found.from >= 0) break;
     if (!belongs) continue;
     if (found.from < 0) found.from = match.index;
