@@ -97,7 +97,15 @@ export const corpusDocument = z.looseObject({
     caption: z.array(z.number()).max(4096),
     image: z.array(z.number()).max(4096),
   }),
-  hashes: z.strictObject({ content: sha256, perceptual: z.string().regex(/^[0-9a-f]{16}$/) }),
+  hashes: z.strictObject({
+    content: sha256,
+    perceptual: z.string().regex(/^[0-9a-f]{16}$/),
+    film: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/)
+      .optional()
+      .describe('of a clip: the perceptual hashes of four frames spread over it'),
+  }),
   provenance: z.looseObject({ uri, source: z.string(), licence: z.string(), event: z.string() }),
 });
 export type CorpusDocument = z.infer<typeof corpusDocument>;
