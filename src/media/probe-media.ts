@@ -1,7 +1,11 @@
 import { type ErrorCode, VimiError } from '../errors.js';
 import { fileUrl, strangersFile } from './ffmpeg.js';
 import { otherKind, unknownKind } from './file-kinds.js';
+<<<<<<< HEAD
+import { pageRate } from './page-rate.js';
+=======
 import { frameRate } from './frame-rate.js';
+>>>>>>> main
 import { formatOf, type PictureFormat, signatureBytes } from './picture-formats.js';
 import { firstBytes, pictureHeader } from './pictures.js';
 import type { ColourTags } from './screen-colours.js';
@@ -78,7 +82,7 @@ async function probePicture(path: string, known: PictureFormat, limits: ProbeLim
     });
   const duration = pages > 1 ? delays.reduce((sum, ms) => sum + ms, 0) / 1000 : 0;
   const kind = pages > 1 ? 'video' : 'still';
-  return { kind, width, height, duration, fps: pages > 1 ? pages / duration : 0, codec: format, hasAlpha };
+  return { kind, width, height, duration, fps: pages > 1 ? pageRate(delays) : 0, codec: format, hasAlpha };
 }
 
 interface Stream {
