@@ -169,6 +169,12 @@ export const videoCompleted = z.looseObject({
     })
     .describe('weights: SHA-256 of the file'),
   sampler: sampler.describe('with these and the same backend the same video comes out'),
+  unknown_words: z
+    .array(z.string())
+    .optional()
+    .describe(
+      'of the prompt, that the model was never trained with and no retrieved caption names; left out: not known',
+    ),
 });
 export type VideoCompleted = z.infer<typeof videoCompleted>;
 

@@ -42,6 +42,8 @@ export interface Flow {
       oscillation?: { steady: number; low: number };
       seed: number;
     };
+    /** Of the prompt, that the model was not trained with; left out: not known. */
+    unknownWords?: string[];
     /** Of the generation alone; waiting for the model is not counted. */
     seconds: number;
   };
