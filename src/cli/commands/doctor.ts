@@ -82,7 +82,7 @@ function lookAtFfmpeg(add: Add): void {
     add(
       name,
       tool.bundled ? 'warning' : 'good',
-      `${tool.version}, ${tool.path}${tool.bundled ? ' (bundled, of 2018: for your own media, not for strangers’ files; install a current ffmpeg)' : ''}`,
+      `${tool.version}, ${tool.path}${tool.bundled ? ` (bundled, of ${tool.year}: for your own media, not for strangers’ files; install a current ffmpeg)` : ''}`,
     );
 }
 
