@@ -115,13 +115,14 @@ export const catalogue: { [N in SchemaName]: EventStory<N> } = {
     },
   },
   'samples.sealed': {
-    summary: 'A finished shard of training samples, in the WebDataset format.',
-    writers: '',
+    summary: 'A finished shard of training samples, in the WebDataset format (docs/samples.md).',
+    writers: '`vimi shards merge`.',
     readers: 'Training, ours or your own.',
     key: 'The name of the shard.',
     example: {
       shard: 'media-0002-000000000000-000000001000',
       object: shardFile,
+      kind: 'clips',
       samples: 812,
       range: { topic: 'media', partition: 2, from: 0, to: 1000 },
     },

@@ -141,6 +141,10 @@ export const samplesSealed = z.looseObject({
   shard: z.string(),
   object: objectRef.describe('the tar'),
   link: objectLink.optional().describe('to the tar, where the profile asks for links'),
+  kind: z
+    .enum(['clips', 'stills'])
+    .optional()
+    .describe('of its samples; left out: clips, and in older shards stills too'),
   samples: z.number().int().nonnegative(),
   range: z
     .strictObject({
@@ -149,7 +153,12 @@ export const samplesSealed = z.looseObject({
       from: z.number().int(),
       to: z.number().int(),
     })
-    .describe('the records whose samples it holds, `to` not included'),
+    .optional()
+    .describe('the records whose samples it holds, `to` not included; not there in one that was merged'),
+  replaces: z
+    .array(z.string())
+    .optional()
+    .describe('the shards that were merged into it: their samples are all here, and their objects are gone'),
 });
 export type SamplesSealed = z.infer<typeof samplesSealed>;
 
