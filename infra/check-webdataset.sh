@@ -1,39 +1,29 @@
 #!/usr/bin/env bash
-# Reads shards with the webdataset Python package, as a training team would, and checks that every sample is whole.
-#   infra/check-webdataset.sh [SHARD.tar...]      without a name: a shard of the example clips, written for the purpose
-# Uses a Python that has webdataset, else installs it into a temporary environment (this needs a package index).
+# Shards are read by what training teams use: the webdataset package, Hugging Face's load_dataset("webdataset"), streaming
+# and not, and mosaicml-streaming after conversion. Each must give every sample, its caption and its facts, with their types.
+#   infra/check-webdataset.sh [SHARD.tar...]      without a name: shards written for the purpose
+# Needs Debian's python3-torch and python3-torchvision (installed when missing: PyTorch without CUDA is in no package
+# index); keeps a Python environment in ~/.cache/vimi/readers.
 set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 if [ $# -eq 0 ]; then
-  shard=$(node "$(dirname "$0")/write-sample-shard.mjs" "$folder/shard")
-  set -- "$shard"
+  mapfile -t shards < <(node "$here/write-sample-shard.mjs" "$folder/shards")
+  set -- "${shards[@]}"
 fi
 
-python=python3
-if ! python3 -c 'import webdataset' 2>/dev/null; then
-  python3 -m venv "$folder/python"
-  "$folder/python/bin/pip" install --quiet --disable-pip-version-check webdataset
-  python=$folder/python/bin/python
+if ! /usr/bin/python3 -c 'import torch, torchvision, venv, ensurepip' 2>/dev/null; then
+  apt-get update -qq >/dev/null
+  apt-get install -y -qq --no-install-recommends python3-torch python3-torchvision python3-venv >/dev/null
+fi
+python=${VIMI_READERS:-$HOME/.cache/vimi/readers}
+if ! cmp -s "$here/readers/requirements.txt" "$python/requirements.txt"; then
+  rm -rf "$python"
+  /usr/bin/python3 -m venv --system-site-packages "$python"
+  "$python/bin/pip" install --quiet --disable-pip-version-check -r "$here/readers/requirements.txt"
+  "$python/bin/pip" install --quiet --disable-pip-version-check --no-deps mosaicml-streaming==0.13.0
+  cp "$here/readers/requirements.txt" "$python/"
 fi
 
-"$python" - "$@" <<'PYTHON'
-import hashlib, json, os, sys
-import webdataset
-
-for path in sys.argv[1:]:
-    count = 0
-    for sample in webdataset.WebDataset("file:" + os.path.abspath(path), shardshuffle=False):
-        key = sample["__key__"]
-        facts = json.loads(sample["json"])
-        clip = "mp4" if facts["clip"]["kind"] == "clip" else "webp"
-        assert len(sample[clip]) > 0, f"{path}: {key} has no {clip}"
-        assert facts["caption"] and facts["prompt"]["parts"], f"{path}: {key} has no prompt"
-        for n, entry in enumerate(facts["context"]):
-            image = sample[f"ctx{n}.webp"]
-            found = hashlib.sha256(image).hexdigest()
-            assert found == entry["image"]["sha256"], f"{path}: {key}.ctx{n} is another image"
-        count += 1
-    assert count > 0, f"{path} holds no sample"
-    print(f"{path}: {count} samples")
-PYTHON
+HF_HUB_OFFLINE=1 HF_DATASETS_CACHE="$folder/hf" PYTHONWARNINGS=ignore "$python/bin/python" "$here/readers/check_shards.py" "$@"
