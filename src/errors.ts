@@ -123,6 +123,7 @@ export class VimiError extends Error {
   }
   readonly [brand] = true;
   readonly code: ErrorCode;
+  readonly summary: string;
   readonly expected?: string;
   readonly found?: string;
   readonly where?: string;
@@ -137,6 +138,7 @@ export class VimiError extends Error {
     });
     this.name = 'VimiError';
     this.code = code;
+    this.summary = summary;
     this.expected = facts.expected;
     this.found = facts.found;
     this.where = facts.where;
@@ -145,6 +147,15 @@ export class VimiError extends Error {
 
   get retryable(): boolean {
     return errorCodes[this.code].retryable;
+  }
+
+  /** The same error where what was worked on has another name outside. */
+  renamed(inside: string, outside: string): VimiError {
+    const { code, summary, remedy, cause } = this;
+    const [expected, found, where] = [this.expected, this.found, this.where].map((text) =>
+      text?.replaceAll(inside, outside),
+    );
+    return new VimiError(code, summary, { expected, found, where, remedy, cause });
   }
 }
 

@@ -6,7 +6,7 @@ import type { CorpusDocument } from '../events/schemas.js';
 import { mediaTools } from '../media/tools.js';
 import { createDenoiser } from '../models/denoiser.js';
 import { createEmbedder } from '../models/embedding/embedder.js';
-import type { Denoiser } from '../models/ports.js';
+import type { Denoiser, ModelChoice, Models } from '../models/ports.js';
 import { systemClock } from '../operators/clock.js';
 import { operators } from '../operators/index.js';
 import type { Log, Resources } from '../operators/operator.js';
@@ -114,16 +114,32 @@ export class Workspace {
     return corpus;
   }
 
-  /** Of the model that the pipeline's denoise step names; null: it has no such step. */
-  async denoiserOf(pipeline: PipelineSpec): Promise<Denoiser | null> {
-    const step = pipeline.steps.find(({ operator }) => operator.name === 'denoise');
-    if (!step) return null;
-    const { model, upsampler, encoder } = step.config;
-    return this.denoiser({
-      model: this.modelOf(String(model)),
-      upsampler: upsampler ? this.modelOf(String(upsampler)) : undefined,
-      encoder: this.folderOf(encoder),
-    });
+  /** Those that the pipeline's denoise steps name, started. */
+  async modelsOf(pipeline: PipelineSpec): Promise<Models> {
+    const opened = new Map<string, Denoiser>();
+    for (const { operator, config } of pipeline.steps) {
+      if (operator.name !== 'denoise') continue;
+      const choice = this.chosen(config as unknown as ModelChoice);
+      opened.set(JSON.stringify(choice), await this.denoiser(choice));
+    }
+    return {
+      all: () => [...opened.values()],
+      of: (choice) => {
+        const there = opened.get(JSON.stringify(this.chosen(choice)));
+        if (there) return there;
+        throw new VimiError('INTERNAL', `Pipeline '${pipeline.name}' did not start this model`, {
+          found: choice.model,
+        });
+      },
+    };
+  }
+
+  private chosen({ model, upsampler, encoder }: ModelChoice): ModelChoice {
+    return {
+      model: this.modelOf(model),
+      ...(upsampler && { upsampler: this.modelOf(upsampler) }),
+      ...(encoder && { encoder: this.folderOf(encoder) }),
+    };
   }
 
   /** A preset's name as it is; a path starts, like all in a topology, at the topology's folder. MODEL_UNKNOWN. */
@@ -136,7 +152,7 @@ export class Workspace {
     return name === undefined ? undefined : resolve(this.topology.folder, String(name));
   }
 
-  private denoiser(models: { model: string; upsampler?: string; encoder?: string }): Promise<Denoiser> {
+  private denoiser(models: ModelChoice): Promise<Denoiser> {
     return this.once(`denoiser ${JSON.stringify(models)}`, async () => {
       const log = (line: string) => this.log.info({ model: models.model }, line);
       const denoiser = await createDenoiser({ ...models, log });
@@ -151,12 +167,11 @@ export class Workspace {
     const transport = await this.transport();
     const workDir = await makeWorkFolder(join(this.topology.profile.search.path, '..', 'work'), pipeline.name);
     this.onClose(() => rm(workDir, { recursive: true, force: true }));
-    const denoiser = await this.denoiserOf(pipeline);
     return {
       objects: await this.objects(),
       corpus: (await this.corpus()).corpus,
       embedder: createEmbedder(),
-      denoiser: denoiser ?? noDenoiser(pipeline),
+      models: await this.modelsOf(pipeline),
       clock: systemClock,
       log: this.log,
       workDir,
@@ -241,13 +256,6 @@ function corpusRecord(record: StoredRecord): { id: string; document: CorpusDocum
   } catch {
     return null;
   }
-}
-
-function noDenoiser(pipeline: PipelineSpec): Denoiser {
-  const none = async () => {
-    throw new VimiError('INTERNAL', `Pipeline '${pipeline.name}' has no denoise step, so it has no model`);
-  };
-  return { describe: none, generate: none, close: async () => {} };
 }
 
 // Loaded where a profile asks for them: the embedded one needs neither.

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
-import type { Denoiser, GenerateInput, RgbVideo } from '../models/ports.js';
+import type { Denoiser, Generated, GenerateInput } from '../models/ports.js';
 
 /**
  * A denoiser that draws equal inputs once: they give the same video by contract, and retrieval that finds the true context
  * asks for what was drawn already. Videos are kept as long as it lives.
  */
 export function drawOnce(denoiser: Denoiser): Denoiser {
-  const drawn = new Map<string, Promise<RgbVideo>>();
+  const drawn = new Map<string, Promise<Generated>>();
   return {
     describe: () => denoiser.describe(),
     close: () => denoiser.close(),

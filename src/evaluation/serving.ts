@@ -92,6 +92,8 @@ export class Serving {
       get isAborted() {
         return signal.aborted;
       },
+      // No deadline is set here, and nobody cancels one request alone.
+      abort: () => {},
     };
     if (context) this.contexts.set(id, context);
     try {

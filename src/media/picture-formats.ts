@@ -33,6 +33,8 @@ const formats: Format[] = [
 ];
 
 sharp.block({ operation: ['VipsForeignLoad'] });
+// Results are kept by file name, whatever bytes it has by now.
+sharp.cache(false);
 sharp.unblock({ operation: formats.map(({ decoder }) => `VipsForeignLoad${decoder}`) });
 
 /** How many bytes `formatOf` looks at. */

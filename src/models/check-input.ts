@@ -1,41 +1,56 @@
 import { VimiError } from '../errors.js';
 import type { GenerateInput, ModelDescription } from './ports.js';
 
+type Video = Pick<GenerateInput, 'frames' | 'width' | 'height' | 'fps' | 'steps' | 'oscillation'> & {
+  guidance: { text?: number; image?: number };
+};
+const sides = ['frames', 'width', 'height'] as const;
+
 /**
- * Refuses what a model cannot make, before anything is computed: REQUEST_OVER_LIMIT beyond its limits, SHAPE_MISMATCH for
- * sizes that are no multiple of `multiple` and for images whose data do not fit.
+ * Refuses what a model cannot make, before anything is computed: REQUEST_OVER_LIMIT beyond its limits or for sizes that
+ * are no multiple of what it needs. What is left out is the model's own choice.
  */
-export function checkInput(input: GenerateInput, limits: ModelDescription['limits'], multiple: number): void {
-  for (const side of ['frames', 'width', 'height'] as const) {
-    const [least, most] = [side === 'frames' ? 1 : multiple, limits[side]];
-    const value = input[side];
-    if (Number.isInteger(value) && value > most)
-      throw new VimiError('REQUEST_OVER_LIMIT', `The model makes no such ${side}`, {
-        expected: `at most ${most}`,
-        found: String(value),
-      });
-    if (!Number.isInteger(value) || value < least || (side !== 'frames' && value % multiple !== 0))
-      throw new VimiError('SHAPE_MISMATCH', `The model makes no such ${side}`, {
-        expected: side === 'frames' ? `${least} to ${most}` : `a multiple of ${multiple} up to ${most}`,
-        found: String(value),
-      });
-  }
-  const range = (name: string, value: number, least: number, most: number, whole: boolean) => {
-    if (!(value >= least && value <= most) || (whole && !Number.isInteger(value)))
-      throw new VimiError('REQUEST_OVER_LIMIT', `${name} is out of range`, {
-        expected: `${least} to ${most}`,
-        found: String(value),
-      });
+export function checkVideo(
+  video: Partial<Video>,
+  { name, limits, multiple }: Pick<ModelDescription, 'name' | 'limits' | 'multiple'>,
+): void {
+  const refuse = (field: string, expected: string, found: unknown) => {
+    throw new VimiError('REQUEST_OVER_LIMIT', `The model ${name} makes no such video`, {
+      expected: `${field}: ${expected}`,
+      found: String(found),
+      remedy: 'Ask for what the model can make, or for nothing: then it takes its own sizes.',
+    });
   };
-  range('steps', input.steps, 1, 1000, true);
-  range('seed', input.seed, 0, 2 ** 32 - 1, true);
-  range('fps', input.fps, 0.1, 1000, false);
-  range('guidance.text', input.guidance.text, 0, 100, false);
-  range('guidance.image', input.guidance.image, 0, 100, false);
-  if (input.oscillation) {
-    range('oscillation.steady', input.oscillation.steady, 0, 1000, true);
-    range('oscillation.low', input.oscillation.low, 0, 100, false);
+  for (const side of sides) {
+    const value = video[side];
+    const [step, most] = [side === 'frames' ? 1 : multiple, limits[side]];
+    if (value === undefined || (Number.isInteger(value) && value >= step && value <= most && value % step === 0))
+      continue;
+    refuse(side, step === 1 ? `1 to ${most}` : `a multiple of ${step}, at most ${most}`, value);
   }
+  const range = (field: string, value: number | undefined, least: number, most: number, whole: boolean) => {
+    if (value === undefined || (value >= least && value <= most && (!whole || Number.isInteger(value)))) return;
+    refuse(field, `${whole ? 'a whole number, ' : ''}${least} to ${most}`, value);
+  };
+  range('steps', video.steps, 1, 1000, true);
+  range('fps', video.fps, 0.1, 1000, false);
+  range('guidance.text', video.guidance?.text, 0, 100, false);
+  range('guidance.image', video.guidance?.image, 0, 100, false);
+  range('oscillation.steady', video.oscillation?.steady, 0, 1000, true);
+  range('oscillation.low', video.oscillation?.low, 0, 100, false);
+}
+
+/** As `checkVideo`, and SHAPE_MISMATCH for a seed or for images that nothing could be computed from. */
+export function checkInput(
+  input: GenerateInput,
+  description: Pick<ModelDescription, 'name' | 'limits' | 'multiple'>,
+): void {
+  checkVideo(input, description);
+  if (!(Number.isInteger(input.seed) && input.seed >= 0 && input.seed < 2 ** 32))
+    throw new VimiError('SHAPE_MISMATCH', 'The seed is none', {
+      expected: 'a whole number from 0 to 4294967295',
+      found: String(input.seed),
+    });
   for (const part of input.prompt.parts) {
     if ('text' in part) continue;
     const { width, height, data } = part.pixels;

@@ -1,5 +1,5 @@
 import type { ErrorFields } from './own-process.js';
-import type { GenerateInput, ModelDescription, RgbVideo } from './ports.js';
+import type { Generated, GenerateInput, ModelDescription } from './ports.js';
 
 /** How the model process is started: one JSON argument. */
 export interface ProcessOptions {
@@ -14,8 +14,8 @@ export interface ProcessOptions {
 export type ToProcess = { type: 'generate'; job: number; input: GenerateInput } | { type: 'cancel'; job: number };
 
 export type FromProcess =
-  | { type: 'ready'; description: ModelDescription; multiple: number }
+  | { type: 'ready'; description: ModelDescription }
   | { type: 'unfit'; error: ErrorFields }
   | { type: 'step'; job: number; done: number; total: number }
-  | { type: 'done'; job: number; video: RgbVideo }
+  | ({ type: 'done'; job: number } & Generated)
   | { type: 'failed'; job: number; error: ErrorFields };

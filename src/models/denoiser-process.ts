@@ -43,8 +43,9 @@ try {
       try {
         if (abort.signal.aborted) throw new VimiError('CANCELLED', 'The generation was cancelled');
         const onStep = (done: number, total: number) => send({ type: 'step', job, done, total });
+        const began = performance.now();
         const video = await generate(loaded, input, { upsampler, encoder, signal: abort.signal, onStep });
-        send({ type: 'done', job, video });
+        send({ type: 'done', job, video, seconds: (performance.now() - began) / 1000 });
       } catch (thrown) {
         send({ type: 'failed', job, error: errorFields(thrown) });
       } finally {
@@ -54,7 +55,6 @@ try {
   });
   send({
     type: 'ready',
-    multiple: last.patch,
     description: {
       name: preset.name,
       weights: loaded.sha256,
@@ -64,6 +64,7 @@ try {
       ...(upsampler && { upsampler: { name: last.name, weights: upsampler.sha256 } }),
       defaults: { ...size, fps: last.defaults.fps, steps, guidance },
       limits: size,
+      multiple: last.patch,
     },
   });
 } catch (thrown) {

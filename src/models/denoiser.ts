@@ -5,15 +5,10 @@ import { checkInput } from './check-input.js';
 import type { FromProcess, ProcessOptions, ToProcess } from './denoiser-messages.js';
 import { createFakeDenoiser } from './fake-denoiser.js';
 import { reviveError, startProcess } from './own-process.js';
-import type { Denoiser, GenerateInput, ModelDescription, RgbVideo } from './ports.js';
+import type { Denoiser, Generated, GenerateInput, ModelChoice, ModelDescription } from './ports.js';
 
-export interface DenoiserOptions {
-  /** A preset, a path to a safetensors file, or `fake` (no model at all: for tests of everything around it). */
-  model: string;
-  /** The same for a model that enlarges its videos; none when left out. */
-  upsampler?: string;
-  /** The folder of a frozen language model, for models that read words through one. */
-  encoder?: string;
+/** The model `fake` is none at all: for tests of everything around one. */
+export interface DenoiserOptions extends ModelChoice {
   /** `auto`: tensorflow where it is set up, else wasm. */
   backend?: 'auto' | 'wasm' | 'tensorflow';
   /** Start values instead of weights: for tests only. */
@@ -41,7 +36,7 @@ interface Job {
   number: number;
   input: GenerateInput;
   onStep?: (done: number, total: number) => void;
-  resolve(video: RgbVideo): void;
+  resolve(generated: Generated): void;
   reject(error: VimiError): void;
 }
 
@@ -49,7 +44,6 @@ class ProcessDenoiser implements Denoiser {
   private child: ChildProcess | null = null;
   private ready: Promise<void> | null = null;
   private description: ModelDescription | null = null;
-  private multiple = 1;
   private readonly waiting: Job[] = [];
   private running: Job | null = null;
   private jobs = 0;
@@ -76,7 +70,6 @@ class ProcessDenoiser implements Denoiser {
         if (message.type === 'ready') {
           fate = 'ready';
           this.description = message.description;
-          this.multiple = message.multiple;
           this.log(`model ${message.description.name} on ${message.description.backend}`);
           this.hold(false);
           resolve();
@@ -114,12 +107,11 @@ class ProcessDenoiser implements Denoiser {
   async generate(
     input: GenerateInput,
     { signal, onStep }: { signal: AbortSignal; onStep?(done: number, total: number): void },
-  ): Promise<RgbVideo> {
-    const { limits } = await this.describe();
-    checkInput(input, limits, this.multiple);
+  ): Promise<Generated> {
+    checkInput(input, await this.describe());
     if (this.closed) throw new VimiError('CANCELLED', 'The model is closed');
     if (signal.aborted) throw new VimiError('CANCELLED', 'The generation was cancelled before it began');
-    return await new Promise<RgbVideo>((resolve, reject) => {
+    return await new Promise<Generated>((resolve, reject) => {
       const job: Job = { number: this.jobs++, input, onStep, resolve, reject };
       const onAbort = () => {
         const place = this.waiting.indexOf(job);
@@ -130,9 +122,9 @@ class ProcessDenoiser implements Denoiser {
       };
       signal.addEventListener('abort', onAbort, { once: true });
       const settled = () => signal.removeEventListener('abort', onAbort);
-      job.resolve = (video) => {
+      job.resolve = (generated) => {
         settled();
-        resolve(video);
+        resolve(generated);
       };
       job.reject = (error) => {
         settled();
@@ -188,7 +180,7 @@ class ProcessDenoiser implements Denoiser {
       return;
     }
     this.running = null;
-    if (message.type === 'done') job.resolve(message.video);
+    if (message.type === 'done') job.resolve({ video: message.video, seconds: message.seconds });
     else job.reject(reviveError(message.error));
     this.next();
   }

@@ -13,6 +13,7 @@ const description: ModelDescription = {
   sampler: 'none',
   defaults: { frames: 8, width: 32, height: 32, fps: 8, steps: 4, guidance: { text: 1, image: 1 } },
   limits: { frames: 64, width: 512, height: 512 },
+  multiple: 2,
 };
 
 /**
@@ -24,14 +25,15 @@ export function createFakeDenoiser(): Denoiser {
   return {
     describe: async () => structuredClone(description),
     async generate(input, { signal, onStep }) {
-      checkInput(input, description.limits, 2);
+      checkInput(input, description);
+      const began = performance.now();
       for (let step = 0; step <= input.steps; step++) {
         if (signal.aborted || closed)
           throw new VimiError('CANCELLED', 'The generation was cancelled', { where: `step ${step}` });
         if (step > 0) onStep?.(step, input.steps);
         await setImmediate();
       }
-      return paint(input);
+      return { video: paint(input), seconds: (performance.now() - began) / 1000 };
     },
     async close() {
       closed = true;

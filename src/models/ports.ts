@@ -47,6 +47,15 @@ export interface ModelDescription {
     guidance: { text: number; image: number };
   };
   limits: { frames: number; width: number; height: number };
+  /** Pixels: width and height are multiples of it. */
+  multiple: number;
+}
+
+/** A video, and what it took. */
+export interface Generated {
+  video: RgbVideo;
+  /** Of work on this video alone; waiting for others is not counted. */
+  seconds: number;
 }
 
 /** The network behind a process border. A crash is MODEL_CRASHED (retryable): the process is started again by itself. */
@@ -56,8 +65,24 @@ export interface Denoiser {
   generate(
     input: GenerateInput,
     options: { signal: AbortSignal; onStep?(done: number, total: number): void },
-  ): Promise<RgbVideo>;
+  ): Promise<Generated>;
   close(): Promise<void>;
+}
+
+/** Which networks a step asks for. */
+export interface ModelChoice {
+  /** A preset, or the path of a weights file. */
+  model: string;
+  /** The same for a model that enlarges its videos. */
+  upsampler?: string;
+  /** The folder of a frozen language model. */
+  encoder?: string;
+}
+
+/** The models of one pipeline: a process for each choice that its steps make. */
+export interface Models {
+  of(choice: ModelChoice): Denoiser;
+  all(): Denoiser[];
 }
 
 /** Text and images as unit vectors; texts compare with texts, images with images. Deterministic. */

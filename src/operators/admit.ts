@@ -3,6 +3,8 @@ import { z } from 'zod';
 import { VimiError } from '../errors.js';
 import type { ImageRole, PromptPart, Task } from '../events/prompt.js';
 import type { GenerationRequested } from '../events/schemas.js';
+import { checkVideo } from '../models/check-input.js';
+import { Deadlines } from './deadlines.js';
 import type { Job } from './flow.js';
 import { jobFate, jobRecord } from './job-fate.js';
 import { mapEach } from './map-each.js';
@@ -50,7 +52,7 @@ export const admit = defineOperator(
       out: 'job, under the id of the event, with a seed that follows from that id when none was given; query, with its task (inferred from the images when not given) and its parts, images stored as WebP of at most 512 pixels a side. On the jobs topic: queued at once (after a crash perhaps again), then completed, failed or cancelled in the commit of the fate.',
       drops: 'Cancelled requests.',
       fails:
-        'PROMPT_EMPTY, PROMPT_TOO_LONG, REQUEST_OVER_LIMIT, REQUEST_EXPIRED; EVENT_INVALID for a task whose image is missing; for an image MEDIA_FORBIDDEN, MEDIA_NOT_FOUND, MEDIA_EMPTY, MEDIA_UNSUPPORTED, MEDIA_TOO_LARGE or MEDIA_DAMAGED.',
+        'PROMPT_EMPTY, PROMPT_TOO_LONG; REQUEST_OVER_LIMIT for more than this step or a model of the pipeline allows; REQUEST_EXPIRED when the deadline has passed or passes before the request has its fate, in whatever step it then is; EVENT_INVALID for a task whose image is missing; for an image MEDIA_FORBIDDEN, MEDIA_NOT_FOUND, MEDIA_EMPTY, MEDIA_UNSUPPORTED, MEDIA_TOO_LARGE or MEDIA_DAMAGED.',
       memory:
         'As many prompts with their encoded images as are admitted at once; one image is decoded at a time in each.',
     },
@@ -59,50 +61,49 @@ export const admit = defineOperator(
     needs: ['request'],
     adds: ['job', 'query'],
   },
-  (options, resources) => ({
-    step: mapEach<'request'>(
-      async ({ request }, envelope) => {
-        const { event } = envelope;
-        checkDeadline(request, resources.clock.now());
-        checkLimits(request, options);
-        const given = partsOf(request);
-        const images = given.filter((part) => 'image' in part);
-        checkPrompt(given, images, options);
-        const task = request.task ?? inferTask(images);
-        checkTask(task, images);
-        const parts = await takeIn(given, task, options, resources);
-        await announceQueued();
-        const texts = parts.flatMap((part) => ('text' in part ? [part.text] : []));
-        return {
-          job: jobOf(request, event.id),
-          query: { task, parts, text: texts.join(' '), retrieval: request.retrieval, self: {} },
-        };
+  (options, resources) => {
+    const deadlines = new Deadlines(resources.clock);
+    return {
+      step: mapEach<'request'>(
+        async ({ request }, envelope) => {
+          const { event } = envelope;
+          if (request.deadline !== undefined) deadlines.keep(envelope, request.deadline);
+          checkLimits(request, options);
+          for (const model of resources.models.all()) checkVideo(videoOf(request), await model.describe());
+          const given = partsOf(request);
+          const images = given.filter((part) => 'image' in part);
+          checkPrompt(given, images, options);
+          const task = request.task ?? inferTask(images);
+          checkTask(task, images);
+          const parts = await takeIn(given, task, options, resources);
+          await announceQueued();
+          const texts = parts.flatMap((part) => ('text' in part ? [part.text] : []));
+          return {
+            job: jobOf(request, event.id),
+            query: { task, parts, text: texts.join(' '), retrieval: request.retrieval, self: {} },
+          };
 
-        async function announceQueued() {
-          const record = jobRecord(event, { job: event.id, state: 'queued' }, options.jobs, 'queued');
-          await resources
-            .announce([record])
-            .catch((error: unknown) => resources.log.warn({ error: String(error) }, 'A job could not be announced'));
-        }
+          async function announceQueued() {
+            const record = jobRecord(event, { job: event.id, state: 'queued' }, options.jobs, 'queued');
+            await resources
+              .announce([record])
+              .catch((error: unknown) => resources.log.warn({ error: String(error) }, 'A job could not be announced'));
+          }
+        },
+        { step: 'admit', concurrency: options.concurrency, clock: resources.clock },
+      ),
+      onFate: (settlement) => {
+        deadlines.end(settlement.origin);
+        return jobFate(settlement, options.jobs);
       },
-      { step: 'admit', concurrency: options.concurrency, clock: resources.clock },
-    ),
-    onFate: (settlement) => jobFate(settlement, options.jobs),
-  }),
+    };
+  },
 );
 
 type GivenPart = { text: string } | RequestImage;
 
 function partsOf({ prompt }: GenerationRequested): GivenPart[] {
   return typeof prompt === 'string' ? [{ text: prompt }] : (prompt as GivenPart[]);
-}
-
-function checkDeadline({ deadline }: GenerationRequested, now: number): void {
-  if (deadline !== undefined && Date.parse(deadline) < now)
-    throw new VimiError('REQUEST_EXPIRED', 'The deadline of this request has passed', {
-      expected: `service before ${deadline}`,
-      found: new Date(now).toISOString(),
-    });
 }
 
 function checkLimits(request: GenerationRequested, { max_frames, max_side, max_steps }: Config): void {
@@ -172,11 +173,17 @@ async function takeIn(
   return parts;
 }
 
-function jobOf({ frames, width, height, fps, steps, guidance, seed }: GenerationRequested, id: string): Job {
+/** What a request says of its video; the rest is the step's or the model's to say. */
+function videoOf({ frames, width, height, fps, steps, guidance }: GenerationRequested) {
+  const weights = typeof guidance === 'number' ? { text: guidance, image: guidance } : guidance;
+  return { frames, width, height, fps, steps, guidance: weights };
+}
+
+function jobOf(request: GenerationRequested, id: string): Job {
+  const { seed } = request;
   return {
     id,
-    ...{ frames, width, height, fps, steps },
-    guidance: typeof guidance === 'number' ? { text: guidance, image: guidance } : guidance,
+    ...videoOf(request),
     seed: seed ?? createHash('sha256').update(id).digest().readUInt32BE(0),
   };
 }

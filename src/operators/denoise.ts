@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { VimiError } from '../errors.js';
 import { encodeEvent } from '../events/cloudevents.js';
 import type { Prompt } from '../events/prompt.js';
 import { decodePicture } from '../media/pictures.js';
@@ -12,7 +11,7 @@ import { defineOperator, type Resources } from './operator.js';
  * In      job, prompt
  * Out     frames, with the model and the sampler settings that made them
  * Drops   cancelled jobs
- * Fails   REQUEST_OVER_LIMIT (more than the model makes), OBJECT_NOT_FOUND and OBJECT_DAMAGED (an image of the prompt),
+ * Fails   REQUEST_OVER_LIMIT (more than the model makes; admit says so first), OBJECT_NOT_FOUND and OBJECT_DAMAGED (an image of the prompt),
  *         MEDIA_DAMAGED, MODEL_CRASHED after retries
  * Memory  `concurrency` prompts with decoded images, and their videos
  * Progress is announced on the jobs topic outside of the commit: after a crash it may come twice, or be missing.
@@ -30,10 +29,10 @@ export const denoise = defineOperator(
     summary: 'Lets the model turn noise into the frames that a prompt asks for.',
     contract: {
       in: 'job and prompt.',
-      out: 'frames: RGB, with the model, its weights and the sampler settings that made them. What the request sets comes before the step, the step before the model’s own defaults. Progress goes to the jobs topic at once, at most once a second; being outside of the commit it may be repeated or missing after a crash.',
-      drops: 'Cancelled jobs.',
+      out: 'frames: RGB, with the model, its weights and the sampler settings that made them. What the request sets comes before the step, the step before the model’s own defaults. Once its first step has run, the job is in_progress on the jobs topic, with its progress at most once a second; being outside of the commit it may be repeated or missing after a crash.',
+      drops: 'Cancelled jobs, at the next step of the sampler.',
       fails:
-        'REQUEST_OVER_LIMIT when the model makes no such video; OBJECT_NOT_FOUND, OBJECT_DAMAGED or MEDIA_DAMAGED for an image of the prompt; MODEL_CRASHED when retries did not help.',
+        'REQUEST_EXPIRED at the step of the sampler at which the deadline has passed; REQUEST_OVER_LIMIT when the model makes no such video; OBJECT_NOT_FOUND, OBJECT_DAMAGED or MEDIA_DAMAGED for an image of the prompt; MODEL_CRASHED when retries did not help.',
       memory: 'As many prompts with decoded images and videos as run at once.',
     },
     config: z.strictObject({
@@ -62,7 +61,7 @@ export const denoise = defineOperator(
         .min(1)
         .max(64)
         .default(4)
-        .describe('Jobs given to the model at once; it batches those of one shape.'),
+        .describe('Jobs whose images are read ahead; the model makes one video after the other.'),
       jobs: z
         .string()
         .min(1)
@@ -74,65 +73,53 @@ export const denoise = defineOperator(
     needs: ['job', 'prompt'],
     adds: ['frames'],
   },
-  (config, resources) => ({
-    step: mapEach<'job' | 'prompt'>(
-      async ({ job, prompt }, envelope) => {
-        const {
-          defaults,
-          limits,
-          name,
-          weights,
-          backend,
-          upsampler,
-          sampler: method,
-        } = await resources.denoiser.describe();
-        const { steps = defaults.steps, guidance = defaults.guidance } = config;
-        const step = typeof guidance === 'number' ? { text: guidance, image: guidance } : guidance;
-        const wanted = {
-          frames: job.frames ?? defaults.frames,
-          width: job.width ?? defaults.width,
-          height: job.height ?? defaults.height,
-        };
-        for (const side of ['frames', 'width', 'height'] as const)
-          if (wanted[side] > limits[side])
-            throw new VimiError('REQUEST_OVER_LIMIT', `The model ${name} makes no such video`, {
-              expected: `at most ${limits[side]} for ${side}`,
-              found: String(wanted[side]),
-              where: `job ${job.id}`,
-            });
-        const sampler = {
-          name: method,
-          steps: job.steps ?? steps,
-          guidance: { text: job.guidance?.text ?? step.text, image: job.guidance?.image ?? step.image },
-          ...(config.oscillation && { oscillation: config.oscillation }),
-          seed: job.seed,
-        };
-        const fps = job.fps ?? defaults.fps;
-        const { name: _, ...settings } = sampler;
-        const input = { prompt: await readPrompt(prompt, resources), ...wanted, fps, ...settings };
-        const progress = announcer(envelope, job.id, config.jobs, resources);
-        const began = resources.clock.now();
-        progress.report(0, sampler.steps);
-        try {
-          const video = await resources.denoiser.generate(input, { signal: envelope.signal, onStep: progress.report });
-          const seconds = (resources.clock.now() - began) / 1000;
-          return {
-            frames: {
-              video,
-              fps,
-              model: { name, weights, backend, ...(upsampler && { upsampler }) },
-              sampler,
-              seconds,
-            },
+  (config, resources) => {
+    const denoiser = resources.models.of(config);
+    return {
+      step: mapEach<'job' | 'prompt'>(
+        async ({ job, prompt }, envelope) => {
+          const { defaults, name, weights, backend, upsampler, sampler: method } = await denoiser.describe();
+          const { steps = defaults.steps, guidance = defaults.guidance } = config;
+          const step = typeof guidance === 'number' ? { text: guidance, image: guidance } : guidance;
+          const wanted = {
+            frames: job.frames ?? defaults.frames,
+            width: job.width ?? defaults.width,
+            height: job.height ?? defaults.height,
           };
-        } finally {
-          // Else "in progress" could arrive after "completed".
-          await progress.sent();
-        }
-      },
-      { step: 'denoise', concurrency: config.concurrency, clock: resources.clock },
-    ),
-  }),
+          const sampler = {
+            name: method,
+            steps: job.steps ?? steps,
+            guidance: { text: job.guidance?.text ?? step.text, image: job.guidance?.image ?? step.image },
+            ...(config.oscillation && { oscillation: config.oscillation }),
+            seed: job.seed,
+          };
+          const fps = job.fps ?? defaults.fps;
+          const { name: _, ...settings } = sampler;
+          const input = { prompt: await readPrompt(prompt, resources), ...wanted, fps, ...settings };
+          const progress = announcer(envelope, job.id, config.jobs, resources);
+          try {
+            const { video, seconds } = await denoiser.generate(input, {
+              signal: envelope.signal,
+              onStep: progress.report,
+            });
+            return {
+              frames: {
+                video,
+                fps,
+                model: { name, weights, backend, ...(upsampler && { upsampler }) },
+                sampler,
+                seconds,
+              },
+            };
+          } finally {
+            // Else "in progress" could arrive after "completed".
+            await progress.sent();
+          }
+        },
+        { step: 'denoise', concurrency: config.concurrency, clock: resources.clock },
+      ),
+    };
+  },
 );
 
 async function readPrompt(prompt: Prompt, { objects }: Resources): Promise<ModelPrompt> {
@@ -151,7 +138,7 @@ function announcer({ event }: Envelope, job: string, topic: string, { clock, ann
   let last = Number.NEGATIVE_INFINITY;
   let sending = Promise.resolve();
   const report = (done: number, total: number) => {
-    const now = clock.now();
+    const now = clock.elapsed();
     if (now - last < announceMs) return;
     last = now;
     const record = encodeEvent({

@@ -3,10 +3,11 @@ import { dirname, join, parse } from 'node:path';
 import { map } from 'rxjs';
 import { z } from 'zod';
 import { VimiError } from '../errors.js';
+import { pathOf } from '../media/media-path.js';
+import { identityOf, type OpenMedia, openMedia, openOwn, readStart, replaced } from '../media/open-media.js';
 import type { MediaFile } from './flow.js';
 import { onLastFate } from './last-fate.js';
 import { mapEach } from './map-each.js';
-import { allowedPath, identityOf, openRegular, pathOf } from './media-path.js';
 import { defineOperator, type Resources } from './operator.js';
 
 /*
@@ -54,11 +55,13 @@ export const fetch = defineOperator(
         const { uri } = media;
         const located = await locate(uri, config.max_bytes, resources);
         try {
-          const proven = await hashFile(located.path, uri, config.max_bytes, signal);
+          const sha256 = await hashOf(located.medium, uri, config.max_bytes, signal);
           const sidecar = media.caption === undefined ? await located.sidecar() : undefined;
           const file: MediaFile = {
-            path: located.path,
-            ...proven,
+            path: located.medium.realPath,
+            size: located.medium.size,
+            sha256,
+            identity: located.medium.identity,
             ...(sidecar !== undefined && { sidecar }),
             uri,
             source: media.source ?? uri,
@@ -69,6 +72,8 @@ export const fetch = defineOperator(
         } catch (error) {
           located.release();
           throw error;
+        } finally {
+          await located.medium.close();
         }
       },
       { step: 'fetch', concurrency: config.concurrency, clock: resources.clock },
@@ -86,15 +91,16 @@ export const fetch = defineOperator(
 );
 
 interface Located {
-  path: string;
+  medium: OpenMedia;
   sidecar(): Promise<string | undefined>;
   release(): void;
 }
 
 async function locate(uri: string, maxBytes: number, resources: Resources): Promise<Located> {
   if (uri.startsWith('object:')) return locateObject(uri, maxBytes, resources);
-  const path = await allowedPath(pathOf(uri), uri, resources.mediaRoots);
-  return { path, sidecar: () => sidecarFile(path, uri, resources.mediaRoots), release: () => {} };
+  const path = pathOf(uri);
+  const medium = await openMedia(path, uri, resources.mediaRoots);
+  return { medium, sidecar: () => sidecarFile(path, resources.mediaRoots), release: () => {} };
 }
 
 async function locateObject(uri: string, maxBytes: number, { objects }: Resources): Promise<Located> {
@@ -104,9 +110,14 @@ async function locateObject(uri: string, maxBytes: number, { objects }: Resource
   // Before it is copied here.
   if (stat.size > maxBytes) throw tooLarge(uri, stat.size, maxBytes);
   const local = await objects.localFile(key);
+  const release = () => void local.release().catch(() => undefined);
+  const medium = await openOwn(local.path, uri).catch((error) => {
+    release();
+    throw error;
+  });
   return {
-    path: local.path,
-    release: () => void local.release().catch(() => undefined),
+    medium,
+    release,
     async sidecar() {
       const { dir, name, ext } = parse(key);
       const text = dir === '' ? `${name}.txt` : `${dir}/${name}.txt`;
@@ -116,18 +127,16 @@ async function locateObject(uri: string, maxBytes: number, { objects }: Resource
   };
 }
 
-async function sidecarFile(path: string, uri: string, mediaRoots: string[]): Promise<string | undefined> {
+async function sidecarFile(path: string, mediaRoots: string[]): Promise<string | undefined> {
   const beside = join(dirname(path), `${parse(path).name}.txt`);
   if (beside === path) return undefined;
-  const real = await allowedPath(beside, uri, mediaRoots).catch((error: VimiError) => {
+  const file = await openMedia(beside, beside, mediaRoots).catch((error: VimiError) => {
     if (error.code === 'MEDIA_NOT_FOUND') return undefined;
     throw error;
   });
-  if (real === undefined) return undefined;
-  const file = await openRegular(real, beside);
+  if (!file) return undefined;
   try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(sidecarBytes + 1), 0, sidecarBytes + 1, 0);
-    return readSidecar(buffer.subarray(0, bytesRead), beside);
+    return readSidecar(await readStart(file.handle, sidecarBytes + 1), beside);
   } finally {
     await file.close();
   }
@@ -149,32 +158,26 @@ function readSidecar(bytes: Uint8Array, where: string): string | undefined {
   return text === '' ? undefined : text;
 }
 
-async function hashFile(path: string, uri: string, maxBytes: number, signal: AbortSignal) {
-  const file = await openRegular(path, uri);
-  try {
-    const stat = await file.stat({ bigint: true });
-    if (stat.size > maxBytes) throw tooLarge(uri, Number(stat.size), maxBytes);
-    const hash = createHash('sha256');
-    const chunk = Buffer.alloc(64 * 1024);
-    let size = 0;
-    for (;;) {
-      signal.throwIfAborted();
-      const { bytesRead } = await file.read(chunk, 0, chunk.length, size);
-      if (bytesRead === 0) break;
-      size += bytesRead;
-      if (size > maxBytes) throw tooLarge(uri, size, maxBytes);
-      hash.update(chunk.subarray(0, bytesRead));
-    }
-    if (size === 0)
-      throw new VimiError('MEDIA_EMPTY', 'This file is empty', {
-        expected: 'a video or a picture',
-        found: '0 bytes',
-        where: uri,
-      });
-    return { size, sha256: hash.digest('hex'), identity: identityOf(stat) };
-  } finally {
-    await file.close();
+async function hashOf({ handle, size, identity }: OpenMedia, uri: string, maxBytes: number, signal: AbortSignal) {
+  if (size > maxBytes) throw tooLarge(uri, size, maxBytes);
+  if (size === 0)
+    throw new VimiError('MEDIA_EMPTY', 'This file is empty', {
+      expected: 'a video or a picture',
+      found: '0 bytes',
+      where: uri,
+    });
+  const hash = createHash('sha256');
+  const chunk = Buffer.alloc(64 * 1024);
+  for (let at = 0; ; ) {
+    signal.throwIfAborted();
+    const { bytesRead } = await handle.read(chunk, 0, chunk.length, at);
+    if (bytesRead === 0) break;
+    at += bytesRead;
+    if (at > size) break;
+    hash.update(chunk.subarray(0, bytesRead));
   }
+  if (identityOf(await handle.stat({ bigint: true })) !== identity) throw replaced(uri);
+  return hash.digest('hex');
 }
 
 function tooLarge(uri: string, size: number, most: number): VimiError {

@@ -42,7 +42,7 @@ export interface Flow {
       oscillation?: { steady: number; low: number };
       seed: number;
     };
-    /** Wall time of the generation. */
+    /** Of the generation alone; waiting for the model is not counted. */
     seconds: number;
   };
   /** What the sinks write (encode, shard). */

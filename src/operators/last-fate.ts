@@ -23,6 +23,7 @@ export function onLastFate<T>(envelope: Envelope<T>, done: () => void): Envelope
     get isAborted() {
       return inner.isAborted;
     },
+    abort: (reason) => inner.abort(reason),
     with: (data) => watch(inner.with(data)),
     fork(children, reason) {
       const made = inner.fork(children, reason);

@@ -34,8 +34,8 @@ type Outcome = Partial<Flow> | Partial<Flow>[] | Drop | typeof settledHere;
 /**
  * Applies `work` to each envelope: the fields it returns are added to the flow; a list splits the envelope; `drop`
  * leaves it out. A failure is tried again while it is retryable, then the envelope is rejected and the stream goes on.
- * Work whose envelope was aborted is abandoned without a fate: whoever owns the event next does it again; if it was
- * aborted with CANCELLED, it is dropped as cancelled.
+ * Work whose envelope was aborted is abandoned without a fate: whoever owns the event next does it again. If it was
+ * aborted with CANCELLED it is dropped as cancelled, with REQUEST_EXPIRED rejected; at once when it was still waiting.
  * Order is not kept. What mergeMap would do, by hand: it makes an observable, two subscribers and three promises for
  * every event in every step, which is most of what a small step costs. Work that returns no promise is done at once. The
  * queue is unbounded, as mergeMap's is: the credit at the source is the bound.
@@ -46,10 +46,24 @@ export function mapEach<N extends keyof Flow>(
 ) {
   return (source: Observable<Envelope<Flow>>): Observable<Envelope<Flow>> =>
     new Observable((subscriber) => {
-      const waiting: Envelope<Flow>[] = [];
+      /** In order of arrival, each with what ends its wait. */
+      const waiting = new Map<Envelope<Flow>, () => void>();
       let active = 0;
       let ended = false;
 
+      const wait = (envelope: Envelope<Flow>) => {
+        const onAbort = () => {
+          leave(envelope);
+          abandon(envelope);
+        };
+        waiting.set(envelope, onAbort);
+        envelope.signal.addEventListener('abort', onAbort, { once: true });
+        if (envelope.isAborted) onAbort();
+      };
+      const leave = (envelope: Envelope<Flow>) => {
+        envelope.signal.removeEventListener('abort', waiting.get(envelope)!);
+        waiting.delete(envelope);
+      };
       const start = (envelope: Envelope<Flow>) => {
         active++;
         let result: ReturnType<typeof attempt>;
@@ -92,14 +106,18 @@ export function mapEach<N extends keyof Flow>(
       };
       const fail = (error: unknown) => subscriber.error(error);
       const goOn = () => {
-        while (waiting.length > 0 && active < concurrency && !subscriber.closed) start(waiting.shift()!);
+        for (const envelope of waiting.keys()) {
+          if (active >= concurrency || subscriber.closed) break;
+          leave(envelope);
+          start(envelope);
+        }
         if (ended && active === 0) subscriber.complete();
       };
 
       return source.subscribe({
         next(envelope) {
           if (active < concurrency) start(envelope);
-          else waiting.push(envelope);
+          else wait(envelope);
         },
         error: fail,
         complete() {
@@ -150,8 +168,9 @@ export function mapEach<N extends keyof Flow>(
 
   function abandon(envelope: Envelope): [] {
     const reason: unknown = envelope.signal.reason;
-    if (reason instanceof VimiError && reason.code === 'CANCELLED')
-      envelope.settle({ kind: 'dropped', reason: 'cancelled' });
+    if (!(reason instanceof VimiError)) return [];
+    if (reason.code === 'CANCELLED') envelope.settle({ kind: 'dropped', reason: 'cancelled' });
+    if (reason.code === 'REQUEST_EXPIRED') envelope.settle({ kind: 'rejected', error: reason, step, attempts: 1 });
     return [];
   }
 }

@@ -1,7 +1,7 @@
 import type { Observable } from 'rxjs';
 import type { z } from 'zod';
 import type { SchemaName } from '../events/schemas.js';
-import type { Denoiser, Embedder } from '../models/ports.js';
+import type { Embedder, Models } from '../models/ports.js';
 import type { Corpus } from '../stores/corpus.js';
 import type { ObjectStore } from '../stores/object-store.js';
 import type { Envelope } from '../streams/envelope.js';
@@ -11,8 +11,10 @@ import type { Flow, Product } from './flow.js';
 
 /** Time, so that tests can turn it. */
 export interface Clock {
-  /** Milliseconds since 1970. */
+  /** Milliseconds since 1970: for moments that others read. It may be set back. */
   now(): number;
+  /** Milliseconds since some moment; never set back: for durations. */
+  elapsed(): number;
   /** Resolves after `ms`, or at once when `signal` aborts. */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
@@ -35,7 +37,7 @@ export interface Resources {
   objects: ObjectStore;
   corpus: Corpus;
   embedder: Embedder;
-  denoiser: Denoiser;
+  models: Models;
   clock: Clock;
   log: Log;
   /** A folder for temporary files; emptied at start. */

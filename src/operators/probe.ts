@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { withMedia } from '../media/open-media.js';
 import { probeMedia } from '../media/probe-media.js';
 import { mapEach } from './map-each.js';
 import { defineOperator } from './operator.js';
@@ -34,7 +35,7 @@ export const probe = defineOperator(
   (config, { clock }) => ({
     step: mapEach<'file'>(
       async ({ file }, { signal }) => ({
-        probe: await probeMedia(file.path, { maxPixels: config.max_pixels, signal }),
+        probe: await withMedia(file, (path) => probeMedia(path, { maxPixels: config.max_pixels, signal })),
       }),
       { step: 'probe', concurrency: config.concurrency, clock },
     ),

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { VimiError } from '../errors.js';
 import type { ImageRole, ObjectRef } from '../events/prompt.js';
+import { pathOf } from '../media/media-path.js';
+import { openMedia, readStart } from '../media/open-media.js';
 import { promptPicture } from '../media/prompt-picture.js';
-import { allowedPath, openRegular, pathOf } from './media-path.js';
 import type { Resources } from './operator.js';
 
 export interface RequestImage {
@@ -39,13 +40,12 @@ async function read(uri: string, maxBytes: number, { objects, mediaRoots }: Reso
       throw new VimiError('MEDIA_NOT_FOUND', 'This object is not there', { found: key, where: uri });
     return objects.get(key, { maxBytes });
   }
-  const file = await openRegular(await allowedPath(pathOf(uri), uri, mediaRoots), uri);
+  const { handle, size, close } = await openMedia(pathOf(uri), uri, mediaRoots);
   try {
-    const { size } = await file.stat();
     if (size > maxBytes) throw tooLarge(uri, size, maxBytes);
-    return await file.readFile();
+    return await readStart(handle, maxBytes + 1);
   } finally {
-    await file.close();
+    await close();
   }
 }
 

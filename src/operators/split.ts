@@ -6,6 +6,7 @@ import { VimiError } from '../errors.js';
 import type { ObjectRef } from '../events/prompt.js';
 import { encodedSize, encodeVideo } from '../media/encode-video.js';
 import { fitWithin, frameDifference, rateOf, sceneScore } from '../media/frames.js';
+import { withMedia } from '../media/open-media.js';
 import { decodePicture, frameAsWebp, pictureAsWebp, pictureFormat } from '../media/pictures.js';
 import { readFrames } from '../media/read-frames.js';
 import { withTemporaryFolder } from '../media/temporary.js';
@@ -13,7 +14,6 @@ import { perceptualHash } from '../models/embedding/perceptual-hash.js';
 import type { RgbImage } from '../models/ports.js';
 import type { Clip, MediaFile, MediaProbe } from './flow.js';
 import { mapEach } from './map-each.js';
-import { checkUnchanged } from './media-path.js';
 import { defineOperator, type Resources } from './operator.js';
 
 /*
@@ -65,11 +65,10 @@ export const split = defineOperator(
   (options, resources) => ({
     step: mapEach<'file' | 'probe'>(
       async ({ file, probe }, { signal }) => {
-        const medium = { file, probe, signal };
-        await checkUnchanged(file);
-        const clips =
-          probe.kind === 'still' ? [await still(medium, options, resources)] : await cut(medium, options, resources);
-        await checkUnchanged(file);
+        const clips = await withMedia(file, async (path) => {
+          const medium = { path, file, probe, signal };
+          return probe.kind === 'still' ? [await still(medium, options, resources)] : cut(medium, options, resources);
+        });
         return clips.map((clip) => ({ clip }));
       },
       { step: 'split', concurrency: options.concurrency, clock: resources.clock },
@@ -78,14 +77,16 @@ export const split = defineOperator(
 );
 
 interface Medium {
+  /** What is read; `file.path` may lead elsewhere by now. */
+  path: string;
   file: MediaFile;
   probe: MediaProbe;
   signal: AbortSignal;
 }
 
 async function still(medium: Medium, { side }: Config, resources: Resources): Promise<Clip> {
-  const { file } = medium;
-  const webp = (await pictureFormat(file.path)) ? await pictureAsWebp(file.path, side) : await onlyFrame(medium, side);
+  const { path, file } = medium;
+  const webp = (await pictureFormat(path)) ? await pictureAsWebp(path, side) : await onlyFrame(medium, side);
   const object = await store(resources, 'images', webp, 'image/webp');
   const picture = await decodePicture(webp, file.uri);
   return {
@@ -99,9 +100,9 @@ async function still(medium: Medium, { side }: Config, resources: Resources): Pr
 }
 
 /** Of a video that has but one. */
-async function onlyFrame({ file, probe, signal }: Medium, side: number): Promise<Buffer> {
+async function onlyFrame({ path, file, probe, signal }: Medium, side: number): Promise<Buffer> {
   const size = fitWithin(probe.width, probe.height, side);
-  const { frames } = await readFrames(file.path, probe, { ...size, fps: 25, signal });
+  const { frames } = await readFrames(path, probe, { ...size, fps: 25, signal });
   for await (const data of frames) return frameAsWebp({ ...size, data });
   throw new VimiError('MEDIA_EMPTY', 'No frame of this video decodes', {
     expected: 'one',
@@ -110,7 +111,7 @@ async function onlyFrame({ file, probe, signal }: Medium, side: number): Promise
   });
 }
 
-function cut({ file, probe, signal }: Medium, options: Config, resources: Resources): Promise<Clip[]> {
+function cut({ path, file, probe, signal }: Medium, options: Config, resources: Resources): Promise<Clip[]> {
   const size = fitWithin(probe.width, probe.height, options.side);
   const fps = rateOf(options.fps === 'keep' ? Math.min(probe.fps, 60) : options.fps);
   const longest = Math.max(1, Math.round(options.seconds * fps));
@@ -120,7 +121,7 @@ function cut({ file, probe, signal }: Medium, options: Config, resources: Resour
 
   return withTemporaryFolder(resources.workDir, async (folder) => {
     const clips: Clip[] = [];
-    const { frames, complaints } = await readFrames(file.path, probe, { ...size, fps, signal });
+    const { frames, complaints } = await readFrames(path, probe, { ...size, fps, signal });
     let run = await openRun(folder);
     let count = 0;
     let previous: Uint8Array | undefined;

@@ -30,7 +30,10 @@ export interface Envelope<T = unknown> {
   readonly data: T;
   /** Which descendant of the event this is: '' for the event itself, '3' for its fourth clip, '3.0' below that. */
   readonly part: string;
-  /** Aborts when the work is pointless: the partition was revoked, the process drains, or the job was cancelled. */
+  /**
+   * Aborts when the work is pointless: the partition was revoked, the process drains, the job was cancelled, or its
+   * deadline passed. The reason is a VimiError.
+   */
   readonly signal: AbortSignal;
   /** The same as `signal.aborted`, and cheaper: a signal is made when it is first asked for. */
   readonly isAborted: boolean;
@@ -41,6 +44,11 @@ export interface Envelope<T = unknown> {
    * outputs. An empty list settles it as dropped with `reason`.
    */
   fork<U>(children: U[], reason?: DropReason): Envelope<U>[];
+  /**
+   * Ends the work on the whole event, its other parts included: CANCELLED drops it, REQUEST_EXPIRED rejects it, as soon
+   * as the step that has it looks. The first reason counts.
+   */
+  abort(reason: VimiError): void;
   /** Adds a record to what is published, atomically with the commit of the event. Outputs of a rejected part are left out. */
   output(record: NewRecord): void;
   /** Ends it. The first call counts; a second is a defect and throws INTERNAL. */

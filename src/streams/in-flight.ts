@@ -3,7 +3,7 @@ import type { VimiError } from '../errors.js';
 /** A consumed event that is being worked on. */
 export class InFlightEvent {
   readonly id: string;
-  /** Milliseconds since 1970. */
+  /** By the clock's `elapsed`. */
   readonly since: number;
   /** Made for who asks: it costs more than a small step does, and most events are never aborted. */
   #controller: AbortController | undefined;

@@ -254,7 +254,7 @@ export class PartitionRun {
       void this.#cancel(record, event as VimiEvent<GenerationCancelled>);
       return;
     }
-    const open = new InFlightEvent(event.id, this.#host.clock.now());
+    const open = new InFlightEvent(event.id, this.#host.clock.elapsed());
     this.#host.inFlight.add(open);
     this.#open.set(record.offset, open);
     this.#host.chain.feed(openEnvelope(record, event, firstFlow(event), open, this.#onSettled));
@@ -283,7 +283,7 @@ export class PartitionRun {
       return;
     }
     const since = this.#open.get(offset)?.since;
-    if (since !== undefined) this.#host.onSettled((this.#host.clock.now() - since) / 1000);
+    if (since !== undefined) this.#host.onSettled((this.#host.clock.elapsed() - since) / 1000);
     this.#tracker.settle(offset);
     this.#returnCredit();
     this.#pump();

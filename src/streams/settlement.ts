@@ -21,6 +21,7 @@ export interface Settlement {
 export interface Abortable {
   readonly signal: AbortSignal;
   readonly isAborted: boolean;
+  abort(reason: VimiError): void;
 }
 
 /**
@@ -104,6 +105,10 @@ class Part<T> implements Envelope<T> {
 
   get isAborted(): boolean {
     return this.#whole.life.isAborted;
+  }
+
+  abort(reason: VimiError): void {
+    this.#whole.life.abort(reason);
   }
 
   with<U>(data: U): Envelope<U> {

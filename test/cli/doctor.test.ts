@@ -30,9 +30,9 @@ function failing(codes: { transport: ErrorCode; objects: ErrorCode }): Workspace
       asked.objects();
       throw new VimiError(codes.objects, 'No answer');
     },
-    async denoiserOf() {
+    async modelsOf() {
       asked.model();
-      return null;
+      return { all: () => [] };
     },
   };
   return workspace as unknown as Workspace;

@@ -103,4 +103,4 @@ const video = async (denoiser: Denoiser, text: string) =>
       },
       { signal: new AbortController().signal },
     )
-  ).data;
+  ).video.data;

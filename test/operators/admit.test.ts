@@ -1,18 +1,21 @@
 import { symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { from, lastValueFrom, tap } from 'rxjs';
 import sharp from 'sharp';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { VimiError } from '../../src/errors.js';
 import { encodeEvent } from '../../src/events/cloudevents.js';
 import { type GenerationRequested, generationRequested } from '../../src/events/schemas.js';
 import { admit } from '../../src/operators/admit.js';
-import type { Resources } from '../../src/operators/operator.js';
+import { mapEach } from '../../src/operators/map-each.js';
+import type { Clock, Resources } from '../../src/operators/operator.js';
 import type { ObjectStore } from '../../src/stores/object-store.js';
 import type { Fate } from '../../src/streams/envelope.js';
+import type { Settlement } from '../../src/streams/settlement.js';
 import type { NewRecord } from '../../src/streams/transport.js';
 import { fileStore, folder, pictureFile } from './grounding.js';
 import { describeOperator } from './operator-contract.js';
-import { fates, resourcesWith, runOperator } from './run-operator.js';
+import { fates, only, resourcesWith, runOperator, testEnvelope } from './run-operator.js';
 
 let objects: ObjectStore;
 let root: string;
@@ -23,11 +26,17 @@ beforeAll(async () => {
 });
 
 const noon = Date.parse('2026-11-23T12:00:00Z');
+/** Sleeps until it is woken. */
+const stoodStill: Clock = {
+  now: () => noon,
+  elapsed: () => 0,
+  sleep: (_, signal) => new Promise((resolve) => signal?.addEventListener('abort', () => resolve())),
+};
 const resources = (): Resources =>
   resourcesWith({
     objects,
     mediaRoots: [root],
-    clock: { now: () => noon, sleep: async () => {} },
+    clock: stoodStill,
     async announce(records) {
       announced.push(...records);
     },
@@ -107,6 +116,103 @@ describe('admit', () => {
     ['a task without its image', { task: 'prediction' }, 'EVENT_INVALID'],
   ] as const)('rejects %s', async (_, changes, code) => {
     expect(await refused(changes as Partial<GenerationRequested>)).toBe(code);
+  });
+
+  it.each([
+    ['frames', { frames: 9 }, 'frames: 1 to 8, found 9'],
+    ['width', { width: 64 }, 'width: a multiple of 4, at most 32, found 64'],
+    ['a side between', { height: 30 }, 'height: a multiple of 4, at most 32, found 30'],
+    ['fps', { fps: 0.01 }, 'fps: 0.1 to 1000, found 0.01'],
+  ])('knows at once what the model cannot make: %s [streams F23]', async (_, changes, text) => {
+    const description = {
+      ...{ name: 'small', weights: 'e'.repeat(64), backend: 'none', parameters: 0, sampler: 'none' },
+      defaults: { frames: 4, width: 16, height: 8, fps: 8, steps: 50, guidance: { text: 3, image: 2 } },
+      ...{ limits: { frames: 8, width: 32, height: 32 }, multiple: 4 },
+    };
+    const small = only({
+      describe: async () => description,
+      generate: () => Promise.reject(new Error('nothing is made here')),
+      close: async () => {},
+    });
+    announced = [];
+    const given = { ...resources(), objects, models: small };
+    const run = await runOperator(admit, {}, resourcesWith(given), [{ request: request(changes) }], input);
+    const [{ fate }] = run.settlements as [Settlement];
+    expect(fate).toMatchObject({ kind: 'rejected', error: { code: 'REQUEST_OVER_LIMIT' } });
+    expect(fate.kind === 'rejected' && fate.error.message).toContain(text);
+    expect(announced).toEqual([]);
+  });
+
+  it('rejects a request whose deadline passes while a later step has it [streams F5]', async () => {
+    let now = noon;
+    const sleepers: (() => void)[] = [];
+    const clock: Clock = {
+      ...stoodStill,
+      now: () => now,
+      sleep: (_, signal) =>
+        new Promise((resolve) => {
+          sleepers.push(resolve);
+          signal?.addEventListener('abort', () => resolve());
+        }),
+    };
+    const given = resourcesWith({ objects, mediaRoots: [root], clock });
+    const instance = admit.create(admit.config.parse({}) as never, given);
+    const [first, second] = ['12:00:40', '12:00:10'].map((time) => ({
+      request: request({ deadline: `2026-11-23T${time}Z` }),
+    }));
+    let admittedCount = 0;
+    const settled: Settlement[] = [];
+    const onSettled = (settlement: Settlement) => {
+      settled.push(settlement);
+      instance.onFate!(settlement);
+    };
+    const envelopes = [first!, second!].map((flow, n) => testEnvelope(flow, n, onSettled, input));
+    // One place only: the second waits behind the first, which never ends by itself.
+    const slow = mapEach<'job'>(
+      (_, { signal }) => new Promise((_, reject) => signal.addEventListener('abort', reject)),
+      {
+        ...{ step: 'slow', concurrency: 1, clock },
+      },
+    );
+    const done = lastValueFrom(slow(instance.step(from(envelopes)).pipe(tap(() => admittedCount++))), {
+      defaultValue: undefined,
+    });
+    const wakeAt = async (moment: number) => {
+      await vi.waitUntil(() => admittedCount === 2 && sleepers.length === 2 - settled.length);
+      now = noon + moment;
+      for (const wake of sleepers.splice(0)) wake();
+    };
+    await wakeAt(10_001);
+    await vi.waitUntil(() => settled.length === 1);
+    await wakeAt(40_001);
+    await done;
+    expect(settled.map(({ event, fate }) => [event.id, fate.kind === 'rejected' && fate.error.code])).toEqual([
+      ['requests-0-1', 'REQUEST_EXPIRED'],
+      ['requests-0-0', 'REQUEST_EXPIRED'],
+    ]);
+    expect(settled.every(({ fate }) => fate.kind === 'rejected' && fate.step === 'slow')).toBe(true);
+  });
+
+  it('keeps no timer of a request that has its fate', async () => {
+    const signals: AbortSignal[] = [];
+    const clock: Clock = {
+      ...stoodStill,
+      sleep: (ms, signal) => {
+        signals.push(signal!);
+        return stoodStill.sleep(ms, signal);
+      },
+    };
+    const given = resourcesWith({ objects, mediaRoots: [root], clock });
+    const run = await runOperator(
+      admit,
+      {},
+      given,
+      [{ request: request({ deadline: '2099-01-01T00:00:00Z' }) }],
+      input,
+    );
+    expect(signals.map(({ aborted }) => aborted)).toEqual([false]);
+    run.instance.onFate!(run.settlements[0]!);
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true]);
   });
 
   it('serves until the deadline, and up to each limit', async () => {

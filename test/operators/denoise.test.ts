@@ -9,7 +9,7 @@ import type { NewRecord } from '../../src/streams/transport.js';
 import { testFolder } from '../media/make-media.js';
 import { mediaResources, storedPicture } from './media-resources.js';
 import { describeOperator } from './operator-contract.js';
-import { fates, resourcesWith, runOperator } from './run-operator.js';
+import { fates, only, resourcesWith, runOperator } from './run-operator.js';
 
 const folder = await testFolder();
 const media = await mediaResources(folder);
@@ -19,6 +19,7 @@ const description: ModelDescription = {
   ...{ name: 'scripted', weights: 'e'.repeat(64), backend: 'none', parameters: 0, sampler: 'none' },
   defaults: { frames: 4, width: 16, height: 8, fps: 8, steps: 50, guidance: { text: 3, image: 2 } },
   limits: { frames: 8, width: 32, height: 32 },
+  multiple: 8,
 };
 
 /** A model that writes down what it was asked and makes grey frames; each step lasts as long as `step` says. */
@@ -34,7 +35,8 @@ function scripted({ step = () => {} }: { step?(done: number): void } = {}) {
         onStep?.(done, input.steps);
       }
       const { frames, width, height } = input;
-      return { frames, width, height, data: new Uint8Array(frames * width * height * 3).fill(127) };
+      const video = { frames, width, height, data: new Uint8Array(frames * width * height * 3).fill(127) };
+      return { video, seconds: 1.5 };
     },
     close: async () => {},
   };
@@ -49,7 +51,8 @@ const flow = (job: Partial<Job> = {}, image = picture): Flow => ({
     parts: [{ text: 'a red square' }, { image, role: 'reference' }, { text: 'a fox' }],
   },
 });
-const given = (denoiser: Denoiser, other: object = {}) => resourcesWith({ objects: media.objects, denoiser, ...other });
+const given = (denoiser: Denoiser, other: object = {}) =>
+  resourcesWith({ objects: media.objects, models: only(denoiser), ...other });
 const input = { schema: 'generation.requested', topic: 'requests' } as const;
 
 describeOperator(denoise, {
@@ -99,16 +102,36 @@ describe('denoise', () => {
     expect(fates(run)).toEqual(['OBJECT_DAMAGED']);
   });
 
-  it('refuses what the model does not make', async () => {
-    const run = await runOperator(denoise, {}, given(scripted().denoiser), [flow({ frames: 9 }), flow({ height: 40 })]);
-    expect(fates(run)).toEqual(['REQUEST_OVER_LIMIT', 'REQUEST_OVER_LIMIT']);
-    const fate = run.settlements[0]!.fate;
-    expect(fate.kind === 'rejected' && fate.error.message).toContain('expected at most 8 for frames, found 9');
+  it('lets each step have the model that it names [use U17]', async () => {
+    const asked: string[] = [];
+    const models = {
+      all: () => [],
+      of({ model }: { model: string }) {
+        asked.push(model);
+        return { ...scripted().denoiser, describe: async () => ({ ...description, name: model }) };
+      },
+    };
+    const made = async (model: string) => {
+      const run = await runOperator(denoise, { model }, given(scripted().denoiser, { models }), [flow()]);
+      return run.emitted[0]!.data.frames!.model.name;
+    };
+    expect([await made('nano'), await made('other.safetensors')]).toEqual(['nano', 'other.safetensors']);
+    expect(asked).toEqual(['nano', 'other.safetensors']);
   });
 
-  it('announces progress first, then at most once a second, in order and before it is done', async () => {
+  it('tells what the generation took, not what it waited [streams F16] [streams F18]', async () => {
+    // A clock that is set back an hour while the model works.
+    let now = 7_200_000;
+    const clock: Clock = { now: () => now, elapsed: () => 0, sleep: async () => {} };
+    const { denoiser } = scripted({ step: () => (now -= 3_600_000) });
+    const run = await runOperator(denoise, { steps: 1 }, given(denoiser, { clock }), [flow()]);
+    expect(run.emitted[0]!.data.frames!.seconds).toBe(1.5);
+  });
+
+  it('is in progress from the first step on, then at most once a second, in order and before it is done [streams F17] [streams F18]', async () => {
     let now = 0;
-    const clock: Clock = { now: () => now, sleep: async () => {} };
+    // The wall clock goes backwards: progress goes on.
+    const clock: Clock = { now: () => -now, elapsed: () => now, sleep: async () => {} };
     const records: NewRecord[] = [];
     const announce = async (given: NewRecord[]) => void records.push(...given);
     const { denoiser } = scripted({ step: () => (now += 300) });
@@ -118,9 +141,9 @@ describe('denoise', () => {
     );
     const changes = events.map(({ data }) => data as JobChanged);
     expect(changes.map(({ job, state, progress }) => [job, state, progress])).toEqual([
-      ['job-1', 'in_progress', 0],
-      ['job-1', 'in_progress', 0.4],
-      ['job-1', 'in_progress', 0.8],
+      ['job-1', 'in_progress', 0.1],
+      ['job-1', 'in_progress', 0.5],
+      ['job-1', 'in_progress', 0.9],
     ]);
     expect(records.every(({ topic, key }) => topic === 'jobs' && key?.toString() === 'job-1')).toBe(true);
     expect(new Set(events.map(({ id }) => id)).size).toBe(3);
@@ -146,5 +169,21 @@ describe('denoise', () => {
     const run = await runOperator(denoise, {}, given(denoiser), [flow()], { ...input, signal: stop.signal });
     expect(run.settlements[0]!.fate).toEqual({ kind: 'dropped', reason: 'cancelled' });
     expect(run.emitted).toEqual([]);
+  });
+
+  it('ends at the next step when the deadline passes [streams F5]', async () => {
+    const { VimiError } = await import('../../src/errors.js');
+    const expired = new VimiError('REQUEST_EXPIRED', 'The deadline of this request has passed');
+    const stop = new AbortController();
+    let last = 0;
+    const { denoiser } = scripted({
+      step(done) {
+        last = done;
+        if (done === 2) stop.abort(expired);
+      },
+    });
+    const run = await runOperator(denoise, {}, given(denoiser), [flow()], { ...input, signal: stop.signal });
+    expect(run.settlements[0]!.fate).toMatchObject({ kind: 'rejected', error: expired, step: 'denoise' });
+    expect(last).toBe(2);
   });
 });

@@ -1,10 +1,11 @@
-import { mkdir, readFile, stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
+import { identityOf } from '../../src/media/open-media.js';
 import { probeMedia } from '../../src/media/probe-media.js';
 import { createEmbedder } from '../../src/models/embedding/embedder.js';
-import type { Flow } from '../../src/operators/flow.js';
-import { identityOf } from '../../src/operators/media-path.js';
+import type { Flow, MediaFile } from '../../src/operators/flow.js';
 import type { Resources } from '../../src/operators/operator.js';
 import { openFileStore } from '../../src/stores/files.js';
 import { never } from '../media/make-media.js';
@@ -18,14 +19,18 @@ export async function mediaResources(folder: string): Promise<Resources> {
   return resourcesWith({ objects, embedder: createEmbedder(), workDir, mediaRoots: [folder] });
 }
 
+/** A file as fetch leaves it. */
+export function fetched(path: string): MediaFile {
+  const stat = statSync(path, { bigint: true });
+  const [size, sha256, identity] = [Number(stat.size), 'f'.repeat(64), identityOf(stat)];
+  return { path, size, sha256, identity, uri: path, source: 'the tests', licence: 'CC0-1.0' };
+}
+
 /** The flow of a medium as fetch and probe leave it. */
 export async function probed(path: string): Promise<Flow> {
-  const media = { uri: path };
-  const identity = identityOf(await stat(path, { bigint: true }));
-  const { size, sha256 } = { size: (await readFile(path)).length, sha256: 'f'.repeat(64) };
   return {
-    media,
-    file: { path, size, sha256, identity, uri: path, source: 'the tests', licence: 'CC0-1.0' },
+    media: { uri: path },
+    file: fetched(path),
     probe: await probeMedia(path, { maxPixels: 40_000_000, signal: never }),
   };
 }

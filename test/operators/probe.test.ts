@@ -4,14 +4,13 @@ import { expect, it } from 'vitest';
 import type { Flow } from '../../src/operators/flow.js';
 import { probe } from '../../src/operators/probe.js';
 import { hollowPng, makeVideo, testFolder } from '../media/make-media.js';
+import { fetched } from './media-resources.js';
 import { describeOperator } from './operator-contract.js';
 import { fates, resourcesWith, runOperator } from './run-operator.js';
 
 const folder = await testFolder();
 const video = await makeVideo(folder, 'video.mp4');
-const of = (path: string): Flow => ({
-  file: { path, size: 1, sha256: '0'.repeat(64), identity: '', uri: path, source: 'the tests', licence: 'CC0-1.0' },
-});
+const of = (path: string): Flow => ({ file: fetched(path) });
 const bomb = join(folder, 'bomb.png');
 await writeFile(bomb, hollowPng(30_000, 30_000));
 

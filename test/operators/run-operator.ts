@@ -1,6 +1,7 @@
 import { from, lastValueFrom, tap, toArray } from 'rxjs';
 import { VimiError } from '../../src/errors.js';
 import type { SchemaName } from '../../src/events/schemas.js';
+import type { Denoiser, Models } from '../../src/models/ports.js';
 import { systemClock } from '../../src/operators/clock.js';
 import type { Flow } from '../../src/operators/flow.js';
 import type { Operator, OperatorInstance, Resources } from '../../src/operators/operator.js';
@@ -9,9 +10,25 @@ import { openEnvelope, type Settlement } from '../../src/streams/settlement.js';
 
 export const quietLog = { debug() {}, info() {}, warn() {}, error() {} };
 
+/** The one model of a pipeline. */
+export const only = (denoiser: Denoiser): Models => ({ of: () => denoiser, all: () => [denoiser] });
+const noModels: Models = {
+  of() {
+    throw new Error('The test gives the operator no model');
+  },
+  all: () => [],
+};
+
 /** Resources of which only the given ones are there; using another fails the test with its name. */
 export function resourcesWith(given: Partial<Resources>): Resources {
-  const all: Partial<Resources> = { clock: systemClock, log: quietLog, announce: async () => {}, count() {}, ...given };
+  const all: Partial<Resources> = {
+    clock: systemClock,
+    log: quietLog,
+    announce: async () => {},
+    count() {},
+    models: noModels,
+    ...given,
+  };
   return new Proxy(all, {
     get(target, name: string) {
       if (name in target) return target[name as keyof Resources];
@@ -44,6 +61,8 @@ export function testEnvelope(
   { schema = 'media.added', topic = 'test', signal = new AbortController().signal, headers = {} }: InputOptions = {},
 ): Envelope<Flow> {
   const origin = { topic, partition: 0, offset, key: null, value: Buffer.from('{}'), headers, timestamp: 0 };
+  const own = new AbortController();
+  const either = AbortSignal.any([signal, own.signal]);
   const event = {
     id: `${topic}-0-${offset}`,
     source: `/test/${topic}`,
@@ -57,10 +76,11 @@ export function testEnvelope(
     event,
     data,
     {
-      signal,
+      signal: either,
       get isAborted() {
-        return signal.aborted;
+        return either.aborted;
       },
+      abort: (reason) => own.abort(reason),
     },
     onSettled,
   );

@@ -71,7 +71,7 @@ async function stage(instance: OperatorInstance, records: Record<number, string 
     const origin = { topic, partition: 3, offset: Number(offset), key: null, value: null, headers: {}, timestamp: 0 };
     const id = `${topic}-3-${offset}`;
     const event = { id, source: '/t', type: 't', schema: 'media.added', time: '', data: {} } as const;
-    const life = { signal: new AbortController().signal, isAborted: false };
+    const life = { signal: new AbortController().signal, isAborted: false, abort() {} };
     const envelope = openEnvelope(origin, event, flow(), life, ({ fate }) => {
       if (fate.kind === 'delivered') settled.push(Number(offset));
     });

@@ -56,14 +56,14 @@ describe('a real language model', () => {
 test('a model makes its video of what it reads', async () => {
   const denoiser = await createDenoiser({ model: 'nano-frozen', encoder: folder, backend: 'wasm', randomSeed: 1 });
   const video = async (text: string) => {
-    const { data } = await denoiser.generate(
+    const { video } = await denoiser.generate(
       {
         prompt: { task: 'text-to-video', instruction: '', parts: [{ text }] },
         ...{ frames: 1, width: 32, height: 32, fps: 8, steps: 1, guidance: { text: 1, image: 1 }, seed: 5 },
       },
       { signal: new AbortController().signal },
     );
-    return Buffer.from(data);
+    return Buffer.from(video.data);
   };
   try {
     const dog = await video('a dog');

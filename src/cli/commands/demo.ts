@@ -34,7 +34,7 @@ export async function demo(workspace: Workspace, signal: AbortSignal, out: NodeJ
   const began = Date.now();
   const { ffmpeg } = mediaTools();
   const [generate, corpus] = [workspace.pipeline('generate'), workspace.pipeline('corpus')];
-  const model = await (await workspace.denoiserOf(generate))?.describe();
+  const model = await (await workspace.modelsOf(generate)).all()[0]?.describe();
   if (model) out.write(`model    ${model.name}, ${model.parameters} parameters, backend ${model.backend}\n`);
   out.write(`ffmpeg   ${ffmpeg.version}${ffmpeg.bundled ? ' (bundled)' : ''} ${ffmpeg.path}\n\n`);
 

@@ -132,10 +132,11 @@ async function lookAtCorpus(workspace: Workspace, add: Add): Promise<void> {
 }
 
 async function lookAtModel(workspace: Workspace, pipeline: PipelineSpec, add: Add): Promise<void> {
-  const model = await (await workspace.denoiserOf(pipeline))?.describe();
-  if (!model) return;
-  const weights = `weights ${model.weights.slice(0, 12)}`;
-  add('model', 'good', `${model.name}, ${model.parameters} parameters, backend ${model.backend}, ${weights}`);
+  for (const denoiser of (await workspace.modelsOf(pipeline)).all()) {
+    const model = await denoiser.describe();
+    const weights = `weights ${model.weights.slice(0, 12)}`;
+    add('model', 'good', `${model.name}, ${model.parameters} parameters, backend ${model.backend}, ${weights}`);
+  }
 }
 
 const marks = { good: '✓', warning: '!', bad: '✗' } as const;

@@ -241,7 +241,7 @@ async function withModel(
   });
 }
 
-type EvalSurroundings = Omit<Resources, 'denoiser'>;
+type EvalSurroundings = Omit<Resources, 'models'>;
 
 /** All that steps need but a model, empty and in a folder of its own. */
 async function withSurroundings(
@@ -282,7 +282,10 @@ async function withDenoiser<R>(
   const denoiser = drawOnce(await createDenoiser({ model: named, upsampler, encoder, backend, threads }));
   try {
     const model = await denoiser.describe();
-    const serving = new Serving(pipeline, { ...surroundings, denoiser });
+    const serving = new Serving(pipeline, {
+      ...surroundings,
+      models: { of: () => denoiser, all: () => [denoiser] },
+    });
     const result = await work({ serving, model });
     await serving.close();
     return result;

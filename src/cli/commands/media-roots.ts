@@ -1,7 +1,7 @@
 import { realpath } from 'node:fs/promises';
 import { dirname, parse, relative, sep } from 'node:path';
 import { VimiError } from '../../errors.js';
-import { allowedPath } from '../../operators/media-path.js';
+import { allowedPath } from '../../media/media-path.js';
 import type { Topology } from '../../streams/topology/topology.js';
 
 /** MEDIA_FORBIDDEN, with the root that is missing, when `fetch` would refuse some of the files (absolute paths). */

@@ -61,10 +61,10 @@ export function openKafka(options: KafkaOptions): Transport {
   setMaxListeners(0, closing.signal);
   const { name } = client;
 
-  let lastTrouble = 0;
+  let lastTrouble = Number.NEGATIVE_INFINITY;
   const onTrouble = (error: VimiError) => {
-    if (Date.now() - lastTrouble < troubleEveryMs) return;
-    lastTrouble = Date.now();
+    if (performance.now() - lastTrouble < troubleEveryMs) return;
+    lastTrouble = performance.now();
     log?.warn({ code: error.code, error: error.message }, 'Trying again');
   };
 
@@ -99,7 +99,7 @@ export function openKafka(options: KafkaOptions): Transport {
     for (const end of ends) add(end);
     const onStop = () => onProgress();
     stop.addEventListener('abort', onStop);
-    let looked = Date.now();
+    let looked = performance.now();
     try {
       for (;;) {
         const progress = new Promise<void>((resolve) => {
@@ -123,8 +123,8 @@ export function openKafka(options: KafkaOptions): Transport {
           } else open = true;
         }
         if (!open) return;
-        if (follow && Date.now() - looked > lookMs) {
-          looked = Date.now();
+        if (follow && performance.now() - looked > lookMs) {
+          looked = performance.now();
           for (const end of (await endsNow()).slice(ends.length)) {
             ends.push(end);
             add(end);

@@ -14,6 +14,7 @@ export function copyingModel(subjects: number): Denoiser & { inputs: GenerateInp
       ...{ name: 'copying', weights: '0'.repeat(64), backend: 'none', parameters: 0, sampler: 'none' },
       defaults: { frames: 8, width: 32, height: 32, fps: 8, steps: 4, guidance: { text: 1, image: 1 } },
       limits: { frames: 8, width: 32, height: 32 },
+      multiple: 2,
     }),
     async generate(input) {
       inputs.push(input);
@@ -34,7 +35,7 @@ export function copyingModel(subjects: number): Denoiser & { inputs: GenerateInp
           grounds[ground],
         ),
       );
-      return videoOf(frames);
+      return { video: videoOf(frames), seconds: 0 };
     },
     close: async () => {},
   };

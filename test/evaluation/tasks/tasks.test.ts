@@ -22,7 +22,7 @@ import { operators } from '../../../src/operators/index.js';
 import type { Corpus } from '../../../src/stores/corpus.js';
 import { openCorpus } from '../../../src/stores/corpus-index/open-corpus.js';
 import { readTopology } from '../../../src/streams/topology/read-topology.js';
-import { quietLog } from '../../operators/run-operator.js';
+import { only, quietLog } from '../../operators/run-operator.js';
 import { posesOf, writeWorld } from '../synthetic-world.js';
 import { copyingModel, inHalf } from './copying-model.js';
 
@@ -76,7 +76,7 @@ beforeAll(async () => {
   servingOf = (denoiser) =>
     new Serving(pipeline, {
       ...{ objects, corpus, embedder, clock: systemClock, log: quietLog, workDir: folder, mediaRoots: [] },
-      denoiser: drawOnce(denoiser),
+      models: only(drawOnce(denoiser)),
       announce: async () => {},
     });
   serving = servingOf(model);

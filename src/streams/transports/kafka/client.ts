@@ -64,7 +64,7 @@ export class KafkaClient {
     work: () => Promise<T>,
     { patience, signal }: { patience?: number; signal?: AbortSignal } = {},
   ): Promise<T> {
-    const began = Date.now();
+    const began = performance.now();
     const outage = new Outage(this.metrics);
     try {
       for (;;) {
@@ -80,7 +80,8 @@ export class KafkaClient {
             patience ?? Number.POSITIVE_INFINITY,
             this.#contacted ? patienceMs.later : this.#firstContactMs,
           );
-          if (!error.retryable || Date.now() - began > most || signal?.aborted || this.closed.aborted) throw error;
+          if (!error.retryable || performance.now() - began > most || signal?.aborted || this.closed.aborted)
+            throw error;
           await this.pause(outage.failures, signal);
           outage.failed();
         }
@@ -106,10 +107,10 @@ export class KafkaClient {
   /** The leader of each partition, by its number. Throws TOPIC_UNKNOWN. */
   async leadersOf(topic: string, fresh = false): Promise<number[]> {
     const known = this.#leaders.get(topic);
-    if (known && !fresh && Date.now() - known.at < freshMs) return known.leaders;
+    if (known && !fresh && performance.now() - known.at < freshMs) return known.leaders;
     const leaders = (await this.#askLeaders(topic)) ?? (await this.#askLeaders(topic));
     if (!leaders) throw unknownTopic(topic);
-    this.#leaders.set(topic, { leaders, at: Date.now() });
+    this.#leaders.set(topic, { leaders, at: performance.now() });
     return leaders;
   }
 

@@ -207,9 +207,9 @@ export class Fetcher {
     } catch (thrown) {
       const error = asTransportError(thrown, cursor.topic);
       if (error.code !== 'TOPIC_UNKNOWN') throw thrown;
-      const since = this.#unknownSince.get(cursor) ?? Date.now();
+      const since = this.#unknownSince.get(cursor) ?? performance.now();
       this.#unknownSince.set(cursor, since);
-      if (Date.now() - since > unknownMs) cursor.fail(error);
+      if (performance.now() - since > unknownMs) cursor.fail(error);
       else setTimeout(() => void this.#plan(), 500).unref();
       return undefined;
     }

@@ -204,7 +204,7 @@ export class Membership {
   async #stay(wake: AbortSignal): Promise<void> {
     const every = Math.min(3_000, this.#of.sessionMs / 6);
     const either = AbortSignal.any([wake, this.#leaving.signal, this.#of.client.closed]);
-    let looked = Date.now();
+    let looked = performance.now();
     for (;;) {
       const { failures } = this.#outage;
       if (failures === 0) await sleep(every, undefined, { signal: either }).catch(() => undefined);
@@ -212,8 +212,8 @@ export class Membership {
       if (either.aborted) return;
       try {
         await this.#beat();
-        if (this.#shared !== null && Date.now() - looked >= lookMs) {
-          looked = Date.now();
+        if (this.#shared !== null && performance.now() - looked >= lookMs) {
+          looked = performance.now();
           const now = await this.#partitions([...this.#shared.keys()]);
           if ([...now].some(([topic, count]) => count !== this.#shared?.get(topic))) return;
         }

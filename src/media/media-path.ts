@@ -1,0 +1,54 @@
+import { realpath } from 'node:fs/promises';
+import { isAbsolute, relative, resolve, sep } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { asVimiError, VimiError } from '../errors.js';
+
+/** The path that a uri names: a path, or a file: URL. MEDIA_FORBIDDEN for every other protocol. */
+export function pathOf(uri: string): string {
+  const protocol = /^([a-z][a-z0-9+.-]+):/i.exec(uri)?.[1]?.toLowerCase();
+  if (uri.includes('\0')) throw forbidden(uri, 'a path without NUL bytes', 'a NUL byte');
+  if (protocol === undefined) return resolve(uri);
+  try {
+    if (protocol === 'file' && uri.slice(5).startsWith('//')) return fileURLToPath(uri);
+  } catch (cause) {
+    throw forbidden(uri, 'a file: URL of this machine', (cause as Error).message);
+  }
+  throw forbidden(uri, 'a path, file:///PATH or object:KEY', `${protocol}:`);
+}
+
+/** The real path, which lies under a root. What lies outside is forbidden whether it exists or not: no answer leaks. */
+export async function allowedPath(path: string, uri: string, mediaRoots: string[]): Promise<string> {
+  await checkUnderRoots(path, uri, mediaRoots);
+  const real = await realpath(path).catch((cause: NodeJS.ErrnoException) => {
+    throw unreadable(cause, uri, path);
+  });
+  await checkUnderRoots(real, uri, mediaRoots);
+  return real;
+}
+
+/** MEDIA_FORBIDDEN unless a path, as it stands, lies under a root: by the root's name, or by where the root really lies. */
+export async function checkUnderRoots(path: string, uri: string, mediaRoots: string[]): Promise<void> {
+  const named = mediaRoots.map((root) => resolve(root));
+  const real = await Promise.all(named.map((root) => realpath(root).catch(() => root)));
+  const isUnder = [...real, ...named].some((root) => {
+    const way = relative(root, path);
+    return way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
+  });
+  if (isUnder) return;
+  throw forbidden(uri, `a file under ${mediaRoots.join(' or ') || 'an allowed root (there is none)'}`, path);
+}
+
+/** Why a file cannot be opened. */
+export function unreadable(cause: NodeJS.ErrnoException, uri: string, path: string): VimiError {
+  const facts = { expected: 'a file that can be read', found: `${path}: ${cause.code}`, where: uri, cause };
+  if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR' || cause.code === 'ENAMETOOLONG')
+    return new VimiError('MEDIA_NOT_FOUND', 'There is no such file', facts);
+  if (cause.code === 'EACCES' || cause.code === 'EPERM' || cause.code === 'ELOOP')
+    return new VimiError('MEDIA_FORBIDDEN', 'This file may not be read', facts);
+  if (cause.code === 'ENXIO') return new VimiError('MEDIA_UNSUPPORTED', 'This is not a regular file', facts);
+  return asVimiError(cause);
+}
+
+function forbidden(uri: string, expected: string, found: string): VimiError {
+  return new VimiError('MEDIA_FORBIDDEN', 'This medium may not be read', { expected, found, where: uri });
+}
