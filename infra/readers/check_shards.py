@@ -1,6 +1,9 @@
 """Every reader of shards that people use gives the same samples, with the same types, as Python's own tar and JSON do.
 
-    check_shards.py SHARD.tar...
+    check_shards.py datasets|streaming SHARD.tar...
+
+`datasets`: the webdataset package, and Hugging Face's load_dataset; `streaming`: mosaicml-streaming, after conversion.
+They cannot be installed side by side.
 """
 
 import hashlib
@@ -9,14 +12,13 @@ import os
 import sys
 import tempfile
 
-import datasets
 import webdataset
-from streaming import MDSWriter, StreamingDataset
 
 sys.path.append(os.path.join(os.path.dirname(__file__), "../../examples/clients/python"))
 from read_samples import samples  # noqa: E402
 
-shards = [os.path.abspath(path) for path in sys.argv[1:]]
+reader, *shards = sys.argv[1:]
+shards = [os.path.abspath(path) for path in shards]
 wanted = {}
 for shard in shards:
     for key, members, pictures in samples(shard):
@@ -53,13 +55,16 @@ def typed(value):
 
 
 urls = [f"file:{path}" for path in shards]
-reading = webdataset.WebDataset(urls, shardshuffle=False).decode().to_tuple("__key__", "mp4", "txt", "json")
-compare(f"webdataset {webdataset.__version__}", {key: rest for key, *rest in reading})
 
-with tempfile.TemporaryDirectory() as folder:
+
+def check_datasets(folder):
+    import datasets
+
+    reading = webdataset.WebDataset(urls, shardshuffle=False).decode().to_tuple("__key__", "mp4", "txt", "json")
+    compare(f"webdataset {webdataset.__version__}", {key: rest for key, *rest in reading})
     for streaming in (False, True):
         loaded = datasets.load_dataset(
-            "webdataset", data_files={"train": shards}, split="train", streaming=streaming, cache_dir=f"{folder}/hf"
+            "webdataset", data_files={"train": shards}, split="train", streaming=streaming, cache_dir=folder
         )
         assert set(loaded.features) == {"mp4", "txt", "json", "__key__", "__url__"}, loaded.features
         rows = loaded.cast_column("mp4", datasets.Video(decode=False))
@@ -68,9 +73,17 @@ with tempfile.TemporaryDirectory() as folder:
             {row["__key__"]: (row["mp4"]["bytes"], row["txt"], row["json"]) for row in rows},
         )
 
+
+def check_streaming(folder):
+    from streaming import MDSWriter, StreamingDataset
+
     columns = {"key": "str", "mp4": "bytes", "txt": "str", "json": "json"}
-    with MDSWriter(out=f"{folder}/mds", columns=columns) as writer:
+    with MDSWriter(out=folder, columns=columns, exist_ok=True) as writer:
         for sample in webdataset.WebDataset(urls, shardshuffle=False).decode():
             writer.write({"key": sample["__key__"], **{name: sample[name] for name in ("mp4", "txt", "json")}})
-    rows = StreamingDataset(local=f"{folder}/mds", shuffle=False, batch_size=1)
+    rows = StreamingDataset(local=folder, shuffle=False, batch_size=1)
     compare("mosaicml-streaming, converted", {row["key"]: (row["mp4"], row["txt"], row["json"]) for row in rows})
+
+
+with tempfile.TemporaryDirectory() as folder:
+    {"datasets": check_datasets, "streaming": check_streaming}[reader](folder)

@@ -170,6 +170,8 @@ program
   .option('--source <name>', 'where they come from; media of one source never ground each other')
   .option('--licence <spdx>', 'for example CC-BY-4.0')
   .option('--publish-only', 'leave the rest to a running pipeline')
+  .option('--again', 'also media that were rejected before and have not changed since')
+  .option('--list', 'name every medium, also those that were simply kept')
   .option('--json', 'print what became of them as JSON')
   .addHelpText(
     'after',

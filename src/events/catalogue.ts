@@ -56,9 +56,21 @@ export const catalogue: { [N in SchemaName]: EventStory<N> } = {
       licence: 'CC0-1.0',
     },
   },
+  'media.settled': {
+    summary: 'What became of a medium: kept, of its parts how many, refused and why, or a duplicate of what.',
+    writers: 'The step `recognise`, in the commit that carries the fate.',
+    readers: 'Data teams; `vimi ingest`.',
+    key: 'The uri of the medium.',
+    example: {
+      uri: 'films/walk.mp4',
+      event: 'media-2-17',
+      outcome: 'delivered',
+      parts: { delivered: 3, rejected: {}, dropped: { 'too-still': 14 } },
+    },
+  },
   'corpus.document': {
     summary: 'One picture with its caption: what a prompt can be grounded in.',
-    writers: 'The step `index`.',
+    writers: 'The steps `index` and `recognise`; `vimi corpus remove`.',
     readers: 'The search index, which can be made again from it at any time.',
     key: "The document's id. A record without a value removes the document.",
     example: {
@@ -152,6 +164,13 @@ export const catalogue: { [N in SchemaName]: EventStory<N> } = {
         remedy: 'Say what the video should show, in text, images or both.',
       },
     },
+  },
+  'reject.dismissed': {
+    summary: 'Says that nothing is to be done about a rejected event.',
+    writers: '`vimi rejects dismiss`.',
+    readers: '`vimi rejects`, which no longer lists it.',
+    key: 'That of the rejected event.',
+    example: { dismissed: 'requests-3-42', content: sha('f') },
   },
 };
 

@@ -72,6 +72,11 @@ export const mediaAdded = z.looseObject({
     .optional()
     .describe('who or what it comes from; documents of one source never ground each other'),
   licence: z.string().max(128).optional().describe('SPDX identifier where there is one'),
+  version: z
+    .string()
+    .max(128)
+    .optional()
+    .describe('tells this state of the medium and its caption from another; what became of it names it again'),
 });
 export type MediaAdded = z.infer<typeof mediaAdded>;
 
@@ -87,9 +92,38 @@ export const corpusDocument = z.looseObject({
     image: z.array(z.number()).max(4096),
   }),
   hashes: z.strictObject({ content: sha256, perceptual: z.string().regex(/^[0-9a-f]{16}$/) }),
-  provenance: z.looseObject({ uri, source: z.string(), licence: z.string(), event: z.string() }),
+  provenance: z.looseObject({
+    uri,
+    source: z.string(),
+    licence: z.string(),
+    event: z.string(),
+    sha256: sha256.optional().describe('of the file that it came from'),
+    said: z.string().optional().describe('what was said of the medium, where the caption is another text'),
+  }),
 });
 export type CorpusDocument = z.infer<typeof corpusDocument>;
+
+/** What became of a medium. The record's key is its uri; the topic is compacted, so it says how each medium stands. */
+export const mediaSettled = z.looseObject({
+  uri,
+  event: z.string().describe('the id of the media event'),
+  version: z.string().max(128).optional().describe('as the media event named it'),
+  outcome: z.enum(['delivered', 'rejected', 'dropped']).describe('delivered: at least one of its parts was'),
+  parts: z
+    .strictObject({
+      delivered: z.number().int(),
+      rejected: z.record(z.string(), z.number().int()).describe('by error code'),
+      dropped: z.record(z.string(), z.number().int()).describe('by reason'),
+    })
+    .describe('its clips; 1 in all for a picture, and for what came to no clips'),
+  duplicate_of: uri.optional().describe('the uri of what the corpus had already; its own when it came again'),
+  replaced: z.number().int().optional().describe('documents of an earlier caption, source or licence that it replaced'),
+  error: z
+    .looseObject({ step: z.string(), code: z.string(), message: z.string(), remedy: z.string() })
+    .optional()
+    .describe('why it, or the first of its parts, was rejected'),
+});
+export type MediaSettled = z.infer<typeof mediaSettled>;
 
 const jobState = z.enum(['queued', 'in_progress', 'completed', 'failed', 'cancelled']);
 export const jobChanged = z.looseObject({
@@ -184,16 +218,25 @@ export const eventRejected = z.looseObject({
 });
 export type EventRejected = z.infer<typeof eventRejected>;
 
+/** On the topic of rejects: somebody has seen this one, and nothing is to be done about it. */
+export const rejectDismissed = z.looseObject({
+  dismissed: z.string().min(1).max(512).describe('the place of the rejected record: topic-partition-offset'),
+  content: sha256.describe('of the key and value of that record'),
+});
+export type RejectDismissed = z.infer<typeof rejectDismissed>;
+
 /** The closed list: schema names as topology.yaml writes them. */
 export const schemas = {
   'generation.requested': generationRequested,
   'generation.cancelled': generationCancelled,
   'media.added': mediaAdded,
+  'media.settled': mediaSettled,
   'corpus.document': corpusDocument,
   'job.changed': jobChanged,
   'video.completed': videoCompleted,
   'samples.sealed': samplesSealed,
   'event.rejected': eventRejected,
+  'reject.dismissed': rejectDismissed,
 } as const;
 export type SchemaName = keyof typeof schemas;
 export type EventData<N extends SchemaName> = z.infer<(typeof schemas)[N]>;

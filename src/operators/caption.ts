@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { VimiError } from '../errors.js';
+import type { MediaAdded } from '../events/schemas.js';
+import type { MediaFile } from './flow.js';
 import { mapEach } from './map-each.js';
 import { defineOperator } from './operator.js';
 import { promptText } from './prompt-text.js';
@@ -32,7 +34,7 @@ export const caption = defineOperator(
   ({ max_characters }, { clock }) => ({
     step: mapEach<'media' | 'file' | 'clip'>(
       ({ media, file, clip }) => {
-        const text = [media.caption, file.sidecar].map((given) => given && promptText(given)).find(Boolean);
+        const text = captionOf(media, file);
         if (!text)
           throw new VimiError('CAPTION_MISSING', 'This medium has no caption', {
             expected: 'a caption in the event or a .txt file beside the medium',
@@ -59,3 +61,8 @@ export const caption = defineOperator(
     ),
   }),
 );
+
+/** The caption of the event, else of the text beside it, white space collapsed; undefined where neither says anything. */
+export function captionOf({ caption: own }: MediaAdded, { sidecar }: MediaFile): string | undefined {
+  return [own, sidecar].map((given) => given && promptText(given)).find(Boolean) || undefined;
+}

@@ -3,7 +3,14 @@ import { join } from 'node:path';
 import { asVimiError, VimiError } from '../../errors.js';
 import type { ContextEntry } from '../../events/prompt.js';
 import type { CorpusDocument } from '../../events/schemas.js';
-import type { CorpusRecord, NearDuplicate, SearchQuery, SearchResult } from '../corpus.js';
+import type {
+  CorpusRecord,
+  DocumentFilter,
+  DocumentSummary,
+  NearDuplicate,
+  SearchQuery,
+  SearchResult,
+} from '../corpus.js';
 import { checkVector, cosine, fromBlob, isVector } from './checked-vector.js';
 import {
   checkRow,
@@ -18,7 +25,7 @@ import {
   type Sqlite,
   writeState,
 } from './database.js';
-import { documentOf, putDocument, removalsSince, removeDocument } from './documents-table.js';
+import { documentOf, findDocuments, putDocument, removalsSince, removeDocument } from './documents-table.js';
 import { compare, fuse } from './fusion.js';
 import { lexicalQuery } from './lexical-query.js';
 import { namedIn } from './named.js';
@@ -137,6 +144,10 @@ export class CorpusIndex {
     });
   }
 
+  find(filter: DocumentFilter): DocumentSummary[] {
+    return this.guarded(() => findDocuments(this.database, filter));
+  }
+
   state(): SearchResult['corpus'] {
     return this.guarded(() => {
       const { documents, digest } = readState(this.database);
@@ -231,8 +242,8 @@ export class CorpusIndex {
       const likeness = comparable ? cosine(imageEmbedding, embeddings.image) : null;
       const exact = row.content === contentHash;
       if (!exact && likeness !== null && likeness < least) return;
-      const { source, event } = provenance;
-      found.set(row.seq, { document: row.id, distance: exact ? 0 : bits, exact, likeness, source, event });
+      const { source, uri, event } = provenance;
+      found.set(row.seq, { document: row.id, distance: exact ? 0 : bits, exact, likeness, source, uri, event });
     };
     if (perceptual !== undefined)
       for (const [label, bits] of this.roster.near(perceptual, distance)) enter(this.row(label), bits);

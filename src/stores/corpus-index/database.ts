@@ -8,7 +8,7 @@ import { VimiError } from '../../errors.js';
 export type Sqlite = Database.Database;
 
 /** Raise it when a table changes: an older file is put aside and filled again from the topic. */
-const version = 1;
+const version = 2;
 
 const tables = `
   -- One row: which birth of this database, its newest change, what it holds, and where it stands in the topic.
@@ -27,6 +27,7 @@ const tables = `
     checksum INTEGER NOT NULL
   );
   CREATE INDEX documents_by_content ON documents (content);
+  CREATE INDEX documents_by_file ON documents (json_extract(json, '$.provenance.sha256'));
 
   -- Labels that are gone, for whoever keeps graphs of an earlier state.
   CREATE TABLE removals (seq INTEGER PRIMARY KEY, label INTEGER NOT NULL, checksum INTEGER NOT NULL);
