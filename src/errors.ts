@@ -1,101 +1,125 @@
 /**
+ * input         the event, command or file itself: the same fails again. An event is rejected at once.
+ * passing       a tool or process that failed, perhaps because of the input: an event is tried three times, then rejected.
+ * surroundings  what vimi stands on (disk, object store, keys, clock, brokers, model process): no event is rejected for
+ *               it. The pipeline pauses until it is over (src/streams/pause.ts).
+ */
+export type Fault = 'input' | 'passing' | 'surroundings';
+
+/**
  * Every error that vimi raises on purpose, as one closed list.
  *
- * A code is a promise to whoever reads rejects, logs and exit messages: it never changes its meaning. `retryable` says
- * whether the same input may succeed later without anybody changing it; `remedy` says what a person can do.
+ * A code is a promise to whoever reads rejects, logs and exit messages: it never changes its meaning. `fault` says what
+ * has to change before the same may succeed, and so what a pipeline does; `remedy` says what a person can do.
  */
 export const errorCodes = {
   // Events: what an upstream system sent is not what its topic carries.
-  EVENT_MALFORMED: { retryable: false, remedy: 'Send one JSON object per record; see docs/topics.md for each topic.' },
-  EVENT_INVALID: { retryable: false, remedy: 'Correct the named fields; see the JSON Schema under docs/schemas.' },
-  EVENT_TOO_LARGE: { retryable: false, remedy: 'Send media by reference (uri), not inline.' },
-  EVENT_UNKNOWN_TYPE: { retryable: false, remedy: 'Use a type that this topic carries, or send no ce_type header.' },
+  EVENT_MALFORMED: { fault: 'input', remedy: 'Send one JSON object per record; see docs/topics.md for each topic.' },
+  EVENT_INVALID: { fault: 'input', remedy: 'Correct the named fields; see the JSON Schema under docs/schemas.' },
+  EVENT_TOO_LARGE: { fault: 'input', remedy: 'Send media by reference (uri), not inline.' },
+  EVENT_UNKNOWN_TYPE: { fault: 'input', remedy: 'Use a type that this topic carries, or send no ce_type header.' },
   // Requests that are well formed but cannot be served.
-  PROMPT_EMPTY: { retryable: false, remedy: 'Say what the video should show, in text, images or both.' },
-  PROMPT_TOO_LONG: { retryable: false, remedy: 'Shorten the prompt.' },
+  PROMPT_EMPTY: { fault: 'input', remedy: 'Say what the video should show, in text, images or both.' },
+  PROMPT_TOO_LONG: { fault: 'input', remedy: 'Shorten the prompt.' },
   REQUEST_OVER_LIMIT: {
-    retryable: false,
+    fault: 'input',
     remedy: 'Ask for less; the step that is named sets the limit: what admit allows, or what the model can make.',
   },
-  REQUEST_EXPIRED: { retryable: false, remedy: 'Send the request again with a later deadline.' },
+  REQUEST_EXPIRED: { fault: 'input', remedy: 'Send the request again with a later deadline.' },
   // Media.
   MEDIA_NOT_FOUND: {
-    retryable: false,
+    fault: 'input',
     remedy: 'Check the name; a file must still be there when its event is consumed.',
   },
   MEDIA_FORBIDDEN: {
-    retryable: false,
+    fault: 'input',
     remedy: 'Use media that are allowed; files must lie under the media_roots of the topology.',
   },
-  MEDIA_UNSUPPORTED: { retryable: false, remedy: 'Convert it to a video or image format that ffmpeg reads.' },
-  MEDIA_DAMAGED: { retryable: false, remedy: 'Publish the media again from an intact copy.' },
-  MEDIA_TOO_LARGE: { retryable: false, remedy: 'Reduce the media, or raise the limit of the fetch or probe step.' },
-  MEDIA_EMPTY: { retryable: false, remedy: 'Publish media that has at least one frame.' },
+  MEDIA_UNSUPPORTED: { fault: 'input', remedy: 'Convert it to a video or image format that ffmpeg reads.' },
+  MEDIA_DAMAGED: { fault: 'input', remedy: 'Publish the media again from an intact copy.' },
+  MEDIA_TOO_LARGE: { fault: 'input', remedy: 'Reduce the media, or raise the limit of the fetch or probe step.' },
+  MEDIA_EMPTY: { fault: 'input', remedy: 'Publish media that has at least one frame.' },
   CAPTION_MISSING: {
-    retryable: false,
+    fault: 'input',
     remedy: 'Give a caption in the event, or a .txt file of the same name beside it.',
   },
-  FFMPEG_NOT_FOUND: { retryable: false, remedy: 'Install ffmpeg, or name it with VIMI_FFMPEG and VIMI_FFPROBE.' },
-  ENCODER_FAILED: { retryable: true, remedy: 'See the ffmpeg message; `vimi doctor` tells which ffmpeg is used.' },
+  FFMPEG_NOT_FOUND: { fault: 'surroundings', remedy: 'Install ffmpeg, or name it with VIMI_FFMPEG and VIMI_FFPROBE.' },
+  TOOL_CRASHED: {
+    fault: 'passing',
+    remedy:
+      'Install a current ffmpeg: the file may be fine, it is the program that broke. `vimi doctor` tells which one is used.',
+  },
+  ENCODER_FAILED: { fault: 'passing', remedy: 'See the ffmpeg message; `vimi doctor` tells which ffmpeg is used.' },
   // Topology and configuration.
-  TOPOLOGY_INVALID: { retryable: false, remedy: 'Correct the listed places; `vimi validate` checks again.' },
-  TOPOLOGY_NOT_FOUND: { retryable: false, remedy: 'Run where topology.yaml is, or name it with --topology.' },
-  USAGE: { retryable: false, remedy: 'See --help.' },
+  TOPOLOGY_INVALID: { fault: 'input', remedy: 'Correct the listed places; `vimi validate` checks again.' },
+  TOPOLOGY_NOT_FOUND: { fault: 'input', remedy: 'Run where topology.yaml is, or name it with --topology.' },
+  USAGE: { fault: 'input', remedy: 'See --help.' },
   // Delivery.
-  TRANSPORT_UNAVAILABLE: { retryable: true, remedy: 'Check that the transport of the profile can be reached.' },
-  TRANSPORT_DENIED: { retryable: false, remedy: 'Check the credentials of the profile, and what they may do.' },
-  TRANSPORT_FENCED: { retryable: false, remedy: 'Nothing: another process owns this partition now.' },
+  TRANSPORT_UNAVAILABLE: { fault: 'surroundings', remedy: 'Check that the transport of the profile can be reached.' },
+  TRANSPORT_DENIED: { fault: 'surroundings', remedy: 'Check the credentials of the profile, and what they may do.' },
+  TRANSPORT_FENCED: { fault: 'input', remedy: 'Nothing: another process owns this partition now.' },
   POSITION_TOO_LARGE: {
-    retryable: false,
+    fault: 'input',
     remedy: 'Set offset.metadata.max.bytes of the brokers to 4096, as it comes.',
   },
-  GROUP_BUSY: { retryable: false, remedy: 'Stop the other consumer first, or use another group.' },
-  TOPIC_UNKNOWN: { retryable: false, remedy: 'Check the name; a new topic is declared in topology.yaml.' },
-  COMPRESSION_UNKNOWN: { retryable: false, remedy: 'Publish with gzip, snappy, lz4 or zstd, or without compression.' },
+  GROUP_BUSY: { fault: 'input', remedy: 'Stop the other consumer first, or use another group.' },
+  TOPIC_UNKNOWN: { fault: 'input', remedy: 'Check the name; a new topic is declared in topology.yaml.' },
+  COMPRESSION_UNKNOWN: { fault: 'input', remedy: 'Publish with gzip, snappy, lz4 or zstd, or without compression.' },
   LOG_DAMAGED: {
-    retryable: false,
+    fault: 'input',
     remedy:
       'Restore what is named: a file from a backup, a partition from an intact replica. Or start anew without it.',
   },
   // Stores.
-  OBJECT_NOT_FOUND: { retryable: false, remedy: 'Check the key, and that nobody removed the object.' },
-  OBJECT_DAMAGED: { retryable: false, remedy: 'Put an intact copy in its place, or make it again.' },
+  OBJECT_NOT_FOUND: { fault: 'input', remedy: 'Check the key, and that nobody removed the object.' },
+  OBJECT_DAMAGED: { fault: 'input', remedy: 'Put an intact copy in its place, or make it again.' },
   OBJECT_KEY_INVALID: {
-    retryable: false,
+    fault: 'input',
     remedy: 'Use relative keys of letters, digits, dot, dash, underscore and slash.',
   },
-  STORAGE_FULL: { retryable: true, remedy: 'Free some space; the pipeline goes on by itself.' },
+  STORAGE_FULL: { fault: 'surroundings', remedy: 'Free some space; a pipeline that runs goes on by itself.' },
   STORAGE_UNAVAILABLE: {
-    retryable: true,
+    fault: 'surroundings',
     remedy: 'Check that the store or file that is named is there and can be reached.',
   },
-  STORAGE_DENIED: { retryable: false, remedy: 'Check the keys of the object store and what they may do.' },
-  BUCKET_NOT_FOUND: { retryable: false, remedy: 'Make the bucket, or give the keys leave to make it.' },
-  CLOCK_SKEWED: { retryable: false, remedy: 'Set the clock of this machine: S3 allows 15 minutes.' },
-  INDEX_DAMAGED: { retryable: true, remedy: 'Nothing: the index is rebuilt from the corpus topic.' },
+  STORAGE_DENIED: { fault: 'surroundings', remedy: 'Check the keys of the object store and what they may do.' },
+  BUCKET_NOT_FOUND: { fault: 'surroundings', remedy: 'Make the bucket, or give the keys leave to make it.' },
+  STORAGE_REFUSED: {
+    fault: 'passing',
+    remedy: 'See what the object store answers: it took this call amiss, and no other.',
+  },
+  CLOCK_SKEWED: { fault: 'surroundings', remedy: 'Set the clock of this machine: S3 allows 15 minutes.' },
+  INDEX_DAMAGED: { fault: 'surroundings', remedy: 'Nothing: the index is rebuilt from the corpus topic.' },
   INDEX_FOREIGN: {
-    retryable: false,
+    fault: 'surroundings',
     remedy: 'Give the profile another search path, or remove that folder: it is made again from the corpus topic.',
   },
-  VECTOR_INVALID: { retryable: false, remedy: 'Give as many finite numbers as the index has dimensions.' },
+  VECTOR_INVALID: { fault: 'input', remedy: 'Give as many finite numbers as the index has dimensions.' },
   // Models.
-  WEIGHTS_NOT_FOUND: { retryable: false, remedy: 'Check the path, or train some with `vimi train`.' },
-  WEIGHTS_DAMAGED: { retryable: false, remedy: 'Fetch the weights again, or train them anew.' },
-  SHAPE_MISMATCH: { retryable: false, remedy: 'Give tensors of the stated shape.' },
-  MODEL_UNKNOWN: { retryable: false, remedy: 'Use one of the named presets, or the path of a weights file.' },
-  PACKAGE_NOT_INSTALLED: { retryable: false, remedy: 'Install the named package with npm; it is optional.' },
-  BACKEND_UNAVAILABLE: { retryable: false, remedy: 'Use another backend: wasm is always there.' },
-  MODEL_CRASHED: { retryable: true, remedy: 'The model process is started again by itself.' },
-  TRAINING_DIVERGED: { retryable: false, remedy: 'Lower the learning rate and resume from the last checkpoint.' },
+  WEIGHTS_NOT_FOUND: { fault: 'surroundings', remedy: 'Check the path, or train some with `vimi train`.' },
+  WEIGHTS_DAMAGED: { fault: 'surroundings', remedy: 'Fetch the weights again, or train them anew.' },
+  SHAPE_MISMATCH: { fault: 'input', remedy: 'Give tensors of the stated shape.' },
+  MODEL_UNKNOWN: { fault: 'input', remedy: 'Use one of the named presets, or the path of a weights file.' },
+  PACKAGE_NOT_INSTALLED: { fault: 'surroundings', remedy: 'Install the named package with npm; it is optional.' },
+  BACKEND_UNAVAILABLE: { fault: 'surroundings', remedy: 'Use another backend: wasm is always there.' },
+  MODEL_UNAVAILABLE: {
+    fault: 'surroundings',
+    remedy: 'Give the model process what it lacks, memory above all; it is started again by itself.',
+  },
+  MODEL_CRASHED: { fault: 'passing', remedy: 'The model process is started again by itself.' },
+  TRAINING_DIVERGED: { fault: 'input', remedy: 'Lower the learning rate and resume from the last checkpoint.' },
+  // The machine.
+  FILE_UNUSABLE: { fault: 'passing', remedy: 'Check that what is named is there and may be used by this user.' },
+  OUT_OF_MEMORY: { fault: 'passing', remedy: 'Ask for less, or give the process more memory.' },
   // Control.
-  CANCELLED: { retryable: false, remedy: 'Nothing: it was asked for.' },
-  TIMED_OUT: { retryable: true, remedy: 'Raise the time limit of the step if this is not a hang.' },
+  CANCELLED: { fault: 'input', remedy: 'Nothing: it was asked for.' },
+  TIMED_OUT: { fault: 'passing', remedy: 'Raise the time limit of the step if this is not a hang.' },
   INTERNAL: {
-    retryable: false,
+    fault: 'input',
     remedy:
       'A defect: of the own operator that is named as the step, if one is, else of vimi; please report it with the text above.',
   },
-} as const satisfies Record<string, { retryable: boolean; remedy: string }>;
+} as const satisfies Record<string, { fault: Fault; remedy: string }>;
 
 export type ErrorCode = keyof typeof errorCodes;
 
@@ -145,8 +169,13 @@ export class VimiError extends Error {
     this.remedy = facts.remedy ?? errorCodes[code].remedy;
   }
 
+  get fault(): Fault {
+    return errorCodes[this.code].fault;
+  }
+
+  /** Whether the same input may succeed later without anybody changing it. */
   get retryable(): boolean {
-    return errorCodes[this.code].retryable;
+    return this.fault !== 'input';
   }
 
   /** The same error where what was worked on has another name outside. */
@@ -162,14 +191,35 @@ export class VimiError extends Error {
 /** Turns whatever was thrown into a VimiError; a foreign error keeps its text and becomes the cause. */
 export function asVimiError(thrown: unknown): VimiError {
   if (thrown instanceof VimiError) return thrown;
-  const system = (thrown as { code?: unknown } | null)?.code;
   const text = thrown instanceof Error ? thrown.message : String(thrown);
-  if (system === 'ENOSPC' || system === 'EDQUOT' || system === 'SQLITE_FULL')
-    return new VimiError('STORAGE_FULL', `No space is left: ${text}`, { cause: thrown });
-  if (['EACCES', 'EPERM', 'EROFS', 'EEXIST', 'ENOTDIR', 'EIO'].includes(String(system)))
-    return new VimiError('STORAGE_UNAVAILABLE', `A file or folder cannot be used: ${text}`, { cause: thrown });
-  return new VimiError('INTERNAL', text, { cause: thrown });
+  const [code, summary] = meaningOf(String((thrown as { code?: unknown } | null)?.code ?? ''), text);
+  return new VimiError(code, summary ? `${summary}: ${text}` : text, { cause: thrown });
 }
+
+/** The same for files that vimi alone names, which no event can be blamed for: its stores and its work folder. */
+export function asStorageError(thrown: unknown): VimiError {
+  const error = asVimiError(thrown);
+  const system = (thrown as { code?: unknown } | null)?.code;
+  const isOurs = error.code === 'FILE_UNUSABLE' || system === 'ENOENT' || sqlite.test(String(system));
+  if (!isOurs) return error;
+  return new VimiError('STORAGE_UNAVAILABLE', error.message, { cause: thrown });
+}
+
+function meaningOf(system: string, text: string): [code: ErrorCode, summary?: string] {
+  if (full.has(system)) return ['STORAGE_FULL', 'No space is left'];
+  if (broken.has(system)) return ['STORAGE_UNAVAILABLE', 'A disk or the system refuses'];
+  if (unusable.has(system)) return ['FILE_UNUSABLE', 'A file or folder cannot be used'];
+  if (system === 'ENOMEM' || memory.test(text)) return ['OUT_OF_MEMORY', 'There is not enough memory'];
+  return ['INTERNAL'];
+}
+
+const full = new Set(['ENOSPC', 'EDQUOT', 'SQLITE_FULL']);
+/** Whatever file is named: the disk, its mount, or what the system lets a process open at once. */
+const broken = new Set(['EIO', 'EROFS', 'EMFILE', 'ENFILE', 'ESTALE', 'ENODEV', 'ENOTCONN', 'EHOSTDOWN', 'ESHUTDOWN']);
+/** An event may have named it. */
+const unusable = new Set(['EACCES', 'EPERM', 'EEXIST', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENAMETOOLONG', 'EBUSY']);
+const sqlite = /^SQLITE_(BUSY|LOCKED|IOERR|CANTOPEN|READONLY|PERM|PROTOCOL|NOMEM)/;
+const memory = /could not allocate memory|Array buffer allocation failed|Invalid array buffer length|out of memory/i;
 
 function shorten(text: string, most = 200): string {
   return text.length > most ? `${text.slice(0, most)}... (${text.length} characters)` : text;

@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
-import { asVimiError, errorCodes, VimiError } from '../src/errors.js';
+import { asStorageError, asVimiError, errorCodes, VimiError } from '../src/errors.js';
 
 describe('an error', () => {
   it('says what was expected, what was found and where, the found shortened', () => {
@@ -29,10 +29,14 @@ describe('an error', () => {
       throw new Error('nothing was thrown');
     };
     const blocked = caught(() => mkdirSync(join(folder, 'file', 'below')));
-    expect(blocked.code).toBe('STORAGE_UNAVAILABLE');
+    expect(blocked).toMatchObject({ code: 'FILE_UNUSABLE', fault: 'passing' });
+    expect(asStorageError(blocked.cause)).toMatchObject({ code: 'STORAGE_UNAVAILABLE', fault: 'surroundings' });
     expect(blocked.message).toContain(join(folder, 'file', 'below'));
     rmSync(folder, { recursive: true });
     expect(asVimiError(Object.assign(new Error('full'), { code: 'ENOSPC' })).code).toBe('STORAGE_FULL');
+    expect(asVimiError(new RangeError('Array buffer allocation failed')).code).toBe('OUT_OF_MEMORY');
+    for (const code of ['EIO', 'EROFS', 'EMFILE'])
+      expect(asVimiError(Object.assign(new Error('no'), { code })).fault).toBe('surroundings');
     expect(asVimiError('just text')).toMatchObject({ code: 'INTERNAL', message: 'just text' });
     expect(asVimiError(blocked)).toBe(blocked);
   });

@@ -15,7 +15,7 @@ const usageErrors: ReadonlySet<ErrorCode> = new Set([
 /** Prints an error as a person needs it, what to do included, and says with which code to exit. */
 export function reportError(thrown: unknown, stream: NodeJS.WritableStream = process.stderr): number {
   const error = asVimiError(thrown);
-  stream.write(`error ${error.code}: ${printable(error.message)}\n  → ${error.remedy}\n`);
+  stream.write(`error ${error.code}: ${printable(error.message)}\n  → ${printable(error.remedy)}\n`);
   if (error.code === 'INTERNAL' && error.cause instanceof Error)
     stream.write(`${printable(String(error.cause.stack))}\n`);
   return usageErrors.has(error.code) ? exitCodes.usage : exitCodes.failed;

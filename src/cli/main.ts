@@ -23,7 +23,7 @@ import { exitCodes, reportError } from './exit.js';
 import { type GraphFormat, graph, graphFormats } from './graph.js';
 import { modelName, presetName } from './model-name.js';
 import { deviceList, several, weight, wholeNumber } from './option-values.js';
-import { printableStream } from './printable.js';
+import { printable, printableStream } from './printable.js';
 import { validate } from './validate.js';
 import { version } from './version.js';
 import { Workspace, type WorkspaceOptions } from './workspace.js';
@@ -46,6 +46,7 @@ const program = new Command('vimi')
   )
   .configureHelp({ showGlobalOptions: true })
   .showSuggestionAfterError()
+  .configureOutput({ writeErr: (text) => process.stderr.write(printable(text)) })
   .exitOverride();
 
 const out = printableStream(process.stdout);

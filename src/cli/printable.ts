@@ -1,11 +1,12 @@
 import { Writable } from 'node:stream';
+import { printable as withoutCommands } from '../events/printable.js';
 
 /**
  * A text without the characters that a terminal would obey: prompts, captions and names come from strangers. New lines
  * and tabs stay. In JSON the same value is meant.
  */
 export function printable(text: string): string {
-  return text.replace(/[^\P{Cc}\n\t]/gu, (control) => `\\u${control.charCodeAt(0).toString(16).padStart(4, '0')}`);
+  return withoutCommands(text, '\n\t');
 }
 
 /** A stream of text into another, made printable. Its failures are the other's, which tells of them. */

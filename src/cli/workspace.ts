@@ -1,4 +1,4 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { VimiError } from '../errors.js';
 import { decodeEvent } from '../events/cloudevents.js';
@@ -163,10 +163,11 @@ export class Workspace {
 
   async resources(pipeline: PipelineSpec): Promise<Resources> {
     // Now, and not at each event: without ffmpeg every medium would be rejected.
-    mediaTools();
+    const found = mediaTools();
+    for (const { operator } of pipeline.steps) for (const tool of operator.tools ?? []) void found[tool];
     const transport = await this.transport();
-    const workDir = await makeWorkFolder(join(this.topology.profile.search.path, '..', 'work'), pipeline.name);
-    this.onClose(() => rm(workDir, { recursive: true, force: true }));
+    const work = await makeWorkFolder(join(this.topology.profile.search.path, '..', 'work'), pipeline.name);
+    this.onClose(() => work.remove());
     return {
       objects: await this.objects(),
       corpus: (await this.corpus()).corpus,
@@ -174,7 +175,7 @@ export class Workspace {
       models: await this.modelsOf(pipeline),
       clock: systemClock,
       log: this.log,
-      workDir,
+      workDir: work.path,
       mediaRoots: this.topology.mediaRoots,
       announce: async (records) => {
         await transport.publish(records);

@@ -7,8 +7,9 @@ import type { Flow, Has } from '../operators/flow.js';
 import { mapEach, settledHere } from '../operators/map-each.js';
 import type { OperatorInstance, Resources } from '../operators/operator.js';
 import { type Chain, startChain } from '../streams/chain.js';
+import { Pause } from '../streams/pause.js';
 import type { PipelineSpec } from '../streams/pipeline-spec.js';
-import { openEnvelope } from '../streams/settlement.js';
+import { openEnvelope, type Settlement } from '../streams/settlement.js';
 
 /** What a request came to: everything that the pipeline knew of it when its frames were there. */
 export type Served = Has<'job' | 'query' | 'prompt' | 'context' | 'frames'>;
@@ -22,6 +23,7 @@ export class Serving {
   private readonly told: Chain;
   private readonly contexts = new Map<string, ContextEntry[]>();
   private readonly waiting = new Map<string, { resolve(served: Served): void; reject(error: unknown): void }>();
+  private readonly pause: Pause;
   private asked = 0;
 
   constructor(
@@ -33,7 +35,12 @@ export class Serving {
     for (const needed of ['admit', 'retrieve', 'compose', 'denoise'])
       if (!steps.some(({ operator }) => operator.name === needed))
         throw new VimiError('USAGE', `Pipeline '${pipeline.name}' cannot be evaluated: it has no step '${needed}'`);
-    const { clock } = resources;
+    const { clock, log } = resources;
+    this.pause = new Pause({
+      clock,
+      onTrouble: ({ message, remedy, ...where }) => log.warn({ ...where, error: message, remedy }, 'Waiting'),
+      onOver: () => log.warn({}, 'Going on'),
+    });
     const give: OperatorInstance = {
       step: mapEach<never>(
         (_, { event }) => ({
@@ -99,10 +106,12 @@ export class Serving {
     try {
       return await new Promise<Served>((resolve, reject) => {
         this.waiting.set(id, { resolve, reject });
-        const envelope = openEnvelope<Flow>({ ...origin, value: null }, event, { request }, life, ({ fate }) => {
+        const onSettled = ({ fate }: Settlement) => {
           if (fate.kind === 'rejected') reject(fate.error);
           if (fate.kind === 'dropped') reject(new VimiError('CANCELLED', 'The request was dropped'));
-        });
+        };
+        const record = { ...origin, value: null };
+        const envelope = openEnvelope<Flow>(record, event, { request }, life, onSettled, this.pause);
         signal.addEventListener('abort', () => reject(new VimiError('CANCELLED', 'The evaluation was stopped')), {
           signal: settled.signal,
         });

@@ -1,5 +1,6 @@
 import { VimiError } from '../errors.js';
 import type { VimiEvent } from './event.js';
+import { within } from './input.js';
 import { decodeText, readJsonObject } from './json.js';
 import { describeValue, type Mistake, mistakesOf, mistakeText } from './mistakes.js';
 import type { NewRecord, StoredRecord } from './record.js';
@@ -12,12 +13,18 @@ import { type EventData, type SchemaName, schemas } from './schemas.js';
  *
  * binary       header ce_id, ce_source, ce_type, ce_specversion = "1.0", ce_time?, ce_subject?, traceparent?
  *              header content-type = application/json; value = data as JSON. Any attribute left out gets its default.
- * structured   header content-type = application/cloudevents+json; value = { specversion, id, source, type, data ... }
+ * structured   header content-type = application/cloudevents+json, or no ce_ header and a value that says specversion
+ *              and type; value = { specversion, id, source, type, data or data_base64 ... }
  * bare         no such headers; value = data as JSON. Schema: the first of the topic whose required fields are there.
+ *
+ * Clients differ in small things, so ce-id is read as ce_id, contentType as content-type, an attribute that is null
+ * as one that is left out, data that is a JSON text as what it says, and a value may follow the five bytes that
+ * serialisers with a schema registry put before it.
  */
 
 /** Content type of a value that is the whole event. */
 export const structuredType = 'application/cloudevents+json';
+const batchType = 'application/cloudevents-batch+json';
 const limits = { bytes: 4 * 1024 * 1024, depth: 64, values: 100_000 };
 /** A reject carries the bytes that were too large, in base64. */
 const rejectLimits = { ...limits, bytes: 48 * 1024 * 1024 };
@@ -37,10 +44,18 @@ export function decodeEvent(record: StoredRecord, accepted: readonly SchemaName[
   const where = `${record.topic}/${record.partition}/${record.offset}`;
   if (record.value === null)
     throw new VimiError('EVENT_MALFORMED', 'This record has no value', { expected: 'a JSON object', where });
-  const value = readJsonObject(record.value, accepted.includes('event.rejected') ? rejectLimits : limits, where);
+  const value = readJsonObject(
+    withoutSchemaId(record.value),
+    accepted.includes('event.rejected') ? rejectLimits : limits,
+    where,
+  );
   const headers = readHeaders(record.headers, where);
-  const structured = mediaType(headers['content-type']) === structuredType;
-  const { attributes, data } = structured ? fromStructured(value) : fromBinary(headers, value);
+  const type = mediaType(headers['content-type']);
+  if (type === batchType)
+    throw new VimiError('EVENT_MALFORMED', 'A record is one event', { expected: structuredType, found: type, where });
+  const { attributes: given, data } =
+    type === structuredType || isWholeEvent(headers, value) ? fromStructured(value, where) : fromBinary(headers, value);
+  const attributes = Object.fromEntries(Object.entries(given).filter(isGiven)) as Attributes;
 
   const schema = attributes.type === undefined ? infer(data, accepted) : schemaOfType(attributes.type, accepted, where);
   const mistakes = checkAttributes(attributes);
@@ -55,7 +70,7 @@ export function decodeEvent(record: StoredRecord, accepted: readonly SchemaName[
     source: source ?? `/${record.topic}`,
     type: eventType(schema),
     schema,
-    time: time === undefined ? recordTime(record) : new Date(time).toISOString(),
+    time: time === undefined ? recordTime(record) : new Date(asMoment(time)).toISOString(),
     ...(subject !== undefined && { subject }),
     ...(traceparent !== undefined && { traceparent }),
     data: checked.data,
@@ -110,18 +125,38 @@ const types = Object.fromEntries(
 type Attribute = 'specversion' | 'id' | 'source' | 'type' | 'time' | 'subject' | 'traceparent';
 type Attributes = Partial<Record<Attribute, unknown>>;
 
-const wanted = /^(ce_[a-z0-9]{1,64}|content-type|traceparent)$/i;
+const wanted = /^(?:ce[_-]([a-z0-9]{1,64})|(content[_-]?type)|traceparent)$/i;
 
-/** Header names are compared in lower case: clients differ in how they write content-type. */
+/** By their names in lower case, as this file writes them. */
 function readHeaders(headers: Record<string, Buffer>, where: string): Record<string, string> {
   const read: Record<string, string> = {};
-  for (const name of Object.keys(headers))
-    if (wanted.test(name)) read[name.toLowerCase()] = decodeText(headers[name]!, `${where}, header ${name}`);
+  for (const [given, bytes] of Object.entries(headers)) {
+    const known = wanted.exec(given);
+    if (!known) continue;
+    const name = known[1] ? `ce_${known[1]}` : known[2] ? 'content-type' : given;
+    read[name.toLowerCase()] = decodeText(bytes, `${where}, header ${given}`);
+  }
   return read;
 }
 
+/** Some clients write every header as JSON, in quotes. */
 function mediaType(contentType: string | undefined): string | undefined {
-  return contentType?.split(';')[0]?.trim().toLowerCase();
+  return contentType?.split(';')[0]?.replaceAll('"', '').trim().toLowerCase();
+}
+
+/** Serialisers with a schema registry write a zero and four bytes of the schema's number first. No JSON begins so. */
+function withoutSchemaId(value: Buffer): Buffer {
+  return value.length > 5 && value[0] === 0 && value[5] === 0x7b ? value.subarray(5) : value;
+}
+
+/** Whether a value is a whole event though no header says so: then there are none that say otherwise. */
+function isWholeEvent(headers: Record<string, string>, value: Record<string, unknown>): boolean {
+  if (Object.keys(headers).some((name) => name.startsWith('ce_'))) return false;
+  return (
+    typeof value.specversion === 'string' &&
+    typeof value.type === 'string' &&
+    ('data' in value || 'data_base64' in value)
+  );
 }
 
 function fromBinary(headers: Record<string, string>, data: unknown): { attributes: Attributes; data: unknown } {
@@ -139,9 +174,28 @@ function fromBinary(headers: Record<string, string>, data: unknown): { attribute
   };
 }
 
-function fromStructured(event: Record<string, unknown>): { attributes: Attributes; data: unknown } {
-  const { data, ...attributes } = event;
+function fromStructured(event: Record<string, unknown>, where: string): { attributes: Attributes; data: unknown } {
+  const { data, data_base64: packed, ...attributes } = event;
+  if (packed !== undefined && packed !== null) {
+    if (typeof packed !== 'string' || !base64.test(packed))
+      throw new VimiError('EVENT_MALFORMED', 'data_base64 of this event cannot be read', {
+        expected: 'base64 of a JSON object',
+        found: describeValue(packed),
+        where,
+      });
+    return { attributes, data: readJsonObject(Buffer.from(packed, 'base64'), limits, `${where}, data_base64`) };
+  }
+  if (typeof data === 'string' && data.trimStart().startsWith('{'))
+    return { attributes, data: readJsonObject(Buffer.from(data), limits, `${where}, data`) };
   return { attributes, data };
+}
+
+/** Padded or not. */
+const base64 = /^[A-Za-z0-9+/\s]*={0,2}\s*$/;
+
+/** An id or a source that is empty was meant to be one: it is refused, not replaced. */
+function isGiven([name, value]: [string, unknown]): boolean {
+  return value !== null && (value !== '' || name === 'id' || name === 'source');
 }
 
 function schemaOfType(type: unknown, accepted: readonly SchemaName[], where: string): SchemaName {
@@ -191,7 +245,7 @@ function checkAttributes(attributes: Attributes): Mistake[] {
   for (const [name, most] of longest) {
     const text = attributes[name];
     if (text === undefined) continue;
-    if (typeof text !== 'string' || text.length < 1 || text.length > most || unprintable.test(text))
+    if (typeof text !== 'string' || !within(text, 1, most) || unprintable.test(text))
       refuse(name, `1 to ${most} printable characters`, text);
   }
   const { specversion, time } = attributes;
@@ -201,11 +255,16 @@ function checkAttributes(attributes: Attributes): Mistake[] {
   return mistakes;
 }
 
-/** RFC 3339, any offset. */
+/** RFC 3339, any offset; a space for the T, as it allows. A leap second counts as the second before it. */
 function isMoment(text: string): boolean {
   return (
-    /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/.test(text) && !Number.isNaN(Date.parse(text))
+    /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d{1,20})?([Zz]|[+-]\d\d:\d\d)$/.test(text) &&
+    !Number.isNaN(Date.parse(asMoment(text)))
   );
+}
+
+function asMoment(text: string): string {
+  return text.replace(' ', 'T').replace(/:60(?=[.Zz+-])/, ':59');
 }
 
 function invalid(schema: SchemaName, mistakes: Mistake[], where: string): VimiError {

@@ -13,7 +13,8 @@ export interface JsonLimits {
 /**
  * Bytes from outside as a JSON object. Not UTF-8, not JSON, not an object, nested too deeply, a number beyond what a
  * double holds: EVENT_MALFORMED. More bytes or values than allowed: EVENT_TOO_LARGE. Keys called `__proto__` are left
- * out: they would be read as prototypes by whoever copies the object.
+ * out: they would be read as prototypes by whoever copies the object. Half a surrogate pair, which no UTF-8 can hold,
+ * becomes U+FFFD.
  */
 export function readJsonObject(bytes: Buffer, limits: JsonLimits, where: string): Record<string, unknown> {
   if (bytes.length > limits.bytes)
@@ -64,9 +65,11 @@ function check(root: object, limits: JsonLimits, where: string): void {
           expected: `at most ${limits.values}`,
           where,
         });
-      for (const member of members)
+      for (const [key, member] of Object.entries(container))
         if (typeof member === 'object' && member !== null) below.push(member);
-        else if (typeof member === 'number' && !Number.isFinite(member))
+        else if (typeof member === 'string') {
+          if (!member.isWellFormed()) Object.assign(container, { [key]: member.toWellFormed() });
+        } else if (typeof member === 'number' && !Number.isFinite(member))
           throw malformed('numbers below 1.8e308', String(member), where);
     }
     level = below;

@@ -78,7 +78,8 @@ function expectation(issue: Issue): string {
     case 'not_multiple_of':
       return `a multiple of ${issue.divisor}`;
     case 'invalid_union':
-      return unionWords(issue.errors as Issue[][]);
+      // A schema's own words are better than a list of its branches.
+      return issue.message === 'Invalid input' ? unionWords(issue.errors as Issue[][]) : issue.message;
     default:
       return issue.message;
   }

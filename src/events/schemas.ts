@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { characters, leftOut, moment } from './input.js';
 import { contextEntry, corpusState, imageRole, objectLink, objectRef, prompt, sha256, task } from './prompt.js';
 
 /*
@@ -6,9 +7,12 @@ import { contextEntry, corpusState, imageRole, objectLink, objectRef, prompt, sh
  * added. Sizes: pixels. Times: ISO 8601 in UTC. Durations: seconds unless the name says milliseconds.
  */
 
-const timestamp = z.iso.datetime();
-const uri = z.string().min(1).max(4096);
-const caption = z.string().min(1).max(4000);
+const uri = characters(1, 4096);
+const caption = characters(1, 4000);
+/** Of a part that says one thing: that it says no other. */
+const none = leftOut(z.never());
+
+const weight = z.number().min(0).max(50);
 
 /** An image in a request: by reference (a path under an allowed root, or an object's key), or inline as base64. */
 const requestImage = z.looseObject({
@@ -16,67 +20,69 @@ const requestImage = z.looseObject({
     z.looseObject({ uri }),
     z.looseObject({ base64: z.base64().max(1_400_000).describe('at most 1 MiB of PNG, JPEG or WebP') }),
   ]),
-  role: imageRole.exclude(['reference']).optional(),
+  role: leftOut(imageRole.exclude(['reference'])),
+  text: none,
 });
 
 export const generationRequested = z.looseObject({
   prompt: z
-    .union([z.string(), z.array(z.union([z.looseObject({ text: z.string() }), requestImage])).max(32)])
+    .union([
+      z.string(),
+      z
+        .array(
+          z.union([z.looseObject({ text: z.string(), image: none }), requestImage], {
+            error: 'either text or an image',
+          }),
+        )
+        .max(32),
+    ])
     .describe(
       'text, or text and images in reading order; an image, { uri } or { base64 }, stands where its noun would',
     ),
-  task: task.optional().describe('inferred from the images of the prompt when left out'),
-  frames: z.number().int().min(1).max(1024).optional().describe("left out: the model's own"),
-  width: z.number().int().min(8).max(4096).optional().describe("pixels; left out: the model's own"),
-  height: z.number().int().min(8).max(4096).optional().describe("pixels; left out: the model's own"),
-  fps: z.number().positive().max(240).optional().describe("frames a second; left out: the model's own"),
-  steps: z.number().int().min(1).max(1000).optional().describe('of the sampler; more take longer'),
-  guidance: z
-    .union([
-      z.number().min(0).max(50),
-      z.strictObject({ text: z.number().min(0).max(50).optional(), image: z.number().min(0).max(50).optional() }),
-    ])
-    .optional()
-    .describe('classifier-free guidance; 1 means none; one number, or one a modality'),
-  seed: z.number().int().min(0).max(0xffffffff).optional().describe('left out: it follows from the event id'),
-  retrieval: z
-    .union([
+  task: leftOut(task).describe('inferred from the images of the prompt when left out'),
+  frames: leftOut(z.number().int().min(1).max(1024)).describe("left out: the model's own"),
+  width: leftOut(z.number().int().min(8).max(4096)).describe("pixels; left out: the model's own"),
+  height: leftOut(z.number().int().min(8).max(4096)).describe("pixels; left out: the model's own"),
+  fps: leftOut(z.number().positive().max(240)).describe("frames a second; left out: the model's own"),
+  steps: leftOut(z.number().int().min(1).max(1000)).describe('of the sampler; more take longer'),
+  guidance: leftOut(z.union([weight, z.strictObject({ text: leftOut(weight), image: leftOut(weight) })])).describe(
+    'classifier-free guidance; 1 means none; one number, or one a modality',
+  ),
+  seed: leftOut(z.number().int().min(0).max(0xffffffff)).describe('left out: it follows from the event id'),
+  retrieval: leftOut(
+    z.union([
       z.literal(false),
       z.strictObject({
-        mode: z.enum(['lexical', 'dense', 'hybrid']).optional(),
-        k: z.number().int().min(0).max(16).optional(),
+        mode: leftOut(z.enum(['lexical', 'dense', 'hybrid'])),
+        k: leftOut(z.number().int().min(0).max(16)),
       }),
-    ])
-    .optional()
-    .describe('what the prompt is grounded in; false: nothing'),
-  priority: z
-    .enum(['interactive', 'standard', 'batch'])
-    .optional()
-    .describe('left out: standard; no effect yet, requests are served in turn'),
-  deadline: timestamp.optional().describe('after this moment the request is rejected instead of served'),
+    ]),
+  ).describe('what the prompt is grounded in; false: nothing'),
+  priority: leftOut(z.enum(['interactive', 'standard', 'batch'])).describe(
+    'left out: standard; no effect yet, requests are served in turn',
+  ),
+  deadline: leftOut(moment).describe(
+    'a moment with its offset from UTC; a request that waits or runs then is rejected instead of served',
+  ),
 });
 export type GenerationRequested = z.infer<typeof generationRequested>;
 
 /** On the requests topic too, with the id of the request to stop, keyed as the request was. */
 export const generationCancelled = z.looseObject({
-  cancel: z.string().min(1).max(512).describe('the id of the request'),
+  cancel: characters(1, 512).describe('the id of the request'),
 });
 export type GenerationCancelled = z.infer<typeof generationCancelled>;
 
 export const mediaAdded = z.looseObject({
   uri: uri.describe('a path under an allowed root, or an object as object:KEY'),
-  caption: caption.optional().describe('left out: the text file beside the media'),
-  source: z
-    .string()
-    .max(512)
-    .optional()
-    .describe('who or what it comes from; documents of one source never ground each other'),
-  licence: z.string().max(128).optional().describe('SPDX identifier where there is one'),
-  version: z
-    .string()
-    .max(128)
-    .optional()
-    .describe('tells this state of the medium and its caption from another; what became of it names it again'),
+  caption: leftOut(caption).describe('left out: the text file beside the media'),
+  source: leftOut(characters(0, 512)).describe(
+    'who or what it comes from; documents of one source never ground each other',
+  ),
+  licence: leftOut(characters(0, 128)).describe('SPDX identifier where there is one'),
+  version: leftOut(characters(0, 128)).describe(
+    'tells this state of the medium and its caption from another; what became of it names it again',
+  ),
 });
 export type MediaAdded = z.infer<typeof mediaAdded>;
 
@@ -204,7 +210,7 @@ export const eventRejected = z.looseObject({
     key: z.base64().nullable(),
     value: z.base64().nullable(),
     headers: z.record(z.string(), z.base64()),
-    timestamp,
+    timestamp: z.iso.datetime(),
   }),
   part: z.string().describe('which part of the event: empty for the whole, "3" for its fourth clip'),
   pipeline: z.string(),

@@ -1,10 +1,14 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { asStorageError } from '../errors.js';
 
 /** Gives `work` a fresh folder under `workDir`; it is gone afterwards, whether the work succeeded or not. */
 export async function withTemporaryFolder<T>(workDir: string, work: (folder: string) => Promise<T>): Promise<T> {
-  await mkdir(workDir, { recursive: true });
-  const folder = await mkdtemp(join(workDir, 'media-'));
+  const folder = await mkdir(workDir, { recursive: true })
+    .then(() => mkdtemp(join(workDir, 'media-')))
+    .catch((thrown: unknown) => {
+      throw asStorageError(thrown);
+    });
   try {
     return await work(folder);
   } finally {

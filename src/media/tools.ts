@@ -23,12 +23,17 @@ const known = new Map<string, MediaTool>();
 
 /**
  * The programs that read and write video: VIMI_FFMPEG and VIMI_FFPROBE when set, else what lies on PATH, else the
- * bundled builds. FFMPEG_NOT_FOUND when none of them runs.
+ * bundled builds. Each is looked for when it is first asked for, so that who needs one of them misses nothing of the
+ * other: FFMPEG_NOT_FOUND when it does not run.
  */
 export function mediaTools(env: NodeJS.ProcessEnv = process.env): MediaTools {
   return {
-    ffmpeg: find('ffmpeg', env.VIMI_FFMPEG, env.PATH),
-    ffprobe: find('ffprobe', env.VIMI_FFPROBE, env.PATH),
+    get ffmpeg() {
+      return find('ffmpeg', env.VIMI_FFMPEG, env.PATH);
+    },
+    get ffprobe() {
+      return find('ffprobe', env.VIMI_FFPROBE, env.PATH);
+    },
   };
 }
 
@@ -54,14 +59,22 @@ function locate(name: 'ffmpeg' | 'ffprobe', named: string, searchPath: string): 
 }
 
 function bundledPath(name: 'ffmpeg' | 'ffprobe'): string {
+  let path: string;
   try {
-    const { path } = require(packages[name]) as { path: string };
-    // Where install scripts are off, the package's own chmod has not run.
-    if (!isExecutable(path)) chmodSync(path, 0o755);
-    return path;
+    ({ path } = require(packages[name]) as { path: string });
   } catch (cause) {
-    throw notFound(name, `none on PATH, and no usable ${packages[name]}`, cause);
+    const why = (cause as Error).message.split('\n')[0];
+    throw notFound(name, `none on PATH, and no usable ${packages[name]}: ${why}`, cause);
   }
+  try {
+    // Where install scripts are off, nobody has made it executable yet.
+    if (!isExecutable(path)) chmodSync(path, 0o755);
+  } catch (cause) {
+    throw notFound(name, `none on PATH, and ${path} may not be executed by this user (permission)`, cause, {
+      remedy: `As the user who installed it: chmod 755 ${path}. Or install ffmpeg, or name it with VIMI_${name.toUpperCase()}.`,
+    });
+  }
+  return path;
 }
 
 function versionOf(name: string, path: string): string {
@@ -75,16 +88,15 @@ function versionOf(name: string, path: string): string {
     if (version) return version;
     throw new Error(`it answers ${text.slice(0, 100)}`);
   } catch (cause) {
-    throw notFound(name, `${path}: ${(cause as Error).message}`, cause);
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const why = code === 'EACCES' ? 'may not be executed by this user (permission)' : message;
+    throw notFound(name, `${path}: ${why}`, cause);
   }
 }
 
-function notFound(name: string, found: string, cause: unknown): VimiError {
-  return new VimiError('FFMPEG_NOT_FOUND', `There is no ${name} that runs`, {
-    expected: `a working ${name}`,
-    found,
-    cause,
-  });
+function notFound(name: string, found: string, cause: unknown, more: { remedy?: string } = {}): VimiError {
+  const expected = `a working ${name}`;
+  return new VimiError('FFMPEG_NOT_FOUND', `There is no ${name} that runs`, { expected, found, cause, ...more });
 }
 
 function isExecutable(path: string): boolean {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { VimiError } from '../errors.js';
+import { countCharacters } from '../events/input.js';
 import type { ImageRole, PromptPart, Task } from '../events/prompt.js';
 import type { GenerationRequested } from '../events/schemas.js';
 import { checkVideo } from '../models/check-input.js';
@@ -118,8 +119,11 @@ function checkLimits(request: GenerationRequested, { max_frames, max_side, max_s
   }
 }
 
+/** Not only spaces, controls, and characters that no font shows. */
+const visible = /[^\p{White_Space}\p{Control}\p{Default_Ignorable_Code_Point}]/u;
+
 function checkPrompt(parts: GivenPart[], images: RequestImage[], { max_prompt_characters, max_images }: Config): void {
-  const characters = parts.reduce((sum, part) => sum + ('text' in part ? part.text.length : 0), 0);
+  const characters = parts.reduce((sum, part) => sum + ('image' in part ? 0 : countCharacters(part.text)), 0);
   if (characters > max_prompt_characters)
     throw new VimiError('PROMPT_TOO_LONG', 'This prompt is too long', {
       expected: `at most ${max_prompt_characters} characters`,
@@ -130,7 +134,7 @@ function checkPrompt(parts: GivenPart[], images: RequestImage[], { max_prompt_ch
       expected: `at most ${max_images}`,
       found: String(images.length),
     });
-  const says = parts.some((part) => 'text' in part && promptText(part.text) !== '');
+  const says = parts.some((part) => !('image' in part) && visible.test(part.text));
   if (!says && images.length === 0)
     throw new VimiError('PROMPT_EMPTY', 'This prompt says nothing', { expected: 'text, images or both' });
 }

@@ -42,6 +42,7 @@ export const encode = defineOperator(
     example: '- encode: { codec: h264, crf: 14 }',
     needs: ['job', 'prompt', 'context', 'frames'],
     adds: ['product'],
+    tools: ['ffmpeg'],
     product: { schema: 'video.completed', fields: ['job', 'digest'] },
   },
   ({ codec, crf, scale, concurrency }, { clock, workDir }) => ({

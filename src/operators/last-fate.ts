@@ -20,6 +20,7 @@ export function onLastFate<T>(envelope: Envelope<T>, done: () => void): Envelope
     data: inner.data,
     part: inner.part,
     signal: inner.signal,
+    pause: inner.pause,
     get isAborted() {
       return inner.isAborted;
     },

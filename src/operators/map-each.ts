@@ -23,7 +23,7 @@ export interface MapEachOptions {
   /** Envelopes worked on at once. What waits is bounded by the credit at the source. */
   concurrency: number;
   clock: Clock;
-  /** Tries of a retryable failure, the first included. Default 3. */
+  /** Tries of a failure that may pass, the first included. Default 3. */
   attempts?: number;
   /** Wait before the second try, in milliseconds; doubled each time. Default 200. */
   backoffMs?: number;
@@ -33,7 +33,9 @@ type Outcome = Partial<Flow> | Partial<Flow>[] | Drop | typeof settledHere;
 
 /**
  * Applies `work` to each envelope: the fields it returns are added to the flow; a list splits the envelope; `drop`
- * leaves it out. A failure is tried again while it is retryable, then the envelope is rejected and the stream goes on.
+ * leaves it out. What fails is treated by whose fault it is (src/errors.ts): the input's: the envelope is rejected and the
+ * stream goes on; passing: it is tried again before that; of the surroundings: the pipeline pauses until it succeeds. A
+ * pipeline that is paused begins with nothing here.
  * Work whose envelope was aborted is abandoned without a fate: whoever owns the event next does it again. If it was
  * aborted with CANCELLED it is dropped as cancelled, with REQUEST_EXPIRED rejected; at once when it was still waiting.
  * Order is not kept. What mergeMap would do, by hand: it makes an observable, two subscribers and three promises for
@@ -68,7 +70,7 @@ export function mapEach<N extends keyof Flow>(
         active++;
         let result: ReturnType<typeof attempt>;
         try {
-          result = attempt(envelope as Envelope<Has<N>>, 1);
+          result = begin(envelope as Envelope<Has<N>>);
         } catch (defect) {
           refuse(envelope, defect);
           return;
@@ -127,6 +129,11 @@ export function mapEach<N extends keyof Flow>(
       });
     });
 
+  function begin(envelope: Envelope<Has<N>>): ReturnType<typeof attempt> {
+    const { pause } = envelope;
+    return pause.isOn ? pause.over(envelope.signal).then(() => attempt(envelope, 1)) : attempt(envelope, 1);
+  }
+
   function attempt(envelope: Envelope<Has<N>>, tries: number): Envelope<Flow>[] | Promise<Envelope<Flow>[]> {
     if (envelope.isAborted) return abandon(envelope);
     let outcome: Promise<Outcome> | Outcome;
@@ -160,7 +167,14 @@ export function mapEach<N extends keyof Flow>(
   ): Envelope<Flow>[] | Promise<Envelope<Flow>[]> {
     if (envelope.isAborted) return abandon(envelope);
     const error = asVimiError(thrown);
-    if (error.retryable && tries < attempts)
+    if (error.fault === 'surroundings')
+      return envelope.pause
+        .outlast(step, error, () => work(envelope.data, envelope), envelope.signal)
+        .then(
+          (known) => made(envelope, known),
+          (other) => failed(envelope, other, tries),
+        );
+    if (error.fault === 'passing' && tries < attempts)
       return clock.sleep(backoffMs * 2 ** (tries - 1), envelope.signal).then(() => attempt(envelope, tries + 1));
     envelope.settle({ kind: 'rejected', error, step, attempts: tries });
     return [];

@@ -104,6 +104,8 @@ export interface OperatorSpec<C extends z.ZodObject = z.ZodObject, N extends key
   example: string;
   needs: readonly N[];
   adds: readonly (keyof Flow)[];
+  /** The programs that it runs: looked for before the pipeline starts, and only those. */
+  tools?: readonly ('ffmpeg' | 'ffprobe')[];
   /** Of one that makes products, per event or at watermarks: their schema, and the fields that an object's name may hold. */
   product?: { schema: SchemaName; fields: readonly string[] };
 }

@@ -31,6 +31,7 @@ export const probe = defineOperator(
     example: '- probe: { max_pixels: 40000000 }',
     needs: ['file'],
     adds: ['probe'],
+    tools: ['ffprobe'],
   },
   (config, { clock }) => ({
     step: mapEach<'file'>(

@@ -61,6 +61,7 @@ export const split = defineOperator(
     example: '- split: { cut: scenes, seconds: 4, side: 256 }',
     needs: ['file', 'probe'],
     adds: ['clip'],
+    tools: ['ffmpeg'],
   },
   (options, resources) => ({
     step: mapEach<'file' | 'probe'>(

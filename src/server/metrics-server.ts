@@ -1,4 +1,4 @@
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { VimiError } from '../errors.js';
 import type { Metrics } from '../streams/metrics.js';
@@ -10,24 +10,39 @@ export interface MetricsServer {
 }
 
 /**
- * Serves GET /metrics for Prometheus, and GET /health for whoever asks whether the process lives. Port 0: a free one.
+ * Serves GET /metrics for Prometheus, GET /health for whoever asks whether the process lives, and GET /ready for whether
+ * it works: 503 with the reasons while it starts, and while a pipeline is paused. Port 0: a free one.
  * USAGE when the address cannot be used.
  */
-export async function serveMetrics({ registry }: Metrics, port: number, host = '127.0.0.1'): Promise<MetricsServer> {
-  const server = createServer(async (request, response) => {
-    const path = new URL(request.url ?? '/', 'http://localhost').pathname;
-    if (request.method !== 'GET' && request.method !== 'HEAD') response.writeHead(405, { allow: 'GET' }).end();
+export async function serveMetrics(
+  { registry, hindrances }: Metrics,
+  port: number,
+  host = '127.0.0.1',
+): Promise<MetricsServer> {
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
+    const path = pathOf(request.url ?? '');
+    if (request.method !== 'GET' && request.method !== 'HEAD') response.writeHead(405, { allow: 'GET, HEAD' }).end();
     else if (path === '/health') response.writeHead(200, { 'content-type': 'text/plain' }).end('ok\n');
-    else if (path !== '/metrics') response.writeHead(404).end();
-    else
-      try {
-        const text = await registry.metrics();
-        response.writeHead(200, { 'content-type': registry.contentType }).end(text);
-      } catch (error) {
-        // The lag comes from the transport, which may be away for a moment.
-        response.writeHead(503, { 'content-type': 'text/plain' }).end(`${(error as Error).message}\n`);
-      }
+    else if (path === '/ready') {
+      const reasons = hindrances();
+      response
+        .writeHead(reasons.length > 0 ? 503 : 200, { 'content-type': 'text/plain; charset=utf-8' })
+        .end(`${reasons.join('\n') || 'ready'}\n`);
+    } else if (path !== '/metrics') response.writeHead(404).end();
+    else {
+      const text = await registry.metrics();
+      response.writeHead(200, { 'content-type': registry.contentType }).end(text);
+    }
+  };
+  const server = createServer((request, response) => {
+    answer(request, response).catch((error: unknown) => {
+      // The lag comes from the transport, which may be away for a moment.
+      if (response.headersSent) response.destroy();
+      else response.writeHead(503, { 'content-type': 'text/plain' }).end(`${(error as Error).message}\n`);
+    });
   });
+  // Whoever opens connections and says nothing takes no file handles from the run.
+  server.maxConnections = 100;
   await new Promise<void>((resolve, reject) => {
     server.once('error', (cause) =>
       reject(
@@ -41,6 +56,8 @@ export async function serveMetrics({ registry }: Metrics, port: number, host = '
     );
     server.listen(port, host, resolve);
   });
+  // No request, and no connection that cannot be taken, may end a run.
+  server.on('error', () => {});
   // Metrics are no reason to go on when all else has ended.
   server.unref();
   return {
@@ -51,4 +68,10 @@ export async function serveMetrics({ registry }: Metrics, port: number, host = '
         server.closeAllConnections();
       }),
   };
+}
+
+/** Of a request's target, which can be anything: a proxy's whole address too. What is no path fits none. */
+function pathOf(target: string): string {
+  const [path = ''] = target.split(/[?#]/, 1);
+  return path.replace(/^https?:\/\/[^/]*/i, '');
 }

@@ -3,7 +3,7 @@ import { constants, createReadStream, type Dirent } from 'node:fs';
 import { type FileHandle, link, lstat, mkdir, open, readdir, readFile, realpath, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { asVimiError, VimiError } from '../errors.js';
+import { asStorageError, VimiError } from '../errors.js';
 import type { ObjectRef } from '../events/prompt.js';
 import { processRuns } from '../process-runs.js';
 import { mediaTypeOf } from './media-type.js';
@@ -38,7 +38,8 @@ interface Sidecar {
 export async function openFileStore(root: string, options: FileStoreOptions = {}): Promise<ObjectStore> {
   const temporary = join(root, '.store', 'temporary');
   await mkdir(temporary, { recursive: true });
-  const store = new FileStore(await realpath(root), options.write ?? writeAll);
+  const real = await realpath(root);
+  const store = new FileStore(real, (await lstat(real)).dev, options.write ?? writeAll);
   await removeLeftovers(temporary);
   return store;
 }
@@ -46,13 +47,17 @@ export async function openFileStore(root: string, options: FileStoreOptions = {}
 class FileStore implements ObjectStore {
   constructor(
     private readonly root: string,
+    /** The file system that it is on. */
+    private readonly device: number,
     private readonly write: NonNullable<FileStoreOptions['write']>,
   ) {}
 
   async put(key: string, body: ObjectBody, options: PutOptions): Promise<ObjectRef> {
     const path = this.path(key);
     const temporary = this.temporary();
+    await this.ensureRoot();
     try {
+      await this.makeFolders('.store/temporary/');
       const { size, sha256 } = await this.writeDurably(temporary, body);
       if (options.sha256 !== undefined && options.sha256 !== sha256)
         throw new VimiError('OBJECT_DAMAGED', 'The bytes to be stored are not the announced ones', {
@@ -74,7 +79,7 @@ class FileStore implements ObjectStore {
       await this.writeSidecar(ref, ino, mtimeNs);
       return ref;
     } catch (thrown) {
-      await rm(temporary, { force: true });
+      await rm(temporary, { force: true }).catch(() => undefined);
       throw translate(thrown, key);
     }
   }
@@ -137,11 +142,13 @@ class FileStore implements ObjectStore {
 
   async *list(prefix: string): AsyncIterable<string> {
     checkObjectKey(prefix, { prefix: true });
+    await this.ensureRoot();
     yield* this.walk(prefix.slice(0, prefix.lastIndexOf('/') + 1), prefix);
   }
 
   async remove(key: string): Promise<void> {
     const path = this.path(key);
+    await this.ensureRoot();
     if (!(await this.staysInside(dirname(path)))) return;
     try {
       await rm(path, { force: true });
@@ -205,9 +212,26 @@ class FileStore implements ObjectStore {
       await handle.close();
       throw missing(key);
     } catch (thrown) {
-      if (['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'].includes(systemCode(thrown))) throw missing(key);
-      throw translate(thrown, key);
+      const isMissing = ['ENOENT', 'ENOTDIR', 'ELOOP', 'ENXIO'].includes(systemCode(thrown));
+      const error = isMissing ? missing(key) : translate(thrown, key);
+      if (error.code === 'OBJECT_NOT_FOUND') await this.ensureRoot();
+      throw error;
     }
+  }
+
+  /**
+   * STORAGE_UNAVAILABLE when the folder of all objects is gone, or another file system is where it was: an empty mount
+   * point holds nothing, but nobody removed a thing, and what is written there would be hidden by the next mount.
+   */
+  private async ensureRoot(): Promise<void> {
+    const device = await deviceOf(this.root);
+    if (device === this.device) return;
+    if (device !== null && (await deviceOf(join(this.root, '.store'))) !== null) return;
+    throw new VimiError('STORAGE_UNAVAILABLE', 'The folder of all objects is gone', {
+      expected: 'the folder that was there at the start',
+      where: this.root,
+      remedy: `Put it back, or mount it again. To begin with an empty one: mkdir -p ${join(this.root, '.store')}`,
+    });
   }
 
   /** False when a folder on the way is a link or not there: nothing is read through links. */
@@ -285,7 +309,7 @@ class FileStore implements ObjectStore {
       entries = await readdir(path, { withFileTypes: true });
     } catch (thrown) {
       if (systemCode(thrown) === 'ENOENT' || systemCode(thrown) === 'ENOTDIR') return;
-      throw thrown;
+      throw asStorageError(thrown);
     }
     // A folder counts with its slash: `a.b` comes before `a/b`, as it does among keys.
     const keys = entries
@@ -337,6 +361,16 @@ async function removeLeftovers(temporary: string): Promise<void> {
   }
 }
 
+/** Of the file system that holds it; null: nothing is there. */
+async function deviceOf(path: string): Promise<number | null> {
+  try {
+    return (await lstat(path)).dev;
+  } catch (thrown) {
+    if (systemCode(thrown) === 'ENOENT' || systemCode(thrown) === 'ENOTDIR') return null;
+    throw asStorageError(thrown);
+  }
+}
+
 function missing(key: string): VimiError {
   return new VimiError('OBJECT_NOT_FOUND', 'There is no such object', { where: key });
 }
@@ -349,5 +383,5 @@ function translate(thrown: unknown, key: string): VimiError {
   if (thrown instanceof VimiError) return thrown;
   if (systemCode(thrown) === 'EISDIR' || systemCode(thrown) === 'ENOTEMPTY')
     return new VimiError('OBJECT_KEY_INVALID', 'Other objects lie below this key', { where: key, cause: thrown });
-  return asVimiError(thrown);
+  return asStorageError(thrown);
 }

@@ -15,5 +15,6 @@ const types: Record<string, string> = {
 
 /** The media type that a name's ending suggests. */
 export function mediaTypeOf(name: string): string {
-  return types[name.slice(name.lastIndexOf('.') + 1).toLowerCase()] ?? 'application/octet-stream';
+  const ending = name.slice(name.lastIndexOf('.') + 1).toLowerCase();
+  return (Object.hasOwn(types, ending) && types[ending]) || 'application/octet-stream';
 }

@@ -12,6 +12,7 @@ import type { ObjectLink, ObjectRef } from '../events/prompt.js';
 import { mediaTypeOf } from './media-type.js';
 import { checkObjectKey, isKeySegment } from './object-key.js';
 import { freshMs, type ObjectBody, type ObjectStore, type PutOptions } from './object-store.js';
+import { bucketRule, isBucketName } from './s3/address.js';
 import { BucketWriter } from './s3/bucket-writer.js';
 import { connect, partBytes } from './s3/connect.js';
 import { hashOf, measure } from './s3/measure.js';
@@ -67,6 +68,8 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
   } = options;
   const prefix = (options.prefix ?? '').replace(/^\/+|\/+$/g, '');
   if (prefix) checkObjectKey(prefix);
+  if (!isBucketName(bucket))
+    throw new VimiError('USAGE', 'No bucket can have this name', { expected: bucketRule, found: bucket });
   const { client, close } = connect({
     endpoint,
     region,

@@ -1,5 +1,6 @@
 import type { VimiError } from '../errors.js';
 import type { VimiEvent } from '../events/event.js';
+import type { Pause } from './pause.js';
 import type { NewRecord, StoredRecord } from './transport.js';
 
 /** Why an event was left out on purpose. A closed list, counted by reason. */
@@ -38,6 +39,8 @@ export interface Envelope<T = unknown> {
   readonly signal: AbortSignal;
   /** The same as `signal.aborted`, and cheaper: a signal is made when it is first asked for. */
   readonly isAborted: boolean;
+  /** Of its pipeline: work waits while it is on, and trouble of the surroundings is outlasted in it. */
+  readonly pause: Pause;
   /** The same descendant with new data. */
   with<U>(data: U): Envelope<U>;
   /**

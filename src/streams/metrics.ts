@@ -1,5 +1,6 @@
 import { Counter, Gauge, Histogram, Registry } from 'prom-client';
 import { type Countable, countables } from '../operators/operator.js';
+import type { Trouble } from './pause.js';
 import type { FateCounts } from './position.js';
 import { createTransportMetrics } from './transport-metrics.js';
 import { within } from './within.js';
@@ -14,6 +15,8 @@ export interface PipelineState {
   waiting: number;
   /** The most records without a fate that its partitions may have together. */
   window: number;
+  /** Why it is paused; none: it is not. */
+  troubles: readonly Trouble[];
   /** Records between the group's watermark and the end of each partition. */
   lag(): Promise<Map<number, number>>;
 }
@@ -26,6 +29,7 @@ export type Metrics = ReturnType<typeof createMetrics>;
 /** The metrics of delivery, for any number of pipelines. Make them once a process; `registry` is what is exposed. */
 export function createMetrics(registry = new Registry()) {
   const running = new Map<string, () => PipelineState>();
+  const starting = new Set<string>();
   const asked = new Map<string, Promise<Map<number, number>>>();
   const registers = [registry];
   const pipeline = ['pipeline'] as const;
@@ -51,6 +55,17 @@ export function createMetrics(registry = new Registry()) {
   state('vimi_window_open', 'Records being worked on.', ({ open }) => open);
   state('vimi_window_waiting', 'Records settled, but not yet committed.', ({ waiting }) => waiting);
   state('vimi_window_size', 'The most records that may be worked on.', ({ window }) => window);
+  new Gauge({
+    name: 'vimi_paused',
+    help: '1 while the pipeline is paused for trouble of its surroundings: nothing is read or rejected until it is over.',
+    labelNames: ['pipeline', 'code', 'step'] as const,
+    registers,
+    collect() {
+      this.reset();
+      for (const [label, current] of running)
+        for (const { code, step } of current().troubles) this.set({ pipeline: label, code, step }, 1);
+    },
+  });
   new Gauge({
     name: 'vimi_lag',
     help: 'Records that wait in the input topic, unsettled ones included. Missing while the log cannot be asked.',
@@ -130,8 +145,23 @@ export function createMetrics(registry = new Registry()) {
       for (const [detail, times] of Object.entries(dropped))
         events.inc({ pipeline: label, fate: 'dropped', detail }, times);
     },
+    /** Why this process is not ready for work, a line each; none: it is. */
+    hindrances(): string[] {
+      if (running.size + starting.size === 0) return ['nothing runs yet'];
+      return [
+        ...[...starting].map((label) => `${label} is starting`),
+        ...[...running].flatMap(([label, current]) =>
+          current().troubles.map(
+            ({ code, step, message, remedy }) => `${label} is paused at ${step}: ${code}: ${message} -> ${remedy}`,
+          ),
+        ),
+      ];
+    },
+    /** A pipeline that `watch` will show once it has begun. */
+    expect: (label: string) => void starting.add(label),
     /** Shows a pipeline's state until the returned function is called. */
     watch(label: string, current: () => PipelineState): () => void {
+      starting.delete(label);
       running.set(label, current);
       return () => {
         if (running.get(label) === current) running.delete(label);

@@ -8,6 +8,7 @@ import { type Chain, firstFlow } from './chain.js';
 import { credit, groupMs, groupSize } from './credit.js';
 import type { Fate } from './envelope.js';
 import { type InFlight, InFlightEvent } from './in-flight.js';
+import type { Pause } from './pause.js';
 import {
   addCounts,
   countFate,
@@ -40,6 +41,8 @@ export interface PartitionHost {
   sealers: readonly Sealer[];
   clock: Clock;
   log: Log;
+  /** What the surroundings do to the pipeline: nothing is read while it is on, and commits outlast it. */
+  pause: Pause;
   /** All records that a settled event publishes: its outputs, its rejects, what operators say of its fate. */
   recordsOf(settled: Settled): NewRecord[];
   publishSealed(sealed: Sealed): Promise<NewRecord[]>;
@@ -48,6 +51,7 @@ export interface PartitionHost {
   /** A record that reached the steps has its fate, after so many seconds. */
   onSettled(seconds: number): void;
   onCommitted(counts: FateCounts): void;
+  /** A commit failed, and is tried again. */
   onRetry(error: VimiError): void;
   /** A commit was refused: the partition has another owner. */
   onFenced(): void;
@@ -212,12 +216,14 @@ export class PartitionRun {
         continue;
       }
       try {
-        if (!this.#isTakenOver) await this.#host.takeOver(this.#takeover);
+        const { pause } = this.#host;
+        if (!this.#isTakenOver) await pause.through('take over', () => this.#host.takeOver(this.#takeover), signal);
         this.#isTakenOver = true;
-        const taking = this.#assigned.take(most, signal);
+        const taking = pause.through('read', () => this.#assigned.take(most, signal), signal);
         if (this.isIdle) this.#host.onIdle();
         const records = await taking;
         failures = 0;
+        await pause.over(signal);
         if (signal.aborted) {
           this.#left = records[0]?.offset ?? this.#left;
           return;
@@ -229,6 +235,7 @@ export class PartitionRun {
         // The transport has nothing to give any more and will say so; until then this must not spin.
         if (records.length === 0) await this.#host.clock.sleep(backoffMs.first, signal);
       } catch (thrown) {
+        if (signal.aborted) return;
         const error = asVimiError(thrown);
         if (!error.retryable) {
           this.#host.fail(error);
@@ -257,7 +264,7 @@ export class PartitionRun {
     const open = new InFlightEvent(event.id, this.#host.clock.elapsed());
     this.#host.inFlight.add(open);
     this.#open.set(record.offset, open);
-    this.#host.chain.feed(openEnvelope(record, event, firstFlow(event), open, this.#onSettled));
+    this.#host.chain.feed(openEnvelope(record, event, firstFlow(event), open, this.#onSettled, this.#host.pause));
   }
 
   /**
@@ -328,8 +335,9 @@ export class PartitionRun {
   /** Tries until it succeeds, is fenced or closed. False when there is nothing to commit. */
   async #commitUntilDone(final: boolean): Promise<boolean> {
     let most: number | undefined;
-    for (let failures = 0; !this.#isClosed; failures++) {
-      const plan = this.#tracker.plan(most);
+    let plan: CommitPlan | null = null;
+    const commit = async () => {
+      plan = this.#tracker.plan(most);
       const planned = plan?.offsets.length ?? 0;
       if (planned < Math.min(this.#tracker.waiting, most ?? Number.POSITIVE_INFINITY)) this.#host.onMetadataFull();
       if (plan === null || (plan.offsets.length === 0 && !final)) return false;
@@ -338,10 +346,21 @@ export class PartitionRun {
         return true;
       } catch (thrown) {
         const error = asVimiError(thrown);
-        const [first, ...others] = plan.offsets;
+        if (error.fault === 'surroundings') this.#host.onRetry(error);
+        throw error;
+      }
+    };
+    for (let failures = 0; !this.#isClosed; failures++) {
+      try {
+        return await this.#host.pause.through('commit', commit, this.#closing.signal);
+      } catch (thrown) {
+        if (this.#isClosed) return false;
+        const error = asVimiError(thrown);
+        const offsets = (plan as CommitPlan | null)?.offsets ?? [];
+        const [first, ...others] = offsets;
         if (refusals.has(error.code) && first !== undefined) {
           // The log does not say which record it will never take: fewer, until that one's event stands alone.
-          if (others.length > 0) most = Math.ceil(plan.offsets.length / 2);
+          if (others.length > 0) most = Math.ceil(offsets.length / 2);
           else this.#refuse(first, error);
           continue;
         }
@@ -356,7 +375,7 @@ export class PartitionRun {
           this.#host.onFenced();
           this.abandon(error);
         } else if (!error.retryable) this.#host.fail(error);
-        if (!error.retryable || this.#isClosed) return false;
+        if (!error.retryable) return false;
         this.#host.onRetry(error);
         await this.#host.clock.sleep(backoff(failures), this.#closing.signal);
       }

@@ -3,8 +3,9 @@ import { asVimiError, VimiError } from '../errors.js';
 import type { Log, OperatorInstance, Resources } from '../operators/operator.js';
 import { type Chain, startChain } from './chain.js';
 import { InFlight } from './in-flight.js';
-import { createMetrics, type Metrics } from './metrics.js';
+import { createMetrics, type Metrics, type PipelineState } from './metrics.js';
 import { type PartitionHost, PartitionRun, type Sealer } from './partition-run.js';
+import { Pause } from './pause.js';
 import type { PipelineSpec } from './pipeline-spec.js';
 import { addCounts, emptyCounts, type FateCounts, marksBudget } from './position.js';
 import { rejectRecord } from './rejects.js';
@@ -76,6 +77,16 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
     over.abort();
   };
 
+  const pause = new Pause({
+    clock,
+    onTrouble: ({ code, step, message, remedy }) =>
+      log.warn(
+        { ...label, code, step, error: message, remedy },
+        'Paused: nothing is read, rejected or lost until this is over; it is tried again all the while',
+      ),
+    onOver: (seconds) => log.warn({ ...label, seconds: Math.round(seconds) }, 'Going on: the trouble is over'),
+  });
+
   let sealers: Sealer[];
   try {
     for (const step of spec.steps)
@@ -101,6 +112,7 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
     sealers,
     clock,
     log,
+    pause,
     recordsOf(settled) {
       const records: NewRecord[] = [...settled.outputs];
       const { origin, event } = settled;
@@ -141,6 +153,8 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
     },
     onRetry(error) {
       metrics.commits.inc({ ...label, outcome: 'retried' });
+      // Of the surroundings the pause tells.
+      if (error.fault === 'surroundings') return;
       log.warn({ ...label, code: error.code, error: error.message, remedy: error.remedy }, 'Trying again');
     },
     onFenced: () => metrics.commits.inc({ ...label, outcome: 'fenced' }),
@@ -150,11 +164,12 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
     fail,
   };
 
-  const stopWatching = metrics.watch(name, () => ({
+  const stateNow = (): PipelineState => ({
     partitions: partitions.size,
     open: sum([...partitions.values()].map(({ open }) => open)),
     waiting: sum([...partitions.values()].map(({ waiting }) => waiting)),
     window: window * partitions.size,
+    troubles: pause.troubles,
     async lag() {
       const ends = await transport.ends(from);
       return new Map(
@@ -164,8 +179,9 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
         }),
       );
     },
-  }));
+  });
 
+  let stopWatching = () => {};
   const totals = new Map<number, FateCounts>();
   try {
     const consumer = await transport.consume({
@@ -189,6 +205,7 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
       },
     });
     log.info({ ...label, topic: from, group, partitions: partitions.size, window }, 'Consuming');
+    stopWatching = metrics.watch(name, stateNow);
     const onAbort = () => over.abort();
     signal.addEventListener('abort', onAbort, { once: true });
     if (signal.aborted) onAbort();
@@ -225,7 +242,7 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
         wake = resolve;
       });
       if (over.signal.aborted) return false;
-      const ends = await endsNow();
+      const ends = await pause.through('read', endsNow, over.signal);
       // No await from here on: what is at its end must not be given anything before it stops taking.
       if (isAtEnd(ends)) break;
       await within(lookMs, changed);

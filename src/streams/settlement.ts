@@ -1,6 +1,7 @@
 import { VimiError } from '../errors.js';
 import type { VimiEvent } from '../events/event.js';
 import type { DropReason, Envelope, Fate } from './envelope.js';
+import type { Pause } from './pause.js';
 import type { NewRecord, StoredRecord } from './transport.js';
 
 /** What one consumed record came to, once every descendant has its fate. */
@@ -34,8 +35,9 @@ export function openEnvelope<T>(
   data: T,
   life: Abortable,
   onSettled: (settlement: Settlement) => void,
+  pause: Pause,
 ): Envelope<T> {
-  return new Part(new Whole(origin, event, life, onSettled), data, '', { used: false, outputs: [] });
+  return new Part(new Whole(origin, event, life, onSettled, pause), data, '', { used: false, outputs: [] });
 }
 
 /** What the parts of a record have in common. */
@@ -43,12 +45,20 @@ class Whole {
   readonly origin: StoredRecord;
   readonly event: VimiEvent;
   readonly life: Abortable;
+  readonly pause: Pause;
   readonly #onSettled: (settlement: Settlement) => void;
   readonly #settled: { part: string; fate: Fate; outputs: NewRecord[] }[] = [];
   /** Parts without a fate. */
   open = 1;
 
-  constructor(origin: StoredRecord, event: VimiEvent, life: Abortable, onSettled: (settlement: Settlement) => void) {
+  constructor(
+    origin: StoredRecord,
+    event: VimiEvent,
+    life: Abortable,
+    onSettled: (settlement: Settlement) => void,
+    pause: Pause,
+  ) {
+    this.pause = pause;
     this.origin = origin;
     this.event = event;
     this.life = life;
@@ -105,6 +115,10 @@ class Part<T> implements Envelope<T> {
 
   get isAborted(): boolean {
     return this.#whole.life.isAborted;
+  }
+
+  get pause(): Pause {
+    return this.#whole.pause;
   }
 
   abort(reason: VimiError): void {

@@ -156,6 +156,136 @@ describe('structured mode', () => {
   });
 });
 
+describe('what clients differ in', () => {
+  const whole = {
+    ...{ specversion: '1.0', id: 'a-1', source: '/tests', type: eventType('generation.requested') },
+    data: { prompt: 'a fox' },
+  };
+  const structured = { 'content-type': 'application/cloudevents+json' };
+  const asked = (value: unknown, headers: Record<string, string> = {}) =>
+    decodeEvent(stored(typeof value === 'string' ? value : JSON.stringify(value), headers), onRequests);
+  const fox = { id: 'a-1', source: '/tests', data: { prompt: 'a fox' } };
+  const { data: _, ...attributes } = whole;
+  const packed = Buffer.from('{"prompt":"a fox"}').toString('base64');
+
+  it('data as base64, as a JSON text, or the whole event without a header that says so [streams F21] [streams F20]', () => {
+    const json = 'application/json';
+    expect(asked({ ...attributes, datacontenttype: json, data_base64: packed }, structured)).toMatchObject(fox);
+    expect(asked({ ...attributes, data_base64: packed.replace(/=+$/, '') })).toMatchObject(fox);
+    expect(asked({ ...attributes, data: '{"prompt":"a fox"}' }, structured)).toMatchObject(fox);
+    expect(asked(whole)).toMatchObject(fox);
+    expect(asked(whole, { 'content-type': json })).toMatchObject(fox);
+    expect(asked({ ...whole, time: null, subject: null, traceparent: null }, structured)).toMatchObject(fox);
+    // Headers of an event come before a value that only looks like one.
+    expect(refusal(stored(JSON.stringify(whole), { ce_id: 'b', ce_type: whole.type })).message).toContain('prompt:');
+  });
+
+  it('base64 that is none is told as that [streams F21]', () => {
+    const error = refusal(stored(JSON.stringify({ ...attributes, data_base64: 'no base64!' }), structured));
+    expect([error.code, error.message]).toEqual([
+      'EVENT_MALFORMED',
+      'data_base64 of this event cannot be read: expected base64 of a JSON object, found "no base64!" (requests/3/41)',
+    ]);
+    const inner = refusal(stored(JSON.stringify({ ...attributes, data_base64: 'AAEC' }), structured));
+    expect([inner.code, inner.where]).toEqual(['EVENT_MALFORMED', 'requests/3/41, data_base64']);
+  });
+
+  it('names of headers, quotes in them, and empty ones [streams F24]', () => {
+    const data = '{"prompt":"a fox"}';
+    expect(asked(data, { 'ce-id': 'a-1', 'Ce-Source': '/tests', 'ce-type': whole.type })).toMatchObject(fox);
+    expect(asked(data, { ce_id: 'a-1', ce_source: '/tests', ce_type: '', ce_time: '', ce_subject: '' })).toMatchObject(
+      fox,
+    );
+    expect(asked(whole, { contentType: '"application/cloudevents+json"' })).toMatchObject(fox);
+    const batch = refusal(stored(`{"a":[]}`, { 'content-type': 'application/cloudevents-batch+json' }));
+    expect(batch.message).toContain('expected application/cloudevents+json, found application/cloudevents-batch+json');
+  });
+
+  it('the number of a schema before the value [streams F20]', () => {
+    const value = Buffer.concat([Buffer.from([0, 0, 0, 0, 7]), Buffer.from('{"prompt":"a fox"}')]);
+    expect(decodeEvent(stored(value), onRequests).data).toEqual({ prompt: 'a fox' });
+    expect(refusal(stored(Buffer.concat([Buffer.from([0, 0, 0, 0, 7]), Buffer.from([2, 4])]))).code).toBe(
+      'EVENT_MALFORMED',
+    );
+  });
+
+  it.each([
+    ['+02:00', '2026-01-31T13:00:00+02:00'],
+    ['microseconds of Python', '2026-01-31T11:00:00.000000+00:00'],
+    ['Z', '2026-01-31T11:00:00Z'],
+  ])('a deadline with %s [streams F22]', (_name, deadline) => {
+    const data = asked({ prompt: 'a fox', deadline }).data as { deadline: string };
+    expect(Date.parse(data.deadline)).toBe(Date.UTC(2026, 0, 31, 11));
+  });
+
+  it('a deadline without an offset is refused: nobody knows when it is [streams F22]', () => {
+    expect(refusal(stored('{"prompt":"a fox","deadline":"2026-01-31T11:00:00"}')).message).toContain(
+      'deadline: expected',
+    );
+  });
+
+  it.each([
+    ['a space for the T', '2026-01-31 11:00:00Z', '2026-01-31T11:00:00.000Z'],
+    ['a leap second', '2016-12-31T23:59:60Z', '2016-12-31T23:59:59.000Z'],
+    ['ten places of a second', '2026-01-31T11:00:00.1234567891Z', '2026-01-31T11:00:00.123Z'],
+  ])('a time with %s [streams F24]', (_name, time, read) => {
+    expect(asked('{"prompt":"a fox"}', { ce_time: time }).time).toBe(read);
+  });
+
+  it('null counts as left out wherever a field may be left out [streams F22]', () => {
+    const all = [
+      'task',
+      'frames',
+      'width',
+      'height',
+      'fps',
+      'steps',
+      'guidance',
+      'seed',
+      'retrieval',
+      'priority',
+      'deadline',
+    ];
+    const data = asked({ prompt: 'a fox', ...Object.fromEntries(all.map((name) => [name, null])) }).data;
+    expect(JSON.parse(JSON.stringify(data))).toEqual({ prompt: 'a fox' });
+    const inner = asked({
+      prompt: [{ text: 'it', image: null }],
+      guidance: { text: 2, image: null },
+      retrieval: { k: null },
+    });
+    expect(JSON.parse(JSON.stringify(inner.data))).toEqual({
+      prompt: [{ text: 'it' }],
+      guidance: { text: 2 },
+      retrieval: {},
+    });
+    expect(refusal(stored('{"prompt":null}')).code).toBe('EVENT_INVALID');
+    const media = decodeEvent(stored('{"uri":"a.jpg","caption":null,"source":null,"licence":null}'), ['media.added']);
+    expect(JSON.parse(JSON.stringify(media.data))).toEqual({ uri: 'a.jpg' });
+  });
+
+  it('characters are those of Unicode, not halves of pairs [streams F22]', () => {
+    const foxes = (count: number) => '🦊'.repeat(count);
+    expect(asked('{"prompt":"a fox"}', { ce_id: foxes(512) }).id).toBe(foxes(512));
+    expect(refusal(stored('{"prompt":"a fox"}', { ce_id: foxes(513) })).code).toBe('EVENT_INVALID');
+    const captioned = (count: number) => stored(JSON.stringify({ uri: 'a.jpg', caption: foxes(count) }));
+    expect(decodeEvent(captioned(4000), ['media.added']).schema).toBe('media.added');
+    expect(refusal(captioned(4001), ['media.added']).message).toContain('caption: expected 1 to 4000 characters');
+  });
+
+  it('half a surrogate pair becomes the replacement character, at any depth', () => {
+    const data = asked('{"prompt":"a \\ud83d fox","more":[{"x":"\\udc00"}]}').data;
+    expect(data).toEqual({ prompt: 'a \ufffd fox', more: [{ x: '\ufffd' }] });
+  });
+
+  it('a part of a prompt is text or an image, never both [safety S6]', () => {
+    for (const text of [5, 'x'.repeat(3_600_000 / 1000)]) {
+      const error = refusal(stored(JSON.stringify({ prompt: [{ image: { uri: 'a.png' }, text }, { text: 'a fox' }] })));
+      expect(error.code).toBe('EVENT_INVALID');
+      expect(error.message).toContain('prompt.0: expected either text or an image, found an object');
+    }
+  });
+});
+
 describe('a hostile value', () => {
   it.each([
     ['no value', null, 'expected a JSON object'],
@@ -201,7 +331,7 @@ describe('a hostile value', () => {
     expect(error.code).toBe('EVENT_INVALID');
     expect(error.message).toBe(
       'This is no valid generation.requested: prompt.0.text: expected text, found 5; ' +
-        'prompt.1.image.uri: expected at least 1 characters, found ""; ' +
+        'prompt.1.image.uri: expected 1 to 4096 characters, found ""; ' +
         'task: expected "text-to-video" or "subject-driven" or "prediction", found "dance"; ' +
         'frames: expected a whole number, found 10.5; width: expected at least 8, found 4; ' +
         'retrieval.k: expected at most 16, found 99 (requests/3/41)',

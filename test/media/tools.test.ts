@@ -43,10 +43,41 @@ describe('media tools', () => {
 
   it('that do not run are told of by name', async () => {
     const missing = join(folder, 'nowhere', 'ffmpeg');
-    const error = await thrownBy(() => mediaTools({ PATH: '', VIMI_FFMPEG: missing }));
+    const error = await thrownBy(() => mediaTools({ PATH: '', VIMI_FFMPEG: missing }).ffmpeg);
     expect(error.code).toBe('FFMPEG_NOT_FOUND');
     expect(error.found).toContain(missing);
     const other = await program('other', 'echo something else');
-    expect((await thrownBy(() => mediaTools({ PATH: other }))).code).toBe('FFMPEG_NOT_FOUND');
+    expect((await thrownBy(() => mediaTools({ PATH: other }).ffmpeg)).code).toBe('FFMPEG_NOT_FOUND');
   });
+
+  it('[streams F15] are looked for one by one: who needs ffmpeg alone misses no ffprobe', async () => {
+    const onPath = await program('half', 'echo ffmpeg version 8.0 Copyright');
+    const env = { PATH: onPath, VIMI_FFPROBE: join(folder, 'nowhere', 'ffprobe') };
+    expect(mediaTools(env).ffmpeg.version).toBe('8.0');
+    expect((await thrownBy(() => mediaTools(env).ffprobe)).found).toContain('nowhere');
+  });
+
+  it.skipIf(process.getuid?.() !== 0)(
+    '[streams F15] that only their owner may execute are told as that, with what to type',
+    async () => {
+      const script = `
+        const { mediaTools } = await import(${JSON.stringify(join(import.meta.dirname, '../../dist/media/tools.js'))});
+        try { mediaTools({ PATH: '', VIMI_FFPROBE: process.argv[1] }).ffprobe } catch (e) { console.log(e.message + ' ' + e.remedy) }`;
+      const tools = await program('owned', 'echo ffprobe version 8.0', 0o744);
+      await chmod(folder, 0o755);
+      const asNobody = [
+        '--reuid=65534',
+        '--regid=65534',
+        '--clear-groups',
+        process.execPath,
+        '--input-type=module',
+        '-e',
+      ];
+      const said = execFileSync('setpriv', [...asNobody, script, join(tools, 'ffprobe')], {
+        encoding: 'utf8',
+        cwd: '/',
+      });
+      expect(said).toContain('may not be executed by this user (permission)');
+    },
+  );
 });

@@ -102,10 +102,11 @@ describe('admit', () => {
   it.each([
     ['no text', { prompt: '' }, 'PROMPT_EMPTY'],
     ['no parts', { prompt: [] }, 'PROMPT_EMPTY'],
+    ['only what nobody sees', { prompt: '\u200b\u2060 \ufe0f\u0000' }, 'PROMPT_EMPTY'],
     ['100 kB', { prompt: 'x'.repeat(100_000) }, 'PROMPT_TOO_LONG'],
     [
-      '100 kB in parts',
-      { prompt: Array.from({ length: 10 }, () => ({ text: 'x'.repeat(10_000) })) },
+      'ten parts of 401 characters [safety S14]',
+      { prompt: Array.from({ length: 10 }, () => ({ text: 'x'.repeat(401) })) },
       'PROMPT_TOO_LONG',
     ],
     ['too many frames', { frames: 65 }, 'REQUEST_OVER_LIMIT'],
@@ -218,6 +219,8 @@ describe('admit', () => {
   it('serves until the deadline, and up to each limit', async () => {
     await admitted({ deadline: '2026-11-23T12:00:00Z', frames: 64, width: 512, height: 512, steps: 250 });
     await admitted({ prompt: 'x'.repeat(4000) });
+    await admitted({ prompt: '🦊'.repeat(4000) });
+    await admitted({ prompt: Array.from({ length: 10 }, () => ({ text: 'x'.repeat(400) })) });
   });
 
   it('takes images in as WebP of at most 512 pixels a side, and infers the task', async () => {

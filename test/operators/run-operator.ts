@@ -6,6 +6,7 @@ import { systemClock } from '../../src/operators/clock.js';
 import type { Flow } from '../../src/operators/flow.js';
 import type { Operator, OperatorInstance, Resources } from '../../src/operators/operator.js';
 import type { Envelope } from '../../src/streams/envelope.js';
+import { Pause } from '../../src/streams/pause.js';
 import { openEnvelope, type Settlement } from '../../src/streams/settlement.js';
 
 export const quietLog = { debug() {}, info() {}, warn() {}, error() {} };
@@ -83,6 +84,7 @@ export function testEnvelope(
       abort: (reason) => own.abort(reason),
     },
     onSettled,
+    new Pause({ clock: systemClock }),
   );
 }
 

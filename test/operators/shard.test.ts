@@ -9,11 +9,13 @@ import { extract } from 'tar-stream';
 import { describe, expect, it, vi } from 'vitest';
 import { VimiError } from '../../src/errors.js';
 import { readSamples } from '../../src/models/training/samples.js';
+import { systemClock } from '../../src/operators/clock.js';
 import type { Flow, Product } from '../../src/operators/flow.js';
 import { type Drop, drop, mapEach } from '../../src/operators/map-each.js';
 import type { OperatorInstance, Resources, Sealed, WatermarkMove } from '../../src/operators/operator.js';
 import { shard } from '../../src/operators/shard.js';
 import type { Fate } from '../../src/streams/envelope.js';
+import { Pause } from '../../src/streams/pause.js';
 import { runPipeline } from '../../src/streams/pipeline.js';
 import { decodePosition } from '../../src/streams/position.js';
 import { openEnvelope } from '../../src/streams/settlement.js';
@@ -72,9 +74,16 @@ async function stage(instance: OperatorInstance, records: Record<number, string 
     const id = `${topic}-3-${offset}`;
     const event = { id, source: '/t', type: 't', schema: 'media.added', time: '', data: {} } as const;
     const life = { signal: new AbortController().signal, isAborted: false, abort() {} };
-    const envelope = openEnvelope(origin, event, flow(), life, ({ fate }) => {
-      if (fate.kind === 'delivered') settled.push(Number(offset));
-    });
+    const envelope = openEnvelope(
+      origin,
+      event,
+      flow(),
+      life,
+      ({ fate }) => {
+        if (fate.kind === 'delivered') settled.push(Number(offset));
+      },
+      new Pause({ clock: systemClock }),
+    );
     return Array.isArray(captions) ? envelope.fork(captions.map((one) => flow(one))) : [envelope.with(flow(captions))];
   });
   const emitted = await lastValueFrom(instance.step(from(envelopes)).pipe(toArray()));

@@ -145,6 +145,16 @@ describe('the S3 store', () => {
     expect(changed.status).toBe(403);
   });
 
+  it('[streams F25] says which region the server wants, and which names no bucket can have', async () => {
+    const region = await thrownBy(() => open({ region: 'eu-central-1' }));
+    expect(region.remedy).toContain('Set region: us-east-1');
+    expect(region.message).not.toContain('&#');
+    const name = await thrownBy(() => open({ bucket: 'Vimi_A2' }));
+    expect(name).toMatchObject({ code: 'USAGE', message: expect.stringContaining('3 to 63 small letters') });
+    const key = await thrownBy(() => open({ secretKey: 'wrong' }));
+    expect(key.remedy).toContain('secret_key');
+  });
+
   it('refuses a link that has expired', async () => {
     const store = await open();
     await store.put('shown.txt', Buffer.from('for a while'), { mediaType: 'text/plain' });

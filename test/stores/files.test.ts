@@ -1,7 +1,20 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, open, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
+import {
+  cp,
+  mkdir,
+  mkdtemp,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+  utimes,
+  writeFile,
+} from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
@@ -57,6 +70,34 @@ describe('the file store', () => {
     expect(await temporaries(root)).toEqual([]);
     expect(await store.stat('a/b.txt')).toMatchObject({ size: 3 });
     expect(String(await store.get('a/b.txt'))).toBe('old');
+  });
+
+  it('[safety S7] says when its folder is gone, instead of that objects are, and goes on when it is back', async () => {
+    const root = join(await folder(), 'objects');
+    const store = await openFileStore(root);
+    await store.put('a/b', Buffer.from('kept'), text);
+    await rename(root, `${root}-away`);
+    const gone = { code: 'STORAGE_UNAVAILABLE', fault: 'surroundings', where: root };
+    const list = async () => {
+      for await (const _ of store.list('')) throw new Error('something was listed');
+    };
+    for (const call of [
+      () => store.get('a/b'),
+      () => store.stat('a/b'),
+      () => store.put('c', Buffer.from('x'), text),
+      () => store.remove('a/b'),
+      () => store.changedAt('a/b'),
+      () => store.localFile('a/b'),
+      list,
+    ])
+      expect(await thrownBy(call)).toMatchObject(gone);
+    expect(existsSync(root)).toBe(false);
+    await rename(`${root}-away`, root);
+    expect(String(await store.get('a/b'))).toBe('kept');
+    await rm(root, { recursive: true });
+    await mkdir(root);
+    await store.put('c', Buffer.from('begun anew'), text);
+    expect(await store.stat('a/b')).toBeNull();
   });
 
   it.skipIf(!existsSync('/dev/full'))('knows the error of a real full device', async () => {

@@ -39,6 +39,21 @@ describe.skipIf(!mounted)('on a file system that is really full', () => {
     rmSync(root, { recursive: true });
   });
 
+  it('[safety S7] the file store tells an empty mount point from an empty store', async () => {
+    const root = join(place, 'mount');
+    mkdirSync(root);
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=200k', 'tmpfs', root]);
+    const store = await openFileStore(root);
+    const type = { mediaType: 'application/octet-stream' };
+    await store.put('kept', Buffer.from('kept'), type);
+    execFileSync('umount', [root]);
+    const gone = { code: 'STORAGE_UNAVAILABLE', where: root };
+    expect(await thrownBy(() => store.stat('kept'))).toMatchObject(gone);
+    expect(await thrownBy(() => store.put('hidden', Buffer.from('x'), type))).toMatchObject(gone);
+    expect(readdirSync(root)).toEqual([]);
+    rmSync(root, { recursive: true });
+  });
+
   it('the corpus index says so, takes nothing half, and goes on when there is room again', async () => {
     const folder = join(place, 'index');
     mkdirSync(folder);

@@ -27,6 +27,7 @@ import {
   spec,
   temporaryFolder,
   testOperator,
+  unlocked,
 } from './pipeline-fixtures.js';
 
 let folder: ReturnType<typeof temporaryFolder>;
@@ -334,7 +335,7 @@ describe('what cannot be done', () => {
     const { work, waiting, release } = gate();
     const first = run([work()]);
     await vi.waitFor(() => expect(waiting.has('a')).toBe(true), patience);
-    const usurper = openEmbedded({ path, alive: () => false });
+    const usurper = openEmbedded({ path, lock: () => unlocked });
     opened.push(usurper);
     await drain([echo], { transport: usurper });
     release('a');
@@ -405,13 +406,13 @@ describe('the object sink', () => {
 
   it('rejects at `to` what stays impossible: nothing is announced, nothing is lost', async () => {
     const store = objects((key) => {
-      if (key.includes('m000001')) throw Object.assign(new Error('no space left on device'), { code: 'ENOSPC' });
+      if (key.includes('m000001')) throw new VimiError('OBJECT_DAMAGED', 'Other bytes are there');
     });
     await transport.publish(names(3).map((name) => media(name)));
     const report = await drain([echo], { spec: sinks, with: { objects: store as unknown as ObjectStore } });
     expect(report.run).toEqual({ delivered: 2, rejected: 1, dropped: {} });
     expect(await delivered(transport)).toEqual(['m000000', 'm000002']);
-    expect(await rejects()).toMatchObject([{ step: 'to', attempts: 3, error: { code: 'STORAGE_FULL' } }]);
+    expect(await rejects()).toMatchObject([{ step: 'to', attempts: 1, error: { code: 'OBJECT_DAMAGED' } }]);
   });
 });
 

@@ -48,6 +48,7 @@ export async function runPipelines(
       bar?.finish();
     }
   };
+  for (const { name } of pipelines) metrics?.expect(name);
   const ends = await Promise.allSettled(pipelines.map(one));
   for (const end of ends) if (end.status === 'rejected') throw failed.signal.reason ?? end.reason;
   return ends.map((end) => (end as PromiseFulfilledResult<PipelineReport>).value);

@@ -28,8 +28,9 @@ export function topicsPage(topology: Topology): string {
       ['Header', 'Meaning', 'Left out', 'Example'],
       headers.map(({ name, meaning, fallback, example }) => [`\`${name}\``, meaning, fallback, `\`${example}\``]),
     ),
-    'In structured mode (`content-type: application/cloudevents+json`) the value is the whole event: `specversion`, `id`, `source`, `type` and `data`. `vimi publish` takes such a line for what it is.',
-    'An event is at most 4 MiB of UTF-8, 64 levels deep, with at most 100,000 values. Fields that a schema does not know are kept.',
+    'In structured mode (`content-type: application/cloudevents+json`, or no `ce_` header at all) the value is the whole event: `specversion`, `id`, `source`, `type`, and `data` or `data_base64`. `vimi publish` takes such a line for what it is.',
+    'Small differences between clients do not matter: `ce-id` is read as `ce_id`, `contentType` as `content-type`; an empty optional attribute and a field that is null count as left out; the five bytes that serialisers with a schema registry put before a JSON value are passed over. One record is one event: batches are refused.',
+    'An event is at most 4 MiB of UTF-8, 64 levels deep, with at most 100,000 values. Fields that a schema does not know are kept. Characters are Unicode code points; half a surrogate pair is read as U+FFFD. A moment needs its offset from UTC.',
     '## What is refused',
     'An event that cannot be read ends in the topic of rejects with its original bytes, and has no job; the others go on.',
     table(

@@ -1,5 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads';
-import { asVimiError } from '../../errors.js';
+import { asStorageError } from '../../errors.js';
 import { CorpusIndex, type CorpusIndexOptions } from './corpus-index.js';
 
 /*
@@ -29,7 +29,7 @@ port.on('message', ({ id, method, args }: CorpusCall) => {
     const value = (index[method] as (...all: unknown[]) => unknown).apply(index, args);
     port.postMessage({ id, value } satisfies CorpusReply);
   } catch (thrown) {
-    const { code, message } = asVimiError(thrown);
+    const { code, message } = asStorageError(thrown);
     port.postMessage({ id, error: { code, message } } satisfies CorpusReply);
   }
   if (method === 'close') port.close();

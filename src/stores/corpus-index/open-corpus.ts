@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { compiled } from '../../compiled.js';
-import { asVimiError, type ErrorCode, VimiError } from '../../errors.js';
+import { asStorageError, type ErrorCode, VimiError } from '../../errors.js';
 import type { CorpusDocument } from '../../events/schemas.js';
 import type { Corpus, CorpusRecord, DocumentFilter, DocumentSummary, SearchQuery, SearchResult } from '../corpus.js';
 import type { CorpusIndexOptions } from './corpus-index.js';
@@ -119,7 +119,7 @@ class CorpusClient implements Corpus {
       this.waiting.clear();
       const full = (cause as { code?: unknown } | undefined)?.code === 'STORAGE_FULL';
       // One that cannot even begin would not by trying again.
-      const code = full ? 'STORAGE_FULL' : hasAnswered ? 'INDEX_DAMAGED' : asVimiError(cause).code;
+      const code = full ? 'STORAGE_FULL' : hasAnswered ? 'INDEX_DAMAGED' : asStorageError(cause).code;
       const found = cause instanceof Error ? cause.message : undefined;
       for (const { reject } of calls)
         reject(new VimiError(code, 'The thread of the corpus index ended', { found, cause }));

@@ -2,6 +2,7 @@ import http from 'node:http';
 import https from 'node:https';
 import { Client, type ClientOptions } from 'minio';
 import { VimiError } from '../../errors.js';
+import { endpointOf, endpointRule } from './address.js';
 
 export interface Endpoint {
   /** `https://host[:port]` or `http://host[:port]`. */
@@ -50,14 +51,10 @@ export function connect({ endpoint, region, accessKey, secretKey, ca, silenceMs 
 }
 
 function parse(endpoint: string): URL {
-  const url = URL.canParse(endpoint) ? new URL(endpoint) : undefined;
-  const fine =
-    url && /^https?:$/.test(url.protocol) && url.hostname && !url.username && url.pathname === '/' && !url.search;
-  if (fine) return url;
+  const url = endpointOf(endpoint);
+  if (url) return url;
   // What was found may hold a secret.
-  throw new VimiError('USAGE', 'The endpoint of the object store is not an address', {
-    expected: 'https://host or http://host, with a port if need be',
-  });
+  throw new VimiError('USAGE', 'The endpoint of the object store is not an address', { expected: endpointRule });
 }
 
 /** Statuses of which the client makes a plain error without reading the answer. */

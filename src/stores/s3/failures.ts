@@ -1,4 +1,5 @@
 import { asVimiError, type ErrorCode, VimiError } from '../../errors.js';
+import { isRegion } from './address.js';
 
 /*
  * What a call to an S3 server can end in, by the server's own error code or by Node's. Anything else that a server
@@ -43,14 +44,67 @@ const summaries: Partial<Record<ErrorCode, string>> = {
   STORAGE_UNAVAILABLE: 'The object store does not answer as it should',
 };
 
+/** Refusals of which the answer says more than "no": by the server's code, what a person has to look at. */
+const refusals: Record<string, string> = {
+  InvalidAccessKeyId: 'Check access_key: the server does not know it.',
+  XAdminUserNotFound: 'Check access_key: the server does not know it.',
+  SignatureDoesNotMatch: 'Check secret_key: it is not the one of this access_key.',
+  InvalidBucketName: 'Check the name of the bucket.',
+};
+
+const noTls = 'The server answers without TLS: write the endpoint with http://, or name the port that has TLS.';
+
+const otherRegion =
+  /^(AuthorizationHeaderMalformed|AuthorizationQueryParametersError|PermanentRedirect|MovedPermanently|TemporaryRedirect|Redirect|IllegalLocationConstraintException|InvalidRegion|InvalidLocationConstraint)$/;
+
+/** The region that the server wants: undefined, it is not about that; '': it is, and the server does not say which. */
+function regionWanted(thrown: ServerError): string | undefined {
+  const { code, message = '', region, amzBucketRegion } = thrown;
+  if (!otherRegion.test(String(code)) || (/Malformed|Parameters/.test(String(code)) && !/region/i.test(message)))
+    return undefined;
+  const said = /expecting '?"?([a-z0-9-]{1,63})/.exec(unescaped(message))?.[1];
+  const name = said ?? region ?? amzBucketRegion;
+  return typeof name === 'string' && isRegion(name) ? name : '';
+}
+
+interface ServerError {
+  code?: unknown;
+  message?: string;
+  name?: string;
+  region?: unknown;
+  amzBucketRegion?: unknown;
+}
+
+const entities: Record<string, string> = { amp: '&', lt: '<', gt: '>', quot: '"', apos: "'" };
+
+/** Answers are XML, and the client leaves the entities that have numbers. */
+function unescaped(text: string): string {
+  return text.replace(/&(?:#(\d{1,7})|#x([0-9a-f]{1,6})|(amp|lt|gt|quot|apos));/gi, (written, decimal, hex, name) => {
+    if (name) return entities[name.toLowerCase()] ?? written;
+    const point = decimal ? Number(decimal) : Number.parseInt(hex, 16);
+    return point > 0 && point <= 0x10ffff ? String.fromCodePoint(point) : written;
+  });
+}
+
 /** Turns what the S3 client threw into an error of vimi. `where`: the object's key, or the bucket. */
 export function translate(thrown: unknown, where: string): VimiError {
   if (thrown instanceof VimiError) return thrown;
-  const { code, message, name } = thrown as { code?: unknown; message?: string; name?: string };
-  const found = `${code ?? ''} ${message ?? ''}`.trim();
+  const { code, message, name } = thrown as ServerError;
+  const found = unescaped(`${code ?? ''} ${message ?? ''}`.trim());
   const meaning = meaningOf(String(code ?? ''), message ?? '', name === 'S3Error');
   if (!meaning) return asVimiError(thrown);
-  return new VimiError(meaning, summaries[meaning] ?? meaning, { found, where, cause: thrown });
+  const region = name === 'S3Error' ? regionWanted(thrown as ServerError) : undefined;
+  if (region !== undefined)
+    return new VimiError('STORAGE_DENIED', 'The object store belongs to another region than the profile says', {
+      ...(region && { expected: `region ${region}` }),
+      ...{ found, where, cause: thrown },
+      remedy: region
+        ? `Set region: ${region} in the objects of the profile.`
+        : 'Set the region of the bucket in the objects of the profile, or the endpoint of that region.',
+    });
+  const refusal = Object.hasOwn(refusals, String(code)) ? refusals[String(code)] : undefined;
+  const remedy = /wrong version number|packet length too long/.test(message ?? '') ? noTls : refusal;
+  return new VimiError(meaning, summaries[meaning] ?? meaning, { found, where, remedy, cause: thrown });
 }
 
 function meaningOf(code: string, message: string, isAnswer: boolean): ErrorCode | undefined {

@@ -9,7 +9,9 @@ export interface Surroundings {
   folder: string;
 }
 
-const variable = /\$\{(?:file:(?!-)([^}\r\n]+)|([A-Za-z_][A-Za-z0-9_]*)(?::-([^}\r\n]*))?)\}/g;
+/** What is within ends where another begins: a file of beginnings without ends is read in one go. */
+const variable =
+  /\$\{(?:file:(?!-)((?:[^}\r\n$]|\$(?!\{))+)|([A-Za-z_][A-Za-z0-9_]*)(?::-((?:[^}\r\n$]|\$(?!\{))*))?)\}/g;
 /** Characters for private use stand for the ASCII ones of a `${...}` while YAML is parsed. */
 const hidden = 0xe000;
 const hiddenRun = /[\ue000-\ue0ff]+/g;
@@ -41,6 +43,8 @@ export interface Substituted {
   text: string;
   /** How many values were put in. */
   used: number;
+  /** Whether a `${` stands there that begins nothing. */
+  broken: boolean;
   /** What could not be: as it is written, and why. */
   unset: Unset[];
 }
@@ -54,7 +58,8 @@ export interface Unset {
 export function substitute(text: string, { env, folder }: Surroundings): Substituted {
   let used = 0;
   const unset: Unset[] = [];
-  const result = showVariables(text).replace(variable, (written, path?: string, name = '', fallback?: string) => {
+  const written = showVariables(text);
+  const result = written.replace(variable, (written, path?: string, name = '', fallback?: string) => {
     used++;
     if (path !== undefined) {
       const secret = readSecretFile(resolve(folder, path));
@@ -67,5 +72,5 @@ export function substitute(text: string, { env, folder }: Surroundings): Substit
     if (value === undefined) unset.push({ written, reason: `the environment has no ${name}, and no default is given` });
     return value ?? '';
   });
-  return { text: result, used, unset };
+  return { text: result, used, broken: written.replace(variable, '').includes('${'), unset };
 }

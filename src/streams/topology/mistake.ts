@@ -40,26 +40,34 @@ export interface TopologyMistake extends Place {
 
 /** As compilers write it: `topology.yaml:12:7 error unknown step 'retreive'; did you mean 'retrieve'?` */
 export function mistakeLine({ file, line, column, message, suggestion }: TopologyMistake): string {
-  return `${file}:${line}:${column} error ${message}${suggestion ? `; did you mean '${suggestion}'?` : ''}`;
+  return `${printable(file)}:${line}:${column} error ${message}${suggestion ? `; did you mean '${suggestion}'?` : ''}`;
 }
+
+/** A file can have thousands of wrong names beside thousands of right ones: nobody reads what is near to each of them. */
+const [mostSuggestions, mostListed] = [20, 30];
 
 /** Gathers the mistakes of one file. */
 export class Mistakes {
   readonly #found: TopologyMistake[] = [];
+  #suggestions = 0;
 
   constructor(readonly file: string) {}
 
   add(rule: Rule, place: Place, message: string, more: { found?: string; suggestion?: string } = {}): void {
     const { line, column } = place;
-    const found = more.found === undefined ? {} : { found: printable(more.found) };
-    this.#found.push({ rule, message: printable(message), file: this.file, line, column, ...more, ...found });
+    this.#found.push({
+      ...{ rule, message: printable(message), file: this.file, line, column },
+      ...(more.found !== undefined && { found: printable(more.found) }),
+      ...(more.suggestion !== undefined && { suggestion: printable(more.suggestion) }),
+    });
   }
 
   /** A name that is none of `known`; `kind` says of what. */
   addUnknown(kind: string, name: string, place: Place, known: Iterable<string>): void {
     const names = [...known];
-    const suggestion = nearest(name, names);
-    const choice = suggestion || names.length === 0 ? '' : `: expected ${names.map(quote).join(', ')}`;
+    const suggestion = this.#suggestions++ < mostSuggestions ? nearest(name, names) : undefined;
+    const listed = [...names.slice(0, mostListed).map(quote), ...(names.length > mostListed ? ['...'] : [])];
+    const choice = suggestion || names.length === 0 ? '' : `: expected ${listed.join(', ')}`;
     this.add(kind === 'key' ? 'unknown-key' : 'unknown-name', place, `unknown ${kind} ${quote(name)}${choice}`, {
       found: name,
       suggestion,

@@ -48,7 +48,8 @@ function faults(candidate: unknown): string[] {
   if (typeof candidate !== 'object' || candidate === null) return [`expected an object, found ${typeof candidate}`];
   const { name, summary, config, needs, adds, create } = candidate as Record<string, unknown>;
   const wrong: string[] = [];
-  if (typeof name !== 'string' || !/^[a-z][a-z0-9-]*$/.test(name)) wrong.push('name must be a verb in small letters');
+  if (typeof name !== 'string' || !/^[a-z][a-z0-9-]{0,62}$/.test(name) || name in Object.prototype)
+    wrong.push('name must be a verb in small letters');
   if (typeof summary !== 'string') wrong.push('summary must be text');
   if (!isObjectSchema(config)) wrong.push('config must be an object schema of zod 4');
   for (const [field, list] of [

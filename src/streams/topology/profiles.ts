@@ -1,5 +1,7 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
+import { isKeySegment } from '../../stores/object-key.js';
+import { bucketRule, endpointOf, endpointRule, isBucketName, isRegion, regionRule } from '../../stores/s3/address.js';
 import { checkAgainst } from './against.js';
 import { duration } from './duration.js';
 import type { Mistakes, Place } from './mistake.js';
@@ -31,6 +33,15 @@ const brokers = z
   .union([z.string().min(1), z.array(z.string().min(1)).min(1)])
   .transform((list) => (typeof list === 'string' ? list.split(',').map((broker) => broker.trim()) : list));
 
+const mostPrefix = 512;
+
+/** Slashes around it do not count. Of one that is too long, that is said. */
+const isPrefix = (text: string) => {
+  if (text.length > mostPrefix) return true;
+  const bare = text.replace(/^\/+/, '').replace(/\/+$/, '');
+  return bare === '' || bare.split('/').every(isKeySegment);
+};
+
 /** What each part of a profile can be, by its `type`. */
 const parts = {
   transport: {
@@ -48,12 +59,16 @@ const parts = {
     files: z.strictObject({ type: z.literal('files'), path: path.default('.vimi/objects'), links: noLinks.optional() }),
     s3: z.strictObject({
       type: z.literal('s3'),
-      endpoint: z.string().min(1),
-      bucket: z.string().min(3).max(63),
-      region: z.string().min(1).default('us-east-1'),
+      endpoint: z.string().refine((text) => endpointOf(text) !== undefined, endpointRule),
+      bucket: z.string().refine(isBucketName, bucketRule),
+      region: z.string().refine(isRegion, regionRule).default('us-east-1'),
       access_key: secret.optional(),
       secret_key: secret.optional(),
-      prefix: z.string().max(512).default(''),
+      prefix: z
+        .string()
+        .max(mostPrefix)
+        .refine(isPrefix, 'letters, digits, dots, dashes and underscores, joined by slashes')
+        .default(''),
       tls: z.strictObject({ ca: path }).optional(),
       /** By topic: its events carry a link to their object, which lasts so long (milliseconds). */
       links: z.record(z.string(), linkLife).optional(),
@@ -149,7 +164,8 @@ function readPart(key: keyof Parts, { value, place }: PlacedEntry, what: string,
     mistakes.add('missing-key', place, `${what}: ${key}: missing type: expected ${types.join(' or ')}`);
     return undefined;
   }
-  const schema = type.kind === 'scalar' ? kinds[String(type.value)] : undefined;
+  const name = type.kind === 'scalar' ? String(type.value) : '';
+  const schema = Object.hasOwn(kinds, name) ? kinds[name] : undefined;
   if (schema) return checkAgainst(schema, value, `${what}: ${key}`, mistakes);
   if (type.kind === 'scalar' && type.variables && type.variables.unset.length > 0) return undefined;
   const found = type.kind === 'scalar' && !type.variables ? String(type.value) : shown(type);

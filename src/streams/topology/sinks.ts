@@ -83,9 +83,12 @@ function objectSink(node: PlacedScalar & { value: string }, product: Product, ar
   else if (rest.split('/').some((segment) => ['', '.', '..'].includes(segment)))
     wrong("a key is relative and has no empty, '.' or '..' part");
   if (fields.length === 0) wrong('expected at least one {field}, or each product would replace the last');
-  if (product)
-    for (const field of fields)
-      if (!product.fields.includes(field)) mistakes.addUnknown('field', field, node.place, product.fields);
+  for (const field of product ? fields : []) {
+    if (product?.fields.includes(field)) continue;
+    // The field's name may come from the environment.
+    if (node.variables) wrong(`it has a field that is none of ${product?.fields.map(quote).join(', ')}`);
+    else mistakes.addUnknown('field', field, node.place, product?.fields ?? []);
+  }
   return {
     sink: { objects: node.value },
     outline: { objects: node.variables ? node.variables.written : node.value },

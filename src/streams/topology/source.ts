@@ -144,16 +144,14 @@ export function readSource(text: string, around: Surroundings, mistakes: Mistake
       const plain = typeof value === 'number' || typeof value === 'boolean' ? value : null;
       return { kind: 'scalar', place, value: plain };
     }
-    const { text: result, used, unset } = substitute(value, around);
-    if (used === 0) {
-      if (value.includes('${'))
-        mistakes.add(
-          'environment',
-          place,
-          `${quote(value)} cannot be read: expected \${NAME}, \${NAME:-default} or \${file:PATH}`,
-        );
-      return { kind: 'scalar', place, value };
-    }
+    const { text: result, used, broken, unset } = substitute(value, around);
+    if (broken)
+      mistakes.add(
+        'environment',
+        place,
+        `${quote(showVariables(value))} cannot be read: expected \${NAME}, \${NAME:-default} or \${file:PATH}`,
+      );
+    if (used === 0) return { kind: 'scalar', place, value };
     return {
       kind: 'scalar',
       place,
@@ -166,7 +164,7 @@ export function readSource(text: string, around: Surroundings, mistakes: Mistake
 /** What YAML would make of an unquoted text. */
 function plainValue(text: string): PlacedScalar['value'] {
   if (/^(true|false)$/i.test(text)) return text.toLowerCase() === 'true';
-  if (/^[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?$/i.test(text)) return Number(text);
+  if (/^[-+]?(\d+(\.\d*)?|\.\d+)(e[-+]?\d+)?$/i.test(text)) return Number(text);
   return text;
 }
 

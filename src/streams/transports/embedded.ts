@@ -17,9 +17,9 @@ import { within } from '../within.js';
 import { Changes } from './embedded/changes.js';
 import { Cleaner } from './embedded/cleaner.js';
 import { inMemory, openFile, translated } from './embedded/file.js';
-import { type Liveness, Owners } from './embedded/owners.js';
+import { type LockGroup, lockGroup } from './embedded/group-lock.js';
+import { Owners } from './embedded/owners.js';
 import { type LogRow, largestOutput, largestPublished, PartitionLogs } from './embedded/partition-log.js';
-import { isAlive, thisProcess } from './embedded/process-identity.js';
 
 export interface EmbeddedOptions {
   /** The log's file; its folder is made when it is missing. `:memory:`: for this transport alone, gone when it closes. */
@@ -28,8 +28,8 @@ export interface EmbeddedOptions {
   maxBytes?: number;
   /** Milliseconds since 1970: record timestamps, retention. */
   clock?: { now(): number };
-  /** Whether the process that holds a group still runs. The system is asked when left out. */
-  alive?: Liveness;
+  /** Locks a group for its consumer. In a file beside the log when left out. */
+  lock?: LockGroup;
 }
 
 export interface EmbeddedTransport extends Transport {
@@ -58,7 +58,7 @@ interface Write {
  * Errors: LOG_DAMAGED, STORAGE_FULL (nothing of the transaction was written; the same call may succeed later),
  * TRANSPORT_UNAVAILABLE (another process kept the file locked for 5 s, or it cannot be opened).
  */
-export function openEmbedded({ path, maxBytes, clock = Date, alive = isAlive }: EmbeddedOptions): EmbeddedTransport {
+export function openEmbedded({ path, maxBytes, clock = Date, lock = lockGroup }: EmbeddedOptions): EmbeddedTransport {
   const where = path === inMemory ? path : resolve(path);
   const now = () => clock.now();
   const file = openFile(where, maxBytes);
@@ -69,7 +69,7 @@ export function openEmbedded({ path, maxBytes, clock = Date, alive = isAlive }: 
     () =>
       [
         new PartitionLogs(file, now),
-        new Owners(file, now, alive),
+        new Owners(file, now),
         new Cleaner(file, now),
         new Changes(foreignVersion),
       ] as const,
@@ -197,12 +197,16 @@ export function openEmbedded({ path, maxBytes, clock = Date, alive = isAlive }: 
 
   async function consume(options: ConsumeOptions): Promise<Consumer> {
     const { group, topics, drainMs } = options;
-    const identity = thisProcess();
+    const held = lock(where, group);
+    if (!held) throw run(() => owners.busy(group));
     const epoch = await write(() => {
       for (const topic of topics) logs.logsOf(topic);
-      const taken = owners.acquire(group, identity);
+      const taken = owners.acquire(group);
       for (const topic of topics) sql.subscribe.run(group, topic);
       return taken;
+    }).catch((error: unknown) => {
+      held.release();
+      throw error;
     });
     const owned = new Map<number, LogRow>();
     let released = false;
@@ -210,6 +214,7 @@ export function openEmbedded({ path, maxBytes, clock = Date, alive = isAlive }: 
     const lost = (error: unknown) => {
       if (released) return;
       released = true;
+      held.release();
       clearInterval(heartbeat);
       consumers.delete(consumer);
       changes.notify();
@@ -280,7 +285,7 @@ export function openEmbedded({ path, maxBytes, clock = Date, alive = isAlive }: 
         released = true;
         changes.notify();
         consumers.delete(consumer);
-        await write(() => owners.release(group, epoch));
+        await write(() => owners.release(group, epoch)).finally(() => held.release());
       },
     };
 

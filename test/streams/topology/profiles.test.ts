@@ -63,3 +63,28 @@ it('refuses links that nobody could make or carry', async () => {
     "/srv/team/t.yaml:4:113 error profile 'a': objects: links.copies: expected 1m to 7d, found '30s'",
   ]);
 });
+
+it.each([
+  ['bucket: Vimi_A2', 'bucket', 'expected 3 to 63 small letters'],
+  ['bucket: -vimi', 'bucket', 'expected 3 to 63 small letters'],
+  ['bucket: vi..mi', 'bucket', 'expected 3 to 63 small letters'],
+  ['bucket: 192.168.1.1', 'bucket', 'no IP address'],
+  ['bucket: vimi, region: EU Central', 'region', 'such as eu-central-1'],
+  ['bucket: vimi, endpoint: s3.example.org', 'endpoint', 'expected https://host'],
+  ['bucket: vimi, endpoint: "https://user:hunter2@s3"', 'endpoint', 'expected https://host'],
+  ['bucket: vimi, endpoint: "https://s3/path"', 'endpoint', 'expected https://host'],
+  ['bucket: vimi, prefix: a//b', 'prefix', 'joined by slashes'],
+  ['bucket: vimi, prefix: "a b"', 'prefix', 'joined by slashes'],
+])('[streams F25] says of { %s } that the %s is wrong', async (settings, field, rule) => {
+  const endpoint = settings.includes('endpoint') ? '' : ', endpoint: https://s3';
+  const [line, ...more] = await lines({ objects: `{ type: s3, ${settings}${endpoint} }` });
+  expect(more).toEqual([]);
+  expect(line).toContain(`objects: ${field}: expected`);
+  expect(line).toContain(rule);
+});
+
+it.each(['my.bucket-2', 'abc', '1.2.3'])('[streams F25] takes the bucket %s', async (bucket) => {
+  expect(
+    await lines({ objects: `{ type: s3, endpoint: "http://localhost:9000", bucket: "${bucket}", prefix: /a/b/ }` }),
+  ).toEqual([]);
+});

@@ -1,7 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import {
   closeSync,
+  cpSync,
   existsSync,
   openSync,
   readFileSync,
@@ -19,7 +20,7 @@ import {
   type EmbeddedTransport,
   openEmbedded,
 } from '../../../src/streams/transports/embedded.js';
-import { temporaryFolder } from '../pipeline-fixtures.js';
+import { temporaryFolder, unlocked } from '../pipeline-fixtures.js';
 import {
   consume,
   consumeOne,
@@ -31,12 +32,17 @@ import {
   values,
 } from '../transport-contract.js';
 
+/** Whether this user may make PID namespaces. */
+function canUnshare(): boolean {
+  return spawnSync('unshare', ['--pid', '--mount-proc', '--fork', 'true']).status === 0;
+}
+
 transportContract('the embedded log', async () => {
   const folder = temporaryFolder();
   const path = join(folder.path, 'deep', 'log.sqlite');
   return {
     open: async () => openEmbedded({ path }),
-    usurp: async () => openEmbedded({ path, alive: () => false }),
+    usurp: async () => openEmbedded({ path, lock: () => unlocked }),
     remove: async () => folder.remove(),
   };
 });
@@ -114,8 +120,9 @@ describe('who consumes a group of the embedded log', () => {
       const pid = Number(/^process (\d+) /.exec(String(refusal))![1]);
       expect(pid).not.toBe(child.pid);
       process.kill(pid, 'SIGKILL');
-      await vi.waitFor(() => expect(readFileSync(`/proc/${pid}/stat`, 'utf8')).toContain(') Z '));
-      await consume(transport, 'g', 'in');
+      await vi.waitFor(() => expect(readFileSync(`/proc/${pid}/stat`, 'utf8')).toContain(') Z '), 60_000);
+      // Its last thread may still be closing files.
+      await vi.waitFor(() => consume(transport, 'g', 'in'), 60_000);
     },
   );
 
@@ -138,12 +145,56 @@ describe('who consumes a group of the embedded log', () => {
     const transport = open();
     await transport.ensureTopics([{ name: 'in', partitions: 1, cleanup: 'delete' }]);
     const { consumer } = await consume(transport, 'g', 'in');
-    const file = new Database(path);
-    file.prepare("UPDATE owners SET started = 'another boot/1'").run();
-    file.close();
-    const next = await consume(open(), 'g', 'in');
-    await next.consumer.close();
     await consumer.close();
+    const file = new Database(path);
+    file.prepare('UPDATE owners SET pid = ?').run(process.ppid);
+    file.close();
+    await consume(open(), 'g', 'in');
+  });
+
+  it('[kind 12] is free in a copy of the folder, and held in the original', async () => {
+    const transport = open();
+    await transport.ensureTopics([{ name: 'in', partitions: 1, cleanup: 'delete' }]);
+    await consume(transport, 'g', 'in');
+    const copy = temporaryFolder();
+    try {
+      cpSync(folder.path, copy.path, { recursive: true });
+      const other = open({ path: join(copy.path, 'log.sqlite') });
+      await consume(other, 'g', 'in');
+      await other.close();
+      await expect(consume(open(), 'g', 'in')).rejects.toMatchObject({ code: 'GROUP_BUSY' });
+    } finally {
+      copy.remove();
+    }
+  });
+
+  it.runIf(canUnshare())('[streams F19] is told between containers that have one hostname', async () => {
+    const transport = open();
+    await transport.ensureTopics([{ name: 'in', partitions: 1, cleanup: 'delete' }]);
+    const script = join(import.meta.dirname, 'hold-group.mjs');
+    const container = () => {
+      const args = ['--pid', '--mount-proc', '--fork', '--kill-child', process.execPath, script, path, 'g', 'in'];
+      const child = spawn('unshare', args, { stdio: ['ignore', 'pipe', 'pipe'] });
+      children.push(child);
+      return child;
+    };
+    const first = container();
+    await once(first.stdout!, 'data');
+    for (let restart = 0; restart < 2; restart++) {
+      const second = container();
+      let said = '';
+      second.stderr!.on('data', (chunk) => {
+        said += chunk;
+      });
+      const [code] = await once(second, 'close');
+      expect(said).toContain('GROUP_BUSY');
+      expect(code).toBe(1);
+    }
+    expect(first.exitCode).toBe(null);
+    first.kill('SIGKILL');
+    await once(first, 'close');
+    const third = container();
+    expect(String((await once(third.stdout!, 'data'))[0])).toContain('holding');
   });
 
   it('on another host counts as gone after 30 s of silence', async () => {
@@ -152,17 +203,17 @@ describe('who consumes a group of the embedded log', () => {
     await consume(transport, 'g', 'in');
     const file = new Database(path);
     file.prepare("UPDATE owners SET host = 'elsewhere', seen = ?").run(Date.now() - 1_000);
-    await expect(consume(open(), 'g', 'in')).rejects.toMatchObject({ code: 'GROUP_BUSY' });
+    await expect(consume(open({ lock: () => unlocked }), 'g', 'in')).rejects.toMatchObject({ code: 'GROUP_BUSY' });
     file.prepare('UPDATE owners SET seen = ?').run(Date.now() - 31_000);
     file.close();
-    await consume(open(), 'g', 'in');
+    await consume(open({ lock: () => unlocked }), 'g', 'in');
   });
 
   it('learns that it was fenced from its own failed commit', async () => {
     const transport = open();
     await transport.ensureTopics([{ name: 'in', partitions: 1, cleanup: 'delete' }]);
     const { partition, errors } = await consumeOne(transport, 'g', 'in');
-    await consume(open({ alive: () => false }), 'g', 'in');
+    await consume(open({ lock: () => unlocked }), 'g', 'in');
     await expect(partition.commit([], { offset: 0, metadata: '' })).rejects.toMatchObject({ code: 'TRANSPORT_FENCED' });
     expect(errors).toMatchObject([{ code: 'TRANSPORT_FENCED' }]);
     expect(await partition.take(1, new AbortController().signal)).toEqual([]);

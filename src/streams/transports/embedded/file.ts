@@ -16,7 +16,8 @@ export const inMemory = ':memory:';
  * records    id = log * 2^40 + offset: one B-tree, appended at its logs' ends, read in ranges
  * positions  where a group stands
  * readers    which topics a group has ever consumed: their records are kept until it has settled them
- * owners     which process consumes a group; the epoch grows with each owner and fences the ones before. pid null: nobody
+ * owners     which process consumes a group; the epoch grows with each owner and fences the ones before. pid null: nobody;
+ *            `started` is of no use any more
  */
 const tables = `
   CREATE TABLE topics (name TEXT PRIMARY KEY, cleanup TEXT NOT NULL, retention_ms INTEGER) STRICT, WITHOUT ROWID;

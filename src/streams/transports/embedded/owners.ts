@@ -1,51 +1,60 @@
+import { hostname } from 'node:os';
 import { VimiError } from '../../../errors.js';
 import type { LogFile } from './file.js';
-import type { ProcessIdentity } from './process-identity.js';
 
 interface OwnerRow {
   epoch: number;
   pid: number | null;
   host: string;
-  started: string;
   since: number;
   seen: number;
 }
 
-export type Liveness = (owner: ProcessIdentity, silentMs: number) => boolean;
+/** Of another host nothing is known but its heartbeat: without one for so long its process counts as gone. */
+const silenceMs = 30_000;
 
-/** Who consumes which group. Each new owner has a higher epoch; one with an older epoch is fenced. */
+/**
+ * Who consumes which group. Each new owner has a higher epoch; one with an older epoch is fenced. Whether an owner on this
+ * machine lives is told by the group's lock, which whoever acquires must have; over a shared volume the lock may not reach
+ * another host, so there the heartbeat counts as well.
+ */
 export class Owners {
   readonly #sql;
   readonly #now: () => number;
-  readonly #isAlive: Liveness;
 
-  constructor(file: LogFile, now: () => number, isAlive: Liveness) {
+  constructor(file: LogFile, now: () => number) {
     this.#now = now;
-    this.#isAlive = isAlive;
     this.#sql = {
-      get: file.prepare('SELECT epoch, pid, host, started, since, seen FROM owners WHERE reader = ?'),
+      get: file.prepare('SELECT epoch, pid, host, since, seen FROM owners WHERE reader = ?'),
       take: file.prepare(
-        `INSERT INTO owners (reader, epoch, pid, host, started, since, seen) VALUES (?, ?, ?, ?, ?, ?, ?)
+        `INSERT INTO owners (reader, epoch, pid, host, started, since, seen) VALUES (?, ?, ?, ?, '', ?, ?)
          ON CONFLICT (reader) DO UPDATE SET epoch = excluded.epoch, pid = excluded.pid, host = excluded.host,
-           started = excluded.started, since = excluded.since, seen = excluded.seen`,
+           since = excluded.since, seen = excluded.seen`,
       ),
       see: file.prepare('UPDATE owners SET seen = ? WHERE reader = ? AND epoch = ? AND pid IS NOT NULL'),
       release: file.prepare('UPDATE owners SET pid = NULL WHERE reader = ? AND epoch = ?'),
     };
   }
 
-  /** Within a transaction. Gives the epoch, or throws GROUP_BUSY while a living process holds the group. */
-  acquire(group: string, { pid, host, started }: ProcessIdentity): number {
+  /** Within a transaction, and with the group's lock. Gives the epoch, or throws GROUP_BUSY. */
+  acquire(group: string): number {
     const held = this.#sql.get.get(group) as OwnerRow | undefined;
     const now = this.#now();
-    if (held && held.pid !== null && this.#isAlive({ ...held, pid: held.pid }, now - held.seen))
-      throw new VimiError('GROUP_BUSY', `The group ${group} is being consumed by another process`, {
-        found: `process ${held.pid} on ${held.host}, since ${new Date(held.since).toISOString()}`,
-        where: group,
-      });
+    if (held && held.pid !== null && held.host !== hostname() && now - held.seen < silenceMs) throw this.busy(group);
     const epoch = (held?.epoch ?? 0) + 1;
-    this.#sql.take.run(group, epoch, pid, host, started, now, now);
+    this.#sql.take.run(group, epoch, process.pid, hostname(), now, now);
     return epoch;
+  }
+
+  /** GROUP_BUSY, with what is known of who has the group. */
+  busy(group: string): VimiError {
+    const held = this.#sql.get.get(group) as OwnerRow | undefined;
+    return new VimiError('GROUP_BUSY', `The group ${group} is being consumed by another process`, {
+      found: held?.pid
+        ? `process ${held.pid} on ${held.host}, since ${new Date(held.since).toISOString()}`
+        : 'a process that is just starting',
+      where: group,
+    });
   }
 
   /** Throws TRANSPORT_FENCED when the group has another owner, or none. */

@@ -112,7 +112,8 @@ function checked({ topic, partition }: TopicPartition): TopicPartition {
 }
 
 export function encodeAssignment({ partitions, moving }: Assignment): Buffer {
-  const assignment: Record<string, number[]> = {};
+  // Without a prototype: a topic may be called like what every object has.
+  const assignment: Record<string, number[]> = Object.create(null);
   for (const { topic, partition } of partitions) {
     assignment[topic] ??= [];
     assignment[topic].push(partition);

@@ -12,7 +12,7 @@ import {
   errorFromCode,
 } from './driver.js';
 import { Outage } from './outage.js';
-import { asTransportError, troubleOf, unknownTopic } from './trouble.js';
+import { asTransportError, mayPass, troubleOf, unknownTopic } from './trouble.js';
 
 /** Leaders and partition counts are asked for again after so many milliseconds. */
 const freshMs = 10_000;
@@ -80,7 +80,7 @@ export class KafkaClient {
             patience ?? Number.POSITIVE_INFINITY,
             this.#contacted ? patienceMs.later : this.#firstContactMs,
           );
-          if (!error.retryable || performance.now() - began > most || signal?.aborted || this.closed.aborted)
+          if (!mayPass(error) || performance.now() - began > most || signal?.aborted || this.closed.aborted)
             throw error;
           await this.pause(outage.failures, signal);
           outage.failed();

@@ -128,7 +128,8 @@ export class Membership {
           trouble === 'INCONSISTENT_GROUP_PROTOCOL'
             ? new VimiError('GROUP_BUSY', 'The group is in use by another kind of client', { where: group })
             : asTransportError(thrown, group);
-        if (!error.retryable) {
+        // Who was let in once is let in again when the keys are mended; who never was learns of it at once.
+        if (!error.retryable || (error.code === 'TRANSPORT_DENIED' && this.#generation < 0)) {
           this.#of.onError(error);
           return;
         }

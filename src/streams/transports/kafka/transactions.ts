@@ -8,7 +8,7 @@ import type { Broker, TransactionIdentity } from './driver.js';
 import { positionsOf } from './offsets.js';
 import { Outage } from './outage.js';
 import { produce } from './produce.js';
-import { asTransportError, isBusy, isFencing, isTooLarge } from './trouble.js';
+import { asTransportError, isBusy, isFencing, isTooLarge, mayPass } from './trouble.js';
 
 /** The broker ends a transaction that stays open for longer, say because its process is gone. */
 const transactionTimeoutMs = 60_000;
@@ -224,7 +224,7 @@ export class Transactions {
           return;
         } catch (thrown) {
           if (isFencing(thrown) || client.closed.aborted) throw thrown;
-          if (!asTransportError(thrown, this.#where).retryable) throw thrown;
+          if (!mayPass(asTransportError(thrown, this.#where))) throw thrown;
           client.forget();
           await client.pause(outage.failures);
           outage.failed();

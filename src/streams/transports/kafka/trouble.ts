@@ -73,6 +73,11 @@ export function asTransportError(thrown: unknown, where: string): VimiError {
   return new VimiError('TRANSPORT_UNAVAILABLE', 'Kafka did not do what was asked of it', facts);
 }
 
+/** Whether asking again may help without anybody's doing. Who is refused asks a person first. */
+export function mayPass(error: VimiError): boolean {
+  return error.retryable && error.code !== 'TRANSPORT_DENIED';
+}
+
 /** One side does not believe the other's certificate, or does not speak TLS. */
 function isDistrust(thrown: unknown): boolean {
   const { name, code, cause } = (thrown ?? {}) as { name?: string; code?: unknown; cause?: unknown };
