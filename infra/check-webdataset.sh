@@ -2,28 +2,42 @@
 # Shards are read by what training teams use: the webdataset package, Hugging Face's load_dataset("webdataset"), streaming
 # and not, and mosaicml-streaming after conversion. Each must give every sample, its caption and its facts, with their types.
 #   infra/check-webdataset.sh [SHARD.tar...]      without a name: shards written for the purpose
-# Needs Debian's python3-torch and python3-torchvision (installed when missing: PyTorch without CUDA is in no package
-# index); keeps a Python environment in ~/.cache/vimi/readers.
+# Keeps two Python environments in ~/.cache/vimi/readers (650 MB; VIMI_READERS names another place). PyTorch, which
+# mosaicml-streaming needs, comes from Debian, without CUDA.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
+cache=${VIMI_READERS:-$HOME/.cache/vimi/readers}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+
+system=/usr/bin/python3
+if ! "$system" -c 'import ensurepip, torch, torchvision' 2>/dev/null; then
+  apt-get update -qq >/dev/null
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+    python3-venv python3-torch python3-torchvision >/dev/null
+fi
+
+# An environment is complete when the list that it was made from lies in it.
+prepare() { # NAME VENV-OPTION
+  cmp -s "$here/readers/$1.txt" "$cache/$1/made-from.txt" && return
+  rm -rf "${cache:?}/$1"
+  "$system" -m venv "${@:2}" "$cache/$1"
+  "$cache/$1/bin/pip" install --quiet --disable-pip-version-check -r "$here/readers/$1.txt"
+  [ "$1" = datasets ] ||
+    "$cache/$1/bin/pip" install --quiet --disable-pip-version-check --no-deps mosaicml-streaming==0.13.0
+  cp "$here/readers/$1.txt" "$cache/$1/made-from.txt"
+}
+prepare datasets
+prepare streaming --system-site-packages
+
 if [ $# -eq 0 ]; then
-  mapfile -t shards < <(node "$here/write-sample-shard.mjs" "$folder/shards")
+  mapfile -t shards < <(node "$here/write-sample-shard.mjs" "$folder/shards" 2>"$folder/log" || cat "$folder/log" >&2)
   set -- "${shards[@]}"
 fi
-
-if ! /usr/bin/python3 -c 'import torch, torchvision, venv, ensurepip' 2>/dev/null; then
-  apt-get update -qq >/dev/null
-  apt-get install -y -qq --no-install-recommends python3-torch python3-torchvision python3-venv >/dev/null
-fi
-python=${VIMI_READERS:-$HOME/.cache/vimi/readers}
-if ! cmp -s "$here/readers/requirements.txt" "$python/requirements.txt"; then
-  rm -rf "$python"
-  /usr/bin/python3 -m venv --system-site-packages "$python"
-  "$python/bin/pip" install --quiet --disable-pip-version-check -r "$here/readers/requirements.txt"
-  "$python/bin/pip" install --quiet --disable-pip-version-check --no-deps mosaicml-streaming==0.13.0
-  cp "$here/readers/requirements.txt" "$python/"
-fi
-
-HF_HUB_OFFLINE=1 HF_DATASETS_CACHE="$folder/hf" PYTHONWARNINGS=ignore "$python/bin/python" "$here/readers/check_shards.py" "$@"
+for reader in datasets streaming; do
+  # What libraries say of each other is of use only when something fails.
+  HF_HUB_OFFLINE=1 "$cache/$reader/bin/python" "$here/readers/check_shards.py" "$reader" "$@" 2>"$folder/log" || {
+    cat "$folder/log" >&2
+    exit 1
+  }
+done
