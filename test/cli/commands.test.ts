@@ -298,7 +298,8 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
     expect(out).not.toMatch(/[^\P{Cc}\n]/u);
     const found = lines((await run(['read', 'media', '--json'])).out).find(({ data }) => data.caption === 'x');
     expect(found.data.uri).toBe(uri);
-    const { out: told } = await run(['ingest', 'media/fox.png']);
+    await run(['run', '--drain', '--pipeline', 'corpus']);
+    const { out: told } = await run(['rejects']);
     expect(told).toContain('owned');
     expect(told).not.toMatch(/[^\P{Cc}\n]/u);
   });
