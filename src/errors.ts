@@ -25,6 +25,10 @@ export const errorCodes = {
     fault: 'input',
     remedy: 'Ask for less; the step that is named sets the limit: what admit allows, or what the model can make.',
   },
+  REQUEST_ID_TAKEN: {
+    fault: 'input',
+    remedy: 'Give each request an id of its own; the same request again needs the same content.',
+  },
   REQUEST_EXPIRED: { fault: 'input', remedy: 'Send the request again with a later deadline.' },
   // Media.
   MEDIA_NOT_FOUND: {
@@ -35,9 +39,13 @@ export const errorCodes = {
     fault: 'input',
     remedy: 'Use media that are allowed; files must lie under the media_roots of the topology.',
   },
-  MEDIA_UNSUPPORTED: { fault: 'input', remedy: 'Convert it to a video or image format that ffmpeg reads.' },
+  MEDIA_UNSUPPORTED: {
+    fault: 'input',
+    remedy:
+      'Convert it: a picture to JPEG, PNG, WebP, AVIF, GIF, TIFF or BMP, a video to MP4, MOV, WebM, Matroska, AVI or MPEG.',
+  },
   MEDIA_DAMAGED: { fault: 'input', remedy: 'Publish the media again from an intact copy.' },
-  MEDIA_TOO_LARGE: { fault: 'input', remedy: 'Reduce the media, or raise the limit of the fetch or probe step.' },
+  MEDIA_TOO_LARGE: { fault: 'input', remedy: 'Reduce the media, or raise the limit of the step that is named.' },
   MEDIA_EMPTY: { fault: 'input', remedy: 'Publish media that has at least one frame.' },
   CAPTION_MISSING: {
     fault: 'input',
@@ -153,7 +161,8 @@ export class VimiError extends Error {
   readonly where?: string;
   readonly remedy: string;
 
-  constructor(code: ErrorCode, summary: string, facts: ErrorFacts = {}) {
+  /** An own operator may use codes of its own, in capitals like these. */
+  constructor(code: ErrorCode | (string & {}), summary: string, facts: ErrorFacts = {}) {
     const expectation = [facts.expected && `expected ${facts.expected}`, facts.found && `found ${shorten(facts.found)}`]
       .filter(Boolean)
       .join(', ');
@@ -161,16 +170,16 @@ export class VimiError extends Error {
       cause: facts.cause,
     });
     this.name = 'VimiError';
-    this.code = code;
+    this.code = code as ErrorCode;
     this.summary = summary;
     this.expected = facts.expected;
     this.found = facts.found;
     this.where = facts.where;
-    this.remedy = facts.remedy ?? errorCodes[code].remedy;
+    this.remedy = facts.remedy ?? aboutCode(code).remedy;
   }
 
   get fault(): Fault {
-    return errorCodes[this.code].fault;
+    return aboutCode(this.code).fault;
   }
 
   /** Whether the same input may succeed later without anybody changing it. */
@@ -188,11 +197,48 @@ export class VimiError extends Error {
   }
 }
 
+/** An own operator may have codes of its own: each is a fault of its input, and only who wrote it knows what to do. */
+const ownCode = {
+  fault: 'input',
+  remedy: 'See the own operator that is named as the step: the code is its own.',
+} as const;
+
+function aboutCode(code: string): { fault: Fault; remedy: string } {
+  return Object.hasOwn(errorCodes, code) ? errorCodes[code as ErrorCode] : ownCode;
+}
+
+/** A foreign error's text, with its name and code where they say something. */
+export function named(thrown: unknown): string {
+  if (!(thrown instanceof Error)) return String(thrown);
+  const text = thrown.message;
+  const { code } = thrown as { code?: unknown };
+  const said = [thrown.name !== 'Error' && thrown.name, typeof code === 'string' && !text.includes(code) && code];
+  const name = said.filter(Boolean).join(' ');
+  return name ? `${name}: ${text}` : text;
+}
+
+/** The code of vimi itself: nobody who reads a message wants to know of its lines. */
+const own = new URL('.', import.meta.url).href;
+
+/** `FILE:LINE:COLUMN` of the innermost line outside of vimi and what it stands on: whose own operator it was. */
+export function placeOf(thrown: unknown): string | undefined {
+  if (!(thrown instanceof Error) || typeof thrown.stack !== 'string') return undefined;
+  for (const line of thrown.stack.split('\n')) {
+    const found = /(?:^|[ (])(file:\/\/\/[^\s()]{1,4096}?|\/[^():]{1,4096}):(\d+):(\d+)\)?$/.exec(line.slice(0, 5000));
+    if (!found?.[1]) continue;
+    const file = found[1].startsWith('file:') ? found[1] : `file://${found[1]}`;
+    if (file.startsWith(own) || file.includes('/node_modules/')) continue;
+    return `${decodeURI(file.slice('file://'.length).replace(/[?#].*$/, ''))}:${found[2]}:${found[3]}`;
+  }
+  return undefined;
+}
+
 /** Turns whatever was thrown into a VimiError; a foreign error keeps its text and becomes the cause. */
 export function asVimiError(thrown: unknown): VimiError {
   if (thrown instanceof VimiError) return thrown;
   const text = thrown instanceof Error ? thrown.message : String(thrown);
   const [code, summary] = meaningOf(String((thrown as { code?: unknown } | null)?.code ?? ''), text);
+  if (code === 'INTERNAL') return new VimiError(code, named(thrown), { where: placeOf(thrown), cause: thrown });
   return new VimiError(code, summary ? `${summary}: ${text}` : text, { cause: thrown });
 }
 

@@ -25,8 +25,9 @@ import { planTrain } from './commands/train-plan.js';
 import { addEvalCommands } from './eval-commands.js';
 import { exitCodes, reportError } from './exit.js';
 import { type GraphFormat, graph, graphFormats } from './graph.js';
+import { leaveNow } from './leave-now.js';
 import { modelName, presetName } from './model-name.js';
-import { deviceList, several, size, weight, wholeNumber } from './option-values.js';
+import { deviceList, offsetOrEnd, several, size, weight, wholeNumber } from './option-values.js';
 import { printable, printableStream } from './printable.js';
 import { validate } from './validate.js';
 import { version } from './version.js';
@@ -67,7 +68,7 @@ function interruption(says = inFlight(drainMs)): AbortSignal {
   const controller = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.on(signal, () => {
-      if (controller.signal.aborted) process.exit(exitCodes.interrupted);
+      if (controller.signal.aborted) leaveNow();
       process.stderr.write(`\n${says}; once more to leave now\n`);
       controller.abort();
     });
@@ -199,6 +200,11 @@ program
   .command('publish')
   .description('publish events from standard input, one JSON object a line: the data alone, or a whole CloudEvent')
   .argument('<topic>')
+  .option(
+    '--key <key>',
+    'of every event: those of one key keep their order; left out, they are spread over the partitions',
+  )
+  .option('--tombstone', 'publish no event, but the removal of what a compacted topic keeps under --key', false)
   .option('--raw', 'do not check the lines')
   .option('--json', 'print where each event went as JSON')
   .addHelpText('after', '\nExample:\n  echo \'{"prompt": "a fox moves left"}\' | vimi publish requests')
@@ -210,9 +216,12 @@ program
   .argument('<topic>')
   .option('--json', 'one JSON object a line')
   .option('-f, --follow', 'wait for more')
-  .option('--from <offset>', 'first offset of each partition', wholeNumber(0))
+  .option('--from <offset>', 'first offset of each partition; end: only what comes from now on', offsetOrEnd)
   .option('-n, --limit <n>', 'at most so many', wholeNumber(1))
-  .addHelpText('after', '\nExample:\n  vimi read videos --json | jq .data.object')
+  .addHelpText(
+    'after',
+    '\nExamples:\n  vimi read videos --json | jq .data.object\n  vimi read jobs --follow --from end',
+  )
   .action((topic: string, options) => within((workspace) => read(workspace, topic, options, out, interruption())));
 
 const rejectsCommand = program

@@ -26,6 +26,10 @@ export function size(text: string): number {
   return value;
 }
 
+export function offsetOrEnd(text: string): number | 'end' {
+  return text === 'end' ? text : wholeNumber(0)(text);
+}
+
 /** Of guidance. */
 export function weight(text: string): number {
   const value = text.trim() === '' ? Number.NaN : Number(text);

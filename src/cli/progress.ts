@@ -7,45 +7,74 @@ export interface Progress {
 
 const width = 28;
 
-export function progress(label: string, stream: NodeJS.WriteStream = process.stderr): Progress {
-  const began = Date.now();
+export function progress(
+  label: string,
+  { stream = process.stderr, now = Date.now }: { stream?: NodeJS.WriteStream; now?: () => number } = {},
+): Progress {
+  const began = now();
+  const rest = restTime(now);
   let shown = 0;
-  let last = '';
   const line = (done: number, total: number, note: string) => {
     const share = total > 0 ? Math.min(1, done / total) : 0;
     const filled = Math.round(share * width);
     const bar = total > 0 ? `${'█'.repeat(filled)}${'░'.repeat(width - filled)} ${done}/${total}` : `${done}`;
-    return `${label} ${bar} ${remaining(done, total)}${note}`.trimEnd();
-  };
-  const remaining = (done: number, total: number) => {
-    const seconds = (Date.now() - began) / 1000;
-    if (done === 0 || total === 0 || done >= total || seconds < 2) return '';
-    return `${duration((seconds / done) * (total - done))} left  `;
+    const left = rest(done, total);
+    return `${label} ${bar} ${left === null ? '' : `${duration(left)} left  `}${note}`.trimEnd();
   };
   return {
     update(done, total, note = '') {
-      last = line(done, total, note);
-      const now = Date.now();
+      const text = line(done, total, note);
+      const moment = now();
       if (stream.isTTY) {
-        if (now - shown < 80 && done < total) return;
-        stream.write(`\r\x1b[K${last.slice(0, (stream.columns ?? 100) - 1)}`);
+        if (moment - shown < 80 && done < total) return;
+        stream.write(`\r\x1b[K${text.slice(0, (stream.columns ?? 100) - 1)}`);
       } else {
-        if (now - shown < 5000) return;
-        stream.write(`${last}\n`);
+        if (moment - shown < 5000) return;
+        stream.write(`${text}\n`);
       }
-      shown = now;
+      shown = moment;
     },
     finish(note) {
       if (stream.isTTY) stream.write('\r\x1b[K');
-      if (note !== undefined) stream.write(`${label} ${note} (${duration((Date.now() - began) / 1000)})\n`);
+      if (note !== undefined) stream.write(`${label} ${note} (${duration((now() - began) / 1000)})\n`);
     },
   };
 }
 
+/**
+ * Seconds that are left, from what was done since the first call; null: nobody knows. What it says never rises: it stands
+ * still while the estimate is a little above what was said, and when it was far too little, or the work hangs for longer
+ * than it ever did before, nothing is said until that is over.
+ */
+export function restTime(now: () => number): (done: number, total: number) => number | null {
+  let first: { done: number; at: number } | undefined;
+  let last = { done: 0, at: 0 };
+  let longest = 0;
+  let said = Number.POSITIVE_INFINITY;
+  return (done, total) => {
+    const at = now();
+    if (!first) {
+      first = { done, at };
+      last = first;
+    }
+    if (done > last.done) {
+      longest = Math.max(longest, at - last.at);
+      last = { done, at };
+    }
+    const own = last.done - first.done;
+    const since = at - last.at;
+    if (own === 0 || done >= total || at - first.at < 2000 || since > longest) return null;
+    const left = (((last.at - first.at) / own) * (total - done) - since) / 1000;
+    if (left > said * 1.1 + 0.1) return null;
+    said = Math.max(0, Math.min(left, said));
+    return said;
+  };
+}
+
 export function duration(seconds: number): string {
-  if (seconds < 60) return `${seconds < 10 ? seconds.toFixed(1) : Math.round(seconds)} s`;
-  const minutes = Math.floor(seconds / 60);
-  return minutes < 60
-    ? `${minutes} min ${Math.round(seconds % 60)} s`
-    : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
+  const whole = Math.round(seconds);
+  if (whole < 60) return `${whole} s`;
+  const minutes = Math.floor(whole / 60);
+  return minutes < 60 ? `${minutes} min ${whole % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }

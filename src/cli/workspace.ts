@@ -14,9 +14,12 @@ import type { Corpus } from '../stores/corpus.js';
 import { type CorpusFollower, followCorpus } from '../stores/corpus-follower.js';
 import { openCorpus } from '../stores/corpus-index/open-corpus.js';
 import { openFileStore } from '../stores/files.js';
+import { openJobs } from '../stores/job-ledger/open-jobs.js';
+import { type Jobs, noJobs } from '../stores/jobs.js';
 import type { ObjectStore } from '../stores/object-store.js';
 import { createMetrics } from '../streams/metrics.js';
 import type { PipelineSpec } from '../streams/pipeline-spec.js';
+import { isSettledRecord } from '../streams/settled-record.js';
 import type { ObjectsSpec, TransportSpec } from '../streams/topology/profiles.js';
 import { readTopology } from '../streams/topology/read-topology.js';
 import type { TopicDeclaration, Topology } from '../streams/topology/topology.js';
@@ -169,6 +172,8 @@ export class Workspace {
     const work = await makeWorkFolder(join(this.topology.profile.search.path, '..', 'work'), pipeline.name);
     this.onClose(() => work.remove());
     return {
+      pipeline: pipeline.name,
+      jobs: await this.jobsOf(pipeline, work.path),
       objects: await this.objects(),
       corpus: (await this.corpus()).corpus,
       embedder: createEmbedder(),
@@ -182,6 +187,25 @@ export class Workspace {
       },
       count: (what) => this.metrics.count(pipeline.name, what),
     };
+  }
+
+  /** What the topic remembers that the pipeline's step `admit` tells its jobs to. */
+  private async jobsOf(pipeline: PipelineSpec, workDir: string): Promise<Jobs> {
+    const admit = pipeline.steps.find(({ operator }) => operator.name === 'admit');
+    if (!admit) return noJobs;
+    const transport = await this.transport();
+    const jobs = openJobs({
+      pipeline: pipeline.name,
+      topic: String(admit.config.jobs),
+      read: (topic, options) => transport.read(topic, options),
+      ends: (topic) => transport.ends(topic),
+      publish: (records) => transport.publish(records),
+      isSettled: (record) => isSettledRecord(transport, pipeline, record),
+      file: join(workDir, 'jobs.sqlite'),
+      log: this.log,
+    });
+    this.onClose(() => jobs.close());
+    return jobs;
   }
 
   pipeline(name: string): PipelineSpec {

@@ -1,3 +1,4 @@
+import { jobId } from './ids.js';
 import type { EventData, SchemaName } from './schemas.js';
 
 /** What people are told of an event, besides its schema. */
@@ -15,8 +16,9 @@ export interface EventStory<N extends SchemaName> {
 
 const sha = (digit: string) => digit.repeat(64);
 const foxImage = { key: `images/${sha('a')}.webp`, size: 8412, sha256: sha('a'), media_type: 'image/webp' };
+const order = { source: 'https://shop.example', id: 'order-66' };
 const foxClip = {
-  key: 'videos/requests-3-41-bbbbbbbbbbbbbbbb.mp4',
+  key: `videos/${jobId('generate', order)}-bbbbbbbbbbbbbbbb.mp4`,
   size: 48_213,
   sha256: sha('b'),
   media_type: 'video/mp4',
@@ -34,15 +36,15 @@ export const catalogue: { [N in SchemaName]: EventStory<N> } = {
     summary: 'Asks for a video.',
     writers: 'Upstream systems, in any language; `vimi generate`.',
     readers: '',
-    key: 'Free. Requests of one key are taken up in order; a cancellation needs the key of its request.',
+    key: 'Free, as is the partitioner. Requests of one partition are taken up in order.',
     example: { prompt: 'a fox runs through snow', frames: 8, seed: 7, priority: 'interactive' },
   },
   'generation.cancelled': {
-    summary: 'Stops a request that was sent before.',
-    writers: 'Upstream systems.',
+    summary: 'Stops a request, which is named by its id and by the source of the cancellation.',
+    writers: 'Upstream systems; `vimi generate` when it is interrupted.',
     readers: '',
-    key: 'That of the request.',
-    example: { cancel: 'requests-3-41' },
+    key: 'Free: a cancellation finds its request whatever partition either is in.',
+    example: { cancel: 'order-66' },
   },
   'media.added': {
     summary: 'Offers a picture or a video to the corpus.',
@@ -87,8 +89,13 @@ export const catalogue: { [N in SchemaName]: EventStory<N> } = {
     summary: 'What became of a request: queued, in progress, completed, failed or cancelled.',
     writers: 'The steps `admit` and `denoise`, and the runtime.',
     readers: 'Whoever waits for a video.',
-    key: 'The id of the job.',
-    example: { job: 'requests-3-41', state: 'in_progress', progress: 0.45 },
+    key: 'The id of the job. A record without a value makes it forgotten: its request may then be asked again.',
+    example: {
+      job: jobId('generate', order),
+      request: { ...order, record: 'requests-3-41@1769860800000', payload: sha('f') },
+      state: 'in_progress',
+      progress: 0.45,
+    },
   },
   'video.completed': {
     summary: 'A finished video, with all that is needed to trust it and to make it again.',
@@ -96,7 +103,8 @@ export const catalogue: { [N in SchemaName]: EventStory<N> } = {
     readers: 'Consumers of videos.',
     key: 'That of the request; the id of the job where it had none.',
     example: {
-      job: 'requests-3-41',
+      job: jobId('generate', order),
+      request: order,
       object: foxClip,
       width: 32,
       height: 32,

@@ -10,6 +10,11 @@ export function placeOf({ topic, partition, offset }: { topic: string; partition
   return `${topic}-${partition}-${offset}`;
 }
 
+/** Names a record for good: a topic that is made anew counts its offsets from 0 again, at another time. */
+export function recordId(record: { topic: string; partition: number; offset: number; timestamp: number }): string {
+  return `${placeOf(record)}@${record.timestamp}`;
+}
+
 /** The place of the record that this one repeats; null: it is no replay. */
 export function replayOf({ headers }: { headers: Record<string, Buffer> }): string | null {
   return headers[replayHeader]?.toString() ?? null;

@@ -67,9 +67,12 @@ export const generationRequested = z.looseObject({
 });
 export type GenerationRequested = z.infer<typeof generationRequested>;
 
-/** On the requests topic too, with the id of the request to stop, keyed as the request was. */
+/** On the requests topic too, under any key: the request is known by its id and the source, the event's own. */
 export const generationCancelled = z.looseObject({
-  cancel: characters(1, 512).describe('the id of the request'),
+  cancel: characters(1, 512).describe('the id of the request, as it was sent'),
+  source: leftOut(characters(1, 1024)).describe(
+    "the source of the request; left out: the cancellation's own ce_source",
+  ),
 });
 export type GenerationCancelled = z.infer<typeof generationCancelled>;
 
@@ -131,9 +134,24 @@ export const mediaSettled = z.looseObject({
 });
 export type MediaSettled = z.infer<typeof mediaSettled>;
 
+/** A request as its sender named it. */
+const requestRef = z.looseObject({
+  source: z.string().describe("the request's ce_source"),
+  id: z.string().describe("the request's ce_id"),
+});
+export type RequestRef = z.infer<typeof requestRef>;
+
+/** The request again, with what tells one try of it from another: the jobs topic is what remembers it. */
+const requestTry = requestRef.extend({
+  record: z.string().describe('the record that is (or was) served: topic-partition-offset@milliseconds'),
+  payload: sha256.optional().describe('SHA-256 of what the request asks; none where it has yet to come'),
+  after: z.string().optional().describe('the record of the try before this one'),
+});
+
 const jobState = z.enum(['queued', 'in_progress', 'completed', 'failed', 'cancelled']);
 export const jobChanged = z.looseObject({
-  job: z.string().describe('the id of the request'),
+  job: z.string().describe('the id of the job, the same in all that follows from one request'),
+  request: requestTry.optional().describe('the request as its sender named it'),
   state: jobState,
   progress: z.number().min(0).max(1).optional().describe('share of the denoising steps that are done'),
   video: objectRef.optional().describe('once it is completed'),
@@ -154,7 +172,8 @@ const sampler = z.looseObject({
  * `link` and timings.
  */
 export const videoCompleted = z.looseObject({
-  job: z.string().describe('the id of the request'),
+  job: z.string().describe('the id of the job, the same in all that follows from one request'),
+  request: requestRef.optional().describe('the request as its sender named it'),
   object: objectRef.describe('the MP4'),
   link: objectLink.optional().describe('to the MP4, where the profile asks for links'),
   width: z.number().int().describe('pixels'),

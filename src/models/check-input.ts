@@ -1,7 +1,7 @@
 import { VimiError } from '../errors.js';
 import type { GenerateInput, ModelDescription } from './ports.js';
 
-type Video = Pick<GenerateInput, 'frames' | 'width' | 'height' | 'fps' | 'steps' | 'oscillation'> & {
+type Video = Pick<GenerateInput, 'frames' | 'width' | 'height' | 'fps' | 'steps' | 'seed' | 'oscillation'> & {
   guidance: { text?: number; image?: number };
 };
 const sides = ['frames', 'width', 'height'] as const;
@@ -33,6 +33,7 @@ export function checkVideo(
     refuse(field, `${whole ? 'a whole number, ' : ''}${least} to ${most}`, value);
   };
   range('steps', video.steps, 1, 1000, true);
+  range('seed', video.seed, 0, 2 ** 32 - 1, true);
   range('fps', video.fps, 0.1, 1000, false);
   range('guidance.text', video.guidance?.text, 0, 100, false);
   range('guidance.image', video.guidance?.image, 0, 100, false);
@@ -40,17 +41,12 @@ export function checkVideo(
   range('oscillation.low', video.oscillation?.low, 0, 100, false);
 }
 
-/** As `checkVideo`, and SHAPE_MISMATCH for a seed or for images that nothing could be computed from. */
+/** As `checkVideo`, and SHAPE_MISMATCH for images whose data do not fit their size. */
 export function checkInput(
   input: GenerateInput,
   description: Pick<ModelDescription, 'name' | 'limits' | 'multiple'>,
 ): void {
   checkVideo(input, description);
-  if (!(Number.isInteger(input.seed) && input.seed >= 0 && input.seed < 2 ** 32))
-    throw new VimiError('SHAPE_MISMATCH', 'The seed is none', {
-      expected: 'a whole number from 0 to 4294967295',
-      found: String(input.seed),
-    });
   for (const part of input.prompt.parts) {
     if ('text' in part) continue;
     const { width, height, data } = part.pixels;

@@ -176,7 +176,12 @@ class ProcessDenoiser implements Denoiser {
     const job = this.running;
     if (!job || job.number !== message.job) return;
     if (message.type === 'step') {
-      job.onStep?.(message.done, message.total);
+      try {
+        job.onStep?.(message.done, message.total);
+      } catch (thrown) {
+        // Who is told of a step cannot stop the model, let alone this process.
+        this.log(`a step could not be told: ${(thrown as Error).message}`);
+      }
       return;
     }
     this.running = null;

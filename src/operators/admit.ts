@@ -3,22 +3,23 @@ import { z } from 'zod';
 import { VimiError } from '../errors.js';
 import { countCharacters } from '../events/input.js';
 import type { ImageRole, PromptPart, Task } from '../events/prompt.js';
-import type { GenerationRequested } from '../events/schemas.js';
+import { placeOf } from '../events/replay.js';
+import type { GenerationRequested, RequestRef } from '../events/schemas.js';
 import { checkVideo } from '../models/check-input.js';
 import { Deadlines } from './deadlines.js';
 import type { Job } from './flow.js';
-import { jobFate, jobRecord } from './job-fate.js';
-import { mapEach } from './map-each.js';
+import { jobFate, tryOf } from './job-fate.js';
+import { drop, mapEach } from './map-each.js';
 import { defineOperator, type Resources } from './operator.js';
 import { type RequestImage, storePromptImage } from './prompt-image.js';
 import { promptText } from './prompt-text.js';
 
 /*
  * In      request
- * Out     job (its id is the event's), query; the images of the prompt in the object store. On the jobs topic: queued,
- *         at once; completed, failed or cancelled, in the commit of the request's fate.
- * Drops   cancelled requests
- * Fails   PROMPT_EMPTY, PROMPT_TOO_LONG, REQUEST_OVER_LIMIT, REQUEST_EXPIRED, EVENT_INVALID (a task without its image),
+ * Out     job (its id follows from the request's source and id), query; the images of the prompt in the object store. On
+ *         the jobs topic: queued, at once; completed, failed or cancelled, in the commit of the request's fate.
+ * Drops   cancelled requests; duplicate-request: the same request again, while it is answered or after
+ * Fails   REQUEST_ID_TAKEN, PROMPT_EMPTY, PROMPT_TOO_LONG, REQUEST_OVER_LIMIT, REQUEST_EXPIRED, EVENT_INVALID (a task without its image),
  *         MEDIA_* for an image of the prompt
  * Memory  `concurrency` prompts with their encoded images
  */
@@ -27,7 +28,7 @@ const config = z.strictObject({
   max_prompt_characters: z.number().int().min(1).default(4000).describe('Of all texts of a prompt together.'),
   max_images: z.number().int().min(0).max(32).default(8).describe('Images in one prompt.'),
   max_image_bytes: z.number().int().positive().default(20_000_000).describe('Of one image, as it was sent.'),
-  max_image_pixels: z.number().int().positive().default(40_000_000).describe('Of one image, by its header.'),
+  max_image_pixels: z.number().int().positive().default(100_000_000).describe('Of one image, by its header.'),
   max_frames: z.number().int().min(1).max(1024).default(64).describe('Frames of one video.'),
   max_side: z.number().int().min(8).max(4096).default(512).describe('Pixels of the longer side of a video.'),
   max_steps: z.number().int().min(1).max(1000).default(250).describe('Sampler steps.'),
@@ -50,10 +51,11 @@ export const admit = defineOperator(
     summary: 'Checks a request, completes it and takes its images in.',
     contract: {
       in: 'request.',
-      out: 'job, under the id of the event, with a seed that follows from that id when none was given; query, with its task (inferred from the images when not given) and its parts, images stored as WebP of at most 512 pixels a side. On the jobs topic: queued at once (after a crash perhaps again), then completed, failed or cancelled in the commit of the fate.',
-      drops: 'Cancelled requests.',
+      out: 'job, under an id that follows from the source and the id of the request, with a seed that follows from the request’s id when none was given; query, with its task (inferred from the images when not given) and its parts, images stored as WebP of at most 512 pixels a side. On the jobs topic: queued at once (after a crash perhaps again), then completed, failed or cancelled in the commit of the fate.',
+      drops:
+        'Cancelled requests, also those that were cancelled before they came. As duplicate-request: one that was sent again, with the same source, id and content, while it is answered or after it was; a request that failed may be sent again.',
       fails:
-        'PROMPT_EMPTY, PROMPT_TOO_LONG; REQUEST_OVER_LIMIT for more than this step or a model of the pipeline allows; REQUEST_EXPIRED when the deadline has passed or passes before the request has its fate, in whatever step it then is; EVENT_INVALID for a task whose image is missing; for an image MEDIA_FORBIDDEN, MEDIA_NOT_FOUND, MEDIA_EMPTY, MEDIA_UNSUPPORTED, MEDIA_TOO_LARGE or MEDIA_DAMAGED.',
+        'REQUEST_ID_TAKEN for another content under a source and an id that were used; PROMPT_EMPTY, PROMPT_TOO_LONG; REQUEST_OVER_LIMIT for more than this step or a model of the pipeline allows; REQUEST_EXPIRED when the deadline has passed or passes before the request has its fate, in whatever step it then is; EVENT_INVALID for a task whose image is missing; for an image MEDIA_FORBIDDEN, MEDIA_NOT_FOUND, MEDIA_EMPTY, MEDIA_UNSUPPORTED, MEDIA_TOO_LARGE or MEDIA_DAMAGED.',
       memory:
         'As many prompts with their encoded images as are admitted at once; one image is decoded at a time in each.',
     },
@@ -67,7 +69,11 @@ export const admit = defineOperator(
     return {
       step: mapEach<'request'>(
         async ({ request }, envelope) => {
-          const { event } = envelope;
+          const asked = tryOf(envelope, resources.pipeline);
+          const claim = await claimJob();
+          if (claim === 'duplicate') return drop('duplicate-request');
+          if (claim === 'cancelled') return drop('cancelled');
+          if (claim === 'taken') throw idTaken(asked.request);
           if (request.deadline !== undefined) deadlines.keep(envelope, request.deadline);
           checkLimits(request, options);
           for (const model of resources.models.all()) checkVideo(videoOf(request), await model.describe());
@@ -77,29 +83,36 @@ export const admit = defineOperator(
           const task = request.task ?? inferTask(images);
           checkTask(task, images);
           const parts = await takeIn(given, task, options, resources);
-          await announceQueued();
           const texts = parts.flatMap((part) => ('text' in part ? [part.text] : []));
           return {
-            job: jobOf(request, event.id),
+            job: jobOf(request, asked.job, asked.request),
             query: { task, parts, text: texts.join(' '), retrieval: request.retrieval, self: {} },
           };
 
-          async function announceQueued() {
-            const record = jobRecord(event, { job: event.id, state: 'queued' }, options.jobs, 'queued');
-            await resources
-              .announce([record])
-              .catch((error: unknown) => resources.log.warn({ error: String(error) }, 'A job could not be announced'));
+          function claimJob() {
+            const { event, origin, signal } = envelope;
+            // Without an id of its own it has its place's, which no other record can mean.
+            const isOwn = event.id === placeOf(origin);
+            return resources.jobs.claim(asked, { signal, isOwn, traceparent: event.traceparent });
           }
         },
         { step: 'admit', concurrency: options.concurrency, clock: resources.clock },
       ),
       onFate: (settlement) => {
         deadlines.end(settlement.origin);
-        return jobFate(settlement, options.jobs);
+        return jobFate(settlement, options.jobs, resources);
       },
     };
   },
 );
+
+function idTaken({ source, id }: RequestRef): VimiError {
+  return new VimiError('REQUEST_ID_TAKEN', 'The id of this request names another one already', {
+    expected: 'an id of its own, or the same content as before',
+    found: id,
+    where: `source ${source}`,
+  });
+}
 
 type GivenPart = { text: string } | RequestImage;
 
@@ -183,10 +196,11 @@ function videoOf({ frames, width, height, fps, steps, guidance }: GenerationRequ
   return { frames, width, height, fps, steps, guidance: weights };
 }
 
-function jobOf(request: GenerationRequested, id: string): Job {
+function jobOf(request: GenerationRequested, job: string, { source, id }: RequestRef): Job {
   const { seed } = request;
   return {
-    id,
+    id: job,
+    request: { source, id },
     ...videoOf(request),
     seed: seed ?? createHash('sha256').update(id).digest().readUInt32BE(0),
   };

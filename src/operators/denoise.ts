@@ -1,9 +1,10 @@
 import { z } from 'zod';
-import { encodeEvent } from '../events/cloudevents.js';
+import { jobRecord } from '../events/job-change.js';
 import type { Prompt } from '../events/prompt.js';
 import { decodePicture } from '../media/pictures.js';
 import type { ModelPrompt } from '../models/ports.js';
 import type { Envelope } from '../streams/envelope.js';
+import { tryOf } from './job-fate.js';
 import { mapEach } from './map-each.js';
 import { defineOperator, type Resources } from './operator.js';
 
@@ -96,7 +97,7 @@ export const denoise = defineOperator(
           const fps = job.fps ?? defaults.fps;
           const { name: _, ...settings } = sampler;
           const input = { prompt: await readPrompt(prompt, resources), ...wanted, fps, ...settings };
-          const progress = announcer(envelope, job.id, config.jobs, resources);
+          const progress = announcer(envelope, config.jobs, resources);
           try {
             const { video, seconds } = await denoiser.generate(input, {
               signal: envelope.signal,
@@ -134,24 +135,19 @@ async function readPrompt(prompt: Prompt, { objects }: Resources): Promise<Model
   return { task: prompt.task, instruction: prompt.instruction, parts };
 }
 
-function announcer({ event }: Envelope, job: string, topic: string, { clock, announce, log }: Resources) {
+function announcer(envelope: Envelope, topic: string, { clock, announce, log, pipeline }: Resources) {
+  const asked = tryOf(envelope, pipeline);
+  const { job } = asked;
+  const { traceparent } = envelope.event;
   let last = Number.NEGATIVE_INFINITY;
   let sending = Promise.resolve();
   const report = (done: number, total: number) => {
     const now = clock.elapsed();
     if (now - last < announceMs) return;
     last = now;
-    const record = encodeEvent({
-      schema: 'job.changed',
-      id: `${event.id}-step-${done}`,
-      source: event.source,
-      data: { job, state: 'in_progress', progress: total > 0 ? done / total : 0 },
-      topic,
-      key: job,
-      traceparent: event.traceparent,
-    });
+    const change = { ...asked, state: 'in_progress' as const, progress: total > 0 ? done / total : 0 };
     sending = sending
-      .then(() => announce([record]))
+      .then(() => announce([jobRecord(change, { pipeline, topic }, { moment: `step-${done}`, traceparent })]))
       .catch((error: unknown) => log.warn({ job, error: String(error) }, 'Progress could not be announced'));
   };
   return { report, sent: () => sending };

@@ -51,6 +51,7 @@ export const encode = defineOperator(
         const { video, fps, model, sampler, seconds } = frames;
         const record = {
           job: job.id,
+          request: job.request,
           ...encodedSize(video.width, video.height, scale),
           frames: video.frames,
           fps,

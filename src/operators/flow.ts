@@ -55,7 +55,10 @@ export interface Flow {
 export type Has<K extends keyof Flow> = Flow & { [P in K]-?: NonNullable<Flow[P]> };
 
 export interface Job {
+  /** Made of the request's source and id (events/ids.ts). */
   id: string;
+  /** As its sender named it. */
+  request: { source: string; id: string };
   /** Undefined: the model's own default. */
   frames?: number;
   width?: number;

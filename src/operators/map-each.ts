@@ -2,7 +2,7 @@ import { Observable } from 'rxjs';
 import { asVimiError, VimiError } from '../errors.js';
 import type { DropReason, Envelope, Fate } from '../streams/envelope.js';
 import type { Flow, Has } from './flow.js';
-import type { Clock } from './operator.js';
+import type { Clock, Step } from './operator.js';
 
 const dropped = Symbol('dropped');
 export interface Drop {
@@ -45,7 +45,7 @@ type Outcome = Partial<Flow> | Partial<Flow>[] | Drop | typeof settledHere;
 export function mapEach<N extends keyof Flow>(
   work: (data: Has<N>, envelope: Envelope<Has<N>>) => Promise<Outcome> | Outcome,
   { step, concurrency, clock, attempts = 3, backoffMs = 200 }: MapEachOptions,
-) {
+): Step<N> {
   return (source: Observable<Envelope<Flow>>): Observable<Envelope<Flow>> =>
     new Observable((subscriber) => {
       /** In order of arrival, each with what ends its wait. */
@@ -151,6 +151,7 @@ export function mapEach<N extends keyof Flow>(
 
   function made(envelope: Envelope<Has<N>>, outcome: Outcome): Envelope<Flow>[] {
     if (outcome === settledHere) return [];
+    checkOutcome(outcome, step);
     if (envelope.isAborted) return abandon(envelope);
     if (Array.isArray(outcome)) return envelope.fork(outcome.map((fields) => ({ ...envelope.data, ...fields })));
     if (dropped in outcome) {
@@ -191,4 +192,14 @@ export function mapEach<N extends keyof Flow>(
 
 function isPromise<T>(value: Promise<T> | T): value is Promise<T> {
   return typeof (value as Promise<T> | undefined)?.then === 'function';
+}
+
+/** An own operator can return anything, most often nothing by an oversight. */
+function checkOutcome(outcome: unknown, step: string): void {
+  const isFields = (value: unknown) => typeof value === 'object' && value !== null;
+  if (Array.isArray(outcome) ? outcome.every(isFields) : isFields(outcome)) return;
+  throw new VimiError('INTERNAL', `The step ${step} returned no outcome`, {
+    expected: 'the fields that it adds ({} for none), a list of them, drop(REASON) or settledHere',
+    found: Array.isArray(outcome) ? 'a list that holds something else' : String(outcome),
+  });
 }

@@ -3,6 +3,7 @@ import type { z } from 'zod';
 import type { SchemaName } from '../events/schemas.js';
 import type { Embedder, Models } from '../models/ports.js';
 import type { Corpus } from '../stores/corpus.js';
+import type { Jobs } from '../stores/jobs.js';
 import type { ObjectStore } from '../stores/object-store.js';
 import type { Envelope } from '../streams/envelope.js';
 import type { Settlement } from '../streams/settlement.js';
@@ -34,6 +35,10 @@ export type Countable = keyof typeof countables;
 
 /** All that an operator may reach outside of its envelopes. */
 export interface Resources {
+  /** The name of the pipeline: its jobs and what is told of them are known by it. */
+  pipeline: string;
+  /** Which request was answered, and by which record. */
+  jobs: Jobs;
   objects: ObjectStore;
   corpus: Corpus;
   embedder: Embedder;
@@ -77,9 +82,15 @@ export interface Sealed {
   afterCommit?(): Promise<void>;
 }
 
+/** What an operator does with the stream of envelopes. `needs` is for the compiler alone: the fields that it counts on. */
+export interface Step<N extends keyof Flow = keyof Flow> {
+  (source: Observable<Envelope<Flow>>): Observable<Envelope<Flow>>;
+  readonly needs?: N;
+}
+
 /** A running operator. */
-export interface OperatorInstance {
-  step(source: Observable<Envelope<Flow>>): Observable<Envelope<Flow>>;
+export interface OperatorInstance<N extends keyof Flow = keyof Flow> {
+  step: Step<N>;
   /** Called before the first event of a partition comes; tried again while it fails. */
   onTakeover?(takeover: Takeover): Promise<void>;
   /** Called before the commit that carries these fates; while it fails, that commit waits. */
@@ -112,13 +123,15 @@ export interface OperatorSpec<C extends z.ZodObject = z.ZodObject, N extends key
 
 export interface Operator<C extends z.ZodObject = z.ZodObject, N extends keyof Flow = keyof Flow>
   extends OperatorSpec<C, N> {
-  create(config: z.infer<C>, resources: Resources): OperatorInstance;
+  create(config: z.infer<C>, resources: Resources): OperatorInstance<N>;
+  /** Of an own operator: the file that it was loaded from. */
+  module?: string;
 }
 
 /** Spec and function side by side; the spec is the only source of its schema, defaults, page and lint. */
 export function defineOperator<C extends z.ZodObject, const N extends keyof Flow>(
   spec: OperatorSpec<C, N>,
-  create: (config: z.infer<C>, resources: Resources) => OperatorInstance,
+  create: (config: z.infer<C>, resources: Resources) => OperatorInstance<NoInfer<N>>,
 ): Operator {
   return { ...spec, create } as unknown as Operator;
 }

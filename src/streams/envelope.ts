@@ -6,11 +6,14 @@ import type { NewRecord, StoredRecord } from './transport.js';
 /** Why an event was left out on purpose. A closed list, counted by reason. */
 export const dropReasons = [
   'duplicate',
+  'duplicate-request',
   'too-short',
   'too-small',
   'too-still',
   'cancelled',
   'cancel-handled',
+  'cancel-early',
+  'cancel-late',
   'unchanged',
   'custom',
 ] as const;

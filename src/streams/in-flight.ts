@@ -2,7 +2,8 @@ import type { VimiError } from '../errors.js';
 
 /** A consumed event that is being worked on. */
 export class InFlightEvent {
-  readonly id: string;
+  /** The job that it asks for; undefined: it can not be cancelled. */
+  readonly job: string | undefined;
   /** By the clock's `elapsed`. */
   readonly since: number;
   /** Made for who asks: it costs more than a small step does, and most events are never aborted. */
@@ -11,8 +12,8 @@ export class InFlightEvent {
   #ended = false;
   #onEnd: (() => void)[] | undefined;
 
-  constructor(id: string, since: number) {
-    this.id = id;
+  constructor(job: string | undefined, since: number) {
+    this.job = job;
     this.since = since;
   }
 
@@ -49,31 +50,25 @@ export class InFlightEvent {
   }
 }
 
-/** The events of one pipeline that have no committed fate yet, by id: for those who want to cancel one. */
+/** The requests of one pipeline that have no committed fate yet, by their jobs: for those who want to cancel one. */
 export class InFlight {
-  /** One event, but for ids that were sent twice. */
-  readonly #byId = new Map<string, InFlightEvent | InFlightEvent[]>();
+  /** A job may have several for a moment: its duplicates. */
+  readonly #byJob = new Map<string, Set<InFlightEvent>>();
 
   add(event: InFlightEvent): void {
-    const same = this.#byId.get(event.id);
-    if (same === undefined) this.#byId.set(event.id, event);
-    else this.#byId.set(event.id, Array.isArray(same) ? [...same, event] : [same, event]);
+    if (event.job === undefined) return;
+    const same = this.#byJob.get(event.job);
+    if (same) same.add(event);
+    else this.#byJob.set(event.job, new Set([event]));
   }
 
   end(event: InFlightEvent): void {
-    const known = this.#byId.get(event.id);
-    if (known === event) this.#byId.delete(event.id);
-    else if (Array.isArray(known)) {
-      const others = known.filter((one) => one !== event);
-      if (others.length === 0) this.#byId.delete(event.id);
-      else this.#byId.set(event.id, others);
-    }
+    const same = event.job === undefined ? undefined : this.#byJob.get(event.job);
+    if (same?.delete(event) && same.size === 0) this.#byJob.delete(event.job!);
     event.end();
   }
 
-  find(id: string): InFlightEvent[] {
-    const found = this.#byId.get(id);
-    if (found === undefined) return [];
-    return Array.isArray(found) ? found : [found];
+  find(job: string): InFlightEvent[] {
+    return [...(this.#byJob.get(job) ?? [])];
   }
 }

@@ -4,6 +4,7 @@ import { decodeEvent } from '../events/cloudevents.js';
 import type { VimiEvent } from '../events/event.js';
 import type { GenerationCancelled, SchemaName } from '../events/schemas.js';
 import type { Clock, Log, Sealed, Takeover, WatermarkMove } from '../operators/operator.js';
+import type { Cancels } from './cancels.js';
 import { type Chain, firstFlow } from './chain.js';
 import { credit, groupMs, groupSize } from './credit.js';
 import type { Fate } from './envelope.js';
@@ -26,6 +27,16 @@ import { within } from './within.js';
 /** What a record came to; `event` is missing when it could not be read as one. */
 export type Settled = Omit<Settlement, 'event'> & { event?: VimiEvent };
 
+/** A step that could not tell of an event's fate. */
+export class Untold extends Error {
+  constructor(
+    readonly step: string,
+    readonly error: VimiError,
+  ) {
+    super(error.message);
+  }
+}
+
 /** An operator that is told of watermarks, under the name of its mark. */
 export interface Sealer {
   name: string;
@@ -38,12 +49,19 @@ export interface PartitionHost {
   window: number;
   chain: Chain;
   inFlight: InFlight;
+  /** null: the topic carries none. */
+  cancels: Cancels | null;
+  /** The job that an event asks for; undefined: it asks for none. */
+  jobOf(event: VimiEvent): string | undefined;
   sealers: readonly Sealer[];
   clock: Clock;
   log: Log;
   /** What the surroundings do to the pipeline: nothing is read while it is on, and commits outlast it. */
   pause: Pause;
-  /** All records that a settled event publishes: its outputs, its rejects, what operators say of its fate. */
+  /**
+   * All records that a settled event publishes: its outputs, its rejects, what operators say of its fate. Throws Untold;
+   * of a rejected event nothing that a step throws.
+   */
   recordsOf(settled: Settled): NewRecord[];
   publishSealed(sealed: Sealed): Promise<NewRecord[]>;
   takeOver(takeover: Takeover): Promise<void>;
@@ -96,6 +114,8 @@ export class PartitionRun {
   #onIdle: (() => void)[] = [];
   #stopping = false;
   #isTakenOver = false;
+  /** Cancels that wait for their jobs to end. They share no window with the work, which could not go on without them. */
+  #cancels = 0;
   /** The first offset that was given out when nothing was admitted any more. */
   #left = Number.POSITIVE_INFINITY;
   /** A batch is being admitted: what settles on the way shares a commit with the rest of it. */
@@ -208,7 +228,7 @@ export class PartitionRun {
     const { signal } = this.#taking;
     let failures = 0;
     while (!signal.aborted) {
-      const most = credit(this.#tracker, this.#host.window);
+      const most = this.#credit;
       if (most === 0) {
         await new Promise<void>((resolve) => {
           this.#onCredit = resolve;
@@ -261,21 +281,31 @@ export class PartitionRun {
       void this.#cancel(record, event as VimiEvent<GenerationCancelled>);
       return;
     }
-    const open = new InFlightEvent(event.id, this.#host.clock.elapsed());
+    const job = this.#host.jobOf(event);
+    const open = new InFlightEvent(job, this.#host.clock.elapsed());
+    if (job !== undefined && this.#host.cancels?.isWanted(job))
+      open.abort(new VimiError('CANCELLED', 'The job was cancelled before it was begun'));
     this.#host.inFlight.add(open);
     this.#open.set(record.offset, open);
     this.#host.chain.feed(openEnvelope(record, event, firstFlow(event), open, this.#onSettled, this.#host.pause));
   }
 
   /**
-   * Aborts the jobs of that id. The cancel itself settles only once their fates are committed, so that a crash in between
-   * brings back both. A job that is unknown, finished, or still to come is not touched.
+   * The cancel itself settles only once what it wants is written down, so that a crash in between brings back both. What
+   * it asks for is done long before: see Cancels.
    */
   async #cancel(origin: StoredRecord, event: VimiEvent<GenerationCancelled>): Promise<void> {
-    const jobs = this.#host.inFlight.find(event.data.cancel);
-    for (const job of jobs) job.abort(new VimiError('CANCELLED', 'The job was cancelled'));
-    if (jobs.length > 0) await Promise.all(jobs.map((job) => job.ended()));
-    const fate: Fate = { kind: 'dropped', reason: 'cancel-handled' };
+    let fate: Fate;
+    this.#cancels++;
+    this.#returnCredit();
+    try {
+      const { cancels, pause } = this.#host;
+      const settle = async () => (cancels ? cancels.settle(event, origin) : 'cancel-late');
+      fate = { kind: 'dropped', reason: await pause.through('cancel', settle, this.#closing.signal) };
+    } catch (thrown) {
+      fate = { kind: 'rejected', error: asVimiError(thrown), step: 'cancel', attempts: 1 };
+    }
+    this.#cancels--;
     this.#settle({ origin, event, fate, parts: [{ part: '', fate }], outputs: [] });
   }
 
@@ -283,12 +313,7 @@ export class PartitionRun {
     // Given up: what an operator finishes now is done again by the next owner.
     if (this.#isClosed) return;
     const { offset } = settled.origin;
-    try {
-      this.#settled.set(offset, { settled, records: this.#host.recordsOf(settled) });
-    } catch (thrown) {
-      this.#host.fail(asVimiError(thrown));
-      return;
-    }
+    this.#settled.set(offset, this.#told(settled));
     const since = this.#open.get(offset)?.since;
     if (since !== undefined) this.#host.onSettled((this.#host.clock.elapsed() - since) / 1000);
     this.#tracker.settle(offset);
@@ -296,10 +321,37 @@ export class PartitionRun {
     this.#pump();
   }
 
+  /** What fails while an outcome is told of is the trouble of this event alone: it is rejected for that. */
+  #told(settled: Settled): { settled: Settled; records: NewRecord[] } {
+    try {
+      return { settled, records: this.#host.recordsOf(settled) };
+    } catch (thrown) {
+      const error = thrown instanceof Untold ? thrown.error : asVimiError(thrown);
+      const step = thrown instanceof Untold ? thrown.step : 'tell';
+      const fate: Fate = { kind: 'rejected', error, step, attempts: 1 };
+      const refused = { ...settled, fate, parts: [{ part: '', fate }], outputs: [] };
+      try {
+        return { settled: refused, records: this.#host.recordsOf(refused) };
+      } catch (again) {
+        const { topic, partition, offset } = settled.origin;
+        this.#host.log.error(
+          { topic, partition, offset, code: error.code, error: error.message, again: asVimiError(again).message },
+          'Neither the outcome of this event nor its reject can be told: it is counted as rejected, and stays in its topic only',
+        );
+        return { settled: refused, records: [] };
+      }
+    }
+  }
+
   #returnCredit(): void {
-    if (!this.#onCredit || credit(this.#tracker, this.#host.window) === 0) return;
+    if (!this.#onCredit || this.#credit === 0) return;
     this.#onCredit();
     this.#onCredit = undefined;
+  }
+
+  get #credit(): number {
+    const { open, waiting } = this.#tracker;
+    return credit({ open: open - this.#cancels, waiting }, this.#host.window);
   }
 
   /** Whether a commit should not wait for more events to share it. */
@@ -397,7 +449,7 @@ export class PartitionRun {
         { topic: this.#assigned.topic, partition: this.#assigned.partition, offset, records: records.length },
         'The log takes not even the reject of this event: it is counted as rejected, and stays in its topic only',
       );
-    this.#settled.set(offset, { settled: refused, records: isSecond ? [] : this.#host.recordsOf(refused) });
+    this.#settled.set(offset, isSecond ? { settled: refused, records: [] } : this.#told(refused));
   }
 
   async #commit(plan: CommitPlan, final: boolean): Promise<void> {

@@ -1,14 +1,19 @@
 import { setImmediate } from 'node:timers/promises';
 import { asVimiError, VimiError } from '../errors.js';
+import { jobId } from '../events/ids.js';
+import { placeOf } from '../events/replay.js';
 import type { Log, OperatorInstance, Resources } from '../operators/operator.js';
+import { Cancels } from './cancels.js';
 import { type Chain, startChain } from './chain.js';
 import { InFlight } from './in-flight.js';
 import { createMetrics, type Metrics, type PipelineState } from './metrics.js';
-import { type PartitionHost, PartitionRun, type Sealer } from './partition-run.js';
+import { heldToSpec } from './own-step.js';
+import { type PartitionHost, PartitionRun, type Sealer, Untold } from './partition-run.js';
 import { Pause } from './pause.js';
-import type { PipelineSpec } from './pipeline-spec.js';
+import type { PipelineSpec, StepSpec } from './pipeline-spec.js';
 import { addCounts, emptyCounts, type FateCounts, marksBudget } from './position.js';
 import { rejectRecord } from './rejects.js';
+import type { Settlement } from './settlement.js';
 import { createSinks } from './sinks.js';
 import type { NewRecord, Transport } from './transport.js';
 import { within } from './within.js';
@@ -89,8 +94,7 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
 
   let sealers: Sealer[];
   try {
-    for (const step of spec.steps)
-      steps.push({ name: step.name, instance: step.operator.create(step.config, resources) });
+    for (const step of spec.steps) steps.push({ name: step.name, instance: instanceOf(step, resources) });
     sealers = sealersOf(steps);
   } catch (error) {
     await closeAll();
@@ -104,11 +108,20 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
     (error) => fail(asVimiError(error)),
   );
 
+  const cancels = spec.schemas.includes('generation.cancelled')
+    ? new Cancels({
+        ...{ pipeline: name, topic: from, group, schemas: spec.schemas, transport, inFlight, log },
+        jobs: resources.jobs,
+      })
+    : null;
+
   const host: PartitionHost = {
     schemas: spec.schemas,
     window,
     chain,
     inFlight,
+    cancels,
+    jobOf: (event) => (event.schema === 'generation.requested' ? jobId(name, event) : undefined),
     sealers,
     clock,
     log,
@@ -116,6 +129,7 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
     recordsOf(settled) {
       const records: NewRecord[] = [...settled.outputs];
       const { origin, event } = settled;
+      if (event) for (const step of steps) records.push(...toldBy(step, { ...settled, event }));
       parts.inc(settled.parts.length);
       for (const { part, fate } of settled.parts) {
         if (fate.kind !== 'rejected') continue;
@@ -131,7 +145,6 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
             rejectRecord({ origin, event, part, fate }, { pipeline: name, topic: spec.rejects, now: clock.now() }),
           );
       }
-      if (event) for (const { instance } of steps) records.push(...(instance.onFate?.({ ...settled, event }) ?? []));
       return records;
     },
     async publishSealed({ products }) {
@@ -184,6 +197,7 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
   let stopWatching = () => {};
   const totals = new Map<number, FateCounts>();
   try {
+    await cancels?.start();
     const consumer = await transport.consume({
       group,
       topics: [from],
@@ -232,7 +246,21 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
     stopWatching();
     for (const partition of partitions.values()) partition.abandon(failure ?? stopped());
     await within(abandonMs, chain.complete());
+    await cancels?.close();
     await closeAll();
+  }
+
+  /** What a step says of a fate. When it cannot, the event is rejected; of a rejected one it is logged and left unsaid. */
+  function toldBy({ name: step, instance }: (typeof steps)[number], settlement: Settlement): NewRecord[] {
+    try {
+      return instance.onFate?.(settlement) ?? [];
+    } catch (thrown) {
+      const error = asVimiError(thrown);
+      if (settlement.fate.kind !== 'rejected') throw new Untold(step, error);
+      const where = placeOf(settlement.origin);
+      log.error({ ...label, where, step, code: error.code, error: error.message }, 'A step cannot tell of a reject');
+      return [];
+    }
   }
 
   /** Until everything is settled, sealed and committed. False: it ended otherwise. */
@@ -276,6 +304,11 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
     for (const { name: step, instance } of steps)
       await instance.close?.().catch((error: unknown) => log.warn({ step, error: String(error) }, 'Closing failed'));
   }
+}
+
+function instanceOf({ name, operator, config }: StepSpec, resources: Resources): OperatorInstance {
+  const instance = operator.create(config, resources);
+  return operator.module === undefined ? instance : heldToSpec(operator, name, instance);
 }
 
 function sealersOf(steps: readonly { name: string; instance: OperatorInstance }[]): Sealer[] {

@@ -75,6 +75,14 @@ describe('gallery', () => {
     expect(elements(html).filter(({ attributes }) => / on\w+=/.test(attributes))).toEqual([]);
   });
 
+  it('forbids what it does not need, should a stranger get markup into it [safety S15]', () => {
+    const policy = /<meta http-equiv="Content-Security-Policy" content="([^"]*)">/.exec(page())![1]!;
+    const rules = Object.fromEntries(policy.split(/;\s*/).map((rule) => rule.split(/ (.*)/) as [string, string]));
+    for (const what of ['script-src', 'object-src', 'base-uri', 'form-action']) expect(rules[what]).toBe("'none'");
+    // Before everything that it forbids.
+    expect(page().indexOf('Content-Security-Policy')).toBeLessThan(page().indexOf('<title>'));
+  });
+
   it('needs no foreign host and no script', () => {
     const addresses = [...page().matchAll(/(?:src|href)="([^"]*)"|url\(([^)]*)\)/g)].map(
       (found) => found[1] ?? found[2],

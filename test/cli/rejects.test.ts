@@ -126,8 +126,10 @@ describe.sequential('vimi rejects', { timeout: 120_000 }, () => {
     expect(tries.map(({ record }) => String(record.value))).toEqual([long, long]);
 
     await drain();
-    expect((await events('videos')).filter(({ data }) => data.job === rejected.event)).toHaveLength(1);
-    const states = (await events('jobs')).flatMap(({ data }) => (data.job === rejected.event ? [data.state] : []));
+    expect((await events('videos')).filter(({ data }) => data.request.id === rejected.event)).toHaveLength(1);
+    const states = (await events('jobs')).flatMap(({ data }) =>
+      data.request.id === rejected.event ? [data.state] : [],
+    );
     expect(states.filter((state) => ['failed', 'completed'].includes(state))).toEqual(['failed', 'completed']);
     expect(await events('corpus')).toHaveLength(1);
     expect(await list()).toContain('4 rejected events, 2 of them replayed before\n');

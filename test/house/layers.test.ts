@@ -101,7 +101,8 @@ describe('the house', () => {
 
   it('keeps each library behind its door', () => {
     const wrong: string[] = [];
-    for (const file of files)
+    // It names the optional packages with their versions; those who ask it for one are looked at.
+    for (const file of files.filter((one) => one !== 'models/optional-package.ts'))
       for (const imported of importsOf(file))
         for (const [library, doors] of Object.entries(behind))
           if (imported.startsWith(library) && !doors.some((door) => file.startsWith(door)))
@@ -118,13 +119,14 @@ describe('the house', () => {
   });
 
   it('tells of every dependency, and where it stays', () => {
-    const { dependencies, optionalDependencies } = JSON.parse(readFileSync(join(src, '../package.json'), 'utf8'));
+    const told = JSON.parse(readFileSync(join(src, '../package.json'), 'utf8'));
+    const all = [told.dependencies, told.optionalDependencies, told.peerDependencies].flatMap(Object.keys);
     const text = readFileSync(join(src, '../docs/dependencies.md'), 'utf8');
     const rows = text.split('\n').filter((line) => line.startsWith('| ') && !line.startsWith('| package'));
-    const told = rows
+    const named = rows
       .flatMap((row) => row.split('|')[1]!.replace('(optional)', '').split(','))
       .map((name) => name.trim());
-    expect(told.sort()).toEqual([...Object.keys(dependencies), ...Object.keys(optionalDependencies)].sort());
+    expect(named.sort()).toEqual(all.sort());
     for (const row of rows)
       for (const [library, doors] of Object.entries(behind)) {
         if (!row.split('|')[1]!.split(/[ ,]+/).includes(library)) continue;

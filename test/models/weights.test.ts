@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, readdir } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -5,6 +6,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { fromHalf, toHalf } from '../../src/models/half.js';
 import { checkWeights, parseWeights, readWeights, serializeWeights, writeWeights } from '../../src/models/weights.js';
+import { atEachSync } from '../stores/syncs.js';
 
 const tensors = new Map([
   ['b', { shape: [2, 3], values: Float32Array.of(1, -2, 0.5, 0, 65504, -0.25) }],
@@ -132,6 +134,13 @@ describe('weights', () => {
     );
     const sick = new Map([...tensors, ['a', { shape: [], values: Float32Array.of(Number.NaN) }] as const]);
     refused(() => checkWeights({ tensors: sick }, specs, 'x'));
+  });
+
+  test('are on the disk before they have their name [safety S15]', async () => {
+    const path = join(await mkdtemp(join(tmpdir(), 'vimi-weights-')), 'a.safetensors');
+    const isThere = async () => existsSync(path);
+    expect(await atEachSync(() => writeWeights(path, tensors), isThere)).toEqual([false]);
+    expect(existsSync(path)).toBe(true);
   });
 
   test('the same tensors give the same bytes, whatever their order', async () => {

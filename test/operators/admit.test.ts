@@ -5,6 +5,7 @@ import sharp from 'sharp';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import { VimiError } from '../../src/errors.js';
 import { encodeEvent } from '../../src/events/cloudevents.js';
+import { jobId } from '../../src/events/ids.js';
 import { type GenerationRequested, generationRequested } from '../../src/events/schemas.js';
 import { admit } from '../../src/operators/admit.js';
 import { mapEach } from '../../src/operators/map-each.js';
@@ -19,7 +20,6 @@ import { fates, only, resourcesWith, runOperator, testEnvelope } from './run-ope
 
 let objects: ObjectStore;
 let root: string;
-let announced: NewRecord[] = [];
 beforeAll(async () => {
   objects = await fileStore();
   root = folder();
@@ -37,9 +37,6 @@ const resources = (): Resources =>
     objects,
     mediaRoots: [root],
     clock: stoodStill,
-    async announce(records) {
-      announced.push(...records);
-    },
   });
 const request = (changes: Partial<GenerationRequested>): GenerationRequested =>
   generationRequested.parse({ prompt: 'a fox runs', ...changes });
@@ -70,7 +67,8 @@ describeOperator(admit, {
 describe('admit', () => {
   it('makes a job of a bare prompt', async () => {
     const { job, query } = await admitted({ prompt: '  a fox\n runs ' });
-    expect(job.id).toBe('requests-0-0');
+    expect(job.id).toBe(jobId('test', { source: '/test/requests', id: 'requests-0-0' }));
+    expect(job.request).toEqual({ source: '/test/requests', id: 'requests-0-0' });
     expect(Number.isInteger(job.seed) && job.seed >= 0 && job.seed < 2 ** 32).toBe(true);
     expect(query).toEqual({
       task: 'text-to-video',
@@ -135,13 +133,11 @@ describe('admit', () => {
       generate: () => Promise.reject(new Error('nothing is made here')),
       close: async () => {},
     });
-    announced = [];
     const given = { ...resources(), objects, models: small };
     const run = await runOperator(admit, {}, resourcesWith(given), [{ request: request(changes) }], input);
     const [{ fate }] = run.settlements as [Settlement];
     expect(fate).toMatchObject({ kind: 'rejected', error: { code: 'REQUEST_OVER_LIMIT' } });
     expect(fate.kind === 'rejected' && fate.error.message).toContain(text);
-    expect(announced).toEqual([]);
   });
 
   it('rejects a request whose deadline passes while a later step has it [streams F5]', async () => {
@@ -287,44 +283,32 @@ describe('admit', () => {
     expect(await refused({ prompt: many })).toBe('REQUEST_OVER_LIMIT');
   });
 
-  it('announces the job as queued, and goes on when that fails', async () => {
-    announced = [];
-    await admitted({});
-    expect(announced).toHaveLength(1);
-    expect(announced[0]).toMatchObject({ topic: 'jobs', key: Buffer.from('requests-0-0') });
-    expect(JSON.parse(String(announced[0]!.value))).toEqual({ job: 'requests-0-0', state: 'queued' });
-    const deaf = resourcesWith({ objects, mediaRoots: [], announce: () => Promise.reject(new Error('down')) });
-    expect(fates(await runOperator(admit, {}, deaf, [{ request: request({}) }], input))).toEqual(['delivered']);
-  });
-
   it('tells in the commit of the fate what became of the job', async () => {
     const { run } = await admitted({}, { jobs: 'lives' });
     const video = { key: 'videos/1.mp4', size: 3, sha256: 'a'.repeat(64), media_type: 'video/mp4' };
+    const job = jobId('test', { source: '/test/requests', id: 'requests-0-0' });
+    const request = { source: '/test/requests', id: 'requests-0-0', record: 'requests-0-0@0' };
     const told = (fate: Fate, outputs: NewRecord[] = []) => {
       const records = run.instance.onFate!({ ...run.settlements[0]!, fate, outputs });
-      expect(records).toMatchObject([{ topic: 'lives', key: Buffer.from('requests-0-0') }]);
+      expect(records).toMatchObject([{ topic: 'lives', key: Buffer.from(job) }]);
       return JSON.parse(String(records[0]!.value));
     };
-    const job = 'requests-0-0';
-    expect(told({ kind: 'delivered' })).toEqual({ job, state: 'completed', progress: 1 });
+    const done = told({ kind: 'delivered' });
+    expect(done).toMatchObject({ job, request, state: 'completed', progress: 1 });
     const output = encodeEvent({
-      schema: 'job.changed',
-      id: 'x',
-      source: '/x',
+      ...{ schema: 'job.changed', id: 'x', source: '/x', topic: 'videos', key: null },
       data: { job, state: 'queued' },
-      topic: 'videos',
-      key: null,
     });
     output.headers.ce_type = Buffer.from('dev.vimi.video.completed.v1');
     output.value = Buffer.from(JSON.stringify({ object: video }));
     expect(told({ kind: 'delivered' }, [output])).toMatchObject({ state: 'completed', video });
     const error = new VimiError('PROMPT_EMPTY', 'This prompt says nothing');
-    expect(told({ kind: 'rejected', error, step: 'admit', attempts: 1 })).toEqual({
+    expect(told({ kind: 'rejected', error, step: 'admit', attempts: 1 })).toMatchObject({
       job,
+      request,
       state: 'failed',
       error: { code: 'PROMPT_EMPTY', message: error.message },
     });
-    expect(told({ kind: 'dropped', reason: 'cancelled' })).toEqual({ job, state: 'cancelled' });
     const { event } = run.settlements[0]!;
     const cancel = { ...run.settlements[0]!, event: { ...event, schema: 'generation.cancelled' as const } };
     expect(run.instance.onFate!(cancel)).toEqual([]);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { decodeEvent } from '../../src/events/cloudevents.js';
+import { jobId } from '../../src/events/ids.js';
 import type { JobChanged } from '../../src/events/schemas.js';
 import type { Denoiser, GenerateInput, ModelDescription } from '../../src/models/ports.js';
 import { denoise } from '../../src/operators/denoise.js';
@@ -44,7 +45,7 @@ function scripted({ step = () => {} }: { step?(done: number): void } = {}) {
 }
 
 const flow = (job: Partial<Job> = {}, image = picture): Flow => ({
-  job: { id: 'job-1', seed: 7, ...job },
+  job: { id: 'job-1', request: { source: '/shop', id: 'order-66' }, seed: 7, ...job },
   prompt: {
     task: 'text-to-video',
     instruction: 'Make a video.',
@@ -140,12 +141,13 @@ describe('denoise', () => {
       decodeEvent({ ...record, partition: 0, offset: 0, timestamp: 0 }, ['job.changed']),
     );
     const changes = events.map(({ data }) => data as JobChanged);
+    const id = jobId('test', { source: '/test/requests', id: 'requests-0-0' });
     expect(changes.map(({ job, state, progress }) => [job, state, progress])).toEqual([
-      ['job-1', 'in_progress', 0.1],
-      ['job-1', 'in_progress', 0.5],
-      ['job-1', 'in_progress', 0.9],
+      [id, 'in_progress', 0.1],
+      [id, 'in_progress', 0.5],
+      [id, 'in_progress', 0.9],
     ]);
-    expect(records.every(({ topic, key }) => topic === 'jobs' && key?.toString() === 'job-1')).toBe(true);
+    expect(records.every(({ topic, key }) => topic === 'jobs' && key?.toString() === id)).toBe(true);
     expect(new Set(events.map(({ id }) => id)).size).toBe(3);
   });
 

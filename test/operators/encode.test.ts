@@ -18,7 +18,7 @@ const resources = await mediaResources(folder);
 const image = await storedPicture(resources, '#00ff00');
 
 const flow = (job = 'job-1', caption = 'a green square'): Flow => ({
-  job: { id: job, seed: 7 },
+  job: { id: job, request: { source: '/shop', id: 'order-66' }, seed: 7 },
   prompt: {
     task: 'text-to-video',
     instruction: 'Make a video.',

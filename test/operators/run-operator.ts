@@ -5,6 +5,7 @@ import type { Denoiser, Models } from '../../src/models/ports.js';
 import { systemClock } from '../../src/operators/clock.js';
 import type { Flow } from '../../src/operators/flow.js';
 import type { Operator, OperatorInstance, Resources } from '../../src/operators/operator.js';
+import { noJobs } from '../../src/stores/jobs.js';
 import type { Envelope } from '../../src/streams/envelope.js';
 import { Pause } from '../../src/streams/pause.js';
 import { openEnvelope, type Settlement } from '../../src/streams/settlement.js';
@@ -23,6 +24,8 @@ const noModels: Models = {
 /** Resources of which only the given ones are there; using another fails the test with its name. */
 export function resourcesWith(given: Partial<Resources>): Resources {
   const all: Partial<Resources> = {
+    pipeline: 'test',
+    jobs: noJobs,
     clock: systemClock,
     log: quietLog,
     announce: async () => {},

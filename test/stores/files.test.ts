@@ -21,6 +21,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { openFileStore } from '../../src/stores/files.js';
 import { thrownBy } from '../operators/run-operator.js';
 import { describeObjectStore } from './object-store-contract.js';
+import { atEachSync } from './syncs.js';
 
 const folders: string[] = [];
 async function folder(): Promise<string> {
@@ -169,6 +170,13 @@ describe('the file store', () => {
     const keys: string[] = [];
     for await (const key of store.list('')) keys.push(key);
     expect(keys).toEqual(['window']);
+  });
+
+  it('brings the bytes to the disk before they have their name, and then the name [safety S15]', async () => {
+    const root = await folder();
+    const store = await openFileStore(root);
+    const isThere = async () => existsSync(join(root, 'a', 'b'));
+    expect(await atEachSync(() => store.put('a/b', Buffer.from('x'), text), isThere)).toEqual([false, true]);
   });
 
   it('says when a key runs into another object', async () => {

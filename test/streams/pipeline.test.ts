@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { mergeMap } from 'rxjs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { VimiError } from '../../src/errors.js';
-import { decodeEvent, encodeEvent } from '../../src/events/cloudevents.js';
+import { decodeEvent } from '../../src/events/cloudevents.js';
 import type { EventRejected } from '../../src/events/schemas.js';
 import { systemClock } from '../../src/operators/clock.js';
 import { drop, mapEach } from '../../src/operators/map-each.js';
@@ -314,7 +314,10 @@ describe('what cannot be done', () => {
         return [envelope.with({ ...envelope.data, ...productOf(envelope.data.media!.uri) })];
       }),
     }));
-    await expect(drain([broken])).rejects.toMatchObject({ code: 'INTERNAL', message: 'a defect' });
+    await expect(drain([broken])).rejects.toMatchObject({
+      code: 'INTERNAL',
+      message: expect.stringMatching(/^a defect \(/),
+    });
     await drain([echo]);
     expect(await delivered(transport)).toEqual(names(10));
   });
@@ -504,120 +507,6 @@ describe('sealing', () => {
     const sinks: Partial<PipelineSpec> = { to: [{ objects: '{job}' }, { topic: 'out', schema: 'job.changed' }] };
     await drain([sealing(moves)], { spec: sinks, with: { objects: store } });
     expect(await delivered(transport)).toEqual(['0:0-10']);
-  });
-});
-
-describe('cancelling', () => {
-  const requests: Partial<PipelineSpec> = { schemas: ['generation.requested', 'generation.cancelled'] };
-  const request = (id: string) =>
-    encodeEvent({
-      schema: 'generation.requested',
-      id,
-      source: '/test',
-      topic: 'in',
-      key: 'user',
-      data: { prompt: id },
-    });
-  const cancel = (id: string) =>
-    encodeEvent({
-      schema: 'generation.cancelled',
-      id: `stop ${id}`,
-      source: '/test',
-      topic: 'in',
-      key: 'user',
-      data: { cancel: id },
-    });
-  /** Runs until it is cancelled. */
-  function endless(started: string[], changed?: (id: string) => void): Operator {
-    return testOperator('endless', () => ({
-      step: mapEach<'request'>(
-        async (_data, { event, signal }) => {
-          started.push(event.id);
-          await new Promise<void>((resolve) => {
-            if (signal.aborted) resolve();
-            signal.addEventListener('abort', () => resolve());
-            if (event.id.startsWith('quick')) resolve();
-          });
-          return productOf(event.id);
-        },
-        { step: 'endless', concurrency: 1, clock: systemClock },
-      ),
-      onFate({ event, fate }) {
-        changed?.(`${event.id} ${fate.kind}`);
-        if (fate.kind !== 'dropped' || fate.reason !== 'cancelled') return [];
-        return [
-          encodeEvent({
-            schema: 'job.changed',
-            id: `${event.id} cancelled`,
-            source: '/test',
-            topic: 'out',
-            key: event.id,
-            data: { job: `${event.id} cancelled`, state: 'cancelled' },
-          }),
-        ];
-      },
-    }));
-  }
-
-  it('stops a job that runs and one that waits, and the rest goes on', async () => {
-    const started: string[] = [];
-    await transport.publish([request('runs'), request('waits'), request('quick')]);
-    const stop = new AbortController();
-    const running = run([endless(started)], { spec: requests, signal: stop.signal });
-    await vi.waitFor(() => expect(started).toEqual(['runs']), patience);
-    await transport.publish([cancel('waits')]);
-    await transport.publish([cancel('runs')]);
-    await vi.waitFor(async () => expect((await delivered(transport)).length).toBe(3), patience);
-    stop.abort();
-    const report = await running;
-    expect(report.total).toEqual({ delivered: 1, rejected: 0, dropped: { cancelled: 2, 'cancel-handled': 2 } });
-    expect(started).toEqual(['runs', 'quick']);
-    expect(await delivered(transport)).toEqual(['quick', 'runs cancelled', 'waits cancelled']);
-  });
-
-  it('of a job that is unknown or finished is handled as well', async () => {
-    await transport.publish([request('quick 1'), cancel('nobody')]);
-    await drain([endless([])], { spec: requests });
-    await transport.publish([cancel('quick 1')]);
-    const report = await drain([endless([])], { spec: requests });
-    expect(report.total).toEqual({ delivered: 1, rejected: 0, dropped: { 'cancel-handled': 2 } });
-  });
-
-  it('settles only after its job, so that a death in between brings back both', async () => {
-    await transport.publish([request('runs'), cancel('runs')]);
-    const seen: string[] = [];
-    let deaf = true;
-    const deafTransport: typeof transport = {
-      ...transport,
-      consume: (options) =>
-        transport.consume({
-          ...options,
-          onAssigned: (assigned) =>
-            options.onAssigned({
-              ...assigned,
-              get reached() {
-                return assigned.reached;
-              },
-              commit: async (outputs, position) => {
-                const { beyond } = decodePosition(position);
-                seen.push(`${position.offset}/${beyond.length}`);
-                if (deaf) throw new VimiError('TRANSPORT_UNAVAILABLE', 'lost');
-                await assigned.commit(outputs, position);
-              },
-            }),
-        }),
-    };
-    const stop = new AbortController();
-    const running = run([endless([])], { spec: requests, signal: stop.signal, transport: deafTransport, drainMs: 10 });
-    await vi.waitFor(() => expect(seen.length).toBeGreaterThan(1), patience);
-    // The job's fate is settled, the cancel's is not: the commit would move past the job alone.
-    expect(new Set(seen)).toEqual(new Set(['1/0']));
-    stop.abort();
-    await running;
-    deaf = false;
-    const report = await drain([endless([])], { spec: requests });
-    expect(report.total).toEqual({ delivered: 0, rejected: 0, dropped: { cancelled: 1, 'cancel-handled': 1 } });
-    expect(await delivered(transport)).toEqual(['runs cancelled']);
   });
 });
 

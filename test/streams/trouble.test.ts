@@ -193,7 +193,7 @@ function fill(path: string): () => void {
 
 /** One frame of 32x32 for each event. */
 const drawn = eachMedia(({ uri }) => ({
-  job: { id: uri, seed: 1 },
+  job: { request: { source: '/shop', id: 'order-66' }, id: uri, seed: 1 },
   prompt: { task: 'text-to-video', instruction: '', parts: [{ text: uri }] },
   context: { entries: [], nearDuplicates: [], corpus: { documents: 0, digest: '0'.repeat(32) } },
   frames: {

@@ -11,12 +11,13 @@ import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.serialization.StringSerializer;
 
 /**
- * Asks for videos: publishes one request for each prompt and prints its job's id.
+ * Asks for videos: publishes one request for each prompt and prints its id.
  *
  * <pre>KAFKA_BROKERS=127.0.0.1:9092 java -cp 'libs/*' RequestVideos.java "a fox moves left" "a boat moves right"</pre>
  *
- * The topic is `requests`, or $REQUESTS_TOPIC. The id is chosen here so that the video can be recognised; sending a
- * request again under the same id is one job, not two.
+ * The topic is `requests`, or $REQUESTS_TOPIC. The id is chosen here so that the video can be recognised. A request is
+ * known by its source and its id: sending the same request again is one job, not two. To cancel it, send
+ * {"cancel": ID} with the type dev.vimi.generation.cancelled.v1 and the same source, under any key.
  */
 class RequestVideos {
   public static void main(String[] prompts) throws Exception {
@@ -28,23 +29,23 @@ class RequestVideos {
             "acks", "all",
             "enable.idempotence", true);
     var json = new ObjectMapper();
-    List<String> jobs = new ArrayList<>();
+    List<String> ids = new ArrayList<>();
     List<Future<RecordMetadata>> sent = new ArrayList<>();
     try (var producer = new KafkaProducer<>(settings, new StringSerializer(), new StringSerializer())) {
       for (var prompt : prompts) {
-        var job = UUID.randomUUID().toString();
-        var record = new ProducerRecord<>(topic, job, json.writeValueAsString(Map.of("prompt", prompt)));
+        var id = UUID.randomUUID().toString();
+        var record = new ProducerRecord<>(topic, id, json.writeValueAsString(Map.of("prompt", prompt)));
         header(record, "ce_specversion", "1.0");
-        header(record, "ce_id", job);
+        header(record, "ce_id", id);
         header(record, "ce_source", "/examples/clients/java");
         header(record, "ce_type", "dev.vimi.generation.requested.v1");
         header(record, "content-type", "application/json");
-        jobs.add(job);
+        ids.add(id);
         sent.add(producer.send(record));
       }
       for (var n = 0; n < sent.size(); n++) {
         sent.get(n).get(); // fails where the record was not taken
-        System.out.println(jobs.get(n));
+        System.out.println(ids.get(n));
       }
     }
   }

@@ -1,7 +1,7 @@
-"""Reads finished videos: prints a line for each, "JOB KEY SHA256 PROMPT".
+"""Reads finished videos: prints a line for each, "ID KEY SHA256 PROMPT", with the id that the request was sent under.
 
     KAFKA_BROKERS=127.0.0.1:9092 python read_videos.py                       for ever, as a consumer group
-    KAFKA_BROKERS=127.0.0.1:9092 python read_videos.py --wait-for JOB JOB    until these are there; 1 after --timeout
+    KAFKA_BROKERS=127.0.0.1:9092 python read_videos.py --wait-for ID ID      until these are there; 1 after --timeout
 
 read_committed is what makes it exactly once: events of transactions that were aborted are never seen.
 """
@@ -19,7 +19,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--topic", default="videos")
     parser.add_argument("--group", default="example-python")
-    parser.add_argument("--wait-for", nargs="+", metavar="JOB")
+    parser.add_argument("--wait-for", nargs="+", metavar="ID")
     parser.add_argument("--timeout", type=float, default=120, metavar="SECONDS")
     options = parser.parse_args()
 
@@ -45,15 +45,17 @@ def main() -> int:
                 raise KafkaException(message.error())
             video = json.loads(message.value())
             prompt = " ".join(part["text"] for part in video["prompt"]["parts"] if "text" in part)
-            print(video["job"], video["object"]["key"], video["object"]["sha256"], json.dumps(prompt), flush=True)
-            waiting.discard(video["job"])
+            # As the sender named it: its source and its id. The job has an id of vimi's own, video["job"].
+            request = video["request"]
+            print(request["id"], video["object"]["key"], video["object"]["sha256"], json.dumps(prompt), flush=True)
+            waiting.discard(request["id"])
             consumer.store_offsets(message)
     except KeyboardInterrupt:
         pass
     finally:
         consumer.close()
-    for job in sorted(waiting):
-        print(f"no video of job {job} in {options.timeout:g} s", file=sys.stderr)
+    for request in sorted(waiting):
+        print(f"no video of request {request} in {options.timeout:g} s", file=sys.stderr)
     return 1 if waiting else 0
 
 

@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import { VimiError } from '../../errors.js';
 import { encodeEvent } from '../../events/cloudevents.js';
+import { jobId } from '../../events/ids.js';
 import type { MediaAdded, SamplesSealed, VideoCompleted } from '../../events/schemas.js';
 import { contactSheet } from '../../media/contact-sheet.js';
 import { probeMedia } from '../../media/probe-media.js';
@@ -53,7 +54,7 @@ export async function demo(workspace: Workspace, signal: AbortSignal, out: NodeJ
     if (signal.aborted) return;
   }
 
-  const asked = await ask(workspace);
+  const asked = await ask(workspace, generate.name);
   await runPipelines(workspace, [generate], { drain: true, signal, bars: true });
   if (signal.aborted) return;
 
@@ -118,19 +119,23 @@ async function publishMedia(workspace: Workspace, media: MediaAdded[]): Promise<
 }
 
 /** Publishes the prompts and gives their jobs. */
-async function ask(workspace: Workspace): Promise<{ job: string; text: string }[]> {
+async function ask(workspace: Workspace, pipeline: string): Promise<{ job: string; text: string }[]> {
   const topic = workspace.topicOf('generation.requested');
   const run = Date.now().toString(36);
-  const asked = prompts.map(({ text, seed }, n) => ({ job: `demo-${run}-${n + 1}`, text, seed }));
+  const source = '/vimi/demo';
+  const asked = prompts.map((prompt, n) => {
+    const id = `demo-${run}-${n + 1}`;
+    return { ...prompt, id, job: jobId(pipeline, { source, id }) };
+  });
   const transport = await workspace.transport();
   await transport.publish(
-    asked.map(({ job, text, seed }) =>
+    asked.map(({ id, text, seed }) =>
       encodeEvent({
         schema: 'generation.requested',
-        id: job,
-        source: '/vimi/demo',
+        id,
+        source,
         topic,
-        key: job,
+        key: id,
         data: { prompt: text, seed },
       }),
     ),

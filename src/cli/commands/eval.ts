@@ -23,6 +23,7 @@ import type { ModelDescription } from '../../models/ports.js';
 import { systemClock } from '../../operators/clock.js';
 import type { Resources } from '../../operators/operator.js';
 import { openCorpus } from '../../stores/corpus-index/open-corpus.js';
+import { noJobs } from '../../stores/jobs.js';
 import type { PipelineSpec } from '../../streams/pipeline-spec.js';
 import { duration, progress } from '../progress.js';
 import { version } from '../version.js';
@@ -260,7 +261,8 @@ async function withSurroundings(
     try {
       await work(pipeline, {
         ...{ corpus, embedder, log, objects: memoryObjects(), clock: systemClock, workDir: folder, mediaRoots: [] },
-        announce: async () => {},
+        // Nothing is published, so there is nothing to remember.
+        ...{ pipeline: name, jobs: noJobs, announce: async () => {} },
       });
     } finally {
       await corpus.close();

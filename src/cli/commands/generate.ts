@@ -3,6 +3,7 @@ import { copyFile } from 'node:fs/promises';
 import { readBounded } from '../../bounded-file.js';
 import { asVimiError, type ErrorCode, errorCodes, VimiError } from '../../errors.js';
 import { decodeEvent, encodeEvent } from '../../events/cloudevents.js';
+import { jobId } from '../../events/ids.js';
 import type { ImageRole, Task } from '../../events/prompt.js';
 import type { GenerationRequested, JobChanged, VideoCompleted } from '../../events/schemas.js';
 import type { PipelineSpec } from '../../streams/pipeline-spec.js';
@@ -45,16 +46,16 @@ export async function generate(
   const pipeline = workspace.topology.pipelines.find(({ from }) => from === topic);
   if (!pipeline)
     throw new VimiError('USAGE', `No pipeline serves the topic '${topic}'`, { where: workspace.topology.file });
-  const job = `cli-${randomUUID()}`;
+  const request = { source: '/vimi/generate', id: `cli-${randomUUID()}` };
+  const job = jobId(pipeline.name, request);
   const topics = { jobs: workspace.topicOf('job.changed'), videos: workspace.topicOf('video.completed') };
   const from = { jobs: await endsOf(transport, topics.jobs), videos: await endsOf(transport, topics.videos) };
   await transport.publish([
     encodeEvent({
       schema: 'generation.requested',
-      id: job,
-      source: '/vimi/generate',
+      ...request,
       topic,
-      key: job,
+      key: request.id,
       data: await requestOf(text, options),
     }),
   ]);
@@ -65,11 +66,11 @@ export async function generate(
     void transport.publish([
       encodeEvent({
         schema: 'generation.cancelled',
-        id: `${job}-cancel`,
-        source: '/vimi/generate',
+        id: `${request.id}-cancel`,
+        source: request.source,
         topic,
-        key: job,
-        data: { cancel: job },
+        key: request.id,
+        data: { cancel: request.id },
       }),
     ]);
   options.signal.addEventListener('abort', cancel, { once: true });

@@ -2,13 +2,15 @@ import { VimiError } from '../../errors.js';
 import { decodeEvent } from '../../events/cloudevents.js';
 import type { StoredRecord } from '../../events/record.js';
 import type { TopicDeclaration } from '../../streams/topology/topology.js';
+import { eventJson } from '../event-json.js';
 import type { Workspace } from '../workspace.js';
+import { endsOf } from './new-records.js';
 
 export interface ReadOptions {
   json?: boolean;
   follow?: boolean;
-  /** First offset, of every partition. */
-  from?: number;
+  /** First offset, of every partition; `end`: what comes from now on. */
+  from?: number | 'end';
   limit?: number;
 }
 
@@ -22,27 +24,16 @@ export async function read(
 ): Promise<void> {
   const declared = workspace.topic(topic);
   const transport = await workspace.transport();
-  const start = Object.fromEntries(Array.from({ length: declared.partitions }, (_, partition) => [partition, from]));
+  const start =
+    from === 'end'
+      ? await endsOf(transport, topic)
+      : Object.fromEntries(Array.from({ length: declared.partitions }, (_, partition) => [partition, from]));
   let printed = 0;
   for await (const record of transport.read(topic, { from: start, follow, signal })) {
     out.write(
-      `${json ? JSON.stringify(asJson(record, declared)) : asLine(record, declared).replaceAll('\n', '\\n')}\n`,
+      `${json ? JSON.stringify(eventJson(record, declared.schemas)) : asLine(record, declared).replaceAll('\n', '\\n')}\n`,
     );
     if (limit !== undefined && ++printed >= limit) return;
-  }
-}
-
-function asJson(record: StoredRecord, declared: TopicDeclaration): object {
-  const place = { topic: record.topic, partition: record.partition, offset: record.offset };
-  const key = record.key?.toString() ?? null;
-  if (record.value === null) return { ...place, key, tombstone: true };
-  try {
-    const { id, source, type, time, data } = decodeEvent(record, declared.schemas);
-    return { ...place, key, id, source, type, time, data };
-  } catch (thrown) {
-    const error =
-      thrown instanceof VimiError ? { code: thrown.code, message: thrown.message } : { message: String(thrown) };
-    return { ...place, key, error, value: record.value.toString('base64') };
   }
 }
 

@@ -34,7 +34,8 @@ export async function runPipelines(
     const resources = await workspace.resources(spec);
     await workspace.corpusIsCurrent();
     const bar = bars ? progress(spec.name.padEnd(9)) : null;
-    const looking = bar && setInterval(() => void show(transport, spec, bar), lookMs);
+    const before = bar && (await stateOf(transport, spec));
+    const looking = before && setInterval(() => void show(transport, spec, bar, before.settled), lookMs);
     try {
       return await runPipeline(spec, {
         ...{ transport, resources, signal: stop, drain, drainMs, log: workspace.log, metrics },
@@ -54,18 +55,25 @@ export async function runPipelines(
   return ends.map((end) => (end as PromiseFulfilledResult<PipelineReport>).value);
 }
 
-async function show(transport: Transport, { group, from }: PipelineSpec, bar: Progress): Promise<void> {
+/** Of all partitions: records that have their fate, and all there are, from the oldest kept one on. */
+async function stateOf(transport: Transport, { group, from }: PipelineSpec) {
+  const ends = await transport.ends(from);
+  const positions = await transport.positions(group, from);
+  let settled = 0;
+  let total = 0;
+  for (const { partition, low, high } of ends) {
+    const { watermark, beyond } = decodePosition(positions.get(partition) ?? null);
+    settled += Math.max(watermark, low) - low + beyond.reduce((sum, range) => sum + range.to - range.from, 0);
+    total += high - low;
+  }
+  return { settled, total };
+}
+
+/** The work of this run alone: `before` was settled when it began. */
+async function show(transport: Transport, spec: PipelineSpec, bar: Progress, before: number): Promise<void> {
   try {
-    const ends = await transport.ends(from);
-    const positions = await transport.positions(group, from);
-    let settled = 0;
-    let total = 0;
-    for (const { partition, low, high } of ends) {
-      const { watermark, beyond } = decodePosition(positions.get(partition) ?? null);
-      settled += Math.max(watermark, low) - low + beyond.reduce((sum, range) => sum + range.to - range.from, 0);
-      total += high - low;
-    }
-    bar.update(settled, total);
+    const { settled, total } = await stateOf(transport, spec);
+    bar.update(settled - before, total - before);
   } catch {
     // A bar is no reason to fail; the pipeline says what is wrong.
   }

@@ -40,6 +40,7 @@ export function topicsPage(topology: Topology): string {
         errorCodes[code].remedy,
       ]),
     ),
+    identity,
     ...topics.map((topic) => section(topic, topology)),
   ].join('\n\n')}\n`;
 }
@@ -54,7 +55,7 @@ On Kafka, with any client. From a shell:
 
 ${fenced('sh', `echo '{"prompt":"a fox runs through snow"}' | kcat -P -b "$KAFKA_BROKERS" -t requests`)}
 
-In Python, with an id of your own, so that you know the job's name beforehand:
+In Python, with an id of your own, so that you recognise what follows from it:
 
 ${fenced(
   'python',
@@ -82,8 +83,38 @@ ${fenced(
   'java',
   `var record = new ProducerRecord<>("requests", "order-66", "{\\"prompt\\":\\"a fox runs through snow\\"}");
 record.headers().add("ce_id", "order-66".getBytes(StandardCharsets.UTF_8));
+record.headers().add("ce_source", "https://shop.example".getBytes(StandardCharsets.UTF_8));
 producer.send(record);`,
 )}`;
+
+/** What a request is known by, and what follows from that. */
+const identity = `## Which request is which
+
+A request is known by its \`ce_source\` and its \`ce_id\` together: two upstreams may both count from 1. All that follows from it (changes of its job, its video) names both in \`request\`, and carries the id of the job in \`job\`. Job ids are made by vimi: plain ASCII, at most 61 characters, the same for the same request in the same pipeline. The events themselves are vimi's: their \`ce_source\` is the pipeline, and no two that differ share an id, so a reader may drop what it has seen by \`ce_source\` and \`ce_id\`.
+
+| You send | What happens |
+| --- | --- |
+| the same source, id and data again | One job. The second is dropped as \`duplicate-request\`, while the first is answered and after, whatever partition or process it comes to. Order of fields and spaces do not matter; headers other than these two do not either. |
+| the same source and id with other data | Rejected with \`REQUEST_ID_TAKEN\`; the first goes on. |
+| a request again that failed (or \`vimi rejects replay\`) | It is tried again as the same job, with the same or other data. |
+| a request again that was cancelled | It stays cancelled: send it under another id. |
+| a request without \`ce_id\` | Its id is its place, \`<topic>-<partition>-<offset>\`, so it is never a duplicate of another record. \`vimi publish --json\` prints it. |
+
+The topic of jobs is what remembers all this, for good: it is compacted and holds one small record a job. To forget a job, publish a record without a value under the key of the job; its request may then be asked again.
+
+## Cancel
+
+\`{"cancel": ID}\` on the topic of requests stops the request of that id and of the same source: the cancellation's own \`ce_source\`, or its field \`source\`. Its key, its partition and the partitioner of your client do not matter, nor does a backlog: every process looks for cancellations ahead of the work. A running job stops at its next step.
+
+${fenced('sh', `echo '{"cancel":"order-66","source":"https://shop.example"}' | vimi publish requests`)}
+
+A cancellation that names no source at all means the request without a source, or else the one request that is known under that id; where two sources use the id, neither.
+
+| The request | Counted as | The topic of jobs says |
+| --- | --- | --- |
+| waits or runs | \`cancel-handled\`, the request as \`cancelled\` | \`cancelled\` |
+| has yet to come, or never does | \`cancel-early\`; the request as \`cancelled\` when it comes, however late | \`cancelled\` at once |
+| is over | \`cancel-late\` | what it said before |`;
 
 function section(topic: TopicDeclaration, { pipelines }: Topology): string {
   const { name } = topic;

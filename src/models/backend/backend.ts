@@ -5,6 +5,7 @@ import { dirname, join, resolve, sep } from 'node:path';
 import util from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { VimiError } from '../../errors.js';
+import { optionalPackage } from '../optional-package.js';
 import { registerBatchMatMul } from './wasm-batch-matmul.js';
 import { registerConvolutionFilterGradient } from './wasm-convolution-gradient.js';
 import { registerLook } from './wasm-look.js';
@@ -103,16 +104,22 @@ async function openWasm(): Promise<string> {
 }
 
 async function openWebgpu(): Promise<string> {
-  const { create, globals } = await import('webgpu');
+  const { create, globals } = await optionalPackage<Dawn>('webgpu');
   Object.assign(globalThis, globals);
   // A browser's way in, which the backend looks for when it is loaded.
   const navigator = { gpu: create([]), userAgent: 'node' };
   Object.defineProperty(globalThis, 'navigator', { value: navigator, configurable: true });
   if (!(await navigator.gpu.requestAdapter()))
     throw new Error('no graphics driver gives an adapter; infra/swiftshader.mjs lends one in software');
-  await import('@tensorflow/tfjs-backend-webgpu');
+  await optionalPackage('@tensorflow/tfjs-backend-webgpu');
   if (!(await tf.setBackend('webgpu'))) throw new Error('it did not start');
   await tf.ready();
   const { adapterInfo } = tf.backend() as unknown as { adapterInfo: { vendor: string; architecture: string } };
   return `webgpu (${adapterInfo.vendor} ${adapterInfo.architecture})`;
+}
+
+/** What is used of webgpu. */
+interface Dawn {
+  create(options: string[]): { requestAdapter(): Promise<unknown> };
+  globals: object;
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { VimiError } from '../../errors.js';
+import { optionalPackage } from '../optional-package.js';
 import { netFile } from './net-file.js';
-import { optionalPackage } from './optional-package.js';
 
 /** What a net takes or gives: its kind of numbers, and its sides; a text where the net leaves a side open. */
 export interface Port {

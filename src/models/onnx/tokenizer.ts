@@ -1,6 +1,6 @@
 import { VimiError } from '../../errors.js';
+import { optionalPackage } from '../optional-package.js';
 import { netJson } from './net-file.js';
-import { optionalPackage } from './optional-package.js';
 
 /** The numbers of a text's tokens, with those that the net wants before and after them. */
 export type Tokenizer = (text: string) => number[];

@@ -1,6 +1,8 @@
+import { spawnSync } from 'node:child_process';
 import { realpathSync, statSync } from 'node:fs';
 import { extname, join, sep } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { named, placeOf } from '../../errors.js';
 import type { Operator } from '../../operators/operator.js';
 
 /** A step names a team's own operator by a path that begins so. */
@@ -18,14 +20,24 @@ export async function loadOwnOperator(path: string, folder: string): Promise<Ope
   try {
     module = (await import(pathToFileURL(file).href)) as Record<string, unknown>;
   } catch (thrown) {
-    throw new Error(`it cannot be loaded: ${thrown instanceof Error ? thrown.message.split('\n')[0] : String(thrown)}`);
+    const [message] = named(thrown).split('\n');
+    const place = lineOf(thrown, file);
+    throw new Error(`it cannot be loaded: ${message}${place ? ` (${place})` : ''}`);
   }
   const operator = module.default ?? module.operator;
   if (operator === undefined)
     throw new Error("it exports no operator: expected a default export or one named 'operator'");
   const wrong = faults(operator);
   if (wrong.length > 0) throw new Error(`its export is no operator: ${wrong.join(', ')}; make it with defineOperator`);
-  return operator as Operator;
+  return { ...(operator as Operator), module: file };
+}
+
+/** Where a module is wrong. An error of the parser does not say; Node writes the place when it only checks the file. */
+function lineOf(thrown: unknown, file: string): string | undefined {
+  if (!(thrown instanceof SyntaxError)) return placeOf(thrown);
+  const { stderr } = spawnSync(process.execPath, ['--check', file], { encoding: 'utf8', timeout: 20_000 });
+  const line = /^(?:file:\/\/)?\/\S{1,4096}:(\d+)\r?\n/.exec(stderr ?? '')?.[1];
+  return line ? `${file}:${line}` : undefined;
 }
 
 function locate(path: string, folder: string): string {

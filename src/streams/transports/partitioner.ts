@@ -1,9 +1,10 @@
 /**
  * The partition of a record. With a key it follows from the key alone, by the same hash as Kafka's default partitioner
- * (murmur2), so that the embedded log and a Kafka cluster put a key into the same partition. Without a key: in turn.
+ * (murmur2), so that the embedded log and a Kafka cluster put a key into the same partition. Without a key: in turn, from
+ * any one on, for many publish one record and end.
  */
-export function createPartitioner(): (key: Buffer | null, partitions: number) => number {
-  let turn = 0;
+export function createPartitioner(random = Math.random): (key: Buffer | null, partitions: number) => number {
+  let turn = Math.floor(random() * 2 ** 31);
   return (key, partitions) => {
     if (key === null) return turn++ % partitions;
     return (murmur2(key) & 0x7fffffff) % partitions;

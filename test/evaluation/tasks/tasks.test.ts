@@ -21,6 +21,7 @@ import { systemClock } from '../../../src/operators/clock.js';
 import { operators } from '../../../src/operators/index.js';
 import type { Corpus } from '../../../src/stores/corpus.js';
 import { openCorpus } from '../../../src/stores/corpus-index/open-corpus.js';
+import { noJobs } from '../../../src/stores/jobs.js';
 import { readTopology } from '../../../src/streams/topology/read-topology.js';
 import { only, quietLog } from '../../operators/run-operator.js';
 import { posesOf, writeWorld } from '../synthetic-world.js';
@@ -77,7 +78,7 @@ beforeAll(async () => {
     new Serving(pipeline, {
       ...{ objects, corpus, embedder, clock: systemClock, log: quietLog, workDir: folder, mediaRoots: [] },
       models: only(drawOnce(denoiser)),
-      announce: async () => {},
+      ...{ pipeline: 'generate', jobs: noJobs, announce: async () => {} },
     });
   serving = servingOf(model);
 }, patience);

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openNet } from '../../../src/models/onnx/net.js';
-import { optionalPackage } from '../../../src/models/onnx/optional-package.js';
+import { optionalPackage } from '../../../src/models/optional-package.js';
 
 const fixture = (name: string) => join(import.meta.dirname, 'fixtures', name);
 const place = mkdtempSync(join(tmpdir(), 'vimi-net-'));

@@ -34,7 +34,12 @@ describe('the partitioner', () => {
   });
 
   it('gives what has no key to each in turn', () => {
-    const partitionOf = createPartitioner();
+    const partitionOf = createPartitioner(() => 0);
     expect(Array.from({ length: 5 }, () => partitionOf(null, 3))).toEqual([0, 1, 2, 0, 1]);
+  });
+
+  it('[use U7] spreads what many publishers of one record have', () => {
+    const partitions = Array.from({ length: 200 }, () => createPartitioner()(null, 12));
+    expect(new Set(partitions).size).toBeGreaterThan(6);
   });
 });

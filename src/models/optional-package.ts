@@ -1,7 +1,12 @@
-import { VimiError } from '../../errors.js';
+import { VimiError } from '../errors.js';
 
-/** What is loaded only by those who bring nets of their own, and the versions that were tried. */
-const packages = { 'onnxruntime-web': '1.30.0', '@huggingface/tokenizers': '0.2.0' };
+/** What few need: those who bring nets of their own, or a graphics processor without CUDA. The versions were tried. */
+const packages = {
+  'onnxruntime-web': '1.30.0',
+  '@huggingface/tokenizers': '0.2.0',
+  webgpu: '0.6.2',
+  '@tensorflow/tfjs-backend-webgpu': '4.22.0',
+};
 
 /** PACKAGE_NOT_INSTALLED says what to install. The caller says what of the package it uses: vimi compiles without it. */
 export async function optionalPackage<T>(name: keyof typeof packages, load: Load = (it) => import(it)): Promise<T> {

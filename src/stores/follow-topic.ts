@@ -1,0 +1,122 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { asVimiError } from '../errors.js';
+
+interface Placed {
+  partition: number;
+  offset: number;
+}
+
+export interface FollowTopicOptions<R extends Placed> {
+  /** What is fed, for the log. */
+  what: string;
+  /** The topic's records from these offsets on, per partition in order; with `follow`, until `signal` aborts. */
+  read(from: Record<number, number>, options: { follow: boolean; signal: AbortSignal }): AsyncIterable<R>;
+  /** Where the view is: the next offset that it wants, per partition. */
+  positions(): Promise<Record<number, number>>;
+  /** Takes records in, all or none; passes over what it has. */
+  apply(records: R[]): Promise<void>;
+  log: { warn(fields: object, message: string): void };
+  /** Wait before another try after a failure. Default: a second. */
+  retryMs?: number;
+}
+
+export interface Follower {
+  /**
+   * Resolves when the view has seen all that the topic held when it was called (or, given `ends`, once its positions are
+   * there). Rejects when the follower is closed before.
+   */
+  caughtUp(ends?: readonly { partition: number; high: number }[]): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Records given to the view at once, at most. */
+const batch = 256;
+
+/**
+ * Keeps a view up to date with its topic until it is closed. Several followers, in one process or many, may feed one
+ * view. After a failure, or when the view was started anew, it reads again from where the view is.
+ */
+export function followTopic<R extends Placed>({
+  what,
+  read,
+  positions,
+  apply,
+  log,
+  retryMs = 1000,
+}: FollowTopicOptions<R>): Follower {
+  const closing = new AbortController();
+  const { signal } = closing;
+
+  /** One reading; with `follow` it ends only with the signal. */
+  async function feed(follow: boolean): Promise<void> {
+    const reading = new AbortController();
+    const stop = () => reading.abort();
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      for await (const records of batches(read(await positions(), { follow, signal: reading.signal }), batch))
+        await apply(records);
+    } finally {
+      // Lets the source go when the view failed.
+      reading.abort();
+      signal.removeEventListener('abort', stop);
+    }
+  }
+
+  async function untilDone(follow: boolean): Promise<void> {
+    while (!signal.aborted) {
+      try {
+        await feed(follow);
+        if (!follow && !signal.aborted) return;
+      } catch (thrown) {
+        if (signal.aborted) break;
+        log.warn({ error: asVimiError(thrown).message }, `${what} could not be fed; trying again`);
+        await sleep(retryMs, undefined, { signal }).catch(() => {});
+      }
+    }
+    if (!follow) signal.throwIfAborted();
+  }
+
+  const following = untilDone(true);
+  return {
+    async caughtUp(ends) {
+      const reached = await positions();
+      if (ends?.every(({ partition, high }) => (reached[partition] ?? 0) >= high)) return;
+      await untilDone(false);
+    },
+    async close() {
+      closing.abort(new Error(`${what}: its follower was closed`));
+      await following;
+    },
+  };
+}
+
+/**
+ * What has arrived, in lists of at most `most`: an apply takes all that came while the one before it ran. At most one
+ * list and one record wait.
+ */
+async function* batches<R>(source: AsyncIterable<R>, most: number): AsyncGenerator<R[]> {
+  const iterator = source[Symbol.asyncIterator]();
+  const advance = () => {
+    const result = iterator.next();
+    // A failure is met where it is awaited.
+    result.catch(() => {});
+    return result;
+  };
+  try {
+    let next = advance();
+    for (let first = await next; !first.done; first = await next) {
+      const list = [first.value];
+      next = advance();
+      while (list.length < most) {
+        const more = await Promise.race([next, new Promise<null>((resolve) => setImmediate(() => resolve(null)))]);
+        if (more === null || more.done) break;
+        list.push(more.value);
+        next = advance();
+      }
+      yield list;
+    }
+  } finally {
+    // Not awaited: a source that waits for records returns only once its signal aborts.
+    iterator.return?.().catch(() => {});
+  }
+}
