@@ -44,6 +44,7 @@ describe('the AsyncAPI document', () => {
     expect(Object.keys(document.channels)).toEqual([
       'requests',
       'media',
+      'outcomes',
       'corpus',
       'jobs',
       'videos',
