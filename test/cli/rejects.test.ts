@@ -161,17 +161,20 @@ describe.sequential('vimi rejects', { timeout: 120_000 }, () => {
   it('dismisses what nothing is to be done about: neither listed nor replayed any more [kind 10]', async () => {
     await send('requests', '{"prompt": "  "}\n');
     await drain();
-    const waiting = (await listed({ code: ['PROMPT_EMPTY'] })).filter(({ replayed }) => !replayed);
-    expect(waiting).toHaveLength(1);
+    const empty = { code: ['PROMPT_EMPTY'] };
+    const waiting = (await listed(empty)).filter(({ replayed }) => !replayed);
+    expect(waiting.length).toBeGreaterThan(0);
     const all = (await listed()).length;
     await expect(dismiss({})).rejects.toMatchObject({ code: 'USAGE' });
     expect(await dismiss({ id: [waiting[0].place] })).toBe(
       `${waiting[0].place} dismissed\n1 rejected event dismissed\n`,
     );
-    expect(await dismiss({ id: [waiting[0].place] })).toBe('0 rejected events dismissed\n');
-    expect(await listed()).toHaveLength(all - 1);
-    expect(await list()).toContain('1 that were dismissed are not shown (--dismissed shows them)\n');
-    expect((await listed({ dismissed: true })).filter(({ dismissed }) => dismissed)).toHaveLength(1);
+    await dismiss(empty);
+    expect(await dismiss(empty)).toBe('0 rejected events dismissed\n');
+    expect(await listed()).toHaveLength(all - waiting.length);
+    expect(await list()).toContain(`${waiting.length} that were dismissed are not shown (--dismissed shows them)\n`);
+    const dismissed = (await listed({ dismissed: true })).filter((one) => one.dismissed);
+    expect(dismissed.map(({ place }) => place).sort()).toEqual(waiting.map(({ place }) => place).sort());
     expect(await replay({ id: [waiting[0].place] })).toContain('0 rejected events published again');
   });
 
