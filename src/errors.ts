@@ -1,3 +1,5 @@
+import { cutText } from './cut-text.js';
+
 /**
  * input         the event, command or file itself: the same fails again. An event is rejected at once.
  * passing       a tool or process that failed, perhaps because of the input: an event is tried three times, then rejected.
@@ -70,6 +72,11 @@ export const errorCodes = {
     fault: 'input',
     remedy: 'Set offset.metadata.max.bytes of the brokers to 4096, as it comes.',
   },
+  POSITION_LOST: {
+    fault: 'input',
+    remedy:
+      'Say what to do in the pipeline: on_lost_position: earliest does all that the topic keeps (again), latest goes on with what comes from now on.',
+  },
   GROUP_BUSY: { fault: 'input', remedy: 'Stop the other consumer first, or use another group.' },
   TOPIC_UNKNOWN: { fault: 'input', remedy: 'Check the name; a new topic is declared in topology.yaml.' },
   COMPRESSION_UNKNOWN: { fault: 'input', remedy: 'Publish with gzip, snappy, lz4 or zstd, or without compression.' },
@@ -121,6 +128,10 @@ export const errorCodes = {
   OUT_OF_MEMORY: { fault: 'passing', remedy: 'Ask for less, or give the process more memory.' },
   // Control.
   CANCELLED: { fault: 'input', remedy: 'Nothing: it was asked for.' },
+  STEP_STUCK: {
+    fault: 'input',
+    remedy: 'Mend the step that is named if it hangs; else raise step_limit of the pipeline.',
+  },
   TIMED_OUT: { fault: 'passing', remedy: 'Raise the time limit of the step if this is not a hang.' },
   INTERNAL: {
     fault: 'input',
@@ -261,12 +272,12 @@ function meaningOf(system: string, text: string): [code: ErrorCode, summary?: st
 
 const full = new Set(['ENOSPC', 'EDQUOT', 'SQLITE_FULL']);
 /** Whatever file is named: the disk, its mount, or what the system lets a process open at once. */
-const broken = new Set(['EIO', 'EROFS', 'EMFILE', 'ENFILE', 'ESTALE', 'ENODEV', 'ENOTCONN', 'EHOSTDOWN', 'ESHUTDOWN']);
+const broken = new Set(['EROFS', 'EMFILE', 'ENFILE', 'ESTALE', 'ENODEV', 'ENOTCONN', 'EHOSTDOWN', 'ESHUTDOWN']);
 /** An event may have named it. */
-const unusable = new Set(['EACCES', 'EPERM', 'EEXIST', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENAMETOOLONG', 'EBUSY']);
+const unusable = new Set(['EIO', 'EACCES', 'EPERM', 'EEXIST', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENAMETOOLONG', 'EBUSY']);
 const sqlite = /^SQLITE_(BUSY|LOCKED|IOERR|CANTOPEN|READONLY|PERM|PROTOCOL|NOMEM)/;
-const memory = /could not allocate memory|Array buffer allocation failed|Invalid array buffer length|out of memory/i;
+const memory = /(could not|cannot) allocate|Array buffer allocation failed|Invalid array buffer length|out of memory/i;
 
 function shorten(text: string, most = 200): string {
-  return text.length > most ? `${text.slice(0, most)}... (${text.length} characters)` : text;
+  return text.length > most ? `${cutText(text, most)}... (${text.length} characters)` : text;
 }

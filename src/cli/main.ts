@@ -17,7 +17,7 @@ import { mergeShards } from './commands/merge-shards.js';
 import { publish } from './commands/publish.js';
 import { read } from './commands/read.js';
 import { dismissRejects, listRejects, type RejectsOptions, replayRejects } from './commands/rejects.js';
-import { fateLine, runPipelines } from './commands/run.js';
+import { reportLine, runPipelines } from './commands/run.js';
 import { sweep } from './commands/sweep.js';
 import { topics } from './commands/topics.js';
 import { trainOn } from './commands/train.js';
@@ -140,7 +140,7 @@ program
       });
       await server?.close();
       for (const report of reports)
-        out.write(json ? `${JSON.stringify(report)}\n` : `${report.pipeline} ${report.end}: ${fateLine(report.run)}\n`);
+        out.write(json ? `${JSON.stringify(report)}\n` : `${report.pipeline} ${report.end}: ${reportLine(report)}\n`);
     }),
   );
 
@@ -322,7 +322,7 @@ corpusCommand
   .action((ids: string[], options) => within((workspace) => corpusRemove(workspace, ids, options, out)));
 corpusCommand
   .command('search')
-  .description('list the documents nearest to a text; `retrieve` takes those of them that reach its min_score')
+  .description('list the documents nearest to a text, however far; `retrieve` takes those alone that a prompt names')
   .argument('<text>')
   .option('-k <n>', 'documents', wholeNumber(1, 100), 5)
   .addOption(

@@ -158,7 +158,7 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
     });
     await run(['corpus', 'remove', '--uri', realpathSync(film)]);
     expect((await run(['ingest', 'film.mp4'])).out).toMatch(
-      /of the clips of one medium: delivered 1, rejected 0, dropped 1 \(too-still 1\)\n +delivered film\.mp4: 1 of 2 clips kept \(too-still 1\)/,
+      /dropped 0; of their parts: delivered 1, rejected 0, dropped 1 \(too-still 1\)\n +delivered film\.mp4: 1 of 2 clips kept \(too-still 1\)/,
     );
   });
 

@@ -1,8 +1,9 @@
 import { relative } from 'node:path';
 import type { MediaSettled } from '../../events/schemas.js';
 import type { DropReason } from '../../streams/envelope.js';
+import type { PipelineReport } from '../../streams/pipeline.js';
 import { addCounts, countFate, emptyCounts, type FateCounts } from '../../streams/position.js';
-import { fateLine } from './run.js';
+import { reportLine } from './run.js';
 
 /** Media that are told of one by one unless all are asked for; rejected ones always are. */
 const mostLines = 20;
@@ -18,10 +19,12 @@ export function fatesOf(media: readonly MediaSettled[]): FateCounts {
 }
 
 /** What became of media, in words: counts, then a line for each that was not simply kept; with `all` for every one. */
-export function tellOutcomes(media: readonly MediaSettled[], all: boolean, out: NodeJS.WritableStream): void {
-  out.write(`${fateLine(fatesOf(media))}\n`);
-  const split = media.filter((one) => partsIn(one) > 1);
-  if (split.length > 0) out.write(`  of the clips of ${count(split.length)}: ${fateLine(partFates(split))}\n`);
+export function tellOutcomes(
+  media: readonly MediaSettled[],
+  { all, lost }: { all: boolean; lost: PipelineReport['lost'] },
+  out: NodeJS.WritableStream,
+): void {
+  out.write(`${reportLine({ run: fatesOf(media), parts: partFatesOf(media), lost })}\n`);
   const worthALine = media.filter((one) => one.outcome !== 'rejected' && (all || !isPlain(one)));
   for (const one of all ? worthALine : worthALine.slice(0, mostLines)) out.write(`  ${line(one)}\n`);
   const more = worthALine.length - mostLines;
@@ -60,7 +63,8 @@ function isPlain(one: MediaSettled): boolean {
   return one.outcome === 'delivered' && one.parts.delivered === partsIn(one) && one.replaced === undefined;
 }
 
-function partFates(media: readonly MediaSettled[]): FateCounts {
+/** The fates of their parts. */
+export function partFatesOf(media: readonly MediaSettled[]): FateCounts {
   const counts = emptyCounts();
   for (const { parts } of media) {
     const rejected = Object.values(parts.rejected).reduce((sum, times) => sum + times, 0);
@@ -71,10 +75,6 @@ function partFates(media: readonly MediaSettled[]): FateCounts {
 
 function partsIn({ parts: { delivered, rejected, dropped } }: MediaSettled): number {
   return [...Object.values(rejected), ...Object.values(dropped)].reduce((sum, times) => sum + times, delivered);
-}
-
-function count(media: number): string {
-  return media === 1 ? 'one medium' : `${media} media`;
 }
 
 /** As a person would type it from here. */

@@ -3,17 +3,18 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { asVimiError } from '../../errors.js';
 import { encodeEvent } from '../../events/cloudevents.js';
 import type { MediaSettled } from '../../events/schemas.js';
+import type { PipelineReport } from '../../streams/pipeline.js';
 import type { PipelineSpec } from '../../streams/pipeline-spec.js';
 import type { Transport } from '../../streams/transport.js';
 import { progress } from '../progress.js';
 import type { Workspace } from '../workspace.js';
-import { fatesOf, rejection, tellOutcomes } from './ingest-report.js';
+import { fatesOf, partFatesOf, rejection, tellOutcomes } from './ingest-report.js';
 import { mediaFiles } from './media-files.js';
 import { outcomesSince, outcomesTopic } from './media-outcomes.js';
 import { checkMediaRoots } from './media-roots.js';
 import { mediumVersion } from './medium-version.js';
 import { endsOf } from './new-records.js';
-import { fateLine, runPipelines } from './run.js';
+import { reportLine, runPipelines } from './run.js';
 
 export interface IngestOptions {
   source?: string;
@@ -74,13 +75,15 @@ export async function ingest(
   if (publishOnly || !pipeline) return refused.size;
 
   if (told === null) return runBlind(workspace, pipeline, { json, signal }, out);
-  const settled = await untilSettled(workspace, pipeline, { told, before, events, json, signal }, out);
+  const { settled, lost } = await untilSettled(workspace, pipeline, { told, before, events, json, signal }, out);
   const state = await (await workspace.corpusIsCurrent()).state();
   if (json) {
     const all = [...settled, ...[...refused.values()].map((one) => ({ ...one, unchanged: true }))];
-    out.write(`${JSON.stringify({ fates: fatesOf(settled), corpus: state, media: all })}\n`);
+    out.write(
+      `${JSON.stringify({ fates: fatesOf(settled), parts: partFatesOf(settled), lost, corpus: state, media: all })}\n`,
+    );
   } else {
-    tellOutcomes(settled, list, out);
+    tellOutcomes(settled, { all: list, lost }, out);
     const left = events.size - settled.length;
     if (left > 0) out.write(`${left} not settled: the next run of ${pipeline.name} goes on with them\n`);
     out.write(`the corpus has ${state.documents} documents\n`);
@@ -150,12 +153,16 @@ async function untilSettled(
   pipeline: PipelineSpec,
   { told, before, events, json, signal }: Awaited,
   out: NodeJS.WritableStream,
-): Promise<MediaSettled[]> {
+): Promise<{ settled: MediaSettled[]; lost: PipelineReport['lost'] }> {
   const transport = await workspace.transport();
+  const lost: Record<string, number> = {};
   const settled = new Map<string, MediaSettled>();
   for (let isAnnounced = false; events.size > 0; ) {
     try {
-      await runPipelines(workspace, [pipeline], { drain: true, signal, bars: true, rejectsAreTold: true });
+      const [report] = await runPipelines(workspace, [pipeline], {
+        ...{ drain: true, signal, bars: true, rejectsAreTold: true },
+      });
+      for (const [why, records] of Object.entries(report?.lost ?? {})) lost[why] = (lost[why] ?? 0) + records;
     } catch (thrown) {
       if (asVimiError(thrown).code !== 'GROUP_BUSY') throw thrown;
       if (!isAnnounced && !json) out.write(`${(thrown as Error).message}: waiting for that process to take them in\n`);
@@ -166,7 +173,7 @@ async function untilSettled(
     if (settled.size >= events.size || signal.aborted) break;
     await sleep(lookMs, undefined, { signal }).catch(() => {});
   }
-  return [...settled.values()].sort((a, b) => (a.uri < b.uri ? -1 : 1));
+  return { settled: [...settled.values()].sort((a, b) => (a.uri < b.uri ? -1 : 1)), lost };
 }
 
 /** Of a pipeline that does not tell of its media: counts of all that it worked on. */
@@ -183,10 +190,11 @@ async function runBlind(
   });
   if (!report) return 0;
   const state = await (await workspace.corpusIsCurrent()).state();
-  if (json) out.write(`${JSON.stringify({ fates: report.run, corpus: state })}\n`);
+  if (json)
+    out.write(`${JSON.stringify({ fates: report.run, parts: report.parts, lost: report.lost, corpus: state })}\n`);
   else
     out.write(
-      `${fateLine(report.run)}\nthe corpus has ${state.documents} documents\n(each medium would be named if ${pipeline.name} had the step recognise)\n`,
+      `${reportLine(report)}\nthe corpus has ${state.documents} documents\n(each medium would be named if ${pipeline.name} had the step recognise)\n`,
     );
   return report.run.rejected;
 }
