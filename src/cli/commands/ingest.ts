@@ -14,6 +14,7 @@ import { outcomesSince, outcomesTopic } from './media-outcomes.js';
 import { checkMediaRoots } from './media-roots.js';
 import { mediumVersion } from './medium-version.js';
 import { endsOf } from './new-records.js';
+import { passedOverCount, tellPassedOver } from './passed-over.js';
 import { reportLine, runPipelines } from './run.js';
 
 export interface IngestOptions {
@@ -31,6 +32,8 @@ export interface IngestOptions {
 
 interface Medium {
   uri: string;
+  /** That of the event, where the file has none beside it. */
+  caption?: string;
   version: string;
 }
 
@@ -52,26 +55,33 @@ export async function ingest(
   { source, licence, publishOnly = false, again = false, list = false, json = false, signal }: IngestOptions,
   out: NodeJS.WritableStream,
 ): Promise<number> {
-  const files = await mediaFiles(paths);
-  await checkMediaRoots(files, workspace.topology);
+  const { media: files, passedOver } = await mediaFiles(paths);
+  await checkMediaRoots(
+    files.map(({ path }) => path),
+    workspace.topology,
+  );
   const transport = await workspace.transport();
   const topic = workspace.topicOf('media.added');
   const pipeline = workspace.topology.pipelines.find(({ from }) => from === topic);
   const told = pipeline ? outcomesTopic(pipeline) : null;
 
-  const media = await Promise.all(files.map(async (uri) => ({ uri, version: await mediumVersion(uri) })));
+  const media: Medium[] = [];
+  // One after the other: thousands of open files are too many.
+  for (const { path: uri, caption } of files) media.push({ uri, caption, version: await mediumVersion(uri, caption) });
   const refused = told && !again ? await unchangedRejects(transport, told, media) : new Map<string, MediaSettled>();
   const wanted = media.filter(({ uri }) => !refused.has(uri));
   const before = told ? await endsOf(transport, told) : {};
   const events = await publish(transport, topic, wanted, { source, licence }, signal);
   out.write(
     json
-      ? `${JSON.stringify({ published: events.size, topic, unchanged: refused.size })}\n`
+      ? `${JSON.stringify({ published: events.size, topic, unchanged: refused.size, passed_over: passedOver })}\n`
       : `published ${events.size} media to ${topic}\n`,
   );
-  if (!json)
+  if (!json) {
+    tellPassedOver(passedOver, out);
     for (const one of refused.values())
       out.write(rejection(one, ' before, and has not changed: not published again (--again does)'));
+  }
   if (publishOnly || !pipeline) return refused.size;
 
   if (told === null) return runBlind(workspace, pipeline, { json, signal }, out);
@@ -86,7 +96,7 @@ export async function ingest(
     tellOutcomes(settled, { all: list, lost }, out);
     const left = events.size - settled.length;
     if (left > 0) out.write(`${left} not settled: the next run of ${pipeline.name} goes on with them\n`);
-    out.write(`the corpus has ${state.documents} documents\n`);
+    out.write(`the corpus has ${state.documents} documents${passedOverCount(passedOver)}\n`);
   }
   return refused.size + settled.filter(({ outcome }) => outcome === 'rejected').length;
 }
@@ -102,7 +112,7 @@ async function publish(
   const ids = new Set<string>();
   const bar = progress('publish  ');
   for (let n = 0; n < media.length && !signal.aborted; n += batch) {
-    const records = media.slice(n, n + batch).map(({ uri, version }) => {
+    const records = media.slice(n, n + batch).map(({ uri, caption, version }) => {
       const id = `ingest-${createHash('sha256').update(`${uri}\n${Date.now()}`).digest('hex').slice(0, 24)}`;
       ids.add(id);
       return encodeEvent({
@@ -111,7 +121,13 @@ async function publish(
         source: '/vimi/ingest',
         topic,
         key: uri,
-        data: { uri, version, ...(source !== undefined && { source }), ...(licence !== undefined && { licence }) },
+        data: {
+          uri,
+          version,
+          ...(caption !== undefined && { caption }),
+          ...(source !== undefined && { source }),
+          ...(licence !== undefined && { licence }),
+        },
       });
     });
     await transport.publish(records);

@@ -1,21 +1,21 @@
 import { createHash } from 'node:crypto';
 import { open } from 'node:fs/promises';
-import { parse } from 'node:path';
+import { basename, dirname, join } from 'node:path';
+import { sidecarNames } from '../../operators/sidecar.js';
 
 /** Of a file up to here all bytes count; of a larger one its size, its time of change, and both ends. */
 const whole = 8 * 1024 * 1024;
 const end = 64 * 1024;
 
 /**
- * Tells one state of a file and of its caption from another: the same while neither changes. `caption`: of the event; the
- * text beside the file counts where there is none. A file that cannot be read has the version of nothing.
+ * Tells one state of a file and of its caption, in the event or beside the file, from another: the same while neither
+ * changes. A file that cannot be read has the version of nothing.
  */
 export async function mediumVersion(path: string, caption?: string): Promise<string> {
   const hash = createHash('sha256');
-  const { dir, name } = parse(path);
+  hash.update(JSON.stringify({ caption }));
   await addFile(hash, path);
-  if (caption === undefined) await addFile(hash, `${dir}/${name}.txt`);
-  else hash.update(`caption ${caption}`);
+  for (const name of sidecarNames(basename(path))) await addFile(hash, join(dirname(path), name));
   return hash.digest('hex').slice(0, 32);
 }
 
