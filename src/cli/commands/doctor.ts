@@ -58,7 +58,7 @@ async function lookAll(probes: Probe[]): Promise<Finding[]> {
     } catch (thrown) {
       const error = asVimiError(thrown);
       // What is no address may hold a secret; then nobody was asked.
-      const where = at !== undefined && error.retryable ? ` at ${at}` : '';
+      const where = at !== undefined && error.code.endsWith('UNAVAILABLE') ? ` at ${at}` : '';
       add(part, 'bad', `${error.code}: ${error.message}${where} → ${error.remedy}`);
     }
     return findings;
@@ -82,7 +82,7 @@ function lookAtFfmpeg(add: Add): void {
     add(
       name,
       tool.bundled ? 'warning' : 'good',
-      `${tool.version}, ${tool.path}${tool.bundled ? ' (bundled, of 2018: for your own media, not for strangers’ files; install a current ffmpeg)' : ''}`,
+      `${tool.version}, ${tool.path}${tool.bundled ? ` (bundled, of ${tool.year}: for your own media, not for strangers’ files; install a current ffmpeg)` : ''}`,
     );
 }
 
@@ -102,6 +102,7 @@ async function lookAtTransport(workspace: Workspace, add: Add): Promise<void> {
   // Over Kafka these are offsets, of which the markers of transactions take some.
   const exact = topology.profile.transport.type === 'embedded';
   const most = (n: number) => (exact || n === 0 ? `${n} records` : `at most ${n} records`);
+  if (transport.check) add('log', 'good', `${await transport.check()} records, all as they were written`);
   for (const { name } of topology.topics.values()) {
     const ends = await transport.ends(name);
     const records = ends.reduce((sum, { low, high }) => sum + high - low, 0);
