@@ -18,6 +18,7 @@ import { sweep } from './commands/sweep.js';
 import { topics } from './commands/topics.js';
 import { trainOn } from './commands/train.js';
 import { planTrain } from './commands/train-plan.js';
+import { getVideo } from './commands/videos.js';
 import { addEvalCommands } from './eval-commands.js';
 import { exitCodes, reportError } from './exit.js';
 import { type GraphFormat, graph, graphFormats } from './graph.js';
@@ -70,7 +71,7 @@ function interruption(says = inFlight(drainMs)): AbortSignal {
   return controller.signal;
 }
 
-function openWorkspace(more: Pick<WorkspaceOptions, 'firstContactMs'> = {}): Promise<Workspace> {
+function openWorkspace(more: Pick<WorkspaceOptions, 'firstContactMs' | 'looksOnly'> = {}): Promise<Workspace> {
   const { topology, profile, logLevel } = program.opts<{ topology: string; profile?: string; logLevel: string }>();
   const log = pino({ level: logLevel, base: null }, pino.destination({ dest: 2, sync: true }));
   return Workspace.open({ topology, profile, log, ...more });
@@ -210,6 +211,17 @@ program
     '\nExamples:\n  vimi read videos --json | jq .data.object\n  vimi read jobs --follow --from end',
   )
   .action((topic: string, options) => within((workspace) => read(workspace, topic, options, out, interruption())));
+
+program
+  .command('videos')
+  .description('fetch finished videos')
+  .command('get')
+  .description('copy the newest video of a request to a file')
+  .argument('<id>', 'of the request, as `vimi publish` and `vimi read jobs` print it')
+  .option('-o, --out <file>', 'where to; the name of the object, here, when left out')
+  .option('--json', 'print the video event as JSON')
+  .addHelpText('after', '\nExample:\n  vimi videos get requests-3-42 --out fox.mp4')
+  .action((id: string, options) => within((workspace) => getVideo(workspace, id, options, out)));
 
 const rejectsCommand = program
   .command('rejects')
@@ -356,7 +368,7 @@ program
   .action(async ({ json }: { json?: boolean }) => {
     let opened: Workspace | undefined;
     const findings = await examine(async () => {
-      opened = await openWorkspace({ firstContactMs });
+      opened = await openWorkspace({ firstContactMs, looksOnly: true });
       return opened;
     });
     await opened?.close();
