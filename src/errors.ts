@@ -39,9 +39,13 @@ export const errorCodes = {
     fault: 'input',
     remedy: 'Use media that are allowed; files must lie under the media_roots of the topology.',
   },
-  MEDIA_UNSUPPORTED: { fault: 'input', remedy: 'Convert it to a video or image format that ffmpeg reads.' },
+  MEDIA_UNSUPPORTED: {
+    fault: 'input',
+    remedy:
+      'Convert it: a picture to JPEG, PNG, WebP, AVIF, GIF, TIFF or BMP, a video to MP4, MOV, WebM, Matroska, AVI or MPEG.',
+  },
   MEDIA_DAMAGED: { fault: 'input', remedy: 'Publish the media again from an intact copy.' },
-  MEDIA_TOO_LARGE: { fault: 'input', remedy: 'Reduce the media, or raise the limit of the fetch or probe step.' },
+  MEDIA_TOO_LARGE: { fault: 'input', remedy: 'Reduce the media, or raise the limit of the step that is named.' },
   MEDIA_EMPTY: { fault: 'input', remedy: 'Publish media that has at least one frame.' },
   CAPTION_MISSING: {
     fault: 'input',
@@ -65,6 +69,11 @@ export const errorCodes = {
   POSITION_TOO_LARGE: {
     fault: 'input',
     remedy: 'Set offset.metadata.max.bytes of the brokers to 4096, as it comes.',
+  },
+  POSITION_LOST: {
+    fault: 'input',
+    remedy:
+      'Say what to do in the pipeline: on_lost_position: earliest does all that the topic keeps (again), latest goes on with what comes from now on.',
   },
   GROUP_BUSY: { fault: 'input', remedy: 'Stop the other consumer first, or use another group.' },
   TOPIC_UNKNOWN: { fault: 'input', remedy: 'Check the name; a new topic is declared in topology.yaml.' },
@@ -125,6 +134,10 @@ export const errorCodes = {
   OUT_OF_MEMORY: { fault: 'passing', remedy: 'Ask for less, or give the process more memory.' },
   // Control.
   CANCELLED: { fault: 'input', remedy: 'Nothing: it was asked for.' },
+  STEP_STUCK: {
+    fault: 'input',
+    remedy: 'Mend the step that is named if it hangs; else raise step_limit of the pipeline.',
+  },
   TIMED_OUT: { fault: 'passing', remedy: 'Raise the time limit of the step if this is not a hang.' },
   INTERNAL: {
     fault: 'input',
@@ -267,11 +280,11 @@ function meaningOf(system: string, text: string): [code: ErrorCode, summary?: st
 
 const full = new Set(['ENOSPC', 'EDQUOT', 'SQLITE_FULL']);
 /** Whatever file is named: the disk, its mount, or what the system lets a process open at once. */
-const broken = new Set(['EIO', 'EROFS', 'EMFILE', 'ENFILE', 'ESTALE', 'ENODEV', 'ENOTCONN', 'EHOSTDOWN', 'ESHUTDOWN']);
+const broken = new Set(['EROFS', 'EMFILE', 'ENFILE', 'ESTALE', 'ENODEV', 'ENOTCONN', 'EHOSTDOWN', 'ESHUTDOWN']);
 /** An event may have named it. */
-const unusable = new Set(['EACCES', 'EPERM', 'EEXIST', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENAMETOOLONG', 'EBUSY']);
+const unusable = new Set(['EIO', 'EACCES', 'EPERM', 'EEXIST', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENAMETOOLONG', 'EBUSY']);
 const sqlite = /^SQLITE_(BUSY|LOCKED|IOERR|CANTOPEN|READONLY|PERM|PROTOCOL|NOMEM)/;
-const memory = /could not allocate memory|Array buffer allocation failed|Invalid array buffer length|out of memory/i;
+const memory = /(could not|cannot) allocate|Array buffer allocation failed|Invalid array buffer length|out of memory/i;
 
 function shorten(text: string, most = 200): string {
   return text.length > most ? `${text.slice(0, most)}... (${text.length} characters)` : text;

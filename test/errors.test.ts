@@ -35,7 +35,8 @@ describe('an error', () => {
     rmSync(folder, { recursive: true });
     expect(asVimiError(Object.assign(new Error('full'), { code: 'ENOSPC' })).code).toBe('STORAGE_FULL');
     expect(asVimiError(new RangeError('Array buffer allocation failed')).code).toBe('OUT_OF_MEMORY');
-    for (const code of ['EIO', 'EROFS', 'EMFILE'])
+    expect(asVimiError(Object.assign(new Error('no'), { code: 'EIO' })).fault).toBe('passing');
+    for (const code of ['EROFS', 'EMFILE', 'ESTALE'])
       expect(asVimiError(Object.assign(new Error('no'), { code })).fault).toBe('surroundings');
     expect(asVimiError('just text')).toMatchObject({ code: 'INTERNAL', message: 'just text' });
     expect(asVimiError(blocked)).toBe(blocked);

@@ -13,7 +13,7 @@ import { ingest } from './commands/ingest.js';
 import { publish } from './commands/publish.js';
 import { read } from './commands/read.js';
 import { listRejects, type RejectsOptions, replayRejects } from './commands/rejects.js';
-import { fateLine, runPipelines } from './commands/run.js';
+import { reportLine, runPipelines } from './commands/run.js';
 import { sweep } from './commands/sweep.js';
 import { topics } from './commands/topics.js';
 import { trainOn } from './commands/train.js';
@@ -22,6 +22,7 @@ import { getVideo } from './commands/videos.js';
 import { addEvalCommands } from './eval-commands.js';
 import { exitCodes, reportError } from './exit.js';
 import { type GraphFormat, graph, graphFormats } from './graph.js';
+import { leaveNow } from './leave-now.js';
 import { modelName, presetName } from './model-name.js';
 import { deviceList, offsetOrEnd, several, weight, wholeNumber } from './option-values.js';
 import { printable, printableStream } from './printable.js';
@@ -64,7 +65,7 @@ function interruption(says = inFlight(drainMs)): AbortSignal {
   const controller = new AbortController();
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.on(signal, () => {
-      if (controller.signal.aborted) process.exit(exitCodes.interrupted);
+      if (controller.signal.aborted) leaveNow();
       process.stderr.write(`\n${says}; once more to leave now\n`);
       controller.abort();
     });
@@ -130,7 +131,7 @@ program
       });
       await server?.close();
       for (const report of reports)
-        out.write(json ? `${JSON.stringify(report)}\n` : `${report.pipeline} ${report.end}: ${fateLine(report.run)}\n`);
+        out.write(json ? `${JSON.stringify(report)}\n` : `${report.pipeline} ${report.end}: ${reportLine(report)}\n`);
     }),
   );
 

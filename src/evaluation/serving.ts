@@ -10,6 +10,7 @@ import { type Chain, startChain } from '../streams/chain.js';
 import { Pause } from '../streams/pause.js';
 import type { PipelineSpec } from '../streams/pipeline-spec.js';
 import { openEnvelope, type Settlement } from '../streams/settlement.js';
+import { StepWatch } from '../streams/step-watch.js';
 
 /** What a request came to: everything that the pipeline knew of it when its frames were there. */
 export type Served = Has<'job' | 'query' | 'prompt' | 'context' | 'frames'>;
@@ -23,7 +24,8 @@ export class Serving {
   private readonly told: Chain;
   private readonly contexts = new Map<string, ContextEntry[]>();
   private readonly waiting = new Map<string, { resolve(served: Served): void; reject(error: unknown): void }>();
-  private readonly pause: Pause;
+  readonly pause: Pause;
+  readonly watch: StepWatch;
   private asked = 0;
 
   constructor(
@@ -36,6 +38,7 @@ export class Serving {
       if (!steps.some(({ operator }) => operator.name === needed))
         throw new VimiError('USAGE', `Pipeline '${pipeline.name}' cannot be evaluated: it has no step '${needed}'`);
     const { clock, log } = resources;
+    this.watch = new StepWatch({ elapsed: clock.elapsed });
     this.pause = new Pause({
       clock,
       onTrouble: ({ message, remedy, ...where }) => log.warn({ ...where, error: message, remedy }, 'Waiting'),
@@ -111,7 +114,7 @@ export class Serving {
           if (fate.kind === 'dropped') reject(new VimiError('CANCELLED', 'The request was dropped'));
         };
         const record = { ...origin, value: null };
-        const envelope = openEnvelope<Flow>(record, event, { request }, life, onSettled, this.pause);
+        const envelope = openEnvelope<Flow>(record, event, { request }, life, onSettled, this);
         signal.addEventListener('abort', () => reject(new VimiError('CANCELLED', 'The evaluation was stopped')), {
           signal: settled.signal,
         });

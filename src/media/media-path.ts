@@ -1,4 +1,4 @@
-import { realpath } from 'node:fs/promises';
+import { readdir, realpath } from 'node:fs/promises';
 import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { asVimiError, VimiError } from '../errors.js';
@@ -19,7 +19,8 @@ export function pathOf(uri: string): string {
 /** The real path, which lies under a root. What lies outside is forbidden whether it exists or not: no answer leaks. */
 export async function allowedPath(path: string, uri: string, mediaRoots: string[]): Promise<string> {
   await checkUnderRoots(path, uri, mediaRoots);
-  const real = await realpath(path).catch((cause: NodeJS.ErrnoException) => {
+  const real = await realpath(path).catch(async (cause: NodeJS.ErrnoException) => {
+    await checkRootsAreThere(path, mediaRoots);
     throw unreadable(cause, uri, path);
   });
   await checkUnderRoots(real, uri, mediaRoots);
@@ -28,14 +29,43 @@ export async function allowedPath(path: string, uri: string, mediaRoots: string[
 
 /** MEDIA_FORBIDDEN unless a path, as it stands, lies under a root: by the root's name, or by where the root really lies. */
 export async function checkUnderRoots(path: string, uri: string, mediaRoots: string[]): Promise<void> {
+  if ((await rootsOf(path, mediaRoots)).length > 0) return;
+  throw forbidden(uri, `a file under ${mediaRoots.join(' or ') || 'an allowed root (there is none)'}`, path);
+}
+
+/**
+ * STORAGE_UNAVAILABLE when what should hold a path is gone as a whole: every root above it is missing, cannot be read, or
+ * is empty, as a mount point is when nothing is mounted. Then it is not the medium that is missing.
+ */
+export async function checkRootsAreThere(path: string, mediaRoots: string[]): Promise<void> {
+  const above = await rootsOf(path, mediaRoots);
+  const found = await Promise.all(
+    above.map((root) =>
+      readdir(root).then(
+        (names) => (names.length > 0 ? null : 'an empty folder'),
+        (error: NodeJS.ErrnoException) => String(error.code),
+      ),
+    ),
+  );
+  if (found.length === 0 || found.includes(null)) return;
+  throw new VimiError('STORAGE_UNAVAILABLE', 'A media root is gone, and all media with it', {
+    expected: 'a folder that holds media',
+    found: found.join(', '),
+    where: above.join(', '),
+    remedy: 'Put it back or mount it; or correct media_roots in the topology.',
+  });
+}
+
+/** The roots that a path lies under as it stands: by a root's name, or by where the root really lies. */
+async function rootsOf(path: string, mediaRoots: string[]): Promise<string[]> {
   const named = mediaRoots.map((root) => resolve(root));
   const real = await Promise.all(named.map((root) => realpath(root).catch(() => root)));
-  const isUnder = [...real, ...named].some((root) => {
-    const way = relative(root, path);
-    return way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
-  });
-  if (isUnder) return;
-  throw forbidden(uri, `a file under ${mediaRoots.join(' or ') || 'an allowed root (there is none)'}`, path);
+  return named.filter((root, n) =>
+    [root, real[n]!].some((one) => {
+      const way = relative(one, path);
+      return way !== '..' && !way.startsWith(`..${sep}`) && !isAbsolute(way);
+    }),
+  );
 }
 
 /** Why a file cannot be opened. */

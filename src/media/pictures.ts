@@ -1,11 +1,14 @@
 import { open } from 'node:fs/promises';
 import sharp from 'sharp';
 import { VimiError } from '../errors.js';
-import { formatOf, signatureBytes } from './picture-formats.js';
+import { decodingRoom, inDecodingRoom } from './decoding-room.js';
+import { formatOf, type PictureFormat, signatureBytes } from './picture-formats.js';
 import type { RgbImage } from './pixels.js';
+import { damaged, headerOf, stillAsWebp } from './still-as-webp.js';
+import { tiffObstacle } from './tiff-header.js';
 
 /** The picture format that the bytes of a file say, or null. */
-export async function pictureFormat(path: string): Promise<string | null> {
+export async function pictureFormat(path: string): Promise<PictureFormat | null> {
   return formatOf(await firstBytes(path, signatureBytes));
 }
 
@@ -31,28 +34,25 @@ export interface PictureHeader {
 }
 
 /**
- * What a picture's header says; no pixel is decoded. MEDIA_DAMAGED when it cannot be read, MEDIA_TOO_LARGE when one page
- * has more than `maxPixels`.
+ * What a picture's header says; no pixel is decoded. MEDIA_DAMAGED when it cannot be read, MEDIA_UNSUPPORTED for a TIFF
+ * that is no picture for the eye.
  */
-export async function pictureHeader(path: string, maxPixels: number): Promise<PictureHeader> {
-  const found = await sharp(path, { limitInputPixels: false, animated: true })
-    .metadata()
-    .catch((cause: Error) => {
-      throw damaged(path, cause);
+export async function pictureHeader(path: string, format: PictureFormat): Promise<PictureHeader> {
+  const obstacle = format.name === 'tiff' ? await tiffObstacle(path) : null;
+  if (obstacle)
+    throw new VimiError('MEDIA_UNSUPPORTED', 'This picture cannot be shown as it is meant', {
+      expected: 'a TIFF of 8 or 16 unsigned bits, in grey, RGB or CMYK',
+      found: obstacle,
+      where: path,
     });
+  const found = await headerOf({ picture: path, format, where: path });
   const pages = found.pages ?? 1;
   const animated = pages > 1 && found.delay !== undefined;
   const turned = !animated && (found.orientation ?? 1) >= 5;
   const pageHeight = found.pageHeight ?? found.height;
   const [width, height] = turned ? [pageHeight, found.width] : [found.width, pageHeight];
-  if (width * height > maxPixels)
-    throw new VimiError('MEDIA_TOO_LARGE', 'This picture has too many pixels', {
-      expected: `at most ${maxPixels}`,
-      found: `${width} x ${height} = ${width * height}`,
-      where: path,
-    });
   return {
-    format: found.format ?? 'unknown',
+    format: format.name,
     width,
     height,
     hasAlpha: found.hasAlpha ?? false,
@@ -62,19 +62,11 @@ export async function pictureHeader(path: string, maxPixels: number): Promise<Pi
   };
 }
 
-/**
- * A still as WebP, lossless, upright, in sRGB, its longer side at most `longest`; transparency is kept, metadata is not.
- * MEDIA_DAMAGED when not every row decodes.
- */
+/** The still of a file as WebP: see `stillAsWebp`. */
 export async function pictureAsWebp(path: string, longest: number): Promise<Buffer> {
-  return sharp(path, { failOn: 'warning' })
-    .autoOrient()
-    .resize(longest, longest, { fit: 'inside', withoutEnlargement: true })
-    .webp({ lossless: true, effort: 4 })
-    .toBuffer()
-    .catch((cause: Error) => {
-      throw damaged(path, cause);
-    });
+  const format = await pictureFormat(path);
+  if (!format) throw damaged(path, 'a file of another kind', undefined);
+  return stillAsWebp({ picture: path, format, where: path }, longest);
 }
 
 /** A frame as WebP, lossless. */
@@ -101,34 +93,30 @@ export async function decodePicture(bytes: Uint8Array, where: string, maxPixels 
         expected: `at most ${maxPixels}`,
         where,
       });
-    throw damaged(where, cause as Error);
+    throw damaged(where, (cause as Error).message, cause);
   }
 }
 
 /** Pages [from, from + count) of an animation as RGB frames of the given size, on white. */
 export async function decodePages(
   path: string,
+  page: PictureHeader,
   { from, count, width, height }: { from: number; count: number; width: number; height: number },
 ): Promise<Uint8Array[]> {
-  const { data } = await sharp(path, { page: from, pages: count, failOn: 'warning', limitInputPixels: false })
-    .resize(width, height, { fit: 'fill' })
-    .flatten({ background: '#ffffff' })
-    .toColourspace('srgb')
-    .removeAlpha()
-    .raw()
-    .toBuffer({ resolveWithObject: true })
-    .catch((cause: Error) => {
-      throw damaged(path, cause);
-    });
+  // The canvas twice, in RGBA, and what comes out, before and after it is laid on white.
+  const bytes = 8 * page.width * page.height + 7 * count * width * height;
+  const { data } = await inDecodingRoom(Math.min(bytes, decodingRoom), () =>
+    sharp(path, { page: from, pages: count, failOn: 'error', limitInputPixels: false })
+      .resize(width, height, { fit: 'fill' })
+      .flatten({ background: '#ffffff' })
+      .toColourspace('srgb')
+      .removeAlpha()
+      .raw()
+      .toBuffer({ resolveWithObject: true })
+      .catch((cause: Error) => {
+        throw damaged(path, cause.message, cause);
+      }),
+  );
   const size = width * height * 3;
   return Array.from({ length: count }, (_, n) => data.subarray(n * size, (n + 1) * size));
-}
-
-function damaged(where: string, cause: Error): VimiError {
-  return new VimiError('MEDIA_DAMAGED', 'This picture cannot be decoded', {
-    expected: 'a complete file',
-    found: cause.message,
-    where,
-    cause,
-  });
 }

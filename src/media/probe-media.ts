@@ -1,7 +1,9 @@
 import { execFile } from 'node:child_process';
 import { type ErrorCode, VimiError } from '../errors.js';
 import { fileUrl, strangersFile } from './ffmpeg.js';
-import { firstBytes, pictureFormat, pictureHeader } from './pictures.js';
+import { otherKind, unknownKind } from './file-kinds.js';
+import { formatOf, type PictureFormat, signatureBytes } from './picture-formats.js';
+import { firstBytes, pictureHeader } from './pictures.js';
 import { mediaTools } from './tools.js';
 
 /** What a medium is, by its bytes alone. */
@@ -19,8 +21,10 @@ export interface ProbedMedium {
 }
 
 export interface ProbeLimits {
-  /** Of one frame. */
+  /** Of a picture, and of a frame where `maxFramePixels` does not say otherwise. */
   maxPixels: number;
+  /** Of a frame of a video or an animation. */
+  maxFramePixels?: number;
   signal: AbortSignal;
 }
 
@@ -33,12 +37,23 @@ const alphaFormats = /^(yuva|gbra?p?a|rgba|bgra|argb|abgr|ya|pal8)/;
  * A video of one frame is a still.
  */
 export async function probeMedia(path: string, limits: ProbeLimits): Promise<ProbedMedium> {
-  const format = await pictureFormat(path);
-  return format ? probePicture(path, limits.maxPixels) : probeVideo(path, limits);
+  const head = await firstBytes(path, signatureBytes);
+  const format = formatOf(head);
+  if (format) return probePicture(path, format, limits);
+  const other = otherKind(head);
+  if (other !== null) throw failed('MEDIA_UNSUPPORTED', 'a video or a picture', other, path);
+  return probeVideo(path, limits);
 }
 
-async function probePicture(path: string, maxPixels: number): Promise<ProbedMedium> {
-  const { format, width, height, hasAlpha, pages, delays } = await pictureHeader(path, maxPixels);
+async function probePicture(path: string, known: PictureFormat, limits: ProbeLimits): Promise<ProbedMedium> {
+  const { format, width, height, hasAlpha, pages, delays } = await pictureHeader(path, known);
+  const maxPixels = pages > 1 ? (limits.maxFramePixels ?? limits.maxPixels) : limits.maxPixels;
+  if (width * height > maxPixels)
+    throw new VimiError('MEDIA_TOO_LARGE', 'This picture has too many pixels', {
+      expected: `at most ${maxPixels}`,
+      found: `${width} x ${height} = ${width * height}`,
+      where: path,
+    });
   const duration = pages > 1 ? delays.reduce((sum, ms) => sum + ms, 0) / 1000 : 0;
   const kind = pages > 1 ? 'video' : 'still';
   return { kind, width, height, duration, fps: pages > 1 ? pages / duration : 0, codec: format, hasAlpha };
@@ -75,9 +90,10 @@ async function probeVideo(path: string, limits: ProbeLimits): Promise<ProbedMedi
   const { codec_name: codec = 'unknown', width = 0, height = 0 } = stream;
   const announced = Number(stream.nb_frames);
   if (!(width > 0 && height > 0)) throw failed('MEDIA_DAMAGED', 'a frame size', `${codec} without one`, path);
-  if (width * height > limits.maxPixels)
+  const maxPixels = limits.maxFramePixels ?? limits.maxPixels;
+  if (width * height > maxPixels)
     throw new VimiError('MEDIA_TOO_LARGE', 'The frames of this video have too many pixels', {
-      expected: `at most ${limits.maxPixels}`,
+      expected: `at most ${maxPixels}`,
       found: `${width} x ${height} = ${width * height}`,
       where: path,
     });
@@ -152,12 +168,10 @@ async function whyUnread(path: string, stderr: string): Promise<VimiError> {
   const box = head.toString('latin1', 4, 8);
   const isMp4 = ['ftyp', 'moov', 'mdat', 'free', 'wide', 'skip'].includes(box);
   const isMatroska = head.toString('hex', 0, 4) === '1a45dfa3';
-  const format = /\[(\w+)[^\]]*\] Format not on whitelist/.exec(stderr)?.[1];
-  const found = format
-    ? `a file of format '${format}'`
-    : stderr.replaceAll(`${fileUrl(path)}: `, '').replace(/ @ (0x)?[0-9a-f]+\]/g, ']');
-  if (isMp4 || isMatroska) return failed('MEDIA_DAMAGED', `a complete ${isMp4 ? 'MP4' : 'Matroska'} file`, found, path);
-  return failed('MEDIA_UNSUPPORTED', 'a video or a picture', found, path);
+  const said = stderr.replaceAll(`${fileUrl(path)}: `, '').replace(/ @ (0x)?[0-9a-f]+\]/g, ']');
+  if (isMp4 || isMatroska) return failed('MEDIA_DAMAGED', `a complete ${isMp4 ? 'MP4' : 'Matroska'} file`, said, path);
+  const isForeign = /Format not on whitelist|^Invalid data found when processing input$/.test(said);
+  return failed('MEDIA_UNSUPPORTED', 'a video or a picture', isForeign ? unknownKind : said, path);
 }
 
 function failed(code: ErrorCode, expected: string, found: string, where: string): VimiError {

@@ -1,51 +1,37 @@
-import sharp from 'sharp';
 import { VimiError } from '../errors.js';
+import { otherKind, unknownKind } from './file-kinds.js';
 import { formatOf } from './picture-formats.js';
+import { headerOf, stillAsWebp } from './still-as-webp.js';
 
 /** What a prompt may hold; told by the first bytes, before any decoder sees them. */
 const allowed = ['png', 'jpeg', 'webp'];
 
 /**
- * An image of a prompt as lossless WebP: upright, sRGB, its longer side at most `longest`, transparency kept. Equal
- * input gives equal bytes. MEDIA_EMPTY, MEDIA_UNSUPPORTED (not PNG, JPEG or WebP), MEDIA_TOO_LARGE (more than
- * `maxPixels` by its header: nothing is decoded then), MEDIA_DAMAGED.
+ * An image of a prompt as lossless WebP: see `stillAsWebp`. MEDIA_EMPTY, MEDIA_UNSUPPORTED (not PNG, JPEG or WebP; of what
+ * else it is only the kind is told), MEDIA_TOO_LARGE (more than `maxPixels` by its header: nothing is decoded then),
+ * MEDIA_DAMAGED.
  */
 export async function promptPicture(
   bytes: Buffer,
   { longest, maxPixels, where }: { longest: number; maxPixels: number; where: string },
 ): Promise<Buffer> {
   if (bytes.length === 0) throw new VimiError('MEDIA_EMPTY', 'An image of the prompt is empty', { where });
-  if (!allowed.includes(formatOf(bytes) ?? ''))
+  const format = formatOf(bytes, { moving: true });
+  if (!format || !allowed.includes(format.name))
     throw new VimiError('MEDIA_UNSUPPORTED', 'An image of the prompt is of no known type', {
       expected: 'PNG, JPEG or WebP',
-      found: `bytes ${bytes.toString('hex', 0, 12)}`,
+      found: format ? format.name.toUpperCase() : (otherKind(bytes) ?? unknownKind),
       where,
+      remedy: 'Convert it to PNG, JPEG or WebP.',
     });
-  const damaged = (cause: Error) =>
-    new VimiError('MEDIA_DAMAGED', 'An image of the prompt cannot be decoded', {
-      expected: 'a complete file',
-      found: cause.message,
-      where,
-      cause,
-    });
-  const { width, height } = await sharp(bytes, { limitInputPixels: false })
-    .metadata()
-    .catch((cause: Error) => {
-      throw damaged(cause);
-    });
-  if (width * height > maxPixels)
+  const still = { picture: bytes, format, where };
+  const { width, height, pageHeight = height } = await headerOf(still);
+  if (width * pageHeight > maxPixels)
     throw new VimiError('MEDIA_TOO_LARGE', 'An image of the prompt has too many pixels', {
       expected: `at most ${maxPixels}`,
-      found: `${width} x ${height} = ${width * height}`,
+      found: `${width} x ${pageHeight} = ${width * pageHeight}`,
       where,
+      remedy: 'Reduce the image.',
     });
-  return sharp(bytes, { failOn: 'warning', limitInputPixels: maxPixels })
-    .autoOrient()
-    .resize(longest, longest, { fit: 'inside', withoutEnlargement: true })
-    .toColourspace('srgb')
-    .webp({ lossless: true, effort: 4 })
-    .toBuffer()
-    .catch((cause: Error) => {
-      throw damaged(cause);
-    });
+  return stillAsWebp(still, longest);
 }

@@ -1,5 +1,6 @@
 import { ffmpegToStream, fileUrl, strangersFile } from './ffmpeg.js';
 import { layOnWhite, rateText } from './frames.js';
+import type { PictureFormat } from './picture-formats.js';
 import { decodePages, pictureFormat, pictureHeader } from './pictures.js';
 import type { ProbedMedium } from './probe-media.js';
 
@@ -21,7 +22,8 @@ export interface FrameReader {
 
 /** Decodes a medium at a constant rate, one frame after the other: memory is a few frames, whatever the length. */
 export async function readFrames(path: string, probe: ProbedMedium, options: FrameOptions): Promise<FrameReader> {
-  return (await pictureFormat(path)) ? readAnimation(path, options) : readVideo(path, probe, options);
+  const format = await pictureFormat(path);
+  return format ? readAnimation(path, format, options) : readVideo(path, probe, options);
 }
 
 function readVideo(path: string, probe: ProbedMedium, { width, height, fps, signal }: FrameOptions): FrameReader {
@@ -64,21 +66,20 @@ function mostPixels({ width, height }: ProbedMedium): number {
   return Math.max(4 * width * height, 1 << 22);
 }
 
-/** Pages decoded at once: enough to spare reopening the file, few enough to stay below 64 MiB of RGBA. */
-function pagesAtOnce(width: number, height: number): number {
-  return Math.max(1, Math.min(8, Math.floor((1 << 24) / (width * height))));
-}
+/** Bytes of frames decoded at once. Each time the decoder goes through the file from its start: so not too few. */
+const pageBytes = 64 << 20;
 
-function readAnimation(path: string, { width, height, fps, signal }: FrameOptions): FrameReader {
+function readAnimation(path: string, format: PictureFormat, { width, height, fps, signal }: FrameOptions): FrameReader {
   async function* frames() {
-    const { delays, pages, ...page } = await pictureHeader(path, Number.MAX_SAFE_INTEGER);
-    const together = pagesAtOnce(page.width, page.height);
+    const header = await pictureHeader(path, format);
+    const { delays, pages } = header;
+    const together = Math.max(1, Math.floor(pageBytes / (3 * width * height)));
     let shown = 0;
     let emitted = 0;
     for (let from = 0; from < pages; from += together) {
       signal.throwIfAborted();
       const count = Math.min(together, pages - from);
-      for (const [n, frame] of (await decodePages(path, { from, count, width, height })).entries()) {
+      for (const [n, frame] of (await decodePages(path, header, { from, count, width, height })).entries()) {
         shown += (delays[from + n] ?? 100) / 1000;
         // Frame number e stands for the moment (e + 1/2) / fps.
         for (; (emitted + 0.5) / fps < shown; emitted++) yield frame;

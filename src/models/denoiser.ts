@@ -19,7 +19,8 @@ export interface DenoiserOptions extends ModelChoice {
 }
 
 /**
- * Starts the model process and waits until it is ready: MODEL_UNKNOWN, WEIGHTS_NOT_FOUND, WEIGHTS_DAMAGED or
+ * Starts the model process and waits until it is ready; one that dies before is started again, three times in all.
+ * MODEL_UNAVAILABLE (it does not come up: too little memory, say), MODEL_UNKNOWN, WEIGHTS_NOT_FOUND, WEIGHTS_DAMAGED or
  * BACKEND_UNAVAILABLE if it cannot be.
  *
  * Jobs are made one at a time, in the order asked. When the process dies, the job it was at fails with MODEL_CRASHED;
@@ -28,8 +29,17 @@ export interface DenoiserOptions extends ModelChoice {
 export async function createDenoiser(options: DenoiserOptions): Promise<Denoiser> {
   if (options.model === 'fake') return createFakeDenoiser();
   const denoiser = new ProcessDenoiser(options);
-  await denoiser.start();
-  return denoiser;
+  for (let tries = 1; ; tries++)
+    try {
+      await denoiser.start();
+      return denoiser;
+    } catch (thrown) {
+      if (!(thrown instanceof VimiError) || thrown.code !== 'MODEL_UNAVAILABLE' || tries === 3) throw thrown;
+    }
+}
+
+function notStarted(found: string, cause?: unknown): VimiError {
+  return new VimiError('MODEL_UNAVAILABLE', 'The model process does not start', { found, cause });
 }
 
 interface Job {
@@ -75,18 +85,24 @@ class ProcessDenoiser implements Denoiser {
           resolve();
         } else if (message.type === 'unfit') {
           fate = 'unfit';
-          reject(reviveError(message.error));
+          const error = reviveError(message.error);
+          reject(error.code === 'OUT_OF_MEMORY' ? notStarted(error.message, error) : error);
         } else this.hear(message);
       });
-      child.on('error', (cause) =>
-        reject(new VimiError('MODEL_CRASHED', 'The model process cannot be started', { cause })),
-      );
+      child.on('error', (cause) => {
+        // One that never ran does not exit.
+        if (this.child === child && child.pid === undefined) {
+          this.child = null;
+          this.ready = null;
+        }
+        reject(notStarted(cause.message, cause));
+      });
       child.on('exit', (code, signal) => {
         if (this.child !== child) return;
         this.child = null;
         this.ready = null;
         const crashed = new VimiError('MODEL_CRASHED', 'The model process died', { found: endOf(code, signal) });
-        if (fate === 'starting') reject(crashed);
+        if (fate === 'starting') reject(notStarted(endOf(code, signal)));
         if (this.closed) return;
         // Whoever waits for a start that failed has heard why from the promise, and a start is tried once a job.
         if (fate !== 'ready') return;

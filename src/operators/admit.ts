@@ -28,7 +28,7 @@ const config = z.strictObject({
   max_prompt_characters: z.number().int().min(1).default(4000).describe('Of all texts of a prompt together.'),
   max_images: z.number().int().min(0).max(32).default(8).describe('Images in one prompt.'),
   max_image_bytes: z.number().int().positive().default(20_000_000).describe('Of one image, as it was sent.'),
-  max_image_pixels: z.number().int().positive().default(40_000_000).describe('Of one image, by its header.'),
+  max_image_pixels: z.number().int().positive().default(100_000_000).describe('Of one image, by its header.'),
   max_frames: z.number().int().min(1).max(1024).default(64).describe('Frames of one video.'),
   max_side: z.number().int().min(8).max(4096).default(512).describe('Pixels of the longer side of a video.'),
   max_steps: z.number().int().min(1).max(1000).default(250).describe('Sampler steps.'),

@@ -21,6 +21,7 @@ export function onLastFate<T>(envelope: Envelope<T>, done: () => void): Envelope
     part: inner.part,
     signal: inner.signal,
     pause: inner.pause,
+    watch: inner.watch,
     get isAborted() {
       return inner.isAborted;
     },

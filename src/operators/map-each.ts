@@ -143,10 +143,15 @@ export function mapEach<N extends keyof Flow>(
       return failed(envelope, thrown, tries);
     }
     if (!isPromise(outcome)) return made(envelope, outcome);
-    return outcome.then(
+    return envelope.watch.watch(step, envelope.origin, outcome).then(
       (known) => made(envelope, known),
       (thrown) => failed(envelope, thrown, tries),
     );
+  }
+
+  async function again(envelope: Envelope<Has<N>>): Promise<Outcome> {
+    const outcome = work(envelope.data, envelope);
+    return isPromise(outcome) ? envelope.watch.watch(step, envelope.origin, outcome) : outcome;
   }
 
   function made(envelope: Envelope<Has<N>>, outcome: Outcome): Envelope<Flow>[] {
@@ -170,7 +175,7 @@ export function mapEach<N extends keyof Flow>(
     const error = asVimiError(thrown);
     if (error.fault === 'surroundings')
       return envelope.pause
-        .outlast(step, error, () => work(envelope.data, envelope), envelope.signal)
+        .outlast(step, error, () => again(envelope), envelope.signal)
         .then(
           (known) => made(envelope, known),
           (other) => failed(envelope, other, tries),

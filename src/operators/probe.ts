@@ -8,7 +8,7 @@ import { defineOperator } from './operator.js';
  * In      file
  * Out     probe: video or still, size as displayed, duration, rate, codec, alpha
  * Drops   nothing
- * Fails   MEDIA_UNSUPPORTED (neither video nor picture; sound alone), MEDIA_DAMAGED, MEDIA_EMPTY (no frame),
+ * Fails   MEDIA_UNSUPPORTED (neither video nor picture; sound alone; HEIC), MEDIA_DAMAGED, MEDIA_EMPTY (no frame),
  *         MEDIA_TOO_LARGE (pixels, by the header), TIMED_OUT, FFMPEG_NOT_FOUND
  * Memory  a header
  */
@@ -18,17 +18,23 @@ export const probe = defineOperator(
     summary: 'Says what a medium is, by its bytes and not by its name.',
     contract: {
       in: 'file.',
-      out: 'probe: video or still, its size as displayed (rotated, square pixels), duration, rate, codec, and whether it has alpha. A video of one frame is a still; an animated GIF or WebP is a video.',
+      out: 'probe: video or still, its size as displayed (rotated, square pixels), duration, rate, codec, and whether it has alpha. A video of one frame is a still; an animated GIF, WebP, PNG or AVIF is a video.',
       drops: 'Nothing.',
       fails:
-        'MEDIA_UNSUPPORTED for what is neither video nor picture, sound alone included; MEDIA_DAMAGED; MEDIA_EMPTY without a frame; MEDIA_TOO_LARGE by the size in the header, before anything is decoded; TIMED_OUT.',
+        'MEDIA_UNSUPPORTED for what is neither video nor picture, sound alone included, and for pictures that nothing here reads rightly: HEIC, raw data of cameras, TIFF with floating point samples; MEDIA_DAMAGED; MEDIA_EMPTY without a frame; MEDIA_TOO_LARGE by the size in the header, before anything is decoded; TIMED_OUT.',
       memory: 'A header; nothing is decoded.',
     },
     config: z.strictObject({
-      max_pixels: z.number().int().positive().default(40_000_000).describe('Most pixels of one frame.'),
+      max_pixels: z.number().int().positive().default(100_000_000).describe('Most pixels of a still picture.'),
+      max_frame_pixels: z
+        .number()
+        .int()
+        .positive()
+        .default(40_000_000)
+        .describe('Most pixels of one frame of a video or an animation.'),
       concurrency: z.number().int().min(1).max(64).default(4).describe('Media looked at once.'),
     }),
-    example: '- probe: { max_pixels: 40000000 }',
+    example: '- probe: { max_pixels: 50000000 }',
     needs: ['file'],
     adds: ['probe'],
     tools: ['ffprobe'],
@@ -36,7 +42,9 @@ export const probe = defineOperator(
   (config, { clock }) => ({
     step: mapEach<'file'>(
       async ({ file }, { signal }) => ({
-        probe: await withMedia(file, (path) => probeMedia(path, { maxPixels: config.max_pixels, signal })),
+        probe: await withMedia(file, (path) =>
+          probeMedia(path, { maxPixels: config.max_pixels, maxFramePixels: config.max_frame_pixels, signal }),
+        ),
       }),
       { step: 'probe', concurrency: config.concurrency, clock },
     ),

@@ -38,7 +38,7 @@ export interface S3StoreOptions {
   makesBucket?: boolean;
   /** Before every key, with a slash between; nobody sees it outside of the bucket. */
   prefix?: string;
-  /** Trouble that may pass (network, 5xx, SlowDown) is waited for so long. Default 60,000. */
+  /** Trouble that may pass (network, 5xx, SlowDown) is waited for so long; a pipeline waits on by itself. Default 10,000. */
   patienceMs?: number;
   /** The same for a server that was never met. Default 15,000. */
   firstContactMs?: number;
@@ -65,7 +65,7 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
     accessKey,
     secretKey,
     ca,
-    patienceMs = 60_000,
+    patienceMs = 10_000,
     firstContactMs = 15_000,
     makesBucket = true,
   } = options;
@@ -283,7 +283,9 @@ class BucketStore implements S3Store {
     try {
       return await this.call(key, () => this.client.statObject(this.bucket, this.name(key)));
     } catch (thrown) {
-      if (asVimiError(thrown).code === 'STORAGE_DENIED') await this.call(key, () => this.look());
+      // Of a bucket that is gone, too.
+      if (['STORAGE_DENIED', 'OBJECT_NOT_FOUND'].includes(asVimiError(thrown).code))
+        await this.call(key, () => this.look());
       throw thrown;
     }
   }

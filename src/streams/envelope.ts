@@ -1,9 +1,10 @@
 import type { VimiError } from '../errors.js';
 import type { VimiEvent } from '../events/event.js';
 import type { Pause } from './pause.js';
+import type { StepWatch } from './step-watch.js';
 import type { NewRecord, StoredRecord } from './transport.js';
 
-/** Why an event was left out on purpose. A closed list, counted by reason. */
+/** Why an event was left out on purpose, as the operators of vimi say it. */
 export const dropReasons = [
   'duplicate',
   'duplicate-request',
@@ -17,7 +18,8 @@ export const dropReasons = [
   'unchanged',
   'custom',
 ] as const;
-export type DropReason = (typeof dropReasons)[number];
+/** One of these, or an own operator's word for it: short, in lower case, with dashes. Counted by reason. */
+export type DropReason = (typeof dropReasons)[number] | (string & {});
 
 /** What became of an envelope. Every envelope gets exactly one. */
 export type Fate =
@@ -43,6 +45,8 @@ export interface Envelope<T = unknown> {
   readonly isAborted: boolean;
   /** Of its pipeline: work waits while it is on, and trouble of the surroundings is outlasted in it. */
   readonly pause: Pause;
+  /** Of its pipeline: work that takes long is in its eye. */
+  readonly watch: StepWatch;
   /** The same descendant with new data. */
   with<U>(data: U): Envelope<U>;
   /**

@@ -17,6 +17,8 @@ export interface PipelineState {
   window: number;
   /** Why it is paused; none: it is not. */
   troubles: readonly Trouble[];
+  /** The longest that each step has been at one event, in seconds. */
+  oldest: ReadonlyMap<string, number>;
   /** Records between the group's watermark and the end of each partition. */
   lag(): Promise<Map<number, number>>;
 }
@@ -37,6 +39,12 @@ export function createMetrics(registry = new Registry()) {
   const events = new Counter({
     name: 'vimi_events_total',
     help: 'Events whose fate was committed. detail: the drop reason.',
+    labelNames: ['pipeline', 'fate', 'detail'] as const,
+    registers,
+  });
+  const parts = new Counter({
+    name: 'vimi_parts_total',
+    help: 'What events were split into, such as clips, by the fate that was committed; events that were not split count as one. detail: the drop reason.',
     labelNames: ['pipeline', 'fate', 'detail'] as const,
     registers,
   });
@@ -64,6 +72,17 @@ export function createMetrics(registry = new Registry()) {
       this.reset();
       for (const [label, current] of running)
         for (const { code, step } of current().troubles) this.set({ pipeline: label, code, step }, 1);
+    },
+  });
+  new Gauge({
+    name: 'vimi_step_oldest_seconds',
+    help: 'How long the event that has been longest in a step has been there, waits within the step included.',
+    labelNames: ['pipeline', 'step'] as const,
+    registers,
+    collect() {
+      this.reset();
+      for (const [label, current] of running)
+        for (const [step, seconds] of current().oldest) this.set({ pipeline: label, step }, seconds);
     },
   });
   new Gauge({
@@ -108,10 +127,16 @@ export function createMetrics(registry = new Registry()) {
       labelNames: ['pipeline', 'code', 'step'] as const,
       registers,
     }),
-    parts: new Counter({
-      name: 'vimi_parts_total',
-      help: 'Descendants that events were split into, the events that were not split included.',
-      labelNames: pipeline,
+    lost: new Counter({
+      name: 'vimi_lost_total',
+      help: 'Records that were gone before they were read. reason: retention (the log had removed them). Over Kafka offsets, of which markers of transactions take some.',
+      labelNames: ['pipeline', 'reason'] as const,
+      registers,
+    }),
+    lostPositions: new Counter({
+      name: 'vimi_lost_positions_total',
+      help: 'Partitions whose position could not be gone on from. reason: expired (the group has none any more), beyond-end (the topic ends before it).',
+      labelNames: ['pipeline', 'reason'] as const,
       registers,
     }),
     eventSeconds: new Histogram({
@@ -139,11 +164,16 @@ export function createMetrics(registry = new Registry()) {
       labelNames: pipeline,
       registers,
     }),
-    countFates(label: string, { delivered, rejected, dropped }: FateCounts) {
-      if (delivered) events.inc({ pipeline: label, fate: 'delivered', detail: '' }, delivered);
-      if (rejected) events.inc({ pipeline: label, fate: 'rejected', detail: '' }, rejected);
-      for (const [detail, times] of Object.entries(dropped))
-        events.inc({ pipeline: label, fate: 'dropped', detail }, times);
+    countFates(label: string, counts: FateCounts, ofParts: FateCounts = counts) {
+      for (const [counter, { delivered, rejected, dropped }] of [
+        [events, counts],
+        [parts, ofParts],
+      ] as const) {
+        if (delivered) counter.inc({ pipeline: label, fate: 'delivered', detail: '' }, delivered);
+        if (rejected) counter.inc({ pipeline: label, fate: 'rejected', detail: '' }, rejected);
+        for (const [detail, times] of Object.entries(dropped))
+          if (times) counter.inc({ pipeline: label, fate: 'dropped', detail }, times);
+      }
     },
     /** Why this process is not ready for work, a line each; none: it is. */
     hindrances(): string[] {

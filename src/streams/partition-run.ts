@@ -20,6 +20,7 @@ import {
   isSettled,
 } from './position.js';
 import { openEnvelope, type Settlement } from './settlement.js';
+import type { StepWatch } from './step-watch.js';
 import { type CommitPlan, Tracker } from './tracker.js';
 import type { AssignedPartition, NewRecord, StoredRecord } from './transport.js';
 import { within } from './within.js';
@@ -58,6 +59,7 @@ export interface PartitionHost {
   log: Log;
   /** What the surroundings do to the pipeline: nothing is read while it is on, and commits outlast it. */
   pause: Pause;
+  watch: StepWatch;
   /**
    * All records that a settled event publishes: its outputs, its rejects, what operators say of its fate. Throws Untold;
    * of a rejected event nothing that a step throws.
@@ -68,7 +70,12 @@ export interface PartitionHost {
   beforeCommit(settled: readonly Settled[]): Promise<void>;
   /** A record that reached the steps has its fate, after so many seconds. */
   onSettled(seconds: number): void;
-  onCommitted(counts: FateCounts): void;
+  /** `parts`: of what the events were split into, those that were not split included. */
+  onCommitted(counts: FateCounts, parts: FateCounts): void;
+  /** Records were gone before they were read. */
+  onLost(place: { topic: string; partition: number; from: number; to: number; records: number }): void;
+  /** Where to begin instead of at the committed position, if that cannot be gone on from. */
+  startOf(assigned: AssignedPartition): Promise<number | undefined>;
   /** A commit failed, and is tried again. */
   onRetry(error: VimiError): void;
   /** A commit was refused: the partition has another owner. */
@@ -97,15 +104,15 @@ const lastCommitMs = 1_000;
 export class PartitionRun {
   readonly #assigned: AssignedPartition;
   readonly #host: PartitionHost;
-  readonly #tracker: Tracker;
+  #tracker: Tracker;
   readonly #counts: FateCounts;
-  readonly #marks: Record<string, number>;
+  #marks: Record<string, number>;
   readonly #settled = new Map<number, { settled: Settled; records: NewRecord[] }>();
   readonly #open = new Map<number, InFlightEvent>();
   readonly #taking = new AbortController();
   /** Aborted: nothing is committed any more. */
   readonly #closing = new AbortController();
-  readonly #takeover: Takeover;
+  #takeover: Takeover;
   readonly #done: Promise<void>;
   #committing: Promise<unknown> | undefined;
   /** Ends the wait for more events of a group. */
@@ -118,6 +125,8 @@ export class PartitionRun {
   #cancels = 0;
   /** The first offset that was given out when nothing was admitted any more. */
   #left = Number.POSITIVE_INFINITY;
+  /** Records were given out that wait for a pause to be over. */
+  #holds = false;
   /** A batch is being admitted: what settles on the way shares a commit with the rest of it. */
   #admitting = false;
   readonly #onSettled = (settlement: Settlement) => this.#settle(settlement);
@@ -168,7 +177,9 @@ export class PartitionRun {
 
   /** Whether everything below `end` is settled and committed. */
   isDone(end: number): boolean {
-    return this.#isTakenOver && this.isIdle && Math.max(this.#assigned.reached, this.#tracker.next) >= end;
+    return (
+      this.#isTakenOver && !this.#holds && this.isIdle && Math.max(this.#assigned.reached, this.#tracker.next) >= end
+    );
   }
 
   /** Admits nothing more. */
@@ -237,12 +248,14 @@ export class PartitionRun {
       }
       try {
         const { pause } = this.#host;
+        if (!this.#isTakenOver) await pause.through('take over', () => this.#begin(), signal);
         if (!this.#isTakenOver) await pause.through('take over', () => this.#host.takeOver(this.#takeover), signal);
         this.#isTakenOver = true;
         const taking = pause.through('read', () => this.#assigned.take(most, signal), signal);
         if (this.isIdle) this.#host.onIdle();
         const records = await taking;
         failures = 0;
+        this.#holds = records.length > 0;
         await pause.over(signal);
         if (signal.aborted) {
           this.#left = records[0]?.offset ?? this.#left;
@@ -251,6 +264,7 @@ export class PartitionRun {
         this.#admitting = true;
         for (const record of records) this.#admit(record);
         this.#admitting = false;
+        this.#holds = false;
         this.#pump();
         // The transport has nothing to give any more and will say so; until then this must not spin.
         if (records.length === 0) await this.#host.clock.sleep(backoffMs.first, signal);
@@ -265,6 +279,23 @@ export class PartitionRun {
         await this.#host.clock.sleep(backoff(failures++), signal);
       }
     }
+  }
+
+  /** The committed position may be gone, or lie where the log has not come to: then it begins elsewhere. */
+  async #begin(): Promise<void> {
+    const start = await this.#host.startOf(this.#assigned);
+    if (start === undefined) return;
+    this.#assigned.seek(start);
+    this.#tracker = new Tracker(start);
+    this.#marks = {};
+    this.#takeover = { ...this.#takeover, isSettled: (offset) => offset < start };
+  }
+
+  /** The transport passed over offsets that are not kept any more. */
+  lost(from: number, to: number): void {
+    const { topic, partition } = this.#assigned;
+    const records = this.#tracker.unsettled(from, to);
+    if (records > 0) this.#host.onLost({ topic, partition, from, to, records });
   }
 
   #admit(record: StoredRecord): void {
@@ -287,7 +318,7 @@ export class PartitionRun {
       open.abort(new VimiError('CANCELLED', 'The job was cancelled before it was begun'));
     this.#host.inFlight.add(open);
     this.#open.set(record.offset, open);
-    this.#host.chain.feed(openEnvelope(record, event, firstFlow(event), open, this.#onSettled, this.#host.pause));
+    this.#host.chain.feed(openEnvelope(record, event, firstFlow(event), open, this.#onSettled, this.#host));
   }
 
   /**
@@ -457,7 +488,11 @@ export class PartitionRun {
     const settled = plan.offsets.map((offset) => this.#settled.get(offset)!);
     const records = settled.flatMap((one) => one.records);
     const counts = emptyCounts();
-    for (const { settled: one } of settled) countFate(counts, one.fate);
+    const parts = emptyCounts();
+    for (const { settled: one } of settled) {
+      countFate(counts, one.fate);
+      for (const part of one.parts) countFate(parts, part.fate);
+    }
     const total = emptyCounts();
     addCounts(total, this.#counts);
     addCounts(total, counts);
@@ -485,7 +520,7 @@ export class PartitionRun {
       if (open) this.#host.inFlight.end(open);
       this.#open.delete(offset);
     }
-    this.#host.onCommitted(counts);
+    this.#host.onCommitted(counts, parts);
     this.#returnCredit();
     for (const one of sealed)
       await one

@@ -1,5 +1,6 @@
 import type { SchemaName } from '../events/schemas.js';
 import type { Operator } from '../operators/operator.js';
+import type { OnLostPosition } from './lost-position.js';
 
 /** One step as it runs: segments are unfolded, the configuration is checked and complete with defaults. */
 export interface StepSpec {
@@ -31,4 +32,8 @@ export interface PipelineSpec {
   to: SinkSpec[];
   /** The topic of rejected events; null: they are only logged. */
   rejects: string | null;
+  /** What to do when the group's position is gone or lies beyond the end. Default: stop. */
+  onLostPosition?: OnLostPosition;
+  /** The most that a step may take for one event, in milliseconds. No limit when left out. */
+  stepLimitMs?: number;
 }

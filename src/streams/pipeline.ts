@@ -6,6 +6,7 @@ import type { Log, OperatorInstance, Resources } from '../operators/operator.js'
 import { Cancels } from './cancels.js';
 import { type Chain, startChain } from './chain.js';
 import { InFlight } from './in-flight.js';
+import { lostPosition } from './lost-position.js';
 import { createMetrics, type Metrics, type PipelineState } from './metrics.js';
 import { heldToSpec } from './own-step.js';
 import { type PartitionHost, PartitionRun, type Sealer, Untold } from './partition-run.js';
@@ -15,6 +16,7 @@ import { addCounts, emptyCounts, type FateCounts, marksBudget } from './position
 import { rejectRecord } from './rejects.js';
 import type { Settlement } from './settlement.js';
 import { createSinks } from './sinks.js';
+import { StepWatch } from './step-watch.js';
 import type { NewRecord, Transport } from './transport.js';
 import { within } from './within.js';
 
@@ -39,6 +41,10 @@ export interface PipelineReport {
   pipeline: string;
   /** Fates that this run committed. */
   run: FateCounts;
+  /** The same of what the events were split into, such as clips; those that were not split count as one. */
+  parts: FateCounts;
+  /** Records that were gone before this run could read them, by reason: retention. */
+  lost: Record<string, number>;
   /** All that were ever committed in the partitions that this run had. */
   total: FateCounts;
   /** Why it ended. */
@@ -67,8 +73,10 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
   const { clock } = resources;
   const label = { pipeline: name };
 
-  const [parts, eventSeconds] = [metrics.parts.labels(label), metrics.eventSeconds.labels(label)];
+  const eventSeconds = metrics.eventSeconds.labels(label);
   const run = emptyCounts();
+  const runParts = emptyCounts();
+  const lost: Record<string, number> = {};
   const partitions = new Map<number, PartitionRun>();
   const inFlight = new InFlight();
   const steps: { name: string; instance: OperatorInstance }[] = [];
@@ -82,6 +90,12 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
     over.abort();
   };
 
+  const watch = new StepWatch({
+    elapsed: clock.elapsed,
+    limitMs: spec.stepLimitMs,
+    onStandstill: (step, where, seconds) =>
+      log.warn({ ...label, step, where, seconds }, 'Standing still: nothing leaves this step, and this event is in it'),
+  });
   const pause = new Pause({
     clock,
     onTrouble: ({ code, step, message, remedy }) =>
@@ -126,11 +140,11 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
     clock,
     log,
     pause,
+    watch,
     recordsOf(settled) {
       const records: NewRecord[] = [...settled.outputs];
       const { origin, event } = settled;
       if (event) for (const step of steps) records.push(...toldBy(step, { ...settled, event }));
-      parts.inc(settled.parts.length);
       for (const { part, fate } of settled.parts) {
         if (fate.kind !== 'rejected') continue;
         const { code, message } = fate.error;
@@ -153,10 +167,28 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
       return records;
     },
     onSettled: (seconds) => eventSeconds.observe(seconds),
-    onCommitted(counts) {
+    onCommitted(counts, parts) {
       addCounts(run, counts);
-      metrics.countFates(name, counts);
+      addCounts(runParts, parts);
+      metrics.countFates(name, counts, parts);
       metrics.commits.inc({ ...label, outcome: 'done' });
+    },
+    onLost({ records, ...place }) {
+      lost.retention = (lost.retention ?? 0) + records;
+      metrics.lost.inc({ ...label, reason: 'retention' }, records);
+      log.warn({ ...label, ...place, records }, 'Lost: these records were removed by retention before they were read');
+    },
+    async startOf(assigned) {
+      const { topic, partition, position } = assigned;
+      const found = await lostPosition(assigned, spec, { transport, clock });
+      if (!found) return undefined;
+      const { reason, start } = found;
+      metrics.lostPositions.inc({ ...label, reason });
+      log.warn(
+        { ...label, topic, partition, reason, was: position?.offset ?? null, start },
+        `The position of the group is lost: beginning at ${start}, as on_lost_position says`,
+      );
+      return start;
     },
     async takeOver(takeover) {
       for (const { instance } of steps) await instance.onTakeover?.(takeover);
@@ -183,6 +215,7 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
     waiting: sum([...partitions.values()].map(({ waiting }) => waiting)),
     window: window * partitions.size,
     troubles: pause.troubles,
+    oldest: watch.oldest,
     async lag() {
       const ends = await transport.ends(from);
       return new Map(
@@ -214,6 +247,9 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
         partitions.delete(partition);
         totals.set(partition, given.counts);
       },
+      onLost({ partition }, from, to) {
+        partitions.get(partition)?.lost(from, to);
+      },
       onError(thrown) {
         fail(asVimiError(thrown));
       },
@@ -241,7 +277,7 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
     if (failure) throw failure;
     const total = emptyCounts();
     for (const counts of totals.values()) addCounts(total, counts);
-    return { pipeline: name, run, total, end: drained ? 'drained' : 'stopped' };
+    return { pipeline: name, run, parts: runParts, lost, total, end: drained ? 'drained' : 'stopped' };
   } finally {
     stopWatching();
     for (const partition of partitions.values()) partition.abandon(failure ?? stopped());

@@ -1,4 +1,4 @@
-import { type DropReason, dropReasons, type Fate } from './envelope.js';
+import { dropReasons, type Fate } from './envelope.js';
 import type { GroupPosition } from './transport.js';
 
 /*
@@ -19,7 +19,8 @@ export interface Range {
 export interface FateCounts {
   delivered: number;
   rejected: number;
-  dropped: Partial<Record<DropReason, number>>;
+  /** By reason; what the ninth own reason and those after it left out is under `other`. */
+  dropped: Record<string, number>;
 }
 
 export interface Position {
@@ -37,8 +38,8 @@ export function isSettled({ watermark, beyond }: Position, offset: number): bool
 }
 
 export const metadataBudget = 4096;
-/** Bytes for the settled-beyond set. The rest holds ten counts (under 400 bytes) and the marks. */
-export const beyondBudget = 3000;
+/** Bytes for the settled-beyond set. The rest holds the counts (under 700 bytes) and the marks. */
+export const beyondBudget = 2700;
 /** Bytes for the names of all operators with a mark, with their numbers. */
 export const marksBudget = 600;
 
@@ -49,18 +50,29 @@ export function emptyCounts(): FateCounts {
 }
 
 export function countFate(counts: FateCounts, fate: Fate, times = 1): void {
-  if (fate.kind === 'dropped') counts.dropped[fate.reason] = (counts.dropped[fate.reason] ?? 0) + times;
-  else counts[fate.kind] += times;
+  if (fate.kind === 'dropped') {
+    const reason = nameOf(fate.reason, counts);
+    counts.dropped[reason] = (counts.dropped[reason] ?? 0) + times;
+  } else counts[fate.kind] += times;
+}
+
+/** Own reasons are anybody's words: as many and as long as fit a commit, and a metric's labels. */
+const ownReasons = { most: 8, characters: 32 };
+const known: ReadonlySet<string> = new Set([...dropReasons, 'other']);
+
+function nameOf(reason: string, { dropped }: FateCounts): string {
+  if (known.has(reason)) return reason;
+  const name = reason.replace(/[^\w.-]+/g, '-').slice(0, ownReasons.characters) || 'custom';
+  if (known.has(name) || Object.hasOwn(dropped, name)) return name;
+  return Object.keys(dropped).filter((one) => !known.has(one)).length < ownReasons.most ? name : 'other';
 }
 
 /** Adds `more` to `counts`. */
 export function addCounts(counts: FateCounts, more: FateCounts): void {
   counts.delivered += more.delivered;
   counts.rejected += more.rejected;
-  for (const reason of dropReasons) {
-    const times = more.dropped[reason];
+  for (const [reason, times] of Object.entries(more.dropped))
     if (times) countFate(counts, { kind: 'dropped', reason }, times);
-  }
 }
 
 export function encodePosition({ watermark, beyond, counts, marks }: Position): GroupPosition {
@@ -93,7 +105,7 @@ function decodeMetadata(watermark: number, text: string): Omit<Position, 'waterm
   const counts = emptyCounts();
   for (const [name, times] of Object.entries(asRecord(f))) {
     if (name === 'delivered' || name === 'rejected') counts[name] = asCount(times);
-    else if ((dropReasons as readonly string[]).includes(name)) counts.dropped[name as DropReason] = asCount(times);
+    else countFate(counts, { kind: 'dropped', reason: name }, asCount(times));
   }
   const marks = Object.fromEntries(Object.entries(asRecord(m)).map(([name, mark]) => [name, asCount(mark)]));
   return { beyond: decodeBeyond(watermark, b), counts, marks };

@@ -5,6 +5,11 @@ import { placeOf } from '../events/replay.js';
 import type { Fate } from './envelope.js';
 import type { NewRecord, StoredRecord } from './transport.js';
 
+/** The source of what a pipeline publishes. */
+export function pipelineSource(pipeline: string): string {
+  return `/pipelines/${pipeline}`;
+}
+
 export interface Reject {
   origin: StoredRecord;
   /** Missing when the record could not be read as an event. */
@@ -26,7 +31,7 @@ export function rejectRecord(
   return encodeEvent({
     schema: 'event.rejected',
     id: part === '' ? `${place}-rejected` : `${place}-rejected-${part}`,
-    source: `/pipelines/${pipeline}`,
+    source: pipelineSource(pipeline),
     time: new Date(now).toISOString(),
     traceparent: event?.traceparent,
     topic,

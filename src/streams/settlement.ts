@@ -2,6 +2,7 @@ import { VimiError } from '../errors.js';
 import type { VimiEvent } from '../events/event.js';
 import type { DropReason, Envelope, Fate } from './envelope.js';
 import type { Pause } from './pause.js';
+import type { StepWatch } from './step-watch.js';
 import type { NewRecord, StoredRecord } from './transport.js';
 
 /** What one consumed record came to, once every descendant has its fate. */
@@ -25,6 +26,12 @@ export interface Abortable {
   abort(reason: VimiError): void;
 }
 
+/** What a pipeline has for all its envelopes. */
+export interface Around {
+  readonly pause: Pause;
+  readonly watch: StepWatch;
+}
+
 /**
  * Opens the envelope of a consumed record. `onSettled` is called once, when the envelope and all that was forked from
  * it have their fates.
@@ -35,9 +42,9 @@ export function openEnvelope<T>(
   data: T,
   life: Abortable,
   onSettled: (settlement: Settlement) => void,
-  pause: Pause,
+  around: Around,
 ): Envelope<T> {
-  return new Part(new Whole(origin, event, life, onSettled, pause), data, '', { used: false, outputs: [] });
+  return new Part(new Whole(origin, event, life, onSettled, around), data, '', { used: false, outputs: [] });
 }
 
 /** What the parts of a record have in common. */
@@ -45,7 +52,7 @@ class Whole {
   readonly origin: StoredRecord;
   readonly event: VimiEvent;
   readonly life: Abortable;
-  readonly pause: Pause;
+  readonly around: Around;
   readonly #onSettled: (settlement: Settlement) => void;
   readonly #settled: { part: string; fate: Fate; outputs: NewRecord[] }[] = [];
   /** Parts without a fate. */
@@ -56,9 +63,9 @@ class Whole {
     event: VimiEvent,
     life: Abortable,
     onSettled: (settlement: Settlement) => void,
-    pause: Pause,
+    around: Around,
   ) {
-    this.pause = pause;
+    this.around = around;
     this.origin = origin;
     this.event = event;
     this.life = life;
@@ -118,7 +125,11 @@ class Part<T> implements Envelope<T> {
   }
 
   get pause(): Pause {
-    return this.#whole.pause;
+    return this.#whole.around.pause;
+  }
+
+  get watch(): StepWatch {
+    return this.#whole.around.watch;
   }
 
   abort(reason: VimiError): void {

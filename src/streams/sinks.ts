@@ -7,6 +7,7 @@ import type { Product } from '../operators/flow.js';
 import type { Clock } from '../operators/operator.js';
 import type { ObjectStore } from '../stores/object-store.js';
 import type { SinkSpec } from './pipeline-spec.js';
+import { pipelineSource } from './rejects.js';
 import type { NewRecord } from './transport.js';
 
 /** Stores a product's bytes and gives the records that tell of it. */
@@ -39,7 +40,7 @@ export function createSinks(
         encodeEvent({
           schema: sink.schema,
           id: product.id,
-          source: `/pipelines/${pipeline}`,
+          source: pipelineSource(pipeline),
           time: new Date(clock.now()).toISOString(),
           traceparent: origin?.traceparent,
           topic: sink.topic,

@@ -82,6 +82,13 @@ export class Tracker {
     while (this.#ahead.length > 0 && this.#ahead[0]!.to < offset) this.#ahead.shift();
   }
 
+  /** Offsets of a range that were never settled, as far as what was committed tells. */
+  unsettled(from: number, to: number): number {
+    let left = Math.max(0, to - Math.max(from, this.#watermark));
+    for (const range of this.#ahead) left -= Math.max(0, Math.min(to, range.to) - Math.max(from, range.from));
+    return left;
+  }
+
   settle(offset: number): void {
     if (this.#open.delete(offset)) this.#settled.add(offset);
   }

@@ -46,6 +46,8 @@ export interface ConsumeOptions {
    * commit; the partition is given up when the promise resolves or after `drainMs`.
    */
   onRevoked(partition: TopicPartition): Promise<void>;
+  /** Records that the group had not settled were removed by the log before they were read: those of these offsets. */
+  onLost?(partition: TopicPartition, from: number, to: number): void;
   /** The transport cannot go on: it lost its store, or was fenced. */
   onError(error: Error): void;
   drainMs: number;
@@ -65,6 +67,8 @@ export interface AssignedPartition extends TopicPartition {
    * `signal` aborts (then resolves with []). The transport reads no further ahead than it is asked to, but for one batch.
    */
   take(most: number, signal: AbortSignal): Promise<StoredRecord[]>;
+  /** What is taken next begins at this offset instead. Before the first `take`. */
+  seek(offset: number): void;
   /**
    * Atomically publishes `outputs` and moves the group to `position`. Throws TRANSPORT_FENCED when no longer the owner,
    * POSITION_TOO_LARGE when the log was told to keep less metadata than it should.

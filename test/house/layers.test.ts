@@ -31,6 +31,7 @@ const mayImport: Record<string, string[]> = {
     'streams/pause.ts',
     'streams/pipeline-spec.ts',
     'streams/settlement.ts',
+    'streams/step-watch.ts',
   ],
   server: ['streams'],
   cli: ['server', 'evaluation', 'streams', 'operators', 'models', 'stores', 'events', 'media'],

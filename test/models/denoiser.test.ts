@@ -1,4 +1,4 @@
-import { execFile } from 'node:child_process';
+import { execFile, execFileSync } from 'node:child_process';
 import { mkdtemp, rename, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -194,6 +194,33 @@ test('after close, jobs are refused and open ones cancelled', async () => {
   await denoiser.close();
   await refused;
   await expect(generate(denoiser)).rejects.toMatchObject({ code: 'CANCELLED' });
+});
+
+/** Model processes of this one. */
+function children(): number[] {
+  const listed = execFileSync('ps', ['-eo', 'pid=,ppid=,args=']).toString().split('\n');
+  return listed.flatMap((line) => {
+    const [pid, parent] = line.trim().split(/\s+/).map(Number);
+    return parent === process.pid && line.includes('denoiser-process') ? [pid!] : [];
+  });
+}
+
+test('[safety S13] a process that is killed before it is ready is started again; one that always is, is told of', async () => {
+  const before = new Set(children());
+  const options = { model: 'nano', backend: 'wasm', randomSeed: 1 } as const;
+  const starting = createDenoiser(options);
+  await vi.waitUntil(() => children().some((pid) => !before.has(pid)), { timeout: 60_000, interval: 1 });
+  for (const pid of children()) if (!before.has(pid)) process.kill(pid, 'SIGKILL');
+  const denoiser = await starting;
+  expect((await generate(denoiser)).frames).toBe(2);
+  await denoiser.close();
+
+  const hopeless = createDenoiser(options);
+  const killing = setInterval(() => {
+    for (const pid of children()) if (!before.has(pid)) process.kill(pid, 'SIGKILL');
+  }, 1);
+  await expect(hopeless).rejects.toMatchObject({ code: 'MODEL_UNAVAILABLE', fault: 'surroundings', found: 'SIGKILL' });
+  clearInterval(killing);
 });
 
 test('a process that cannot start again fails each job with the reason, and recovers with its file', async () => {

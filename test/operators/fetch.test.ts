@@ -1,10 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { allowedPath } from '../../src/media/media-path.js';
 import { fetch } from '../../src/operators/fetch.js';
 import type { Resources } from '../../src/operators/operator.js';
 import type { ObjectStore } from '../../src/stores/object-store.js';
@@ -184,3 +185,37 @@ describe('fetch refuses', () => {
     expect((await readdir('/proc/self/fd').catch(() => [])).length).toBeLessThanOrEqual(before + 2);
   });
 });
+
+describe('a media root that is gone', () => {
+  it.each([
+    ['missing', async (root: string) => rm(root, { recursive: true })],
+    ['empty, as a mount point is', async (root: string) => rm(join(root, 'a.mp4'))],
+  ])('[safety S7] %s: the event waits for it, and is not rejected', async (_, take) => {
+    const own = join(folder, 'vanishing');
+    await mkdir(own, { recursive: true });
+    const uri = join(own, 'a.mp4');
+    await writeFile(uri, 'bytes');
+    const around = resourcesWith({ ...(await resources()), mediaRoots: [own, root] });
+    await take(own);
+    const running = runOperator(fetch, {}, around, [{ media: { uri } }]);
+    const first = await Promise.race([running.then(() => 'settled'), untilAsked(own)]);
+    expect(first).toBe('asked');
+    await mkdir(own, { recursive: true });
+    await writeFile(uri, 'bytes');
+    expect((await running).emitted).toHaveLength(1);
+    await rm(own, { recursive: true });
+  });
+
+  it('[kind 4] is no reason to wait for a file that another root misses', async () => {
+    const around = resourcesWith({ ...(await resources()), mediaRoots: [join(folder, 'nowhere'), root] });
+    expect(fates(await runOperator(fetch, {}, around, [{ media: { uri: join(root, 'missing.mp4') } }]))).toEqual([
+      'MEDIA_NOT_FOUND',
+    ]);
+  });
+});
+
+/** The root was found missing once: what waits has been tried. */
+async function untilAsked(path: string): Promise<'asked'> {
+  await expect(allowedPath(join(path, 'a.mp4'), 'a', [path])).rejects.toMatchObject({ code: 'STORAGE_UNAVAILABLE' });
+  return 'asked';
+}

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import type { Flow } from '../../src/operators/flow.js';
 import { probe } from '../../src/operators/probe.js';
-import { hollowPng, makeVideo, testFolder } from '../media/make-media.js';
+import { discPng, hollowPng, makeVideo, testFolder } from '../media/make-media.js';
 import { fetched } from './media-resources.js';
 import { describeOperator } from './operator-contract.js';
 import { fates, resourcesWith, runOperator } from './run-operator.js';
@@ -20,7 +20,14 @@ describeOperator(probe, {
   bad: () => ({ flow: of(bomb), code: 'MEDIA_TOO_LARGE' }),
 });
 
-it('has a limit of pixels that can be set', async () => {
-  const run = await runOperator(probe, { max_pixels: 1000 }, resourcesWith({}), [of(video)]);
-  expect(fates(run)).toEqual(['MEDIA_TOO_LARGE']);
+it('has limits of pixels that can be set, for frames and for pictures', async () => {
+  const frame = await runOperator(probe, { max_frame_pixels: 1000 }, resourcesWith({}), [of(video)]);
+  expect(fates(frame)).toEqual(['MEDIA_TOO_LARGE']);
+  const picture = join(folder, 'picture.png');
+  await writeFile(picture, await discPng(33));
+  for (const [max_pixels, fate] of [
+    [33 * 33 - 1, 'MEDIA_TOO_LARGE'],
+    [33 * 33, 'delivered'],
+  ] as const)
+    expect(fates(await runOperator(probe, { max_pixels }, resourcesWith({}), [of(picture)]))).toEqual([fate]);
 });

@@ -9,6 +9,7 @@ import { noJobs } from '../../src/stores/jobs.js';
 import type { Envelope } from '../../src/streams/envelope.js';
 import { Pause } from '../../src/streams/pause.js';
 import { openEnvelope, type Settlement } from '../../src/streams/settlement.js';
+import { StepWatch } from '../../src/streams/step-watch.js';
 
 export const quietLog = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -87,7 +88,7 @@ export function testEnvelope(
       abort: (reason) => own.abort(reason),
     },
     onSettled,
-    new Pause({ clock: systemClock }),
+    { pause: new Pause({ clock: systemClock }), watch: new StepWatch({ elapsed: systemClock.elapsed }) },
   );
 }
 

@@ -18,6 +18,7 @@ import { Pause } from '../../src/streams/pause.js';
 import { runPipeline } from '../../src/streams/pipeline.js';
 import { decodePosition } from '../../src/streams/position.js';
 import { openEnvelope } from '../../src/streams/settlement.js';
+import { StepWatch } from '../../src/streams/step-watch.js';
 import type { Transport } from '../../src/streams/transport.js';
 import { openEmbedded } from '../../src/streams/transports/embedded.js';
 import { makeVideo, testFolder } from '../media/make-media.js';
@@ -81,7 +82,7 @@ async function stage(instance: OperatorInstance, records: Record<number, string 
       ({ fate }) => {
         if (fate.kind === 'delivered') settled.push(Number(offset));
       },
-      new Pause({ clock: systemClock }),
+      { pause: new Pause({ clock: systemClock }), watch: new StepWatch({ elapsed: systemClock.elapsed }) },
     );
     return Array.isArray(captions) ? envelope.fork(captions.map((one) => flow(one))) : [envelope.with(flow(captions))];
   });

@@ -36,6 +36,7 @@ describe('the metrics server', () => {
       waiting: 1,
       window: 64,
       troubles: [],
+      oldest: new Map(),
       lag: async () => new Map([[0, 7]]),
     }));
     servers = [await serveMetrics(metrics, 0)];
@@ -59,13 +60,22 @@ describe('the metrics server', () => {
   ])('tells all but the lag when the log %s', async (_, ask) => {
     const metrics = createMetrics();
     const lag = vi.fn(ask);
-    const stop = metrics.watch('corpus', () => ({ partitions: 2, open: 3, waiting: 0, window: 64, troubles: [], lag }));
+    const stop = metrics.watch('corpus', () => ({
+      partitions: 2,
+      open: 3,
+      waiting: 0,
+      window: 64,
+      troubles: [],
+      oldest: new Map(),
+      lag,
+    }));
     metrics.watch('generate', () => ({
       partitions: 1,
       open: 0,
       waiting: 0,
       window: 8,
       troubles: [],
+      oldest: new Map(),
       lag: async () => new Map([[0, 7]]),
     }));
     servers = [await serveMetrics(metrics, 0)];
@@ -90,7 +100,15 @@ describe('the metrics server', () => {
     metrics.expect('generate');
     expect(await ask()).toEqual([503, 'generate is starting\n']);
     const troubles: Trouble[] = [];
-    const state = { partitions: 1, open: 3, waiting: 0, window: 64, troubles, lag: async () => new Map() };
+    const state = {
+      partitions: 1,
+      open: 3,
+      waiting: 0,
+      window: 64,
+      troubles,
+      oldest: new Map(),
+      lag: async () => new Map(),
+    };
     const stop = metrics.watch('generate', () => state);
     expect(await ask()).toEqual([200, 'ready\n']);
     troubles.push({ code: 'STORAGE_DENIED', step: 'to', message: 'The token expired', remedy: 'Renew it.' });

@@ -1,9 +1,13 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { reportLine } from '../../src/cli/commands/run.js';
 import { type ErrorCode, VimiError } from '../../src/errors.js';
+import { systemClock } from '../../src/operators/clock.js';
 import { encode } from '../../src/operators/encode.js';
+import { drop, mapEach } from '../../src/operators/map-each.js';
 import type { Operator, Resources } from '../../src/operators/operator.js';
 import { openFileStore } from '../../src/stores/files.js';
 import type { ObjectStore } from '../../src/stores/object-store.js';
@@ -168,6 +172,154 @@ describe('trouble of the surroundings', () => {
       return productOf(uri);
     });
     expect((await run([work], { spec: {} })).run).toEqual({ delivered: 2, rejected: 1, dropped: {} });
+  });
+});
+
+describe('nothing is lost silently', () => {
+  const dropping = (reason: (uri: string) => string) =>
+    testOperator('own', () => ({
+      step: mapEach<'media'>(({ media: { uri } }) => drop(reason(uri)), {
+        step: 'own',
+        concurrency: 1,
+        clock: systemClock,
+      }),
+    }));
+
+  it("[use U3] an own operator's drops are counted under its own words, in this run and over all", async () => {
+    await transport.publish(names(5).map((name) => media(name)));
+    const metrics = createMetrics();
+    const operator = dropping((uri) => (uri < 'm003' ? 'has-watermark' : 'custom'));
+    const report = await run([operator], { spec: {}, metrics });
+    const expected = { delivered: 0, rejected: 0, dropped: { 'has-watermark': 3, custom: 2 } };
+    expect(report).toMatchObject({ run: expected, total: expected });
+    expect(reportLine(report)).toBe('delivered 0, rejected 0, dropped 5 (has-watermark 3, custom 2)');
+    expect((await run([operator], { spec: {} })).total).toEqual(expected);
+    expect(await metrics.registry.metrics()).toContain(
+      'vimi_events_total{pipeline="test",fate="dropped",detail="has-watermark"} 3',
+    );
+  });
+
+  it('[kind 5] however many words it has, and however long they are, every drop is counted and fits a commit', async () => {
+    await transport.publish(names(60).map((name) => media(name, 'one key')));
+    const report = await run([dropping((uri) => `why ${'not '.repeat(200)} ${uri}`.slice(uri < 'm030' ? 800 : 0))], {
+      spec: {},
+    });
+    expect(Object.values(report.total.dropped).reduce((sum, times) => sum + times, 0)).toBe(60);
+    const many = await (async () => {
+      await transport.publish(names(60).map((name) => media(name, 'one key')));
+      return run([dropping((uri) => `reason-${uri}`)], { spec: {} });
+    })();
+    expect(Object.values(many.total.dropped).reduce((sum, times) => sum + times, 0)).toBe(120);
+    expect(Object.keys(many.total.dropped).length).toBeLessThanOrEqual(9);
+    expect(many.run.dropped.other).toBeGreaterThan(0);
+  });
+
+  it('[media F30] what is dropped beside something delivered is counted', async () => {
+    await transport.publish([media('film')]);
+    const split = eachMedia(({ uri }) => Array.from({ length: 17 }, (_, n) => ({ media: { uri: `${uri}-${n}` } })));
+    const filter = testOperator('filter', () => ({
+      step: mapEach<'media'>(
+        ({ media: { uri } }) => (Number(uri.split('-')[1]) < 3 ? productOf(uri) : drop('too-still')),
+        { step: 'filter', concurrency: 4, clock: systemClock },
+      ),
+    }));
+    const metrics = createMetrics();
+    const report = await run([split, filter], { spec: {}, metrics });
+    expect(report.run).toEqual({ delivered: 1, rejected: 0, dropped: {} });
+    expect(report.parts).toEqual({ delivered: 3, rejected: 0, dropped: { 'too-still': 14 } });
+    expect(reportLine(report)).toBe(
+      'delivered 1, rejected 0, dropped 0; of their parts: delivered 3, rejected 0, dropped 14 (too-still 14)',
+    );
+    expect(await metrics.registry.metrics()).toContain(
+      'vimi_parts_total{pipeline="test",fate="dropped",detail="too-still"} 14',
+    );
+  });
+
+  it('[streams F10] records that retention took before they were read are counted, said once, and in the last line', async () => {
+    await transport.publish(names(10).map((name) => ({ ...media(name), partition: 0 })));
+    await run([eachMedia(({ uri }) => productOf(uri))], { spec: {} });
+    await transport.publish(names(10).map((name) => ({ ...media(`later-${name}`), partition: 0 })));
+    // What no cleaner of ours does, as it waits for the groups: seven of the ten go.
+    const file = new Database(join(folder.path, 'log.sqlite'));
+    const [id] = file.prepare("SELECT id FROM logs WHERE topic = 'in' AND partition = 0").pluck().all() as number[];
+    file.prepare('DELETE FROM records WHERE id >= ? AND id < ?').run(id! * 2 ** 40, id! * 2 ** 40 + 17);
+    file.prepare('UPDATE logs SET low = 17 WHERE id = ?').run(id);
+    file.close();
+    const metrics = createMetrics();
+    const { said, log } = listening();
+    const report = await run([eachMedia(({ uri }) => productOf(uri))], { spec: {}, metrics, log });
+    expect(report.lost).toEqual({ retention: 7 });
+    expect(reportLine(report)).toBe('delivered 3, rejected 0, dropped 0; lost 7 (retention 7)');
+    expect(said).toEqual([
+      [expect.stringMatching(/^Lost/), expect.objectContaining({ partition: 0, from: 10, to: 17, records: 7 })],
+    ]);
+    expect(await metrics.registry.metrics()).toContain('vimi_lost_total{pipeline="test",reason="retention"} 7');
+  });
+
+  /** As if the group had committed that. */
+  const moveTo = (sql: string) => {
+    const file = new Database(join(folder.path, 'log.sqlite'));
+    file.prepare(sql).run();
+    file.close();
+  };
+  const echo = eachMedia(({ uri }) => productOf(uri));
+
+  it.each([
+    ['streams F11', 'beyond-end', 'UPDATE positions SET offset = 500'],
+    ['streams F12', 'expired', 'DELETE FROM positions'],
+  ])('[%s] a position that is %s stops the pipeline until it is told what to do', async (_, reason, sql) => {
+    await transport.publish(names(10).map((name) => ({ ...media(name), partition: 0 })));
+    await run([echo], { spec: {} });
+    moveTo(sql);
+    await transport.publish([{ ...media('later'), partition: 0 }]);
+    const stopped = run([echo], { spec: {} });
+    await expect(stopped).rejects.toMatchObject({
+      code: 'POSITION_LOST',
+      remedy: expect.stringContaining('on_lost_position: earliest'),
+    });
+    expect(await delivered(transport)).toHaveLength(10);
+    const metrics = createMetrics();
+    const { said, log } = listening();
+    const latest = await run([echo], { spec: { onLostPosition: 'latest' }, metrics, log });
+    expect(latest.run.delivered).toBe(0);
+    expect(said[0]![1]).toMatchObject({ reason, start: 11 });
+    expect(await metrics.registry.metrics()).toContain(
+      `vimi_lost_positions_total{pipeline="test",reason="${reason}"} 1`,
+    );
+    const earliest = await run([echo], { spec: { onLostPosition: 'earliest' } });
+    expect(earliest.run.delivered).toBe(11);
+    expect((await run([echo], { spec: {} })).run.delivered).toBe(0);
+  });
+
+  it('[kind 5] a new group of a topic that others have read is no lost one', async () => {
+    await transport.publish(names(3).map((name) => media(name)));
+    await run([echo], { spec: {} });
+    expect((await run([echo], { spec: { name: 'other', group: 'other' } })).run.delivered).toBe(3);
+  });
+
+  it('[use U4] a step that does not come to an end is named with its event, and given up at step_limit', async () => {
+    await transport.publish(names(3).map((name) => media(name)));
+    const hanging = eachMedia(({ uri }) => (uri === 'm001' ? new Promise<never>(() => {}) : productOf(uri)));
+    const metrics = createMetrics();
+    const stop = new AbortController();
+    const unlimited = run([hanging], { drain: false, spec: {}, metrics, signal: stop.signal, drainMs: 1 });
+    await vi.waitFor(
+      async () =>
+        expect(await metrics.registry.metrics()).toMatch(
+          /vimi_step_oldest_seconds\{pipeline="test",step="work"\} [1-9]/,
+        ),
+      patience,
+    );
+    stop.abort();
+    await unlimited;
+    const report = await run([hanging], { spec: { stepLimitMs: 1500 } });
+    expect(report.run).toMatchObject({ rejected: 1 });
+    const [reject] = await readAll(transport, 'rejects');
+    expect(JSON.parse(String(reject!.value))).toMatchObject({
+      step: 'work',
+      attempts: 1,
+      error: { code: 'STEP_STUCK' },
+    });
   });
 });
 

@@ -14,7 +14,7 @@ import { type GalleryEntry, gallery } from '../gallery.js';
 import { duration } from '../progress.js';
 import type { Workspace } from '../workspace.js';
 import { recordsAfter } from './new-records.js';
-import { fateLine, runPipelines } from './run.js';
+import { reportLine, runPipelines } from './run.js';
 
 /** Where the project lies: the media of the demo come with it. */
 const project = fileURLToPath(new URL('../../../', import.meta.url));
@@ -53,7 +53,7 @@ export async function demo(workspace: Workspace, signal: AbortSignal, out: NodeJ
     await publishMedia(workspace, part);
     const [report] = await runPipelines(workspace, [corpus], { drain: true, signal, bars: true });
     const { documents } = await (await workspace.corpusIsCurrent()).state();
-    out.write(`${what.padEnd(8)} ${fateLine(report!.run)}; the corpus has ${documents} documents\n`);
+    out.write(`${what.padEnd(8)} ${reportLine(report!)}; the corpus has ${documents} documents\n`);
     if (signal.aborted) return;
   }
 

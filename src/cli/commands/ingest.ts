@@ -7,7 +7,7 @@ import type { Workspace } from '../workspace.js';
 import { mediaFiles } from './media-files.js';
 import { checkMediaRoots } from './media-roots.js';
 import { endsOf, recordsAfter } from './new-records.js';
-import { fateLine, runPipelines } from './run.js';
+import { reportLine, runPipelines } from './run.js';
 
 export interface IngestOptions {
   source?: string;
@@ -72,10 +72,12 @@ export async function ingest(
       rejects && before ? await recordsAfter<EventRejected>(transport, rejects, before, 'event.rejected') : [];
     const state = await (await workspace.corpusIsCurrent()).state();
     if (json) {
-      out.write(`${JSON.stringify({ fates: report.run, corpus: state, rejects: refused.map(({ data }) => data) })}\n`);
+      out.write(
+        `${JSON.stringify({ fates: report.run, parts: report.parts, lost: report.lost, corpus: state, rejects: refused.map(({ data }) => data) })}\n`,
+      );
       return refused.length;
     }
-    out.write(`${fateLine(report.run)}\n`);
+    out.write(`${reportLine(report)}\n`);
     for (const { data } of refused)
       out.write(
         `  rejected ${uriOf(data)}\n    ${data.error.code} at ${data.step}: ${data.error.message}\n    → ${data.error.remedy}\n`,

@@ -79,10 +79,25 @@ async function show(transport: Transport, spec: PipelineSpec, bar: Progress, bef
   }
 }
 
-/** "delivered 12, rejected 1, dropped 2 (duplicate 2)". */
+/**
+ * "delivered 12, rejected 1, dropped 2 (duplicate 2)"; where events were split, the same of their parts; and what was lost.
+ */
+export function reportLine({ run, parts, lost }: Pick<PipelineReport, 'run' | 'parts' | 'lost'>): string {
+  const ofParts = fateLine(parts);
+  const total = Object.values(lost).reduce((sum, records) => sum + records, 0);
+  const reasons = Object.entries(lost).map(([reason, records]) => `${reason} ${records}`);
+  return [
+    fateLine(run),
+    ofParts === fateLine(run) ? '' : `; of their parts: ${ofParts}`,
+    total > 0 ? `; lost ${total} (${reasons.join(', ')})` : '',
+  ].join('');
+}
+
 export function fateLine(counts: FateCounts): string {
-  const dropped = Object.entries(counts.dropped).filter(([, times]) => times);
+  const dropped = Object.entries(counts.dropped)
+    .filter(([, times]) => times)
+    .sort(([a, n], [b, m]) => m - n || (a < b ? -1 : 1));
   const reasons = dropped.map(([reason, times]) => `${reason} ${times}`).join(', ');
-  const sum = dropped.reduce((total, [, times]) => total + (times ?? 0), 0);
+  const sum = dropped.reduce((total, [, times]) => total + times, 0);
   return `delivered ${counts.delivered}, rejected ${counts.rejected}, dropped ${sum}${reasons ? ` (${reasons})` : ''}`;
 }

@@ -41,6 +41,7 @@ const summaries: Partial<Record<ErrorCode, string>> = {
   CLOCK_SKEWED: 'The object store refuses this clock',
   STORAGE_FULL: 'The object store has no space left',
   STORAGE_DENIED: 'The object store refuses a call',
+  STORAGE_REFUSED: 'The object store does not take this object',
   STORAGE_UNAVAILABLE: 'The object store does not answer as it should',
 };
 
@@ -53,6 +54,10 @@ const refusals: Record<string, string> = {
 };
 
 const noTls = 'The server answers without TLS: write the endpoint with http://, or name the port that has TLS.';
+
+/** What a server takes amiss in one call and would not in another. Every other refusal is about who asks. */
+const ofThisCall =
+  /^(Invalid(Argument|Request|Digest|Part|PartOrder|Range|URI|ObjectName|ObjectState|StorageClass)|XMinioInvalidObjectName|KeyTooLong(Error)?|EntityToo(Large|Small)|Metadata(TooLarge|PartTooLarge)|Missing(ContentLength|RequestBodyError)|Malformed(XML|POSTRequest|Date)|MaxMessageLengthExceeded|PreconditionFailed|NotImplemented|MethodNotAllowed|UnexpectedContent)$/;
 
 const otherRegion =
   /^(AuthorizationHeaderMalformed|AuthorizationQueryParametersError|PermanentRedirect|MovedPermanently|TemporaryRedirect|Redirect|IllegalLocationConstraintException|InvalidRegion|InvalidLocationConstraint)$/;
@@ -109,7 +114,7 @@ export function translate(thrown: unknown, where: string): VimiError {
 
 function meaningOf(code: string, message: string, isAnswer: boolean): ErrorCode | undefined {
   if (Object.hasOwn(meanings, code)) return meanings[code];
-  if (isAnswer) return 'STORAGE_DENIED';
+  if (isAnswer) return ofThisCall.test(code) ? 'STORAGE_REFUSED' : 'STORAGE_DENIED';
   // The client throws plain errors for answers of 408, 429 and 5xx, and for an answer that is cut short.
   if (network.test(code) || /Retryable HTTP status|^aborted$|socket hang up/.test(message))
     return 'STORAGE_UNAVAILABLE';

@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import type { SchemaName } from '../../events/schemas.js';
 import type { Operator } from '../../operators/operator.js';
+import { lostPositionChoices } from '../lost-position.js';
 import type { PipelineSpec, StepSpec } from '../pipeline-spec.js';
 import { checkAgainst } from './against.js';
+import { duration } from './duration.js';
 import { type Mistakes, quote } from './mistake.js';
 import { checkNeeds } from './needs.js';
 import { namedEntries } from './sections.js';
@@ -22,6 +24,8 @@ const settings = z.strictObject({
     .optional(),
   window: z.number().int().min(1).max(10_000).default(64),
   rejects: z.union([z.literal(false), z.string()]).optional(),
+  step_limit: duration.optional(),
+  on_lost_position: z.enum(lostPositionChoices).optional(),
 });
 
 interface Surroundings {
@@ -99,6 +103,8 @@ async function readPipeline(
       steps: steps.flatMap(({ spec }): StepSpec[] => (spec ? [spec] : [])),
       to: sinks.flatMap(({ sink }) => (sink ? [sink] : [])),
       rejects,
+      ...(checked.step_limit && { stepLimitMs: checked.step_limit }),
+      ...(checked.on_lost_position && { onLostPosition: checked.on_lost_position }),
     },
     outline: {
       name,

@@ -234,7 +234,10 @@ export function openEmbedded({
         for (const row of logs.logsOf(topic)) {
           if (owned.has(row.id)) continue;
           owned.set(row.id, row);
-          options.onAssigned(assigned(row));
+          const partition = assigned(row);
+          options.onAssigned(partition);
+          const at = partition.position?.offset ?? row.low;
+          if (at < row.low) options.onLost?.(row, at, row.low);
         }
     };
 
@@ -248,6 +251,10 @@ export function openEmbedded({
         position,
         get reached() {
           return reached;
+        },
+        seek(offset) {
+          next = offset;
+          reached = offset;
         },
         async take(most, signal) {
           for (;;) {

@@ -58,6 +58,8 @@ describe('persist', () => {
     [trouble('NoSuchBucket', 'S3Error'), 'BUCKET_NOT_FOUND'],
     [trouble('NoSuchKey', 'S3Error'), 'OBJECT_NOT_FOUND'],
     [trouble('CERT_HAS_EXPIRED'), 'STORAGE_UNAVAILABLE'],
+    [trouble('ExpiredToken', 'S3Error'), 'STORAGE_DENIED'],
+    [trouble('KeyTooLongError', 'S3Error'), 'STORAGE_REFUSED'],
     [trouble('ENOSPC'), 'STORAGE_FULL'],
     [new TypeError('a defect'), 'INTERNAL'],
   ])('does not wait for %s', async (error, code) => {

@@ -31,8 +31,14 @@ export class Cursor {
   #closed = false;
   #outOfRange = 0;
   readonly #onHungry: () => void;
+  readonly #onLost: (from: number, to: number) => void;
 
-  constructor(at: { topic: string; partition: number; next: number }, onHungry: () => void) {
+  constructor(
+    at: { topic: string; partition: number; next: number },
+    onHungry: () => void,
+    onLost: (from: number, to: number) => void,
+  ) {
+    this.#onLost = onLost;
     this.topic = at.topic;
     this.partition = at.partition;
     this.next = at.next;
@@ -46,6 +52,14 @@ export class Cursor {
 
   get isHungry(): boolean {
     return !this.#closed && this.#error === undefined && this.#given >= this.#buffer.length;
+  }
+
+  /** Before anything was taken. */
+  seek(offset: number): void {
+    this.next = offset;
+    this.#buffer = [];
+    this.#given = 0;
+    this.#onHungry();
   }
 
   /** Up to `most` records, at least one; [] when `signal` aborts or the cursor is closed. Throws what cannot be read. */
@@ -96,6 +110,7 @@ export class Cursor {
   /** The position lies outside of what the partition keeps. */
   outOfRange({ low, high }: { low: number; high: number }): void {
     if (this.next < low) {
+      this.#onLost(this.next, low);
       this.next = low;
       return;
     }
@@ -150,8 +165,12 @@ export class Fetcher {
     this.#onProgress = onProgress;
   }
 
-  add(at: { topic: string; partition: number; next: number }): Cursor {
-    const cursor = new Cursor(at, () => void this.#plan());
+  /** `onLost`: offsets that the broker does not keep any more were passed over. */
+  add(
+    at: { topic: string; partition: number; next: number },
+    onLost: (from: number, to: number) => void = () => undefined,
+  ): Cursor {
+    const cursor = new Cursor(at, () => void this.#plan(), onLost);
     this.#cursors.add(cursor);
     void this.#plan();
     return cursor;

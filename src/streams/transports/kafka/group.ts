@@ -7,6 +7,7 @@ import { type Assignment, keyOf } from './assignment.js';
 import { closedError, type KafkaClient } from './client.js';
 import { type Cursor, Fetcher } from './fetcher.js';
 import { Membership } from './membership.js';
+import { endsOf } from './offsets.js';
 import { Transactions } from './transactions.js';
 
 export interface GroupOf {
@@ -135,7 +136,13 @@ export class GroupConsumer implements Consumer {
     try {
       const position = await owned.transactions.begin(signal);
       if (signal.aborted) return;
-      owned.cursor = this.#fetcher.add({ topic, partition, next: position?.offset ?? 0 });
+      // What went before a new group came is not its loss.
+      const next =
+        position?.offset ?? (await work.attempt(topic, () => endsOf(work, topic), { signal }))[partition]?.low;
+      if (signal.aborted) return;
+      owned.cursor = this.#fetcher.add({ topic, partition, next: next ?? 0 }, (from, to) =>
+        options.onLost?.({ topic, partition }, from, to),
+      );
       options.onAssigned(this.#assigned(owned, owned.cursor, position));
       this.#reconcile();
     } catch (thrown) {
@@ -156,6 +163,7 @@ export class GroupConsumer implements Consumer {
       get reached() {
         return cursor.reached;
       },
+      seek: (offset) => cursor.seek(offset),
       take: (most, signal) => cursor.take(most, signal),
       commit: async (outputs, to) => {
         if (owned.gone) throw new VimiError('TRANSPORT_FENCED', 'This partition was given up', { where: keyOf(owned) });

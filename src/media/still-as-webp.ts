@@ -1,0 +1,98 @@
+import sharp, { type Metadata } from 'sharp';
+import { VimiError } from '../errors.js';
+import { decodingRoom, inDecodingRoom } from './decoding-room.js';
+import { withEnd } from './jpeg-end.js';
+import type { PictureFormat } from './picture-formats.js';
+
+export interface Still {
+  /** A path, or the bytes. */
+  picture: string | Buffer;
+  format: PictureFormat;
+  /** For messages. */
+  where: string;
+}
+
+/** What the header says; no pixel is decoded. MEDIA_DAMAGED. */
+export function headerOf({ picture, where }: Still): Promise<Metadata> {
+  return sharp(picture, { limitInputPixels: false, animated: true })
+    .metadata()
+    .catch((cause: Error) => {
+      throw damaged(where, cause.message, cause);
+    });
+}
+
+/**
+ * A still as WebP, lossless, upright, in sRGB, its longer side at most `longest`; transparency is kept, metadata is not.
+ * Equal input gives equal bytes. What every viewer shows whole is whole: odd headers of cameras, stray bytes, an end
+ * marker that is missing. MEDIA_DAMAGED when pixels are missing, MEDIA_TOO_LARGE when decoding takes too much memory.
+ */
+export async function stillAsWebp(still: Still, longest: number): Promise<Buffer> {
+  const header = await headerOf(still);
+  const { where, format } = still;
+  return inDecodingRoom(memoryOf(still, header), async () => {
+    const draw = (input: string | Buffer, failOn: 'warning' | 'error') => {
+      const drawn = sharp(input, { failOn, limitInputPixels: false })
+        .autoOrient()
+        .resize(longest, longest, { fit: 'inside', withoutEnlargement: true });
+      // libvips applies the profile of a picture by itself, but not where colours have 16 bits.
+      if (header.icc && header.depth === 'ushort') drawn.withIccProfile('srgb', { attach: false });
+      return drawn.toColourspace('srgb').webp({ lossless: true, effort: 4 }).toBuffer();
+    };
+    try {
+      if (format.name !== 'jpeg') return await draw(still.picture, 'error');
+      const { input, added } = await withEnd(still.picture);
+      return await draw(input, 'warning').catch(async (warning: Error) => {
+        if (added || (header.isProgressive && /premature end/.test(warning.message))) throw warning;
+        const drawn = await draw(input, 'error');
+        if (await lacksRows(input)) throw warning;
+        return drawn;
+      });
+    } catch (cause) {
+      throw damaged(where, (cause as Error).message, cause);
+    }
+  });
+}
+
+/** Bytes that decoding takes. MEDIA_TOO_LARGE when that is more than there is for all pictures together. */
+export function memoryOf({ format: { held }, where }: Still, header: Metadata): number {
+  const { width, height, channels = 3, depth = 'uchar', pageHeight = height } = header;
+  const sample = depth === 'uchar' ? 1 : 2;
+  const bytes = Math.ceil(
+    width * pageHeight * ('perPixel' in held ? held.perPixel : held.perSample * channels * sample),
+  );
+  if (bytes <= decodingRoom) return bytes;
+  throw new VimiError('MEDIA_TOO_LARGE', 'This picture takes too much memory', {
+    expected: `at most ${decodingRoom >> 20} MiB while it is decoded`,
+    found: `${width} x ${pageHeight} pixels, ${channels} channels of ${8 * sample} bits: ${bytes >> 20} MiB`,
+    where,
+  });
+}
+
+/** Where the data of a JPEG ends too soon, libjpeg leaves the rest of the rows in the middle grey. */
+async function lacksRows(input: string | Buffer): Promise<boolean> {
+  const [width, height] = [16, 256];
+  const { data, info } = await sharp(input, { failOn: 'none', limitInputPixels: false })
+    .resize(width, height, { fit: 'fill', kernel: 'nearest' })
+    .toColourspace('srgb')
+    .removeAlpha()
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  const row = width * info.channels;
+  let grey = 0;
+  while (grey < height) {
+    const from = (height - 1 - grey) * row;
+    if (!data.subarray(from, from + row).every((value) => Math.abs(value - 128) <= 2)) break;
+    grey++;
+  }
+  return grey > height / 50;
+}
+
+export function damaged(where: string, found: string, cause: unknown): VimiError {
+  return new VimiError('MEDIA_DAMAGED', 'This picture cannot be decoded', {
+    expected: 'a complete file',
+    // libvips says the same thing many times.
+    found: found.trim().split('\n')[0],
+    where,
+    cause,
+  });
+}
