@@ -26,6 +26,7 @@ import { leaveNow } from './leave-now.js';
 import { modelName, presetName } from './model-name.js';
 import { deviceList, offsetOrEnd, several, weight, wholeNumber } from './option-values.js';
 import { printable, printableStream } from './printable.js';
+import { runView } from './run-view.js';
 import { validate } from './validate.js';
 import { version } from './version.js';
 import { Workspace, type WorkspaceOptions } from './workspace.js';
@@ -126,9 +127,10 @@ program
         process.stderr.write(
           `running ${pipelines.map(({ name }) => name).join(', ')} (profile ${topology.profile.name}); Ctrl-C to stop\n`,
         );
+      const view = !drain && process.stderr.isTTY ? runView(process.stderr) : undefined;
       const reports = await runPipelines(workspace, pipelines, {
-        ...{ drain, signal, bars: drain, metrics, drainMs: stopWithin },
-      });
+        ...{ drain, signal, bars: drain, view, metrics, drainMs: stopWithin },
+      }).finally(() => view?.close());
       await server?.close();
       for (const report of reports)
         out.write(json ? `${JSON.stringify(report)}\n` : `${report.pipeline} ${report.end}: ${reportLine(report)}\n`);
