@@ -1,3 +1,5 @@
+import { cutText } from './cut-text.js';
+
 /**
  * input         the event, command or file itself: the same fails again. An event is rejected at once.
  * passing       a tool or process that failed, perhaps because of the input: an event is tried three times, then rejected.
@@ -287,5 +289,5 @@ const sqlite = /^SQLITE_(BUSY|LOCKED|IOERR|CANTOPEN|READONLY|PERM|PROTOCOL|NOMEM
 const memory = /(could not|cannot) allocate|Array buffer allocation failed|Invalid array buffer length|out of memory/i;
 
 function shorten(text: string, most = 200): string {
-  return text.length > most ? `${text.slice(0, most)}... (${text.length} characters)` : text;
+  return text.length > most ? `${cutText(text, most)}... (${text.length} characters)` : text;
 }

@@ -289,7 +289,7 @@ program
   .command('corpus')
   .description('look into the corpus')
   .command('search')
-  .description('list the documents nearest to a text; `retrieve` takes those of them that reach its min_score')
+  .description('list the documents nearest to a text, however far; `retrieve` takes those alone that a prompt names')
   .argument('<text>')
   .option('-k <n>', 'documents', wholeNumber(1, 100), 5)
   .addOption(

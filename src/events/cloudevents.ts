@@ -1,3 +1,4 @@
+import { cutText } from '../cut-text.js';
 import { VimiError } from '../errors.js';
 import type { VimiEvent } from './event.js';
 import { within } from './input.js';
@@ -241,7 +242,7 @@ const longest = [
 function checkAttributes(attributes: Attributes): Mistake[] {
   const mistakes: Mistake[] = [];
   const refuse = (name: string, expected: string, found: unknown) =>
-    mistakes.push({ path: [`ce_${name}`], expected, found: JSON.stringify(found).slice(0, 80) });
+    mistakes.push({ path: [`ce_${name}`], expected, found: cutText(JSON.stringify(found), 80) });
   for (const [name, most] of longest) {
     const text = attributes[name];
     if (text === undefined) continue;

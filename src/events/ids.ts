@@ -17,18 +17,17 @@ const hashDigits = 20;
  * its id together: two upstreams may both count from 1. Two pipelines that read one topic make two jobs of a request.
  */
 export function jobId(pipeline: string, { source, id }: Pick<RequestRef, 'source' | 'id'>): string {
-  return derivedId(id, [pipeline, source, id]);
+  const plain = id.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[^A-Za-z0-9]+/, '');
+  // ASCII by now, so that cutting it splits no character.
+  const readable = plain.slice(0, readableMost).replace(/[^A-Za-z0-9]+$/, '');
+  return `${readable || 'job'}-${hashOf([pipeline, source, id])}`;
 }
 
 /** The id of what is told of a job: of which try of the request, and of which moment in it. */
 export function changeId(job: string, record: string, moment: string): string {
-  return derivedId(`${job.slice(0, readableMost)}-${moment}`, [job, record, moment]);
+  return `${job}-${moment}-${hashOf([record])}`;
 }
 
-/** Starts like `readable`; the same only for the same `facts`. */
-function derivedId(readable: string, facts: readonly string[]): string {
-  const hash = createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, hashDigits);
-  // Plain ASCII by now, so that cutting it splits no character.
-  const plain = readable.replace(/[^A-Za-z0-9._-]+/g, '-').replace(/^[^A-Za-z0-9]+/, '');
-  return `${plain.slice(0, readableMost).replace(/[^A-Za-z0-9]+$/, '') || 'job'}-${hash}`;
+function hashOf(facts: readonly string[]): string {
+  return createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, hashDigits);
 }

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { cutText } from '../cut-text.js';
 import { printable } from './printable.js';
 
 /** One thing that is wrong in a value, in words for whoever wrote it. */
@@ -26,7 +27,7 @@ export function mistakesOf(error: z.ZodError, value: unknown): Mistake[] {
 
 /** `frames: expected a whole number, found "many"`. */
 export function mistakeText({ path, expected, found, unknown }: Mistake): string {
-  const place = path.length > 0 ? printable(path.join('.').slice(0, 120)) : 'the value';
+  const place = path.length > 0 ? printable(cutText(path.join('.'), 120)) : 'the value';
   return unknown ? `${place}: unknown, expected ${expected}` : `${place}: expected ${expected}, found ${found}`;
 }
 
@@ -118,7 +119,7 @@ export function describeValue(value: unknown): string {
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : `a list of ${value.length}`;
   if (typeof value === 'object' && value !== null) return 'an object';
   if (typeof value === 'string' && value.length > 60)
-    return `${JSON.stringify(value.slice(0, 60))}... (${value.length} characters)`;
+    return `${JSON.stringify(cutText(value, 60))}... (${value.length} characters)`;
   return JSON.stringify(value) ?? String(value);
 }
 

@@ -14,7 +14,7 @@ import { defineOperator } from './operator.js';
  * Memory  `concurrency` results of at most 100 documents and 64 near-duplicates; the ids of documents without an image
  *
  * The paper retrieves by BM25 on captions; k, the filters, the embeddings and their fusion, the stop words, the names
- * and the least scores are ours.
+ * and the noise are ours.
  *
  * A clip is searched for by its caption alone, as a text prompt is: were its keyframe to help, training would see
  * contexts that serving never gets. The image ranking is for prompts that hold an image themselves.
@@ -28,7 +28,7 @@ export const retrieve = defineOperator(
     summary: 'Attaches the k best documents of the corpus to each prompt.',
     contract: {
       in: 'query and embeddings; a clip where there is one.',
-      out: 'context: at most k documents with their ranks: those that the prompt names, in its order, then best first; found by the words (BM25), the caption’s embedding, and the image’s where the prompt holds one; never the query’s own medium or a near-duplicate of it. With them the near-duplicates, for deduplicate, and the state of the corpus. What the request says about retrieval comes before the configuration. Nothing is found rather than something that does not fit: see min_score. A document whose image the object store does not have, or has with other bytes, is passed over for the next best (of the 100 best), counted, and told of once.',
+      out: 'context: at most k documents with their ranks: those that the prompt names, in its order, then best first; found by the words (BM25), the caption’s embedding, and the image’s where the prompt holds one; never the query’s own medium or a near-duplicate of it. With them the near-duplicates, for deduplicate, and the state of the corpus. What the request says about retrieval comes before the configuration. Nothing is found rather than something that does not fit: the prompt must name what a caption is about (docs/retrieval.md), or be more like it than unrelated ones of this corpus get. A document whose image the object store does not have, or has with other bytes, is passed over for the next best (of the 100 best), counted, and told of once.',
       drops: 'Nothing.',
       fails:
         'VECTOR_INVALID when embed uses another embedder than the index; INDEX_DAMAGED and STORAGE_UNAVAILABLE after retries.',
@@ -71,16 +71,18 @@ export const retrieve = defineOperator(
         .number()
         .min(0)
         .max(1)
-        .default(0.55)
+        .optional()
         .describe(
-          'Cosine below which a caption that shares no word with the prompt is no context. With the built-in embedder unrelated ones reach 0.5.',
+          'Cosine that a caption must be above that is found by its likeness to the prompt alone. Default: measured, the highest among captions of the corpus that share no word.',
         ),
       min_image_score: z
         .number()
         .min(0)
         .max(1)
-        .default(0.92)
-        .describe('The same for a picture beside the prompt’s own; unrelated ones reach 0.91.'),
+        .optional()
+        .describe(
+          'The same for a picture beside the prompt’s own. Default: measured, among pictures of such captions.',
+        ),
       licences: z.array(z.string()).default([]).describe('Only documents under these; all when empty.'),
       concurrency: z.number().int().min(1).max(64).default(8).describe('Searches at once.'),
     }),
@@ -104,6 +106,7 @@ export const retrieve = defineOperator(
             mode: asked?.mode ?? config.mode,
             k,
             names: config.names,
+            onlyNamed: true,
             minScore: config.min_score,
             minImageScore: config.min_image_score,
             ...(config.licences.length > 0 && { licences: config.licences }),

@@ -15,11 +15,13 @@ export interface SearchQuery {
   /** Documents whose caption stands in the text come first, in the text's order (named.ts); not in dense mode. */
   names?: boolean;
   /**
-   * A document whose caption has none of the text's words is context only if its caption is at least this like the text
-   * (cosine, 0 to 1), or its image `minImageScore` like the query's. Function words do not count as words. Default 0.
+   * Nothing is found rather than something else: a document is found by its words only if the text names what its caption
+   * is about (src/language/names.ts), and by likeness only above the noise (noise.ts). Without it anything is found that
+   * shares a word, and then the nearest, however far. Default false.
    */
+  onlyNamed?: boolean;
+  /** In place of the measured noise: the cosine that a caption, or an image, must be above. */
   minScore?: number;
-  /** Images are more alike than texts: unrelated ones reach 0.9 with the built-in embedder. Default: minScore. */
   minImageScore?: number;
   /** Licences that may be used; any when left out. */
   licences?: string[];

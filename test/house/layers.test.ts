@@ -9,8 +9,9 @@ import { describe, expect, it } from 'vitest';
 const mayImport: Record<string, string[]> = {
   events: [],
   media: [],
-  models: ['events', 'media', 'stores/object-store.ts'],
-  stores: ['events'],
+  language: [],
+  models: ['events', 'media', 'language', 'stores/object-store.ts'],
+  stores: ['events', 'language'],
   operators: [
     'models',
     'stores',
@@ -62,6 +63,7 @@ const behind: Record<string, string[]> = {
   'prom-client': ['streams/'],
   pino: ['cli/'],
   commander: ['cli/'],
+  '@orama/stemmers': ['language/'],
 };
 
 const src = join(import.meta.dirname, '../../src');

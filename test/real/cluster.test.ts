@@ -114,7 +114,7 @@ describe('the cluster profile', () => {
     expect(Buffer.from(replayed.headers.ce_id, 'base64').toString()).toBe(place);
     expect(replayed.value).toBe((replayed === second ? first : second).value);
     const failed = (await events('jobs')).filter(({ data }) => data.state === 'failed');
-    expect(failed.map(({ data }) => data.job)).toEqual([place, place]);
+    expect(failed.map(({ data }) => data.request.id)).toEqual([place, place]);
   });
 
   it('has nothing left to do', async () => {

@@ -112,7 +112,7 @@ describe('no id ends a pipeline', () => {
     ]);
     expect((await changesOf(transport, jobOf('odd'))).at(-1)).toMatchObject({
       state: 'failed',
-      error: { code: 'INTERNAL', message: 'no words for it' },
+      error: { code: 'INTERNAL', message: expect.stringContaining('no words for it') },
     });
   });
 });

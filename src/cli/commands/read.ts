@@ -1,3 +1,4 @@
+import { cutText } from '../../cut-text.js';
 import { VimiError } from '../../errors.js';
 import { decodeEvent } from '../../events/cloudevents.js';
 import type { StoredRecord } from '../../events/record.js';
@@ -52,14 +53,16 @@ function asLine(record: StoredRecord, declared: TopicDeclaration): string {
 function summary(data: Record<string, unknown>): string {
   const error = data.error as { code?: string; message?: string } | undefined;
   const object = data.object as { key?: string } | undefined;
+  const request = data.request as { source?: string; id?: string } | undefined;
   const first = [
     data.state && `${data.job} ${data.state}`,
     error && `${error.code} ${error.message}`,
     object?.key,
+    request && `${request.id} of ${request.source}`,
     typeof data.prompt === 'string' && JSON.stringify(data.prompt),
     data.uri,
     data.caption && JSON.stringify(data.caption),
     data.samples !== undefined && `${data.samples} samples`,
   ].filter(Boolean);
-  return first.length > 0 ? first.join('  ') : JSON.stringify(data).slice(0, 200);
+  return first.length > 0 ? first.join('  ') : cutText(JSON.stringify(data), 200);
 }

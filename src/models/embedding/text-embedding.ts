@@ -1,12 +1,12 @@
+import { functionWordsOf } from '../../language/language-of.js';
+import { words } from '../../language/words.js';
 import { hash32 } from './hash.js';
-import { pieces, words } from './words.js';
+import { pieces } from './pieces.js';
 
 export const textDimensions = 256;
 
-/** Function words say little about what is shown: they weigh a fifth. */
-const light = new Set(
-  'a an and are as at be by for from has in into is it its of on or s that the their this to was with'.split(' '),
-);
+/** Function words say little about what is shown. */
+const light = 0.2;
 
 /**
  * A text as 256 numbers of unit length; the dot product of two is their likeness.
@@ -23,11 +23,13 @@ export function embedText(text: string): number[] {
     else weights.set(feature, { weight, count: 1 });
   };
   const found = words(text);
+  const functionWords = functionWordsOf(found);
+  const weightOf = (word: string) => (functionWords.has(word) ? light : 1);
   for (const [i, word] of found.entries()) {
-    const weight = light.has(word) ? 0.2 : 1;
+    const weight = weightOf(word);
     add(`w ${word}`, weight);
     const next = found[i + 1];
-    if (next !== undefined) add(`b ${word} ${next}`, 0.3 * Math.min(weight, light.has(next) ? 0.2 : 1));
+    if (next !== undefined) add(`b ${word} ${next}`, 0.3 * Math.min(weight, weightOf(next)));
     const parts = pieces(word);
     // The pieces of a word weigh as much as the word, however long it is.
     for (const part of parts) add(`p ${part}`, (0.8 * weight) / Math.sqrt(parts.length));

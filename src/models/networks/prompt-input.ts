@@ -1,9 +1,10 @@
 import { VimiError } from '../../errors.js';
 import type { ImageRole } from '../../events/prompt.js';
+import { words } from '../../language/words.js';
 import type { Branch } from '../diffusion/guidance.js';
 import { shrink } from '../embedding/area.js';
 import { hash32 } from '../embedding/hash.js';
-import { pieces, words } from '../embedding/words.js';
+import { pieces } from '../embedding/pieces.js';
 import type { TextVectors } from '../frozen-encoder.js';
 import type { ModelPrompt, RgbImage } from '../ports.js';
 import type { Preset } from '../presets.js';

@@ -1,6 +1,7 @@
+import { functionWordsOf } from '../../language/language-of.js';
+import { words } from '../../language/words.js';
 import type { Random } from '../diffusion/random.js';
 import { hash32 } from '../embedding/hash.js';
-import { words } from '../embedding/words.js';
 import { hidden, type PromptItem } from '../networks/prompt-input.js';
 import type { Recipe } from './recipe.js';
 
@@ -48,21 +49,15 @@ const sides: Record<string, string> = {
   leftwards: 'rightwards',
   rightwards: 'leftwards',
 };
-const common = new Set(
-  'a an and are as at be by from has in into is it its of on or the their this to was with'.split(' '),
-);
-
-/** Whether a word says nothing of what is shown. */
-export const isCommon = (word: string): boolean => common.has(word);
-
 /** Words that the prompt's own text and a context caption share: the names of what the context shows. */
 export function sharedNames(items: readonly PromptItem[], contextCaptions: readonly string[]): Set<string> {
   const ofContext = new Set(contextCaptions.flatMap(words));
   const counts = new Map<string, number>();
   for (const item of items)
     if ('word' in item && typeof item.word === 'string') counts.set(item.word, (counts.get(item.word) ?? 0) + 1);
+  const functionWords = functionWordsOf([...counts.keys()]);
   return new Set(
-    [...counts].filter(([word, n]) => n >= 2 && ofContext.has(word) && !common.has(word)).map(([word]) => word),
+    [...counts].filter(([word, n]) => n >= 2 && ofContext.has(word) && !functionWords.has(word)).map(([word]) => word),
   );
 }
 

@@ -1,7 +1,7 @@
 import { instructions, type Task } from '../../events/prompt.js';
-import { words } from '../embedding/words.js';
+import { functionWordsOf } from '../../language/language-of.js';
+import { words } from '../../language/words.js';
 import type { ModelPrompt, RgbImage } from '../ports.js';
-import { isCommon } from './augment.js';
 
 type Part = ModelPrompt['parts'][number];
 
@@ -45,12 +45,13 @@ function replaceName(parts: Part[], caption: string, pixels: RgbImage): Part[] {
   return parts;
 }
 
-/** The first run of words in the text that the caption has too, small words left out: from and to, in characters. */
+/** The first run of words in the text that the caption has too, function words left out: from and to, in characters. */
 function nameIn(text: string, caption: string): { from: number; to: number } | null {
   const shared = new Set(words(caption));
+  const functionWords = functionWordsOf(words(text));
   const found = { from: -1, to: -1 };
   for (const match of text.matchAll(/[\p{L}\p{N}\p{M}]+/gu)) {
-    const belongs = words(match[0]).every((word) => shared.has(word) && !isCommon(word));
+    const belongs = words(match[0]).every((word) => shared.has(word) && !functionWords.has(word));
     if (!belongs && found.from >= 0) break;
     if (!belongs) continue;
     if (found.from < 0) found.from = match.index;

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { asVimiError, VimiError } from '../../errors.js';
 import type { ContextEntry } from '../../events/prompt.js';
 import type { CorpusDocument } from '../../events/schemas.js';
+import { isNamed, isOnlyMentioned } from '../../language/names.js';
+import { type Phrases, phrasesOf } from '../../language/phrases.js';
 import type { CorpusRecord, NearDuplicate, SearchQuery, SearchResult } from '../corpus.js';
 import { checkVector, cosine, fromBlob, isVector } from './checked-vector.js';
 import {
@@ -20,8 +22,9 @@ import {
 } from './database.js';
 import { documentOf, putDocument, removalsSince, removeDocument } from './documents-table.js';
 import { compare, fuse } from './fusion.js';
-import { lexicalQuery } from './lexical-query.js';
+import { columnWeights, lexicalQuery } from './lexical-query.js';
 import { namedIn } from './named.js';
+import { type Noise, noiseLevel, noiseOf, sampleSize } from './noise.js';
 import { Roster } from './roster.js';
 import { type Graphs, loadGraphs, saveGraphs } from './vector-cache.js';
 import { VectorGraph } from './vector-graph.js';
@@ -65,6 +68,8 @@ export class CorpusIndex {
   /** The birth of which `positions` was told last. */
   private toldEpoch: string;
   private unsaved = 0;
+  /** Measured of these labels, at this change of the database. */
+  private noise: { level: Noise | null; of: string; at: string } | null = null;
   /** Where the index stood before it was lost: until it is there again, searches would find too little. */
   private lost: Record<number, number> | null = null;
   private lastPositions: Record<number, number> = {};
@@ -152,34 +157,44 @@ export class CorpusIndex {
   private rank(query: SearchQuery, near: ReadonlySet<number>): ContextEntry[] {
     const depth = Math.max(leastDepth, 2 * query.k);
     const allows = this.roster.allows({ source: query.exclude?.source, licences: query.licences, without: near });
+    const { onlyNamed = false } = query;
     // A text of function words alone, or of none, is like no caption, though its embedding is like some.
-    const words = lexicalQuery(query.text);
+    const asked = phrasesOf(query.text);
+    const says = lexicalQuery(asked, { named: false }) !== null;
+    const words = lexicalQuery(asked, { named: onlyNamed });
     const hits =
       words === null || query.mode === 'dense'
         ? []
-        : this.lexicalRanking(words, query.names ? Math.max(namesDepth, depth) : depth, allows);
-    const named = query.names ? namedIn(query.text, hits) : [];
+        : this.lexicalRanking(words, {
+            asked,
+            onlyNamed,
+            depth: query.names ? Math.max(namesDepth, depth) : depth,
+            allows,
+          });
+    const named = query.names ? namedIn(asked, hits) : [];
     const lexical = hits.filter(({ label }, n) => n < depth || named.includes(label));
     const caption =
-      words === null || query.mode === 'lexical'
-        ? []
-        : this.denseRanking('caption', query.textEmbedding!, depth, allows);
+      !says || query.mode === 'lexical' ? [] : this.denseRanking('caption', query.textEmbedding!, depth, allows);
     const image =
       query.mode === 'lexical' || !query.imageEmbedding
         ? []
         : this.denseRanking('image', query.imageEmbedding, depth, allows);
 
-    const minScore = query.minScore ?? 0;
-    const fits = (least: number) => (hit: { label: number; id: string; score: number }) => ({
-      ...hit,
-      fits: hit.score >= least,
-    });
+    const isElsewhere = (label: number) => onlyNamed && isOnlyMentioned(phrasesOf(this.row(label).caption), asked);
+    const noise = onlyNamed ? this.measuredNoise() : null;
+    const above = (kind: keyof Noise, given: number | undefined) => {
+      const level = given ?? (onlyNamed ? noiseLevel(noise?.[kind], this.roster.searchable) : -1);
+      return (hit: { label: number; id: string; score: number }) => ({
+        ...hit,
+        fits: hit.score > level && !(kind === 'caption' && isElsewhere(hit.label)),
+      });
+    };
     return fuse(
       {
         named,
         lexical: lexical.map((hit) => ({ ...hit, fits: true })),
-        dense: caption.map(fits(minScore)),
-        image: image.map(fits(query.minImageScore ?? minScore)),
+        dense: caption.map(above('caption', query.minScore)),
+        image: image.map(above('image', query.minImageScore ?? query.minScore)),
       },
       query.k,
     ).map(({ label, id, score, ranks }) => {
@@ -188,19 +203,45 @@ export class CorpusIndex {
     });
   }
 
-  private lexicalRanking(match: string, depth: number, allows: (label: number) => boolean) {
+  private lexicalRanking(
+    match: string,
+    {
+      asked,
+      onlyNamed,
+      depth,
+      allows,
+    }: { asked: Phrases; onlyNamed: boolean; depth: number; allows: (label: number) => boolean },
+  ) {
     const found: { label: number; id: string; caption: string }[] = [];
     const rows = this.database
       .prepare(
         `SELECT lexical.rowid AS label, documents.id AS id, documents.caption AS caption FROM lexical JOIN documents ON documents.seq = lexical.rowid
-         WHERE lexical MATCH ? ORDER BY bm25(lexical), documents.id`,
+         WHERE lexical MATCH ? ORDER BY bm25(lexical, ${columnWeights}), documents.id`,
       )
       .iterate(match) as IterableIterator<(typeof found)[number]>;
     for (const row of rows) {
-      if (allows(row.label)) found.push(row);
+      if (allows(row.label) && (!onlyNamed || isNamed(phrasesOf(row.caption), asked))) found.push(row);
       if (found.length === depth) break;
     }
     return found;
+  }
+
+  /** Of the documents whose ids come first: equal corpora measure alike. */
+  private measuredNoise(): Noise | null {
+    const at = `${this.epoch} ${this.seen}`;
+    if (this.noise?.at !== at) {
+      const rows = this.database
+        .prepare('SELECT seq, caption FROM documents WHERE retrievable ORDER BY id LIMIT ?')
+        .all(sampleSize) as Pick<DocumentRow, 'seq' | 'caption'>[];
+      const sample = rows.filter(({ seq }) => this.roster.isSearchable(seq));
+      const of = sample.map(({ seq }) => seq).join();
+      if (this.noise?.of === of) this.noise.at = at;
+      else {
+        const vectors = (label: number) => this.vectors.get(label) ?? vectorsOf(this.row(label));
+        this.noise = { at, of, level: noiseOf(sample.map(({ seq, caption }) => ({ caption, vectors: vectors(seq) }))) };
+      }
+    }
+    return this.noise.level;
   }
 
   private denseRanking(

@@ -8,7 +8,7 @@ import { VimiError } from '../../errors.js';
 export type Sqlite = Database.Database;
 
 /** Raise it when a table changes: an older file is put aside and filled again from the topic. */
-const version = 1;
+const version = 2;
 
 const tables = `
   -- One row: which birth of this database, its newest change, what it holds, and where it stands in the topic.
@@ -19,6 +19,10 @@ const tables = `
     seq INTEGER PRIMARY KEY,
     id TEXT NOT NULL UNIQUE,
     caption TEXT NOT NULL,
+    -- What the lexical index holds of it (lexical-query.ts).
+    words TEXT NOT NULL,
+    names TEXT NOT NULL,
+    characters TEXT NOT NULL,
     retrievable INTEGER NOT NULL,
     content TEXT NOT NULL,
     json TEXT NOT NULL,
@@ -31,9 +35,10 @@ const tables = `
   -- Labels that are gone, for whoever keeps graphs of an earlier state.
   CREATE TABLE removals (seq INTEGER PRIMARY KEY, label INTEGER NOT NULL, checksum INTEGER NOT NULL);
 
-  CREATE VIEW captions AS SELECT seq, caption FROM documents WHERE retrievable;
+  CREATE VIEW captions AS SELECT seq, words, names, characters FROM documents WHERE retrievable;
+  -- Words come split: of the tokenizers this is the one that takes all letters that are not ASCII for parts of words.
   CREATE VIRTUAL TABLE lexical USING fts5 (
-    caption, content = 'captions', content_rowid = 'seq', tokenize = 'porter unicode61 remove_diacritics 2'
+    words, names, characters, content = 'captions', content_rowid = 'seq', tokenize = 'ascii'
   );
 `;
 
@@ -52,6 +57,9 @@ export interface DocumentRow {
   seq: number;
   id: string;
   caption: string;
+  words: string;
+  names: string;
+  characters: string;
   retrievable: number;
   content: string;
   /** The document without its vectors. */
@@ -127,7 +135,8 @@ export function writeState(database: Sqlite, state: IndexState): void {
 
 /** CRC-32 over all of a row: SQLite does not notice bytes that turned within a value. */
 export function checksumOf(row: Omit<DocumentRow, 'checksum' | 'seq'>): number {
-  let sum = crc32(JSON.stringify([row.id, row.caption, row.retrievable, row.content, row.json]));
+  const { id, caption, words, names, characters, retrievable, content, json } = row;
+  let sum = crc32(JSON.stringify([id, caption, words, names, characters, retrievable, content, json]));
   sum = crc32(row.caption_vector, sum);
   return crc32(row.image_vector, sum);
 }

@@ -2,6 +2,7 @@ import { crc32 } from 'node:zlib';
 import type { CorpusDocument } from '../../events/schemas.js';
 import { fromBlob, toBlob } from './checked-vector.js';
 import { checksumOf, type DocumentRow, type IndexState, type Sqlite, xorDigest } from './database.js';
+import { indexed } from './lexical-query.js';
 
 /*
  * Documents as rows: each change has a number, `state.seq`, and a changed document gets a new row. Whoever calls writes
@@ -14,6 +15,7 @@ export function putDocument(database: Sqlite, state: IndexState, id: string, doc
   const row = {
     id,
     caption: document.caption,
+    ...indexed(document.caption),
     retrievable: document.retrievable ? 1 : 0,
     content: document.hashes.content,
     json: JSON.stringify({ ...document, embeddings: { model: document.embeddings.model } }),
@@ -28,11 +30,13 @@ export function putDocument(database: Sqlite, state: IndexState, id: string, doc
   database
     .prepare(
       `INSERT INTO documents VALUES
-       (@seq, @id, @caption, @retrievable, @content, @json, @caption_vector, @image_vector, @checksum)`,
+       (@seq, @id, @caption, @words, @names, @characters, @retrievable, @content, @json, @caption_vector, @image_vector, @checksum)`,
     )
     .run({ ...row, seq: state.seq, checksum });
   if (!document.retrievable) return;
-  database.prepare('INSERT INTO lexical (rowid, caption) VALUES (?, ?)').run(state.seq, document.caption);
+  database
+    .prepare('INSERT INTO lexical (rowid, words, names, characters) VALUES (@seq, @words, @names, @characters)')
+    .run({ ...row, seq: state.seq });
   state.documents++;
   state.digest = xorDigest(state.digest, id);
 }
@@ -42,7 +46,11 @@ export function removeDocument(database: Sqlite, state: IndexState, id: string):
   if (!old) return;
   if (old.retrievable) {
     // FTS5 must be given the text that it indexed.
-    database.prepare("INSERT INTO lexical (lexical, rowid, caption) VALUES ('delete', ?, ?)").run(old.seq, old.caption);
+    database
+      .prepare(
+        "INSERT INTO lexical (lexical, rowid, words, names, characters) VALUES ('delete', @seq, @words, @names, @characters)",
+      )
+      .run(old);
     state.documents--;
     state.digest = xorDigest(state.digest, id);
   }

@@ -20,7 +20,10 @@ export interface Rankings {
   image: readonly Ranked[];
 }
 
-/** The best `k` of all rankings, at places from 1; a document is an answer when it fits in one ranking. */
+/**
+ * The best `k` of all rankings, at places from 1; a document is an answer when it fits in one ranking. What is found by its
+ * caption's likeness alone comes after all that shares words or looks.
+ */
 export function fuse(
   { named, ...rankings }: Rankings,
   k: number,
@@ -40,8 +43,18 @@ export function fuse(
   return [...found]
     .filter(([, { fits }]) => fits)
     .map(([label, { id, ranks }]) => ({ label, id, score: reciprocalRank(ranks), ranks }))
-    .sort((a, b) => (a.ranks.named ?? unnamed) - (b.ranks.named ?? unnamed) || b.score - a.score || compare(a.id, b.id))
+    .sort(
+      (a, b) =>
+        (a.ranks.named ?? unnamed) - (b.ranks.named ?? unnamed) ||
+        Number(isLikeOnly(a.ranks)) - Number(isLikeOnly(b.ranks)) ||
+        b.score - a.score ||
+        compare(a.id, b.id),
+    )
     .slice(0, k);
+}
+
+function isLikeOnly({ lexical, image }: ContextEntry['ranks']): boolean {
+  return lexical === undefined && image === undefined;
 }
 
 /** Sum over the rankings of 1 / (k0 + rank), rank counted from 1. */

@@ -1,40 +1,63 @@
-/**
- * English function words. They say nothing about what is shown, and in a small corpus their idf is not yet low enough
- * to keep "a ... on the ..." from matching everything. Own choice: the paper says BM25 and no more.
+import { type Phrases, phrasesOf } from '../../language/phrases.js';
+import { contentStems } from '../../language/stems.js';
+import { unspaced, words } from '../../language/words.js';
+
+/*
+ * What the lexical index holds of a caption, and how it is asked. Words are split and stemmed here, so that SQLite has
+ * nothing left to do but to keep them: its tokenizer knows no script without spaces, and no emoji.
  */
-const stopWords = new Set(
-  (
-    'a about above after again all also am an and any are as at be been before being below between both but by can ' +
-    'could did do does doing down during each few for from further had has have having he her here hers him his how i ' +
-    'if in into is it its itself just me more most my no nor not now of off on once only or other our ours out over ' +
-    'own s same she should so some such t than that the their theirs them then there these they this those through to ' +
-    'too under until up very was we were what when where which while who whom why will with would you your yours'
-  ).split(' '),
-);
+
+/** The columns of a caption. */
+export interface Indexed {
+  /** Stems of its words, without function words: what BM25 ranks. */
+  words: string;
+  /** The spellings of what it is about. */
+  names: string;
+  /** Its text in scripts without spaces, character by character: found whatever a dictionary makes of it. */
+  characters: string;
+}
 
 const mostWords = 64;
 
-/** The words of a text in reading order, without function words; case and accents folded. At most the first 256. */
-export function contentWords(text: string): string[] {
-  return wordsOf(text)
-    .slice(0, 256)
-    .filter((word) => !stopWords.has(word))
-    .map((word) => word.normalize('NFKD').replace(/\p{M}+/gu, ''));
+export function indexed(caption: string): Indexed {
+  const split = words(caption);
+  const { subjects } = phrasesOf(caption);
+  const names = subjects.flatMap(({ head, kinds, whole }) => [...head, ...(whole ? kinds.flat() : [])]);
+  return {
+    words: contentStems(split).join(' '),
+    names: [...new Set(names)].join(' '),
+    characters: split
+      .filter((word) => unspaced.test(word))
+      .flatMap((word) => [...word])
+      .join(' '),
+  };
 }
 
 /**
- * An FTS5 query that finds captions with any of the text's words: each word quoted, so that nothing in it is an
- * operator. null when no word is left to look for. Words beyond the first 64 different ones are not looked for.
+ * An FTS5 query that finds captions with any of the text's words, and with `named` those alone that are about something
+ * that the text may name (names.ts decides). Each word is quoted, so that nothing in it is an operator. null when there is
+ * nothing to look for. Words beyond the first 64 different ones are not looked for.
  */
-export function lexicalQuery(text: string): string | null {
-  const words = new Set<string>();
-  for (const word of wordsOf(text)) {
-    if (words.size >= mostWords) break;
-    if (!stopWords.has(word)) words.add(word);
-  }
-  return words.size === 0 ? null : [...words].map((word) => `"${word}"`).join(' OR ');
+export function lexicalQuery({ tokens, phrases }: Phrases, { named }: { named: boolean }): string | null {
+  const split = tokens.map(({ word }) => word);
+  const stems = first(contentStems(split));
+  if (stems.length === 0) return null;
+  const written = first(split.filter((word) => unspaced.test(word))).map((word) => [...word].join(' '));
+  const any = either({ words: stems, characters: written });
+  if (!named) return any;
+  const spellings = first(phrases.flatMap(({ head, kinds, whole }) => [...head, ...(whole ? kinds.flat() : [])]));
+  const about = either({ names: spellings });
+  return about && `(${about}) AND (${about} OR ${any})`;
 }
 
-function wordsOf(text: string): string[] {
-  return text.toLowerCase().match(/[\p{L}\p{N}\p{M}]+/gu) ?? [];
+/** How much a word counts in each column, in the order of the table: names choose, they do not rank. */
+export const columnWeights = '1.0, 0.0, 1.0';
+
+function either(columns: Partial<Record<keyof Indexed, string[]>>): string | null {
+  const parts = Object.entries(columns)
+    .filter(([, list]) => list.length > 0)
+    .map(([column, list]) => `${column} : (${list.map((word) => `"${word}"`).join(' OR ')})`);
+  return parts.length > 0 ? parts.join(' OR ') : null;
 }
+
+const first = (list: string[]) => [...new Set(list)].slice(0, mostWords);

@@ -1,16 +1,18 @@
-import { contentWords } from './lexical-query.js';
+import type { Phrases } from '../../language/phrases.js';
+import { contentStems } from '../../language/stems.js';
+import { words as wordsOf } from '../../language/words.js';
 
 /**
  * Which captions a text names: those whose words stand in it next to each other ("a fox" and "the bay of Dugibor" in
- * "a fox moves left in front of the bay of Dugibor"). Function words, case and accents do not count. Where names overlap
+ * "a fox moves left in front of the bay of Dugibor"). Function words, case, accents and inflection do not count. Where names overlap
  * the longest is meant: "a black cat" names no cat beside it. Of equal captions the first is taken.
  *
  * Returns their labels in the order of the text.
  */
-export function namedIn(text: string, captions: readonly { label: number; caption: string }[]): number[] {
-  const words = contentWords(text);
+export function namedIn(text: Phrases, captions: readonly { label: number; caption: string }[]): number[] {
+  const words = contentStems(text.tokens.map(({ word }) => word));
   const spans = captions.flatMap(({ label, caption }) => {
-    const name = contentWords(caption);
+    const name = contentStems(wordsOf(caption));
     if (name.length === 0) return [];
     return words.flatMap((_, from) =>
       name.every((word, i) => word === words[from + i]) ? [{ label, from, to: from + name.length }] : [],

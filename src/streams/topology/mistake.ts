@@ -1,3 +1,4 @@
+import { cutText } from '../../cut-text.js';
 import { printable } from '../../events/printable.js';
 import { nearest } from './nearest.js';
 
@@ -91,5 +92,5 @@ export class Mistakes {
 }
 
 export function quote(name: string): string {
-  return `'${name.length > 80 ? `${name.slice(0, 80)}...` : name}'`;
+  return `'${name.length > 80 ? `${cutText(name, 80)}...` : name}'`;
 }

@@ -1,3 +1,4 @@
+import { cutText } from '../../cut-text.js';
 import type { FlowGraph, GraphNode } from './flow-graph.js';
 
 const node = { height: 36, gap: 26, least: 112, most: 300 };
@@ -162,7 +163,7 @@ function widthOf({ label: text, note = '' }: GraphNode): number {
 
 function cut(text: string, density = 1): string {
   const most = Math.floor(((node.most - 32) / character) * density);
-  return text.length > most ? `${text.slice(0, most - 1)}…` : text;
+  return text.length > most ? `${cutText(text, most - 1)}…` : text;
 }
 
 function escaped(text: string): string {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
+import { phrasesOf } from '../../../src/language/phrases.js';
 import { CorpusIndex } from '../../../src/stores/corpus-index/corpus-index.js';
 import { namedIn } from '../../../src/stores/corpus-index/named.js';
 import { corpusDocument, embedder, query, records } from '../corpus-documents.js';
@@ -20,7 +21,7 @@ const captions = [
 ];
 const named = (text: string, among = captions) =>
   namedIn(
-    text,
+    phrasesOf(text),
     among.map((caption, label) => ({ label, caption })),
   ).map((label) => among[label]);
 

@@ -1,0 +1,7 @@
+/** At most `most` UTF-16 units of a text, without half a character at its end: strict readers of UTF-8 refuse halves. */
+export function cutText(text: string, most: number): string {
+  if (text.length <= most) return text;
+  const last = text.charCodeAt(most - 1);
+  const isHalf = last >= 0xd800 && last < 0xdc00;
+  return text.slice(0, isHalf ? most - 1 : most);
+}

@@ -1,0 +1,116 @@
+import { englishPhrases } from './english.js';
+import type { Language } from './function-words.js';
+import { type Grammar, grammars } from './grammars.js';
+import { languageOf } from './language-of.js';
+import { stem } from './stems.js';
+import { isEmoji, type Token, tokens } from './words.js';
+
+/**
+ * A phrase that names something: the head of "a big red apple" is "apple". Words that only describe (big, red) are told
+ * from those that may make it another thing (a palm tree, a teddy bear).
+ */
+export interface Phrase {
+  /** Of each word of the name the spellings that it goes by: singular, stem, without a particle. */
+  head: readonly string[];
+  kinds: (readonly string[])[];
+  /**
+   * The language does not show which word is the head, so head and kinds together are the name: it names what has exactly
+   * these words, or, where function words are not known either, what has them among its own.
+   */
+  whole: 'exactly' | 'among' | null;
+  /** Words that describe. */
+  light: string[];
+  /** It speaks of things, not of a stuff or a manner: "an apple", "apples", but "in spring". */
+  counted: boolean;
+  /** Where it stands among the text's tokens; it ends after the head. */
+  from: number;
+  to: number;
+}
+
+export interface Phrases {
+  language: Language;
+  tokens: Token[];
+  /** In the text's order. */
+  phrases: Phrase[];
+  /** What the text is about, taken as a caption: any of these; none when it names nothing. */
+  subjects: Phrase[];
+}
+
+/** A longer text names by its beginning. */
+const mostTokens = 512;
+
+export function phrasesOf(text: string): Phrases {
+  const found = tokens(text).slice(0, mostTokens);
+  const language = languageOf(found.map(({ word }) => word));
+  const { phrases, subjects } =
+    language === 'en' ? englishPhrases(found) : plainPhrases(found, language, grammars[language]);
+  // An emoji beside the words of a caption shows the same thing.
+  const sign = phrases.find(({ from }) => isEmoji(found[from]!.word));
+  return {
+    language,
+    tokens: found,
+    phrases,
+    subjects: sign && !subjects.includes(sign) ? [...subjects, sign] : subjects,
+  };
+}
+
+/** Phrases of other languages: runs of words between function words, verbs and punctuation. */
+function plainPhrases(all: Token[], language: Language, grammar: Grammar): Pick<Phrases, 'phrases' | 'subjects'> {
+  const phrases: Phrase[] = [];
+  let marked: Phrase | null = null;
+  /** Where the phrase will be that an earlier one describes. */
+  let described: number | null = null;
+  let run: number[] = [];
+  let dependent = false;
+  let denied = false;
+  const end = (how: 'end' | 'subject' | 'modifier' | 'of') => {
+    const phrase = run.length > 0 ? phraseOf(run) : null;
+    run = [];
+    if (how === 'modifier') described = phrases.length;
+    if (!phrase) return;
+    if (how !== 'modifier' && !dependent && !denied) phrases.push(phrase);
+    if (how === 'subject' && phrases.includes(phrase)) marked ??= phrase;
+    denied = false;
+    dependent = how === 'of' && !phrase.head.some((word) => grammar.light.has(word));
+  };
+  function phraseOf(places: number[]): Phrase {
+    const naming = places.filter((i) => !grammar.isLight(all[i]!.word));
+    const name = naming.length > 0 ? naming : places;
+    const head = grammar.head === 'first' ? name[0]! : name.at(-1)!;
+    return {
+      head: spellings(all[head]!),
+      kinds: name.filter((i) => i !== head).map((i) => spellings(all[i]!)),
+      whole: name.length > 1 ? grammar.whole : null,
+      light: places.filter((i) => !name.includes(i)).map((i) => all[i]!.word),
+      counted: false,
+      from: places[0]!,
+      to: head + 1,
+    };
+  }
+  const spellings = (token: Token) => [
+    ...new Set([token.word, stem(token.word, language), ...grammar.alsoKnownAs(token.word)]),
+  ];
+
+  for (const [i, token] of all.entries()) {
+    if (token.breaks) {
+      end('end');
+      dependent = denied = false;
+    }
+    const around = { next: all[i + 1], before: all[i - 1], run: run.length };
+    const { inside, before, after, denies = false } = grammar.read(token, around);
+    if (before) end('end');
+    if (inside) run.push(i);
+    if (after) end(after);
+    denied ||= denies;
+  }
+  end('end');
+  const naming = phrases.filter(({ head }) => !head.some((word) => grammar.light.has(word)));
+  const isDescribed = described !== null && startsOutside(all, grammar);
+  const subject = marked ?? (isDescribed ? phrases[described!] : naming.at(grammar.subject === 'last' ? -1 : 0));
+  return { phrases, subjects: subject ? [subject] : [] };
+}
+
+/** "In the snow running's fox", as Chinese says: its subject is what the rest describes. */
+function startsOutside(all: Token[], grammar: Grammar): boolean {
+  return all.length > 0 && !grammar.read(all[0]!, { next: all[1], before: undefined, run: 0 }).inside;
+}
