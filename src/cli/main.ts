@@ -7,9 +7,11 @@ import { drainMs } from '../streams/pipeline.js';
 import { age } from './commands/age.js';
 import { corpusSearch } from './commands/corpus-search.js';
 import { demo } from './commands/demo.js';
+import { printOperator } from './commands/docs.js';
 import { examine, firstContactMs, printFindings } from './commands/doctor.js';
 import { generate } from './commands/generate.js';
 import { ingest } from './commands/ingest.js';
+import { init } from './commands/init.js';
 import { publish } from './commands/publish.js';
 import { read } from './commands/read.js';
 import { listRejects, type RejectsOptions, replayRejects } from './commands/rejects.js';
@@ -354,6 +356,18 @@ program
     const { topology, profile } = program.opts<{ topology: string; profile?: string }>();
     process.exitCode = await validate(file ?? topology, { profile, json, out });
   });
+
+program
+  .command('init')
+  .description('begin a project: a topology, and an operator of your own with its test')
+  .argument('[folder]', 'where to; here when left out', '.')
+  .action((folder: string) => init(folder, out));
+
+program
+  .command('docs')
+  .description('print the page of an operator: what it takes and gives, and its settings')
+  .argument('<operator>', 'a name, or the file of your own, such as ./my-operator.mjs')
+  .action((name: string) => printOperator(name, out));
 
 program
   .command('graph')
