@@ -51,7 +51,13 @@ export const errorCodes = {
   MEDIA_EMPTY: { fault: 'input', remedy: 'Publish media that has at least one frame.' },
   CAPTION_MISSING: {
     fault: 'input',
-    remedy: 'Give a caption in the event, or a .txt file of the same name beside it.',
+    remedy:
+      'Give a caption in the event, in a .txt file of the same name beside it, or in a metadata.csv or metadata.jsonl of its folder.',
+  },
+  CAPTION_UNREADABLE: {
+    fault: 'input',
+    remedy:
+      'Write the caption as UTF-8, such as with `iconv -f WINDOWS-1252 -t UTF-8`, and without control characters.',
   },
   FFMPEG_NOT_FOUND: { fault: 'surroundings', remedy: 'Install ffmpeg, or name it with VIMI_FFMPEG and VIMI_FFPROBE.' },
   TOOL_CRASHED: {

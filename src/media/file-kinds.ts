@@ -1,4 +1,4 @@
-import { brandsOf } from './picture-formats.js';
+import { brandsOf, formatOf } from './picture-formats.js';
 
 /*
  * What a file is that vimi does not read, in words, by its first bytes. A refusal says this and nothing else of the
@@ -74,6 +74,36 @@ export function otherKind(bytes: Buffer): string | null {
   if (/^P[1-7]\s/.test(bytes.toString('latin1', 0, 3))) return 'a Netpbm picture (PPM, PGM or PBM)';
   if (bytes.length > 0 && bytes.every((byte) => byte === 0)) return 'nothing but zero bytes';
   return textKind(bytes);
+}
+
+/** Beginnings of what ffmpeg is asked to read: containers, streams and BMP. */
+const films = [
+  '1a45dfa3',
+  '000001ba',
+  '000001b3',
+  '0000000167',
+  '0000000140',
+  '3026b2758e66cf11',
+  '464c5601',
+  '4f676753',
+  '060e2b34',
+  '2e524d46',
+  '1f0700',
+  '424d',
+  '595556344d50454732',
+  '444b4946',
+  '0000000109',
+];
+
+/** Whether a file of any name is worth a look by `probe`: a picture, or what begins like a video. */
+export function mayBeMedia(bytes: Buffer): boolean {
+  if (formatOf(bytes, { moving: true })) return true;
+  if (otherKind(bytes) !== null) return false;
+  const start = bytes.toString('latin1', 0, 12);
+  if (/^....(ftyp|moov|mdat|wide|free|skip)/s.test(start) || /^RIFF....AVI /s.test(start)) return true;
+  // Packets of 188 bytes, or of 192 with a time before each.
+  if ([0, 4].some((at) => [0, 1, 2].every((n) => bytes[at + n * (188 + at)] === 0x47))) return true;
+  return films.some((hex) => bytes.toString('hex', 0, hex.length / 2) === hex);
 }
 
 /** What a file that cannot be read is called when its bytes say nothing. */

@@ -1,5 +1,7 @@
 import { z } from 'zod';
 import { VimiError } from '../errors.js';
+import { countCharacters, within } from '../events/input.js';
+import { checkText } from '../media/text-of.js';
 import { mapEach } from './map-each.js';
 import { defineOperator } from './operator.js';
 import { promptText } from './prompt-text.js';
@@ -8,9 +10,12 @@ import { promptText } from './prompt-text.js';
  * In      media, file, clip
  * Out     query: the caption as a text-to-video prompt, and what must not become its own context
  * Drops   nothing
- * Fails   CAPTION_MISSING, PROMPT_TOO_LONG
+ * Fails   CAPTION_MISSING, CAPTION_UNREADABLE, PROMPT_TOO_LONG
  * Memory  none
  */
+/** What programs write where a table has no text. */
+const isNothing = /^(nan|null|none|undefined|n\/a)$/i;
+
 export const caption = defineOperator(
   {
     name: 'caption',
@@ -19,7 +24,8 @@ export const caption = defineOperator(
       in: 'media, file and clip.',
       out: 'query: the caption as a text-to-video prompt, white space collapsed, with what must not be its own context: its source, its bytes, its looks.',
       drops: 'Nothing.',
-      fails: 'CAPTION_MISSING when there is neither; PROMPT_TOO_LONG above max_characters.',
+      fails:
+        'CAPTION_MISSING when there is neither, or but a word for nothing (nan, null, none); CAPTION_UNREADABLE with control characters or half a surrogate pair; PROMPT_TOO_LONG above max_characters.',
       memory: 'None.',
     },
     config: z.strictObject({
@@ -33,16 +39,17 @@ export const caption = defineOperator(
     step: mapEach<'media' | 'file' | 'clip'>(
       ({ media, file, clip }) => {
         const text = [media.caption, file.sidecar].map((given) => given && promptText(given)).find(Boolean);
-        if (!text)
+        if (!text || isNothing.test(text))
           throw new VimiError('CAPTION_MISSING', 'This medium has no caption', {
             expected: 'a caption in the event or a .txt file beside the medium',
-            found: 'neither',
+            found: text ? `'${text}'` : 'neither',
             where: file.uri,
           });
-        if (text.length > max_characters)
+        checkText(text, file.uri);
+        if (!within(text, 1, max_characters))
           throw new VimiError('PROMPT_TOO_LONG', 'This caption is too long', {
             expected: `at most ${max_characters} characters`,
-            found: `${text.length} characters`,
+            found: `${countCharacters(text)} characters`,
             where: file.uri,
           });
         return {

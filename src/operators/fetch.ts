@@ -1,27 +1,24 @@
 import { createHash } from 'node:crypto';
-import { dirname, join, parse } from 'node:path';
 import { map } from 'rxjs';
 import { z } from 'zod';
 import { VimiError } from '../errors.js';
 import { pathOf } from '../media/media-path.js';
-import { identityOf, type OpenMedia, openMedia, openOwn, readStart, replaced } from '../media/open-media.js';
+import { identityOf, type OpenMedia, openMedia, openOwn, replaced } from '../media/open-media.js';
 import type { MediaFile } from './flow.js';
 import { onLastFate } from './last-fate.js';
 import { mapEach } from './map-each.js';
 import { defineOperator, type Resources } from './operator.js';
+import { sidecarOfFile, sidecarOfObject } from './sidecar.js';
 
 /*
  * In      media: a uri, which is a path, a file: URL or object:KEY
  * Out     file: a local path, size, SHA-256, source, licence, and the sidecar's text when the event has no caption
  * Drops   nothing
  * Fails   MEDIA_FORBIDDEN (outside the roots, by `..` or by a link; any other protocol), MEDIA_NOT_FOUND, MEDIA_EMPTY,
- *         MEDIA_TOO_LARGE, MEDIA_UNSUPPORTED (a folder, a pipe, a device), MEDIA_DAMAGED (a sidecar that is not UTF-8),
+ *         MEDIA_TOO_LARGE, MEDIA_UNSUPPORTED (a folder, a pipe, a device), CAPTION_UNREADABLE (a sidecar that is no text),
  *         PROMPT_TOO_LONG (a sidecar of more than 4,000 characters)
  * Memory  64 KiB a file; bytes are hashed as they are read. An object is a temporary file until its event has its fate.
  */
-
-const sidecarCharacters = 4_000;
-const sidecarBytes = 16_384;
 
 export const fetch = defineOperator(
   {
@@ -29,10 +26,10 @@ export const fetch = defineOperator(
     summary: 'Finds the bytes of a medium and proves that they may be read.',
     contract: {
       in: 'media: a uri, which is a path (relative to where vimi runs), a file: URL, or object:KEY.',
-      out: 'file: a local path, size, SHA-256, source and licence; without a caption in the event, the text of NAME.txt beside the file.',
+      out: 'file: a local path, size, SHA-256, source and licence; without a caption in the event, the text beside the file: NAME.txt, NAME.jpg.txt, NAME.caption, or caption, text or description of NAME.json.',
       drops: 'Nothing.',
       fails:
-        'MEDIA_FORBIDDEN outside the allowed roots (also by a link) and for every other protocol; MEDIA_NOT_FOUND; MEDIA_EMPTY; MEDIA_TOO_LARGE; MEDIA_UNSUPPORTED for what is not a regular file; MEDIA_DAMAGED and PROMPT_TOO_LONG for a sidecar that is not UTF-8 or too long.',
+        'MEDIA_FORBIDDEN outside the allowed roots (also by a link) and for every other protocol; MEDIA_NOT_FOUND; MEDIA_EMPTY; MEDIA_TOO_LARGE; MEDIA_UNSUPPORTED for what is not a regular file; CAPTION_UNREADABLE and PROMPT_TOO_LONG for a sidecar that is no text (UTF-8 or UTF-16) or too long.',
       memory: '64 KiB a file. An object lies in a temporary file until its event has its fate.',
     },
     config: z.strictObject({
@@ -100,7 +97,7 @@ async function locate(uri: string, maxBytes: number, resources: Resources): Prom
   if (uri.startsWith('object:')) return locateObject(uri, maxBytes, resources);
   const path = pathOf(uri);
   const medium = await openMedia(path, uri, resources.mediaRoots);
-  return { medium, sidecar: () => sidecarFile(path, resources.mediaRoots), release: () => {} };
+  return { medium, sidecar: () => sidecarOfFile(path, resources.mediaRoots), release: () => {} };
 }
 
 async function locateObject(uri: string, maxBytes: number, { objects }: Resources): Promise<Located> {
@@ -118,44 +115,8 @@ async function locateObject(uri: string, maxBytes: number, { objects }: Resource
   return {
     medium,
     release,
-    async sidecar() {
-      const { dir, name, ext } = parse(key);
-      const text = dir === '' ? `${name}.txt` : `${dir}/${name}.txt`;
-      if (ext === '.txt' || !(await objects.stat(text))) return undefined;
-      return readSidecar(await objects.get(text, { maxBytes: sidecarBytes }), `object:${text}`);
-    },
+    sidecar: () => sidecarOfObject(key, objects),
   };
-}
-
-async function sidecarFile(path: string, mediaRoots: string[]): Promise<string | undefined> {
-  const beside = join(dirname(path), `${parse(path).name}.txt`);
-  if (beside === path) return undefined;
-  const file = await openMedia(beside, beside, mediaRoots).catch((error: VimiError) => {
-    if (error.code === 'MEDIA_NOT_FOUND') return undefined;
-    throw error;
-  });
-  if (!file) return undefined;
-  try {
-    return readSidecar(await readStart(file.handle, sidecarBytes + 1), beside);
-  } finally {
-    await file.close();
-  }
-}
-
-function readSidecar(bytes: Uint8Array, where: string): string | undefined {
-  let text: string;
-  try {
-    text = new TextDecoder('utf-8', { fatal: bytes.length <= sidecarBytes }).decode(bytes).trim();
-  } catch (cause) {
-    throw new VimiError('MEDIA_DAMAGED', 'The text beside a medium is not text', { expected: 'UTF-8', where, cause });
-  }
-  if (text.length > sidecarCharacters || bytes.length > sidecarBytes)
-    throw new VimiError('PROMPT_TOO_LONG', 'The text beside a medium is too long for a caption', {
-      expected: `at most ${sidecarCharacters} characters`,
-      found: bytes.length > sidecarBytes ? `more than ${sidecarBytes} bytes` : `${text.length} characters`,
-      where,
-    });
-  return text === '' ? undefined : text;
 }
 
 async function hashOf({ handle, size, identity }: OpenMedia, uri: string, maxBytes: number, signal: AbortSignal) {

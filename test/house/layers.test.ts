@@ -59,6 +59,7 @@ const behind: Record<string, string[]> = {
   webgpu: ['models/backend/'],
   'onnxruntime-web': ['models/onnx/'],
   '@huggingface/tokenizers': ['models/onnx/'],
+  'csv-parse': ['cli/commands/folder-captions.ts'],
   rxjs: ['streams/', 'operators/', 'testing/'],
   yaml: ['streams/topology/', 'testing/'],
   'prom-client': ['streams/'],

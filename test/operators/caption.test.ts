@@ -59,3 +59,20 @@ it('refuses what is too long', async () => {
   ]);
   expect(fates(run)).toEqual(['delivered', 'PROMPT_TOO_LONG']);
 });
+
+it('[kind 8] [media F27] [media F28] refuses words for nothing, control characters and half a surrogate pair', async () => {
+  const texts = ['nan', ' NULL ', 'None', 'n/a', 'a naan bread', 'a\u0000fox', 'a \ud83d fox', 'a 🦊'];
+  const run = await runOperator(
+    caption,
+    {},
+    resourcesWith({}),
+    texts.map((text) => captioned(text)),
+  );
+  expect(fates(run)).toEqual([
+    ...Array(4).fill('CAPTION_MISSING'),
+    'delivered',
+    'CAPTION_UNREADABLE',
+    'CAPTION_UNREADABLE',
+    'delivered',
+  ]);
+});

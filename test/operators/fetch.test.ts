@@ -105,6 +105,48 @@ describe('fetch finds', () => {
     expect((await run({ uri: fox })).emitted[0]!.data.file!.sidecar).toBeUndefined();
   });
 
+  it.each([
+    ['[use U14] in capital letters', 'UPPER.PNG', 'UPPER.TXT', 'An owl', 'An owl'],
+    ['[kind 8] with the whole name of the medium', 'whole.jpg', 'whole.jpg.txt', 'An owl', 'An owl'],
+    ['[kind 8] as a caption', 'named.jpg', 'named.caption', 'An owl', 'An owl'],
+    ['[use U14] as JSON', 'json.jpg', 'json.json', '{"width": 2, "caption": " An owl "}', 'An owl'],
+    [
+      '[kind 8] as JSON of a download',
+      'down.jpg',
+      'down.jpg.json',
+      '{"caption": "", "description": "An owl"}',
+      'An owl',
+    ],
+    ['[media F27] in UTF-16', 'wide.jpg', 'wide.txt', Buffer.from('\ufeffAn owl', 'utf16le'), 'An owl'],
+    ['[kind 8] several lines', 'lines.jpg', 'lines.txt', 'An owl.\nA bird.\n', 'An owl.\nA bird.'],
+    ['[kind 8] of 2,500 emoji', 'emoji.jpg', 'emoji.txt', '🦊'.repeat(2500), '🦊'.repeat(2500)],
+    ['[kind 8] JSON without one', 'none.jpg', 'none.json', '{"width": 2}', undefined],
+  ])('the text beside a medium: %s', async (_, medium, name, text, caption) => {
+    const uri = await put(medium, 'owl');
+    await put(name, text);
+    expect((await run({ uri })).emitted[0]!.data.file!.sidecar).toBe(caption);
+  });
+
+  it('[media F21] the text beside a link, and not beside its target', async () => {
+    await put('blob1', 'owl');
+    await put('blob1.txt', 'of the target');
+    await put('cap1', 'of the link');
+    await mkdir(join(root, 'snapshot'));
+    await symlink('../blob1', join(root, 'snapshot/pic1.jpg'));
+    await symlink('../blob1', join(root, 'snapshot/pic2.jpg'));
+    await symlink('../cap1', join(root, 'snapshot/pic1.txt'));
+    const sidecarOf = async (name: string) => (await run({ uri: join(root, name) })).emitted[0]!.data.file!.sidecar;
+    expect(await sidecarOf('snapshot/pic1.jpg')).toBe('of the link');
+    expect(await sidecarOf('snapshot/pic2.jpg')).toBeUndefined();
+  });
+
+  it('[use U14] the text beside an object, under any of its names', async () => {
+    const { objects } = await resources();
+    await objects.put('in/A.PNG', Buffer.from('owl'), { mediaType: 'image/png' });
+    await objects.put('in/A.PNG.TXT', Buffer.from('An owl'), { mediaType: 'text/plain' });
+    expect((await run({ uri: 'object:in/A.PNG' })).emitted[0]!.data.file!.sidecar).toBe('An owl');
+  });
+
   it('a file whose root is itself a link', async () => {
     await symlink(root, join(folder, 'linked-root'));
     const all = await resources();
@@ -152,7 +194,7 @@ describe('fetch refuses', () => {
   it('a sidecar that is not text, too long, or a way out', async () => {
     const path = await put('a.png', 'a');
     await put('a.txt', Buffer.from([0xff, 0xfe, 0x00]));
-    expect((await refused(path)).code).toBe('MEDIA_DAMAGED');
+    expect((await refused(path)).code).toBe('CAPTION_UNREADABLE');
     await put('a.txt', 'x'.repeat(4001));
     expect((await refused(path)).code).toBe('PROMPT_TOO_LONG');
     await put('a.txt', 'x'.repeat(1_000_000));

@@ -7,7 +7,7 @@ import { textFeatures } from '../../evaluation/features/text-features.js';
 import { evaluateDistance, evaluateInception, evaluateSimilarity } from '../../evaluation/tasks/features.js';
 import { progress } from '../progress.js';
 import { publish } from './eval.js';
-import { mediaFiles } from './media-files.js';
+import { mediaPaths } from './media-files.js';
 
 export interface FeatureOptions {
   /** The net that the features are of, as the report shall call it. */
@@ -71,7 +71,7 @@ async function featuresOf(place: string, options: FeatureOptions): Promise<Featu
   const { onnx, pixels: scale, frames, side, output, signal } = options;
   if (onnx === undefined) return readFeatures(place);
   const bar = progress('features');
-  const media = await mediaFiles([place]);
+  const media = await mediaPaths([place]);
   const onRow = (rows: number) => bar.update(rows, 0, `${rows} rows of ${place}`);
   const features = await netFeatures(onnx, media, { scale, frames, side, output, signal, onRow });
   bar.finish(`${features.n} rows of ${features.d} numbers: ${place}`);
@@ -87,7 +87,7 @@ async function textsOf({
 }: FeatureOptions): Promise<Features | (Features & { sha256: string }) | null> {
   if (texts !== undefined) return readFeatures(texts);
   if (textOnnx === undefined || onnx === undefined) return null;
-  const captions = (await mediaFiles([generated])).map(async (file) => {
+  const captions = (await mediaPaths([generated])).map(async (file) => {
     const caption = file.replace(/\.[^.]*$/, '.txt');
     return (
       await readFile(caption, 'utf8').catch((cause: Error) => {

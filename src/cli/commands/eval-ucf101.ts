@@ -12,7 +12,7 @@ import { readFrames } from '../../media/read-frames.js';
 import { openNet } from '../../models/onnx/net.js';
 import { progress } from '../progress.js';
 import { publish } from './eval.js';
-import { mediaFiles } from './media-files.js';
+import { mediaPaths } from './media-files.js';
 
 export interface Ucf101Options {
   /** Videos to ask for; left out: measure. */
@@ -83,7 +83,7 @@ async function measure(
 ): Promise<void> {
   const { onnx, inception, pixels, inceptionPixels, seed, signal } = options;
   const { out: folder = '.vimi/eval/ucf101' } = options;
-  const media = { generated: await mediaFiles([options.generated]), real: await mediaFiles([options.real]) };
+  const media = { generated: await mediaPaths([options.generated]), real: await mediaPaths([options.real]) };
   // What is wrong is told now, and not after the hours that the first net may take.
   for (const of of ['generated', 'real'] as const)
     if (media[of].length < 2)

@@ -7,6 +7,7 @@ import type { Workspace } from '../workspace.js';
 import { mediaFiles } from './media-files.js';
 import { checkMediaRoots } from './media-roots.js';
 import { endsOf, recordsAfter } from './new-records.js';
+import { passedOverCount, tellPassedOver } from './passed-over.js';
 import { reportLine, runPipelines } from './run.js';
 
 export interface IngestOptions {
@@ -31,8 +32,11 @@ export async function ingest(
   { source, licence, publishOnly = false, json = false, signal }: IngestOptions,
   out: NodeJS.WritableStream,
 ): Promise<number> {
-  const files = await mediaFiles(paths);
-  await checkMediaRoots(files, workspace.topology);
+  const { media, passedOver } = await mediaFiles(paths);
+  await checkMediaRoots(
+    media.map(({ path }) => path),
+    workspace.topology,
+  );
   const transport = await workspace.transport();
   const topic = workspace.topicOf('media.added');
   const pipeline = workspace.topology.pipelines.find(({ from }) => from === topic);
@@ -40,24 +44,32 @@ export async function ingest(
   const before = rejects && (await endsOf(transport, rejects));
 
   const bar = progress('publish  ');
-  for (let n = 0; n < files.length && !signal.aborted; n += batch) {
-    const records = files.slice(n, n + batch).map((uri) =>
+  for (let n = 0; n < media.length && !signal.aborted; n += batch) {
+    const records = media.slice(n, n + batch).map(({ path: uri, caption }) =>
       encodeEvent({
         schema: 'media.added',
         id: `ingest-${createHash('sha256').update(`${uri}\n${Date.now()}`).digest('hex').slice(0, 24)}`,
         source: '/vimi/ingest',
         topic,
         key: uri,
-        data: { uri, ...(source !== undefined && { source }), ...(licence !== undefined && { licence }) },
+        data: {
+          uri,
+          ...(caption !== undefined && { caption }),
+          ...(source !== undefined && { source }),
+          ...(licence !== undefined && { licence }),
+        },
       }),
     );
     await transport.publish(records);
-    bar.update(Math.min(files.length, n + batch), files.length);
+    bar.update(Math.min(media.length, n + batch), media.length);
   }
   bar.finish();
   out.write(
-    json ? `${JSON.stringify({ published: files.length, topic })}\n` : `published ${files.length} media to ${topic}\n`,
+    json
+      ? `${JSON.stringify({ published: media.length, topic, passed_over: passedOver })}\n`
+      : `published ${media.length} media to ${topic}\n`,
   );
+  if (!json) tellPassedOver(passedOver, out);
   if (publishOnly || !pipeline) return 0;
 
   try {
@@ -82,7 +94,7 @@ export async function ingest(
       out.write(
         `  rejected ${uriOf(data)}\n    ${data.error.code} at ${data.step}: ${data.error.message}\n    → ${data.error.remedy}\n`,
       );
-    out.write(`the corpus has ${state.documents} documents\n`);
+    out.write(`the corpus has ${state.documents} documents${passedOverCount(passedOver)}\n`);
     return refused.length;
   } catch (thrown) {
     if (asVimiError(thrown).code !== 'GROUP_BUSY') throw thrown;

@@ -3,6 +3,7 @@ import type { Operator } from '../../operators/operator.js';
 import type { Topology } from '../../streams/topology/topology.js';
 import { graph } from '../graph.js';
 import { asyncapi, jsonSchema } from './asyncapi.js';
+import { errorsPage } from './errors-page.js';
 import { metricsPage } from './metrics-page.js';
 import { operatorIndex, operatorPage } from './operator-pages.js';
 import { topicsPage } from './topics-page.js';
@@ -25,6 +26,7 @@ export function generatedFiles(
     ['docs/asyncapi.json', json(asyncapi(topology, version))],
     ['docs/topics.md', topicsPage(topology)],
     ['docs/metrics.md', metricsPage()],
+    ['docs/errors.md', errorsPage()],
     ['docs/pipelines.svg', graph(topology, 'svg')],
     ['docs/operators/README.md', operatorIndex(operators)],
     ...operators.map((operator): [string, string] => [`docs/operators/${operator.name}.md`, operatorPage(operator)]),
