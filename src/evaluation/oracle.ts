@@ -6,6 +6,7 @@ import { findSubject } from './metrics/find-subject.js';
 import { groundColour, nearestColour, plain, type Rgb } from './metrics/ground.js';
 import { colourDistances, likenesses, meanColour, rankOf } from './metrics/look.js';
 import { motionOf, wayLength } from './metrics/motion.js';
+import { oddSharpness } from './metrics/sharpness.js';
 import { Template } from './metrics/template.js';
 import { WORLD, type WorldFrame, worldFrames } from './metrics/world-frames.js';
 import { type Actor, type PlainClip, plainClips, readClip, type Still, type World } from './world-folder.js';
@@ -41,6 +42,10 @@ export interface Verdict {
   kept: number;
   /** Units that its centre goes. */
   way: number;
+  /** The same correlation as `likeness` in even and in odd frames alone, and how sharp the odd ones are against the even. */
+  evenLikeness: number;
+  oddLikeness: number;
+  oddSharpness: number;
 }
 
 /** Of one actor among others. */
@@ -56,7 +61,8 @@ export class Oracle {
 
   private constructor(
     worlds: readonly World[],
-    private readonly colours: ReadonlyMap<string, Rgb>,
+    /** Of the named grounds, 0 to 255. */
+    readonly colours: ReadonlyMap<string, Rgb>,
     private readonly sizes: ReadonlyMap<string, { least: number; most: number }>,
   ) {
     this.stills = new Map(worlds.flatMap((world) => [...world.stills]));
@@ -98,6 +104,10 @@ export class Oracle {
     const motion = motionOf(frames, ground);
     const colour = nearestColour(rgb, this.colours);
     const size = this.sizeOf(frames, ground, templates[Math.max(0, other)]!);
+    const likenessIn = (odd: number) => {
+      const some = lookedAt(asked, frames.length, (t) => t % 2 === odd).map((t) => frames[t]!);
+      return likenesses(some, ground, templates.slice(0, 1))[0]!;
+    };
     const range = this.sizes.get(asked.motion) ?? { least: 0, most: Number.POSITIVE_INFINITY };
     return {
       lookRank: ranksOf(0).look,
@@ -113,6 +123,7 @@ export class Oracle {
       sizeRight: Number(size >= range.least / SIZE_SLACK && size <= range.most * SIZE_SLACK),
       kept: appearanceKept(frames, ground, { turn: asked.motion === 'spin' ? (2 * Math.PI) / frames.length : 0 }),
       way: wayLength(frames.map((frame) => findSubject(frame, ground))),
+      ...{ evenLikeness: likenessIn(0), oddLikeness: likenessIn(1), oddSharpness: oddSharpness(video) },
     };
   }
 
@@ -187,9 +198,10 @@ function within(frame: WorldFrame, ground: WorldFrame, place: string): WorldFram
 const isSubject = ({ source }: Still): boolean => source.startsWith('noto:');
 
 /** Frames of a video of T in which the truth has the subject upright and large: at most LOOKS, spread evenly. */
-function lookedAt({ poses }: Pick<Actor, 'poses'>, T: number): number[] {
+function lookedAt({ poses }: Pick<Actor, 'poses'>, T: number, among = (_: number) => true): number[] {
   const largest = Math.max(...poses.map(({ size }) => size));
   const good = Array.from({ length: T }, (_, t) => t).filter((t) => {
+    if (!among(t)) return false;
     const { size, angle } = poses[Math.floor((t * poses.length) / T)]!;
     return angle === 0 && size >= LARGE * largest;
   });

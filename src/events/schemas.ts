@@ -97,7 +97,15 @@ export const corpusDocument = z.looseObject({
     caption: z.array(z.number()).max(4096),
     image: z.array(z.number()).max(4096),
   }),
-  hashes: z.strictObject({ content: sha256, perceptual: z.string().regex(/^[0-9a-f]{16}$/) }),
+  hashes: z.strictObject({
+    content: sha256,
+    perceptual: z.string().regex(/^[0-9a-f]{16}$/),
+    film: z
+      .string()
+      .regex(/^[0-9a-f]{64}$/)
+      .optional()
+      .describe('of a clip: the perceptual hashes of four frames spread over it'),
+  }),
   provenance: z.looseObject({ uri, source: z.string(), licence: z.string(), event: z.string() }),
 });
 export type CorpusDocument = z.infer<typeof corpusDocument>;
@@ -161,6 +169,12 @@ export const videoCompleted = z.looseObject({
     })
     .describe('weights: SHA-256 of the file'),
   sampler: sampler.describe('with these and the same backend the same video comes out'),
+  unknown_words: z
+    .array(z.string())
+    .optional()
+    .describe(
+      'of the prompt, that the model was never trained with and no retrieved caption names; left out: not known',
+    ),
 });
 export type VideoCompleted = z.infer<typeof videoCompleted>;
 

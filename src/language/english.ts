@@ -59,7 +59,11 @@ function runsOf(all: Token[]): Run[] {
   };
   for (const [i, { word, breaks }] of all.entries()) {
     if (breaks) end();
-    if (isSuffix(all[i]!)) continue;
+    if (isSuffix(all[i]!)) {
+      // Whose they are says nothing of how many: "a cat's paws".
+      if (word === 's' && run.places.length > 0) run.determiner = 'its';
+      continue;
+    }
     const determiner = determiners.has(word) ? word : null;
     if (determiner || functionWords.en.has(word)) {
       const denied = denials.has(word) || (determiner !== null && run.places.length === 0 && run.denied);

@@ -56,7 +56,6 @@ export async function encodeVideo(options: EncodeOptions): Promise<void> {
         ...['-fflags', '+bitexact', '-flags:v', '+bitexact', '-movflags', '+faststart', '-f', 'mp4'],
       ],
       signal,
-      timeoutMs: 600_000,
       failure: { code: 'ENCODER_FAILED', summary: 'ffmpeg could not encode these frames', where: output },
     },
     output,

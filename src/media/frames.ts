@@ -23,6 +23,19 @@ export function sceneScore(difference: number, previousDifference: number): numb
   return Math.min(1, (sudden * 255) / 100);
 }
 
+/** How much there is to see in an RGB frame: the standard deviation of its grey, 0 to 0.5. */
+export function contrast(frame: Uint8Array): number {
+  let sum = 0;
+  let squares = 0;
+  for (let i = 0; i < frame.length; i += 3) {
+    const grey = 299 * frame[i]! + 587 * frame[i + 1]! + 114 * frame[i + 2]!;
+    sum += grey;
+    squares += grey * grey;
+  }
+  const mean = sum / (frame.length / 3);
+  return Math.sqrt(Math.max(0, squares / (frame.length / 3) - mean * mean)) / 255_000;
+}
+
 /** RGBA bytes as RGB, transparent pixels laid on white. */
 export function layOnWhite(rgba: Uint8Array): Uint8Array {
   const rgb = new Uint8Array((rgba.length / 4) * 3);

@@ -13,7 +13,7 @@ export function pathOf(uri: string): string {
   } catch (cause) {
     throw forbidden(uri, 'a file: URL of this machine', (cause as Error).message);
   }
-  throw forbidden(uri, 'a path, file:///PATH or object:KEY', `${protocol}:`);
+  throw forbidden(uri, 'a path (./NAME where the name has a colon), file:///PATH or object:KEY', `${protocol}:`);
 }
 
 /** The real path, which lies under a root. What lies outside is forbidden whether it exists or not: no answer leaks. */

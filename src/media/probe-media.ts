@@ -1,9 +1,15 @@
-import { execFile } from 'node:child_process';
 import { type ErrorCode, VimiError } from '../errors.js';
 import { fileUrl, strangersFile } from './ffmpeg.js';
 import { otherKind, unknownKind } from './file-kinds.js';
+<<<<<<< HEAD
+import { pageRate } from './page-rate.js';
+=======
+import { frameRate } from './frame-rate.js';
+>>>>>>> main
 import { formatOf, type PictureFormat, signatureBytes } from './picture-formats.js';
 import { firstBytes, pictureHeader } from './pictures.js';
+import type { ColourTags } from './screen-colours.js';
+import { startTool, ToolFailure } from './tool-process.js';
 import { mediaTools } from './tools.js';
 
 /** What a medium is, by its bytes alone. */
@@ -12,12 +18,28 @@ export interface ProbedMedium {
   /** As displayed: rotation applied. */
   width: number;
   height: number;
-  /** Seconds; 0 for a still. */
+  /** Seconds from the first frame on; 0 for a still, and where nobody knows before it is read. */
   duration: number;
-  /** 0 for a still. */
+  /** Of its rhythm: pauses and missing frames do not count. 0 for a still. */
   fps: number;
   codec: string;
   hasAlpha: boolean;
+  /** How ffmpeg is to decode it; none for what is no business of ffmpeg. */
+  video?: VideoTraits;
+}
+
+export interface VideoTraits {
+  /** Of its stream in the file. */
+  stream: number;
+  /** Its frames may be two fields, one after the other. */
+  interlaced: boolean;
+  /** Seconds from the beginning of the file to its first frame. */
+  start: number;
+  /** A recording of a broadcast, say, which may begin between two key frames. */
+  joinsAnywhere: boolean;
+  colours: ColourTags;
+  /** Where ffmpeg's own decoder would lose something. */
+  decoder?: 'libvpx' | 'libvpx-vp9';
 }
 
 export interface ProbeLimits {
@@ -28,8 +50,12 @@ export interface ProbeLimits {
   signal: AbortSignal;
 }
 
-const probeMs = 30_000;
+/** So many frames say what the rhythm is. */
+const timedFrames = 5000;
+const mostFps = 60;
 const alphaFormats = /^(yuva|gbra?p?a|rgba|bgra|argb|abgr|ya|pal8)/;
+/** Codings of colour that ffmpeg does not convert: it would take them for another, and show wrong colours. */
+const unreadMatrices = /^(bt2020c|ictcp|ycgco|smpte2085|chroma-derived|ipt-c2)/;
 
 /**
  * Looks at a medium without decoding it. Pictures by sharp, everything else by ffprobe, which opens nothing but the file.
@@ -56,7 +82,7 @@ async function probePicture(path: string, known: PictureFormat, limits: ProbeLim
     });
   const duration = pages > 1 ? delays.reduce((sum, ms) => sum + ms, 0) / 1000 : 0;
   const kind = pages > 1 ? 'video' : 'still';
-  return { kind, width, height, duration, fps: pages > 1 ? pages / duration : 0, codec: format, hasAlpha };
+  return { kind, width, height, duration, fps: pages > 1 ? pageRate(delays) : 0, codec: format, hasAlpha };
 }
 
 interface Stream {
@@ -67,57 +93,152 @@ interface Stream {
   height?: number;
   pix_fmt?: string;
   sample_aspect_ratio?: string;
+  field_order?: string;
+  color_space?: string;
+  color_transfer?: string;
+  color_primaries?: string;
   avg_frame_rate?: string;
   r_frame_rate?: string;
+  start_time?: string;
   duration?: string;
   nb_frames?: string;
-  nb_read_packets?: string;
   disposition?: { attached_pic?: number };
   tags?: Record<string, string>;
-  side_data_list?: { rotation?: number }[];
+  side_data_list?: { rotation?: number; dv_profile?: number }[];
 }
 
 async function probeVideo(path: string, limits: ProbeLimits): Promise<ProbedMedium> {
-  const { streams = [], format } = await ffprobe(path, limits.signal, ['-show_format', '-show_streams']);
-  const stream = streams.find((one) => one.codec_type === 'video' && !one.disposition?.attached_pic);
+  const { streams = [], format } = await ffprobeJson(path, limits.signal);
   if (streams.length === 0) throw failed('MEDIA_EMPTY', 'at least one frame', 'a container with nothing in it', path);
-  if (!stream)
+  const candidates = streams
+    .filter((one) => one.codec_type === 'video' && !one.disposition?.attached_pic)
+    .sort((a, b) => areaOf(b) - areaOf(a));
+  if (candidates.length === 0)
     throw new VimiError('MEDIA_UNSUPPORTED', 'This file has no video in it', {
       expected: 'a video or a picture',
       found: streams.map((one) => `${one.codec_type} (${one.codec_name ?? 'unknown'})`).join(', '),
       where: path,
     });
+  const { stream, times } = await film(path, candidates, limits);
   const { codec_name: codec = 'unknown', width = 0, height = 0 } = stream;
   const announced = Number(stream.nb_frames);
-  if (!(width > 0 && height > 0)) throw failed('MEDIA_DAMAGED', 'a frame size', `${codec} without one`, path);
-  const maxPixels = limits.maxFramePixels ?? limits.maxPixels;
-  if (width * height > maxPixels)
-    throw new VimiError('MEDIA_TOO_LARGE', 'The frames of this video have too many pixels', {
-      expected: `at most ${maxPixels}`,
-      found: `${width} x ${height} = ${width * height}`,
-      where: path,
-    });
-  const frames = await countFrames(path, limits.signal);
-  if (frames === 0 && announced > 0) throw failed('MEDIA_DAMAGED', `${announced} frames`, 'none', path);
-  if (frames === 0) throw failed('MEDIA_EMPTY', 'at least one frame', 'none', path);
-  const still = frames === 1;
-  const fps = ratio(stream.avg_frame_rate) ?? ratio(stream.r_frame_rate) ?? 25;
-  const duration = [stream.duration, format?.duration].map(Number).find((seconds) => seconds > 0) ?? 0;
+  if (times.length === 0 && announced > 0) throw failed('MEDIA_DAMAGED', `${announced} frames`, 'none', path);
+  if (times.length === 0) throw failed('MEDIA_EMPTY', 'at least one frame', 'none', path);
+  const still = times.length === 1;
+  const interlaced = !still && isInterlaced(stream);
+  const fps = rateOf(stream, times, interlaced);
+  const decoder = alphaDecoder(stream);
   return {
     kind: still ? 'still' : 'video',
     ...displayed(stream, width, height),
-    duration: still ? 0 : duration || (announced > 0 ? announced / fps : 0),
+    duration: still ? 0 : durationOf(stream, format, fps),
     fps: still ? 0 : fps,
     codec,
-    hasAlpha: alphaFormats.test(stream.pix_fmt ?? ''),
+    hasAlpha: decoder !== undefined || alphaFormats.test(stream.pix_fmt ?? ''),
+    video: {
+      stream: stream.index,
+      interlaced,
+      start: startOf(stream, format),
+      joinsAnywhere: /^(mpeg|mpegts|mpegvideo|h264|hevc)$/.test(format?.format_name ?? ''),
+      colours: coloursOf(stream, path),
+      ...(decoder && { decoder }),
+    },
   };
 }
 
-/** 0, 1 or 2: 2 means two or more. */
-async function countFrames(path: string, signal: AbortSignal): Promise<number> {
-  const options = ['-select_streams', 'V:0', '-count_packets', '-read_intervals', '%+#2', '-show_streams'];
-  const { streams = [] } = await ffprobe(path, signal, options);
-  return Math.min(2, Number(streams[0]?.nb_read_packets ?? 0) || 0);
+function areaOf({ width = 0, height = 0 }: Stream): number {
+  return width * height;
+}
+
+/** The largest stream of more than one frame, or else the largest: a picture beside a film is its cover. */
+async function film(path: string, candidates: Stream[], limits: ProbeLimits) {
+  const maxPixels = limits.maxFramePixels ?? limits.maxPixels;
+  let still: { stream: Stream; times: number[] } | undefined;
+  for (const stream of candidates) {
+    const { codec_name: codec = 'unknown', width = 0, height = 0 } = stream;
+    if (!(width > 0 && height > 0)) {
+      if (candidates.length > 1 && stream !== candidates.at(-1)) continue;
+      if (still) break;
+      throw failed('MEDIA_DAMAGED', 'a frame size', `${codec} without one`, path);
+    }
+    if (width * height > maxPixels)
+      throw new VimiError('MEDIA_TOO_LARGE', 'The frames of this video have too many pixels', {
+        expected: `at most ${maxPixels}`,
+        found: `${width} x ${height} = ${width * height}`,
+        where: path,
+        remedy: 'Reduce the video, or raise max_frame_pixels (or max_pixels) of the probe step.',
+      });
+    const times = await frameTimes(path, stream.index, limits.signal);
+    if (times.length > 1) return { stream, times };
+    if (!still || (still.times.length === 0 && times.length > 0)) still = { stream, times };
+  }
+  return still!;
+}
+
+/** Moments of the first frames, in order of display; without timestamps they are all 0. */
+async function frameTimes(path: string, stream: number, signal: AbortSignal): Promise<number[]> {
+  const text = await ffprobe(path, signal, [
+    ...['-select_streams', `${stream}`, '-read_intervals', `%+#${timedFrames}`],
+    ...['-show_entries', 'packet=pts_time,dts_time', '-print_format', 'csv=print_section=0'],
+  ]);
+  const times = text
+    .split('\n')
+    .filter((line) => line.trim() !== '')
+    .map((line) => line.split(',').map(Number.parseFloat).find(Number.isFinite) ?? 0);
+  return times.sort((a, b) => a - b);
+}
+
+function rateOf(stream: Stream, times: number[], interlaced: boolean): number {
+  const stated = [ratio(stream.avg_frame_rate), ratio(stream.r_frame_rate)].filter((rate) => rate !== undefined);
+  // Fields may be packets of their own.
+  const measured = interlaced && stated.length > 0 ? undefined : frameRate(times, stated, mostFps);
+  const rate = measured ?? stated[0] ?? 25;
+  return stated[0] !== undefined && rate === mostFps && stated[0] > mostFps ? stated[0] : rate;
+}
+
+function isInterlaced({ field_order, pix_fmt = '', codec_name = '' }: Stream): boolean {
+  if (field_order !== undefined && field_order !== 'unknown') return field_order !== 'progressive';
+  // Where nothing is stated, each frame may be marked as such.
+  return pix_fmt.startsWith('yuv') && ['mpeg2video', 'dvvideo', 'h264', 'vc1', 'prores', 'dnxhd'].includes(codec_name);
+}
+
+function alphaDecoder({ codec_name, tags = {} }: Stream): VideoTraits['decoder'] {
+  if ((tags.alpha_mode ?? tags.ALPHA_MODE) !== '1') return undefined;
+  return ({ vp8: 'libvpx', vp9: 'libvpx-vp9' } as const)[codec_name ?? ''];
+}
+
+function coloursOf(stream: Stream, path: string): ColourTags {
+  const stated = (tag?: string) => (tag === undefined || /^(unknown|unspecified|reserved)/.test(tag) ? undefined : tag);
+  const { pix_fmt = '', width = 0, height = 0 } = stream;
+  const isYuv = /^(yuv|nv\d|p\d|y2|uyvy|yvyu)/.test(pix_fmt);
+  const matrix = stated(stream.color_space);
+  const dolby = stream.side_data_list?.find((entry) => entry.dv_profile === 5);
+  if (dolby || unreadMatrices.test(matrix ?? ''))
+    throw new VimiError('MEDIA_UNSUPPORTED', 'The colours of this video are coded in a way that is not read', {
+      expected: 'BT.601, BT.709, BT.2020 (also PQ and HLG) or RGB',
+      found: dolby ? 'Dolby Vision profile 5' : matrix!,
+      where: path,
+      remedy: 'Convert it to one of these.',
+    });
+  const transfer = stated(stream.color_transfer);
+  const primaries = stated(stream.color_primaries);
+  const wide = primaries === 'bt2020' || transfer === 'smpte2084' || transfer === 'arib-std-b67';
+  // What nobody states is BT.709 in HD and BT.601 below, as every player takes it.
+  const likely = wide ? 'bt2020' : primaries === 'bt709' || width >= 1280 || height > 576 ? 'bt709' : undefined;
+  return { ...(isYuv && (matrix ?? likely) && { matrix: matrix ?? likely }), transfer, primaries };
+}
+
+/** From the first frame to the end of the last; 0 where the container does not say. */
+function durationOf(stream: Stream, format: Format | undefined, fps: number): number {
+  const own = Number(stream.duration);
+  if (own > 0) return own;
+  const whole = Number(format?.duration) - startOf(stream, format);
+  const announced = Number(stream.nb_frames);
+  return whole > 0 ? whole : announced > 0 ? announced / fps : 0;
+}
+
+function startOf(stream: Stream, format: Format | undefined): number {
+  return Math.max(0, Number(stream.start_time) - Number(format?.start_time)) || 0;
 }
 
 /** Square pixels, upright. */
@@ -137,29 +258,44 @@ function ratio(text = ''): number | undefined {
   return Number.isFinite(value) && value > 0 ? value : undefined;
 }
 
-interface Report {
-  streams?: Stream[];
-  format?: { duration?: string };
+interface Format {
+  format_name?: string;
+  start_time?: string;
+  duration?: string;
 }
 
-function ffprobe(path: string, signal: AbortSignal, options: string[]): Promise<Report> {
-  const { path: program } = mediaTools().ffprobe;
-  const arguments_ = ['-v', 'error', ...strangersFile, '-print_format', 'json', ...options, '-i', fileUrl(path)];
-  const bounds = { timeout: probeMs, maxBuffer: 8 << 20, signal, killSignal: 'SIGKILL' as const };
-  return new Promise((resolve, reject) => {
-    execFile(program, arguments_, bounds, (error, stdout, stderr) => {
-      if (!error) {
-        try {
-          resolve(JSON.parse(stdout) as Report);
-        } catch (cause) {
-          reject(new VimiError('ENCODER_FAILED', 'ffprobe gave no JSON', { found: stdout, where: path, cause }));
-        }
-      } else if (signal.aborted) reject(signal.reason);
-      else if (error.killed)
-        reject(new VimiError('TIMED_OUT', 'ffprobe took too long', { expected: `at most ${probeMs} ms`, where: path }));
-      else whyUnread(path, stderr.trim() || error.message).then(reject, reject);
-    });
+interface Report {
+  streams?: Stream[];
+  format?: Format;
+}
+
+async function ffprobeJson(path: string, signal: AbortSignal): Promise<Report> {
+  const text = await ffprobe(path, signal, ['-show_format', '-show_streams', '-print_format', 'json']);
+  try {
+    return JSON.parse(text) as Report;
+  } catch (cause) {
+    throw new VimiError('TOOL_CRASHED', 'ffprobe gave no JSON', { found: text, where: path, cause });
+  }
+}
+
+async function ffprobe(path: string, signal: AbortSignal, options: string[]): Promise<string> {
+  const run = startTool({
+    program: mediaTools().ffprobe.path,
+    args: ['-v', 'error', ...strangersFile, ...options, '-i', fileUrl(path)],
+    signal,
+    where: path,
   });
+  let text = '';
+  run.stdout.setEncoding('utf8').on('data', (more: string) => {
+    run.moved();
+    text += more;
+  });
+  try {
+    await run.ended;
+    return text;
+  } catch (error) {
+    throw error instanceof ToolFailure ? await whyUnread(path, error.message) : error;
+  }
 }
 
 /** ffprobe picks a demuxer by name when the bytes say nothing, so "no moov" alone does not make a file an MP4. */
@@ -168,7 +304,7 @@ async function whyUnread(path: string, stderr: string): Promise<VimiError> {
   const box = head.toString('latin1', 4, 8);
   const isMp4 = ['ftyp', 'moov', 'mdat', 'free', 'wide', 'skip'].includes(box);
   const isMatroska = head.toString('hex', 0, 4) === '1a45dfa3';
-  const said = stderr.replaceAll(`${fileUrl(path)}: `, '').replace(/ @ (0x)?[0-9a-f]+\]/g, ']');
+  const said = stderr.replaceAll(`${fileUrl(path)}: `, '');
   if (isMp4 || isMatroska) return failed('MEDIA_DAMAGED', `a complete ${isMp4 ? 'MP4' : 'Matroska'} file`, said, path);
   const isForeign = /Format not on whitelist|^Invalid data found when processing input$/.test(said);
   return failed('MEDIA_UNSUPPORTED', 'a video or a picture', isForeign ? unknownKind : said, path);

@@ -1,8 +1,14 @@
-import { ffmpegToStream, fileUrl, strangersFile } from './ffmpeg.js';
-import { layOnWhite, rateText } from './frames.js';
+import { createInterface } from 'node:readline';
+import type { Readable } from 'node:stream';
+import type { VimiError } from '../errors.js';
+import { type FfmpegStream, ffmpegToPipes, fileUrl, strangersFile } from './ffmpeg.js';
+import { layOnWhite } from './frames.js';
+import { paced, type TimedFrame } from './pace.js';
 import type { PictureFormat } from './picture-formats.js';
 import { decodePages, pictureFormat, pictureHeader } from './pictures.js';
 import type { ProbedMedium } from './probe-media.js';
+import { needsScreenColours, screenColours } from './screen-colours.js';
+import { mediaTools } from './tools.js';
 
 export interface FrameOptions {
   /** Of each frame, in pixels. */
@@ -11,13 +17,17 @@ export interface FrameOptions {
   /** Frames a second, whatever the medium's own rhythm: frames are repeated or left out. */
   fps: number;
   signal: AbortSignal;
+  /** No more of the medium's own frames are decoded: ends with that error. */
+  limit?: { frames: number; exceeded(): VimiError };
 }
 
 export interface FrameReader {
-  /** RGB, height * width * 3 bytes each; upright, on white. Read once, to the end or not. */
+  /** RGB, height * width * 3 bytes each; upright, on white, in colours of an ordinary screen. Read once, to the end or not. */
   frames: AsyncIterable<Uint8Array>;
   /** After the last frame: what the decoder complained about, '' when nothing. */
   complaints(): Promise<string>;
+  /** After the last frame: seconds of the film before the first one that decoded. */
+  late(): number;
 }
 
 /** Decodes a medium at a constant rate, one frame after the other: memory is a few frames, whatever the length. */
@@ -26,40 +36,152 @@ export async function readFrames(path: string, probe: ProbedMedium, options: Fra
   return format ? readAnimation(path, format, options) : readVideo(path, probe, options);
 }
 
-function readVideo(path: string, probe: ProbedMedium, { width, height, fps, signal }: FrameOptions): FrameReader {
+/** Of a second: a tick in which the usual rates and time bases are whole numbers. */
+const ticks = 705_600_000;
+
+function readVideo(
+  path: string,
+  probe: ProbedMedium,
+  { width, height, fps, signal, limit }: FrameOptions,
+): FrameReader {
+  const { start = 0, stream = 0, interlaced = false, colours = {}, decoder } = probe.video ?? {};
   const channels = probe.hasAlpha ? 4 : 3;
-  const size = width * height * channels;
-  const { stream, complaints } = ffmpegToStream({
-    // A stream may change its frame size on the way: to about what was announced, not to anything.
-    inputs: [{ source: fileUrl(path), options: [...strangersFile, '-max_pixels', `${mostPixels(probe)}`] }],
+  const deep = needsScreenColours(colours);
+  const matrix = colours.matrix === undefined ? '' : `:in_color_matrix=${matrixNames[colours.matrix] ?? 'auto'}`;
+  const filters = [
+    ...(interlaced ? ['bwdif=mode=send_frame:deint=interlaced'] : []),
+    `scale=${width}:${height}:flags=area+accurate_rnd+full_chroma_int${matrix}`,
+    // Of 16 bits in planes: versions of ffmpeg since 8 make wrong colours of rgb48.
+    `format=${deep ? (probe.hasAlpha ? 'gbrap16le' : 'gbrp16le') : probe.hasAlpha ? 'rgba' : 'rgb24'}`,
+  ].join(',');
+  // Every frame as it comes, and its moment beside it: what is repeated or left out is decided here.
+  const asItComes = [...passthrough(), '-enc_time_base', `1:${ticks}`];
+  const decoding = ffmpegToPipes({
+    inputs: [
+      {
+        source: fileUrl(path),
+        // A stream may change its frame size on the way: to about what was announced, not to anything.
+        options: [...strangersFile, ...['-max_pixels', `${mostPixels(probe)}`], ...(decoder ? ['-c:v', decoder] : [])],
+      },
+    ],
     options: [
-      ...['-map', '0:V:0', '-map_metadata', '-1'],
-      ...['-vf', `fps=${rateText(fps)},scale=${width}:${height}:flags=area+accurate_rnd+full_chroma_int`],
-      ...['-pix_fmt', probe.hasAlpha ? 'rgba' : 'rgb24', '-f', 'rawvideo'],
+      ...['-filter_complex', `[0:${stream}]${filters},split[frames][twins];[twins]scale=2:2:flags=neighbor[moments]`],
+      ...['-map', '[moments]', ...asItComes, '-flush_packets', '1', '-f', 'framecrc', 'pipe:3'],
+      ...['-map', '[frames]', '-map_metadata', '-1', ...asItComes, '-f', 'rawvideo', 'pipe:1'],
     ],
     signal,
-    // The reader encodes while this decodes, so twenty times real time is patience, not a hang.
-    timeoutMs: 120_000 + 20_000 * probe.duration,
     failure: { code: 'MEDIA_DAMAGED', summary: 'This video cannot be decoded', where: path },
   });
-  async function* frames() {
-    let waiting: Buffer[] = [];
-    let bytes = 0;
-    for await (const chunk of stream as AsyncIterable<Buffer>) {
-      waiting.push(chunk);
-      bytes += chunk.length;
+  const convert = deep ? screenColours(colours, channels) : null;
+  const finish = (bytes: Buffer) => {
+    const frame = convert ? convert(words(bytes)) : bytes;
+    return channels === 4 ? layOnWhite(frame) : frame;
+  };
+  let late = 0;
+  async function* timed() {
+    let count = 0;
+    for await (const one of timedFrames(decoding, width * height * channels * (deep ? 2 : 1), finish)) {
+      if (count === 0) late = Math.max(0, one.time - start);
+      if (++count > (limit?.frames ?? Number.POSITIVE_INFINITY)) throw limit!.exceeded();
+      yield one;
+    }
+    // An end that is none: it failed, or crashed.
+    await decoding.complaints;
+  }
+  const interval = probe.fps > 0 ? 1 / probe.fps : 1 / fps;
+  return {
+    frames: paced(timed(), { fps, keepAll: fps >= probe.fps * 0.999, interval }),
+    complaints: () => decoding.complaints,
+    late: () => late,
+  };
+}
+
+/** Names of `in_color_matrix`, in all versions. */
+const matrixNames: Record<string, string> = {
+  bt709: 'bt709',
+  bt470bg: 'bt601',
+  smpte170m: 'bt601',
+  fcc: 'fcc',
+  smpte240m: 'smpte240m',
+  bt2020nc: 'bt2020',
+  bt2020: 'bt2020',
+};
+
+/** The option's name changed with ffmpeg 5.1, and the old one is gone since 9. */
+function passthrough(): string[] {
+  return [mediaTools().ffmpeg.libavutil < 58 ? '-vsync' : '-fps_mode', 'passthrough'];
+}
+
+function words(bytes: Buffer): Uint16Array {
+  const aligned = bytes.byteOffset % 2 === 0 ? bytes : Buffer.from(bytes);
+  return new Uint16Array(aligned.buffer, aligned.byteOffset, aligned.length / 2);
+}
+
+/** Pairs the frames of one pipe with the moments of the other. */
+async function* timedFrames(
+  { stream, further, run }: FfmpegStream & { further: Readable },
+  size: number,
+  finish: (bytes: Buffer) => Uint8Array,
+): AsyncGenerator<TimedFrame> {
+  const moments = momentsOf(further)[Symbol.asyncIterator]();
+  const chunks = (stream as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
+  let waiting: Buffer[] = [];
+  let bytes = 0;
+  let moment: Promise<Arrival> | undefined;
+  let chunk: Promise<Arrival> | undefined;
+  const frames: Buffer[] = [];
+  const times: number[] = [];
+  let ended = 0;
+  try {
+    while (ended < 2 || (frames.length > 0 && times.length > 0)) {
+      if (frames.length > 0 && times.length > 0) {
+        yield { time: times.shift()!, frame: finish(frames.shift()!) };
+        continue;
+      }
+      // Whichever comes: ffmpeg may be some frames ahead in one pipe, and not write to the other before that is read.
+      moment ??= moments.next().then(({ done, value }) => ({ done: done === true, moment: value as number }));
+      chunk ??= chunks.next().then(({ done, value }) => ({ done: done === true, bytes: value as Buffer }));
+      // Of what ffmpeg does: while somebody works on a frame, it waits for us.
+      run.waits(false);
+      const arrived = await Promise.race([moment, chunk].filter((one) => one !== never)).finally(() => run.waits(true));
+      if ('moment' in arrived) {
+        moment = arrived.done ? never : undefined;
+        if (arrived.done) ended++;
+        else times.push(arrived.moment);
+        continue;
+      }
+      chunk = arrived.done ? never : undefined;
+      if (arrived.done) {
+        ended++;
+        continue;
+      }
+      waiting.push(arrived.bytes);
+      bytes += arrived.bytes.length;
       if (bytes < size) continue;
       const all = Buffer.concat(waiting, bytes);
       let at = 0;
-      for (; at + size <= bytes; at += size) {
-        const frame = all.subarray(at, at + size);
-        yield probe.hasAlpha ? layOnWhite(frame) : frame;
-      }
+      for (; at + size <= bytes; at += size) frames.push(all.subarray(at, at + size));
       waiting = [all.subarray(at)];
       bytes -= at;
     }
+  } finally {
+    stream.destroy();
+    further.destroy();
   }
-  return { frames: frames(), complaints: () => complaints };
+}
+
+type Arrival = { done: boolean; moment: number } | { done: boolean; bytes: Buffer };
+/** Of a pipe that is read to its end. */
+const never = new Promise<Arrival>(() => {});
+
+/** Seconds, from lines like `0, 28224000, 28224000, 1, 12, 0x4a0b01f1`. */
+async function* momentsOf(pipe: Readable): AsyncGenerator<number, undefined> {
+  let tick = 1 / ticks;
+  for await (const line of createInterface({ input: pipe })) {
+    const base = /^#tb 0: (\d+)\/(\d+)/.exec(line);
+    if (base) tick = Number(base[1]) / Number(base[2]);
+    else if (!line.startsWith('#')) yield Number(line.split(',')[2]) * tick;
+  }
 }
 
 function mostPixels({ width, height }: ProbedMedium): number {
@@ -86,5 +208,5 @@ function readAnimation(path: string, format: PictureFormat, { width, height, fps
       }
     }
   }
-  return { frames: frames(), complaints: async () => '' };
+  return { frames: frames(), complaints: async () => '', late: () => 0 };
 }

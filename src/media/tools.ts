@@ -8,7 +8,11 @@ export interface MediaTool {
   path: string;
   /** As the program states it, e.g. `7.1.1`. */
   version: string;
-  /** From node_modules: old static builds, good for one's own media and not for strangers' files. */
+  /** When it was built, as it says; undefined where it does not. */
+  year: number | undefined;
+  /** Major version of libavutil, which tells its age where `version` is that of a git build. */
+  libavutil: number;
+  /** From node_modules: old static builds (see `year`), good for one's own media and not for strangers' files. */
   bundled: boolean;
 }
 
@@ -48,14 +52,14 @@ function find(name: 'ffmpeg' | 'ffprobe', named = '', searchPath = ''): MediaToo
 }
 
 function locate(name: 'ffmpeg' | 'ffprobe', named: string, searchPath: string): MediaTool {
-  if (named !== '') return { path: named, version: versionOf(name, named), bundled: false };
+  if (named !== '') return { path: named, ...describe(name, named), bundled: false };
   const file = process.platform === 'win32' ? `${name}.exe` : name;
   for (const folder of searchPath.split(delimiter).filter(Boolean)) {
     const path = join(folder, file);
-    if (isExecutable(path)) return { path, version: versionOf(name, path), bundled: false };
+    if (isExecutable(path)) return { path, ...describe(name, path), bundled: false };
   }
   const path = bundledPath(name);
-  return { path, version: versionOf(name, path), bundled: true };
+  return { path, ...describe(name, path), bundled: true };
 }
 
 function bundledPath(name: 'ffmpeg' | 'ffprobe'): string {
@@ -77,7 +81,7 @@ function bundledPath(name: 'ffmpeg' | 'ffprobe'): string {
   return path;
 }
 
-function versionOf(name: string, path: string): string {
+function describe(name: string, path: string): Pick<MediaTool, 'version' | 'year' | 'libavutil'> {
   try {
     const text = execFileSync(path, ['-version'], {
       encoding: 'utf8',
@@ -85,7 +89,15 @@ function versionOf(name: string, path: string): string {
       stdio: ['ignore', 'pipe', 'pipe'],
     });
     const version = /version (\S+)/.exec(text)?.[1];
-    if (version) return version;
+    if (version) {
+      const year = /Copyright \(c\) (?:\d{4}-)?(\d{4})/.exec(text)?.[1];
+      const libavutil = /libavutil\s+(\d+)\./.exec(text)?.[1];
+      return {
+        version,
+        year: year ? Number(year) : undefined,
+        libavutil: Number(libavutil ?? Number.MAX_SAFE_INTEGER),
+      };
+    }
     throw new Error(`it answers ${text.slice(0, 100)}`);
   } catch (cause) {
     const { code, message } = cause as NodeJS.ErrnoException;

@@ -3,6 +3,8 @@ import type { GenerateInput, ModelDescription } from './ports.js';
 
 type Video = Pick<GenerateInput, 'frames' | 'width' | 'height' | 'fps' | 'steps' | 'seed' | 'oscillation'> & {
   guidance: { text?: number; image?: number };
+  /** That the request itself brings; what was retrieved takes the places that are left. */
+  pictures: number;
 };
 const sides = ['frames', 'width', 'height'] as const;
 
@@ -28,6 +30,7 @@ export function checkVideo(
       continue;
     refuse(side, step === 1 ? `1 to ${most}` : `a multiple of ${step}, at most ${most}`, value);
   }
+  if ((video.pictures ?? 0) > limits.pictures) refuse('images', `at most ${limits.pictures}`, video.pictures);
   const range = (field: string, value: number | undefined, least: number, most: number, whole: boolean) => {
     if (value === undefined || (value >= least && value <= most && (!whole || Number.isInteger(value)))) return;
     refuse(field, `${whole ? 'a whole number, ' : ''}${least} to ${most}`, value);
@@ -46,7 +49,8 @@ export function checkInput(
   input: GenerateInput,
   description: Pick<ModelDescription, 'name' | 'limits' | 'multiple'>,
 ): void {
-  checkVideo(input, description);
+  const pictures = input.prompt.parts.filter((part) => 'pixels' in part && part.role !== 'reference').length;
+  checkVideo({ ...input, pictures }, description);
   for (const part of input.prompt.parts) {
     if ('text' in part) continue;
     const { width, height, data } = part.pixels;

@@ -60,10 +60,11 @@ try {
       weights: loaded.sha256,
       backend,
       parameters: parameters + (upsampler?.model.parameters ?? 0),
+      ...(loaded.words && { words: loaded.words }),
       sampler: samplerNames[preset.defaults.method],
       ...(upsampler && { upsampler: { name: last.name, weights: upsampler.sha256 } }),
       defaults: { ...size, fps: last.defaults.fps, steps, guidance },
-      limits: size,
+      limits: { ...size, pictures: Math.min(...needs.map(({ preset: { encoder } }) => encoder.pictures)) },
       multiple: last.patch,
     },
   });

@@ -12,7 +12,7 @@ const description: ModelDescription = {
   parameters: 0,
   sampler: 'none',
   defaults: { frames: 8, width: 32, height: 32, fps: 8, steps: 4, guidance: { text: 1, image: 1 } },
-  limits: { frames: 64, width: 512, height: 512 },
+  limits: { frames: 64, width: 512, height: 512, pictures: 16 },
   multiple: 2,
 };
 

@@ -1,15 +1,28 @@
 import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
 import { VimiError } from '../errors.js';
+import { waysOf } from './between-frames.js';
 import { type Branch, branchesOfSteps, combine, factorsOf, guidanceAt } from './diffusion/guidance.js';
 import { cIn, cOut, cSkip } from './diffusion/preconditioning.js';
 import { Random } from './diffusion/random.js';
 import { sample } from './diffusion/sampler.js';
 import { karrasSchedule } from './diffusion/schedule.js';
 import { thresholds } from './diffusion/thresholding.js';
+import { withFirstFrame } from './first-frame.js';
 import { type FrozenEncoder, readTexts, type TextVectors } from './frozen-encoder.js';
 import type { LoadedModel } from './load-model.js';
-import { corrupt, drawnOver, enlarge, lowSize, posesBetween, type SmallVideo } from './low-resolution.js';
+import {
+  corrupt,
+  detailsOf,
+  drawnOver,
+  enlarge,
+  lowSize,
+  posesBetween,
+  reduce,
+  type SmallVideo,
+  smooth,
+  waysIn,
+} from './low-resolution.js';
 import { repeat } from './networks/layers.js';
 import type { Places } from './networks/placement.js';
 import type { Condition } from './networks/prompt-encoder.js';
@@ -36,6 +49,8 @@ export interface GenerateOptions {
  * With an upsampler, `input` describes what comes out of it; the steps and the guidance are the base model's, and the
  * upsampler's are its preset's own.
  *
+ * A first frame of the prompt is frame 1 of the video, covered and cropped where its form is another (first-frame.ts).
+ *
  * CANCELLED at the step border after `signal` is aborted.
  */
 export async function generate(
@@ -48,20 +63,24 @@ export async function generate(
   const atBorder = stepBorder(input.steps + (more?.steps ?? 0), { signal, onStep });
   const vectors = read ?? (encoder && (await readTexts(encoder, [input.prompt])));
   const { method } = base.model.preset.defaults;
+  const native = sizeOfVideo((upsampler ?? base).model.preset);
+  const { prompt, frame } = withFirstFrame(input.prompt, native, input);
+  const first = frame && Float32Array.from(frame.data, (v) => v / 127.5 - 1);
+  const noise = new Random(input.seed);
   if (!upsampler || !low || !more) {
-    const noise = new Random(input.seed);
-    const { x } = await denoised(base, { ...input, vectors, method }, noise, atBorder);
+    const { x } = await denoised(base, { ...input, prompt, vectors, method }, noise, atBorder, { first });
     return crop(x, nativeSize(base, input), input);
   }
   const { frames } = lowSize(nativeSize(upsampler, input), low);
   const small = await denoised(
     base,
-    { ...input, vectors, method, frames, fps: input.fps / low.everyFrame },
-    new Random(input.seed),
+    { ...input, prompt, vectors, method, frames, fps: input.fps / low.everyFrame },
+    noise,
     atBorder,
+    { first: first && reduce(first, { frames: 1, ...native }, low) },
   );
   const { steps, guidance } = more;
-  return upsampled(upsampler, low, small, { ...input, steps, guidance }, vectors, atBorder);
+  return upsampled(upsampler, low, { ...small, first }, { ...input, prompt, steps, guidance }, vectors, atBorder);
 }
 
 /**
@@ -82,19 +101,23 @@ export async function upsample(
 async function upsampled(
   upsampler: LoadedModel,
   low: LowResolution,
-  small: SmallVideo,
+  small: SmallVideo & { first?: Float32Array | null },
   input: GenerateInput,
   vectors: TextVectors | undefined,
   atBorder: () => Promise<void>,
 ): Promise<RgbVideo> {
   const size = nativeSize(upsampler, input);
   const level = low.corruption.usual;
-  const x = enlarge(corrupt(Float32Array.from(small.x), level, new Random(input.seed, 1)), size, low);
+  const known = waysOf(promptItems(input.prompt, upsampler.model.preset, vectors), small.poses);
+  const ways = waysIn(small.x, size, low, known);
+  const x = enlarge(corrupt(Float32Array.from(small.x), level, new Random(input.seed, 1)), size, low, ways);
   const poses = small.poses.map((one) => one && posesBetween(one, size.frames, low));
+  const first = small.first && detailsOf(small.first, smooth(small.x, size, low, ways), low);
   const { method } = upsampler.model.preset.defaults;
   const settings = { ...input, method, vectors, oscillation: undefined };
-  const large = await denoised(upsampler, settings, new Random(input.seed, 2), atBorder, { x, level, poses });
-  return crop(drawnOver(small.x, large.x, size, low), size, input);
+  const given = { low: { x, level, poses }, first };
+  const large = await denoised(upsampler, settings, new Random(input.seed, 2), atBorder, given);
+  return crop(drawnOver(small.x, large.x, size, low, ways), size, input);
 }
 
 const nativeSize = ({ model }: LoadedModel, { frames }: GenerateInput) => ({ frames, ...sizeOfVideo(model.preset) });
@@ -128,14 +151,20 @@ type Settings = Pick<GenerateInput, 'prompt' | 'frames' | 'fps' | 'steps' | 'gui
 
 /**
  * A sample of one model, [T, H, W, 3], -1 to 1 unless it draws details, and where it laid each of the prompt's pictures,
- * [T, 5]; `low` as FitInput has it, for one video.
+ * [T, 5]; `low` as FitInput has it, for one video; `first` is a first frame that is known, [H, W, 3].
  */
 async function denoised(
   { model, weights }: LoadedModel,
   { prompt, frames: T, fps, steps, guidance, oscillation, method, vectors }: Settings,
   random: Random,
   onStep: () => Promise<void>,
-  low?: { x: Float32Array; level: number; poses: readonly (Float32Array | null)[] },
+  {
+    low,
+    first,
+  }: {
+    low?: { x: Float32Array; level: number; poses: readonly (Float32Array | null)[] };
+    first?: Float32Array | null;
+  },
 ): Promise<{ x: Float64Array; poses: Float32Array[] }> {
   const { preset } = model;
   const { width: W, height: H } = sizeOfVideo(preset);
@@ -203,11 +232,13 @@ async function denoised(
       tf.dispose([f, latents ?? [], laid ?? []]);
       latents = carried;
       const length = y.length;
-      const clean = branches.map((_, b) =>
+      const each = branches.map((_, b) =>
         Float64Array.from(y, (v, i) => cSkip(p, sigma) * v + cOut(p, sigma) * out[b * length + i]!),
       );
-      const guided = combine(factorsOf(branches, weightsAt(step, sigma), hasImages), clean);
-      return thresholds[preset.thresholding](guided);
+      const guided = combine(factorsOf(branches, weightsAt(step, sigma), hasImages), each);
+      const clean = thresholds[preset.thresholding](guided);
+      if (first) clean.set(first);
+      return clean;
     };
     const x = await sample(denoise, random.normals(T * H * W * 3), p, {
       schedule,

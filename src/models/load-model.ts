@@ -12,6 +12,8 @@ export interface LoadedModel {
   weights: Weights;
   /** SHA-256 of the weights file. */
   sha256: string;
+  /** The words of the prompts that they were trained with, where the file says so. */
+  words?: string[];
   /** That of the frozen encoder that the weights were trained with. */
   encoder?: string;
 }
@@ -34,7 +36,11 @@ export async function loadModel(name: string, { randomSeed }: { randomSeed?: num
   const model = buildModel(presetOf(file.metadata, path));
   checkWeights(file, model.specs, path);
   const values = new Map([...file.tensors].map(([parameter, { values: numbers }]) => [parameter, numbers]));
-  return { model, weights: toTensors(model, values), sha256: file.sha256, encoder: file.metadata.encoder };
+  const { encoder, words } = file.metadata;
+  return {
+    ...{ model, weights: toTensors(model, values), sha256: file.sha256, encoder },
+    ...(words !== undefined && { words: words.split(' ') }),
+  };
 }
 
 /** Where a model's weights lie. A name with a slash or an ending is a path. */

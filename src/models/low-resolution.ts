@@ -1,3 +1,4 @@
+import { betweenFrames, poseAt, poseBetween, type Sample, type Way, wayOfDifference } from './between-frames.js';
 import type { Random } from './diffusion/random.js';
 import type { LowResolution } from './presets.js';
 
@@ -59,110 +60,112 @@ export function corrupt(video: Float32Array, level: number, random: Random): Flo
 
 /**
  * The small video in the large one's frames and pixels: [T', H', W', 3] → [T, H, W, 3]. Each pixel is repeated (the network
- * sees what it was given and nothing made up); frames between two are their mixture, those after the last are the last.
+ * sees what it was given and nothing made up). In frames between two the pictures are on their `ways` (between-frames.ts);
+ * those after the last are the last.
  */
-export function enlarge(video: ArrayLike<number>, size: Size, low: LowResolution): Float32Array {
-  const nearest = (n: number): Mixture[] =>
-    Array.from({ length: n }, (_, i) => {
-      const one = Math.floor(i / low.everyPixel);
-      return { one, other: one, share: 0 };
-    });
-  return resampled(video, size, low, nearest);
+export function enlarge(video: ArrayLike<number>, size: Size, low: LowResolution, ways: readonly Way[] = []) {
+  const { width, height } = lowSize(size, low);
+  const place = (at: number, n: number) => Math.max(0, Math.min(n - 1, Math.floor(at * n + 1e-9)));
+  return resampled(size, low, ways, (frame, x, y, c) => {
+    const pixel = (frame * height + place(y, height)) * width + place(x, width);
+    return video[pixel * 3 + c]!;
+  });
 }
 
 /** The same, but between the middles of pixels their mixture: what details are added to. */
-export function smooth(video: ArrayLike<number>, size: Size, low: LowResolution): Float32Array {
-  const between = (n: number): Mixture[] =>
-    Array.from({ length: n }, (_, i) => {
-      const at = Math.max(0, (i + 0.5) / low.everyPixel - 0.5);
-      const one = Math.min(Math.floor(at), n / low.everyPixel - 1);
-      return { one, other: Math.min(one + 1, n / low.everyPixel - 1), share: at - one };
-    });
-  return resampled(video, size, low, between);
+export function smooth(video: ArrayLike<number>, size: Size, low: LowResolution, ways: readonly Way[] = []) {
+  const { width, height } = lowSize(size, low);
+  return resampled(size, low, ways, (frame, x, y, c) => {
+    const column = Math.max(0, Math.min(width - 1, x * width - 0.5));
+    const row = Math.max(0, Math.min(height - 1, y * height - 0.5));
+    const [left, top] = [Math.floor(column), Math.floor(row)];
+    const [right, bottom] = [Math.min(left + 1, width - 1), Math.min(top + 1, height - 1)];
+    const at = (rowOf: number, columnOf: number) => video[((frame * height + rowOf) * width + columnOf) * 3 + c]!;
+    const [across, down] = [column - left, row - top];
+    const upper = (1 - across) * at(top, left) + across * at(top, right);
+    const lower = (1 - across) * at(bottom, left) + across * at(bottom, right);
+    return (1 - down) * upper + down * lower;
+  });
 }
 
-/** A pixel between two: (1 - share) of the one and share of the other. */
-interface Mixture {
-  one: number;
-  other: number;
-  share: number;
-}
-
-function resampled(
-  video: ArrayLike<number>,
-  size: Size,
-  low: LowResolution,
-  along: (n: number) => Mixture[],
-): Float32Array {
+function resampled(size: Size, low: LowResolution, ways: readonly Way[], sample: Sample): Float32Array {
   const small = lowSize(size, low);
-  const out = new Float32Array(size.frames * size.height * size.width * 3);
-  const [rows, columns] = [along(size.height), along(size.width)];
-  let at = 0;
-  for (let t = 0; t < size.frames; t++) {
+  const { frames, width, height } = size;
+  const out = new Float32Array(frames * height * width * 3);
+  const colours = new Float64Array(3);
+  for (let t = 0; t < frames; t++) {
     const before = Math.floor(t / low.everyFrame);
     const after = Math.min(before + 1, small.frames - 1);
-    const later = (t % low.everyFrame) / low.everyFrame;
-    const pixel = (row: number, column: number, c: number) => {
-      const place = (row * small.width + column) * 3 + c;
-      const frame = small.height * small.width * 3;
-      return (1 - later) * video[before * frame + place]! + later * video[after * frame + place]!;
-    };
-    for (const y of rows)
-      for (const x of columns)
-        for (let c = 0; c < 3; c++) {
-          const across = (row: number) =>
-            x.share === 0
-              ? pixel(row, x.one, c)
-              : (1 - x.share) * pixel(row, x.one, c) + x.share * pixel(row, x.other, c);
-          out[at++] = y.share === 0 ? across(y.one) : (1 - y.share) * across(y.one) + y.share * across(y.other);
-        }
+    const later = before === after ? 0 : (t % low.everyFrame) / low.everyFrame;
+    const draw =
+      later === 0
+        ? (x: number, y: number) => {
+            for (let c = 0; c < 3; c++) colours[c] = sample(before, x, y, c);
+          }
+        : betweenFrames(ways, { before, after, later }, sample);
+    for (let row = 0; row < height; row++)
+      for (let column = 0; column < width; column++) {
+        draw((column + 0.5) / width, (row + 0.5) / height, colours);
+        out.set(colours, ((t * height + row) * width + column) * 3);
+      }
   }
   return out;
 }
 
 /**
  * Where a picture lies in the large video's frames: [T', 5] → [T, 5]. Between two frames it is on its way from the one to
- * the other, the shorter way round; after the last it goes on.
+ * the other; after the last it stays, as what it was laid into does.
  */
 export function posesBetween(small: Float32Array, frames: number, { everyFrame }: LowResolution): Float32Array {
   const last = small.length / 5 - 1;
   const out = new Float32Array(frames * 5);
   for (let t = 0; t < frames; t++) {
-    const before = Math.max(0, Math.min(Math.floor(t / everyFrame), last - 1));
+    const before = Math.min(Math.floor(t / everyFrame), last);
+    const after = Math.min(before + 1, last);
     const later = t / everyFrame - before;
-    const at = (n: number) => small.subarray(n * 5, n * 5 + 5) as unknown as [number, number, number, number, number];
-    const [a, b] = [at(before), at(Math.min(before + 1, last))];
-    for (const i of [0, 1, 2] as const) out[t * 5 + i] = a[i] + later * (b[i] - a[i]);
-    const between = Math.atan2(a[3] * b[4] - a[4] * b[3], a[3] * b[3] + a[4] * b[4]);
-    const turn = Math.atan2(a[4], a[3]) + later * between;
-    out.set([Math.cos(turn), Math.sin(turn)], t * 5 + 3);
+    out.set(poseBetween(poseAt(small, before), poseAt(small, after), before === after ? 0 : later), t * 5);
   }
   return out;
 }
 
+/** What moves in a small video: the pictures on their ways, or where none is known what differs from a plain ground. */
+export const waysIn = (small: ArrayLike<number>, size: Size, low: LowResolution, known: readonly Way[]) =>
+  known.length > 0 || low.everyFrame === 1 ? known : wayOfDifference(small, lowSize(size, low));
+
 /**
  * What an upsampler is given of a clip in training, with noise of `level`, and what it is to draw: the clip, or where the
- * preset says so its details. All [T, H, W, 3].
+ * preset says so its details. All [T, H, W, 3]; the ways are those of the small video.
  */
 export function lesson(
   clip: ArrayLike<number>,
   size: Size,
   low: LowResolution,
-  level: number,
-  random: Random,
+  { level, random, ways: known = [] }: { level: number; random: Random; ways?: readonly Way[] },
 ): { given: Float32Array; goal: Float32Array } {
   const small = reduce(clip, size, low);
-  const goal = Float32Array.from(clip);
-  if (low.details !== undefined) {
-    const base = smooth(small, size, low);
-    for (let i = 0; i < goal.length; i++) goal[i] = (goal[i]! - base[i]!) / low.details;
-  }
-  return { given: enlarge(corrupt(small, level, random), size, low), goal };
+  const ways = waysIn(small, size, low, known);
+  const goal = detailsOf(clip, low.details === undefined ? [] : smooth(small, size, low, ways), low);
+  return { given: enlarge(corrupt(small, level, random), size, low, ways), goal };
+}
+
+/** What is drawn where a video is to come out: itself, or what `smoothed` lacks of it. */
+export function detailsOf(
+  video: ArrayLike<number>,
+  smoothed: ArrayLike<number>,
+  { details }: LowResolution,
+): Float32Array {
+  return Float32Array.from(video, (v, i) => (details === undefined ? v : (v - smoothed[i]!) / details));
 }
 
 /** A video of what was drawn: itself, or the small video made larger with these details; -1 to 1. */
-export function drawnOver(small: ArrayLike<number>, drawn: Float64Array, size: Size, low: LowResolution): Float64Array {
+export function drawnOver(
+  small: ArrayLike<number>,
+  drawn: Float64Array,
+  size: Size,
+  low: LowResolution,
+  ways: readonly Way[] = [],
+): Float64Array {
   if (low.details === undefined) return drawn;
-  const base = smooth(small, size, low);
+  const base = smooth(small, size, low, ways);
   return drawn.map((v, i) => Math.max(-1, Math.min(1, base[i]! + low.details! * v)));
 }

@@ -35,6 +35,8 @@ export interface ModelDescription {
   parameters: number;
   /** What makes its videos larger and smoother, where something does. */
   upsampler?: { name: string; weights: string };
+  /** The words of the prompts that it was trained with, as `words` (language/words.ts) reads them; left out: not known. */
+  words?: string[];
   /** How it samples, as video records name it. */
   sampler: string;
   /** What the model makes when a request names no size. */
@@ -46,7 +48,8 @@ export interface ModelDescription {
     steps: number;
     guidance: { text: number; image: number };
   };
-  limits: { frames: number; width: number; height: number };
+  /** `pictures`: that a request may bring. */
+  limits: { frames: number; width: number; height: number; pictures: number };
   /** Pixels: width and height are multiples of it. */
   multiple: number;
 }

@@ -54,12 +54,12 @@ export interface EncoderSizes {
   layers: number;
   /** Rows of the table of hashed word pieces. */
   vocabulary: number;
-  /** Words and pictures read at most; what goes beyond is left out. */
+  /** Words and pictures read at most; of words what goes beyond is left out. Requests of more pictures are refused. */
   words: number;
   pictures: number;
   /** Pictures are read at this side, in patches of 8. */
   pictureSide: number;
-  /** Channels of the tokens that a frozen encoder outside makes of the words; pictures, if any are read, are read here. */
+  /** Channels of the tokens that a frozen encoder outside makes of the words; pictures are read here. */
   external?: number;
 }
 
@@ -131,6 +131,9 @@ presets['nano-frozen'] = {
   name: 'nano-frozen',
   encoder: { ...nano!.encoder, vocabulary: 0, words: 64, external: 384 },
 };
+
+/** Channels of a preset's conditioning tokens. */
+export const conditionWidth = ({ width, conditionWidth: own = width }: Preset) => own;
 
 /** Width and height of a preset's videos. */
 export const sizeOfVideo = ({ side, height = side }: Preset) => ({ width: side, height });

@@ -76,10 +76,11 @@ export const admit = defineOperator(
           if (claim === 'taken') throw idTaken(asked.request);
           if (request.deadline !== undefined) deadlines.keep(envelope, request.deadline);
           checkLimits(request, options);
-          for (const model of resources.models.all()) checkVideo(videoOf(request), await model.describe());
           const given = partsOf(request);
           const images = given.filter((part) => 'image' in part);
           checkPrompt(given, images, options);
+          const wanted = { ...videoOf(request), pictures: images.length };
+          for (const model of resources.models.all()) checkVideo(wanted, await model.describe());
           const task = request.task ?? inferTask(images);
           checkTask(task, images);
           const parts = await takeIn(given, task, options, resources);
@@ -158,6 +159,13 @@ function inferTask(images: RequestImage[]): Task {
 }
 
 function checkTask(task: Task, images: RequestImage[]): void {
+  const firstFrames = images.filter(({ role }) => role === 'first-frame').length;
+  if (firstFrames > 1)
+    throw new VimiError('EVENT_INVALID', 'A video has one first frame', {
+      expected: 'one image with the role first-frame',
+      found: `${firstFrames} of them`,
+      where: 'prompt',
+    });
   if (task === 'text-to-video' || images.length > 0) return;
   throw new VimiError('EVENT_INVALID', `The task ${task} needs an image`, {
     expected: task === 'prediction' ? 'an image with the role first-frame' : 'an image of the subject',

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { replayOf } from '../events/replay.js';
+import { maybeOneFilm } from '../models/embedding/film-hash.js';
 import { drop, mapEach } from './map-each.js';
 import { defineOperator } from './operator.js';
 import { RecentMedia } from './recent-media.js';
@@ -7,7 +8,8 @@ import { RecentMedia } from './recent-media.js';
 /*
  * In      clip, context (whose near-duplicates retrieve found)
  * Out     the same
- * Drops   duplicate: an event before it brought the same picture, or one that looks the same
+ * Drops   duplicate: an event before it brought the same picture, or one that looks the same; of clips, if they do so
+ *         throughout
  * Fails   nothing
  * Memory  the hashes of what is under way in this process, and of the last 1,000 that are done
  *
@@ -25,7 +27,7 @@ export const deduplicate = defineOperator(
       in: 'clip and context.',
       out: 'The same.',
       drops:
-        'duplicate: another event brought the same picture (the keyframe’s bytes) or one that looks the same: its perceptual hash at most perceptual_bits away, its embedding at least likeness like. A clip is judged by its keyframe alone. Of two at once in one process the later is dropped, even if the earlier is rejected afterwards; of those that several processes meet at the same moment, each may let one pass. Of an event that was replayed, what brought the same picture before is dropped.',
+        'duplicate: another event brought the same picture (the keyframe’s bytes) or one that looks the same: its perceptual hash at most perceptual_bits away, its embedding at least likeness like. A clip is judged by its keyframe, and is a duplicate of another clip only if four frames spread over both look alike too. Flat pictures (plain black) look like nothing: only equal bytes count. Of two at once in one process the later is dropped, even if the earlier is rejected afterwards; of those that several processes meet at the same moment, each may let one pass. Of an event that was replayed, what brought the same picture before is dropped.',
       fails: 'Nothing.',
       memory: 'Hashes of what is under way, and of the last 1,000 that are done.',
     },
@@ -63,6 +65,7 @@ export const deduplicate = defineOperator(
           const known = context.nearDuplicates.some(
             (other) =>
               (other.event !== event.id || (isReplay && other.exact)) &&
+              maybeOneFilm(clip.film, other.film, perceptual_bits) &&
               ((exact && other.exact) ||
                 (other.distance <= perceptual_bits && (other.likeness === null || other.likeness >= likeness))),
           );
@@ -71,6 +74,7 @@ export const deduplicate = defineOperator(
             part,
             contentHash: clip.keyframe.sha256,
             perceptual: clip.perceptual,
+            film: clip.film,
             embedding: clip.imageEmbedding,
             signal,
           };

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { jobRecord } from '../events/job-change.js';
 import type { Prompt } from '../events/prompt.js';
 import { decodePicture } from '../media/pictures.js';
+import { unknownWords } from '../models/known-words.js';
 import type { ModelPrompt } from '../models/ports.js';
 import type { Envelope } from '../streams/envelope.js';
 import { tryOf } from './job-fate.js';
@@ -79,7 +80,7 @@ export const denoise = defineOperator(
     return {
       step: mapEach<'job' | 'prompt'>(
         async ({ job, prompt }, envelope) => {
-          const { defaults, name, weights, backend, upsampler, sampler: method } = await denoiser.describe();
+          const { defaults, name, weights, backend, upsampler, words, sampler: method } = await denoiser.describe();
           const { steps = defaults.steps, guidance = defaults.guidance } = config;
           const step = typeof guidance === 'number' ? { text: guidance, image: guidance } : guidance;
           const wanted = {
@@ -109,6 +110,7 @@ export const denoise = defineOperator(
                 fps,
                 model: { name, weights, backend, ...(upsampler && { upsampler }) },
                 sampler,
+                ...(words && { unknownWords: unknownWords(prompt, words) }),
                 seconds,
               },
             };

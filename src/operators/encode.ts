@@ -48,7 +48,7 @@ export const encode = defineOperator(
   ({ codec, crf, scale, concurrency }, { clock, workDir }) => ({
     step: mapEach<'job' | 'prompt' | 'context' | 'frames'>(
       async ({ job, prompt, context, frames }, { signal }) => {
-        const { video, fps, model, sampler, seconds } = frames;
+        const { video, fps, model, sampler, unknownWords, seconds } = frames;
         const record = {
           job: job.id,
           request: job.request,
@@ -61,6 +61,7 @@ export const encode = defineOperator(
           corpus: context.corpus,
           model,
           sampler,
+          ...(unknownWords && { unknown_words: unknownWords }),
         };
         const body = await withTemporaryFolder(workDir, async (folder) => {
           const output = join(folder, 'video.mp4');

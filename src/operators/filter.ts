@@ -31,9 +31,11 @@ export const filter = defineOperator(
       min_motion: z
         .number()
         .min(0)
-        .max(1)
-        .default(0.001)
-        .describe('Clips whose neighbouring frames differ by less on average are dropped; 0 to 1.'),
+        .max(60)
+        .default(0.015)
+        .describe(
+          'Clips that change by less in a second are dropped, whatever their rate: the sum of the mean differences of neighbouring frames, 1 being black to white.',
+        ),
     }),
     example: '- filter: { min_seconds: 0.5, min_side: 32 }',
     needs: ['clip'],

@@ -42,6 +42,8 @@ export interface Flow {
       oscillation?: { steady: number; low: number };
       seed: number;
     };
+    /** Of the prompt, that the model was not trained with; left out: not known. */
+    unknownWords?: string[];
     /** Of the generation alone; waiting for the model is not counted. */
     seconds: number;
   };
@@ -98,10 +100,12 @@ export interface Clip {
   fps: number;
   width: number;
   height: number;
-  /** Mean absolute difference of neighbouring frames in grey, 0 to 1; 0 for a still. */
+  /** How much its frames change in a second: the sum of the mean absolute differences in grey, 1 being black to white. 0 for a still. */
   motion: number;
   /** 64-bit perceptual hash of the keyframe, 16 hex digits. */
   perceptual: string;
+  /** The same of four frames spread over a clip, 64 hex digits (film-hash.ts). */
+  film?: string;
   /** Of the keyframe; unit length. */
   imageEmbedding: number[];
 }

@@ -79,7 +79,7 @@ export function documentOf(
       caption: embeddings.text.map(shorten),
       image: clip.imageEmbedding.map(shorten),
     },
-    hashes: { content: clip.keyframe.sha256, perceptual: clip.perceptual },
+    hashes: { content: clip.keyframe.sha256, perceptual: clip.perceptual, ...(clip.film && { film: clip.film }) },
     provenance: {
       uri,
       source: file?.source ?? media?.source ?? uri,

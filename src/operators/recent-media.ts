@@ -1,18 +1,17 @@
-import { hammingDistance } from '../models/embedding/perceptual-hash.js';
+import { maybeOneFilm } from '../models/embedding/film-hash.js';
+import { flatHash, hammingDistance } from '../models/embedding/perceptual-hash.js';
 
 interface Claim {
   event: string;
   part: string;
   contentHash: string;
   perceptual: string;
+  film: string | undefined;
   /** Of the picture; unit length. */
   embedding: readonly number[];
   /** Aborted: the event was given up and counts no more. */
   signal: AbortSignal;
 }
-
-/** The hash of a flat picture, which says nothing of it. */
-const flat = '0'.repeat(16);
 
 /**
  * Which media this process has let through and the corpus may not know yet: those under way, and the last `kept` that
@@ -26,13 +25,14 @@ export class RecentMedia {
 
   /** True when another event has let the same picture through, or one at most `bits` away and at least `likeness` like. */
   has(
-    { event, contentHash, perceptual, embedding }: Claim,
+    { event, contentHash, perceptual, film, embedding }: Claim,
     { exact, bits, likeness }: { exact: boolean; bits: number; likeness: number },
   ): boolean {
     const same = (other: Claim) =>
       other.event !== event &&
+      maybeOneFilm(film, other.film, bits) &&
       ((exact && other.contentHash === contentHash) ||
-        (perceptual !== flat &&
+        (perceptual !== flatHash &&
           hammingDistance(other.perceptual, perceptual) <= bits &&
           dot(other.embedding, embedding) >= likeness));
     for (const [id, [claim]] of this.underWay) if (claim?.signal.aborted) this.underWay.delete(id);

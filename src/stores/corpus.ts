@@ -46,6 +46,8 @@ export interface NearDuplicate {
   exact: boolean;
   /** Cosine of the image embeddings; null where they cannot be compared. */
   likeness: number | null;
+  /** What it looks like over its length (film-hash.ts); undefined for a still. */
+  film?: string | undefined;
   source: string;
   /** The id of the media event that it came from. */
   event: string;

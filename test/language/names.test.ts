@@ -55,6 +55,7 @@ describe('[kind 6] a prompt does not name a caption', () => {
     ['a train station', 'a train'],
     ['a corgi’s head', 'a corgi'],
     ["a dog's house", 'a dog'],
+    ["a cat's paws on a keyboard", 'a cat'],
     ['a star-shaped cookie', 'a star'],
     ['a street without a car', 'a car'],
     ['petting an animal (not a cat)', 'a cat'],

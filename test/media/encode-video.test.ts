@@ -119,7 +119,6 @@ describe('encoding', () => {
         ],
         options: ['-c:v', 'libx264', '-f', 'mp4'],
         signal: stop.signal,
-        timeoutMs: 60_000,
         failure: { code: 'ENCODER_FAILED', summary: 'Failed', where: 'here' },
       },
       join(folder, 'killed.mp4'),
@@ -152,23 +151,5 @@ describe('decoding', () => {
       break;
     }
     await expect(complaints()).rejects.toThrow('Nobody reads');
-  });
-
-  it('is ended when it takes too long', async () => {
-    const { ffmpegToFile } = await import('../../src/media/ffmpeg.js');
-    const path = await makeVideo(folder, 'slow.mp4', { scenes: [4] });
-    const error = await thrownBy(() =>
-      ffmpegToFile(
-        {
-          inputs: [{ source: `file:${path}`, options: ['-re', '-stream_loop', '-1'] }],
-          options: ['-c', 'copy', '-f', 'mp4'],
-          signal: never,
-          timeoutMs: 300,
-          failure: { code: 'ENCODER_FAILED', summary: 'Failed', where: path },
-        },
-        join(folder, 'endless.mp4'),
-      ),
-    );
-    expect(error.code).toBe('TIMED_OUT');
   });
 });

@@ -85,7 +85,6 @@ export async function convert(folder: string, from: string, name: string, option
       inputs: [{ source: `file:${from}`, options: [] }],
       options,
       signal: never,
-      timeoutMs: 60_000,
       failure: { code: 'ENCODER_FAILED', summary: 'The test could not make a file', where: name },
     },
     output,

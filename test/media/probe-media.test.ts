@@ -140,7 +140,6 @@ describe('what a medium is', () => {
           'mp4',
         ],
         signal: never,
-        timeoutMs: 60_000,
         failure: { code: 'ENCODER_FAILED', summary: 'The test could not make a file', where: path },
       },
       path,

@@ -27,13 +27,14 @@ describe('media tools', () => {
   });
 
   it.skipIf(process.platform === 'win32')('come from the environment first, then from PATH', async () => {
-    const onPath = await program('on-path', 'echo ffmpeg version 7.1.1 Copyright');
+    const said = 'ffmpeg version 7.1.1 Copyright (c) 2000-2025 the FFmpeg developers\nlibavutil      59. 39.100';
+    const onPath = await program('on-path', `echo '${said}'`);
     const named = await program('named', 'echo ffmpeg version n8.0 Copyright');
     const notExecutable = await program('data', 'exit 1', 0o644);
     const search = `${notExecutable}:${onPath}`;
     expect(mediaTools({ PATH: search })).toEqual({
-      ffmpeg: { path: join(onPath, 'ffmpeg'), version: '7.1.1', bundled: false },
-      ffprobe: { path: join(onPath, 'ffprobe'), version: '7.1.1', bundled: false },
+      ffmpeg: { path: join(onPath, 'ffmpeg'), version: '7.1.1', year: 2025, libavutil: 59, bundled: false },
+      ffprobe: { path: join(onPath, 'ffprobe'), version: '7.1.1', year: 2025, libavutil: 59, bundled: false },
     });
     expect(mediaTools({ PATH: search, VIMI_FFMPEG: join(named, 'ffmpeg') })).toMatchObject({
       ffmpeg: { path: join(named, 'ffmpeg'), version: 'n8.0', bundled: false },

@@ -52,7 +52,7 @@ describe('with random weights on wasm', () => {
 
   test('describes itself', async () => {
     const description = await denoiser.describe();
-    expect(description).toMatchObject({ name: 'nano', limits: { frames: 8, width: 32, height: 32 } });
+    expect(description).toMatchObject({ name: 'nano', limits: { frames: 8, width: 32, height: 32, pictures: 3 } });
     expect(description.backend).toMatch(/^wasm/);
     expect(description.weights).toMatch(/^[0-9a-f]{64}$/);
     expect(description.parameters).toBeGreaterThan(300_000);
@@ -252,7 +252,7 @@ test('with an upsampler it describes and makes what comes out of it', async () =
     expect(await denoiser.describe()).toMatchObject({
       name: 'nano',
       upsampler: { name: 'nano-upsampler', weights: expect.stringMatching(/^[0-9a-f]{64}$/) },
-      limits: { frames: 16, width: 64, height: 64 },
+      limits: { frames: 16, width: 64, height: 64, pictures: 3 },
       defaults: { frames: 16, width: 64, height: 64, fps: 16, steps: 20 },
     });
     const video = await generate(denoiser, { steps: 1, frames: 2, width: 64, height: 32 });

@@ -59,7 +59,7 @@ test('smoothly enlarged, a slope stays a slope between the middles of the outer 
 test('details are what the smoothly enlarged small video lacks, in their unit; drawn over it they give the clip', () => {
   const fine = { ...low, details: 0.25 };
   const clip = Float32Array.from(new Random(2).normals(5 * 4 * 6 * 3), (v) => Math.max(-1, Math.min(1, v / 2)));
-  const { given, goal } = lesson(clip, size, fine, 0, new Random(1));
+  const { given, goal } = lesson(clip, size, fine, { level: 0, random: new Random(1) });
   const small = reduce(clip, size, fine);
   expect(given).toEqual(enlarge(small, size, fine));
   const base = smooth(small, size, fine);
@@ -70,7 +70,7 @@ test('details are what the smoothly enlarged small video lacks, in their unit; d
   const none = drawnOver(small, new Float64Array(clip.length), size, fine);
   for (const [i, v] of none.entries()) expect(v).toBeCloseTo(Math.max(-1, Math.min(1, base[i]!)), 6);
   expect(Math.max(...drawnOver(small, new Float64Array(clip.length).fill(99), size, fine))).toBe(1);
-  expect(lesson(clip, size, low, 0, new Random(1)).goal).toEqual(clip);
+  expect(lesson(clip, size, low, { level: 0, random: new Random(1) }).goal).toEqual(clip);
   const video = Float64Array.of(1, 2, 3);
   expect(drawnOver(small, video, size, low)).toBe(video);
 });

@@ -113,6 +113,11 @@ describe('admit', () => {
     ['too many steps', { steps: 251 }, 'REQUEST_OVER_LIMIT'],
     ['a deadline that passed', { deadline: '2026-11-23T11:59:59Z' }, 'REQUEST_EXPIRED'],
     ['a task without its image', { task: 'prediction' }, 'EVENT_INVALID'],
+    [
+      'two first frames [kind 13]',
+      { prompt: [1, 2].map(() => ({ image: { base64: 'AAAA' }, role: 'first-frame' as const })) },
+      'EVENT_INVALID',
+    ],
   ] as const)('rejects %s', async (_, changes, code) => {
     expect(await refused(changes as Partial<GenerationRequested>)).toBe(code);
   });
@@ -122,11 +127,16 @@ describe('admit', () => {
     ['width', { width: 64 }, 'width: a multiple of 4, at most 32, found 64'],
     ['a side between', { height: 30 }, 'height: a multiple of 4, at most 32, found 30'],
     ['fps', { fps: 0.01 }, 'fps: 0.1 to 1000, found 0.01'],
+    [
+      'pictures [kind 13]',
+      { prompt: Array.from({ length: 4 }, () => ({ image: { base64: 'AAAA' } })) },
+      'images: at most 3, found 4',
+    ],
   ])('knows at once what the model cannot make: %s [streams F23]', async (_, changes, text) => {
     const description = {
       ...{ name: 'small', weights: 'e'.repeat(64), backend: 'none', parameters: 0, sampler: 'none' },
       defaults: { frames: 4, width: 16, height: 8, fps: 8, steps: 50, guidance: { text: 3, image: 2 } },
-      ...{ limits: { frames: 8, width: 32, height: 32 }, multiple: 4 },
+      ...{ limits: { frames: 8, width: 32, height: 32, pictures: 3 }, multiple: 4 },
     };
     const small = only({
       describe: async () => description,

@@ -19,7 +19,7 @@ const picture = await storedPicture(media, '#ff0000');
 const description: ModelDescription = {
   ...{ name: 'scripted', weights: 'e'.repeat(64), backend: 'none', parameters: 0, sampler: 'none' },
   defaults: { frames: 4, width: 16, height: 8, fps: 8, steps: 50, guidance: { text: 3, image: 2 } },
-  limits: { frames: 8, width: 32, height: 32 },
+  limits: { frames: 8, width: 32, height: 32, pictures: 3 },
   multiple: 8,
 };
 
@@ -83,6 +83,16 @@ describe('denoise', () => {
       sampler: { name: 'none', steps: 5, guidance: { text: 6, image: 1.5 }, seed: 7 },
       video: { frames: 4, width: 16, height: 8 },
     });
+  });
+
+  it('[kind 13] names the words of the prompt that the model was not trained with', async () => {
+    const { denoiser } = scripted();
+    const words = ['a', 'red', 'square'];
+    const knowing = { ...denoiser, describe: async () => ({ ...description, words }) };
+    const [known] = (await runOperator(denoise, {}, given(knowing), [flow()])).emitted;
+    expect(known!.data.frames!.unknownWords).toEqual(['fox']);
+    const [unknown] = (await runOperator(denoise, {}, given(denoiser), [flow()])).emitted;
+    expect(unknown!.data.frames).not.toHaveProperty('unknownWords');
   });
 
   it('gives the model its own settings and the prompt in its order, with pixels for pictures', async () => {

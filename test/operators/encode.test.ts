@@ -78,6 +78,16 @@ describe('encode', () => {
     expect(JSON.parse(JSON.parse(stdout).format.tags.comment)).toEqual(record);
   });
 
+  it('[kind 13] says which words the model never saw, where that is known', async () => {
+    const told = flow();
+    told.frames!.unknownWords = ['fox'];
+    const [silent] = await products([flow()]);
+    const [saying] = await products([told]);
+    const object = { key: 'videos/job-1.mp4', size: 1, sha256: 'a'.repeat(64), media_type: 'video/mp4' };
+    expect(videoCompleted.parse({ ...saying!.data, object }).unknown_words).toEqual(['fox']);
+    expect(silent!.data).not.toHaveProperty('unknown_words');
+  });
+
   it('gives the same bytes again, however long the making took', async () => {
     const slower = flow();
     slower.frames!.seconds = 99;

@@ -83,13 +83,6 @@ describe('split cuts', () => {
     expect(others.map(({ frames }) => frames)).toEqual([30, 6]);
   });
 
-  it('no sooner than min_seconds after the last cut', async () => {
-    const flashes = await makeVideo(folder, 'flashes.mp4', { scenes: [3, 3, 3, 3, 12], fps: 12 });
-    const clips = await clipsOf(await probed(flashes), { min_seconds: 0.5 });
-    expect(clips.every(({ frames }) => frames >= 6)).toBe(true);
-    expect(clips.reduce((sum, { frames }) => sum + frames, 0)).toBe(24);
-  });
-
   it('a still as one clip, transparency kept and measured on white', async () => {
     const path = join(folder, 'disc.png');
     await writeFile(path, await discPng(41));

@@ -31,6 +31,8 @@ export async function tellVideo(
   }
   for (const { caption, score } of video.context) out.write(`retrieved  ${caption}  (${score.toFixed(4)})\n`);
   if (video.context.length === 0) out.write('retrieved  nothing\n');
+  if (video.unknown_words && video.unknown_words.length > 0)
+    out.write(`never seen ${video.unknown_words.join(', ')}  (${video.model.name} was not trained with these words)\n`);
   out.write(
     `${video.frames} frames of ${video.width}x${video.height}, ${video.model.name} on ${video.model.backend}, seed ${video.sampler.seed}\n${file}\n`,
   );

@@ -4,6 +4,7 @@ import { asContext } from '../documents.js';
 import { measured } from '../metrics/interval.js';
 import { translations } from '../metrics/motion.js';
 import type { Oracle, Verdict } from '../oracle.js';
+import { paste } from '../paster.js';
 import { type Cell, type Report, type Sheet, someFrames } from '../report.js';
 import { type PlainClip, plainClips, readClip } from '../world-folder.js';
 import { chooseClips, eachOf, formatOf, type NamedWorld, type Setting } from './setting.js';
@@ -51,6 +52,13 @@ interface Row extends Omit<Case, 'clip' | 'steps' | 'guidance'>, Verdict {
   /** Whether the subject's own document is in the prompt, and among all that was retrieved; NaN when nothing was asked. */
   foundFirst: number;
   foundAny: number;
+}
+
+interface Drawn {
+  row: Row;
+  /** What the oracle says of the baseline; null without a picture, and after the first of a sweep. */
+  pasted: Verdict | null;
+  images: RgbImage[];
 }
 
 /** Videos a sheet shows. */
@@ -107,7 +115,7 @@ export async function evaluateGrounding(setting: GroundingSetting): Promise<Repo
 
   const sheets = new Map<string, Sheet>();
   const began = performance.now();
-  const drawn = await eachOf(cases, setting.atOnce, async (one): Promise<{ row: Row; images: RgbImage[] }> => {
+  const drawn = await eachOf(cases, setting.atOnce, async (one): Promise<Drawn> => {
     const { clip, condition } = one;
     const own = await setting.documentOf(clip.subject);
     const wrong = await setting.documentOf(one.other);
@@ -142,12 +150,16 @@ export async function evaluateGrounding(setting: GroundingSetting): Promise<Repo
       foundAny: isLive ? Number(entries.some(isOwn)) : Number.NaN,
     };
     tell(`${one.set}, ${condition} context`);
-    if (one.index >= SHOWN) return { row, images: [] };
-    const picture = entries[0] ? await serving.picture(entries[0].image) : blank;
-    return { row, images: [picture, ...someFrames(video, PICTURES), ...trueVideos.get(clip)!] };
+    const picture = entries[0] ? await serving.picture(entries[0].image) : null;
+    const isFirst = one.steps === setting.steps[0] && one.guidance === setting.guidance[0];
+    const pasted =
+      picture && isFirst ? await oracle.judge(paste(clip.caption, picture, format, oracle.colours), clip, shown) : null;
+    if (one.index >= SHOWN) return { row, pasted, images: [] };
+    return { row, pasted, images: [picture ?? blank, ...someFrames(video, PICTURES), ...trueVideos.get(clip)!] };
   });
   const secondsEach = (performance.now() - began) / 1000 / cases.length;
   const rows = drawn.map(({ row }) => row);
+  const pasted = drawn.flatMap(({ row, pasted: verdict }) => (verdict ? [{ ...row, ...verdict }] : []));
   const isSweep = setting.steps.length * setting.guidance.length > 1;
   for (const { row, images } of drawn) {
     if (images.length === 0) continue;
@@ -169,6 +181,33 @@ export async function evaluateGrounding(setting: GroundingSetting): Promise<Repo
         ...grouped(rows).map((group): Cell[] => [
           ...[group[0]!.set, group[0]!.condition, group[0]!.steps, group[0]!.guidance, group.length],
           ...cellsOf(group),
+        ]),
+        ...grouped(pasted).map((group): Cell[] => [
+          ...[group[0]!.set, `${group[0]!.condition}, pasted without a net`, '', '', group.length],
+          ...cellsOf(group),
+        ]),
+      ],
+    },
+    {
+      title: 'Even and odd frames',
+      columns: [
+        'set',
+        'context',
+        'steps',
+        'guidance',
+        'n',
+        'likeness, even',
+        'likeness, odd',
+        'sharpness, odd of even',
+      ],
+      rows: [
+        ...ceilings.map(({ name, verdicts }): Cell[] => [
+          ...[name, 'true clips', '', '', verdicts.length],
+          ...evenAndOdd(verdicts),
+        ]),
+        ...grouped(rows).map((group): Cell[] => [
+          ...[group[0]!.set, group[0]!.condition, group[0]!.steps, group[0]!.guidance, group.length],
+          ...evenAndOdd(group),
         ]),
       ],
     },
@@ -199,6 +238,7 @@ export async function evaluateGrounding(setting: GroundingSetting): Promise<Repo
     title: 'Grounding: is the subject the one that the context shows?',
     notes: [
       "Look: place of the asked subject among 100 candidates, by template (correlation at its best place and size) and by mean colour. Ceiling: the true clips, measured alike. Size: within a quarter of the world's sizes. Look kept: correlation of the subject between neighbouring frames. Way: units that its centre goes, of 32.",
+      'Pasted without a net: the picture of the context, cut out and laid along the verb of the caption on the ground that it names (paster.ts). Odd frames are those that an upsampler makes between two of the base model; sharpness: squared differences of neighbouring pixels.',
       `${cases.length} videos, ${secondsEach.toFixed(2)} s each with retrieval and measuring.`,
     ],
     tables,
@@ -225,6 +265,15 @@ function cellsOf(group: readonly Judged[]): Cell[] {
     { share: measured(group.map(({ sizeRight }) => sizeRight)) },
     { value: measured(group.map(({ kept }) => kept)), digits: 2 },
     { value: measured(group.map(({ way }) => way)), digits: 1 },
+  ];
+}
+
+function evenAndOdd(group: readonly Verdict[]): Cell[] {
+  const mean = (values: number[]): Cell => ({ value: measured(values), digits: 2 });
+  return [
+    mean(group.map(({ evenLikeness }) => evenLikeness)),
+    mean(group.map(({ oddLikeness }) => oddLikeness)),
+    mean(group.map(({ oddSharpness }) => oddSharpness)),
   ];
 }
 

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { VimiError } from '../../errors.js';
-import { type Preset, sizeOfVideo } from '../presets.js';
+import { conditionWidth, type Preset, sizeOfVideo } from '../presets.js';
 import { shape } from '../shape.js';
 import {
   attention,
@@ -61,7 +61,8 @@ export interface FitInput {
 
 export function fit(declare: Declaration, preset: Preset) {
   const { patch: p, patchWidth: P, width: C, heads, latents: L, ratio, group, local } = preset;
-  const { conditionWidth: D = C, readWidth = C } = preset;
+  const { readWidth = C } = preset;
+  const D = conditionWidth(preset);
   const size = sizeOfVideo(preset);
   const [rows, columns] = patchGrid(preset);
   const channels = preset.low ? 6 : 3;

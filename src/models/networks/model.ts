@@ -1,5 +1,4 @@
 import type { Preset } from '../presets.js';
-import { externalEncoder } from './external-encoder.js';
 import { fit } from './fit.js';
 import { countParameters, Declaration, type ParameterSpec } from './parameters.js';
 import { promptEncoder } from './prompt-encoder.js';
@@ -17,9 +16,7 @@ export interface Model {
 
 export function buildModel(preset: Preset): Model {
   const declare = Declaration.root();
-  const { external, pictures } = preset.encoder;
-  // Where pictures are read, they are read beside what the frozen encoder says of the words.
-  const encode = (external && pictures === 0 ? externalEncoder : promptEncoder)(declare.at('prompt'), preset);
+  const encode = promptEncoder(declare.at('prompt'), preset);
   const denoise = fit(declare.at('fit'), preset);
   return { preset, specs: declare.specs, parameters: countParameters(declare.specs), encode, denoise };
 }

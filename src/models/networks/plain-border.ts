@@ -1,15 +1,11 @@
-/** The pixels at the edges of pictures or frames [count, side, side], corners twice. */
-export function borderPixels(side: number, count = 1): number[] {
+/** The pixels at the edges of pictures or frames [count, height, width], corners twice. */
+export function borderPixels(width: number, count = 1, height = width): number[] {
   const border: number[] = [];
-  for (let t = 0; t < count; t++)
-    for (let n = 0; n < side; n++)
-      for (const [y, x] of [
-        [0, n],
-        [side - 1, n],
-        [n, 0],
-        [n, side - 1],
-      ] as const)
-        border.push((t * side + y) * side + x);
+  for (let t = 0; t < count; t++) {
+    const from = t * height;
+    for (let x = 0; x < width; x++) border.push(from * width + x, (from + height - 1) * width + x);
+    for (let y = 0; y < height; y++) border.push((from + y) * width, (from + y) * width + width - 1);
+  }
   return border;
 }
 

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { imageRole } from '../../events/prompt.js';
-import type { Preset } from '../presets.js';
+import { conditionWidth, type Preset } from '../presets.js';
 import { shape } from '../shape.js';
 import { linear, norm, repeat, transformerLayer } from './layers.js';
 import { matteOf } from './matte.js';
@@ -14,10 +14,11 @@ import { wordTokens } from './word-tokens.js';
  * language model, and is trained with the denoiser (own choice: there is nothing pretrained to freeze).
  *
  *   B prompts   N tokens: one for the prompt as a whole, its words, patches of 8x8 pixels a picture: 16 at 32x32
- *   K pictures  C width
+ *   K pictures  C width of the conditioning
  *
  * Words are the preset's own or those of a frozen encoder outside (word-tokens.ts); pictures are read here in any case
- * (own choice: small language models see none). A picture keeps its place among the words, its role, and the place of each
+ * (own choice: small language models see none). Without layers, as where a large language model has read the words, both go
+ * on as they are, each with its place in the prompt. A picture keeps its place among the words, its role, and the place of each
  * patch. Latents alone hide a picture's details, so the pictures go along, to be laid into the frames (placement.ts; own
  * choice). What stands next to what is told to attention as well, by a number for each head and distance (Raffel et al.
  * 2020): of two subjects each has words of its own.
@@ -49,7 +50,8 @@ export const coarsePatch = 8;
 const reach = 12;
 
 export function promptEncoder(declare: Declaration, preset: Preset) {
-  const { encoder, width: C, heads, ratio } = preset;
+  const { encoder, heads, ratio } = preset;
+  const C = conditionWidth(preset);
   const { pictureSide: side } = encoder;
   const coarse = side / coarsePatch;
   const coarseCount = coarse ** 2;
@@ -61,8 +63,8 @@ export function promptEncoder(declare: Declaration, preset: Preset) {
     transformerLayer(declare.at(`layer${i}`), C, heads, ratio),
   );
   const finish = norm(declare.at('finish'), C);
-  // An upsampler sees in the smaller video what belongs to what.
-  const byDistance = preset.low ? null : declare.add('distance', [2 * reach + 1, heads], 0);
+  // An upsampler sees in the smaller video what belongs to what; without layers there is no attention.
+  const byDistance = preset.low || encoder.layers === 0 ? null : declare.add('distance', [2 * reach + 1, heads], 0);
 
   const coarsePlaces = gridPositions(coarse, coarse, C);
 

@@ -25,8 +25,8 @@ export type Picture = Float32Array;
 export const hidden = null;
 
 /**
- * Words and pictures of a prompt. At most as many as the preset reads: of pictures the first, of words each part's share
- * from its beginning (a long retrieved caption never pushes out the user's own words). For a preset with a frozen encoder
+ * Words and pictures of a prompt. At most as many as the preset reads: of pictures the user's own, then the first that were
+ * retrieved; of words each part's share from its beginning (a long retrieved caption never pushes out the user's own words). For a preset with a frozen encoder
  * outside, `vectors` says what it gives for each text, read by itself (own choice: a caption is read once, whatever it
  * comes with). MODEL_UNKNOWN without it.
  */
@@ -46,10 +46,11 @@ export function promptItems(prompt: ModelPrompt, { name, encoder }: Preset, vect
     texts.map((text) => text?.length ?? 0),
     encoder.words,
   );
-  let pictures = 0;
+  const isOwn = (part: ModelPrompt['parts'][number]) => 'pixels' in part && part.role !== 'reference';
+  const left = { own: encoder.pictures, reference: encoder.pictures - prompt.parts.filter(isOwn).length };
   return [{ text: '' }, ...prompt.parts].flatMap((part, i): PromptItem[] => {
     if ('text' in part) return texts[i]!.slice(0, share[i]);
-    if (pictures++ >= encoder.pictures) return [];
+    if (left[isOwn(part) ? 'own' : 'reference']-- <= 0) return [];
     return [{ picture: readPicture(part.pixels, encoder.pictureSide), role: part.role }];
   });
 }

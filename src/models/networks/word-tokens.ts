@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { VimiError } from '../../errors.js';
-import type { Preset } from '../presets.js';
+import { conditionWidth, type Preset } from '../presets.js';
 import { linear, norm } from './layers.js';
 import type { Declaration, Weights } from './parameters.js';
 import { type PromptItem, wordRows } from './prompt-input.js';
@@ -14,7 +14,7 @@ import { type PromptItem, wordRows } from './prompt-input.js';
  */
 export function wordTokens(declare: Declaration, preset: Preset) {
   const { external } = preset.encoder;
-  return external ? frozenTokens(declare, external, preset.width) : spelledTokens(declare, preset);
+  return external ? frozenTokens(declare, external, conditionWidth(preset)) : spelledTokens(declare, preset);
 }
 
 export type WordTokens = (w: Weights, prompts: readonly PromptItem[][], N: number) => tf.Tensor;
@@ -37,7 +37,7 @@ function spelledTokens(declare: Declaration, { encoder: { vocabulary }, width: C
 }
 
 /** E channels from outside, C channels here. */
-export function frozenTokens(declare: Declaration, E: number, C: number): WordTokens {
+function frozenTokens(declare: Declaration, E: number, C: number): WordTokens {
   const before = norm(declare.at('norm'), E);
   const project = linear(declare.at('project'), E, C);
   return (w, prompts, N) => {

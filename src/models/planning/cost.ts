@@ -77,7 +77,7 @@ type Tokens = ReturnType<typeof tokensOf>;
 function tokensOf(preset: Preset, { frames: T, words, pictures, carried }: Work) {
   const { encoder, latents: L, group, local, low, side } = preset;
   const [R, Q] = patchGrid(preset);
-  const coarse = encoder.pictures === 0 ? 0 : (encoder.pictureSide / coarsePatch) ** 2;
+  const coarse = (encoder.pictureSide / coarsePatch) ** 2;
   const N = 1 + words + pictures * coarse;
   return {
     ...{ S: T * R * Q, L, T, N, words, pictures, carried },

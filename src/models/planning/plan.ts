@@ -70,12 +70,7 @@ export function planTraining(name: string, steps: number, recipe?: Recipe, devic
   };
 
   function workOf({ frames }: Stage, carried: boolean): Work {
-    const { words, pictures } = preset.encoder;
-    return {
-      ...{ frames, carried },
-      words: Math.min(words, usualPrompt.words),
-      pictures: Math.min(pictures, usualPrompt.pictures),
-    };
+    return { frames, carried, ...usualPrompt };
   }
 }
 

@@ -12,7 +12,9 @@ import type { Recipe } from './recipe.js';
  * - names: the words that the prompt shares with its context's captions become made-up ones, each the same in all of the
  *   prompt: they still say which picture is meant, and only the picture says what the subject looks like;
  * - mirror: clip and pictures are flipped, left and right change places in the words; not where something turns;
- * - colours: the channels of clip and pictures are permuted alike, and words for colours that this changes are hidden.
+ * - colours: the channels of clip and pictures are permuted alike, and words for colours that this changes are hidden;
+ * - strange words: half of all words become others, names aside: small words other small words, the rest made-up ones.
+ *   People say things in other words than captions do, and what a picture is for must not hang on them.
  */
 export interface Augmentation {
   /** What the made-up names follow from; null: names stay as they are. */
@@ -20,6 +22,8 @@ export interface Augmentation {
   mirror: boolean;
   /** Which channel each channel is taken from. */
   channels: readonly [number, number, number];
+  /** What the strange words follow from; null: words stay as they are. */
+  strange: number | null;
 }
 
 const permutations = [
@@ -31,13 +35,19 @@ const permutations = [
 ] as const;
 const same = [0, 1, 2] as const;
 
-export function drawAugmentation(random: Random, { hideNames, mirror, colours }: Recipe['augment']): Augmentation {
-  // Always three draws, so that one setting does not shift the others.
+export function drawAugmentation(
+  random: Random,
+  { hideNames, mirror, colours, strangeWords = 0 }: Recipe['augment'],
+): Augmentation {
+  // Always three draws, so that one setting does not shift the others; a fourth only where it is used: runs from before
+  // there were strange words stay what they were.
   const [a, b, c] = [random.uniform(), random.uniform(), random.uniform()];
+  const d = strangeWords > 0 ? random.uniform() : 1;
   return {
     names: a < hideNames ? Math.floor((a / hideNames) * 2 ** 31) : null,
     mirror: b < mirror,
     channels: c < colours ? permutations[Math.floor((c / colours) * permutations.length)]! : same,
+    strange: d < strangeWords ? Math.floor((d / strangeWords) * 2 ** 31) : null,
   };
 }
 
@@ -65,11 +75,11 @@ export function sharedNames(items: readonly PromptItem[], contextCaptions: reado
 export function augmentItems(
   items: readonly PromptItem[],
   contextCaptions: readonly string[],
-  { names, mirror, channels }: Augmentation,
+  { names, mirror, channels, strange }: Augmentation,
 ): { items: PromptItem[]; mirrored: boolean } {
   const mirrored = mirror && !items.some((item) => 'word' in item && turning.has(String(item.word)));
   const permuted = channels.some((from, to) => from !== to);
-  const shared = names === null ? null : sharedNames(items, contextCaptions);
+  const shared = names === null && strange === null ? null : sharedNames(items, contextCaptions);
   const changed = items.map((item): PromptItem => {
     if ('picture' in item) {
       const side = Math.sqrt(item.picture.length / 3);
@@ -79,11 +89,18 @@ export function augmentItems(
     const { word } = item;
     // Of a colour that is not what it was nothing can be said any more.
     if (permuted && coloured.has(word)) return { word: hidden };
-    if (shared?.has(word)) return { word: madeUp(word, names!) };
+    if (shared?.has(word)) return names === null ? item : { word: madeUp(word, names) };
+    if (strange !== null && hash32(`${strange} of ${word}`) % 2 === 0)
+      return { word: small.includes(word) ? anotherOf(small, word, strange) : madeUp(word, strange) };
     return { word: mirrored ? (sides[word] ?? word) : word };
   });
   return { items: changed, mirrored };
 }
+
+/** That stand between what is shown, and say little of it. */
+const small = 'a an the in on at by of over with near under before behind front to from and'.split(' ');
+const anotherOf = (list: readonly string[], word: string, draw: number) =>
+  list[hash32(`${word} as ${draw}`) % list.length]!;
 
 /** A word that is none, of a word and a number. */
 const madeUp = (word: string, draw: number): string => hash32(`${draw} ${word}`).toString(36);

@@ -1,3 +1,4 @@
+import { waysOf } from '../between-frames.js';
 import { drawNoiseLevel } from '../diffusion/noise-levels.js';
 import { Random } from '../diffusion/random.js';
 import type { TextVectors } from '../frozen-encoder.js';
@@ -7,10 +8,10 @@ import { type PromptItem, promptItems, seenBy } from '../networks/prompt-input.j
 import { type Preset, sizeOfVideo } from '../presets.js';
 import { augmentItems, drawAugmentation, repaint } from './augment.js';
 import type { Pose } from './match.js';
-import { coverage, knownPlaces, type PlacesOfPicture, type Shown } from './places.js';
+import { coverage, knownPlaces, type PlacesOfPicture, type Shown, smallPoses } from './places.js';
 import type { Recipe, Stage } from './recipe.js';
 import type { TrainingSample } from './samples.js';
-import { findSubjects, type Subjects } from './subjects.js';
+import { findSubjects, groundOf, type Subjects } from './subjects.js';
 import { asTask } from './tasks.js';
 
 /** B clips with their prompts and their noise, as plain numbers. */
@@ -69,7 +70,11 @@ export function drawBatch(
     const augmentation = drawAugmentation(random, augment);
     const whole = sample.frames.subarray(window * frame, (window + preset.frames) * frame);
     const firstFrame = { width, height, data: whole.subarray(0, frame) };
-    const prompt = tasks ? asTask(sample.prompt, drawTask(tasks, random), firstFrame) : sample.prompt;
+    const subjects = preset.local ? subjectsOf(sample, width) : null;
+    const ground = groundIn(sample, subjects, { width, height });
+    // Where it is said is one more of the ways in which people say things otherwise.
+    const shows = { firstFrame, ground, groundFirst: augmentation.strange !== null && augmentation.strange % 3 === 0 };
+    const prompt = tasks ? asTask(sample.prompt, drawTask(tasks, random), shows) : sample.prompt;
     const { items, mirrored } = augmentItems(
       promptItems(prompt, preset, vectors),
       sample.contextCaptions,
@@ -84,7 +89,6 @@ export function drawBatch(
       );
     const painted = paint(first, T);
     batch.x.set(painted, b * length);
-    const subjects = preset.local ? subjectsOf(sample, width) : null;
     const shown = subjects && shownIn(subjects, width, { window, first, T, mirrored });
     // An upsampler has no layout that would read them.
     batch.masks.push(
@@ -101,24 +105,22 @@ export function drawBatch(
     const u = random.uniform();
     const kept = u < dropout.all ? 'nothing' : u < dropout.all + dropout.images ? 'text' : 'all';
     batch.prompts.push(seenBy[kept](items));
-    batch.places.push(
-      shown && subjects && kept === 'all'
-        ? knownPlaces(items, {
-            prompt,
-            sample: sample.prompt,
-            ground: subjects.ground,
-            ...shown,
-            T,
-            side: width,
-            patch: preset.patch,
-          })
-        : [],
-    );
+    const placesAt = (when: { now: Shown; begin: Shown }, frames: number) =>
+      knownPlaces(items, {
+        ...{ prompt, sample: sample.prompt, ground: subjects!.ground, ...when },
+        ...{ T: frames, side: width, patch: preset.patch },
+      });
+    const isPlaced = shown !== null && kept === 'all';
+    batch.places.push(isPlaced ? placesAt(shown, T) : []);
     if (preset.low && batch.low) {
       // Of the whole clip, as when generating: what lies between two frames needs both.
       const size = { frames: preset.frames, width, height };
       const level = random.uniform() * preset.low.corruption.most;
-      const { given, goal } = lesson(paint(0, preset.frames), size, preset.low, level, random);
+      const everywhere = { window, first: 0, T: preset.frames, mirrored };
+      const known = isPlaced ? placesAt(shownIn(subjects!, width, everywhere), preset.frames) : [];
+      const poses = known.map((one) => one && smallPoses(one, preset.low!));
+      const ways = waysOf(seenBy[kept](items), poses);
+      const { given, goal } = lesson(paint(0, preset.frames), size, preset.low, { level, random, ways });
       const part = (video: Float32Array) => video.subarray(first * frame, first * frame + length);
       batch.low.x.set(part(given), b * length);
       batch.x.set(part(goal), b * length);
@@ -140,14 +142,27 @@ export function placesInClip(sample: TrainingSample, items: readonly PromptItem[
   return knownPlaces(items, { ...prompts, ground: subjects.ground, ...shown, T, side: width, patch });
 }
 
+/** The picture that the sample's clip is shown before. */
+function groundIn(sample: TrainingSample, subjects: Subjects | null, size: { width: number; height: number }) {
+  const pictures = picturesOf(sample);
+  const k =
+    subjects?.ground ?? grounds.get(sample) ?? groundOf(sample.frames, { count: sample.count, ...size }, pictures);
+  grounds.set(sample, k);
+  return pictures[k];
+}
+
+const grounds = new WeakMap<TrainingSample, number>();
+
+const picturesOf = ({ prompt }: TrainingSample) =>
+  prompt.parts.flatMap((part) => ('pixels' in part ? [part.pixels] : []));
+
 const found = new WeakMap<TrainingSample, Subjects | null>();
 
 /** Which pixels of the sample show which of its pictures: found once. */
 function subjectsOf(sample: TrainingSample, side: number): Subjects | null {
   let subjects = found.get(sample);
   if (subjects === undefined) {
-    const pictures = sample.prompt.parts.flatMap((part) => ('pixels' in part ? [part.pixels] : []));
-    subjects = findSubjects(sample.frames, { count: sample.count, side }, pictures);
+    subjects = findSubjects(sample.frames, { count: sample.count, side }, picturesOf(sample));
     found.set(sample, subjects);
   }
   return subjects;

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { waysOf } from '../between-frames.js';
 import { Random } from '../diffusion/random.js';
 import type { TextVectors } from '../frozen-encoder.js';
 import { lesson } from '../low-resolution.js';
@@ -8,6 +9,7 @@ import { type PromptItem, promptItems, seenBy } from '../networks/prompt-input.j
 import { sizeOfVideo } from '../presets.js';
 import { type Batch, placesInClip } from './batch.js';
 import { lossOf } from './loss.js';
+import { smallPoses } from './places.js';
 import type { TrainingSample } from './samples.js';
 
 /** Mean diffusion loss at a noise level, by what the model was told. */
@@ -86,8 +88,11 @@ export function evaluate(
         const clip = Float32Array.from(sample.frames.subarray(0, length), (v) => v / 127.5 - 1);
         given.x.set(clip, b * length);
         if (low && given.low) {
-          const { usual } = low.corruption;
-          const taught = lesson(clip, size, low, usual, new Random(seed, 2 ** 20 + from + b));
+          const known = given.places[b]!.map((place) => place && smallPoses(place, low));
+          const taught = lesson(clip, size, low, {
+            ...{ level: low.corruption.usual, random: new Random(seed, 2 ** 20 + from + b) },
+            ways: waysOf(items[from + b]!, known),
+          });
           given.low.x.set(taught.given, b * length);
           given.x.set(taught.goal, b * length);
         }

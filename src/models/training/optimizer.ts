@@ -46,10 +46,14 @@ export function update(
   gradients: ReadonlyMap<string, Float32Array>,
   step: number,
   steps: number,
-  { rate, muonRate, warmup, decay, weightDecay, clip, ema }: Recipe['optimizer'],
+  { rate, muonRate, warmup, decay, weightDecay, clip, ema, only }: Recipe['optimizer'],
 ): number {
+  const learning = learners(specs, only);
   let square = 0;
-  for (const gradient of gradients.values()) for (const g of gradient) square += g * g;
+  for (const { spec, parts } of learning) {
+    const gradient = gradients.get(spec.name)!;
+    for (const [from, to] of parts) for (let i = from; i < to; i++) square += gradient[i]! * gradient[i]!;
+  }
   const norm = Math.sqrt(square);
   if (!Number.isFinite(norm)) return norm;
   const scale = norm > clip ? clip / norm : 1;
@@ -57,7 +61,7 @@ export function update(
 
   const [b1, b2, mu] = [0.9, 0.98, 0.95];
   const muon: { spec: ParameterSpec; direction: Float32Array }[] = [];
-  for (const spec of specs) {
+  for (const { spec, parts } of learning) {
     const { name } = spec;
     const [w, m, v, g] = [
       state.weights.get(name)!,
@@ -65,7 +69,7 @@ export function update(
       state.second.get(name)!,
       gradients.get(name)!,
     ];
-    if (muonRate > 0 && isMuonMatrix(spec)) {
+    if (muonRate > 0 && !only && isMuonMatrix(spec)) {
       const direction = new Float32Array(w.length);
       for (let i = 0; i < w.length; i++) {
         m[i] = mu * m[i]! + g[i]! * scale;
@@ -76,12 +80,13 @@ export function update(
     }
     const [c1, c2] = [1 - b1 ** (step + 1), 1 - b2 ** (step + 1)];
     const shrink = spec.shape.length >= 2 ? 1 - rate * level * weightDecay : 1;
-    for (let i = 0; i < w.length; i++) {
-      const gi = g[i]! * scale;
-      m[i] = b1 * m[i]! + (1 - b1) * gi;
-      v[i] = b2 * v[i]! + (1 - b2) * gi * gi;
-      w[i] = w[i]! * shrink - (rate * level * (m[i]! / c1)) / (Math.sqrt(v[i]! / c2) + 1e-8);
-    }
+    for (const [from, to] of parts)
+      for (let i = from; i < to; i++) {
+        const gi = g[i]! * scale;
+        m[i] = b1 * m[i]! + (1 - b1) * gi;
+        v[i] = b2 * v[i]! + (1 - b2) * gi * gi;
+        w[i] = w[i]! * shrink - (rate * level * (m[i]! / c1)) / (Math.sqrt(v[i]! / c2) + 1e-8);
+      }
   }
   for (const { spec, direction } of orthogonalise(muon)) {
     const w = state.weights.get(spec.name)!;
@@ -92,11 +97,27 @@ export function update(
   }
   // A young mean forgets faster, or the start values would stay in it.
   const keep = Math.min(ema, (1 + step) / (10 + step));
-  for (const { name } of specs) {
-    const [mean, w] = [state.ema.get(name)!, state.weights.get(name)!];
-    for (let i = 0; i < w.length; i++) mean[i] = keep * mean[i]! + (1 - keep) * w[i]!;
+  for (const { spec, parts } of learning) {
+    const [mean, w] = [state.ema.get(spec.name)!, state.weights.get(spec.name)!];
+    for (const [from, to] of parts) for (let i = from; i < to; i++) mean[i] = keep * mean[i]! + (1 - keep) * w[i]!;
   }
   return norm;
+}
+
+interface Learner {
+  spec: ParameterSpec;
+  /** Of its numbers, from and to. */
+  parts: [number, number][];
+}
+
+/** What learns; the rest stays as it is, to the bit. */
+function learners(specs: readonly ParameterSpec[], only: Recipe['optimizer']['only']): Learner[] {
+  if (!only) return specs.map((spec) => ({ spec, parts: [[0, sizeOf(spec)]] }));
+  return specs.flatMap((spec) => {
+    const each = sizeOf(spec) / spec.shape[0]!;
+    const rows = only[spec.name] ?? [];
+    return rows.length > 0 ? [{ spec, parts: rows.map((row) => [row * each, (row + 1) * each]) }] : [];
+  });
 }
 
 /** Newton-Schulz towards the nearest orthogonal matrix, matrices of one shape together. */

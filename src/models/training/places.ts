@@ -1,5 +1,6 @@
 import type { PromptItem } from '../networks/prompt-input.js';
 import type { ModelPrompt } from '../ports.js';
+import type { LowResolution } from '../presets.js';
 import type { Pose } from './match.js';
 
 /** Where one picture of a prompt is in the T frames of a clip: what the placement should find. */
@@ -29,6 +30,11 @@ interface Given {
 export interface Shown {
   labels: Uint8Array;
   poses: (Pose | null)[][];
+}
+
+/** Where a picture lies in the small video of a clip; null: not known in all of it. */
+export function smallPoses({ known, pose }: PlacesOfPicture, { everyFrame }: LowResolution): Float32Array | null {
+  return known.every(Boolean) ? pose.filter((_, i) => Math.floor(i / 5) % everyFrame === 0) : null;
 }
 
 /** For each picture among the items, in their order; null: not known. */

@@ -41,11 +41,13 @@ export const recipe = z.strictObject({
     weightDecay: z.number().min(0),
     clip: positive,
     ema: share,
+    /** Parameters that alone learn, by AdamW, and which of their rows; all when left out. What else there is stays to the bit. */
+    only: z.record(z.string(), z.array(z.number().int().min(0)).min(1)).optional(),
   }),
   /** What of the prompt is withheld, as parts of the samples: pictures and what came with them; everything. */
   dropout: z.strictObject({ images: share, all: share }),
   /** See augment.ts. */
-  augment: z.strictObject({ hideNames: share, mirror: share, colours: share }),
+  augment: z.strictObject({ hideNames: share, mirror: share, colours: share, strangeWords: share.optional() }),
   /** Weight of the layout's loss. */
   layout: z.number().min(0),
   /** Weight of the placement's. More than a hundredth, and its gradient drowns what the pixels teach. */

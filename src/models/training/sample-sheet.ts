@@ -8,6 +8,7 @@ import { promptItems } from '../networks/prompt-input.js';
 import type { RgbImage, RgbVideo } from '../ports.js';
 import { type LowResolution, type Preset, sizeOfVideo } from '../presets.js';
 import { placesInClip } from './batch.js';
+import { smallPoses } from './places.js';
 import type { TrainingSample } from './samples.js';
 
 /** What is drawn while a model is trained: few videos in few steps, since the training waits for them. */
@@ -55,8 +56,7 @@ function smallOf(
   const size = { frames: preset.frames, ...sizeOfVideo(preset) };
   const clip = sample.frames.subarray(0, size.frames * size.height * size.width * 3);
   const places = placesInClip(sample, promptItems(sample.prompt, preset, vectors), preset);
-  const every = (pose: Float32Array) => pose.filter((_, i) => Math.floor(i / 5) % low.everyFrame === 0);
-  const poses = places.map((one) => (one?.known.every(Boolean) ? every(one.pose) : null));
+  const poses = places.map((one) => one && smallPoses(one, low));
   return { x: reduce(centred(clip), size, low), poses };
 }
 

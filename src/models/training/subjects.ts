@@ -1,3 +1,4 @@
+import { layFirstFrame } from '../first-frame.js';
 import { matteOf } from '../networks/matte.js';
 import { borderPixels, plainColour } from '../networks/plain-border.js';
 import { readPicture } from '../networks/prompt-input.js';
@@ -24,6 +25,8 @@ export const somebody = 255;
 
 /** A pose is believed when it leaves less than this of what differs from the ground. */
 const unexplained = 0.5;
+/** How far a border's channels may be from its median, and it is still one colour. */
+const nearlyPlain = 19;
 const everywhere: Pose = { x: 0.5, y: 0.5, size: 1, turn: 0 };
 
 type Rgb = [number, number, number];
@@ -34,10 +37,9 @@ export function findSubjects(
   { count, side }: { count: number; side: number },
   pictures: readonly RgbImage[],
 ): Subjects | null {
-  const border = borderPixels(side, count);
-  const plain = plainColour(frames, border, 19);
+  const plain = plainColour(frames, borderPixels(side, count), nearlyPlain);
   const views = pictures.map((picture) => scaled(picture, side));
-  const ground = plain ? -1 : views.findIndex((view) => isGround(frames, view, border, side));
+  const ground = groundOf(frames, { count, width: side, height: side }, pictures);
   if (!plain && ground < 0) return null;
   const labels = new Uint8Array(count * side * side);
   const behind = (i: number) => plain ?? pixel(views[ground]!, i % (side * side));
@@ -54,6 +56,21 @@ export function findSubjects(
     }),
   );
   return { labels, ground, poses };
+}
+
+/** The picture that a clip is shown before: what its borders are; -1 where they are one colour, or none of them. */
+export function groundOf(
+  frames: Uint8Array,
+  { count, width, height }: { count: number; width: number; height: number },
+  pictures: readonly RgbImage[],
+): number {
+  const border = borderPixels(width, count, height);
+  if (plainColour(frames, border, nearlyPlain)) return -1;
+  return pictures.findIndex((picture) => {
+    const view = layFirstFrame(picture, { width, height }, { width, height }).data;
+    const near = border.filter((i) => apart(pixel(frames, i), pixel(view, i % (width * height))) < 26);
+    return near.length >= 0.75 * border.length;
+  });
 }
 
 function name(labels: Uint8Array, of: (i: number) => number): void {
@@ -176,8 +193,3 @@ const scaled = (picture: RgbImage, side: number) =>
 
 const pixel = (x: Uint8Array, i: number): Rgb => [x[3 * i]!, x[3 * i + 1]!, x[3 * i + 2]!];
 const apart = (a: Rgb, b: Rgb) => Math.max(Math.abs(a[0] - b[0]), Math.abs(a[1] - b[1]), Math.abs(a[2] - b[2]));
-
-function isGround(frames: Uint8Array, view: Uint8Array, border: readonly number[], side: number): boolean {
-  const near = border.filter((i) => apart(pixel(frames, i), pixel(view, i % (side * side))) < 26);
-  return near.length >= 0.75 * border.length;
-}

@@ -10,13 +10,18 @@ type Part = ModelPrompt['parts'][number];
  *
  *   prediction      the sample's own text, then the clip's first frame
  *   subject-driven  the sample's own text, and in place of each subject's name its picture: a retrieved one, which shows
- *                   it on white. Which words are the name: those that the picture's caption shares with the text (own
- *                   choice). What the text does not name is left out.
+ *                   it on white; the picture that is the clip's ground, where there is one, as the background. Which words
+ *                   are the name: those that the picture's caption shares with the text (own choice). What the text does
+ *                   not name is left out. `groundFirst`: the ground is said before everything else.
  *   text-to-video   as it is, with what was retrieved
  *
  * A prompt of another task, or one that names nothing it has a picture of, stays as it is.
  */
-export function asTask(prompt: ModelPrompt, task: Task, firstFrame: RgbImage): ModelPrompt {
+export function asTask(
+  prompt: ModelPrompt,
+  task: Task,
+  { firstFrame, ground, groundFirst = false }: { firstFrame: RgbImage; ground?: RgbImage; groundFirst?: boolean },
+): ModelPrompt {
   if (prompt.task !== 'text-to-video' || task === 'text-to-video') return prompt;
   // What was retrieved comes first: captions, each before its picture.
   const last = prompt.parts.findLastIndex((part) => 'pixels' in part && part.role === 'reference');
@@ -28,19 +33,24 @@ export function asTask(prompt: ModelPrompt, task: Task, firstFrame: RgbImage): M
   let parts = own;
   for (const [i, part] of prompt.parts.slice(0, last + 1).entries()) {
     const caption = prompt.parts[i - 1];
-    if ('pixels' in part && caption && 'text' in caption) parts = replaceName(parts, caption.text, part.pixels);
+    if ('pixels' in part && caption && 'text' in caption) {
+      const { pixels } = part;
+      parts = replaceName(parts, caption.text, { pixels, role: pixels === ground ? 'background' : 'subject' });
+    }
   }
+  const isGround = (part: Part) => 'pixels' in part && part.role === 'background';
+  if (groundFirst) parts = [...parts.filter(isGround), ...parts.filter((part) => !isGround(part))];
   return parts === own ? prompt : { task, instruction: instructions[task], parts };
 }
 
 /** The parts with the first name that the caption has too replaced by its picture; the same parts when there is none. */
-function replaceName(parts: Part[], caption: string, pixels: RgbImage): Part[] {
+function replaceName(parts: Part[], caption: string, picture: Part): Part[] {
   for (const [i, part] of parts.entries()) {
     const place = 'text' in part && nameIn(part.text, caption);
     if (!place) continue;
     const [before, after] = [part.text.slice(0, place.from).trim(), part.text.slice(place.to).trim()];
     const texts = [before, after].map((text): Part[] => (text === '' ? [] : [{ text }]));
-    return [...parts.slice(0, i), ...texts[0]!, { pixels, role: 'subject' }, ...texts[1]!, ...parts.slice(i + 1)];
+    return [...parts.slice(0, i), ...texts[0]!, picture, ...texts[1]!, ...parts.slice(i + 1)];
   }
   return parts;
 }

@@ -6,6 +6,7 @@ import * as tf from '@tensorflow/tfjs';
 import { asVimiError, VimiError } from '../../errors.js';
 import type { BackendName, Device } from '../backend/backend.js';
 import { readTexts } from '../frozen-encoder.js';
+import { wordsOf } from '../known-words.js';
 import { weightsPath } from '../load-model.js';
 import { buildModel, type Model } from '../networks/model.js';
 import { startValues, weightTensors } from '../networks/parameters.js';
@@ -109,6 +110,7 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
       found: JSON.stringify(recipe.augment),
     });
   const model = buildModel(preset);
+  checkLearners(model, recipe);
   const { backend, threads } = options;
   const { layout, placement } = recipe;
   const lossWeights = { layout, placement };
@@ -165,6 +167,7 @@ async function trainOn(devices: Devices, model: Model, recipe: Recipe, options: 
       found: frozen?.sha256 ?? 'none',
       where: options.encoder,
     });
+  const seen = new Set([...(before?.metadata.words?.split(' ') ?? []), ...wordsOf(allPrompts(samples, recipe))]);
   const data = { shards: fingerprints, samples: samples.length };
   const card = {
     ...{ preset: preset.name, parameters: model.parameters, seed, steps, data, recipe },
@@ -257,12 +260,27 @@ async function trainOn(devices: Devices, model: Model, recipe: Recipe, options: 
   const metadata = {
     preset: preset.name,
     format: 'vimi/1',
-    ...(frozen && { encoder: frozen.sha256 }),
+    // A frozen encoder knows words that were in no prompt.
+    ...(frozen ? { encoder: frozen.sha256 } : { words: [...seen].sort().join(' ') }),
     card: JSON.stringify({ ...card, backend, probes: probes.map(roundedProbe) }),
   };
   const sha256 = await writeWeights(weights, tensors, { metadata, dtype: 'F16' });
   await stored?.finish([basename(weights)]);
   return { weights, sha256, steps, backend, probes };
+}
+
+/** USAGE where a recipe lets something learn that the model does not have. */
+function checkLearners({ preset, specs }: Model, { optimizer: { only = {} } }: Recipe): void {
+  for (const [name, rows] of Object.entries(only)) {
+    const spec = specs.find((one) => one.name === name);
+    const last = Math.max(...rows);
+    if (spec && last < spec.shape[0]!) continue;
+    throw new VimiError('USAGE', `${preset.name} has nothing of the name and row that the recipe lets learn`, {
+      expected: spec ? `rows 0 to ${spec.shape[0]! - 1} of ${name}` : specs.map((one) => one.name).join(', '),
+      found: spec ? String(last) : name,
+      where: 'optimizer.only',
+    });
+  }
 }
 
 /** Weights, mean and two moments in full precision, and the longest header that is read. */
@@ -280,10 +298,10 @@ function stageAt(stages: readonly Stage[], part: number): number {
 
 /** The prompts of the samples, as they are and as each task of the recipe makes them. */
 function* allPrompts(samples: readonly TrainingSample[], { tasks }: Recipe): Generator<ModelPrompt> {
-  const frame = { width: 1, height: 1, data: new Uint8Array(3) };
+  const shows = { firstFrame: { width: 1, height: 1, data: new Uint8Array(3) } };
   for (const { prompt } of samples) {
     yield prompt;
-    if (tasks) for (const name of Object.keys(tasks) as (keyof typeof tasks)[]) yield asTask(prompt, name, frame);
+    if (tasks) for (const name of Object.keys(tasks) as (keyof typeof tasks)[]) yield asTask(prompt, name, shows);
   }
 }
 

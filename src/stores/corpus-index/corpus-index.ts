@@ -266,14 +266,22 @@ export class CorpusIndex {
     const { contentHash, perceptual, distance = 6, imageEmbedding, likeness: least = 0.85 } = exclude;
     const found = new Map<number, NearDuplicate>();
     const enter = (row: DocumentRow, bits: number) => {
-      const { provenance, embeddings } = documentOf(checkRow(row));
+      const { provenance, embeddings, hashes } = documentOf(checkRow(row));
       const { name, dimensions } = this.options.embedder;
       const comparable = imageEmbedding && embeddings.model === name && isVector(embeddings.image, dimensions.image);
       const likeness = comparable ? cosine(imageEmbedding, embeddings.image) : null;
       const exact = row.content === contentHash;
       if (!exact && likeness !== null && likeness < least) return;
       const { source, event } = provenance;
-      found.set(row.seq, { document: row.id, distance: exact ? 0 : bits, exact, likeness, source, event });
+      found.set(row.seq, {
+        document: row.id,
+        distance: exact ? 0 : bits,
+        exact,
+        likeness,
+        film: hashes.film,
+        source,
+        event,
+      });
     };
     if (perceptual !== undefined)
       for (const [label, bits] of this.roster.near(perceptual, distance)) enter(this.row(label), bits);

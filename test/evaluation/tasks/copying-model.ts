@@ -13,7 +13,7 @@ export function copyingModel(subjects: number): Denoiser & { inputs: GenerateInp
     describe: async () => ({
       ...{ name: 'copying', weights: '0'.repeat(64), backend: 'none', parameters: 0, sampler: 'none' },
       defaults: { frames: 8, width: 32, height: 32, fps: 8, steps: 4, guidance: { text: 1, image: 1 } },
-      limits: { frames: 8, width: 32, height: 32 },
+      limits: { frames: 8, width: 32, height: 32, pictures: 3 },
       multiple: 2,
     }),
     async generate(input) {

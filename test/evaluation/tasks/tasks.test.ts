@@ -124,8 +124,23 @@ test(
       expect(cell(report, 0, new RegExp(`small ${condition}$`), 'motion: all')).toBe(1);
       expect(cell(report, 0, new RegExp(`small ${condition}$`), 'ground')).toBe(1);
     }
-    expect(cell(report, 1, /small/, 'in the prompt')).toBe(1);
-    expect(cell(report, 2, /small/, 'look rank-1')).toBe(1);
+    // The baseline knows what it is given, and of what is asked the verb and the ground.
+    for (const [condition, look] of [
+      ['true', 1],
+      ['live', 1],
+      ['wrong', 0],
+    ] as const) {
+      const row = new RegExp(`small ${condition}, pasted`);
+      expect(cell(report, 0, row, 'look rank-1')).toBe(look);
+      expect(cell(report, 0, row, 'motion: all')).toBe(1);
+      expect(cell(report, 0, row, 'ground')).toBe(1);
+    }
+    for (const row of [/true clips/, /small true$/]) {
+      expect(cell(report, 1, row, 'sharpness, odd of even')).toBeGreaterThan(0.8);
+      expect(cell(report, 1, row, 'likeness, odd')).toBeGreaterThan(0.9);
+    }
+    expect(cell(report, 2, /small/, 'in the prompt')).toBe(1);
+    expect(cell(report, 3, /small/, 'look rank-1')).toBe(1);
     // What retrieval found is what was given: those videos were not drawn again.
     expect(report.records).toHaveLength(12);
     expect(model.inputs).toHaveLength(9);

@@ -25,6 +25,22 @@ afterAll(() => tf.removeBackend('wasm'));
 
 const model = buildModel(tiny);
 
+test('[kind 13] the pictures of the user come before those that were retrieved, all in their order', () => {
+  const pixels = (value: number) => ({ width: 2, height: 2, data: new Uint8Array(12).fill(value) });
+  const reference = (value: number) => ({ pixels: pixels(value), role: 'reference' as const });
+  const prompt = {
+    ...{ task: 'subject-driven' as const, instruction: '' },
+    parts: [reference(0), reference(51), reference(102), { pixels: pixels(255), role: 'subject' as const }],
+  };
+  const seen = (parts: typeof prompt.parts) =>
+    promptItems({ ...prompt, parts }, tiny).flatMap((item) =>
+      'picture' in item ? [`${item.role} ${item.picture[0]!.toFixed(1)}`] : [],
+    );
+  expect(tiny.encoder.pictures).toBe(2);
+  expect(seen(prompt.parts)).toEqual(['reference -1.0', 'subject 1.0']);
+  expect(seen(prompt.parts.slice(0, 3))).toEqual(['reference -1.0', 'reference -0.6']);
+});
+
 test('nano has the size that it says', () => {
   const { parameters } = buildModel(presets.nano!);
   expect(parameters).toBeGreaterThan(300_000);

@@ -56,6 +56,29 @@ test('Muon moves a matrix by an almost orthogonal one', () => {
     }
 });
 
+test('[kind 13] what alone learns moves as if it were all there is; everything else stays to the bit', () => {
+  const specs = [
+    { name: 'block0.x.matrix', shape: [16, 16], start: 1 },
+    { name: 'table', shape: [3, 2], start: 1 },
+  ];
+  const begin = new Map(specs.map(({ name, shape }) => [name, new Random(1).normals(shape[0]! * shape[1]!)]));
+  const gradients = new Map(specs.map(({ name, shape }) => [name, new Random(2).normals(shape[0]! * shape[1]!)]));
+  const state = startState(specs, new Map([...begin].map(([name, v]) => [name, v.slice()])));
+  const only = { ...settings, muonRate: 0.5, weightDecay: 0.1, clip: 1, only: { table: [1] } };
+  const norm = update(specs, state, gradients, 0, 10, only);
+  expect(state.weights.get('block0.x.matrix')).toEqual(begin.get('block0.x.matrix'));
+  for (const values of [state.weights.get('table')!, state.ema.get('table')!])
+    for (const i of [0, 1, 4, 5]) expect(values[i]).toBe(begin.get('table')![i]);
+
+  // The row by itself.
+  const row = [{ name: 'row', shape: [1, 2], start: 1 }];
+  const part = (of: ReadonlyMap<string, Float32Array>) => new Map([['row', of.get('table')!.slice(2, 4)]]);
+  const alone = startState(row, part(begin));
+  expect(update(row, alone, part(gradients), 0, 10, { ...only, only: undefined })).toBe(norm);
+  expect(state.weights.get('table')!.slice(2, 4)).toEqual(alone.weights.get('row'));
+  expect(state.ema.get('table')!.slice(2, 4)).toEqual(alone.ema.get('row'));
+});
+
 test('tables, heads and vectors are not for Muon', () => {
   expect(isMuonMatrix({ name: 'prompt.words', shape: [2048, 96], start: 1 })).toBe(false);
   expect(isMuonMatrix({ name: 'fit.head.matrix', shape: [64, 48], start: 1 })).toBe(false);

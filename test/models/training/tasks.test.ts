@@ -4,7 +4,7 @@ import type { ModelPrompt, RgbImage } from '../../../src/models/ports.js';
 import { asTask } from '../../../src/models/training/tasks.js';
 
 const image = (value: number): RgbImage => ({ width: 1, height: 1, data: new Uint8Array(3).fill(value) });
-const first = image(7);
+const first = { firstFrame: image(7) };
 const prompt = (...parts: ModelPrompt['parts']): ModelPrompt => ({
   task: 'text-to-video',
   instruction: instructions['text-to-video with context'],
@@ -36,6 +36,15 @@ test('subject-driven: each name that a retrieved caption shares is replaced by i
   expect(read(ends)).toBe('<subject 2>');
   const unnamed = asTask(prompt(...fox, ...owl, { text: 'an owl flies' }), 'subject-driven', first);
   expect(read(unnamed)).toBe('an | <subject 2> | flies');
+});
+
+test('[use U18] the picture that is the ground of the clip is named as that, the others as subjects', () => {
+  const bay = [{ text: 'a stony bay' }, { pixels: image(3), role: 'reference' as const }];
+  const given = prompt(...fox, ...bay, { text: 'a red fox runs in front of a stony bay' });
+  const ground = (given.parts[3] as { pixels: RgbImage }).pixels;
+  const made = asTask(given, 'subject-driven', { ...first, ground });
+  expect(read(made)).toBe('a | <subject 1> | runs in front of a | <background 3>');
+  expect(read(asTask(given, 'subject-driven', first))).toBe('a | <subject 1> | runs in front of a | <subject 3>');
 });
 
 test('what names nothing that was retrieved, or is of another task, stays as it is', () => {

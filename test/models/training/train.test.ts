@@ -74,6 +74,8 @@ describe('a run', () => {
     const file = await readWeights(uninterrupted.weights);
     expect(file.metadata.preset).toBe('nano');
     expect(JSON.parse(file.metadata.card!)).toMatchObject({ seed: 7, steps: 4, data: { samples: 2 } });
+    // [kind 13] What it was told in training.
+    expect(file.metadata.words!.split(' ')).toEqual(expect.arrayContaining(['generate', 'video']));
     expect(JSON.parse(await readFile(join(whole, 'recipe.json'), 'utf8'))).toMatchObject({
       preset: 'nano',
       recipe: small,

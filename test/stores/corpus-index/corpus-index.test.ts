@@ -10,6 +10,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { CorpusIndex, type CorpusIndexOptions } from '../../../src/stores/corpus-index/corpus-index.js';
@@ -396,6 +397,17 @@ describe('damage', () => {
     expect(index.search(query('fox'), { partial: true }).corpus.documents).toBe(5);
     index.apply(records(documents));
     expect(index.search(query('fox'))).toEqual(before);
+  });
+
+  it('[kind 6] of an earlier layout is filled again, so that its captions are split as they are now', () => {
+    const { path, file } = whole();
+    const database = new Database(file);
+    database.pragma('user_version = 1');
+    database.close();
+    const index = open(path);
+    expect(index.positions()).toEqual({});
+    index.apply(records(documents));
+    expect(found(index, 'fox')[0]).toBe('a red fox runs through snow');
   });
 
   it('puts the damaged file aside', () => {

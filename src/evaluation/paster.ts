@@ -1,0 +1,97 @@
+import { matteOf } from '../models/networks/matte.js';
+import { readPicture } from '../models/networks/prompt-input.js';
+import type { RgbImage, RgbVideo } from '../models/ports.js';
+import type { Rgb } from './metrics/ground.js';
+import type { MotionName } from './metrics/motion.js';
+import { WORLD } from './metrics/world-frames.js';
+
+/*
+ * The baseline without a net: the retrieved picture, cut out, laid along the verb of the caption on the ground that it names.
+ * What a model adds to that is what its training was for.
+ */
+
+type Pose = { x: number; y: number; size: number; angle: number };
+
+/** A world's usual size, way and middle, in units. */
+const [SIZE, WAY, MIDDLE] = [17, 13.5, WORLD / 2];
+const [SMALL, LARGE] = [8, 20];
+const upright = (x: number, y: number, size = SIZE): Pose => ({ x, y, size, angle: 0 });
+
+/** As captions say it; how it moves at moment u, from 0 for the first of T frames to 1 for the last. */
+const verbs: Record<MotionName, { said: RegExp; at(u: number, T: number): Pose }> = {
+  left: { said: /\bmoves left\b/, at: (u) => upright(MIDDLE + WAY * (0.5 - u), MIDDLE) },
+  right: { said: /\bmoves right\b/, at: (u) => upright(MIDDLE + WAY * (u - 0.5), MIDDLE) },
+  up: { said: /\bmoves up\b/, at: (u) => upright(MIDDLE, MIDDLE + WAY * (0.5 - u)) },
+  down: { said: /\bmoves down\b/, at: (u) => upright(MIDDLE, MIDDLE + WAY * (u - 0.5)) },
+  bounce: {
+    said: /\bbounces\b/,
+    at: (u, T) => upright(MIDDLE, WORLD - SIZE / 2 - WAY * Math.abs(Math.sin(round(u, T)))),
+  },
+  grow: { said: /\bgrows\b/, at: (u) => upright(MIDDLE, MIDDLE, SMALL + (LARGE - SMALL) * u) },
+  shrink: { said: /\bshrinks\b/, at: (u) => upright(MIDDLE, MIDDLE, LARGE + (SMALL - LARGE) * u) },
+  spin: { said: /\bspins\b/, at: (u, T) => ({ ...upright(MIDDLE, MIDDLE), angle: round(u, T) }) },
+  circle: {
+    said: /\bcircles\b/,
+    at: (u, T) => upright(MIDDLE + (WAY / 2) * Math.sin(round(u, T)), MIDDLE - (WAY / 2) * Math.cos(round(u, T))),
+  },
+  still: { said: /\bstays still\b/, at: () => upright(MIDDLE, MIDDLE) },
+};
+/** A whole round would end where it began: the last frame is one before. */
+const round = (u: number, T: number) => (2 * Math.PI * u * (T - 1)) / T;
+
+/** Samples a side of a pixel, and pixels a side of the picture that they are taken from. */
+const [SAMPLES, DETAIL] = [3, 64];
+
+/** Without a picture, or a verb that it knows, the ground alone; without a colour that is named, grey. */
+export function paste(
+  caption: string,
+  picture: RgbImage | null,
+  { frames: T, side }: { frames: number; side: number },
+  colours: ReadonlyMap<string, Rgb>,
+): RgbVideo {
+  const [, colour = ''] = /\bon an? (\w+) background\b/.exec(caption) ?? [];
+  const ground = colours.get(colour) ?? [127, 127, 127];
+  const verb = Object.values(verbs).find(({ said }) => said.test(caption));
+  const data = Uint8Array.from({ length: T * side * side * 3 }, (_, i) => Math.round(ground[(i % 3) as 0 | 1 | 2]));
+  if (!picture || !verb) return { frames: T, width: side, height: side, data };
+  const pixels = readPicture(picture, DETAIL);
+  const matte = matteOf(pixels, DETAIL);
+  const box = boxOf(matte);
+  for (let t = 0; t < T; t++) {
+    const { x: px, y: py, size, angle } = verb.at(T > 1 ? t / (T - 1) : 0, T);
+    const [cos, sin, scale] = [Math.cos(angle), Math.sin(angle), box.longer / size];
+    for (let n = 0; n < side * side; n++) {
+      const at = (t * side * side + n) * 3;
+      const sum = [0, 0, 0, 0];
+      for (let s = 0; s < SAMPLES ** 2; s++) {
+        const dx = (((n % side) + ((s % SAMPLES) + 0.5) / SAMPLES) * WORLD) / side - px;
+        const dy = ((Math.floor(n / side) + (Math.floor(s / SAMPLES) + 0.5) / SAMPLES) * WORLD) / side - py;
+        const u = Math.floor(box.x + (cos * dx + sin * dy) * scale);
+        const v = Math.floor(box.y + (cos * dy - sin * dx) * scale);
+        const from = v * DETAIL + u;
+        if (u < 0 || v < 0 || u >= DETAIL || v >= DETAIL || matte[from] === 0) continue;
+        for (let c = 0; c < 3; c++) sum[c]! += (pixels[from * 3 + c]! + 1) * 127.5;
+        sum[3]!++;
+      }
+      const rest = SAMPLES ** 2 - sum[3]!;
+      for (let c = 0; c < 3; c++) data[at + c] = Math.round((sum[c]! + rest * data[at + c]!) / SAMPLES ** 2);
+    }
+  }
+  return { frames: T, width: side, height: side, data };
+}
+
+/** The middle and the longer side of what a matte leaves, in pixels. */
+function boxOf(matte: Float32Array): { x: number; y: number; longer: number } {
+  let [left, top, right, bottom] = [DETAIL, DETAIL, 0, 0];
+  for (const [i, v] of matte.entries())
+    if (v > 0) {
+      const [x, y] = [i % DETAIL, Math.floor(i / DETAIL)];
+      [left, top, right, bottom] = [
+        Math.min(left, x),
+        Math.min(top, y),
+        Math.max(right, x + 1),
+        Math.max(bottom, y + 1),
+      ];
+    }
+  return { x: (left + right) / 2, y: (top + bottom) / 2, longer: Math.max(1, right - left, bottom - top) };
+}
