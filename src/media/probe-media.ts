@@ -1,11 +1,8 @@
 import { type ErrorCode, VimiError } from '../errors.js';
 import { fileUrl, strangersFile } from './ffmpeg.js';
 import { otherKind, unknownKind } from './file-kinds.js';
-<<<<<<< HEAD
-import { pageRate } from './page-rate.js';
-=======
 import { frameRate } from './frame-rate.js';
->>>>>>> main
+import { pageRate } from './page-rate.js';
 import { formatOf, type PictureFormat, signatureBytes } from './picture-formats.js';
 import { firstBytes, pictureHeader } from './pictures.js';
 import type { ColourTags } from './screen-colours.js';
