@@ -55,6 +55,7 @@ const program = new Command('vimi')
   .exitOverride();
 
 const out = printableStream(process.stdout);
+process.stderr.on('error', () => {});
 // A reader that has seen enough (`vimi read samples | head`) is no error.
 process.stdout.on('error', (error: NodeJS.ErrnoException) =>
   process.exit(error.code === 'EPIPE' ? exitCodes.ok : exitCodes.failed),
@@ -77,7 +78,10 @@ function interruption(says = inFlight(drainMs)): AbortSignal {
 
 function openWorkspace(more: Pick<WorkspaceOptions, 'firstContactMs' | 'looksOnly'> = {}): Promise<Workspace> {
   const { topology, profile, logLevel } = program.opts<{ topology: string; profile?: string; logLevel: string }>();
-  const log = pino({ level: logLevel, base: null }, pino.destination({ dest: 2, sync: true }));
+  const lines = pino.destination({ dest: 2, sync: true });
+  // Whoever read them is gone; the work goes on.
+  lines.on('error', () => {});
+  const log = pino({ level: logLevel, base: null }, lines);
   return Workspace.open({ topology, profile, log, ...more });
 }
 

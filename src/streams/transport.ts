@@ -105,5 +105,7 @@ export interface Transport {
   ends(topic: string): Promise<{ partition: number; low: number; high: number }[]>;
   positions(group: string, topic: string): Promise<Map<number, GroupPosition>>;
   consume(options: ConsumeOptions): Promise<Consumer>;
+  /** Looks through all that is kept here, where this process keeps it: the number of records, or LOG_DAMAGED. */
+  check?(): Promise<number>;
   close(): Promise<void>;
 }

@@ -92,7 +92,7 @@ function lookAtModule(name: string, add: Add): void {
 
 function lookAtTool(name: 'ffmpeg' | 'ffprobe', add: Add): void {
   const tool = mediaTools()[name];
-  const age = ' (bundled, of 2018: for your own media, not for strangers’ files; install a current ffmpeg)';
+  const age = ` (bundled, of ${tool.year}: for your own media, not for strangers’ files; install a current ffmpeg)`;
   add(name, tool.bundled ? 'warning' : 'good', `${tool.version}, ${tool.path}${tool.bundled ? age : ''}`);
 }
 
@@ -117,6 +117,7 @@ async function lookAtTransport(workspace: Workspace, add: Add): Promise<void> {
   const there = new Set((await transport.topics([...topology.topics.keys()])).map(({ name }) => name));
   // Over Kafka these are offsets, of which the markers of transactions take some.
   const most = (n: number) => (spec.type === 'embedded' || n === 0 ? `${n} records` : `at most ${n} records`);
+  if (transport.check) add('log', 'good', `${await transport.check()} records, all as they were written`);
   for (const { name } of topology.topics.values()) {
     if (!there.has(name)) {
       add('topic', 'warning', `${name}: is not there yet; \`vimi topics apply\`, or a run, makes it`);

@@ -15,8 +15,9 @@ import type {
 } from '../transport.js';
 import { within } from '../within.js';
 import { Changes } from './embedded/changes.js';
+import { checksum } from './embedded/checksum.js';
 import { Cleaner } from './embedded/cleaner.js';
-import { inMemory, openFile, translated } from './embedded/file.js';
+import { checkEnds, damaged, inMemory, openFile, translated } from './embedded/file.js';
 import { type LockGroup, lockGroup } from './embedded/group-lock.js';
 import { Owners } from './embedded/owners.js';
 import { type LogRow, largestOutput, largestPublished, PartitionLogs } from './embedded/partition-log.js';
@@ -45,6 +46,11 @@ export interface EmbeddedTransport extends Transport {
 const heartbeatMs = 5_000;
 const cleanAfter = 20_000;
 const readMost = 500;
+
+interface PositionRow extends GroupPosition {
+  log: number;
+  checksum: number | null;
+}
 
 interface Write {
   /** Runs within the transaction. It may refuse with a VimiError, before it has written anything. */
@@ -76,20 +82,21 @@ export function openEmbedded({
   const [logs, owners, cleaner, changes] = run(
     () =>
       [
-        new PartitionLogs(file, now),
+        new PartitionLogs(file, now, where),
         new Owners(file, now),
         new Cleaner(file, now),
         new Changes(foreignVersion),
       ] as const,
   );
   const sql = run(() => ({
-    position: file.prepare('SELECT offset, metadata FROM positions WHERE reader = ? AND log = ?'),
+    position: file.prepare('SELECT log, offset, metadata, checksum FROM positions WHERE reader = ? AND log = ?'),
     positions: file.prepare(
-      'SELECT partition, offset, metadata FROM positions JOIN logs ON logs.id = log WHERE reader = ? AND topic = ?',
+      'SELECT partition, log, offset, metadata, checksum FROM positions JOIN logs ON logs.id = log WHERE reader = ? AND topic = ?',
     ),
     move: file.prepare(
-      `INSERT INTO positions (reader, log, offset, metadata) VALUES (?, ?, ?, ?)
-       ON CONFLICT (reader, log) DO UPDATE SET offset = excluded.offset, metadata = excluded.metadata`,
+      `INSERT INTO positions (reader, log, offset, metadata, checksum) VALUES (?, ?, ?, ?, ?)
+       ON CONFLICT (reader, log) DO UPDATE
+         SET offset = excluded.offset, metadata = excluded.metadata, checksum = excluded.checksum`,
     ),
     subscribe: file.prepare('INSERT OR IGNORE INTO readers (reader, topic) VALUES (?, ?)'),
   }));
@@ -141,6 +148,11 @@ export function openEmbedded({
       if (queue.length === 0) setImmediate(flushQueue);
       queue.push({ apply, done: done as (result: unknown) => void, failed });
     });
+  }
+
+  function positionOf(group: string, { log, offset, metadata, checksum: sum }: PositionRow): GroupPosition {
+    if (sum === null || sum === checksum(group, log, offset, metadata)) return { offset, metadata };
+    throw damaged(where, `the position of ${group}`, { expected: 'what was committed', found: `${offset}` });
   }
 
   function append(records: readonly NewRecord[]) {
@@ -195,6 +207,8 @@ export function openEmbedded({
             if (signal?.aborted) return;
             yield record;
           }
+          // A long read lets signals and everybody else in.
+          await new Promise((resume) => setImmediate(resume));
           if (follow) break;
         }
       }
@@ -242,7 +256,8 @@ export function openEmbedded({
     };
 
     const assigned = (row: LogRow): AssignedPartition => {
-      const position = (sql.position.get(group, row.id) as GroupPosition | undefined) ?? null;
+      const found = sql.position.get(group, row.id) as PositionRow | undefined;
+      const position = found ? positionOf(group, found) : null;
       let next = position?.offset ?? 0;
       let reached = next;
       return {
@@ -281,7 +296,7 @@ export function openEmbedded({
             owners.check(group, epoch);
             logs.check(outputs, largestOutput);
             append(outputs);
-            sql.move.run(group, row.id, offset, metadata);
+            sql.move.run(group, row.id, offset, metadata, checksum(group, row.id, offset, metadata));
           }).catch((error: unknown) => {
             if (error instanceof VimiError && error.code === 'TRANSPORT_FENCED') lost(error);
             throw error;
@@ -343,11 +358,28 @@ export function openEmbedded({
       return run(() => logs.logsOf(topic).map(({ partition, low, high }) => ({ partition, low, high })));
     },
     async positions(group, topic) {
-      const rows = run(() => sql.positions.all(group, topic)) as (GroupPosition & { partition: number })[];
-      return new Map(rows.map(({ partition, offset, metadata }) => [partition, { offset, metadata }]));
+      const rows = run(() => sql.positions.all(group, topic)) as (PositionRow & { partition: number })[];
+      return new Map(rows.map((row) => [row.partition, positionOf(group, row)]));
     },
     consume,
     clean,
+    async check() {
+      const [verdict] = run(() => file.prepare('PRAGMA integrity_check(1)').pluck().all()) as string[];
+      if (verdict !== 'ok')
+        throw damaged(where, 'a table', { expected: 'an intact SQLite file', found: String(verdict) });
+      run(() => checkEnds(file, where));
+      for (const [group, topic] of run(() =>
+        file.prepare('SELECT reader, topic FROM readers').raw().all(),
+      ) as string[][])
+        await this.positions(group!, topic!);
+      try {
+        return await logs.readThrough(() => new Promise((resume) => setImmediate(resume)));
+      } catch (thrown) {
+        return run(() => {
+          throw thrown;
+        });
+      }
+    },
     async close() {
       if (closed) return;
       await Promise.all([...consumers].map((consumer) => consumer.close()));

@@ -1,10 +1,9 @@
 import { VimiError } from '../../../errors.js';
 import type { NewRecord, StoredRecord, TopicSpec } from '../../transport.js';
 import { createPartitioner } from '../partitioner.js';
-import type { LogFile } from './file.js';
+import { checksum } from './checksum.js';
+import { damaged, idsPerLog, type LogFile } from './file.js';
 
-/** Offsets of one log: up to 2^40; logs: up to 2^13; together an exact JavaScript number. */
-const idsPerLog = 2 ** 40;
 const mostLogs = 2 ** 13 - 1;
 /** Bytes of a record that may be published, headers included. Media travel by reference. */
 export const largestPublished = 32 * 1024 * 1024;
@@ -19,6 +18,8 @@ export interface LogRow {
   partition: number;
   low: number;
   high: number;
+  /** Up to where it was ever compacted: only then it may have gaps. */
+  compacted: number;
 }
 
 export interface Appended {
@@ -27,27 +28,43 @@ export interface Appended {
   offset: number;
 }
 
-type RecordRow = [id: number, timestamp: number, key: Buffer | null, headers: string, value: Buffer | null];
+type RecordRow = [
+  id: number,
+  timestamp: number,
+  key: Buffer | null,
+  headers: string,
+  value: Buffer | null,
+  checksum: number | null,
+];
 
 /** Topics, partitions and their records. Nothing here begins a transaction: the callers know what belongs together. */
 export class PartitionLogs {
   readonly #file: LogFile;
+  readonly #path: string;
   readonly #now: () => number;
   readonly #partitionOf = createPartitioner();
   /** Logs by topic, in order of partition. */
   readonly #known = new Map<string, number[]>();
   readonly #sql;
 
-  constructor(file: LogFile, now: () => number) {
+  constructor(file: LogFile, now: () => number, path: string) {
+    this.#path = path;
     this.#file = file;
     this.#now = now;
     this.#sql = {
-      logs: file.prepare('SELECT id, topic, partition, low, high FROM logs WHERE topic = ? ORDER BY partition'),
+      logs: file.prepare(
+        'SELECT id, topic, partition, low, high, compacted FROM logs WHERE topic = ? ORDER BY partition',
+      ),
       high: file.prepare('SELECT high FROM logs WHERE id = ?').pluck(),
+      ends: file.prepare('SELECT low, high, compacted FROM logs WHERE id = ?'),
       grow: file.prepare('UPDATE logs SET high = ? WHERE id = ?'),
-      insert: file.prepare('INSERT INTO records (id, timestamp, key, headers, value) VALUES (?, ?, ?, ?, ?)'),
+      insert: file.prepare(
+        'INSERT INTO records (id, timestamp, key, headers, value, checksum) VALUES (?, ?, ?, ?, ?, ?)',
+      ),
       read: file
-        .prepare('SELECT id, timestamp, key, headers, value FROM records WHERE id >= ? AND id < ? ORDER BY id LIMIT ?')
+        .prepare(
+          'SELECT id, timestamp, key, headers, value, checksum FROM records WHERE id >= ? AND id < ? ORDER BY id LIMIT ?',
+        )
         .raw(),
     };
   }
@@ -99,7 +116,24 @@ export class PartitionLogs {
   }
 
   high(log: number): number {
-    return this.#sql.high.get(log) as number;
+    const high = this.#sql.high.get(log);
+    if (typeof high === 'number') return high;
+    throw damaged(this.#path, 'the table of logs', { expected: `an entry of number ${log}`, found: 'none' });
+  }
+
+  /** All records of all topics, read through. Gives how many there are; LOG_DAMAGED for the first that is wrong. */
+  async readThrough(pause: () => Promise<void>): Promise<number> {
+    let count = 0;
+    for (const topic of this.#file.prepare('SELECT DISTINCT topic FROM logs').pluck().all() as string[])
+      for (const row of this.logsOf(topic))
+        for (let next = row.low; ; ) {
+          const records = this.read(row, next, 500);
+          if (records.length === 0) break;
+          count += records.length;
+          next = records.at(-1)!.offset + 1;
+          await pause();
+        }
+    return count;
   }
 
   /** Refuses what can never be appended, before anything is written. */
@@ -126,7 +160,8 @@ export class PartitionLogs {
       const log = logs[target]!;
       const offset = highs.get(log) ?? this.high(log);
       highs.set(log, offset + 1);
-      this.#sql.insert.run(log * idsPerLog + offset, timestamp ?? this.#now(), key, packHeaders(headers), value);
+      const row = [log * idsPerLog + offset, timestamp ?? this.#now(), key, packHeaders(headers), value] as const;
+      this.#sql.insert.run(...row, checksum(...row));
       return { topic, partition: target, offset };
     });
     for (const [log, high] of highs) this.#sql.grow.run(high, log);
@@ -134,17 +169,56 @@ export class PartitionLogs {
   }
 
   /** Up to `most` records from `offset` on, fewer when they are large. */
-  read({ id, topic, partition }: LogRow, offset: number, most: number, end = idsPerLog): StoredRecord[] {
+  read(row: LogRow, offset: number, most: number, end = idsPerLog): StoredRecord[] {
+    const { id, topic, partition } = row;
     const base = id * idsPerLog;
     const records: StoredRecord[] = [];
     let bytes = 0;
-    for (const row of this.#sql.read.iterate(base + offset, base + end, most)) {
-      const [rowId, timestamp, key, headers, value] = row as RecordRow;
-      records.push({ topic, partition, offset: rowId - base, timestamp, key, value, headers: unpackHeaders(headers) });
+    let after = base + offset - 1;
+    for (const found of this.#sql.read.iterate(base + offset, base + end, most)) {
+      const [rowId, timestamp, key, headers, value, sum] = found as RecordRow;
+      const place = `${topic}/${partition}/${rowId - base}`;
+      if (rowId <= after)
+        throw damaged(this.#path, place, {
+          expected: `records after ${after - base}, in order`,
+          found: `${rowId - base}`,
+        });
+      after = rowId;
+      if (sum !== null && sum !== checksum(rowId, timestamp, key, headers, value))
+        throw damaged(this.#path, place, { expected: 'the bytes that were written', found: 'others' });
+      try {
+        records.push({
+          topic,
+          partition,
+          offset: rowId - base,
+          timestamp,
+          key,
+          value,
+          headers: unpackHeaders(headers),
+        });
+      } catch (cause) {
+        throw damaged(this.#path, place, { expected: 'the headers that were written', found: 'something else', cause });
+      }
       bytes += value?.length ?? 0;
       if (bytes > readBytes) break;
     }
+    if (row.compacted === 0) this.#checkGapless(row, offset, records, end);
     return records;
+  }
+
+  /** Nothing but retention takes records out of such a log, and it takes the first. */
+  #checkGapless({ id, topic, partition }: LogRow, offset: number, records: StoredRecord[], end: number): void {
+    let next = offset;
+    for (const record of [...records.map((one) => one.offset), records.length === 0 ? end : undefined]) {
+      if (record === undefined || record === next++) continue;
+      const { low, high, compacted } = this.#sql.ends.get(id) as Pick<LogRow, 'low' | 'high' | 'compacted'>;
+      const expected = Math.max(next - 1, low);
+      if (compacted > 0 || record === expected || expected >= Math.min(high, end)) {
+        next = record + 1;
+        continue;
+      }
+      throw damaged(this.#path, `${topic}/${partition}/${expected}`, { expected: 'a record', found: 'none' });
+    }
   }
 
   #logIds(topic: string): number[] {
