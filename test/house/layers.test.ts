@@ -44,7 +44,7 @@ const behind: Record<string, string[]> = {
   '@ffmpeg-installer/ffmpeg': ['media/tools.ts'],
   '@ffprobe-installer/ffprobe': ['media/tools.ts'],
   sharp: ['media/', 'models/training/'],
-  'tar-stream': ['media/', 'models/training/'],
+  'tar-stream': ['media/'],
   kafkajs: ['streams/transports/'],
   hysnappy: ['streams/transports/kafka/codecs/snappy.ts'],
   zstddec: ['streams/transports/kafka/codecs/zstd.ts'],

@@ -68,7 +68,7 @@ describe('topology.yaml as it ships', () => {
     ]);
     expect(generate!.steps[2]).toMatchObject({ config: { mode: 'hybrid', k: 3 } });
     expect(corpus!.steps.map(({ name }) => name).join(' ')).toBe(
-      'fetch probe split filter caption embed retrieve compose deduplicate index shard',
+      'fetch recognise probe split filter caption embed retrieve compose deduplicate index shard',
     );
     expect(topology.topics.get('corpus')).toMatchObject({ cleanup: 'compact', schemas: ['corpus.document'] });
   });
