@@ -10,9 +10,11 @@ import { corpusRemove } from './commands/corpus-remove.js';
 import { corpusSearch } from './commands/corpus-search.js';
 import { demo } from './commands/demo.js';
 import { writeDemoTopology } from './commands/demo-topology.js';
+import { printOperator } from './commands/docs.js';
 import { examine, firstContactMs, printFindings } from './commands/doctor.js';
 import { generate } from './commands/generate.js';
 import { ingest } from './commands/ingest.js';
+import { init } from './commands/init.js';
 import { mergeShards } from './commands/merge-shards.js';
 import { publish } from './commands/publish.js';
 import { read } from './commands/read.js';
@@ -22,6 +24,7 @@ import { sweep } from './commands/sweep.js';
 import { topics } from './commands/topics.js';
 import { trainOn } from './commands/train.js';
 import { planTrain } from './commands/train-plan.js';
+import { getVideo } from './commands/videos.js';
 import { addEvalCommands } from './eval-commands.js';
 import { exitCodes, reportError } from './exit.js';
 import { type GraphFormat, graph, graphFormats } from './graph.js';
@@ -29,6 +32,7 @@ import { leaveNow } from './leave-now.js';
 import { modelName, presetName } from './model-name.js';
 import { deviceList, offsetOrEnd, several, size, weight, wholeNumber } from './option-values.js';
 import { printable, printableStream } from './printable.js';
+import { runView } from './run-view.js';
 import { validate } from './validate.js';
 import { version } from './version.js';
 import { Workspace, type WorkspaceOptions } from './workspace.js';
@@ -139,9 +143,10 @@ program
         process.stderr.write(
           `running ${pipelines.map(({ name }) => name).join(', ')} (profile ${topology.profile.name}); Ctrl-C to stop\n`,
         );
+      const view = !drain && process.stderr.isTTY ? runView(process.stderr) : undefined;
       const reports = await runPipelines(workspace, pipelines, {
-        ...{ drain, signal, bars: drain, metrics, drainMs: stopWithin },
-      });
+        ...{ drain, signal, bars: drain, view, metrics, drainMs: stopWithin },
+      }).finally(() => view?.close());
       await server?.close();
       for (const report of reports)
         out.write(json ? `${JSON.stringify(report)}\n` : `${report.pipeline} ${report.end}: ${reportLine(report)}\n`);
@@ -227,6 +232,17 @@ program
     '\nExamples:\n  vimi read videos --json | jq .data.object\n  vimi read jobs --follow --from end',
   )
   .action((topic: string, options) => within((workspace) => read(workspace, topic, options, out, interruption())));
+
+program
+  .command('videos')
+  .description('fetch finished videos')
+  .command('get')
+  .description('copy the newest video of a request to a file')
+  .argument('<id>', 'of the request, as `vimi publish` and `vimi read jobs` print it')
+  .option('-o, --out <file>', 'where to; the name of the object, here, when left out')
+  .option('--json', 'print the video event as JSON')
+  .addHelpText('after', '\nExample:\n  vimi videos get requests-3-42 --out fox.mp4')
+  .action((id: string, options) => within((workspace) => getVideo(workspace, id, options, out)));
 
 const rejectsCommand = program
   .command('rejects')
@@ -393,6 +409,18 @@ program
   });
 
 program
+  .command('init')
+  .description('begin a project: a topology, and an operator of your own with its test')
+  .argument('[folder]', 'where to; here when left out', '.')
+  .action((folder: string) => init(folder, out));
+
+program
+  .command('docs')
+  .description('print the page of an operator: what it takes and gives, and its settings')
+  .argument('<operator>', 'a name, or the file of your own, such as ./my-operator.mjs')
+  .action((name: string) => printOperator(name, out));
+
+program
   .command('graph')
   .description('draw the pipelines')
   .addOption(new Option('--format <format>').choices(graphFormats).default('mermaid'))
@@ -408,7 +436,7 @@ program
   .action(async ({ json }: { json?: boolean }) => {
     let opened: Workspace | undefined;
     const findings = await examine(async () => {
-      opened = await openWorkspace({ firstContactMs });
+      opened = await openWorkspace({ firstContactMs, looksOnly: true });
       return opened;
     });
     await opened?.close();

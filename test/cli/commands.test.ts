@@ -237,7 +237,7 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
     expect(lines(out)[0].context[0].caption).toBe('a mushroom');
   });
 
-  it('generates a video grounded in what it finds', async () => {
+  it('[use U11] generates a video grounded in what it finds', async () => {
     const { code, out } = await run([
       'generate',
       'a mushroom moves left',
@@ -248,8 +248,10 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
       '--json',
     ]);
     const [video] = lines(out);
-    expect(video).toMatchObject({ model: { name: 'fake' }, sampler: { seed: 7 }, file: 'mushroom.mp4' });
-    expect(video.context[0].caption).toBe('a mushroom');
+    expect(video).toMatchObject({ data: { model: { name: 'fake' }, sampler: { seed: 7 } }, file: 'mushroom.mp4' });
+    expect(video.data.context[0].caption).toBe('a mushroom');
+    const { file, ...event } = video;
+    expect(lines((await run(['read', 'videos', '--json'])).out), '[use U11] one shape').toContainEqual(event);
     expect(readFileSync(join(folder, 'mushroom.mp4')).subarray(4, 8).toString()).toBe('ftyp');
     expect(code).toBe(0);
   });
@@ -258,10 +260,10 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
     const again = lines((await run(['generate', 'a mushroom moves left', '--seed', '7', '--json'])).out)[0];
     const other = lines((await run(['generate', 'a mushroom moves left', '--seed', '8', '--json'])).out)[0];
     const first = lines((await run(['read', 'videos', '--json'])).out).find(
-      ({ data }) => data.sampler.seed === 7 && data.job !== again.job,
+      ({ data }) => data.sampler.seed === 7 && data.job !== again.data.job,
     );
-    expect(first.data.prompt).toEqual(again.prompt);
-    expect(other.object.sha256).not.toBe(again.object.sha256);
+    expect(first.data.prompt).toEqual(again.data.prompt);
+    expect(other.data.object.sha256).not.toBe(again.data.object.sha256);
   });
 
   it('says why a request failed, in words and by the exit code', async () => {
@@ -272,7 +274,9 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
 
   it('publishes events line by line, and refuses a bad one with its number', async () => {
     const good = '{"prompt":"a fox runs"}\n';
-    expect((await run(['publish', 'requests'], good)).out).toBe('published 1 event to requests\n');
+    expect((await run(['publish', 'requests'], good)).out).toMatch(
+      /^requests\/\d+\/\d+ {2}\S+\npublished 1 event to requests\n$/,
+    );
     const { code, err } = await run(['publish', 'requests'], `${good}\n{"prompt": 7}\n${good}`);
     expect(err).toContain("Line 3 is not an event of 'requests': This is no valid generation.requested: prompt:");
     expect(err).toContain('(1 events were published before it)');

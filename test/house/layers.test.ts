@@ -35,6 +35,7 @@ const mayImport: Record<string, string[]> = {
     'streams/step-watch.ts',
   ],
   server: ['streams'],
+  testing: ['operators', 'models', 'stores', 'events', 'streams'],
   cli: ['server', 'evaluation', 'streams', 'operators', 'models', 'stores', 'events', 'media'],
 };
 
@@ -59,8 +60,8 @@ const behind: Record<string, string[]> = {
   'onnxruntime-web': ['models/onnx/'],
   '@huggingface/tokenizers': ['models/onnx/'],
   'csv-parse': ['cli/commands/folder-captions.ts'],
-  rxjs: ['streams/', 'operators/'],
-  yaml: ['streams/topology/'],
+  rxjs: ['streams/', 'operators/', 'testing/'],
+  yaml: ['streams/topology/', 'testing/'],
   'prom-client': ['streams/'],
   pino: ['cli/'],
   commander: ['cli/'],
