@@ -1,39 +1,43 @@
 #!/usr/bin/env bash
-# Reads shards with the webdataset Python package, as a training team would, and checks that every sample is whole.
-#   infra/check-webdataset.sh [SHARD.tar...]      without a name: a shard of the example clips, written for the purpose
-# Uses a Python that has webdataset, else installs it into a temporary environment (this needs a package index).
+# Shards are read by what training teams use: the webdataset package, Hugging Face's load_dataset("webdataset"), streaming
+# and not, and mosaicml-streaming after conversion. Each must give every sample, its caption and its facts, with their types.
+#   infra/check-webdataset.sh [SHARD.tar...]      without a name: shards written for the purpose
+# Keeps two Python environments in ~/.cache/vimi/readers (650 MB; VIMI_READERS names another place). PyTorch, which
+# mosaicml-streaming needs, comes from Debian, without CUDA.
 set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+cache=${VIMI_READERS:-$HOME/.cache/vimi/readers}
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
+
+system=/usr/bin/python3
+if ! "$system" -c 'import ensurepip, torch, torchvision' 2>/dev/null; then
+  apt-get update -qq >/dev/null
+  DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
+    python3-venv python3-torch python3-torchvision >/dev/null
+fi
+
+# An environment is complete when the list that it was made from lies in it.
+prepare() { # NAME VENV-OPTION
+  cmp -s "$here/readers/$1.txt" "$cache/$1/made-from.txt" && return
+  rm -rf "${cache:?}/$1"
+  "$system" -m venv "${@:2}" "$cache/$1"
+  "$cache/$1/bin/pip" install --quiet --disable-pip-version-check -r "$here/readers/$1.txt"
+  [ "$1" = datasets ] ||
+    "$cache/$1/bin/pip" install --quiet --disable-pip-version-check --no-deps mosaicml-streaming==0.13.0
+  cp "$here/readers/$1.txt" "$cache/$1/made-from.txt"
+}
+prepare datasets
+prepare streaming --system-site-packages
+
 if [ $# -eq 0 ]; then
-  shard=$(node "$(dirname "$0")/write-sample-shard.mjs" "$folder/shard")
-  set -- "$shard"
+  mapfile -t shards < <(node "$here/write-sample-shard.mjs" "$folder/shards" 2>"$folder/log" || cat "$folder/log" >&2)
+  set -- "${shards[@]}"
 fi
-
-python=python3
-if ! python3 -c 'import webdataset' 2>/dev/null; then
-  python3 -m venv "$folder/python"
-  "$folder/python/bin/pip" install --quiet --disable-pip-version-check webdataset
-  python=$folder/python/bin/python
-fi
-
-"$python" - "$@" <<'PYTHON'
-import hashlib, json, os, sys
-import webdataset
-
-for path in sys.argv[1:]:
-    count = 0
-    for sample in webdataset.WebDataset("file:" + os.path.abspath(path), shardshuffle=False):
-        key = sample["__key__"]
-        facts = json.loads(sample["json"])
-        clip = "mp4" if facts["clip"]["kind"] == "clip" else "webp"
-        assert len(sample[clip]) > 0, f"{path}: {key} has no {clip}"
-        assert facts["caption"] and facts["prompt"]["parts"], f"{path}: {key} has no prompt"
-        for n, entry in enumerate(facts["context"]):
-            image = sample[f"ctx{n}.webp"]
-            found = hashlib.sha256(image).hexdigest()
-            assert found == entry["image"]["sha256"], f"{path}: {key}.ctx{n} is another image"
-        count += 1
-    assert count > 0, f"{path} holds no sample"
-    print(f"{path}: {count} samples")
-PYTHON
+for reader in datasets streaming; do
+  # What libraries say of each other is of use only when something fails.
+  HF_HUB_OFFLINE=1 "$cache/$reader/bin/python" "$here/readers/check_shards.py" "$reader" "$@" 2>"$folder/log" || {
+    cat "$folder/log" >&2
+    exit 1
+  }
+done

@@ -92,6 +92,10 @@ export const errorCodes = {
       'Restore what is named: a file from a backup, a partition from an intact replica. Or start anew without it.',
   },
   // Stores.
+  VIDEO_NOT_FOUND: {
+    fault: 'input',
+    remedy: '`vimi read videos` lists what is finished, `vimi read jobs` what became of each request.',
+  },
   OBJECT_NOT_FOUND: { fault: 'input', remedy: 'Check the key, and that nobody removed the object.' },
   OBJECT_DAMAGED: { fault: 'input', remedy: 'Put an intact copy in its place, or make it again.' },
   OBJECT_KEY_INVALID: {
@@ -130,6 +134,10 @@ export const errorCodes = {
   MODEL_CRASHED: { fault: 'passing', remedy: 'The model process is started again by itself.' },
   TRAINING_DIVERGED: { fault: 'input', remedy: 'Lower the learning rate and resume from the last checkpoint.' },
   // The machine.
+  INSTALL_FOREIGN: {
+    fault: 'surroundings',
+    remedy: 'Type `npm ci` under this Node (or `npm rebuild`): what is installed was built for another one.',
+  },
   FILE_UNUSABLE: { fault: 'passing', remedy: 'Check that what is named is there and may be used by this user.' },
   OUT_OF_MEMORY: { fault: 'passing', remedy: 'Ask for less, or give the process more memory.' },
   // Control.
@@ -272,6 +280,8 @@ function meaningOf(system: string, text: string): [code: ErrorCode, summary?: st
   if (full.has(system)) return ['STORAGE_FULL', 'No space is left'];
   if (broken.has(system)) return ['STORAGE_UNAVAILABLE', 'A disk or the system refuses'];
   if (unusable.has(system)) return ['FILE_UNUSABLE', 'A file or folder cannot be used'];
+  if (system === 'ERR_DLOPEN_FAILED' || text.includes('NODE_MODULE_VERSION'))
+    return ['INSTALL_FOREIGN', `An installed module does not fit this Node (${process.version})`];
   if (system === 'ENOMEM' || memory.test(text)) return ['OUT_OF_MEMORY', 'There is not enough memory'];
   return ['INTERNAL'];
 }

@@ -1,30 +1,38 @@
 #!/usr/bin/env node
+import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { pino } from 'pino';
 import { asVimiError, VimiError } from '../errors.js';
 import { serveMetrics } from '../server/metrics-server.js';
 import { drainMs } from '../streams/pipeline.js';
 import { age } from './commands/age.js';
+import { corpusRemove } from './commands/corpus-remove.js';
 import { corpusSearch } from './commands/corpus-search.js';
 import { demo } from './commands/demo.js';
+import { writeDemoTopology } from './commands/demo-topology.js';
+import { printOperator } from './commands/docs.js';
 import { examine, firstContactMs, printFindings } from './commands/doctor.js';
 import { generate } from './commands/generate.js';
 import { ingest } from './commands/ingest.js';
+import { init } from './commands/init.js';
+import { mergeShards } from './commands/merge-shards.js';
 import { publish } from './commands/publish.js';
 import { read } from './commands/read.js';
-import { listRejects, type RejectsOptions, replayRejects } from './commands/rejects.js';
+import { dismissRejects, listRejects, type RejectsOptions, replayRejects } from './commands/rejects.js';
 import { reportLine, runPipelines } from './commands/run.js';
 import { sweep } from './commands/sweep.js';
 import { topics } from './commands/topics.js';
 import { trainOn } from './commands/train.js';
 import { planTrain } from './commands/train-plan.js';
+import { getVideo } from './commands/videos.js';
 import { addEvalCommands } from './eval-commands.js';
 import { exitCodes, reportError } from './exit.js';
 import { type GraphFormat, graph, graphFormats } from './graph.js';
 import { leaveNow } from './leave-now.js';
 import { modelName, presetName } from './model-name.js';
-import { deviceList, offsetOrEnd, several, weight, wholeNumber } from './option-values.js';
+import { deviceList, offsetOrEnd, several, size, weight, wholeNumber } from './option-values.js';
 import { printable, printableStream } from './printable.js';
+import { runView } from './run-view.js';
 import { validate } from './validate.js';
 import { version } from './version.js';
 import { Workspace, type WorkspaceOptions } from './workspace.js';
@@ -72,7 +80,7 @@ function interruption(says = inFlight(drainMs)): AbortSignal {
   return controller.signal;
 }
 
-function openWorkspace(more: Pick<WorkspaceOptions, 'firstContactMs'> = {}): Promise<Workspace> {
+function openWorkspace(more: Partial<Omit<WorkspaceOptions, 'log'>> = {}): Promise<Workspace> {
   const { topology, profile, logLevel } = program.opts<{ topology: string; profile?: string; logLevel: string }>();
   const lines = pino.destination({ dest: 2, sync: true });
   // Whoever read them is gone; the work goes on.
@@ -91,8 +99,11 @@ interface RunArguments {
 }
 
 /** Runs a command in a workspace that is closed whatever happens. */
-async function within(work: (workspace: Workspace) => Promise<void>): Promise<void> {
-  const workspace = await openWorkspace();
+async function within(
+  work: (workspace: Workspace) => Promise<void>,
+  instead: Partial<Pick<WorkspaceOptions, 'topology' | 'profile'>> = {},
+): Promise<void> {
+  const workspace = await openWorkspace(instead);
   try {
     await work(workspace);
   } finally {
@@ -103,10 +114,13 @@ async function within(work: (workspace: Workspace) => Promise<void>): Promise<vo
 program
   .command('demo')
   .description(
-    'grow a small corpus from pictures and clips, answer four prompts, and show the result; all of it embedded',
+    'grow a small corpus of its own from pictures and clips, answer four prompts, and show the result; all in .vimi/demo',
   )
   .addHelpText('after', '\nExample:\n  npm run demo')
-  .action(() => within((workspace) => demo(workspace, interruption(), out)));
+  .action(async () => {
+    const topology = await writeDemoTopology(join('.vimi', 'demo'));
+    await within((workspace) => demo(workspace, interruption(), out), { topology, profile: 'embedded' });
+  });
 
 program
   .command('run')
@@ -129,9 +143,10 @@ program
         process.stderr.write(
           `running ${pipelines.map(({ name }) => name).join(', ')} (profile ${topology.profile.name}); Ctrl-C to stop\n`,
         );
+      const view = !drain && process.stderr.isTTY ? runView(process.stderr) : undefined;
       const reports = await runPipelines(workspace, pipelines, {
-        ...{ drain, signal, bars: drain, metrics, drainMs: stopWithin },
-      });
+        ...{ drain, signal, bars: drain, view, metrics, drainMs: stopWithin },
+      }).finally(() => view?.close());
       await server?.close();
       for (const report of reports)
         out.write(json ? `${JSON.stringify(report)}\n` : `${report.pipeline} ${report.end}: ${reportLine(report)}\n`);
@@ -176,6 +191,8 @@ program
   .option('--source <name>', 'where they come from; media of one source never ground each other')
   .option('--licence <spdx>', 'for example CC-BY-4.0')
   .option('--publish-only', 'leave the rest to a running pipeline')
+  .option('--again', 'also media that were rejected before and have not changed since')
+  .option('--list', 'name every medium, also those that were simply kept')
   .option('--json', 'print what became of them as JSON')
   .addHelpText(
     'after',
@@ -216,6 +233,17 @@ program
   )
   .action((topic: string, options) => within((workspace) => read(workspace, topic, options, out, interruption())));
 
+program
+  .command('videos')
+  .description('fetch finished videos')
+  .command('get')
+  .description('copy the newest video of a request to a file')
+  .argument('<id>', 'of the request, as `vimi publish` and `vimi read jobs` print it')
+  .option('-o, --out <file>', 'where to; the name of the object, here, when left out')
+  .option('--json', 'print the video event as JSON')
+  .addHelpText('after', '\nExample:\n  vimi videos get requests-3-42 --out fox.mp4')
+  .action((id: string, options) => within((workspace) => getVideo(workspace, id, options, out)));
+
 const rejectsCommand = program
   .command('rejects')
   .description('list the events that were rejected, and publish them again once their cause is mended');
@@ -226,6 +254,7 @@ const choosing = (command: Command) =>
     .option('--id <id>', 'this one: its place, such as requests-3-42, or its event’s id (may be repeated)', several)
     .option('--json', 'one JSON object a line', false);
 choosing(rejectsCommand.command('list', { isDefault: true }))
+  .option('--dismissed', 'also those that were dismissed', false)
   .description('list them, and say what a replay would do; publishes nothing')
   .addHelpText('after', '\nExample:\n  vimi rejects list --code STORAGE_UNAVAILABLE --since 1d')
   .action((options: RejectsOptions) => within((workspace) => listRejects(workspace, options, out)));
@@ -238,6 +267,14 @@ choosing(rejectsCommand.command('replay'))
   )
   .action((options: RejectsOptions & { all: boolean }) =>
     within((workspace) => replayRejects(workspace, options, out)),
+  );
+
+choosing(rejectsCommand.command('dismiss'))
+  .description('say that nothing is to be done about them: they are no longer listed, nor replayed')
+  .option('--all', 'all of them', false)
+  .addHelpText('after', '\nExample:\n  vimi rejects dismiss --code MEDIA_UNSUPPORTED')
+  .action((options: RejectsOptions & { all: boolean }) =>
+    within((workspace) => dismissRejects(workspace, options, out)),
   );
 
 const topicsCommand = program.command('topics').description('compare the topics of the transport with the topology');
@@ -276,8 +313,34 @@ program
   );
 
 program
-  .command('corpus')
-  .description('look into the corpus')
+  .command('shards')
+  .description('look after the shards of training samples')
+  .command('merge')
+  .description('put small shards together: their samples, each picture once, in a new one that replaces them')
+  .option('--bytes <size>', 'of a merged shard at most, such as 500MB; shards of more than half of it stay', size, 1e9)
+  .option('--dry-run', 'say what would be merged, and change nothing')
+  .option('--json', 'one JSON object a merged shard')
+  .addHelpText(
+    'after',
+    '\nThe shards that are replaced are removed from the object store. Shards of before samples had a .txt stay as they are.\n\nExample:\n  vimi shards merge --bytes 500MB',
+  )
+  .action((options) => within((workspace) => mergeShards(workspace, options, out)));
+
+const corpusCommand = program.command('corpus').description('look into the corpus, and correct it');
+corpusCommand
+  .command('remove')
+  .description('remove documents, by id, or all of a medium or a source: prompts are no longer grounded in them')
+  .argument('[id...]', 'documents, by their whole ids')
+  .option('--uri <uri>', 'all that came from this medium (may be repeated)', several)
+  .option('--source <name>', 'all that came from this source (may be repeated)', several)
+  .option('--dry-run', 'list them, and remove nothing')
+  .option('--json', 'one JSON object a document')
+  .addHelpText(
+    'after',
+    '\nTo correct a caption, change it and ingest the medium again.\n\nExample:\n  vimi corpus remove --source winter-walk --dry-run',
+  )
+  .action((ids: string[], options) => within((workspace) => corpusRemove(workspace, ids, options, out)));
+corpusCommand
   .command('search')
   .description('list the documents nearest to a text, however far; `retrieve` takes those alone that a prompt names')
   .argument('<text>')
@@ -346,6 +409,18 @@ program
   });
 
 program
+  .command('init')
+  .description('begin a project: a topology, and an operator of your own with its test')
+  .argument('[folder]', 'where to; here when left out', '.')
+  .action((folder: string) => init(folder, out));
+
+program
+  .command('docs')
+  .description('print the page of an operator: what it takes and gives, and its settings')
+  .argument('<operator>', 'a name, or the file of your own, such as ./my-operator.mjs')
+  .action((name: string) => printOperator(name, out));
+
+program
   .command('graph')
   .description('draw the pipelines')
   .addOption(new Option('--format <format>').choices(graphFormats).default('mermaid'))
@@ -361,7 +436,7 @@ program
   .action(async ({ json }: { json?: boolean }) => {
     let opened: Workspace | undefined;
     const findings = await examine(async () => {
-      opened = await openWorkspace({ firstContactMs });
+      opened = await openWorkspace({ firstContactMs, looksOnly: true });
       return opened;
     });
     await opened?.close();

@@ -17,6 +17,15 @@ export function wholeNumber(least: number, most = Number.MAX_SAFE_INTEGER) {
   };
 }
 
+/** "500MB", "1GiB", or a number of bytes. */
+export function size(text: string): number {
+  const [, number, unit = ''] = /^(\d+(?:\.\d+)?)\s*([kmgt]i?b|b)?$/i.exec(text.trim()) ?? [];
+  const power = Math.max(0, ' kmgt'.indexOf(unit[0]?.toLowerCase() ?? ' '));
+  const value = Math.round(Number(number) * (/i/i.test(unit) ? 1024 : 1000) ** power);
+  if (!(value >= 1)) throw new InvalidArgumentError('expected a size such as 500MB, 1GiB, or a number of bytes.');
+  return value;
+}
+
 export function offsetOrEnd(text: string): number | 'end' {
   return text === 'end' ? text : wholeNumber(0)(text);
 }

@@ -37,6 +37,8 @@ export interface WorkspaceOptions {
   profile?: string;
   /** Servers that were never met are waited for so long (milliseconds); when left out, as their clients say (15 s). */
   firstContactMs?: number;
+  /** Nothing is made: no bucket, no topic. What is not there fails as missing. */
+  looksOnly?: boolean;
   log: Log;
 }
 
@@ -51,10 +53,12 @@ export class Workspace {
     readonly topology: Topology,
     readonly log: Log,
     private readonly firstContactMs?: number,
+    private readonly looksOnly = false,
   ) {}
 
-  static async open({ topology: file, profile, firstContactMs, log }: WorkspaceOptions): Promise<Workspace> {
-    return new Workspace(await readTopology(file, { env: process.env, profile, operators }), log, firstContactMs);
+  static async open({ topology: file, profile, firstContactMs, looksOnly, log }: WorkspaceOptions): Promise<Workspace> {
+    const topology = await readTopology(file, { env: process.env, profile, operators });
+    return new Workspace(topology, log, firstContactMs, looksOnly);
   }
 
   /** With the topology's topics made. */
@@ -70,7 +74,12 @@ export class Workspace {
   bareTransport(): Promise<Transport> {
     return this.once('bare transport', async () => {
       const transport = await openTransport(this.topology.profile.transport, {
-        ...{ log: this.log, metrics: this.metrics.transport, firstContactMs: this.firstContactMs },
+        ...{
+          log: this.log,
+          metrics: this.metrics.transport,
+          firstContactMs: this.firstContactMs,
+          cleans: !this.looksOnly,
+        },
       });
       this.onClose(() => transport.close());
       return transport;
@@ -81,7 +90,7 @@ export class Workspace {
     return this.once('objects', async () => {
       const { objects: spec } = this.topology.profile;
       if (spec.type === 'files') return openFileStore(spec.path);
-      const store = await openS3(spec, this.firstContactMs);
+      const store = await openS3(spec, { firstContactMs: this.firstContactMs, makesBucket: !this.looksOnly });
       this.onClose(() => store.close());
       return store;
     });
@@ -287,15 +296,20 @@ function corpusRecord(record: StoredRecord): { id: string; document: CorpusDocum
 
 async function openTransport(
   spec: TransportSpec,
-  around: { log: Log; metrics: TransportMetrics; firstContactMs?: number },
+  around: { log: Log; metrics: TransportMetrics; firstContactMs?: number; cleans?: boolean },
 ): Promise<Transport> {
   if (spec.type === 'embedded') {
     await mkdir(spec.path, { recursive: true });
-    return openEmbedded({ path: join(spec.path, 'log.sqlite') });
+    return openEmbedded({ path: logFile(spec), cleans: around.cleans });
   }
   const { openKafka } = await import('../streams/transports/kafka.js');
   const { brokers, client_id: clientId, sasl, session_timeout: sessionMs } = spec;
   return openKafka({ brokers, clientId, tls: tlsOf(spec), sasl, sessionMs, ...around });
+}
+
+/** Of the embedded transport. */
+export function logFile({ path }: TransportSpec & { type: 'embedded' }): string {
+  return join(path, 'log.sqlite');
 }
 
 function tlsOf({ tls }: TransportSpec & { type: 'kafka' }) {
@@ -308,9 +322,9 @@ function tlsOf({ tls }: TransportSpec & { type: 'kafka' }) {
   };
 }
 
-async function openS3(spec: ObjectsSpec & { type: 's3' }, firstContactMs?: number) {
+async function openS3(spec: ObjectsSpec & { type: 's3' }, how: { firstContactMs?: number; makesBucket: boolean }) {
   const { openS3Store } = await import('../stores/s3.js');
   const { endpoint, bucket, region, prefix, access_key: accessKey, secret_key: secretKey, tls } = spec;
   const ca = tls && readCertificates(tls.ca);
-  return openS3Store({ endpoint, bucket, region, prefix, accessKey, secretKey, ca, firstContactMs });
+  return openS3Store({ endpoint, bucket, region, prefix, accessKey, secretKey, ca, ...how });
 }

@@ -58,9 +58,21 @@ export const catalogue: { [N in SchemaName]: EventStory<N> } = {
       licence: 'CC0-1.0',
     },
   },
+  'media.settled': {
+    summary: 'What became of a medium: kept, of its parts how many, refused and why, or a duplicate of what.',
+    writers: 'The step `recognise`, in the commit that carries the fate.',
+    readers: 'Data teams; `vimi ingest`.',
+    key: 'The uri of the medium.',
+    example: {
+      uri: 'films/walk.mp4',
+      event: 'media-2-17',
+      outcome: 'delivered',
+      parts: { delivered: 3, rejected: {}, dropped: { 'too-still': 14 } },
+    },
+  },
   'corpus.document': {
     summary: 'One picture with its caption: what a prompt can be grounded in.',
-    writers: 'The step `index`.',
+    writers: 'The steps `index` and `recognise`; `vimi corpus remove`.',
     readers: 'The search index, which can be made again from it at any time.',
     key: "The document's id. A record without a value removes the document.",
     example: {
@@ -123,13 +135,14 @@ export const catalogue: { [N in SchemaName]: EventStory<N> } = {
     },
   },
   'samples.sealed': {
-    summary: 'A finished shard of training samples, in the WebDataset format.',
-    writers: '',
+    summary: 'A finished shard of training samples, in the WebDataset format (docs/samples.md).',
+    writers: '`vimi shards merge`.',
     readers: 'Training, ours or your own.',
     key: 'The name of the shard.',
     example: {
       shard: 'media-0002-000000000000-000000001000',
       object: shardFile,
+      kind: 'clips',
       samples: 812,
       range: { topic: 'media', partition: 2, from: 0, to: 1000 },
     },
@@ -159,6 +172,13 @@ export const catalogue: { [N in SchemaName]: EventStory<N> } = {
         remedy: 'Say what the video should show, in text, images or both.',
       },
     },
+  },
+  'reject.dismissed': {
+    summary: 'Says that nothing is to be done about a rejected event.',
+    writers: '`vimi rejects dismiss`.',
+    readers: '`vimi rejects`, which no longer lists it.',
+    key: 'That of the rejected event.',
+    example: { dismissed: 'requests-3-42', content: sha('f') },
   },
 };
 

@@ -119,7 +119,7 @@ export function encodeEvent<N extends SchemaName>(event: EventToEncode<N>): NewR
 
 /** What stands in the headers of many records, as bytes. */
 const [version, json] = [Buffer.from('1.0'), Buffer.from('application/json')];
-const types = Object.fromEntries(
+export const types = Object.fromEntries(
   Object.keys(schemas).map((name) => [name, Buffer.from(eventType(name as SchemaName))]),
 ) as Record<SchemaName, Buffer>;
 

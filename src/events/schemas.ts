@@ -83,6 +83,9 @@ export const mediaAdded = z.looseObject({
     'who or what it comes from; documents of one source never ground each other',
   ),
   licence: leftOut(characters(0, 128)).describe('SPDX identifier where there is one'),
+  version: leftOut(characters(0, 128)).describe(
+    'tells this state of the medium and its caption from another; what became of it names it again',
+  ),
 });
 export type MediaAdded = z.infer<typeof mediaAdded>;
 
@@ -106,9 +109,38 @@ export const corpusDocument = z.looseObject({
       .optional()
       .describe('of a clip: the perceptual hashes of four frames spread over it'),
   }),
-  provenance: z.looseObject({ uri, source: z.string(), licence: z.string(), event: z.string() }),
+  provenance: z.looseObject({
+    uri,
+    source: z.string(),
+    licence: z.string(),
+    event: z.string(),
+    sha256: sha256.optional().describe('of the file that it came from'),
+    said: z.string().optional().describe('what was said of the medium, where the caption is another text'),
+  }),
 });
 export type CorpusDocument = z.infer<typeof corpusDocument>;
+
+/** What became of a medium. The record's key is its uri; the topic is compacted, so it says how each medium stands. */
+export const mediaSettled = z.looseObject({
+  uri,
+  event: z.string().describe('the id of the media event'),
+  version: z.string().max(128).optional().describe('as the media event named it'),
+  outcome: z.enum(['delivered', 'rejected', 'dropped']).describe('delivered: at least one of its parts was'),
+  parts: z
+    .strictObject({
+      delivered: z.number().int(),
+      rejected: z.record(z.string(), z.number().int()).describe('by error code'),
+      dropped: z.record(z.string(), z.number().int()).describe('by reason'),
+    })
+    .describe('its clips; 1 in all for a picture, and for what came to no clips'),
+  duplicate_of: uri.optional().describe('the uri of what the corpus had already; its own when it came again'),
+  replaced: z.number().int().optional().describe('documents of an earlier caption, source or licence that it replaced'),
+  error: z
+    .looseObject({ step: z.string(), code: z.string(), message: z.string(), remedy: z.string() })
+    .optional()
+    .describe('why it, or the first of its parts, was rejected'),
+});
+export type MediaSettled = z.infer<typeof mediaSettled>;
 
 /** A request as its sender named it. */
 const requestRef = z.looseObject({
@@ -182,6 +214,10 @@ export const samplesSealed = z.looseObject({
   shard: z.string(),
   object: objectRef.describe('the tar'),
   link: objectLink.optional().describe('to the tar, where the profile asks for links'),
+  kind: z
+    .enum(['clips', 'stills'])
+    .optional()
+    .describe('of its samples; left out: clips, and in older shards stills too'),
   samples: z.number().int().nonnegative(),
   range: z
     .strictObject({
@@ -190,7 +226,12 @@ export const samplesSealed = z.looseObject({
       from: z.number().int(),
       to: z.number().int(),
     })
-    .describe('the records whose samples it holds, `to` not included'),
+    .optional()
+    .describe('the records whose samples it holds, `to` not included; not there in one that was merged'),
+  replaces: z
+    .array(z.string())
+    .optional()
+    .describe('the shards that were merged into it: their samples are all here, and their objects are gone'),
 });
 export type SamplesSealed = z.infer<typeof samplesSealed>;
 
@@ -216,16 +257,25 @@ export const eventRejected = z.looseObject({
 });
 export type EventRejected = z.infer<typeof eventRejected>;
 
+/** On the topic of rejects: somebody has seen this one, and nothing is to be done about it. */
+export const rejectDismissed = z.looseObject({
+  dismissed: z.string().min(1).max(512).describe('the place of the rejected record: topic-partition-offset'),
+  content: sha256.describe('of the key and value of that record'),
+});
+export type RejectDismissed = z.infer<typeof rejectDismissed>;
+
 /** The closed list: schema names as topology.yaml writes them. */
 export const schemas = {
   'generation.requested': generationRequested,
   'generation.cancelled': generationCancelled,
   'media.added': mediaAdded,
+  'media.settled': mediaSettled,
   'corpus.document': corpusDocument,
   'job.changed': jobChanged,
   'video.completed': videoCompleted,
   'samples.sealed': samplesSealed,
   'event.rejected': eventRejected,
+  'reject.dismissed': rejectDismissed,
 } as const;
 export type SchemaName = keyof typeof schemas;
 export type EventData<N extends SchemaName> = z.infer<(typeof schemas)[N]>;

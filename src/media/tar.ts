@@ -1,5 +1,5 @@
 import { buffer } from 'node:stream/consumers';
-import { pack } from 'tar-stream';
+import { type Extract, extract, pack } from 'tar-stream';
 
 export interface TarMember {
   name: string;
@@ -10,11 +10,33 @@ export interface TarMember {
 export const tarEnd = Buffer.alloc(1024);
 
 /** Members as a tar (USTAR; PAX for what does not fit) without owner or time: the same members give the same bytes. */
-export async function packTar(members: TarMember[]): Promise<Buffer> {
+export async function packTar(members: readonly TarMember[]): Promise<Buffer> {
   const tar = pack();
   const whole = buffer(tar);
   for (const { name, bytes } of members)
     tar.entry({ name, mode: 0o644, uid: 0, gid: 0, uname: '', gname: '', mtime: new Date(0) }, Buffer.from(bytes));
   tar.finalize();
   return whole;
+}
+
+/**
+ * The files of a tar, one after the other. A member of more than `most` bytes is refused before it is read; whatever is
+ * no tar fails as the source or the library says it.
+ */
+export async function* unpackTar(
+  source: NodeJS.ReadableStream,
+  { most = Number.POSITIVE_INFINITY }: { most?: number } = {},
+): AsyncGenerator<{ name: string; bytes: Buffer }> {
+  const tar: Extract = extract();
+  source.on('error', (error) => tar.destroy(error));
+  source.pipe(tar);
+  for await (const entry of tar) {
+    const { type, name, size = 0 } = entry.header;
+    if (type !== 'file') {
+      entry.resume();
+      continue;
+    }
+    if (size > most) throw new Error(`the member ${name} is too large: expected at most ${most} bytes`);
+    yield { name, bytes: await buffer(entry) };
+  }
 }

@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import { VimiError } from '../errors.js';
 import { countCharacters, within } from '../events/input.js';
+import type { MediaAdded } from '../events/schemas.js';
 import { checkText } from '../media/text-of.js';
+import type { MediaFile } from './flow.js';
 import { mapEach } from './map-each.js';
 import { defineOperator } from './operator.js';
 import { promptText } from './prompt-text.js';
@@ -38,7 +40,7 @@ export const caption = defineOperator(
   ({ max_characters }, { clock }) => ({
     step: mapEach<'media' | 'file' | 'clip'>(
       ({ media, file, clip }) => {
-        const text = [media.caption, file.sidecar].map((given) => given && promptText(given)).find(Boolean);
+        const text = captionOf(media, file);
         if (!text || isNothing.test(text))
           throw new VimiError('CAPTION_MISSING', 'This medium has no caption', {
             expected: 'a caption in the event or a .txt file beside the medium',
@@ -66,3 +68,8 @@ export const caption = defineOperator(
     ),
   }),
 );
+
+/** The caption of the event, else of the text beside it, white space collapsed; undefined where neither says anything. */
+export function captionOf({ caption: own }: MediaAdded, { sidecar }: MediaFile): string | undefined {
+  return [own, sidecar].map((given) => given && promptText(given)).find(Boolean) || undefined;
+}

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { replayOf } from '../events/replay.js';
 import { maybeOneFilm } from '../models/embedding/film-hash.js';
+import { documentId } from './index-clips.js';
 import { drop, mapEach } from './map-each.js';
 import { defineOperator } from './operator.js';
 import { RecentMedia } from './recent-media.js';
@@ -55,15 +56,19 @@ export const deduplicate = defineOperator(
     needs: ['clip', 'context'],
     adds: [],
   },
-  ({ perceptual_bits, likeness, exact }, { clock }) => {
+  ({ perceptual_bits, likeness, exact }, { clock, corpus }) => {
     const recent = new RecentMedia(1000);
+    corpus.onRemoved((id) => recent.forget((document) => document === id));
     return {
       step: mapEach<'clip' | 'context'>(
-        ({ clip, context }, { event, origin, part, signal }) => {
+        ({ clip, context, query, file, replaces = [] }, { event, origin, part, signal }) => {
+          // The same medium under another caption: what it made before is no other.
+          recent.forget((document) => replaces.includes(document));
           // Parts of it may have been delivered before others were rejected.
           const isReplay = replayOf(origin) !== null;
-          const known = context.nearDuplicates.some(
+          const known = context.nearDuplicates.find(
             (other) =>
+              !replaces.includes(other.document) &&
               (other.event !== event.id || (isReplay && other.exact)) &&
               maybeOneFilm(clip.film, other.film, perceptual_bits) &&
               ((exact && other.exact) ||
@@ -72,13 +77,16 @@ export const deduplicate = defineOperator(
           const claim = {
             event: event.id,
             part,
+            uri: file?.uri ?? event.id,
+            document: documentId(query?.text ?? '', clip.keyframe.sha256),
             contentHash: clip.keyframe.sha256,
             perceptual: clip.perceptual,
             film: clip.film,
             embedding: clip.imageEmbedding,
             signal,
           };
-          if (known || recent.has(claim, { exact, bits: perceptual_bits, likeness })) return drop('duplicate');
+          const of = known ?? recent.like(claim, { exact, bits: perceptual_bits, likeness });
+          if (of) return drop('duplicate', of.uri);
           recent.claim(claim);
           return {};
         },

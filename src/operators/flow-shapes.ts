@@ -37,6 +37,7 @@ export const flowShapes = {
     perceptual: z.string(),
     imageEmbedding: unitVector,
   }),
+  replaces: z.array(z.string()),
   query: z.looseObject({ task, parts: z.array(part), text: z.string(), self: z.looseObject({}) }),
   embeddings: z.looseObject({ model: z.string(), text: unitVector, image: unitVector.optional() }),
   context: z.looseObject({ entries: z.array(z.looseObject({})), nearDuplicates: z.array(z.unknown()) }),

@@ -17,6 +17,8 @@ export interface Flow {
   media?: MediaAdded;
   /** The media's bytes as a local file (fetch). */
   file?: MediaFile;
+  /** Ids of documents that this medium made when it had another caption, source or licence (recognise). */
+  replaces?: string[];
   /** What ffprobe says of the file (probe). */
   probe?: MediaProbe;
   /** One shot of a video, or a still (split). */

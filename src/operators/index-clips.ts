@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { encodeEvent } from '../events/cloudevents.js';
 import type { CorpusDocument } from '../events/schemas.js';
+import { captionOf } from './caption.js';
 import type { Has } from './flow.js';
 import { mapEach } from './map-each.js';
 import { defineOperator } from './operator.js';
@@ -21,7 +22,7 @@ export const indexClips = defineOperator(
     summary: 'Adds each medium to the corpus.',
     contract: {
       in: 'clip, query and embeddings.',
-      out: 'The same, and a corpus.document record under an id that follows from caption and image bytes; none when the corpus has that document. Clips get one too: not retrievable (unless documents says keyframes), but known to deduplicate.',
+      out: 'The same, and a corpus.document record under an id that follows from caption and image bytes; none when the corpus has that document as it is. Clips get one too: not retrievable (unless documents says keyframes), but known to deduplicate.',
       drops: 'Nothing.',
       fails: 'INDEX_DAMAGED after retries.',
       memory: 'None.',
@@ -45,7 +46,8 @@ export const indexClips = defineOperator(
         const document = documentOf(data, retrievable, envelope.event.id);
         const known = await corpus.get(document.id);
         // A clip's keyframe may come again as a still: then it can be retrieved from now on.
-        if (known && (known.retrievable || !retrievable)) return {};
+        const isCorrected = data.replaces?.includes(document.id);
+        if (known && (known.retrievable || !retrievable) && !isCorrected) return {};
         const { source, traceparent } = envelope.event;
         const { id } = document;
         envelope.output(
@@ -58,6 +60,13 @@ export const indexClips = defineOperator(
   }),
 );
 
+/** Of a caption and the SHA-256 of a picture. */
+export function documentId(caption: string, picture: string): string {
+  return createHash('sha256')
+    .update(JSON.stringify([caption, picture]))
+    .digest('hex');
+}
+
 /** The document of a medium; its id is the hash of its caption and image. */
 export function documentOf(
   data: Has<'clip' | 'query' | 'embeddings'>,
@@ -66,11 +75,10 @@ export function documentOf(
 ): CorpusDocument {
   const { clip, query, embeddings, file, media } = data;
   const caption = query.text;
+  const said = media && file && (captionOf(media, file) ?? '');
   const uri = file?.uri ?? media?.uri ?? clip.object.key;
   return {
-    id: createHash('sha256')
-      .update(JSON.stringify([caption, clip.keyframe.sha256]))
-      .digest('hex'),
+    id: documentId(caption, clip.keyframe.sha256),
     caption,
     image: clip.keyframe,
     retrievable,
@@ -85,6 +93,8 @@ export function documentOf(
       source: file?.source ?? media?.source ?? uri,
       licence: file?.licence ?? media?.licence ?? 'unknown',
       event,
+      ...(file && { sha256: file.sha256 }),
+      ...(said !== undefined && said !== caption && { said }),
       ...(clip.kind === 'clip' && { start: clip.start, duration: clip.duration }),
     },
   };

@@ -10,6 +10,7 @@ import { filter } from './filter.js';
 import { indexClips } from './index-clips.js';
 import type { Operator } from './operator.js';
 import { probe } from './probe.js';
+import { recognise } from './recognise.js';
 import { retrieve } from './retrieve.js';
 import { shard } from './shard.js';
 import { split } from './split.js';
@@ -27,6 +28,7 @@ export const operators: readonly Operator[] = [
   filter,
   indexClips,
   probe,
+  recognise,
   retrieve,
   shard,
   split,

@@ -1,17 +1,17 @@
 import { Observable } from 'rxjs';
 import { asVimiError, VimiError } from '../errors.js';
-import type { DropReason, Envelope } from '../streams/envelope.js';
+import type { DropReason, Envelope, Fate } from '../streams/envelope.js';
 import type { Flow, Has } from './flow.js';
 import type { Clock, Step } from './operator.js';
 
 const dropped = Symbol('dropped');
 export interface Drop {
-  [dropped]: DropReason;
+  [dropped]: Fate & { kind: 'dropped' };
 }
 
-/** What a step returns to leave an event out on purpose. */
-export function drop(reason: DropReason): Drop {
-  return { [dropped]: reason };
+/** What a step returns to leave an event out on purpose; of a duplicate it may say `of` what, by its uri. */
+export function drop(reason: DropReason, of?: string): Drop {
+  return { [dropped]: { kind: 'dropped', reason, ...(of !== undefined && { of }) } };
 }
 
 /** Returned by a step that gave the envelope its fate itself. */
@@ -160,7 +160,7 @@ export function mapEach<N extends keyof Flow>(
     if (envelope.isAborted) return abandon(envelope);
     if (Array.isArray(outcome)) return envelope.fork(outcome.map((fields) => ({ ...envelope.data, ...fields })));
     if (dropped in outcome) {
-      envelope.settle({ kind: 'dropped', reason: (outcome as Drop)[dropped] });
+      envelope.settle((outcome as Drop)[dropped]);
       return [];
     }
     return [envelope.with({ ...envelope.data, ...outcome })];

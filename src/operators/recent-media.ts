@@ -4,6 +4,9 @@ import { flatHash, hammingDistance } from '../models/embedding/perceptual-hash.j
 interface Claim {
   event: string;
   part: string;
+  uri: string;
+  /** The id that it has, or will have, in the corpus. */
+  document: string;
   contentHash: string;
   perceptual: string;
   film: string | undefined;
@@ -23,11 +26,11 @@ export class RecentMedia {
 
   constructor(private readonly kept: number) {}
 
-  /** True when another event has let the same picture through, or one at most `bits` away and at least `likeness` like. */
-  has(
+  /** Of another event that has let the same picture through, or one at most `bits` away and at least `likeness` like. */
+  like(
     { event, contentHash, perceptual, film, embedding }: Claim,
     { exact, bits, likeness }: { exact: boolean; bits: number; likeness: number },
-  ): boolean {
+  ): Claim | undefined {
     const same = (other: Claim) =>
       other.event !== event &&
       maybeOneFilm(film, other.film, bits) &&
@@ -36,7 +39,13 @@ export class RecentMedia {
           hammingDistance(other.perceptual, perceptual) <= bits &&
           dot(other.embedding, embedding) >= likeness));
     for (const [id, [claim]] of this.underWay) if (claim?.signal.aborted) this.underWay.delete(id);
-    return this.done.some(same) || [...this.underWay.values()].some((claims) => claims.some(same));
+    return this.done.find(same) ?? [...this.underWay.values()].flat().find(same);
+  }
+
+  /** Documents that are no longer in the corpus, or will not be when this event is done. */
+  forget(isGone: (document: string) => boolean): void {
+    const left = this.done.filter(({ document }) => !isGone(document));
+    if (left.length < this.done.length) this.done.splice(0, this.done.length, ...left);
   }
 
   claim(claim: Claim): void {

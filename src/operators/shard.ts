@@ -1,13 +1,12 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
-import { canonicalJson } from '../events/canonical-json.js';
 import type { ObjectRef } from '../events/prompt.js';
-import { packTar, tarEnd } from '../media/tar.js';
+import { pictureName, pictureOf, writeSample } from '../events/sample.js';
+import { type PackedSample, ShardFile } from '../media/shard-file.js';
+import { packTar, unpackTar } from '../media/tar.js';
 import type { ObjectStore } from '../stores/object-store.js';
 import type { Envelope } from '../streams/envelope.js';
 import { compareParts } from '../streams/settlement.js';
@@ -19,7 +18,7 @@ import { defineOperator } from './operator.js';
 /*
  * In      file, clip, query, context, prompt
  * Out     nothing: each envelope ends here as delivered. When the watermark passes a multiple of `records`, or the run
- *         ends, a product: the tar of the samples of that range of offsets
+ *         ends, products: tars of the samples of that range of offsets, of at most `bytes` where a sample is not larger
  * Drops   nothing; a still is delivered without a sample unless `stills` is on
  * Fails   OBJECT_NOT_FOUND, OBJECT_DAMAGED (a clip or an image of the context), STORAGE_FULL
  * Memory  `concurrency` samples; a shard is put together on disk
@@ -29,7 +28,9 @@ import { defineOperator } from './operator.js';
  * the partition over looks what is staged for events that have no committed fate, and removes it before the commit by
  * which a redo comes to another fate; not before, since who had the partition until now may be sealing it still. What a
  * process stages that hangs until it was shut out is passed over by the new owner, as long as that one lives.
- * A shard is its samples in source order, so neither parallelism nor a crash changes a byte of it. Its samples' contexts
+ * A shard is its samples in source order, so neither parallelism nor a crash changes a byte of it. What a sample looks like
+ * in it is in events/sample.ts and docs/samples.md: all samples of a shard have the same members and types, so clips and
+ * stills get shards of their own, and a picture stands once in a shard however many samples name it. Samples' contexts
  * follow from the corpus at the time: with the stills in first they are the same every time. What stills retrieve from
  * each other while they come in never is, so as samples they have no context: their own picture would be copied, any other
  * shows something else. The object's name holds its digest: what a process seals that hung until it was shut out lies
@@ -43,7 +44,7 @@ export const shard = defineOperator(
     summary: 'Collects samples and seals them into WebDataset tars.',
     contract: {
       in: 'file, clip, query, context and prompt.',
-      out: 'Nothing as long as a range of offsets is open. When every event of a range has its fate, or the run ends: a product, the tar named {shard} (TOPIC-PARTITION-FROM-TO) and {digest} (of its bytes, 16 hex digits) with the samples of that range in source order, each with its clip (.mp4; .webp for a still), .json, .ctx0.webp ... and .img0.webp .... A range without a sample gives no tar.',
+      out: 'Nothing as long as a range of offsets is open. When every event of a range has its fate, or the run ends: a product, tars of the samples of that range in source order, each sample with its clip (.mp4; .webp for a still), its caption (.txt) and .json, and each picture of the context and the prompt once, as images/SHA256 (docs/samples.md). {shard} is TOPIC-PARTITION-FROM-TO, with -stills where stills have a tar beside the clips’, and -000, -001 ... where the range is larger than bytes; {digest} is of its bytes, 16 hex digits; {kind} is clips or stills. A range without a sample gives no tar.',
       drops: 'Nothing. A still is delivered without a sample unless stills is on; its sample has no context.',
       fails: 'OBJECT_NOT_FOUND or OBJECT_DAMAGED for a clip or an image of the prompt; STORAGE_FULL.',
       memory: 'As many samples as are staged at once; a shard is put together in the temporary folder.',
@@ -56,6 +57,12 @@ export const shard = defineOperator(
         .max(1_000_000)
         .default(1000)
         .describe('Records of the source topic in one shard.'),
+      bytes: z
+        .number()
+        .int()
+        .min(1)
+        .default(1_000_000_000)
+        .describe('A range whose samples come to more is sealed as several shards; a larger sample has one to itself.'),
       stills: z
         .boolean()
         .default(false)
@@ -67,12 +74,12 @@ export const shard = defineOperator(
         .describe('Where samples wait in the object store; pipelines that share a topic need one each.'),
       concurrency: z.number().int().min(1).max(64).default(4).describe('Samples staged at once.'),
     }),
-    example: '- shard: { records: 1000 }',
+    example: '- shard: { records: 1000, bytes: 500000000 }',
     needs: ['file', 'clip', 'query', 'context', 'prompt'],
     adds: [],
-    product: { schema: 'samples.sealed', fields: ['shard', 'digest'] },
+    product: { schema: 'samples.sealed', fields: ['shard', 'digest', 'kind'] },
   },
-  ({ records, stills, staging, concurrency }, { objects, clock, workDir }) => {
+  ({ records, bytes, stills, staging, concurrency }, { objects, clock, workDir }) => {
     /** By folder, a name for each time that its partition came here. */
     const owners = new Map<string, string>();
     const ownerOf = (folder: string) => {
@@ -147,7 +154,7 @@ export const shard = defineOperator(
             from,
             to: Math.min(rangeEnd(from, records), sealedTo),
           };
-          products.push(await seal(range, ofRange, objects, workDir));
+          products.push(...(await seal(range, ofRange, bytes, objects, workDir)));
         }
         return {
           products,
@@ -223,34 +230,55 @@ interface Range {
   to: number;
 }
 
+/** Clips and stills each, in as many shards as their size asks for. */
 async function seal(
-  { topic, partition, from, to }: Range,
+  range: Range,
   samples: Staged[],
+  bytes: number,
   objects: ObjectStore,
   workDir: string,
-): Promise<Product> {
-  const name = `${topic}-${String(partition).padStart(4, '0')}-${twelve(from)}-${twelve(to)}`;
-  const file = join(workDir, `${name}.tar`);
-  const hash = createHash('sha256');
-  async function* bytes() {
+): Promise<Product[]> {
+  const name = `${range.topic}-${String(range.partition).padStart(4, '0')}-${twelve(range.from)}-${twelve(range.to)}`;
+  const files = { clips: [] as ShardFile[], stills: [] as ShardFile[] };
+  try {
     for (const { key } of samples) {
-      const members = (await objects.get(key)).subarray(0, -tarEnd.length);
-      hash.update(members);
-      yield members;
+      const sample = await unpack(await objects.get(key));
+      const kind = sample.members.some(({ name }) => name.endsWith('.mp4')) ? 'clips' : 'stills';
+      let file = files[kind].at(-1);
+      if (!file || file.size + file.growth(sample) > bytes) {
+        await file?.finish();
+        file = await ShardFile.open(join(workDir, `${name}-${kind}-${files[kind].length}.tar`));
+        files[kind].push(file);
+      }
+      await file.add(sample);
     }
-    hash.update(tarEnd);
-    yield tarEnd;
+    const products: Product[] = [];
+    for (const kind of ['clips', 'stills'] as const)
+      for (const [n, file] of files[kind].entries()) {
+        const piece = files[kind].length > 1 ? `-${String(n).padStart(3, '0')}` : '';
+        const shard = `${name}${kind === 'stills' ? '-stills' : ''}${piece}`;
+        const digest = (await file.finish()).slice(0, 16);
+        products.push({
+          body: { file: file.path },
+          mediaType: 'application/x-tar',
+          fields: { shard, digest, kind },
+          schema: 'samples.sealed',
+          data: { shard, kind, samples: file.samples, range },
+          id: shard,
+        });
+      }
+    return products;
+  } catch (thrown) {
+    for (const file of [...files.clips, ...files.stills]) await file.discard();
+    throw thrown;
   }
-  await mkdir(workDir, { recursive: true });
-  await pipeline(Readable.from(bytes()), createWriteStream(file));
-  return {
-    body: { file },
-    mediaType: 'application/x-tar',
-    fields: { shard: name, digest: hash.digest('hex').slice(0, 16) },
-    schema: 'samples.sealed',
-    data: { shard: name, samples: samples.length, range: { topic, partition, from, to } },
-    id: name,
-  };
+}
+
+async function unpack(staged: Buffer): Promise<PackedSample> {
+  const sample: PackedSample = { pictures: [], members: [] };
+  for await (const member of unpackTar(Readable.from([staged])))
+    (pictureOf(member.name) ? sample.pictures : sample.members).push(member);
+  return sample;
 }
 
 /** As if the corpus had been empty. */
@@ -259,33 +287,30 @@ function ungrounded(data: In): In {
   return { ...data, context, prompt: composePrompt(data.query, [], { images: 0 }) };
 }
 
-/** One sample as a tar of its members, self-contained, without any time in it. */
+/** One sample as a tar of its pictures and members, self-contained, without any time in it. */
 async function sampleOf(data: In, { origin, part, event }: Envelope, objects: ObjectStore): Promise<Buffer> {
   const { file, clip, query, context, prompt } = data;
   // WebDataset takes what follows the first dot for the member's kind.
   const name = [origin.topic, origin.partition, twelve(origin.offset), part || '0'].join('-').replaceAll('.', '_');
-  const { kind, start, duration, frames, fps, width, height, motion } = clip;
-  const description = {
-    caption: query.text,
-    prompt,
-    context: context.entries,
-    corpus: context.corpus,
-    clip: { kind, start, duration, frames, fps, width, height, motion },
-    provenance: { uri: file.uri, source: file.source, licence: file.licence, sha256: file.sha256, event: event.id },
-  };
-  const ofContext = new Set(context.entries.map(({ image }) => image.sha256));
-  const others = prompt.parts.flatMap((one) => ('image' in one && !ofContext.has(one.image.sha256) ? [one.image] : []));
-  const images = [
-    ...context.entries.map(({ image }, n): [string, ObjectRef] => [`ctx${n}`, image]),
-    ...others.map((image, n): [string, ObjectRef] => [`img${n}`, image]),
-  ];
-  const read = ({ key, sha256 }: ObjectRef) => objects.get(key, { sha256 });
+  const { uri, source, licence, sha256 } = file;
+  const facts = writeSample({
+    ...{ caption: query.text, prompt, context: context.entries, corpus: context.corpus, clip },
+    provenance: { uri, source, licence, sha256, event: event.id },
+  });
+  const images = new Map(
+    [
+      ...context.entries.map(({ image }) => image),
+      ...prompt.parts.flatMap((one) => ('image' in one ? [one.image] : [])),
+    ].map((image) => [image.sha256, image]),
+  );
+  const read = ({ key, sha256: digest }: ObjectRef) => objects.get(key, { sha256: digest });
   return packTar([
-    { name: `${name}.${extension(clip.object)}`, bytes: await read(clip.object) },
-    { name: `${name}.json`, bytes: Buffer.from(canonicalJson(description)) },
     ...(await Promise.all(
-      images.map(async ([kind, image]) => ({ name: `${name}.${kind}.${extension(image)}`, bytes: await read(image) })),
+      [...images.values()].map(async (image) => ({ name: pictureName(image.sha256), bytes: await read(image) })),
     )),
+    { name: `${name}.${extension(clip.object)}`, bytes: await read(clip.object) },
+    { name: `${name}.txt`, bytes: Buffer.from(query.text) },
+    { name: `${name}.json`, bytes: Buffer.from(facts) },
   ]);
 }
 

@@ -1,4 +1,4 @@
-import type { ContextEntry, CorpusState } from '../events/prompt.js';
+import type { ContextEntry, CorpusState, ObjectRef } from '../events/prompt.js';
 import type { CorpusDocument } from '../events/schemas.js';
 
 export type SearchMode = 'lexical' | 'dense' | 'hybrid';
@@ -49,8 +49,31 @@ export interface NearDuplicate {
   /** What it looks like over its length (film-hash.ts); undefined for a still. */
   film?: string | undefined;
   source: string;
+  uri: string;
   /** The id of the media event that it came from. */
   event: string;
+}
+
+/** A document without its vectors. */
+export interface DocumentSummary {
+  document: string;
+  caption: string;
+  /** What the event or the text beside the medium said; the caption, unless a step wrote another. */
+  said: string;
+  image: ObjectRef;
+  retrievable: boolean;
+  uri: string;
+  source: string;
+  licence: string;
+}
+
+/** What documents must have, all of it. */
+export interface DocumentFilter {
+  id?: string;
+  uri?: string;
+  source?: string;
+  /** SHA-256 of the file that it came from. */
+  file?: string;
 }
 
 export interface SearchResult {
@@ -80,6 +103,10 @@ export interface Corpus {
   /** Next offset wanted of each partition. */
   positions(): Promise<Record<number, number>>;
   get(id: string): Promise<CorpusDocument | null>;
+  /** In the order of their ids, retrievable or not. */
+  find(filter: DocumentFilter): Promise<DocumentSummary[]>;
+  /** Told of each document that a record removes, as this process applies it. */
+  onRemoved(listener: (id: string) => void): void;
   state(): Promise<CorpusState>;
   close(): Promise<void>;
 }

@@ -34,6 +34,8 @@ export interface S3StoreOptions {
   secretKey?: string;
   /** Certificate authorities in PEM, trusted instead of the system's. */
   ca?: string;
+  /** Whether a bucket that is missing is made. Default true. */
+  makesBucket?: boolean;
   /** Before every key, with a slash between; nobody sees it outside of the bucket. */
   prefix?: string;
   /** Trouble that may pass (network, 5xx, SlowDown) is waited for so long; a pipeline waits on by itself. Default 10,000. */
@@ -65,6 +67,7 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
     ca,
     patienceMs = 10_000,
     firstContactMs = 15_000,
+    makesBucket = true,
   } = options;
   const prefix = (options.prefix ?? '').replace(/^\/+|\/+$/g, '');
   if (prefix) checkObjectKey(prefix);
@@ -80,7 +83,7 @@ export async function openS3Store(options: S3StoreOptions): Promise<S3Store> {
   });
   const store = new BucketStore(client, close, bucket, prefix && `${prefix}/`, { patienceMs }, options.temporary);
   try {
-    await store.ensureBucket({ patienceMs: Math.min(patienceMs, firstContactMs) });
+    await store.ensureBucket({ patienceMs: Math.min(patienceMs, firstContactMs) }, makesBucket);
   } catch (thrown) {
     close();
     throw thrown;
@@ -102,12 +105,12 @@ class BucketStore implements S3Store {
     this.writer = new BucketWriter(client, bucket, prefix, patience);
   }
 
-  async ensureBucket(patience: Patience): Promise<void> {
+  async ensureBucket(patience: Patience, makes: boolean): Promise<void> {
     try {
       await persist(this.bucket, () => this.look(), patience);
     } catch (thrown) {
       const missing = asVimiError(thrown);
-      if (missing.code !== 'BUCKET_NOT_FOUND') throw missing;
+      if (missing.code !== 'BUCKET_NOT_FOUND' || !makes) throw missing;
       try {
         await this.client.makeBucket(this.bucket);
       } catch {

@@ -25,7 +25,8 @@ export type DropReason = (typeof dropReasons)[number] | (string & {});
 export type Fate =
   | { kind: 'delivered' }
   | { kind: 'rejected'; error: VimiError; step: string; attempts: number }
-  | { kind: 'dropped'; reason: DropReason };
+  /** `of`: what a duplicate is one of, by its uri. */
+  | { kind: 'dropped'; reason: DropReason; of?: string };
 
 /** An event in flight. Immutable but for its fate; operators make new ones with `with` and `fork`. */
 export interface Envelope<T = unknown> {

@@ -71,7 +71,7 @@ export interface PartitionHost {
   /** A record that reached the steps has its fate, after so many seconds. */
   onSettled(seconds: number): void;
   /** `parts`: of what the events were split into, those that were not split included. */
-  onCommitted(counts: FateCounts, parts: FateCounts): void;
+  onCommitted(counts: FateCounts, parts: FateCounts, settled: readonly Settled[]): void;
   /** Records were gone before they were read. */
   onLost(place: { topic: string; partition: number; from: number; to: number; records: number }): void;
   /** Where to begin instead of at the committed position, if that cannot be gone on from. */
@@ -520,7 +520,11 @@ export class PartitionRun {
       if (open) this.#host.inFlight.end(open);
       this.#open.delete(offset);
     }
-    this.#host.onCommitted(counts, parts);
+    this.#host.onCommitted(
+      counts,
+      parts,
+      settled.map((one) => one.settled),
+    );
     this.#returnCredit();
     for (const one of sealed)
       await one

@@ -5,6 +5,7 @@ import { placeOf } from '../events/replay.js';
 import type { Log, OperatorInstance, Resources } from '../operators/operator.js';
 import { Cancels } from './cancels.js';
 import { type Chain, startChain } from './chain.js';
+import { type Finished, finishedOf } from './finished.js';
 import { InFlight } from './in-flight.js';
 import { lostPosition } from './lost-position.js';
 import { createMetrics, type Metrics, type PipelineState } from './metrics.js';
@@ -31,6 +32,8 @@ export interface RunOptions {
   metrics?: Metrics;
   /** Rejected events are logged at `info` instead of `warn`: the caller tells of them. */
   rejectsAreTold?: boolean;
+  /** Called for each event whose fate is committed. */
+  onFinished?: (event: Finished) => void;
   /** Instead of the spec's window. */
   window?: number;
   /** Also for what is in flight of a partition that goes to another process. Default 10,000. */
@@ -66,7 +69,16 @@ const lookMs = 50;
  * run.
  */
 export async function runPipeline(spec: PipelineSpec, options: RunOptions): Promise<PipelineReport> {
-  const { transport, resources, signal, drain = false, log, metrics = createMetrics(), rejectsAreTold } = options;
+  const {
+    transport,
+    resources,
+    signal,
+    drain = false,
+    log,
+    metrics = createMetrics(),
+    rejectsAreTold,
+    onFinished,
+  } = options;
   const patience = options.drainMs ?? drainMs;
   const { name, from, group } = spec;
   const window = options.window ?? spec.window;
@@ -167,7 +179,12 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
       return records;
     },
     onSettled: (seconds) => eventSeconds.observe(seconds),
-    onCommitted(counts, parts) {
+    onCommitted(counts, parts, settled) {
+      for (const one of settled) {
+        const finished = finishedOf(one);
+        log.info({ ...label, ...finished }, 'Finished');
+        onFinished?.(finished);
+      }
       addCounts(run, counts);
       addCounts(runParts, parts);
       metrics.countFates(name, counts, parts);

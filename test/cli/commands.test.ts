@@ -13,6 +13,9 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { encodeVideo } from '../../src/media/encode-video.js';
+import { readSamples } from '../../src/models/training/samples.js';
+import { scenes } from '../media/make-media.js';
 
 const root = join(import.meta.dirname, '../..');
 const vimi = join(root, 'dist/cli/main.js');
@@ -60,6 +63,15 @@ function says(child: ChildProcess, text: string): Promise<void> {
   });
 }
 
+/** Four seconds that move, then two of another scene that do not. */
+async function makeFilm(output: string): Promise<void> {
+  const size = { width: 64, height: 48 };
+  const moving = scenes({ ...size, scenes: [48] });
+  const still = scenes({ ...size, scenes: [1, 24], moves: false }).subarray(64 * 48 * 3);
+  const frames = new Uint8Array([...moving, ...still]);
+  await encodeVideo({ frames, ...size, fps: 12, crf: 10, output, signal: new AbortController().signal });
+}
+
 const lines = (text: string) =>
   text
     .trim()
@@ -97,12 +109,97 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
     expect(code).toBe(3);
   });
 
-  it('adds nothing when the same folder is taken in again', async () => {
-    const [, result] = lines((await run(['ingest', 'media', '--json'])).out);
+  it('adds nothing when the same folder is taken in again, neither documents nor rejects [use U14] [use U2]', async () => {
+    const rejects = (await run(['read', 'rejects'])).out;
+    const { code, out } = await run(['ingest', 'media', '--json']);
+    const [published, result] = lines(out);
+    expect(published).toMatchObject({ published: 3, unchanged: 2 });
     expect(result.corpus.documents).toBe(3);
-    expect(result.rejects.map((one: { error: { code: string } }) => one.error.code).sort()).toContain(
-      'CAPTION_MISSING',
+    expect(result.fates).toEqual({ delivered: 0, rejected: 0, dropped: { duplicate: 3 } });
+    const told = Object.fromEntries(
+      result.media.map((one: { uri: string; outcome: string; unchanged?: true; error?: { code: string } }) => [
+        one.uri.slice(one.uri.lastIndexOf('/') + 1),
+        one.error ? [one.error.code, one.unchanged] : one.outcome,
+      ]),
     );
+    expect(told).toMatchObject({ 'fox.png': 'dropped', 'uncaptioned.png': ['CAPTION_MISSING', true] });
+    expect((await run(['read', 'rejects'])).out).toBe(rejects);
+    expect(code).toBe(3);
+  });
+
+  it('tries a rejected medium again once it has changed, or when asked to [use U14]', async () => {
+    expect(lines((await run(['ingest', 'media/uncaptioned.png', '--again', '--json'])).out)[0].published).toBe(1);
+    writeFileSync(join(folder, 'media/uncaptioned.txt'), 'a rocket');
+    const { code, out } = await run(['ingest', 'media/uncaptioned.png']);
+    expect(out).toContain('delivered 1, rejected 0, dropped 0\nthe corpus has 4 documents');
+    expect(code).toBe(0);
+    await run(['corpus', 'remove', '--uri', join(realpathSync(folder), 'media/uncaptioned.png')]);
+    rmSync(join(folder, 'media/uncaptioned.txt'));
+  });
+
+  it('tells of its own media only, by name, and of what they are duplicates [use U2] [media F30]', async () => {
+    cpSync(join(folder, 'media/fox.png'), join(folder, 'waiting.png'));
+    const waiting = Array.from({ length: 5 }, () => JSON.stringify({ uri: join(folder, 'waiting.png'), caption: 'w' }));
+    await run(['publish', 'media'], `${waiting.join('\n')}\n`);
+    const { out } = await run(['ingest', 'media/fox.png']);
+    expect(out).toContain(
+      'delivered 0, rejected 0, dropped 1 (duplicate 1)\n  dropped media/fox.png: the corpus has it already\n',
+    );
+    cpSync(join(folder, 'waiting.png'), join(folder, 'copy.png'));
+    writeFileSync(join(folder, 'copy.txt'), 'another caption');
+    expect((await run(['ingest', 'copy.png'])).out).toContain('dropped copy.png: duplicate of media/fox.png');
+    // Long films come to many clips: each one's fate is counted, though the film is delivered.
+    const film = join(folder, 'film.mp4');
+    await makeFilm(film);
+    writeFileSync(join(folder, 'film.txt'), 'a film that stands still in the middle');
+    const told = await run(['ingest', 'film.mp4', '--json']);
+    expect(lines(told.out)[1].media[0]).toMatchObject({
+      ...{ outcome: 'delivered', parts: { delivered: 1, rejected: {}, dropped: { 'too-still': 1 } } },
+    });
+    await run(['corpus', 'remove', '--uri', realpathSync(film)]);
+    expect((await run(['ingest', 'film.mp4'])).out).toMatch(
+      /dropped 0; of their parts: delivered 1, rejected 0, dropped 1 \(too-still 1\)\n +delivered film\.mp4: 1 of 2 clips kept \(too-still 1\)/,
+    );
+  });
+
+  it('replaces a document whose caption was corrected, and removes one on request [use U1]', async () => {
+    const found = async () =>
+      lines((await run(['corpus', 'search', 'mushroom', '--json', '-k', '10'])).out)[0].context.map(
+        (one: { caption: string }) => one.caption,
+      );
+    writeFileSync(join(folder, 'media/mushroom.txt'), 'a red mushroom with white dots');
+    expect((await run(['ingest', 'media/mushroom.png'])).out).toContain('mushroom.png: replaces 1 document of before');
+    expect((await found()).sort()).toEqual(['a fox', 'a penguin', 'a red mushroom with white dots']);
+    writeFileSync(join(folder, 'media/mushroom.txt'), 'a mushroom');
+    await run(['ingest', 'media/mushroom.png']);
+    const uri = join(realpathSync(folder), 'media/mushroom.png');
+    expect((await run(['corpus', 'remove', '--uri', uri, '--dry-run'])).out).toContain('1 document would be removed');
+    expect(await found()).toContain('a mushroom');
+    const { code, out } = await run(['corpus', 'remove', '--uri', uri]);
+    expect(out).toContain('1 document removed; the corpus has 2 documents');
+    expect(code).toBe(0);
+    expect(await found()).not.toContain('a mushroom');
+    expect((await run(['corpus', 'remove', 'x'])).code).toBe(2);
+    expect((await run(['ingest', 'media/mushroom.png'])).out).toContain('delivered 1');
+    expect(await found()).toContain('a mushroom');
+  });
+
+  it('merges small shards into one that holds all their samples, each picture once [kind 9]', async () => {
+    const shards = async () => lines((await run(['read', 'samples', '--json'])).out).map(({ data }) => data);
+    const before = await shards();
+    expect(before.length).toBeGreaterThan(1);
+    expect((await run(['shards', 'merge', '--dry-run'])).out).toContain(
+      `${before.length} of ${before.length} shards would be merged`,
+    );
+    expect((await run(['shards', 'merge', '--bytes', '1GB'])).code).toBe(0);
+    const merged = (await shards()).at(-1);
+    expect(merged.replaces).toEqual(before.map(({ shard }) => shard));
+    expect(merged.samples).toBe(before.reduce((sum, { samples }) => sum + samples, 0));
+    const objects = join(folder, '.vimi/objects');
+    for (const { object } of before) expect(existsSync(join(objects, object.key))).toBe(false);
+    const samples = await readSamples([join(objects, merged.object.key)], { side: 16, frames: 2 });
+    expect(samples).toHaveLength(merged.samples);
+    expect((await run(['shards', 'merge'])).out).toContain('0 of 1 shards were merged');
   });
 
   it('publishes nothing from outside of media_roots, and says which root is missing', async () => {
@@ -140,7 +237,7 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
     expect(lines(out)[0].context[0].caption).toBe('a mushroom');
   });
 
-  it('generates a video grounded in what it finds', async () => {
+  it('[use U11] generates a video grounded in what it finds', async () => {
     const { code, out } = await run([
       'generate',
       'a mushroom moves left',
@@ -151,8 +248,10 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
       '--json',
     ]);
     const [video] = lines(out);
-    expect(video).toMatchObject({ model: { name: 'fake' }, sampler: { seed: 7 }, file: 'mushroom.mp4' });
-    expect(video.context[0].caption).toBe('a mushroom');
+    expect(video).toMatchObject({ data: { model: { name: 'fake' }, sampler: { seed: 7 } }, file: 'mushroom.mp4' });
+    expect(video.data.context[0].caption).toBe('a mushroom');
+    const { file, ...event } = video;
+    expect(lines((await run(['read', 'videos', '--json'])).out), '[use U11] one shape').toContainEqual(event);
     expect(readFileSync(join(folder, 'mushroom.mp4')).subarray(4, 8).toString()).toBe('ftyp');
     expect(code).toBe(0);
   });
@@ -161,10 +260,10 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
     const again = lines((await run(['generate', 'a mushroom moves left', '--seed', '7', '--json'])).out)[0];
     const other = lines((await run(['generate', 'a mushroom moves left', '--seed', '8', '--json'])).out)[0];
     const first = lines((await run(['read', 'videos', '--json'])).out).find(
-      ({ data }) => data.sampler.seed === 7 && data.job !== again.job,
+      ({ data }) => data.sampler.seed === 7 && data.job !== again.data.job,
     );
-    expect(first.data.prompt).toEqual(again.prompt);
-    expect(other.object.sha256).not.toBe(again.object.sha256);
+    expect(first.data.prompt).toEqual(again.data.prompt);
+    expect(other.data.object.sha256).not.toBe(again.data.object.sha256);
   });
 
   it('says why a request failed, in words and by the exit code', async () => {
@@ -175,7 +274,9 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
 
   it('publishes events line by line, and refuses a bad one with its number', async () => {
     const good = '{"prompt":"a fox runs"}\n';
-    expect((await run(['publish', 'requests'], good)).out).toBe('published 1 event to requests\n');
+    expect((await run(['publish', 'requests'], good)).out).toMatch(
+      /^requests\/\d+\/\d+ {2}\S+\npublished 1 event to requests\n$/,
+    );
     const { code, err } = await run(['publish', 'requests'], `${good}\n{"prompt": 7}\n${good}`);
     expect(err).toContain("Line 3 is not an event of 'requests': This is no valid generation.requested: prompt:");
     expect(err).toContain('(1 events were published before it)');
@@ -201,7 +302,8 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
     expect(out).not.toMatch(/[^\P{Cc}\n]/u);
     const found = lines((await run(['read', 'media', '--json'])).out).find(({ data }) => data.caption === 'x');
     expect(found.data.uri).toBe(uri);
-    const { out: told } = await run(['ingest', 'media/fox.png']);
+    await run(['run', '--drain', '--pipeline', 'corpus']);
+    const { out: told } = await run(['rejects']);
     expect(told).toContain('owned');
     expect(told).not.toMatch(/[^\P{Cc}\n]/u);
   });

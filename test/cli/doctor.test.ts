@@ -1,3 +1,8 @@
+// biome-ignore-all lint/suspicious/noTemplateCurlyInString: so a topology names values from the environment.
+import { execFileSync, spawnSync } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { examine } from '../../src/cli/commands/doctor.js';
 import type { Workspace } from '../../src/cli/workspace.js';
@@ -7,6 +12,8 @@ const profile = {
   name: 'cluster',
   transport: { type: 'kafka', brokers: ['broker:9092'] },
   objects: { type: 's3', endpoint: 'https://store', bucket: 'vimi' },
+  search: { type: 'embedded', path: tmpdir() },
+  written: { brokers: '${BROKERS}', endpoint: 'https://store', bucket: 'vimi' },
 };
 
 /** A workspace whose transport says no word before everything else was asked, and whose servers then fail. */
@@ -22,7 +29,7 @@ function failing(codes: { transport: ErrorCode; objects: ErrorCode }): Workspace
   );
   const workspace = {
     topology: { file: 'topology.yaml', profile, pipelines: [{ name: 'generate' }], mediaRoots: [], topics: new Map() },
-    async transport() {
+    async bareTransport() {
       await others;
       throw new VimiError(codes.transport, 'No answer');
     },
@@ -44,14 +51,74 @@ const texts = async (workspace: Workspace) =>
 describe('doctor', () => {
   it('asks all parts at once, and says who did not answer', async () => {
     const found = await texts(failing({ transport: 'TRANSPORT_UNAVAILABLE', objects: 'STORAGE_UNAVAILABLE' }));
-    expect(found.transport).toMatch(/^TRANSPORT_UNAVAILABLE: No answer at broker:9092 →/);
+    expect(found.transport).toMatch(/^TRANSPORT_UNAVAILABLE: No answer at \$\{BROKERS\} →/);
     expect(found.objects).toMatch(/^STORAGE_UNAVAILABLE: No answer at https:\/\/store →/);
     expect(found.corpus).toBe('cannot be read without the transport');
   });
 
   it('names no address that was not asked', async () => {
     const found = await texts(failing({ transport: 'TRANSPORT_DENIED', objects: 'USAGE' }));
-    expect(found.transport).toMatch(/^TRANSPORT_DENIED: No answer →/);
+    expect(found.transport).toMatch(/^TRANSPORT_DENIED: No answer at \$\{BROKERS\} →/);
     expect(found.objects).toMatch(/^USAGE: No answer →/);
+  });
+
+  const root = join(import.meta.dirname, '../..');
+  const vimi = join(root, 'dist/cli/main.js');
+  const inFolder = (work: (folder: string) => void) => {
+    const folder = mkdtempSync(join(tmpdir(), 'vimi-doctor-'));
+    try {
+      cpSync(join(root, 'topology.yaml'), join(folder, 'topology.yaml'));
+      work(folder);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
+  };
+  const doctor = (cwd: string) => execFileSync(process.execPath, [vimi, 'doctor'], { cwd, encoding: 'utf8' });
+
+  it('[use U6] makes nothing where nothing is, and says what a run would make', () =>
+    inFolder((folder) => {
+      const said = doctor(folder);
+      expect(said).toContain(`${join(folder, '.vimi')} (is not there yet; a run makes it)`);
+      expect(readdirSync(folder)).toEqual(['topology.yaml']);
+    }));
+
+  it('[use U6] leaves what is there as it is', () =>
+    inFolder((folder) => {
+      const publish = spawnSync(process.execPath, [vimi, 'publish', 'requests'], {
+        cwd: folder,
+        input: '{"prompt":"a fox"}\n',
+      });
+      expect(publish.status).toBe(0);
+      const all = () => readdirSync(folder, { recursive: true }).sort();
+      const before = all();
+      expect(doctor(folder)).toContain('generate: 1 records of requests wait');
+      expect(all()).toEqual(before);
+    }));
+
+  it.skipIf(process.getuid?.() !== 0)('[kind 12] says that a folder may not be written to', () =>
+    inFolder((folder) => {
+      mkdirSync(join(folder, '.vimi'), { mode: 0o700 });
+      writeFileSync(join(folder, '.vimi/other'), '');
+      execFileSync('chmod', ['755', folder]);
+      const asNobody = ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, vimi];
+      const { stdout, status } = spawnSync('setpriv', [...asNobody, 'doctor'], { cwd: folder, encoding: 'utf8' });
+      expect(stdout).toMatch(/✗ transport +STORAGE_UNAVAILABLE: A folder may not be written to by this user/);
+      expect(status).toBe(1);
+    }),
+  );
+
+  it('[use U8] says of a module that was compiled for another Node what to type', async () => {
+    const { asVimiError } = await import('../../src/errors.js');
+    for (const error of [
+      Object.assign(new Error('better_sqlite3.node was compiled against NODE_MODULE_VERSION 115'), {
+        code: 'ERR_DLOPEN_FAILED',
+      }),
+      new Error('The module was compiled against a different Node.js version using NODE_MODULE_VERSION 115.'),
+    ])
+      expect(asVimiError(error)).toMatchObject({
+        code: 'INSTALL_FOREIGN',
+        message: expect.stringContaining(process.version),
+        remedy: expect.stringContaining('`npm ci` under this Node'),
+      });
   });
 });

@@ -5,7 +5,7 @@ import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { publish } from '../../src/cli/commands/publish.js';
-import { listRejects, type RejectsOptions, replayRejects } from '../../src/cli/commands/rejects.js';
+import { dismissRejects, listRejects, type RejectsOptions, replayRejects } from '../../src/cli/commands/rejects.js';
 import { runPipelines } from '../../src/cli/commands/run.js';
 import { Workspace } from '../../src/cli/workspace.js';
 import { decodeEvent } from '../../src/events/cloudevents.js';
@@ -42,6 +42,7 @@ const jsonOf = (lines: string) =>
 const list = (options: RejectsOptions = {}) => said((out) => listRejects(workspace, options, out));
 const listed = async (options: RejectsOptions = {}) => jsonOf(await list({ ...options, json: true }));
 const replay = (options: RejectsOptions & { all?: boolean }) => said((out) => replayRejects(workspace, options, out));
+const dismiss = (options: RejectsOptions & { all?: boolean }) => said((out) => dismissRejects(workspace, options, out));
 const send = (topic: string, lines: string) =>
   said((out) => publish(workspace, topic, Readable.from([lines]), { raw: true }, out));
 const drain = () =>
@@ -84,6 +85,21 @@ describe.sequential('vimi rejects', { timeout: 120_000 }, () => {
     expect(await list({ since: '1h' })).toContain('`vimi rejects replay` with the same options would publish 4 again');
     expect(await events('requests')).toHaveLength(4);
     expect(await events('media')).toHaveLength(1);
+  });
+
+  it('shows what each was about: the uri of a medium, the text of a prompt [use U12]', async () => {
+    expect(await list({ code: ['MEDIA_NOT_FOUND'] })).toContain(`"${join(folder, 'later.png')}"  corpus/fetch`);
+    expect((await listed({ code: ['REQUEST_OVER_LIMIT'] }))[0].about).toBe('a fox moves left');
+    expect((await listed({ code: ['EVENT_MALFORMED'] }))[0].about).toBe('');
+  });
+
+  it('takes an unknown code for wrong usage, and says which was meant [use U12]', async () => {
+    for (const command of [list, replay, dismiss])
+      await expect(command({ code: ['PROMPT_EMPTYY'] })).rejects.toMatchObject({
+        code: 'USAGE',
+        message: expect.stringContaining("did you mean 'PROMPT_EMPTY'?"),
+      });
+    expect(await listed({ code: ['STORAGE_FULL'] })).toEqual([]);
   });
 
   it('chooses by code, time and id', async () => {
@@ -140,6 +156,26 @@ describe.sequential('vimi rejects', { timeout: 120_000 }, () => {
     const out = await replay({ code: ['EVENT_MALFORMED'] });
     expect(out).toContain('1 rejected event published again, 0 were replayed before\n');
     expect((await listed({ code: ['EVENT_MALFORMED'] }))[0].replayed).toBe(true);
+  });
+
+  it('dismisses what nothing is to be done about: neither listed nor replayed any more [kind 10]', async () => {
+    await send('requests', '{"prompt": "  "}\n');
+    await drain();
+    const empty = { code: ['PROMPT_EMPTY'] };
+    const waiting = (await listed(empty)).filter(({ replayed }) => !replayed);
+    expect(waiting.length).toBeGreaterThan(0);
+    const all = (await listed()).length;
+    await expect(dismiss({})).rejects.toMatchObject({ code: 'USAGE' });
+    expect(await dismiss({ id: [waiting[0].place] })).toBe(
+      `${waiting[0].place} dismissed\n1 rejected event dismissed\n`,
+    );
+    await dismiss(empty);
+    expect(await dismiss(empty)).toBe('0 rejected events dismissed\n');
+    expect(await listed()).toHaveLength(all - waiting.length);
+    expect(await list()).toContain(`${waiting.length} that were dismissed are not shown (--dismissed shows them)\n`);
+    const dismissed = (await listed({ dismissed: true })).filter((one) => one.dismissed);
+    expect(dismissed.map(({ place }) => place).sort()).toEqual(waiting.map(({ place }) => place).sort());
+    expect(await replay({ id: [waiting[0].place] })).toContain('0 rejected events published again');
   });
 
   it('passes over what strangers wrote among the rejects', async () => {

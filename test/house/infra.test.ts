@@ -10,8 +10,10 @@ const versionIn = (path: string) => /^const version = '([^']+)'/m.exec(text(path
 
 describe('the build', () => {
   it('leaves a command that can be started: npx marks it as executable only once, and a new build makes a new file', () => {
+    const { bin, scripts } = JSON.parse(text('package.json'));
+    expect(statSync(bin.vimi).mode & 0o111).toBe(0o111);
     expect(statSync('dist/cli/main.js').mode & 0o111).toBe(0o111);
-    expect(JSON.parse(text('package.json')).scripts.build).toContain("chmodSync('dist/cli/main.js', 0o755)");
+    expect(scripts.build).toContain('chmodSync');
   });
 });
 

@@ -35,6 +35,7 @@ const mayImport: Record<string, string[]> = {
     'streams/step-watch.ts',
   ],
   server: ['streams'],
+  testing: ['operators', 'models', 'stores', 'events', 'streams'],
   cli: ['server', 'evaluation', 'streams', 'operators', 'models', 'stores', 'events', 'media'],
 };
 
@@ -43,7 +44,7 @@ const behind: Record<string, string[]> = {
   '@ffmpeg-installer/ffmpeg': ['media/tools.ts'],
   '@ffprobe-installer/ffprobe': ['media/tools.ts'],
   sharp: ['media/', 'models/training/'],
-  'tar-stream': ['media/', 'models/training/'],
+  'tar-stream': ['media/'],
   kafkajs: ['streams/transports/'],
   hysnappy: ['streams/transports/kafka/codecs/snappy.ts'],
   zstddec: ['streams/transports/kafka/codecs/zstd.ts'],
@@ -58,8 +59,8 @@ const behind: Record<string, string[]> = {
   'onnxruntime-web': ['models/onnx/'],
   '@huggingface/tokenizers': ['models/onnx/'],
   'csv-parse': ['cli/commands/folder-captions.ts'],
-  rxjs: ['streams/', 'operators/'],
-  yaml: ['streams/topology/'],
+  rxjs: ['streams/', 'operators/', 'testing/'],
+  yaml: ['streams/topology/', 'testing/'],
   'prom-client': ['streams/'],
   pino: ['cli/'],
   commander: ['cli/'],

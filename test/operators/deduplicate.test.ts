@@ -3,18 +3,21 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { VimiError } from '../../src/errors.js';
 import { deduplicate } from '../../src/operators/deduplicate.js';
 import type { Clip, Flow } from '../../src/operators/flow.js';
-import type { NearDuplicate } from '../../src/stores/corpus.js';
+import type { Corpus, NearDuplicate } from '../../src/stores/corpus.js';
 import type { ObjectStore } from '../../src/stores/object-store.js';
 import type { Envelope } from '../../src/streams/envelope.js';
 import type { Settlement } from '../../src/streams/settlement.js';
-import { fileStore, stillOf } from './grounding.js';
+import { corpusOf, fileStore, stillOf } from './grounding.js';
 import { describeOperator } from './operator-contract.js';
 import { fates, resourcesWith, runOperator, testEnvelope } from './run-operator.js';
 
 let objects: ObjectStore;
 let fox: Clip;
 let cat: Clip;
+let index: Corpus;
+const resources = () => resourcesWith({ corpus: index });
 beforeAll(async () => {
+  index = await corpusOf([]);
   objects = await fileStore();
   fox = await stillOf('fox', objects);
   cat = await stillOf('cat', objects);
@@ -31,20 +34,20 @@ const near = (distance: number, changes: Partial<NearDuplicate> = {}): NearDupli
   exact: false,
   likeness: 0.99,
   source: 's',
+  uri: 'another.png',
   event: 'another',
   ...changes,
 });
 let unique = 0;
 
 describeOperator(deduplicate, {
-  resources: () => resourcesWith({}),
+  resources,
   good: async () => flow(await stillOf(`something new ${unique++}`, objects)),
   bad: null,
 });
 
 describe('deduplicate', () => {
-  const fate = async (data: Flow, config = {}) =>
-    fates(await runOperator(deduplicate, config, resourcesWith({}), [data]))[0];
+  const fate = async (data: Flow, config = {}) => fates(await runOperator(deduplicate, config, resources(), [data]))[0];
 
   it('drops what another event brought before', async () => {
     expect(await fate(flow(fox))).toBe('delivered');
@@ -59,12 +62,12 @@ describe('deduplicate', () => {
     expect(await fate(flow(fox, near(0, { likeness: 0.9 })), { likeness: 0.8 })).toBe('duplicate');
     expect(await fate(flow(fox, near(0, { likeness: null })))).toBe('duplicate');
     const lookalike = { ...cat, perceptual: fox.perceptual };
-    expect(fates(await runOperator(deduplicate, {}, resourcesWith({}), [flow(fox), flow(lookalike)]))).toEqual([
+    expect(fates(await runOperator(deduplicate, {}, resources(), [flow(fox), flow(lookalike)]))).toEqual([
       'delivered',
       'delivered',
     ]);
     const copy = { ...fox, keyframe: cat.keyframe };
-    expect(fates(await runOperator(deduplicate, {}, resourcesWith({}), [flow(fox), flow(copy)]))).toEqual([
+    expect(fates(await runOperator(deduplicate, {}, resources(), [flow(fox), flow(copy)]))).toEqual([
       'delivered',
       'duplicate',
     ]);
@@ -84,7 +87,7 @@ describe('deduplicate', () => {
     const headers = { ce_replayof: Buffer.from('test-0-0') };
     const own = (distance: number, exact: boolean) => flow(fox, near(distance, { exact, event: 'test-0-0' }));
     const replayed = async (data: Flow) =>
-      fates(await runOperator(deduplicate, {}, resourcesWith({}), [data], { headers }))[0];
+      fates(await runOperator(deduplicate, {}, resources(), [data], { headers }))[0];
     expect(await replayed(own(0, true))).toBe('duplicate');
     expect(await replayed(own(0, false))).toBe('delivered');
     expect(await replayed(flow(fox))).toBe('delivered');
@@ -93,7 +96,7 @@ describe('deduplicate', () => {
   describe('of two at once', () => {
     /** A running step; `send` gives an envelope in, and resolves with what came out of it. */
     function running() {
-      const instance = deduplicate.create(deduplicate.config.parse({}) as never, resourcesWith({}));
+      const instance = deduplicate.create(deduplicate.config.parse({}) as never, resources());
       const source = new Subject<Envelope<Flow>>();
       const out: Envelope<Flow>[] = [];
       const settlements: Settlement[] = [];
@@ -112,7 +115,7 @@ describe('deduplicate', () => {
       };
       return send;
     }
-    const duplicate = { kind: 'dropped', reason: 'duplicate' };
+    const duplicate = { kind: 'dropped', reason: 'duplicate', of: expect.any(String) };
     const rejected = { kind: 'rejected', error: new VimiError('INTERNAL', 'x'), step: 'later', attempts: 1 } as const;
 
     it('drops the later one, while the first is under way and after it was delivered', async () => {
@@ -144,12 +147,12 @@ describe('deduplicate', () => {
     });
 
     it('drops neither of two clips of one video', async () => {
-      const run = await runOperator(deduplicate, {}, resourcesWith({}), [flow(fox)]);
+      const run = await runOperator(deduplicate, {}, resources(), [flow(fox)]);
       expect(fates(run)).toEqual(['delivered']);
       const settled: Settlement[] = [];
       const children = testEnvelope(flow(fox), 7, (one) => settled.push(one)).fork([flow(fox), flow(fox)]);
       const source = new Subject<Envelope<Flow>>();
-      const instance = deduplicate.create(deduplicate.config.parse({}) as never, resourcesWith({}));
+      const instance = deduplicate.create(deduplicate.config.parse({}) as never, resources());
       const done = new Promise<void>((resolve) =>
         instance.step(source).subscribe({ next: (one) => one.settle({ kind: 'delivered' }), complete: resolve }),
       );

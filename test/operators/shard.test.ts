@@ -8,6 +8,7 @@ import { from, lastValueFrom, toArray } from 'rxjs';
 import { extract } from 'tar-stream';
 import { describe, expect, it, vi } from 'vitest';
 import { VimiError } from '../../src/errors.js';
+import { readSamples } from '../../src/models/training/samples.js';
 import { systemClock } from '../../src/operators/clock.js';
 import type { Flow, Product } from '../../src/operators/flow.js';
 import { type Drop, drop, mapEach } from '../../src/operators/map-each.js';
@@ -170,30 +171,50 @@ describe('shard', () => {
     const product = sealed.products[0]!;
     const name = 'media-0003-000000000000-000000000010';
     expect(product).toMatchObject({
-      fields: { shard: name, digest: await digestOf(product) },
+      fields: { shard: name, digest: await digestOf(product), kind: 'clips' },
       schema: 'samples.sealed',
       id: name,
     });
     expect(product.data).toEqual({
       shard: name,
+      kind: 'clips',
       samples: 3,
       range: { topic: 'media', partition: 3, from: 0, to: 10 },
     });
     const found = await members(fileOf(product));
     const keys = ['media-3-000000000003-0', 'media-3-000000000007-0', 'media-3-000000000007-1'];
-    const kinds = ['mp4', 'json', 'ctx0.webp', 'ctx1.webp', 'img0.webp'];
-    expect(found.map((member) => member.name)).toEqual(keys.flatMap((key) => kinds.map((kind) => `${key}.${kind}`)));
+    const kinds = ['mp4', 'txt', 'json'];
+    const pictures = [green!, blue!, subject!].map(({ sha256 }) => `images/${sha256}`);
+    expect(found.map((member) => member.name)).toEqual([
+      ...pictures,
+      ...keys.flatMap((key) => kinds.map((kind) => `${key}.${kind}`)),
+    ]);
     expect(found.every(({ mtime }) => mtime === 0)).toBe(true);
-    expect(found[0]!.bytes.equals(video)).toBe(true);
-    expect(JSON.parse(found[1]!.bytes.toString())).toEqual({
+    for (const [n, image] of [green!, blue!, subject!].entries())
+      expect(found[n]!.bytes.equals(await objects.get(image.key))).toBe(true);
+    const [clip, text, json] = found.slice(3).map(({ bytes }) => bytes);
+    expect(clip!.equals(video)).toBe(true);
+    expect(text!.toString()).toBe('first');
+    const told = JSON.parse(json!.toString());
+    expect(told).toEqual({
+      layout: 2,
       caption: 'first',
-      prompt: flow('first').prompt,
-      context: flow().context!.entries,
+      prompt: {
+        ...flow().prompt,
+        parts: [
+          { text: '', image: green!.sha256, role: 'reference' },
+          { text: 'first', image: '', role: '' },
+          { text: '', image: subject!.sha256, role: 'subject' },
+        ],
+      },
+      context: expect.any(String),
       corpus: flow().context!.corpus,
       clip: { kind: 'clip', start: 1.5, duration: 0.5, frames: 6, fps: 12, width: 32, height: 24, motion: 0.02 },
       provenance: { uri: 'fox.mp4', source: 'zoo', licence: 'CC0-1.0', sha256: 'c'.repeat(64), event: 'media-3-3' },
     });
-    expect(found[2]!.bytes.equals(await objects.get(green!.key))).toBe(true);
+    expect(JSON.parse(told.context)).toEqual(flow().context!.entries);
+    // A measure that happens to be whole is still no integer.
+    expect(json!.toString()).toContain('"fps":12.0,');
 
     await sealed.afterCommit!();
     expect(await staged()).toEqual(['staging/media/3/000000000012-0']);
@@ -298,7 +319,7 @@ describe('shard', () => {
     const sealed = await moved(owner, { to: 1, final: true });
     digests.push(await digestOf(sealed.products[0]!));
     expect([late, sealed].map(({ products: [product] }) => product!.fields)).toEqual(
-      digests.map((digest) => ({ shard: 'media-0003-000000000000-000000000001', digest })),
+      digests.map((digest) => ({ shard: 'media-0003-000000000000-000000000001', digest, kind: 'clips' })),
     );
     expect(new Set(digests).size).toBe(2);
     await sealed.afterCommit!();
@@ -360,6 +381,101 @@ describe('shard', () => {
     await transport.close();
   });
 
+  it('seals a range that is larger than `bytes` as several shards, each whole, whatever the order of arrival [kind 9]', async () => {
+    const captions = { 0: 'a', 1: ['b', 'c'], 3: 'd', 4: 'e' };
+    const shards = async (
+      config: object,
+      order: (list: [string, string | string[]][]) => [string, string | string[]][],
+    ) => {
+      const instance = create({ records: 5, ...config });
+      for (const [offset, caption] of order(Object.entries(captions))) await stage(instance, { [offset]: caption });
+      const sealed = await moved(instance, { to: 5 });
+      const tars = await Promise.all(sealed.products.map((product) => members(fileOf(product))));
+      const found = sealed.products.map(({ id, fields, data }, n) => ({
+        id,
+        digest: fields.digest,
+        samples: data.samples,
+        tar: tars[n]!,
+      }));
+      await sealed.afterCommit!();
+      return found;
+    };
+    const [whole, ...none] = await shards({}, (list) => list);
+    expect(none).toEqual([]);
+    const size = whole!.tar.reduce((sum, { bytes }) => sum + 512 + 512 * Math.ceil(bytes.length / 512), 1024);
+    const split = await shards({ bytes: Math.ceil(size * 0.75) }, (list) => list);
+    const name = 'media-0003-000000000000-000000000005';
+    expect(split.map(({ id }) => id)).toEqual([`${name}-000`, `${name}-001`]);
+    // Each has all pictures of its samples, and together they have each sample once.
+    for (const { tar } of split) expect(tar.filter(({ name: one }) => one.startsWith('images/'))).toHaveLength(3);
+    const samples = split.flatMap(({ tar }) => tar.filter(({ name: one }) => one.endsWith('.txt')));
+    expect(samples.map(({ bytes }) => bytes.toString())).toEqual(['a', 'b', 'c', 'd', 'e']);
+    const again = await shards({ bytes: Math.ceil(size * 0.75), concurrency: 1 }, (list) => list.reverse());
+    expect(again.map(({ digest }) => digest)).toEqual(split.map(({ digest }) => digest));
+    expect((await shards({ bytes: 1 }, (list) => list)).map(({ samples }) => samples)).toEqual([1, 1, 1, 1, 1]);
+  });
+
+  it('gives all samples one set of members and types, with context or without, and stills a shard of their own [media F24] [media F25]', async () => {
+    const bare = flow('whole numbers');
+    bare.clip = { ...bare.clip!, start: 0, duration: 4, fps: 25, motion: 0 };
+    bare.context = { entries: [], nearDuplicates: [], corpus: { documents: 0, digest: '0'.repeat(32) } };
+    bare.prompt = { ...bare.prompt!, parts: [{ text: 'whole numbers' }] };
+    const flows = [bare, flow('with context'), flow('a still', 'still')];
+    const run = await runOperator(shard, { stills: true }, resources, flows, { topic: 'kinds' });
+    expect(fates(run)).toEqual(['delivered', 'delivered', 'delivered']);
+    const sealed = await run.instance.onWatermark!({
+      ...{ topic: 'kinds', partition: 0, from: 0, to: 3, mark: 0, final: true },
+    });
+    expect(sealed.products.map(({ fields, data }) => [fields.kind, data.kind, data.samples])).toEqual([
+      ['clips', 'clips', 2],
+      ['stills', 'stills', 1],
+    ]);
+    const [clips, stills] = await Promise.all(sealed.products.map((product) => members(fileOf(product))));
+    const kinds = (list: { name: string }[]) =>
+      list.filter(({ name }) => !name.startsWith('images/')).map(({ name }) => name.slice(name.indexOf('.') + 1));
+    expect(kinds(clips!)).toEqual(['mp4', 'txt', 'json', 'mp4', 'txt', 'json']);
+    expect(kinds(stills!)).toEqual(['webp', 'txt', 'json']);
+    // What a reader with typed columns makes of it: names and types of all fields, deep down.
+    const shape = (text: string) =>
+      JSON.stringify(
+        JSON.parse(
+          text.replace(/(?<!\\)":(-?\d[\d.e+-]*)/g, (_, number) => `":"${/[.e]/.test(number) ? 'float' : 'integer'}"`),
+        ),
+        (_key, value) =>
+          Array.isArray(value)
+            ? value.slice(0, 1)
+            : typeof value === 'string' && !/^(float|integer)$/.test(value)
+              ? 'text'
+              : value,
+      );
+    const jsons = [...clips!, ...stills!]
+      .filter(({ name }) => name.endsWith('.json'))
+      .map(({ bytes }) => bytes.toString());
+    expect(jsons[0]).toContain(
+      '"duration":4.0,"fps":25.0,"frames":6,"height":24,"kind":"clip","motion":0.0,"start":0.0',
+    );
+    expect(new Set(jsons.map(shape)).size).toBe(1);
+    await sealed.afterCommit!();
+  });
+
+  it('writes what our own trainer reads, pictures in place [kind 9]', async () => {
+    const instance = create();
+    await stage(instance, { 0: 'a fox' });
+    const sealed = await moved(instance, { to: 1, final: true });
+    const [sample, ...others] = await readSamples([fileOf(sealed.products[0]!)], { side: 16, frames: 4 });
+    expect(others).toEqual([]);
+    expect(sample).toMatchObject({
+      key: 'media-3-000000000000-0',
+      fps: 12,
+      contextCaptions: ['document 0', 'document 1'],
+    });
+    const told = sample!.prompt.parts.map((part) =>
+      'text' in part ? part.text : [part.role, ...part.pixels.data.subarray(0, 3)],
+    );
+    expect(told).toEqual([['reference', 0, 255, 0], 'a fox', ['subject', 255, 0, 255]]);
+    await sealed.afterCommit!();
+  });
+
   it('keeps the samples of pipelines apart that share a topic', async () => {
     const [one, two] = [create(), create({ staging: 'staging/other' })];
     await stage(one, { 0: 'a' });
@@ -380,8 +496,8 @@ describe('shard', () => {
     await stage(instance, { 1: 'b' }, 'team.media-3');
     const sealed = await moved(instance, { to: 2 }, 'team.media');
     const names = (await members(fileOf(sealed.products[0]!))).map(({ name }) => name);
-    expect(names[0]).toBe('team_media-3-000000000000-0.mp4');
-    expect(names).toHaveLength(5);
+    expect(names[3]).toBe('team_media-3-000000000000-0.mp4');
+    expect(names).toHaveLength(6);
     await sealed.afterCommit!();
     await (await moved(instance, { to: 2 }, 'team.media-3')).afterCommit!();
   });
@@ -396,13 +512,17 @@ describe('shard', () => {
     const sealed = await asked.instance.onWatermark!({
       ...{ topic: 'stills', partition: 0, from: 0, to: 1, mark: 0, final: true },
     });
-    const [picture, json, ...others] = await members(fileOf(sealed.products[0]!));
+    expect(sealed.products.map(({ id, fields }) => [id, fields.kind])).toEqual([
+      ['stills-0000-000000000000-000000000001-stills', 'stills'],
+    ]);
+    const [picture, text, json, ...others] = await members(fileOf(sealed.products[0]!));
     expect(picture!.name).toBe('stills-0-000000000000-0.webp');
+    expect(text!.bytes.toString()).toBe('a still');
     // Whatever was found when it came in.
     expect(others).toEqual([]);
     const told = JSON.parse(json!.bytes.toString());
-    expect(told).toMatchObject({ caption: 'a still', context: [], corpus: { documents: 0 } });
-    expect(told.prompt.parts).toEqual([{ text: 'a still' }]);
+    expect(told).toMatchObject({ caption: 'a still', context: '[]', corpus: { documents: 0 } });
+    expect(told.prompt.parts).toEqual([{ text: 'a still', image: '', role: '' }]);
     await sealed.afterCommit!();
   });
 
@@ -416,8 +536,8 @@ describe('shard', () => {
     const lines = execFileSync('python3', ['-c', script, fileOf(sealed.products[0]!)], { encoding: 'utf8' })
       .trim()
       .split('\n');
-    expect(lines).toHaveLength(10);
-    expect(lines[0]).toBe(`media-3-000000000000-0.mp4 ${video.length} 0`);
+    expect(lines).toHaveLength(9);
+    expect(lines[3]).toBe(`media-3-000000000000-0.mp4 ${video.length} 0`);
     await sealed.afterCommit!();
   });
 });

@@ -1,6 +1,5 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { VimiError } from '../../errors.js';
 import { encodeEvent } from '../../events/cloudevents.js';
 import { jobId } from '../../events/ids.js';
@@ -13,11 +12,9 @@ import type { RgbImage } from '../../models/ports.js';
 import { type GalleryEntry, gallery } from '../gallery.js';
 import { duration } from '../progress.js';
 import type { Workspace } from '../workspace.js';
+import { project } from './demo-topology.js';
 import { recordsAfter } from './new-records.js';
 import { reportLine, runPipelines } from './run.js';
-
-/** Where the project lies: the media of the demo come with it. */
-const project = fileURLToPath(new URL('../../../', import.meta.url));
 
 /** The picture of the mushroom is in the corpus alone: no clip, here or in the model's training, shows one. */
 const prompts = [
@@ -61,8 +58,7 @@ export async function demo(workspace: Workspace, signal: AbortSignal, out: NodeJ
   await runPipelines(workspace, [generate], { drain: true, signal, bars: true });
   if (signal.aborted) return;
 
-  const folder = join(workspace.topology.folder, '.vimi', 'demo');
-  await mkdir(folder, { recursive: true });
+  const { folder } = workspace.topology;
   const shown = await collect(workspace, asked, folder);
   await contactSheet(
     shown.map(({ entry, images }) => ({ label: entry.promptText, images })),
@@ -95,10 +91,9 @@ export async function demo(workspace: Workspace, signal: AbortSignal, out: NodeJ
   out.write(
     `\ncontact    ${here(join(folder, 'contact-sheet.png'))}\ngallery    ${here(page)}   (open it in a browser)\n`,
   );
-  out.write(`\n${duration((Date.now() - began) / 1000)}. Next:
-  npx vimi generate "a penguin spins on a yellow background"
-  npx vimi corpus search "a red mushroom"
-  npx vimi read videos --json
+  out.write(`\n${duration((Date.now() - began) / 1000)}. Its corpus is its own. Next:
+  npx vimi -t ${here(workspace.topology.file)} generate "a penguin spins on a yellow background"
+  npx vimi -t ${here(workspace.topology.file)} corpus search "a red mushroom"
   npx vimi ingest FOLDER          your own media, each with a .txt caption beside it
   npx vimi doctor
 `);

@@ -1,9 +1,12 @@
-import { existsSync } from 'node:fs';
+import { accessSync, constants, existsSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { arch, availableParallelism, platform, totalmem } from 'node:os';
-import { asVimiError } from '../../errors.js';
+import { dirname } from 'node:path';
+import { asVimiError, VimiError } from '../../errors.js';
 import { mediaTools } from '../../media/tools.js';
 import type { PipelineSpec } from '../../streams/pipeline-spec.js';
-import type { Workspace } from '../workspace.js';
+import { printable } from '../printable.js';
+import { logFile, type Workspace } from '../workspace.js';
 
 export interface Finding {
   part: string;
@@ -19,8 +22,9 @@ type Add = (part: string, state: Finding['state'], text: string) => void;
 type Probe = [part: string, look: (add: Add) => Promise<void> | void, at?: string];
 
 /**
- * Looks at everything that a run needs, at all parts at once, and gives what it found in their order. `openWorkspace` fails
- * with what is wrong with the topology.
+ * Looks at everything that a run needs, at all parts at once, and gives what it found in their order. It makes nothing: no
+ * bucket, no topic, no folder; `openWorkspace` gives a workspace that looks only, or fails with what is wrong with the
+ * topology.
  */
 export async function examine(openWorkspace: () => Promise<Workspace>): Promise<Finding[]> {
   let workspace: Workspace | undefined;
@@ -31,17 +35,15 @@ export async function examine(openWorkspace: () => Promise<Workspace>): Promise<
       lookAtTopology(workspace, add);
     },
   ];
-  const findings = await lookAll([['node', lookAtMachine], ['ffmpeg', lookAtFfmpeg], topology]);
+  const tools = (['ffmpeg', 'ffprobe'] as const).map((name): Probe => [name, (add) => lookAtTool(name, add)]);
+  const modules = nativeModules.map((name): Probe => ['module', (add) => lookAtModule(name, add)]);
+  const findings = await lookAll([['node', lookAtMachine], ...modules, ...tools, topology]);
   const opened = workspace;
   if (!opened) return findings;
-  const { transport, objects } = opened.topology.profile;
+  const { written } = opened.topology.profile;
   const parts: Probe[] = [
-    [
-      'transport',
-      (add) => lookAtTransport(opened, add),
-      transport.type === 'kafka' ? `${transport.brokers}` : undefined,
-    ],
-    ['objects', (add) => lookAtObjects(opened, add), objects.type === 's3' ? objects.endpoint : undefined],
+    ['transport', (add) => lookAtTransport(opened, add), written.brokers],
+    ['objects', (add) => lookAtObjects(opened, add), written.endpoint],
     ['corpus', (add) => lookAtCorpus(opened, add)],
     ...opened.topology.pipelines.map((pipeline): Probe => ['model', (add) => lookAtModel(opened, pipeline, add)]),
   ];
@@ -58,7 +60,7 @@ async function lookAll(probes: Probe[]): Promise<Finding[]> {
     } catch (thrown) {
       const error = asVimiError(thrown);
       // What is no address may hold a secret; then nobody was asked.
-      const where = at !== undefined && error.code.endsWith('UNAVAILABLE') ? ` at ${at}` : '';
+      const where = at !== undefined && error.code !== 'USAGE' ? ` at ${at}` : '';
       add(part, 'bad', `${error.code}: ${error.message}${where} → ${error.remedy}`);
     }
     return findings;
@@ -77,13 +79,21 @@ function lookAtMachine(add: Add): void {
   );
 }
 
-function lookAtFfmpeg(add: Add): void {
-  for (const [name, tool] of Object.entries(mediaTools()))
-    add(
-      name,
-      tool.bundled ? 'warning' : 'good',
-      `${tool.version}, ${tool.path}${tool.bundled ? ` (bundled, of ${tool.year}: for your own media, not for strangers’ files; install a current ffmpeg)` : ''}`,
-    );
+/** Compiled for one version of Node, or for one system: each fails under another. */
+const nativeModules = ['better-sqlite3', 'hnswlib-node', 'sharp'];
+const require = createRequire(import.meta.url);
+
+/** Loads it as a run would. A database in memory, for better-sqlite3 loads its compiled part with the first one. */
+function lookAtModule(name: string, add: Add): void {
+  const module: unknown = require(name);
+  if (name === 'better-sqlite3') new (module as new (path: string) => { close(): void })(':memory:').close();
+  add('module', 'good', `${name} loads under this Node`);
+}
+
+function lookAtTool(name: 'ffmpeg' | 'ffprobe', add: Add): void {
+  const tool = mediaTools()[name];
+  const age = ` (bundled, of ${tool.year}: for your own media, not for strangers’ files; install a current ffmpeg)`;
+  add(name, tool.bundled ? 'warning' : 'good', `${tool.version}, ${tool.path}${tool.bundled ? age : ''}`);
 }
 
 function lookAtTopology({ topology }: Workspace, add: Add): void {
@@ -98,17 +108,27 @@ function lookAtTopology({ topology }: Workspace, add: Add): void {
 
 async function lookAtTransport(workspace: Workspace, add: Add): Promise<void> {
   const { topology } = workspace;
-  const transport = await workspace.transport();
+  const { transport: spec } = topology.profile;
+  if (spec.type === 'embedded' && !existsSync(logFile(spec))) {
+    lookAtFolder('transport', spec.path, add);
+    return;
+  }
+  const transport = await workspace.bareTransport();
+  const there = new Set((await transport.topics([...topology.topics.keys()])).map(({ name }) => name));
   // Over Kafka these are offsets, of which the markers of transactions take some.
-  const exact = topology.profile.transport.type === 'embedded';
-  const most = (n: number) => (exact || n === 0 ? `${n} records` : `at most ${n} records`);
+  const most = (n: number) => (spec.type === 'embedded' || n === 0 ? `${n} records` : `at most ${n} records`);
   if (transport.check) add('log', 'good', `${await transport.check()} records, all as they were written`);
   for (const { name } of topology.topics.values()) {
+    if (!there.has(name)) {
+      add('topic', 'warning', `${name}: is not there yet; \`vimi topics apply\`, or a run, makes it`);
+      continue;
+    }
     const ends = await transport.ends(name);
     const records = ends.reduce((sum, { low, high }) => sum + high - low, 0);
     add('topic', 'good', `${name}: ${ends.length} partitions, ${most(records)}`);
   }
   for (const { name, group, from } of topology.pipelines) {
+    if (!there.has(from)) continue;
     const ends = await transport.ends(from);
     const positions = await transport.positions(group, from);
     const lag = ends.reduce(
@@ -120,16 +140,48 @@ async function lookAtTransport(workspace: Workspace, add: Add): Promise<void> {
 }
 
 async function lookAtObjects(workspace: Workspace, add: Add): Promise<void> {
-  await workspace.objects();
-  const { objects } = workspace.topology.profile;
-  add('objects', 'good', objects.type === 'files' ? objects.path : `bucket ${objects.bucket}, can be read and listed`);
+  const { objects, written } = workspace.topology.profile;
+  if (objects.type === 'files') return lookAtFolder('objects', objects.path, add);
+  await workspace.objects().catch((thrown: unknown) => {
+    const error = asVimiError(thrown);
+    if (error.code !== 'BUCKET_NOT_FOUND') throw error;
+    const remedy = 'Make it; a run makes it too, where its keys may.';
+    throw new VimiError(error.code, 'The bucket is not there', { where: written.bucket, remedy, cause: error });
+  });
+  add('objects', 'good', `bucket ${written.bucket}, can be read and listed`);
+}
+
+/** A folder that a run writes to. */
+function lookAtFolder(part: string, path: string, add: Add): void {
+  let nearest = path;
+  while (!existsSync(nearest) && dirname(nearest) !== nearest) nearest = dirname(nearest);
+  try {
+    accessSync(nearest, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    throw new VimiError('STORAGE_UNAVAILABLE', 'A folder may not be written to by this user', {
+      found: (cause as Error).message,
+      where: nearest,
+      remedy: `Give this user leave to write there, or name another path in the profile.`,
+      cause,
+    });
+  }
+  add(part, 'good', nearest === path ? path : `${path} (is not there yet; a run makes it)`);
 }
 
 async function lookAtCorpus(workspace: Workspace, add: Add): Promise<void> {
-  const transport = await workspace.transport().catch(() => null);
+  const { search, transport: spec } = workspace.topology.profile;
+  lookAtFolder('index', search.path, add);
+  if (spec.type === 'embedded' && !existsSync(logFile(spec))) return;
+  const transport = await workspace.bareTransport().catch(() => null);
   if (!transport) return add('corpus', 'bad', 'cannot be read without the transport');
-  const { documents, digest } = await (await workspace.corpusIsCurrent()).state();
-  add('corpus', 'good', `${documents} documents, state ${digest}`);
+  const topic = workspace.corpusTopic();
+  if ((await transport.topics([topic])).length === 0) return;
+  const documents = new Set<string>();
+  for await (const { key, value } of transport.read(topic)) {
+    if (value === null) documents.delete(String(key));
+    else documents.add(String(key));
+  }
+  add('corpus', 'good', `${documents.size} documents`);
 }
 
 async function lookAtModel(workspace: Workspace, pipeline: PipelineSpec, add: Add): Promise<void> {
@@ -145,6 +197,8 @@ const marks = { good: '✓', warning: '!', bad: '✗' } as const;
 /** Prints the findings; true when none is bad. */
 export function printFindings(findings: Finding[], json: boolean | undefined, out: NodeJS.WritableStream): boolean {
   for (const { part, state, text } of findings)
-    out.write(json ? `${JSON.stringify({ part, state, text })}\n` : `${marks[state]} ${part.padEnd(12)} ${text}\n`);
+    out.write(
+      json ? `${JSON.stringify({ part, state, text })}\n` : `${marks[state]} ${part.padEnd(12)} ${printable(text)}\n`,
+    );
   return findings.every(({ state }) => state !== 'bad');
 }

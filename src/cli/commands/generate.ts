@@ -1,17 +1,18 @@
 import { randomUUID } from 'node:crypto';
-import { copyFile } from 'node:fs/promises';
 import { readBounded } from '../../bounded-file.js';
-import { asVimiError, type ErrorCode, errorCodes, VimiError } from '../../errors.js';
+import { asVimiError, VimiError } from '../../errors.js';
 import { decodeEvent, encodeEvent } from '../../events/cloudevents.js';
 import { jobId } from '../../events/ids.js';
 import type { ImageRole, Task } from '../../events/prompt.js';
-import type { GenerationRequested, JobChanged, VideoCompleted } from '../../events/schemas.js';
+import type { StoredRecord } from '../../events/record.js';
+import type { GenerationRequested, JobChanged } from '../../events/schemas.js';
 import type { PipelineSpec } from '../../streams/pipeline-spec.js';
 import type { Transport } from '../../streams/transport.js';
 import { progress } from '../progress.js';
 import type { Workspace } from '../workspace.js';
-import { endsOf, recordsAfter } from './new-records.js';
+import { endsOf } from './new-records.js';
 import { runPipelines } from './run.js';
+import { tellVideo, videoOf } from './video-file.js';
 
 export interface GenerateOptions {
   images: string[];
@@ -76,7 +77,8 @@ export async function generate(
   options.signal.addEventListener('abort', cancel, { once: true });
   try {
     const broken = serving.then(() => new Promise<never>(() => {}));
-    await tell(workspace, await Promise.race([answerTo(job, transport, topics, from), broken]), options, out);
+    const video = await Promise.race([answerTo(job, transport, topics, from), broken]);
+    await tellVideo(workspace, video, options, out);
   } finally {
     options.signal.removeEventListener('abort', cancel);
     done.abort();
@@ -122,7 +124,7 @@ async function answerTo(
   transport: Transport,
   topics: { jobs: string; videos: string },
   from: { jobs: Record<number, number>; videos: Record<number, number> },
-): Promise<VideoCompleted> {
+): Promise<StoredRecord> {
   const bar = progress('denoise  ');
   try {
     for await (const record of transport.read(topics.jobs, { from: from.jobs, follow: true })) {
@@ -136,55 +138,13 @@ async function answerTo(
   } finally {
     bar.finish();
   }
-  const videos = await recordsAfter<VideoCompleted>(transport, topics.videos, from.videos, 'video.completed');
-  const video = videos.find(({ data }) => data.job === job);
-  if (!video) throw new VimiError('INTERNAL', 'The job is completed, but has no video', { where: job });
-  return video.data;
+  let found: StoredRecord | undefined;
+  for await (const record of transport.read(topics.videos, { from: from.videos }))
+    if (videoOf(record)?.job === job) found = record;
+  if (!found) throw new VimiError('INTERNAL', 'The job is completed, but has no video', { where: job });
+  return found;
 }
 
 function failureOf({ job, error }: JobChanged): VimiError {
-  const code = error && Object.hasOwn(errorCodes, error.code) ? (error.code as ErrorCode) : 'INTERNAL';
-  return new VimiError(code, error?.message ?? 'The request failed', { where: job });
-}
-
-async function tell(
-  workspace: Workspace,
-  video: VideoCompleted,
-  options: GenerateOptions,
-  out: NodeJS.WritableStream,
-): Promise<void> {
-  const path = options.out ?? (await placeOf(workspace, video.object.key));
-  if (options.out) await copyTo(workspace, video.object.key, options.out);
-  if (options.json) {
-    out.write(`${JSON.stringify({ ...video, file: path })}\n`);
-    return;
-  }
-  for (const { caption, score } of video.context) out.write(`retrieved  ${caption}  (${score.toFixed(4)})\n`);
-  if (video.context.length === 0) out.write('retrieved  nothing\n');
-  if (video.unknown_words && video.unknown_words.length > 0)
-    out.write(`never seen ${video.unknown_words.join(', ')}  (${video.model.name} was not trained with these words)\n`);
-  out.write(
-    `${video.frames} frames of ${video.width}x${video.height}, ${video.model.name} on ${video.model.backend}, seed ${video.sampler.seed}\n${path}\n`,
-  );
-}
-
-/** Where a person finds the object: its file, or its key in the bucket. */
-async function placeOf(workspace: Workspace, key: string): Promise<string> {
-  if (workspace.topology.profile.objects.type !== 'files') return key;
-  return (await (await workspace.objects()).localFile(key)).path;
-}
-
-async function copyTo(workspace: Workspace, key: string, to: string): Promise<void> {
-  const local = await (await workspace.objects()).localFile(key);
-  try {
-    await copyFile(local.path, to);
-  } catch (cause) {
-    throw new VimiError('STORAGE_UNAVAILABLE', 'The video is made, but cannot be copied to where it should be', {
-      found: (cause as Error).message,
-      where: key,
-      cause,
-    });
-  } finally {
-    await local.release();
-  }
+  return new VimiError(error?.code ?? 'INTERNAL', error?.message ?? 'The request failed', { where: job });
 }

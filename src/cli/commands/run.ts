@@ -1,9 +1,12 @@
+import type { Resources } from '../../operators/operator.js';
+import type { Finished } from '../../streams/finished.js';
 import type { Metrics } from '../../streams/metrics.js';
 import { type PipelineReport, runPipeline } from '../../streams/pipeline.js';
 import type { PipelineSpec } from '../../streams/pipeline-spec.js';
 import { decodePosition, type FateCounts } from '../../streams/position.js';
 import type { Transport } from '../../streams/transport.js';
 import { type Progress, progress } from '../progress.js';
+import type { RunView } from '../run-view.js';
 import type { Workspace } from '../workspace.js';
 
 export interface RunPipelinesOptions {
@@ -11,6 +14,8 @@ export interface RunPipelinesOptions {
   signal: AbortSignal;
   /** Shows a bar a pipeline. */
   bars?: boolean;
+  /** Shows each finished event, and jobs under way. */
+  view?: RunView;
   metrics?: Metrics;
   /** See runPipeline. */
   drainMs?: number;
@@ -25,13 +30,13 @@ const lookMs = 250;
 export async function runPipelines(
   workspace: Workspace,
   pipelines: PipelineSpec[],
-  { drain, signal, bars = false, metrics, drainMs, rejectsAreTold = false }: RunPipelinesOptions,
+  { drain, signal, bars = false, view, metrics, drainMs, rejectsAreTold = false }: RunPipelinesOptions,
 ): Promise<PipelineReport[]> {
   const transport = await workspace.transport();
   const failed = new AbortController();
   const stop = AbortSignal.any([signal, failed.signal]);
   const one = async (spec: PipelineSpec): Promise<PipelineReport> => {
-    const resources = await workspace.resources(spec);
+    const resources = watched(await workspace.resources(spec), view);
     await workspace.corpusIsCurrent();
     const bar = bars ? progress(spec.name.padEnd(9)) : null;
     const before = bar && (await stateOf(transport, spec));
@@ -39,7 +44,8 @@ export async function runPipelines(
     try {
       return await runPipeline(spec, {
         ...{ transport, resources, signal: stop, drain, drainMs, log: workspace.log, metrics },
-        rejectsAreTold: rejectsAreTold && Boolean(spec.rejects),
+        rejectsAreTold: (rejectsAreTold && Boolean(spec.rejects)) || view !== undefined,
+        ...(view && { onFinished: (event: Finished) => view.finished(spec.name, event) }),
       });
     } catch (error) {
       failed.abort(error);
@@ -53,6 +59,17 @@ export async function runPipelines(
   const ends = await Promise.allSettled(pipelines.map(one));
   for (const end of ends) if (end.status === 'rejected') throw failed.signal.reason ?? end.reason;
   return ends.map((end) => (end as PromiseFulfilledResult<PipelineReport>).value);
+}
+
+function watched(resources: Resources, view?: RunView): Resources {
+  if (!view) return resources;
+  return {
+    ...resources,
+    async announce(records) {
+      view.announced(records);
+      await resources.announce(records);
+    },
+  };
 }
 
 /** Of all partitions: records that have their fate, and all there are, from the oldest kept one on. */

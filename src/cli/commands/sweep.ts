@@ -1,6 +1,8 @@
 import type { StoredRecord } from '../../events/record.js';
+import { placeOf } from '../../events/replay.js';
 import type { ObjectStore } from '../../stores/object-store.js';
 import type { Topology } from '../../streams/topology/topology.js';
+import type { Transport } from '../../streams/transport.js';
 import type { Workspace } from '../workspace.js';
 
 export interface SweepOptions {
@@ -32,8 +34,14 @@ export async function sweep(
     seen++;
   }
   const transport = await workspace.transport();
-  for (const { name } of workspace.topology.topics.values())
-    for await (const record of transport.read(name)) for (const text of textsOf(record)) orphans.delete(text);
+  for (const { name, cleanup } of workspace.topology.topics.values()) {
+    // Until the log is compacted, it still tells of what was removed or replaced.
+    const newest = cleanup === 'compact' ? await newestOf(transport, name) : null;
+    for await (const record of transport.read(name)) {
+      if (newest && record.key && newest.get(record.key.toString()) !== placeOf(record)) continue;
+      for (const text of textsOf(record)) orphans.delete(text);
+    }
+  }
 
   const before = Date.now() - olderThan;
   let [found, young] = [0, 0];
@@ -54,6 +62,13 @@ export async function sweep(
     out.write(
       `${seen} objects, ${found} that no event names${remove ? ': removed' : ''}${young > 0 ? `, ${young} too young to tell` : ''}\n`,
     );
+}
+
+/** By key, the place of its last record. */
+async function newestOf(transport: Transport, topic: string): Promise<Map<string, string>> {
+  const newest = new Map<string, string>();
+  for await (const record of transport.read(topic)) if (record.key) newest.set(record.key.toString(), placeOf(record));
+  return newest;
 }
 
 async function* candidates(objects: ObjectStore, { pipelines }: Topology): AsyncIterable<string> {

@@ -1,7 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { VimiError } from '../../errors.js';
 import { mistakesOf, mistakeText } from '../../events/mistakes.js';
-import type { SamplesSealed } from '../../events/schemas.js';
 import type { BackendName, Device } from '../../models/backend/backend.js';
 import { presetNamed } from '../../models/presets.js';
 import { type Recipe, recipeOf, recipe as recipeSchema } from '../../models/training/recipe.js';
@@ -9,7 +8,7 @@ import { shareRecipe } from '../../models/training/share-recipe.js';
 import { checkObjectKey } from '../../stores/object-key.js';
 import { duration, progress } from '../progress.js';
 import type { Workspace } from '../workspace.js';
-import { recordsAfter } from './new-records.js';
+import { liveShards } from './live-shards.js';
 
 export interface TrainCommandOptions {
   preset: string;
@@ -102,17 +101,11 @@ export async function readRecipe(
 
 /** Local files of all shards that the topology's samples topic tells of. */
 async function sealedShards(workspace: Workspace): Promise<{ path: string; release(): Promise<void> }[]> {
-  const transport = await workspace.transport();
   const objects = await workspace.objects();
-  const sealed = await recordsAfter<SamplesSealed>(
-    transport,
-    workspace.topicOf('samples.sealed'),
-    {},
-    'samples.sealed',
-  );
-  if (sealed.length === 0)
+  const { live } = await liveShards(workspace);
+  if (live.length === 0)
     throw new VimiError('USAGE', 'There are no shards to train on', {
       expected: 'paths of shards, or a samples topic that is not empty: run the corpus pipeline first',
     });
-  return Promise.all(sealed.map(({ data }) => objects.localFile(data.object.key)));
+  return Promise.all(live.map(({ object }) => objects.localFile(object.key)));
 }

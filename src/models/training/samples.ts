@@ -1,13 +1,13 @@
 import { execFile } from 'node:child_process';
 import { createReadStream } from 'node:fs';
-import { buffer } from 'node:stream/consumers';
 import sharp from 'sharp';
-import { extract } from 'tar-stream';
 import { z } from 'zod';
 import { VimiError } from '../../errors.js';
 import { mistakesOf, mistakeText } from '../../events/mistakes.js';
-import { prompt as promptSchema } from '../../events/prompt.js';
+import { type ImageRole, prompt as promptSchema, type Task } from '../../events/prompt.js';
+import { pictureOf, readContext, sampleDescription } from '../../events/sample.js';
 import { formatOf } from '../../media/picture-formats.js';
+import { unpackTar } from '../../media/tar.js';
 import { mediaTools } from '../../media/tools.js';
 import type { ModelPrompt, RgbImage } from '../ports.js';
 
@@ -24,7 +24,8 @@ export interface TrainingSample {
   contextCaptions: string[];
 }
 
-const description = z.looseObject({
+/** Of shards made before samples shared their pictures: each has its own, as .ctx0.webp ... and .img0.webp ... */
+const firstDescription = z.looseObject({
   caption: z.string(),
   prompt: promptSchema,
   context: z.array(z.looseObject({ caption: z.string(), image: z.looseObject({ sha256: z.string() }) })),
@@ -68,37 +69,43 @@ export async function readSamples(shards: readonly string[], options: ReadOption
   return samples.sort((a, b) => (a.key < b.key ? -1 : 1));
 }
 
-type Members = Map<string, Buffer>;
-/** Of all members of one sample together. */
+/** By the name after the first dot; and by content, what the whole shard shares. */
+interface Members {
+  own: Map<string, Buffer>;
+  pictures: ReadonlyMap<string, Buffer>;
+}
+/** Of all members of one sample together, and of one picture. */
 const largestSample = 256 * 1024 * 1024;
 
-/** Members of a tar that share the name before its first dot, as they follow each other. */
+/**
+ * Members of a tar that share the name before its first dot, as they follow each other, with the pictures that came before
+ * them: those of a shard are in memory while it is read.
+ */
 async function* groups(path: string): AsyncGenerator<[key: string, members: Members]> {
-  const tar = extract();
   const source = createReadStream(path);
-  source.on('error', (error) => tar.destroy(error));
-  source.pipe(tar);
+  const pictures = new Map<string, Buffer>();
   let key = '';
   let size = 0;
-  let members: Members = new Map();
+  let own = new Map<string, Buffer>();
   try {
-    for await (const entry of tar) {
-      if (entry.header.type !== 'file') {
-        entry.resume();
+    for await (const { name: member, bytes } of unpackTar(source, { most: largestSample })) {
+      const picture = pictureOf(member);
+      if (picture !== null) {
+        pictures.set(picture, bytes);
         continue;
       }
-      const dot = entry.header.name.indexOf('.');
-      const name = dot < 0 ? entry.header.name : entry.header.name.slice(0, dot);
-      if (name !== key && members.size > 0) {
-        yield [key, members];
-        members = new Map();
+      const dot = member.indexOf('.');
+      const name = dot < 0 ? member : member.slice(0, dot);
+      if (name !== key && own.size > 0) {
+        yield [key, { own, pictures }];
+        own = new Map();
         size = 0;
       }
       key = name;
-      size += entry.header.size ?? 0;
+      size += bytes.length;
       if (size > largestSample)
         throw new Error(`the sample ${name} is too large: expected at most ${largestSample} bytes`);
-      members.set(entry.header.name.slice(dot + 1), await buffer(entry));
+      own.set(member.slice(dot + 1), bytes);
     }
   } catch (cause) {
     if (cause instanceof VimiError) throw cause;
@@ -111,7 +118,64 @@ async function* groups(path: string): AsyncGenerator<[key: string, members: Memb
   } finally {
     source.destroy();
   }
-  if (members.size > 0) yield [key, members];
+  if (own.size > 0) yield [key, { own, pictures }];
+}
+
+/** What a .json says, with the bytes of the pictures in the prompt. */
+interface Described {
+  task: Task;
+  instruction: string;
+  parts: ({ text: string } | { image: Buffer; role: ImageRole })[];
+  contextCaptions: string[];
+  fps: number;
+}
+
+function describe({ own, pictures }: Members): Described {
+  const text = own.get('json');
+  if (!text) throw new Error('it has no .json');
+  const told: unknown = JSON.parse(text.toString());
+  const isFirst = !Object.hasOwn(Object(told), 'layout');
+  return isFirst ? describeFirst(told, own) : describeShared(told, pictures);
+}
+
+function describeShared(told: unknown, pictures: ReadonlyMap<string, Buffer>): Described {
+  const { prompt, context, clip } = checked(sampleDescription, told);
+  return {
+    ...prompt,
+    parts: prompt.parts.map((part) => {
+      if (part.role === '') return { text: part.text };
+      const image = pictures.get(part.image);
+      if (!image) throw new Error(`its shard has no picture ${part.image}`);
+      return { image, role: part.role };
+    }),
+    contextCaptions: readContext(context).map(({ caption }) => caption),
+    fps: clip.fps,
+  };
+}
+
+function describeFirst(told: unknown, own: Members['own']): Described {
+  const { prompt, context, clip } = checked(firstDescription, told);
+  // The prompt names its images by content; the members hold them in the order of the context, then of the rest.
+  const known = new Map(context.map(({ image }, n) => [image.sha256, `ctx${n}`]));
+  let others = 0;
+  return {
+    ...prompt,
+    parts: prompt.parts.map((part) => {
+      if ('text' in part) return part;
+      const kind = known.get(part.image.sha256) ?? `img${others++}`;
+      const image = [...own].find(([name]) => name.startsWith(`${kind}.`))?.[1];
+      if (!image) throw new Error(`it has no .${kind}`);
+      return { image, role: part.role };
+    }),
+    contextCaptions: context.map(({ caption }) => caption),
+    fps: clip?.fps ?? 8,
+  };
+}
+
+function checked<T extends z.ZodType>(schema: T, told: unknown): z.infer<T> {
+  const result = schema.safeParse(told);
+  if (!result.success) throw new Error(mistakesOf(result.error, told).map(mistakeText).join('; '));
+  return result.data;
 }
 
 async function decode(
@@ -122,27 +186,14 @@ async function decode(
 ): Promise<TrainingSample | null> {
   const where = `${path}: ${key}`;
   try {
-    const text = members.get('json');
-    if (!text) throw new Error('it has no .json');
-    const told: unknown = JSON.parse(text.toString());
-    const checked = description.safeParse(told);
-    if (!checked.success) throw new Error(mistakesOf(checked.error, told).map(mistakeText).join('; '));
-    const { prompt, context, clip } = checked.data;
-    // The prompt names its images by content; the members hold them in the order of the context, then of the rest.
-    const member = (kind: string) => [...members].find(([name]) => name.startsWith(`${kind}.`))?.[1];
-    const known = new Map(context.map(({ image }, n) => [image.sha256, `ctx${n}`]));
-    let others = 0;
+    const { task, instruction, parts: described, contextCaptions, fps } = describe(members);
     const parts = await Promise.all(
-      prompt.parts.map(async (part) => {
-        if ('text' in part) return part;
-        const kind = known.get(part.image.sha256) ?? `img${others++}`;
-        const bytes = member(kind);
-        if (!bytes) throw new Error(`it has no .${kind}`);
-        return { pixels: await decodeImage(bytes), role: part.role };
-      }),
+      described.map(async (part) =>
+        'text' in part ? part : { pixels: await decodeImage(part.image), role: part.role },
+      ),
     );
-    const base = { key, prompt: { ...prompt, parts }, contextCaptions: context.map(({ caption }) => caption) };
-    const still = members.get('webp');
+    const base = { key, prompt: { task, instruction, parts }, contextCaptions };
+    const still = members.own.get('webp');
     if (still) {
       // A still is a video of endless frames a second: all its frames are the same (Snap Video, Sec. 3.2).
       const { data } = await decodeImage(still, options);
@@ -150,9 +201,8 @@ async function decode(
       for (let t = 0; t < options.frames; t++) frames.set(data, t * data.length);
       return { ...base, frames, count: options.frames, fps: Number.POSITIVE_INFINITY };
     }
-    const video = members.get('mp4');
+    const video = members.own.get('mp4');
     if (!video) throw new Error('it has no .mp4');
-    const fps = clip?.fps ?? 8;
     const wanted = Math.max(1, Math.round(fps / (options.fps ?? fps)));
     const all = await decodeVideo(video, options, wanted);
     const frame = (options.height ?? options.side) * options.side * 3;

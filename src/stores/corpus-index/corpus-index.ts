@@ -5,7 +5,14 @@ import type { ContextEntry } from '../../events/prompt.js';
 import type { CorpusDocument } from '../../events/schemas.js';
 import { isNamed, isOnlyMentioned } from '../../language/names.js';
 import { type Phrases, phrasesOf } from '../../language/phrases.js';
-import type { CorpusRecord, NearDuplicate, SearchQuery, SearchResult } from '../corpus.js';
+import type {
+  CorpusRecord,
+  DocumentFilter,
+  DocumentSummary,
+  NearDuplicate,
+  SearchQuery,
+  SearchResult,
+} from '../corpus.js';
 import { checkVector, cosine, fromBlob, isVector } from './checked-vector.js';
 import {
   checkRow,
@@ -20,7 +27,7 @@ import {
   type Sqlite,
   writeState,
 } from './database.js';
-import { documentOf, putDocument, removalsSince, removeDocument } from './documents-table.js';
+import { documentOf, findDocuments, putDocument, removalsSince, removeDocument } from './documents-table.js';
 import { compare, fuse } from './fusion.js';
 import { columnWeights, lexicalQuery } from './lexical-query.js';
 import { namedIn } from './named.js';
@@ -140,6 +147,10 @@ export class CorpusIndex {
       const row = this.database.prepare('SELECT * FROM documents WHERE id = ?').get(id) as DocumentRow | undefined;
       return row ? documentOf(checkRow(row)) : null;
     });
+  }
+
+  find(filter: DocumentFilter): DocumentSummary[] {
+    return this.guarded(() => findDocuments(this.database, filter));
   }
 
   state(): SearchResult['corpus'] {
@@ -272,7 +283,7 @@ export class CorpusIndex {
       const likeness = comparable ? cosine(imageEmbedding, embeddings.image) : null;
       const exact = row.content === contentHash;
       if (!exact && likeness !== null && likeness < least) return;
-      const { source, event } = provenance;
+      const { source, uri, event } = provenance;
       found.set(row.seq, {
         document: row.id,
         distance: exact ? 0 : bits,
@@ -280,6 +291,7 @@ export class CorpusIndex {
         likeness,
         film: hashes.film,
         source,
+        uri,
         event,
       });
     };

@@ -7,7 +7,7 @@ import { CorpusIndex, type CorpusIndexOptions } from './corpus-index.js';
  * In: { id, method, args }. Out: { id, value } or { id, error: { code, message } }, and { log: [level, fields, message] }.
  */
 
-export type CorpusMethod = 'search' | 'apply' | 'positions' | 'get' | 'state' | 'close';
+export type CorpusMethod = 'search' | 'apply' | 'positions' | 'get' | 'find' | 'state' | 'close';
 export interface CorpusCall {
   id: number;
   method: CorpusMethod;

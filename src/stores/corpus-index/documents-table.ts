@@ -1,7 +1,8 @@
 import { crc32 } from 'node:zlib';
 import type { CorpusDocument } from '../../events/schemas.js';
+import type { DocumentFilter, DocumentSummary } from '../corpus.js';
 import { fromBlob, toBlob } from './checked-vector.js';
-import { checksumOf, type DocumentRow, type IndexState, type Sqlite, xorDigest } from './database.js';
+import { checkRow, checksumOf, type DocumentRow, type IndexState, type Sqlite, xorDigest } from './database.js';
 import { indexed } from './lexical-query.js';
 
 /*
@@ -57,6 +58,27 @@ export function removeDocument(database: Sqlite, state: IndexState, id: string):
   database.prepare('DELETE FROM documents WHERE seq = ?').run(old.seq);
   state.seq++;
   database.prepare('INSERT INTO removals VALUES (?, ?, ?)').run(state.seq, old.seq, crc32(`${state.seq} ${old.seq}`));
+}
+
+/** What a filter's fields are compared with. `documents_by_file` (database.ts) is an index of the last. */
+const columns = {
+  id: 'id',
+  uri: "json_extract(json, '$.provenance.uri')",
+  source: "json_extract(json, '$.provenance.source')",
+  file: "json_extract(json, '$.provenance.sha256')",
+} as const;
+
+/** Those that fit all of a filter, by id. */
+export function findDocuments(database: Sqlite, filter: DocumentFilter): DocumentSummary[] {
+  const given = (Object.keys(columns) as (keyof typeof columns)[]).filter((name) => filter[name] !== undefined);
+  const condition = given.map((name) => `${columns[name]} = @${name}`).join(' AND ') || 'TRUE';
+  const values = Object.fromEntries(given.map((name) => [name, filter[name]]));
+  const rows = database.prepare(`SELECT * FROM documents WHERE ${condition} ORDER BY id`).all(values);
+  return (rows as DocumentRow[]).map((row) => {
+    const { id, caption, image, retrievable, provenance } = JSON.parse(checkRow(row).json) as CorpusDocument;
+    const { uri, source, licence, said = caption } = provenance;
+    return { document: id, caption, said, image, retrievable, uri, source, licence };
+  });
 }
 
 /** Labels of the documents that were removed or changed after a change. */

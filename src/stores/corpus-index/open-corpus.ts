@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { compiled } from '../../compiled.js';
 import { asStorageError, type ErrorCode, VimiError } from '../../errors.js';
 import type { CorpusDocument } from '../../events/schemas.js';
-import type { Corpus, CorpusRecord, SearchQuery, SearchResult } from '../corpus.js';
+import type { Corpus, CorpusRecord, DocumentFilter, DocumentSummary, SearchQuery, SearchResult } from '../corpus.js';
 import type { CorpusIndexOptions } from './corpus-index.js';
 import type { CorpusCall, CorpusMethod, CorpusReply } from './corpus-worker.js';
 
@@ -27,6 +27,7 @@ export async function openCorpus(options: OpenCorpusOptions): Promise<Corpus> {
 class CorpusClient implements Corpus {
   private worker: Worker | null = null;
   private readonly waiting = new Map<number, { resolve(value: unknown): void; reject(error: Error): void }>();
+  private readonly listeners: ((id: string) => void)[] = [];
   private calls = 0;
   private closed = false;
 
@@ -47,6 +48,7 @@ class CorpusClient implements Corpus {
 
   async apply(records: CorpusRecord[]): Promise<void> {
     await this.call('apply', records);
+    for (const { id, document } of records) if (!document) for (const listener of this.listeners) listener(id);
   }
 
   async positions(): Promise<Record<number, number>> {
@@ -55,6 +57,14 @@ class CorpusClient implements Corpus {
 
   async get(id: string): Promise<CorpusDocument | null> {
     return (await this.call('get', id)) as CorpusDocument | null;
+  }
+
+  async find(filter: DocumentFilter): Promise<DocumentSummary[]> {
+    return (await this.call('find', filter)) as DocumentSummary[];
+  }
+
+  onRemoved(listener: (id: string) => void): void {
+    this.listeners.push(listener);
   }
 
   async state(): Promise<SearchResult['corpus']> {

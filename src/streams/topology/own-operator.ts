@@ -51,7 +51,11 @@ function locate(path: string, folder: string): string {
   }
   if (path.startsWith('/') || !file.startsWith(root.endsWith(sep) ? root : root + sep))
     throw new Error("it must lie under the topology's folder");
-  if (!['.js', '.mjs'].includes(extname(file))) throw new Error('expected a JavaScript module: .js or .mjs');
+  const isTyped = ['.ts', '.mts'].includes(extname(file));
+  if (isTyped && !(process.features as { typescript?: unknown }).typescript)
+    throw new Error(`TypeScript is read by Node 22.18 or newer: this is ${process.version}; compile it to .mjs`);
+  if (!isTyped && !['.js', '.mjs'].includes(extname(file)))
+    throw new Error('expected a module of JavaScript or TypeScript: .js, .mjs, .ts or .mts');
   if (!statSync(file).isFile()) throw new Error('it is no file');
   return file;
 }

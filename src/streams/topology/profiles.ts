@@ -93,6 +93,8 @@ export interface Profile {
   transport: TransportSpec;
   objects: ObjectsSpec;
   search: SearchSpec;
+  /** Who has to answer, as the file writes it: values from the environment stand by their names. */
+  written: { brokers?: string; endpoint?: string; bucket?: string };
   /** As written; undefined: the topology's own. */
   mediaRoots?: string[];
 }
@@ -125,6 +127,7 @@ export function readProfiles(
 
 const defaults: Profile = {
   name: 'embedded',
+  written: {},
   transport: parts.transport.embedded.parse({ type: 'embedded' }),
   objects: parts.objects.files.parse({ type: 'files' }),
   search: parts.search.embedded.parse({ type: 'embedded' }),
@@ -149,7 +152,24 @@ function readProfile({ name, place, value }: PlacedEntry, mistakes: Mistakes): P
   const roots = value.entries.get('media_roots');
   const checkedRoots = roots && checkAgainst(mediaRoots, roots.value, `${what}: media_roots`, mistakes);
   if (!transport || !objects || !search) return undefined;
-  return { name, transport, objects, search, ...(checkedRoots && { mediaRoots: checkedRoots }) };
+  const written = {
+    brokers: writtenAt(value, 'transport', 'brokers'),
+    endpoint: writtenAt(value, 'objects', 'endpoint'),
+    bucket: writtenAt(value, 'objects', 'bucket'),
+  };
+  return { name, transport, objects, search, written, ...(checkedRoots && { mediaRoots: checkedRoots }) };
+}
+
+function writtenAt(profile: Placed, part: string, setting: string): string | undefined {
+  const map = profile.kind === 'map' ? profile.entries.get(part)?.value : undefined;
+  const node = map?.kind === 'map' ? map.entries.get(setting)?.value : undefined;
+  const asText = (one: Placed): string =>
+    one.kind === 'scalar' && !one.variables
+      ? String(one.value)
+      : one.kind === 'list'
+        ? one.items.map(asText).join(',')
+        : shown(one);
+  return node && asText(node);
 }
 
 function readPart(key: keyof Parts, { value, place }: PlacedEntry, what: string, mistakes: Mistakes): unknown {

@@ -29,6 +29,8 @@ export interface EmbeddedOptions {
   maxBytes?: number;
   /** Milliseconds since 1970: record timestamps, retention. */
   clock?: { now(): number };
+  /** Whether it cleans the log by itself. Default true; who only looks changes nothing. */
+  cleans?: boolean;
   /** Locks a group for its consumer. In a file beside the log when left out. */
   lock?: LockGroup;
 }
@@ -64,7 +66,13 @@ interface Write {
  * Errors: LOG_DAMAGED, STORAGE_FULL (nothing of the transaction was written; the same call may succeed later),
  * TRANSPORT_UNAVAILABLE (another process kept the file locked for 5 s, or it cannot be opened).
  */
-export function openEmbedded({ path, maxBytes, clock = Date, lock = lockGroup }: EmbeddedOptions): EmbeddedTransport {
+export function openEmbedded({
+  path,
+  maxBytes,
+  clock = Date,
+  cleans = true,
+  lock = lockGroup,
+}: EmbeddedOptions): EmbeddedTransport {
   const where = path === inMemory ? path : resolve(path);
   const now = () => clock.now();
   const file = openFile(where, maxBytes);
@@ -326,7 +334,7 @@ export function openEmbedded({ path, maxBytes, clock = Date, lock = lockGroup }:
     return consumer;
   }
 
-  cleanSoon();
+  if (cleans) cleanSoon();
 
   return {
     async ensureTopics(topics: TopicSpec[]) {

@@ -44,6 +44,7 @@ describe('the AsyncAPI document', () => {
     expect(Object.keys(document.channels)).toEqual([
       'requests',
       'media',
+      'outcomes',
       'corpus',
       'jobs',
       'videos',
@@ -71,11 +72,13 @@ describe('the JSON Schemas', () => {
     'generation.requested': { prompt: 5 },
     'generation.cancelled': { cancel: '' },
     'media.added': { uri: 'x', caption: '' },
+    'media.settled': { ...catalogue['media.settled'].example, outcome: 'lost' },
     'corpus.document': { ...catalogue['corpus.document'].example, id: 'short' },
     'job.changed': { job: 'a', state: 'lost' },
     'video.completed': { ...catalogue['video.completed'].example, fps: '8' },
     'samples.sealed': { ...catalogue['samples.sealed'].example, samples: -1 },
     'event.rejected': { ...catalogue['event.rejected'].example, attempts: 0 },
+    'reject.dismissed': { dismissed: 'requests-3-42' },
   };
 
   it.each(Object.entries(wrong) as [SchemaName, object][])(

@@ -68,7 +68,7 @@ describe('topology.yaml as it ships', () => {
     ]);
     expect(generate!.steps[2]).toMatchObject({ config: { mode: 'hybrid', k: 3 } });
     expect(corpus!.steps.map(({ name }) => name).join(' ')).toBe(
-      'fetch probe split filter caption embed retrieve compose deduplicate index shard',
+      'fetch recognise probe split filter caption embed retrieve compose deduplicate index shard',
     );
     expect(topology.topics.get('corpus')).toMatchObject({ cleanup: 'compact', schemas: ['corpus.document'] });
   });
@@ -627,7 +627,10 @@ export ${exported};
     ['../outside.mjs', "11:20 error the operator '../outside.mjs': it must lie under the topology's folder"],
     ['./link.mjs', "11:20 error the operator './link.mjs': it must lie under the topology's folder"],
     ['/etc/passwd', '11:20 error the operator '],
-    ['./text.txt', "11:20 error the operator './text.txt': expected a JavaScript module: .js or .mjs"],
+    [
+      './text.txt',
+      "11:20 error the operator './text.txt': expected a module of JavaScript or TypeScript: .js, .mjs, .ts or .mts",
+    ],
     ['./empty.mjs', "11:20 error the operator './empty.mjs': it exports no operator"],
     ['./thrower.mjs', "11:20 error the operator './thrower.mjs': it cannot be loaded: no such luck"],
     [

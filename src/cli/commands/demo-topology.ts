@@ -1,0 +1,25 @@
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { VimiError } from '../../errors.js';
+
+/** Where the project lies: the media of the demo and its topology come with it. */
+export const project = fileURLToPath(new URL('../../../', import.meta.url));
+
+/**
+ * Writes the topology of the demo into `folder` and gives its path: the one that ships, with its log, objects and index
+ * beside it, and the media of the demo as its root. So the demo works wherever it is started, and neither grounds in the
+ * corpus of that place nor adds to it; every other command can be pointed at it.
+ */
+export async function writeDemoTopology(folder: string): Promise<string> {
+  const shipped = await readFile(join(project, 'topology.yaml'), 'utf8');
+  const roots = /^media_roots: .*$/m;
+  if (!roots.test(shipped)) throw new VimiError('INTERNAL', 'The topology that ships has no media_roots');
+  const text = shipped
+    .replaceAll(/path: \.vimi\b/g, 'path: .')
+    .replace(roots, () => `media_roots: [${JSON.stringify(join(project, 'examples/media'))}]`);
+  await mkdir(folder, { recursive: true });
+  const file = resolve(folder, 'topology.yaml');
+  await writeFile(file, text);
+  return file;
+}

@@ -1,0 +1,133 @@
+import { z } from 'zod';
+import { encodeEvent, eventType } from '../events/cloudevents.js';
+import { placeOf, replayOf } from '../events/replay.js';
+import type { NewRecord, StoredRecord } from '../streams/transport.js';
+import { captionOf } from './caption.js';
+import type { Has } from './flow.js';
+import { drop, mapEach } from './map-each.js';
+import { mediaOutcome } from './media-outcome.js';
+import { defineOperator } from './operator.js';
+import { type RecentDocument, RecentDocuments } from './recent-documents.js';
+import { Turns } from './turns.js';
+
+/*
+ * In      media, file
+ * Out     the same; replaces: documents that this medium made under another caption, source or licence
+ * Drops   duplicate: the corpus has documents of these bytes, with this caption or from another uri
+ * Fails   INDEX_DAMAGED when the index is not filled again in time
+ * Memory  documents of the last 1,000 media that were delivered here
+ *
+ * Of media with the same bytes only one is under way at a time in one process: the next waits for its fate, and is then
+ * known, or takes its place. A replayed event is not dropped, since parts of it may have been rejected; deduplicate looks
+ * at each part.
+ * What is replaced is removed in the commit by which the medium is delivered again, so there is no moment without it.
+ */
+export const recognise = defineOperator(
+  {
+    name: 'recognise',
+    summary: 'Leaves out media that the corpus has before they are decoded, and says what became of each medium.',
+    contract: {
+      in: 'media and file.',
+      out: 'The same. A medium that came before under its uri, with another caption, or with another source or licence where the event gives one, goes on, and once it is delivered its earlier documents are removed from the corpus; samples that are sealed already stay as they are. For every medium a media.settled record, in the commit of its fate.',
+      drops:
+        'duplicate: documents of the same bytes are there, with this caption or from another uri. So a medium is decoded again only after its documents were removed, or when its event is replayed.',
+      fails: 'INDEX_DAMAGED after retries.',
+      memory: 'Documents of the last 1,000 media that this process delivered.',
+    },
+    config: z.strictObject({
+      topic: z
+        .string()
+        .min(1)
+        .default('outcomes')
+        .describe('Topic of what became of the media.')
+        .meta({ topic: 'media.settled' }),
+      documents: z
+        .string()
+        .min(1)
+        .default('corpus')
+        .describe('Topic of the documents.')
+        .meta({ topic: 'corpus.document' }),
+      concurrency: z.number().int().min(1).max(64).default(16).describe('Media looked up at once.'),
+    }),
+    example: '- recognise',
+    needs: ['media', 'file'],
+    adds: ['replaces'],
+  },
+  ({ topic, documents, concurrency }, { clock, corpus }) => {
+    const recent = new RecentDocuments(1000);
+    corpus.onRemoved((id) => recent.removed(id));
+    const turns = new Turns();
+    const started = new WeakMap<StoredRecord, Started>();
+
+    return {
+      step: mapEach<'media' | 'file'>(
+        async (data, { origin, signal }) => {
+          const { media, file } = data;
+          const turn = turns.take(file.sha256, signal);
+          const medium = { ...data, said: captionOf(media, file) ?? '', replaces: [] as string[], endTurn: turn.end };
+          started.set(origin, medium);
+          await turn.mine;
+          const known = recent.of(file.sha256, await corpus.find({ file: file.sha256 }));
+          const stale = known.filter((document) => document.uri === media.uri && !isSame(medium, document));
+          const other = known.find((document) => !stale.includes(document));
+          if (other && stale.length === 0 && replayOf(origin) === null) return drop('duplicate', other.uri);
+          medium.replaces = stale.map(({ document }) => document);
+          return { replaces: medium.replaces };
+        },
+        { step: 'recognise', concurrency, clock },
+      ),
+
+      onFate(settlement) {
+        const { origin, event, fate, outputs } = settlement;
+        if (event.schema !== 'media.added') return [];
+        const medium = started.get(origin);
+        const made = idsOf(outputs);
+        const isDelivered = fate.kind === 'delivered';
+        const removed = isDelivered && medium ? medium.replaces.filter((id) => !made.includes(id)) : [];
+        if (medium && isDelivered) recent.delivered(medium.file.sha256, summaries(medium, made), removed);
+        medium?.endTurn();
+        return [
+          ...removed.map((id): NewRecord => ({ topic: documents, key: Buffer.from(id), value: null, headers: {} })),
+          encodeEvent({
+            schema: 'media.settled',
+            id: `${placeOf(origin)}-settled`,
+            source: event.source,
+            topic,
+            key: (event.data as Has<'media'>['media']).uri,
+            traceparent: event.traceparent,
+            data: mediaOutcome(settlement, removed.length),
+          }),
+        ];
+      },
+    };
+  },
+);
+
+/** A medium whose turn was taken. */
+interface Started extends Has<'media' | 'file'> {
+  said: string;
+  replaces: string[];
+  endTurn(): void;
+}
+
+/** Whether a document says all that the event says of the medium. What the event leaves out may be anything. */
+function isSame({ media, said }: Started, document: RecentDocument): boolean {
+  return (
+    document.said === said &&
+    (media.source === undefined || document.source === media.source) &&
+    (media.licence === undefined || document.licence === media.licence)
+  );
+}
+
+function idsOf(outputs: readonly NewRecord[]): string[] {
+  return outputs.flatMap(({ headers, key }) =>
+    key && headers.ce_type?.toString() === eventType('corpus.document') ? [key.toString()] : [],
+  );
+}
+
+function summaries({ media, file, said }: Started, made: string[]): RecentDocument[] {
+  return made.map((document) => ({
+    ...{ document, caption: said, said, retrievable: true },
+    ...{ uri: media.uri, source: file.source, licence: file.licence },
+  }));
+}
