@@ -286,6 +286,8 @@ export class PartitionRun {
     const start = await this.#host.startOf(this.#assigned);
     if (start === undefined) return;
     this.#assigned.seek(start);
+    // At once: else what comes until the first commit would be passed over by the next beginning.
+    await this.#assigned.commit([], encodePosition({ watermark: start, beyond: [], counts: this.#counts, marks: {} }));
     this.#tracker = new Tracker(start);
     this.#marks = {};
     this.#takeover = { ...this.#takeover, isSettled: (offset) => offset < start };

@@ -30,6 +30,8 @@ beforeAll(async () => {
     bucket: S3_BUCKET!,
     accessKey: S3_ACCESS_KEY,
     secretKey: S3_SECRET_KEY,
+    // As long as the server needs to come back, on any machine.
+    patienceMs: 120_000,
   });
 });
 afterAll(async () => {

@@ -286,8 +286,11 @@ describe('nothing is lost silently', () => {
     expect(await metrics.registry.metrics()).toContain(
       `vimi_lost_positions_total{pipeline="test",reason="${reason}"} 1`,
     );
+    await transport.publish([{ ...media('last'), partition: 0 }]);
+    expect((await run([echo], { spec: { onLostPosition: 'latest' } })).run.delivered).toBe(1);
+    moveTo(sql);
     const earliest = await run([echo], { spec: { onLostPosition: 'earliest' } });
-    expect(earliest.run.delivered).toBe(11);
+    expect(earliest.run.delivered).toBe(12);
     expect((await run([echo], { spec: {} })).run.delivered).toBe(0);
   });
 
