@@ -1,6 +1,6 @@
 import type { DocumentSummary } from '../stores/corpus.js';
 
-export type RecentDocument = Omit<DocumentSummary, 'image'>;
+export type RecentDocument = Omit<DocumentSummary, 'image'> & Partial<Pick<DocumentSummary, 'image'>>;
 
 /**
  * What this process added to the corpus and removed from it lately: the index hears of both a moment later. Documents of

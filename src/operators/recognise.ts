@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { encodeEvent, eventType } from '../events/cloudevents.js';
 import { placeOf, replayOf } from '../events/replay.js';
+import type { ObjectStore } from '../stores/object-store.js';
 import type { NewRecord, StoredRecord } from '../streams/transport.js';
 import { captionOf } from './caption.js';
 import type { Has } from './flow.js';
@@ -30,7 +31,7 @@ export const recognise = defineOperator(
       in: 'media and file.',
       out: 'The same. A medium that came before under its uri, with another caption, or with another source or licence where the event gives one, goes on, and once it is delivered its earlier documents are removed from the corpus; samples that are sealed already stay as they are. For every medium a media.settled record, in the commit of its fate.',
       drops:
-        'duplicate: documents of the same bytes are there, with this caption or from another uri. So a medium is decoded again only after its documents were removed, or when its event is replayed.',
+        'duplicate: documents of the same bytes are there, with this caption or from another uri. So a medium is decoded again only after its documents were removed, when a picture of them is gone from the object store, or when its event is replayed.',
       fails: 'INDEX_DAMAGED after retries.',
       memory: 'Documents of the last 1,000 media that this process delivered.',
     },
@@ -53,7 +54,7 @@ export const recognise = defineOperator(
     needs: ['media', 'file'],
     adds: ['replaces'],
   },
-  ({ topic, documents, concurrency }, { clock, corpus }) => {
+  ({ topic, documents, concurrency }, { clock, corpus, objects }) => {
     const recent = new RecentDocuments(1000);
     corpus.onRemoved((id) => recent.removed(id));
     const turns = new Turns();
@@ -70,7 +71,8 @@ export const recognise = defineOperator(
           const known = recent.of(file.sha256, await corpus.find({ file: file.sha256 }));
           const stale = known.filter((document) => document.uri === media.uri && !isSame(medium, document));
           const other = known.find((document) => !stale.includes(document));
-          if (other && stale.length === 0 && replayOf(origin) === null) return drop('duplicate', other.uri);
+          if (other && stale.length === 0 && replayOf(origin) === null && (await areStored(known, objects)))
+            return drop('duplicate', other.uri);
           medium.replaces = stale.map(({ document }) => document);
           return { replaces: medium.replaces };
         },
@@ -102,6 +104,18 @@ export const recognise = defineOperator(
     };
   },
 );
+
+/** Whether all pictures are in the object store. One that is gone comes back when its medium is decoded again. */
+async function areStored(documents: readonly RecentDocument[], objects: ObjectStore): Promise<boolean> {
+  for (let n = 0; n < documents.length; n += statsAtOnce) {
+    const found = await Promise.all(
+      documents.slice(n, n + statsAtOnce).map(async ({ image }) => !image || (await objects.stat(image.key)) !== null),
+    );
+    if (found.includes(false)) return false;
+  }
+  return true;
+}
+const statsAtOnce = 16;
 
 /** A medium whose turn was taken. */
 interface Started extends Has<'media' | 'file'> {

@@ -138,7 +138,9 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
     rmSync(join(folder, 'media/uncaptioned.txt'));
   });
 
-  it('tells of its own media only, by name, and of what they are duplicates [use U2] [media F30]', async () => {
+  it('tells of its own media only, by name, and of what they are duplicates [use U2] [media F30]', {
+    timeout: 600_000,
+  }, async () => {
     cpSync(join(folder, 'media/fox.png'), join(folder, 'waiting.png'));
     const waiting = Array.from({ length: 5 }, () => JSON.stringify({ uri: join(folder, 'waiting.png'), caption: 'w' }));
     await run(['publish', 'media'], `${waiting.join('\n')}\n`);
@@ -163,7 +165,9 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
     );
   });
 
-  it('replaces a document whose caption was corrected, and removes one on request [use U1]', async () => {
+  it('replaces a document whose caption was corrected, and removes one on request [use U1]', {
+    timeout: 600_000,
+  }, async () => {
     const found = async () =>
       lines((await run(['corpus', 'search', 'mushroom', '--json', '-k', '10'])).out)[0].context.map(
         (one: { caption: string }) => one.caption,
@@ -193,8 +197,8 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
       `${before.length} of ${before.length} shards would be merged`,
     );
     expect((await run(['shards', 'merge', '--bytes', '1GB'])).code).toBe(0);
-    const merged = (await shards()).at(-1);
-    expect(merged.replaces).toEqual(before.map(({ shard }) => shard));
+    const merged = (await shards()).find(({ replaces }) => replaces);
+    expect(merged.replaces.sort()).toEqual(before.map(({ shard }) => shard).sort());
     expect(merged.samples).toBe(before.reduce((sum, { samples }) => sum + samples, 0));
     const objects = join(folder, '.vimi/objects');
     for (const { object } of before) expect(existsSync(join(objects, object.key))).toBe(false);

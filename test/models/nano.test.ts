@@ -108,13 +108,13 @@ test('[kind 13] the weights know the words of the world, and no others', () => {
 });
 
 test('the card in the weights says what they were made from', async () => {
-  const recipe = JSON.parse(await readFile(new URL('background.recipe.json', weightsFolder), 'utf8'));
+  const recipe = JSON.parse(await readFile(new URL('background-2.recipe.json', weightsFolder), 'utf8'));
   const denoiser = await createDenoiser({ model: 'nano', backend: 'wasm' });
   const description = await denoiser.describe();
   await denoiser.close();
   expect(description.parameters).toBe(recipe.parameters);
   expect(description.weights).toBe(loaded.sha256);
-  const log = (await readFile(new URL('background.log.jsonl', weightsFolder), 'utf8'))
+  const log = (await readFile(new URL('background-2.log.jsonl', weightsFolder), 'utf8'))
     .trim()
     .split('\n')
     .map((line) => JSON.parse(line));

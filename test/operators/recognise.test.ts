@@ -1,5 +1,5 @@
 import { Subject } from 'rxjs';
-import { describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, it } from 'vitest';
 import { VimiError } from '../../src/errors.js';
 import { decodeEvent } from '../../src/events/cloudevents.js';
 import type { CorpusDocument, MediaSettled } from '../../src/events/schemas.js';
@@ -7,11 +7,12 @@ import type { Flow } from '../../src/operators/flow.js';
 import { documentId } from '../../src/operators/index-clips.js';
 import { recognise } from '../../src/operators/recognise.js';
 import type { Corpus } from '../../src/stores/corpus.js';
+import type { ObjectStore } from '../../src/stores/object-store.js';
 import type { Envelope, Fate } from '../../src/streams/envelope.js';
 import type { Settlement } from '../../src/streams/settlement.js';
 import type { NewRecord } from '../../src/streams/transport.js';
 import { corpusDocument } from '../stores/corpus-documents.js';
-import { corpusOf } from './grounding.js';
+import { corpusOf, fileStore, storeWithImages } from './grounding.js';
 import { describeOperator } from './operator-contract.js';
 import { fates, resourcesWith, runOperator, testEnvelope } from './run-operator.js';
 
@@ -39,15 +40,19 @@ const tombstones = (records: NewRecord[]) =>
   records.filter(({ value }) => value === null).map(({ key }) => String(key));
 
 describeOperator(recognise, {
-  resources: async () => resourcesWith({ corpus: await corpusOf([]) }),
+  resources: async () => resourcesWith({ corpus: await corpusOf([]), objects: await fileStore() }),
   good: () => asEvent(medium('new.png', String(unique++).padStart(64, '0'), 'something new')),
   bad: null,
 });
 
 describe('recognise', () => {
   const fox = documentOf('fox.png', digest('f'), 'a fox');
+  let objects: ObjectStore;
+  beforeAll(async () => {
+    objects = await storeWithImages([fox]);
+  });
   const meet = async (corpus: Corpus, flow: Flow, headers = {}) => {
-    const run = await runOperator(recognise, {}, resourcesWith({ corpus }), [asEvent(flow)], { headers });
+    const run = await runOperator(recognise, {}, resourcesWith({ corpus, objects }), [asEvent(flow)], { headers });
     return { fate: fates(run)[0], replaces: run.emitted[0]?.data.replaces, told: run.settlements[0]! };
   };
 
@@ -66,6 +71,15 @@ describe('recognise', () => {
     expect(
       (await meet(corpus, medium('fox.png', digest('f'), 'a fox'), { ce_replayof: Buffer.from('test-0-0') })).fate,
     ).toBe('delivered');
+  });
+
+  it('decodes a medium again whose picture is gone from the object store', async () => {
+    const without = await fileStore();
+    const corpus = await corpusOf([fox]);
+    const flow = asEvent(medium('fox.png', digest('f'), 'a fox'));
+    const run = await runOperator(recognise, {}, resourcesWith({ corpus, objects: without }), [flow]);
+    expect(fates(run)).toEqual(['delivered']);
+    expect(run.emitted[0]!.data.replaces).toEqual([]);
   });
 
   it('lets a medium pass whose caption, licence or source was corrected, and names what it replaces [use U1]', async () => {
@@ -89,7 +103,7 @@ describe('recognise', () => {
 
   /** A run of it by hand: envelopes go in, and get their fates when the test says. */
   function running(corpus: Corpus) {
-    const instance = recognise.create(recognise.config.parse({}) as never, resourcesWith({ corpus }));
+    const instance = recognise.create(recognise.config.parse({}) as never, resourcesWith({ corpus, objects }));
     const source = new Subject<Envelope<Flow>>();
     const passed: Envelope<Flow>[] = [];
     const published: NewRecord[][] = [];

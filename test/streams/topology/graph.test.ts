@@ -42,7 +42,20 @@ describe('the graph of the topology that ships', () => {
           'videos/{job}-{digest}.mp4',
           'videos',
         ],
-        ...['media', 'fetch', 'probe', 'split', 'filter', 'caption', 'embed', 'retrieve', 'compose', 'deduplicate'],
+        ...[
+          'media',
+          'fetch',
+          'recognise',
+          'outcomes',
+          'probe',
+          'split',
+          'filter',
+          'caption',
+          'embed',
+          'retrieve',
+          'compose',
+          'deduplicate',
+        ],
         ...['index', 'shard', 'samples/{shard}-{digest}.tar', 'samples', 'corpus', 'jobs', 'rejects'],
       ].sort(),
     );
@@ -56,13 +69,13 @@ describe('the graph of the topology that ships', () => {
       }
     }
     expect(picture.match(/class="segment"/g)).toHaveLength(2);
-    expect(picture.match(/class="edge"/g)).toHaveLength(21);
+    expect(picture.match(/class="edge"/g)).toHaveLength(22);
   });
 
   it('has the same edges in Mermaid', async () => {
     const text = graph(await readTopology(shipped, options), 'mermaid');
     expect(text).toMatch(/^flowchart TB\n/);
-    expect(text.match(/ --> /g)).toHaveLength(21);
+    expect(text.match(/ --> /g)).toHaveLength(22);
     expect(text.match(/subgraph/g)).toHaveLength(4);
     expect(text.match(/^ +end$/gm)).toHaveLength(4);
   });
