@@ -1,10 +1,12 @@
 import type { Readable } from 'node:stream';
+import fluent from 'fluent-ffmpeg';
 import { type ErrorCode, VimiError } from '../errors.js';
 import { startTool, ToolFailure, type ToolRun } from './tool-process.js';
 import { mediaTools } from './tools.js';
 
 /*
- * How ffmpeg is asked. A path is always given as `file:PATH`, so that no name is taken for an option or a protocol; only
+ * How ffmpeg is asked: fluent-ffmpeg composes the argument list, tool-process.ts runs it, since fluent-ffmpeg knows
+ * neither further pipes nor crashes, and takes a hang for work. A path is always given as `file:PATH`, so that no name is taken for an option or a protocol; only
  * files and pipes may be opened, and only by demuxers that read no further files (a playlist would read whatever it
  * names).
  */
@@ -95,17 +97,28 @@ function start(job: FfmpegJob, before: string[], after: string[], furtherPipes: 
   const { inputs, signal, patienceMs, failure } = job;
   const sources = inputs.map(({ source }) => source);
   const input = sources.find((source) => typeof source !== 'string') as Readable | undefined;
-  const args = ['-y', '-hide_banner', '-v', 'error', ...(input ? [] : ['-nostdin']), ...before];
-  for (const { source, options } of inputs) args.push(...options, '-i', typeof source === 'string' ? source : 'pipe:0');
+  const command = fluent();
+  const quiet = ['-y', '-hide_banner', '-v', 'error', ...(input ? [] : ['-nostdin']), ...before];
+  for (const [n, { source, options }] of inputs.entries()) {
+    const given = [...(n === 0 ? quiet : []), ...options];
+    command.input(typeof source === 'string' ? source : 'pipe:0');
+    if (given.length > 0) command.inputOptions(...given);
+  }
+  command.output(after.at(-1)!).outputOptions(...after.slice(0, -1));
   return startTool({
     program: mediaTools().ffmpeg.path,
-    args: [...args, ...after],
+    args: argumentsOf(command),
     signal,
     where: failure.where,
     furtherPipes,
     ...(input && { input }),
     ...(patienceMs !== undefined && { patienceMs }),
   });
+}
+
+/** fluent-ffmpeg has no public way to compose without running. */
+function argumentsOf(command: fluent.FfmpegCommand): string[] {
+  return (command as unknown as { _getArguments(): string[] })._getArguments();
 }
 
 async function said(run: ToolRun, { failure: { code, summary, where } }: FfmpegJob): Promise<string> {

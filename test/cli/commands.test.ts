@@ -16,6 +16,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeVideo } from '../../src/media/encode-video.js';
 import { readSamples } from '../../src/models/training/samples.js';
 import { scenes } from '../media/make-media.js';
+import { patient } from '../support/patience.js';
 
 const root = join(import.meta.dirname, '../..');
 const vimi = join(root, 'dist/cli/main.js');
@@ -92,7 +93,7 @@ beforeAll(() => {
   writeFileSync(join(folder, 'media/broken.mp4'), 'no video at all');
   writeFileSync(join(folder, 'media/broken.txt'), 'a broken film');
   cpSync(join(root, 'examples/media/images/rocket.png'), join(folder, 'media/uncaptioned.png'));
-}, 60_000);
+});
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -339,7 +340,7 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
     const end = ended(holder);
     await says(holder, 'running corpus');
     await expect
-      .poll(async () => (await run(['run', '--pipeline', 'corpus', '--drain'])).err, { timeout: 30_000, interval: 200 })
+      .poll(async () => (await run(['run', '--pipeline', 'corpus', '--drain'])).err, patient)
       .toMatch(new RegExp(`GROUP_BUSY.*${holder.pid}`));
     holder.kill('SIGINT');
     const { code, out, err } = await end;

@@ -40,7 +40,7 @@ beforeAll(async () => {
   ]);
   writeFileSync(join(folder, 'topology.yaml'), readFileSync(join(root, 'topology.yaml')));
   workspace = await Workspace.open({ topology: join(folder, 'topology.yaml'), log: quietLog });
-}, 120_000);
+});
 afterAll(async () => {
   await workspace?.close();
   rmSync(folder, { recursive: true, force: true });
@@ -50,28 +50,24 @@ it.each([
   ['prediction', evalPrediction],
   ['subject', evalSubject],
   ['coherence', evalCoherence],
-] as const)(
-  'vimi eval %s serves the world to the model, and writes what it found',
-  async (what, command) => {
-    await command(workspace, options(), printed());
-    expect(results(what)).toMatchObject({
-      evaluation: what,
-      model: 'fake',
-      n: 1,
-      worlds: { 'held-out': { clips: 2 } },
-    });
-    expect(results(what).records.length).toBeGreaterThan(0);
-    expect(readFileSync(join(folder, `out/${what}.md`), 'utf8')).toContain('held-out');
-  },
-  240_000,
-);
+] as const)('vimi eval %s serves the world to the model, and writes what it found', async (what, command) => {
+  await command(workspace, options(), printed());
+  expect(results(what)).toMatchObject({
+    evaluation: what,
+    model: 'fake',
+    n: 1,
+    worlds: { 'held-out': { clips: 2 } },
+  });
+  expect(results(what).records.length).toBeGreaterThan(0);
+  expect(readFileSync(join(folder, `out/${what}.md`), 'utf8')).toContain('held-out');
+});
 
 it('vimi eval grounding fills a corpus for what is retrieved live', async () => {
   const conditions = ['true', 'live'] as const;
   await evalGrounding(workspace, { ...options(), conditions, documents: [] }, printed());
   const { records } = results('grounding');
   expect(new Set(records.map(({ condition }: { condition: string }) => condition))).toEqual(new Set(conditions));
-}, 240_000);
+});
 
 it('vimi eval ablation asks each of the named weights with each k', async () => {
   const { model: _, ...rest } = options();
@@ -101,7 +97,7 @@ it('vimi eval ablation asks each of the named weights with each k', async () => 
   // Before anything is drawn.
   const mistyped = { ...asked, weights: [...weights, { name: 'third', model: join(folder, 'none.safetensors') }] };
   await expect(evalAblation(workspace, mistyped, printed())).rejects.toMatchObject({ code: 'WEIGHTS_NOT_FOUND' });
-}, 240_000);
+});
 
 it('says what is missing, and that it was stopped', async () => {
   const without = { ...options(), heldOut: undefined };
@@ -113,4 +109,4 @@ it('says what is missing, and that it was stopped', async () => {
   });
   const stopped = { ...options(), signal: AbortSignal.abort() };
   await expect(evalPrediction(workspace, stopped, printed())).rejects.toMatchObject({ code: 'CANCELLED' });
-}, 240_000);
+});

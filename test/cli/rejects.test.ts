@@ -68,7 +68,7 @@ beforeAll(async () => {
   await send('requests', `{"prompt": \n${long}\n{"prompt": ""}\n{"prompt": "a fox moves right", "frames": 4}\n`);
   await send('media', `${JSON.stringify({ uri: join(folder, 'later.png'), caption: 'a fox' })}\n`);
   await drain();
-}, 120_000);
+});
 afterAll(async () => {
   await workspace.close();
   rmSync(folder, { recursive: true, force: true });

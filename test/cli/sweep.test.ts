@@ -62,7 +62,7 @@ beforeAll(() => {
   ];
   for (const key of [...old, replayable, ...notOurs, ...named]) store(key, { days: 2 });
   store(young);
-}, 120_000);
+});
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe.sequential('vimi objects sweep', { timeout: 60_000 }, () => {

@@ -9,9 +9,10 @@ import { publish } from '../../src/cli/commands/publish.js';
 import { runPipelines } from '../../src/cli/commands/run.js';
 import { Workspace } from '../../src/cli/workspace.js';
 import { quietLog } from '../operators/run-operator.js';
+import { patience } from '../support/patience.js';
 
 // A pipeline, ffmpeg and nets in WebAssembly: slow where other work shares the cores.
-vi.setConfig({ testTimeout: 400_000, hookTimeout: 120_000 });
+vi.setConfig({ testTimeout: patience(400) });
 
 const root = join(import.meta.dirname, '../..');
 const net = (name: string) => join(root, 'test/models/onnx/fixtures', `${name}.onnx`);

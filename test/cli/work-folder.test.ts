@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { makeWorkFolder } from '../../src/cli/work-folder.js';
 import { temporaryFolder } from '../streams/pipeline-fixtures.js';
+import { patient } from '../support/patience.js';
 
 let folder: ReturnType<typeof temporaryFolder>;
 beforeEach(() => {
@@ -55,6 +56,6 @@ describe('work folders', () => {
     const made = await Promise.all(Array.from({ length: 8 }, () => makeWorkFolder(folder.path, 'p')));
     for (const { path } of made) expect(existsSync(path)).toBe(true);
     await Promise.all(made.map((one) => one.remove()));
-    await vi.waitFor(() => expect(folders()).toEqual([]));
+    await vi.waitFor(() => expect(folders()).toEqual([]), patient);
   });
 });

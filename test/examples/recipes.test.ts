@@ -30,13 +30,13 @@ test('each recipe of the ablations takes one thing away, and is of this test', a
   // A name or a colour that is hidden can be learned from the picture alone: without pictures nothing is hidden.
   expect(changed(await read('no-retrieval', 1), recipeOf(presets.nano!, 1))).toEqual(['dropout', 'augment']);
   expect(changed(await read('one-task', 2), recipeOf(presets.nano!, 2))).toEqual(['tasks']);
-}, 120_000);
+});
 
 test('without retrieval no picture is seen in training, with one task only what was retrieved', async () => {
   expect(await pictures(await read('no-retrieval', 1))).toEqual(new Set());
   expect(await pictures(await read('one-task', 2))).toEqual(new Set(['reference']));
   expect(await pictures(recipeOf(presets.nano!, 2))).toEqual(new Set(['reference', 'subject', 'first-frame']));
-}, 120_000);
+});
 
 test('a recipe that says something wrong is none', async () => {
   await expect(readRecipe('package.json', { preset: 'nano' })).rejects.toMatchObject({ code: 'USAGE' });

@@ -41,6 +41,7 @@ const mayImport: Record<string, string[]> = {
 
 /** Libraries that stay behind a room, or a file; those of docs/dependencies.md that are not used everywhere. */
 const behind: Record<string, string[]> = {
+  'fluent-ffmpeg': ['media/ffmpeg.ts'],
   '@ffmpeg-installer/ffmpeg': ['media/tools.ts'],
   '@ffprobe-installer/ffprobe': ['media/tools.ts'],
   sharp: ['media/', 'models/training/'],

@@ -11,9 +11,7 @@ import { startValues } from '../../src/models/networks/parameters.js';
 import type { Denoiser, GenerateInput } from '../../src/models/ports.js';
 import { presets } from '../../src/models/presets.js';
 import { writeWeights } from '../../src/models/weights.js';
-
-// Real processes and real steps: slow where other work shares the cores.
-vi.setConfig({ testTimeout: 120_000 });
+import { patient } from '../support/patience.js';
 
 const picture = { width: 20, height: 14, data: Uint8Array.from({ length: 20 * 14 * 3 }, (_, i) => (i * 7) % 256) };
 
@@ -141,7 +139,7 @@ describe('with random weights on wasm', () => {
     const before = await generate(denoiser);
     const pid = denoiser.pid!;
     process.kill(pid, 'SIGKILL');
-    await vi.waitUntil(() => denoiser.pid !== pid);
+    await vi.waitUntil(() => denoiser.pid !== pid, patient);
     expect(Buffer.compare((await generate(denoiser)).data, before.data)).toBe(0);
   });
 
@@ -168,14 +166,14 @@ describe('with random weights on wasm', () => {
     await expect(generate(denoiser, change as Partial<GenerateInput>)).rejects.toMatchObject({ code });
   });
 
-  test('prompts without images, without words, and with more than it reads', async () => {
+  test('prompts without images, without words, and with more retrieved than it reads; of own images no more [kind 13]', async () => {
     const parts = [
       [{ text: 'a fox' }],
       [{ pixels: picture, role: 'subject' as const }],
       [],
       [
         { text: 'word '.repeat(5000) },
-        ...Array.from({ length: 9 }, () => ({ pixels: picture, role: 'background' as const })),
+        ...Array.from({ length: 9 }, () => ({ pixels: picture, role: 'reference' as const })),
         { text: 'größer 火狐 🦊' },
       ],
     ];
@@ -183,6 +181,11 @@ describe('with random weights on wasm', () => {
       const prompt = { task: 'subject-driven' as const, instruction: '', parts: some };
       expect((await generate(denoiser, { prompt, steps: 1, frames: 1 })).data).toHaveLength(32 * 32 * 3);
     }
+    const own = Array.from({ length: 4 }, () => ({ pixels: picture, role: 'background' as const }));
+    const prompt = { task: 'subject-driven' as const, instruction: '', parts: own };
+    await expect(generate(denoiser, { prompt, steps: 1, frames: 1 })).rejects.toMatchObject({
+      code: 'REQUEST_OVER_LIMIT',
+    });
   });
 });
 
@@ -209,7 +212,7 @@ test('[safety S13] a process that is killed before it is ready is started again;
   const before = new Set(children());
   const options = { model: 'nano', backend: 'wasm', randomSeed: 1 } as const;
   const starting = createDenoiser(options);
-  await vi.waitUntil(() => children().some((pid) => !before.has(pid)), { timeout: 60_000, interval: 1 });
+  await vi.waitUntil(() => children().some((pid) => !before.has(pid)), patient);
   for (const pid of children()) if (!before.has(pid)) process.kill(pid, 'SIGKILL');
   const denoiser = await starting;
   expect((await generate(denoiser)).frames).toBe(2);
@@ -234,11 +237,11 @@ test('a process that cannot start again fails each job with the reason, and reco
     const before = await generate(denoiser, { steps: 1 });
     await rename(path, `${path}.away`);
     process.kill(denoiser.pid!, 'SIGKILL');
-    await vi.waitUntil(() => denoiser.pid === null);
+    await vi.waitUntil(() => denoiser.pid === null, patient);
     for (const job of [generate(denoiser), generate(denoiser)])
       await expect(job).rejects.toMatchObject({ code: 'WEIGHTS_NOT_FOUND' });
     await rename(`${path}.away`, path);
-    await vi.waitUntil(() => denoiser.pid === null);
+    await vi.waitUntil(() => denoiser.pid === null, patient);
     expect(Buffer.compare((await generate(denoiser, { steps: 1 })).data, before.data)).toBe(0);
   } finally {
     await denoiser.close();
@@ -262,7 +265,7 @@ test('with an upsampler it describes and makes what comes out of it', async () =
   } finally {
     await denoiser.close();
   }
-}, 240_000);
+});
 
 test('an upsampler makes no videos of its own', async () => {
   const alone = createDenoiser({ model: 'nano-upsampler', backend: 'wasm', randomSeed: 1 });

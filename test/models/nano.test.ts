@@ -28,7 +28,7 @@ let loaded: LoadedModel;
 beforeAll(async () => {
   await openBackend('wasm');
   loaded = await loadModel('nano');
-}, 240_000);
+});
 afterAll(() => tf.removeBackend('wasm'));
 
 describe('nano on held-out samples', () => {

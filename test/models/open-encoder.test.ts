@@ -10,10 +10,11 @@ import { presets } from '../../src/models/presets.js';
 import { recipeOf } from '../../src/models/training/recipe.js';
 import { train } from '../../src/models/training/train.js';
 import { readWeights } from '../../src/models/weights.js';
+import { patience } from '../support/patience.js';
 import { clip, image, members, writeShard } from './training/shards.js';
 
 // Real processes and real steps: slow where other work shares the cores.
-vi.setConfig({ testTimeout: 400_000, hookTimeout: 400_000 });
+vi.setConfig({ testTimeout: patience(400) });
 
 const folder = join(import.meta.dirname, 'onnx', 'fixtures', 'encoder');
 const [nano, frozen] = [presets.nano!, presets['nano-frozen']!];

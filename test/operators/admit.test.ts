@@ -14,6 +14,7 @@ import type { ObjectStore } from '../../src/stores/object-store.js';
 import type { Fate } from '../../src/streams/envelope.js';
 import type { Settlement } from '../../src/streams/settlement.js';
 import type { NewRecord } from '../../src/streams/transport.js';
+import { patient } from '../support/patience.js';
 import { fileStore, folder, pictureFile } from './grounding.js';
 import { describeOperator } from './operator-contract.js';
 import { fates, only, resourcesWith, runOperator, testEnvelope } from './run-operator.js';
@@ -185,12 +186,12 @@ describe('admit', () => {
       defaultValue: undefined,
     });
     const wakeAt = async (moment: number) => {
-      await vi.waitUntil(() => admittedCount === 2 && sleepers.length === 2 - settled.length);
+      await vi.waitUntil(() => admittedCount === 2 && sleepers.length === 2 - settled.length, patient);
       now = noon + moment;
       for (const wake of sleepers.splice(0)) wake();
     };
     await wakeAt(10_001);
-    await vi.waitUntil(() => settled.length === 1);
+    await vi.waitUntil(() => settled.length === 1, patient);
     await wakeAt(40_001);
     await done;
     expect(settled.map(({ event, fate }) => [event.id, fate.kind === 'rejected' && fate.error.code])).toEqual([

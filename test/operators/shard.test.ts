@@ -24,6 +24,7 @@ import type { Transport } from '../../src/streams/transport.js';
 import { openEmbedded } from '../../src/streams/transports/embedded.js';
 import { makeVideo, testFolder } from '../media/make-media.js';
 import { media, prepareTopics, quietLog, readAll, spec, testOperator } from '../streams/pipeline-fixtures.js';
+import { patient } from '../support/patience.js';
 import { mediaResources, storedPicture } from './media-resources.js';
 import { describeOperator } from './operator-contract.js';
 import { fates, runOperator } from './run-operator.js';
@@ -369,7 +370,7 @@ describe('shard', () => {
     // The redo drops it. That is committed beyond the watermark, and then this one is gone as well.
     const stop = new AbortController();
     const second = run((uri) => (uri === 'slow' ? null : drop('duplicate')), transport, stop.signal);
-    await vi.waitFor(async () => expect((await position()).beyond).toEqual([{ from: 1, to: 2 }]), { timeout: 30_000 });
+    await vi.waitFor(async () => expect((await position()).beyond).toEqual([{ from: 1, to: 2 }]), patient);
     stop.abort();
     await second;
 

@@ -3,6 +3,7 @@ import { inject, vi } from 'vitest';
 import type { Transport } from '../../src/streams/transport.js';
 import { KafkaClient } from '../../src/streams/transports/kafka/client.js';
 import { type KafkaOptions, openKafka } from '../../src/streams/transports/kafka.js';
+import { patient } from '../support/patience.js';
 
 export const brokers = inject('servers').KAFKA_BROKERS!.split(',');
 
@@ -18,7 +19,7 @@ export function foreignClient(): Kafka {
 /** What a broker that has heard of all of them says; just after a topic was made, not every one has. */
 export async function topicsSeen(admin: Admin, topics: string[]): Promise<ITopicMetadata[]> {
   const ask = async () => (await admin.fetchTopicMetadata({ topics })).topics;
-  return vi.waitFor(ask, { timeout: 60_000, interval: 100 });
+  return vi.waitFor(ask, patient);
 }
 
 /** With settings that no topology has. kafkajs's own wait for leaders fails where the topic is not known at once. */

@@ -36,7 +36,7 @@ beforeAll(async () => {
   const config = { clientId: 'onlooker', brokers, connectionTimeout: 10_000, requestTimeout: 30_000 };
   client = new KafkaClient(config, () => undefined);
   await admin.connect();
-}, 240_000);
+});
 afterEach(async () => {
   await endWorkers();
   for (const transport of transports.splice(0)) await transport.close();
@@ -45,7 +45,7 @@ afterAll(async () => {
   await admin?.disconnect();
   await client?.close();
   await own?.remove();
-}, 60_000);
+});
 
 function open(): Transport {
   const transport = kafkaTransport({ brokers: own.addresses });
@@ -88,7 +88,7 @@ it('commits plain watermarks where brokers keep less metadata than it takes', as
   worker.kill('SIGTERM');
   expect(await worker.ended).toBe(0);
   expect(worker.lines.some(({ warn }) => warn === 'Committing plain watermarks from here on')).toBe(true);
-}, 240_000);
+});
 
 it('goes on without the leader of a partition, then without its coordinator, and loses and doubles nothing', async () => {
   const transport = open();
@@ -122,4 +122,4 @@ it('goes on without the leader of a partition, then without its coordinator, and
   expect(partitionsOf(worker).length).toBe(3);
   worker.kill('SIGTERM');
   expect(await worker.ended).toBe(0);
-}, 240_000);
+});

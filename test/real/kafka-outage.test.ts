@@ -1,6 +1,7 @@
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
 import type { Transport } from '../../src/streams/transport.js';
 import { numbered, numbers, read, values } from '../streams/transport-contract.js';
+import { patient } from '../support/patience.js';
 import { kafkaTransport } from './kafka-broker.js';
 import {
   endWorkers,
@@ -26,7 +27,7 @@ function open(): Transport {
 
 beforeAll(async () => {
   own = await startBrokers(1);
-}, 240_000);
+});
 afterEach(async () => {
   await endWorkers();
   for (const transport of transports.splice(0)) await transport.close();
@@ -44,7 +45,7 @@ it('loses and doubles nothing while the broker is away', async () => {
   own.kill();
   await vi.waitFor(() => expect(worker.lines.some(({ warn }) => warn)).toBe(true), patience);
   // Published while nobody is there to take it. A broker may need longer to start than one publish waits.
-  const published = vi.waitFor(() => transport.publish(events(topic, 400, 500)), { timeout: 240_000, interval: 50 });
+  const published = vi.waitFor(() => transport.publish(events(topic, 400, 500)), patient);
   await own.up();
   await published;
   await vi.waitFor(() => expect(worker.lines.some(({ began }) => began === 'm499')).toBe(true), patience);
@@ -66,7 +67,7 @@ it('loses and doubles nothing while the broker is away', async () => {
   }, patience);
   worker.kill('SIGTERM');
   expect(await worker.ended).toBe(0);
-}, 420_000);
+});
 
 it('keeps on reading and telling the ends', async () => {
   const transport = open();
@@ -89,7 +90,7 @@ it('keeps on reading and telling the ends', async () => {
   await vi.waitFor(() => expect(got).toEqual([...numbers(3), '0']), patience);
   stop.abort();
   await following;
-}, 300_000);
+});
 
 it('says so when there is no broker at all', async () => {
   const transport = kafkaTransport({ brokers: ['127.0.0.1:1'] });

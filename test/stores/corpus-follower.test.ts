@@ -7,6 +7,7 @@ import type { Corpus } from '../../src/stores/corpus.js';
 import { type CorpusFollower, followCorpus } from '../../src/stores/corpus-follower.js';
 import { openCorpus } from '../../src/stores/corpus-index/open-corpus.js';
 import { quietLog } from '../operators/run-operator.js';
+import { patient } from '../support/patience.js';
 import { captions, corpusDocument, embedder, query } from './corpus-documents.js';
 
 interface TopicRecord {
@@ -90,7 +91,7 @@ describe('the corpus follower', () => {
     await follower.caughtUp();
     expect(await corpus.positions()).toEqual({ 0: 4, 1: 3 });
     topic.add(corpusDocument(captions[7]!));
-    await vi.waitFor(async () => expect((await corpus.state()).documents).toBe(8), { timeout: 10_000 });
+    await vi.waitFor(async () => expect((await corpus.state()).documents).toBe(8), patient);
     await follower.caughtUp(topic.ends());
     expect((await corpus.search(query('a cat on a sofa'))).context[0]?.caption).toBe(captions[7]);
   });
@@ -125,7 +126,7 @@ describe('the corpus follower', () => {
     await follower.caughtUp();
     rmSync(join(path, 'corpus.sqlite'));
     topic.add(corpusDocument(captions[6]!));
-    await vi.waitFor(async () => expect((await corpus.state()).documents).toBe(7), { timeout: 10_000 });
+    await vi.waitFor(async () => expect((await corpus.state()).documents).toBe(7), patient);
   });
 
   it('tries again after a failure of the topic', async () => {

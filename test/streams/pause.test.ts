@@ -2,6 +2,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { VimiError } from '../../src/errors.js';
 import { systemClock } from '../../src/operators/clock.js';
 import { Pause, type Trouble } from '../../src/streams/pause.js';
+import { patient } from '../support/patience.js';
 
 const never = new AbortController().signal;
 const denied = () => new VimiError('STORAGE_DENIED', 'The token expired');
@@ -28,7 +29,7 @@ describe('a pause', () => {
       return name;
     };
     const all = ['a', 'b', 'c'].map((name) => pause.outlast('to', denied(), work(name), never));
-    await vi.waitFor(() => expect(tries.length).toBeGreaterThan(9));
+    await vi.waitFor(() => expect(tries.length).toBeGreaterThan(9), patient);
     expect(most).toBe(1);
     expect(new Set(tries)).toEqual(new Set(['a', 'b', 'c']));
     expect(pause.isOn).toBe(true);
@@ -55,7 +56,7 @@ describe('a pause', () => {
       never,
     );
     expect(await small).toBe('small');
-    await vi.waitFor(() => expect(large).toBeGreaterThan(5));
+    await vi.waitFor(() => expect(large).toBeGreaterThan(5), patient);
     expect(pause.isOn).toBe(true);
     room = true;
     await other;
@@ -94,7 +95,7 @@ describe('a pause', () => {
       pause.outlast('to', denied(), work('STORAGE_DENIED'), never),
       pause.outlast('commit', new VimiError('STORAGE_FULL', 'no'), work('STORAGE_FULL'), never),
     ];
-    await vi.waitFor(() => expect(told).toHaveLength(2), { timeout: 60_000 });
+    await vi.waitFor(() => expect(told).toHaveLength(2), patient);
     expect(pause.troubles).toMatchObject([{ step: 'to' }, { step: 'commit' }] satisfies Partial<Trouble>[]);
     works = true;
     await Promise.all(all);

@@ -5,15 +5,12 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text as textOf } from 'node:stream/consumers';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { evalFeatures, type FeatureOptions } from '../../../src/cli/commands/eval-features.js';
 import { netFeatures } from '../../../src/evaluation/features/net-features.js';
 import { netInput, netNumbers } from '../../../src/evaluation/features/net-input.js';
 import { textFeatures } from '../../../src/evaluation/features/text-features.js';
 import { clip } from '../../models/training/shards.js';
-
-// ffmpeg and a net in WebAssembly: slow where other work shares the cores.
-vi.setConfig({ testTimeout: 120_000, hookTimeout: 120_000 });
 
 const fixture = (...names: string[]) => join(import.meta.dirname, '../../models/onnx/fixtures', ...names);
 const { signal } = new AbortController();

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { afterAll, beforeAll, beforeEach, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { openBackend } from '../../../src/models/backend/backend.js';
 import type { FitInput } from '../../../src/models/networks/fit.js';
 import { buildModel } from '../../../src/models/networks/model.js';
@@ -14,7 +14,6 @@ import { presets } from '../../../src/models/presets.js';
 import { lossOf } from '../../../src/models/training/loss.js';
 import { tinyBatch as batch, items, numbers, picture, randomWeights, tiny } from './tiny.js';
 
-vi.setConfig({ testTimeout: 240_000 });
 beforeAll(async () => {
   await openBackend('wasm');
 });

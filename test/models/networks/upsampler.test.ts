@@ -19,9 +19,11 @@ import { lossOf } from '../../../src/models/training/loss.js';
 import { startState, update } from '../../../src/models/training/optimizer.js';
 import { recipeOf } from '../../../src/models/training/recipe.js';
 import type { TrainingSample } from '../../../src/models/training/samples.js';
+import { patience } from '../../support/patience.js';
 import { numbers, randomWeights, tiny, tinyUpsampler } from './tiny.js';
 
-vi.setConfig({ testTimeout: 600_000 });
+vi.setConfig({ testTimeout: patience(600) });
+
 beforeAll(async () => {
   await openBackend('wasm');
 });

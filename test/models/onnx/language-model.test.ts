@@ -13,7 +13,7 @@ describe('a language model in a folder', () => {
   let model: Awaited<ReturnType<typeof openLanguageModel>>;
   beforeAll(async () => {
     model = await openLanguageModel(fixture);
-  }, 60_000);
+  });
   afterAll(() => model.close());
 
   test('gives a vector for each token, the same that Python gives (fixtures/make.py)', async () => {

@@ -14,7 +14,7 @@ describe('a net out of an ONNX file', () => {
   let net: Awaited<ReturnType<typeof openNet>>;
   beforeAll(async () => {
     net = await openNet(fixture('video.onnx'));
-  }, 60_000);
+  });
   afterAll(() => net.close());
 
   test('says what it takes and gives', () => {

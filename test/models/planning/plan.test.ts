@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { planText } from '../../../src/cli/commands/train-plan.js';
 import { openBackend } from '../../../src/models/backend/backend.js';
 import { buildModel } from '../../../src/models/networks/model.js';
@@ -13,7 +13,6 @@ import { recipeOf } from '../../../src/models/training/recipe.js';
 import { shareRecipe } from '../../../src/models/training/share-recipe.js';
 import { numbers, randomWeights } from '../networks/tiny.js';
 
-vi.setConfig({ testTimeout: 240_000 });
 beforeAll(async () => {
   await openBackend('wasm');
 });

@@ -14,12 +14,13 @@ import { gradientsOf } from '../../../src/models/training/gradients.js';
 import { type Recipe, recipeOf } from '../../../src/models/training/recipe.js';
 import { shareRecipe } from '../../../src/models/training/share-recipe.js';
 import { type TrainProgress, train } from '../../../src/models/training/train.js';
+import { patience } from '../../support/patience.js';
 import { tiny, tinyBatch } from '../networks/tiny.js';
 import { gradientProcesses } from './gradient-processes.js';
 import { tinyWorld } from './tiny-world.js';
 
 // Real processes, which take their time to start where other work shares the cores.
-vi.setConfig({ testTimeout: 400_000 });
+vi.setConfig({ testTimeout: patience(400) });
 
 const world = tinyWorld();
 

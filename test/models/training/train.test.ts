@@ -11,10 +11,11 @@ import { readSamples } from '../../../src/models/training/samples.js';
 import { type TrainProgress, train } from '../../../src/models/training/train.js';
 import { readWeights } from '../../../src/models/weights.js';
 import { openFileStore } from '../../../src/stores/files.js';
+import { patience } from '../../support/patience.js';
 import { tinyWorld } from './tiny-world.js';
 
 // Real steps of real networks, nano's where it is about nano: slow where other work shares the cores.
-vi.setConfig({ testTimeout: 400_000 });
+vi.setConfig({ testTimeout: patience(400) });
 
 const world = tinyWorld();
 

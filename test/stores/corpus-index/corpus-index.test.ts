@@ -317,7 +317,7 @@ describe('the vector graphs of a larger corpus', () => {
     expect(index.search({ text: 'number', mode: 'dense', k: 1, textEmbedding: vector(4150) }).context[0]?.caption).toBe(
       'number 4150',
     );
-  }, 120_000);
+  });
 });
 
 describe('damage', () => {

@@ -141,7 +141,7 @@ describe('the corpus in its thread', () => {
       if (fed > 0) expect((await corpus.get(many[fed - 1]!.id))?.caption).toBe(many[fed - 1]!.caption);
       await corpus.close();
     }
-  }, 120_000);
+  });
 
   it('is fed by two processes at once, each record counting once', async () => {
     const path = folder();

@@ -20,6 +20,7 @@ import {
   type EmbeddedTransport,
   openEmbedded,
 } from '../../../src/streams/transports/embedded.js';
+import { patient } from '../../support/patience.js';
 import { temporaryFolder, unlocked } from '../pipeline-fixtures.js';
 import {
   consume,
@@ -120,9 +121,9 @@ describe('who consumes a group of the embedded log', () => {
       const pid = Number(/^process (\d+) /.exec(String(refusal))![1]);
       expect(pid).not.toBe(child.pid);
       process.kill(pid, 'SIGKILL');
-      await vi.waitFor(() => expect(readFileSync(`/proc/${pid}/stat`, 'utf8')).toContain(') Z '), 60_000);
+      await vi.waitFor(() => expect(readFileSync(`/proc/${pid}/stat`, 'utf8')).toContain(') Z '), patient);
       // Its last thread may still be closing files.
-      await vi.waitFor(() => consume(transport, 'g', 'in'), 60_000);
+      await vi.waitFor(() => consume(transport, 'g', 'in'), patient);
     },
   );
 
