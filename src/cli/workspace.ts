@@ -282,7 +282,7 @@ async function madeFrom(corpus: Corpus, transport: Transport, topic: string, fol
 }
 
 /** null: nothing that the index could hold. */
-function corpusRecord(record: StoredRecord): { id: string; document: CorpusDocument | null } | null {
+export function corpusRecord(record: StoredRecord): { id: string; document: CorpusDocument | null } | null {
   if (record.value === null) return record.key && { id: record.key.toString(), document: null };
   try {
     const document = decodeEvent(record, ['corpus.document']).data as CorpusDocument;

@@ -166,14 +166,14 @@ describe('with random weights on wasm', () => {
     await expect(generate(denoiser, change as Partial<GenerateInput>)).rejects.toMatchObject({ code });
   });
 
-  test('prompts without images, without words, and with more than it reads', async () => {
+  test('prompts without images, without words, and with more retrieved than it reads; of own images no more [kind 13]', async () => {
     const parts = [
       [{ text: 'a fox' }],
       [{ pixels: picture, role: 'subject' as const }],
       [],
       [
         { text: 'word '.repeat(5000) },
-        ...Array.from({ length: 9 }, () => ({ pixels: picture, role: 'background' as const })),
+        ...Array.from({ length: 9 }, () => ({ pixels: picture, role: 'reference' as const })),
         { text: 'größer 火狐 🦊' },
       ],
     ];
@@ -181,6 +181,11 @@ describe('with random weights on wasm', () => {
       const prompt = { task: 'subject-driven' as const, instruction: '', parts: some };
       expect((await generate(denoiser, { prompt, steps: 1, frames: 1 })).data).toHaveLength(32 * 32 * 3);
     }
+    const own = Array.from({ length: 4 }, () => ({ pixels: picture, role: 'background' as const }));
+    const prompt = { task: 'subject-driven' as const, instruction: '', parts: own };
+    await expect(generate(denoiser, { prompt, steps: 1, frames: 1 })).rejects.toMatchObject({
+      code: 'REQUEST_OVER_LIMIT',
+    });
   });
 });
 

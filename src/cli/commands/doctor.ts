@@ -6,7 +6,7 @@ import { asVimiError, VimiError } from '../../errors.js';
 import { mediaTools } from '../../media/tools.js';
 import type { PipelineSpec } from '../../streams/pipeline-spec.js';
 import { printable } from '../printable.js';
-import { logFile, type Workspace } from '../workspace.js';
+import { corpusRecord, logFile, type Workspace } from '../workspace.js';
 
 export interface Finding {
   part: string;
@@ -176,10 +176,11 @@ async function lookAtCorpus(workspace: Workspace, add: Add): Promise<void> {
   if (!transport) return add('corpus', 'bad', 'cannot be read without the transport');
   const topic = workspace.corpusTopic();
   if ((await transport.topics([topic])).length === 0) return;
+  // Those that can be retrieved, as every other command counts them.
   const documents = new Set<string>();
-  for await (const { key, value } of transport.read(topic)) {
-    if (value === null) documents.delete(String(key));
-    else documents.add(String(key));
+  for await (const record of transport.read(topic)) {
+    if (corpusRecord(record)?.document?.retrievable) documents.add(String(record.key));
+    else documents.delete(String(record.key));
   }
   add('corpus', 'good', `${documents.size} documents`);
 }
