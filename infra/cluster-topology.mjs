@@ -22,6 +22,7 @@ export function clusterTopology(name, { partitions } = {}) {
   const renamed = {
     admit: { admit: { jobs: own('jobs') } },
     denoise: { denoise: { model: 'fake', jobs: own('jobs') } },
+    recognise: { recognise: { topic: own('outcomes'), documents: own('corpus') } },
     index: { index: { topic: own('corpus') } },
   };
   for (const [pipeline, spec] of Object.entries(topology.pipelines)) {

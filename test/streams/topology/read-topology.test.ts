@@ -47,6 +47,7 @@ describe('topology.yaml as it ships', () => {
       transport: { type: 'embedded', path: join(topology.folder, '.vimi') },
       objects: { type: 'files', path: join(topology.folder, '.vimi/objects') },
       search: { type: 'embedded', path: join(topology.folder, '.vimi/index') },
+      written: {},
     });
     expect(topology.mediaRoots).toEqual([topology.folder]);
     const [generate, corpus] = topology.pipelines;
