@@ -5,7 +5,7 @@ import { cIn, cOut, cSkip } from '../../../src/models/diffusion/preconditioning.
 import { Random } from '../../../src/models/diffusion/random.js';
 import { checkCascade, generate, upsample } from '../../../src/models/generate.js';
 import type { LoadedModel } from '../../../src/models/load-model.js';
-import { enlarge, posesBetween, reduce, smooth } from '../../../src/models/low-resolution.js';
+import { enlarge, posesBetween, reduce, smooth, waysIn } from '../../../src/models/low-resolution.js';
 import type { FitInput } from '../../../src/models/networks/fit.js';
 import { buildModel } from '../../../src/models/networks/model.js';
 import type { Weights } from '../../../src/models/networks/parameters.js';
@@ -63,7 +63,9 @@ test('a batch holds the small clip, of the same window, flip and colours, with n
   const length = batch.x.length / 4;
   for (let b = 0; b < 4; b++) {
     const small = reduce(batch.x.subarray(b * length, (b + 1) * length), size, low);
-    expect(batch.low!.x.subarray(b * length, (b + 1) * length)).toEqual(enlarge(small, size, low));
+    expect(batch.low!.x.subarray(b * length, (b + 1) * length)).toEqual(
+      enlarge(small, size, low, waysIn(small, size, low, [])),
+    );
   }
   const noisy = drawBatch(samples, tinyUpsampler, stage, recipe, { seed: 3, step: 5 });
   expect(noisy.low!.level.every((level) => level > 0 && level < 0.5)).toBe(true);
@@ -188,7 +190,8 @@ test('an upsampler of details that draws none gives the small video, smoothly en
   const fine = buildModel(detailed);
   const batch = drawBatch([clip(1)], detailed, { ...stage, batch: 1 }, recipe, { seed: 3, step: 5 });
   const whole = drawBatch([clip(1)], tinyUpsampler, { ...stage, batch: 1 }, recipe, { seed: 3, step: 5 });
-  const base = smooth(reduce(whole.x, size, low), size, low);
+  const reduced = reduce(whole.x, size, low);
+  const base = smooth(reduced, size, low, waysIn(reduced, size, low, []));
   for (const [i, v] of batch.x.entries()) expect(0.25 * v + base[i]!).toBeCloseTo(whole.x[i]!, 5);
 
   // As if it had learned that there are no details: D = 0 where F cancels what is skipped.
