@@ -7,6 +7,7 @@ import { describe, expect, it } from 'vitest';
 import { deduplicate } from '../../src/operators/deduplicate.js';
 import { filter } from '../../src/operators/filter.js';
 import type { Clip, Flow } from '../../src/operators/flow.js';
+import type { Resources } from '../../src/operators/operator.js';
 import { split } from '../../src/operators/split.js';
 import { bundled, onEachFfmpeg } from '../media/installations.js';
 import { testFolder } from '../media/make-media.js';
@@ -39,7 +40,7 @@ const kept = async (operator: typeof filter | typeof deduplicate, clips: Clip[])
     await runOperator(
       operator as typeof filter,
       {},
-      resourcesWith({}),
+      resourcesWith({ corpus: { onRemoved() {} } as unknown as Resources['corpus'] }),
       clips.map((clip): Flow => ({ clip, context })),
     ),
   );

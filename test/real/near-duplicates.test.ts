@@ -52,14 +52,18 @@ function start(machine: string): void {
   processes.push(one);
 }
 
-/** Copies under captions of their own, so that each that comes through is a document of its own. */
+/** Copies under names and captions of their own, so that each that comes through is a document of its own. */
 async function publishCopies(wave: string): Promise<void> {
+  const copyOf = (picture: string, n: number) => `${picture}-${wave}-${n}.png`;
+  for (const picture of pictures)
+    for (let n = 0; n < copies; n++)
+      cpSync(join(root, `examples/media/images/${picture}.png`), join(folder, copyOf(picture, n)));
   await transport.publish(
     Array.from({ length: copies }, (_, n) => n).flatMap((n) =>
       pictures.map((picture) => ({
         topic: `${name}-media`,
         key: Buffer.from(`${wave} ${picture} ${n}`),
-        value: Buffer.from(JSON.stringify({ uri: `${picture}.png`, caption: `a ${picture}, ${wave} copy ${n}` })),
+        value: Buffer.from(JSON.stringify({ uri: copyOf(picture, n), caption: `a ${picture}, ${wave} copy ${n}` })),
         headers: {},
       })),
     ),
@@ -84,8 +88,6 @@ async function documents(): Promise<number[]> {
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'vimi-alike-'));
-  for (const picture of pictures)
-    cpSync(join(root, `examples/media/images/${picture}.png`), join(folder, `${picture}.png`));
   transport = kafkaTransport();
 });
 afterAll(async () => {
