@@ -49,7 +49,7 @@ export function runView(stream: NodeJS.WriteStream, now: () => number = Date.now
 }
 
 /** `delivered  order-67  videos/order-67.mp4` */
-export function eventLine({ fate, id, reason, code, step, error, objects }: Finished): string {
+function eventLine({ fate, id, reason, code, step, error, objects }: Finished): string {
   const why = fate === 'rejected' ? [`${code} at ${step}: ${error}`] : fate === 'dropped' ? [reason] : objects;
   return [fate, id, ...why].join('  ');
 }

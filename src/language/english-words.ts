@@ -57,7 +57,7 @@ export const lyNouns = set(
   'butterfly dragonfly firefly family jelly belly lily fly bully ally rally monopoly anomaly assembly',
 );
 /** Nouns of one thing that end in -s. */
-export const sNouns = set(
+const sNouns = set(
   'gas lens canvas christmas atlas alias cactus chess dress glass compass mattress princess waitress species series',
 );
 

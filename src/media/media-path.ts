@@ -37,7 +37,7 @@ export async function checkUnderRoots(path: string, uri: string, mediaRoots: str
  * STORAGE_UNAVAILABLE when what should hold a path is gone as a whole: every root above it is missing, cannot be read, or
  * is empty, as a mount point is when nothing is mounted. Then it is not the medium that is missing.
  */
-export async function checkRootsAreThere(path: string, mediaRoots: string[]): Promise<void> {
+async function checkRootsAreThere(path: string, mediaRoots: string[]): Promise<void> {
   const above = await rootsOf(path, mediaRoots);
   const found = await Promise.all(
     above.map((root) =>

@@ -5,7 +5,7 @@ export interface TimedFrame {
 }
 
 /** How many slots late a frame may come so that none is lost: bursts after a stall. */
-export const mostLate = 4;
+const mostLate = 4;
 
 /**
  * The slot, at `fps` slots a second, of each frame in order of display. `keepAll`: a frame whose slot is taken goes into

@@ -29,7 +29,7 @@ const whiteNits = 203;
 /** Of light: up to here nothing is changed. */
 const knee = 0.9;
 
-export function isHdr({ transfer }: ColourTags): boolean {
+function isHdr({ transfer }: ColourTags): boolean {
   return transfer === 'smpte2084' || transfer === 'arib-std-b67';
 }
 

@@ -54,7 +54,7 @@ export async function stillAsWebp(still: Still, longest: number): Promise<Buffer
 }
 
 /** Bytes that decoding takes. MEDIA_TOO_LARGE when that is more than there is for all pictures together. */
-export function memoryOf({ format: { held }, where }: Still, header: Metadata): number {
+function memoryOf({ format: { held }, where }: Still, header: Metadata): number {
   const { width, height, channels = 3, depth = 'uchar', pageHeight = height } = header;
   const sample = depth === 'uchar' ? 1 : 2;
   const bytes = Math.ceil(

@@ -1,4 +1,5 @@
 import { VimiError } from '../errors.js';
+import { placeOf } from '../events/replay.js';
 import type { Envelope } from '../streams/envelope.js';
 import type { StoredRecord } from '../streams/transport.js';
 import type { Clock } from './operator.js';
@@ -53,8 +54,4 @@ export class Deadlines {
       found: new Date(now).toISOString(),
     });
   }
-}
-
-function placeOf({ topic, partition, offset }: StoredRecord): string {
-  return `${topic}/${partition}/${offset}`;
 }

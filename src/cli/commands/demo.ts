@@ -29,7 +29,7 @@ const prompts = [
  * page shows what was asked, what was retrieved and what came out.
  */
 export async function demo(workspace: Workspace, signal: AbortSignal, out: NodeJS.WritableStream): Promise<void> {
-  const began = Date.now();
+  const began = performance.now();
   const { ffmpeg } = mediaTools();
   const [generate, corpus] = [workspace.pipeline('generate'), workspace.pipeline('corpus')];
   const model = await (await workspace.modelsOf(generate)).all()[0]?.describe();
@@ -91,7 +91,7 @@ export async function demo(workspace: Workspace, signal: AbortSignal, out: NodeJ
   out.write(
     `\ncontact    ${here(join(folder, 'contact-sheet.png'))}\ngallery    ${here(page)}   (open it in a browser)\n`,
   );
-  out.write(`\n${duration((Date.now() - began) / 1000)}. Its corpus is its own. Next:
+  out.write(`\n${duration((performance.now() - began) / 1000)}. Its corpus is its own. Next:
   npx vimi -t ${here(workspace.topology.file)} generate "a penguin spins on a yellow background"
   npx vimi -t ${here(workspace.topology.file)} corpus search "a red mushroom"
   npx vimi ingest FOLDER          your own media, each with a .txt caption beside it

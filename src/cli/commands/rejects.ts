@@ -66,6 +66,14 @@ export async function listRejects(
     );
 }
 
+/** All, or a chosen part, but never all by accident: USAGE. */
+function checkChoice(options: RejectsOptions & { all?: boolean }, done: 'replayed' | 'dismissed'): void {
+  if (options.all || isChoice(options)) return;
+  throw new VimiError('USAGE', `Which rejected events are to be ${done} is not said`, {
+    expected: '--code, --since, --id, or --all',
+  });
+}
+
 /**
  * Publishes rejected events again: the original bytes and headers, to their own topics, under their own ids. What was
  * replayed before is passed over, so that a replay that was interrupted can be given again. All or a chosen part: without
@@ -76,10 +84,7 @@ export async function replayRejects(
   options: RejectsOptions & { all?: boolean },
   out: NodeJS.WritableStream,
 ): Promise<void> {
-  if (!options.all && !isChoice(options))
-    throw new VimiError('USAGE', 'Which rejected events are to be replayed is not said', {
-      expected: '--code, --since, --id, or --all',
-    });
+  checkChoice(options, 'replayed');
   const { found } = await rejectedEvents(workspace, options);
   const waiting = new Map(found.filter(isWaiting).map((one) => [one.place, one.event]));
   const [published, before] = [waiting.size, found.filter(({ replayed }) => replayed).length];
@@ -120,10 +125,7 @@ export async function dismissRejects(
   options: RejectsOptions & { all?: boolean },
   out: NodeJS.WritableStream,
 ): Promise<void> {
-  if (!options.all && !isChoice(options))
-    throw new VimiError('USAGE', 'Which rejected events are to be dismissed is not said', {
-      expected: '--code, --since, --id, or --all',
-    });
+  checkChoice(options, 'dismissed');
   const { found } = await rejectedEvents(workspace, options);
   const waiting = found.filter(isWaiting);
   const transport = await workspace.transport();
