@@ -3,22 +3,24 @@
 //   npm run build && node bench/denoise-step.mjs [wasm|tensorflow]
 //
 // FLOPs of the step are counted from the shapes of its matrix products and convolutions as they run (2 m n k each);
-// everything else (softmax, norms, layout) costs time but counts for nothing. Random weights: the time is the same.
+// everything else (softmax, norms, layout) costs time but counts for nothing.
 import * as tf from '@tensorflow/tfjs';
-import { openBackend } from '../dist/models/backend/backend.js';
-import { loadModel } from '../dist/models/load-model.js';
+import { openBackend } from '../dist/models/backends/backend.js';
 import { promptItems } from '../dist/models/networks/prompt-input.js';
+import { loadModel } from '../dist/models/weights/load-model.js';
 
-const backend = await openBackend(process.argv[2] ?? 'wasm', { threads: 1 });
-const { model, weights } = await loadModel('nano', { randomSeed: 1 });
+const chosen = /** @type {'wasm' | 'tensorflow'} */ (process.argv[2] ?? 'wasm');
+const backend = await openBackend(chosen, { threads: 1 });
+const { model, weights } = await loadModel('nano');
 const { preset } = model;
 const [B, T, side] = [2, preset.frames, preset.side]; // two branches of guidance
 
-const picture = { width: 64, height: 64, data: new Uint8Array(64 * 64 * 3).fill(180) };
+const image = { width: 64, height: 64, data: new Uint8Array(64 * 64 * 3).fill(180) };
+/** @type {import('../dist/models/ports.js').ModelPrompt} */
 const prompt = {
   task: 'text-to-video',
   instruction: 'Generate a video with the retrieved text-image pairs.',
-  parts: [{ text: 'a fox' }, { pixels: picture, role: 'reference' }, { text: 'a fox moves left on a blue background' }],
+  parts: [{ text: 'a fox' }, { pixels: image, role: 'reference' }, { text: 'a fox moves left on a blue background' }],
 };
 const condition = tf.tidy(() => model.encode(weights, [promptItems(prompt, preset), []]));
 const x = tf.randomNormal([B, T, side, side, 3]);

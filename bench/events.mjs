@@ -1,7 +1,7 @@
 /**
  * Events per second through a pipeline of three operators, against a bare loop over the same SQLite file: it reads the
  * same records, does the same to them, and writes the same outputs and positions in transactions of the same size, but has
- * no envelope, no fates, no concurrency, no rejects and no schema.
+ * no envelope, no outcomes, no concurrency, no rejects and no schema.
  *
  *   npm run build && node bench/events.mjs [events] [rounds]
  */
@@ -9,10 +9,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { systemClock } from '../dist/operators/clock.js';
-import { groupSize } from '../dist/streams/credit.js';
-import { runPipeline } from '../dist/streams/pipeline.js';
-import { openEmbedded } from '../dist/streams/transports/embedded.js';
+import { systemClock } from '../dist/core/clock.js';
+import { groupSize } from '../dist/streams/delivery/credit.js';
+import { runPipeline } from '../dist/streams/delivery/pipeline.js';
+import { openEmbedded } from '../dist/streams/transports/embedded/open-embedded.js';
 import { operators, outputOf, quiet } from './three-operators.mjs';
 
 const events = Number(process.argv[2] ?? 30_000);
@@ -54,14 +54,14 @@ async function pipeline(/** @type {number} */ round) {
       group: 'bench',
       from: 'in',
       schemas: ['media.added'],
-      window: 1000,
+      maxInFlight: 1000,
       steps: operators.map((one) => ({ name: one.name, operator: one, config: {} })),
       to: [{ topic: 'out', schema: 'job.changed' }],
       rejects: null,
     },
     {
       transport,
-      resources: /** @type {import('../dist/operators/operator.js').Resources} */ (
+      resources: /** @type {import('../dist/flow/operator.js').Resources} */ (
         /** @type {unknown} */ ({ clock: systemClock, log: quiet })
       ),
       signal: new AbortController().signal,
@@ -89,7 +89,7 @@ async function bareLoop(/** @type {number} */ round) {
   const insert = file.prepare('INSERT INTO records (id, timestamp, key, headers, value) VALUES (?, ?, ?, ?, ?)');
   const grow = file.prepare("UPDATE logs SET high = ? WHERE topic = 'out'");
   const move = file.prepare(
-    "INSERT INTO positions VALUES ('bare', 1, ?, '') ON CONFLICT DO UPDATE SET offset = excluded.offset",
+    "INSERT INTO positions (reader, log, offset, metadata) VALUES ('bare', 1, ?, '') ON CONFLICT DO UPDATE SET offset = excluded.offset",
   );
   const group = file.transaction((/** @type {any[]} */ rows, /** @type {number} */ at) => {
     for (const [n, [, , key, , value]] of rows.entries()) {

@@ -6,11 +6,11 @@
  *   bare-at-least-once   the same loop without transactions: outputs first, then the offsets
  */
 import { Kafka, logLevel } from 'kafkajs';
+import { systemClock } from '../dist/core/clock.js';
 import { schemas } from '../dist/events/schemas.js';
-import { systemClock } from '../dist/operators/clock.js';
-import { createMetrics } from '../dist/streams/metrics.js';
-import { runPipeline } from '../dist/streams/pipeline.js';
-import { openKafka } from '../dist/streams/transports/kafka.js';
+import { createMetrics } from '../dist/streams/delivery/metrics.js';
+import { runPipeline } from '../dist/streams/delivery/pipeline.js';
+import { openKafka } from '../dist/streams/transports/kafka/open-kafka.js';
 import { operators, outputOf, quiet } from './three-operators.mjs';
 
 const brokers = (process.env.KAFKA_BROKERS ?? '').split(',');
@@ -25,20 +25,20 @@ async function pipeline({ topic }, onCommitted, signal) {
       group: `${topic}-group`,
       from: topic,
       schemas: ['media.added'],
-      window: 1000,
+      maxInFlight: 1000,
       steps: operators.map((one) => ({ name: one.name, operator: one, config: {} })),
       to: [{ topic: `${topic}-out`, schema: 'job.changed' }],
       rejects: null,
     },
     {
       transport,
-      resources: /** @type {import('../dist/operators/operator.js').Resources} */ (
+      resources: /** @type {import('../dist/flow/operator.js').Resources} */ (
         /** @type {unknown} */ ({ clock: systemClock, log: quiet })
       ),
       metrics: {
         ...metrics,
-        countFates(name, counts) {
-          metrics.countFates(name, counts);
+        countOutcomes(name, counts) {
+          metrics.countOutcomes(name, counts);
           onCommitted(counts.delivered);
         },
       },

@@ -1,7 +1,7 @@
 /**
  * From Kafka through three operators to Kafka, exactly once, against a bare kafkajs loop that does the same transactions on
  * the same broker: it consumes the same records, checks them by the same schema, and sends the same outputs and positions
- * in one transaction a fetched batch, but has no envelope, no fates, no concurrency, no rejects. The same loop without
+ * in one transaction a fetched batch, but has no envelope, no outcomes, no concurrency, no rejects. The same loop without
  * transactions shows what exactly-once costs.
  *
  * Throughput: each side's processes join the group of an empty topic; then the events are written in one transaction, and
@@ -17,7 +17,7 @@ import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { Kafka, logLevel } from 'kafkajs';
-import { openKafka } from '../dist/streams/transports/kafka.js';
+import { openKafka } from '../dist/streams/transports/kafka/open-kafka.js';
 
 const { values } = parseArgs({
   options: {
@@ -64,9 +64,9 @@ class Workers {
       fork(new URL('./kafka-worker.mjs', import.meta.url), [side], { stdio: 'inherit' }),
     );
     for (const child of this.children)
-      child.on('message', (said) => {
+      child.on('message', (/** @type {object} */ said) => {
         this.said.set(child, { ...this.said.get(child), ...said });
-        this.onSaid?.();
+        this.onSaid?.(child);
       });
   }
 

@@ -6,7 +6,7 @@
  * First both compute each case once, and PyTorch once more in double precision. Every output and gradient here must be
  * within 1e-4 of that, as part of the tensor's greatest value; or within twice what PyTorch's own single precision is away
  * at most in any tensor of the case, for trained weights multiply rounding; or within twice what it is itself away when
- * all places in pictures are moved by a ten-thousandth of a pixel: rounding moves them by nearly that, and where one comes to
+ * all places in images are moved by a ten-thousandth of a pixel: rounding moves them by nearly that, and where one comes to
  * lie on the next pixel a gradient jumps. Else the bench fails and names the tensors. Then they are timed in turns, in blocks
  * of some calls, never both at once; a block's first call does not count. The ratio is seconds on tensorflow over seconds in
  * PyTorch, the middle of the pairs of blocks that ran one after the other: below 1, tensorflow is faster.
@@ -22,28 +22,26 @@
  * `--parity`: no timing. The weights are nano's own where they fit the networks as they are, else random ones; those of
  * the large cases, nano's networks at 100 M parameters, are always random.
  */
-import { spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import * as tf from '@tensorflow/tfjs';
-import { openBackend } from '../dist/models/backend/backend.js';
+import { openBackend } from '../dist/models/backends/backend.js';
 import { cIn } from '../dist/models/diffusion/preconditioning.js';
-import { Random } from '../dist/models/diffusion/random.js';
-import { loadModel, weightsPath } from '../dist/models/load-model.js';
 import { buildModel } from '../dist/models/networks/model.js';
 import { sizeOf, startValues } from '../dist/models/networks/parameters.js';
 import { seenBy } from '../dist/models/networks/prompt-input.js';
-import { preconditioningOf, presets } from '../dist/models/presets.js';
-import { drawBatch } from '../dist/models/training/batch.js';
-import { gradientsOf } from '../dist/models/training/gradients.js';
-import { recipeOf } from '../dist/models/training/recipe.js';
-import { readSamples } from '../dist/models/training/samples.js';
-import { readWeights, writeWeights } from '../dist/models/weights.js';
+import { Random } from '../dist/models/numerics/random.js';
+import { preconditioningOf, presets } from '../dist/models/presets/presets.js';
+import { drawBatch } from '../dist/models/training/data/batch.js';
+import { readSamples } from '../dist/models/training/data/samples.js';
+import { gradientsOf } from '../dist/models/training/loop/gradients.js';
+import { recipeOf } from '../dist/models/training/loop/recipe.js';
+import { loadModel, weightsPath } from '../dist/models/weights/load-model.js';
+import { readWeights, writeWeights } from '../dist/models/weights/safetensors.js';
+import { PythonPeer } from './python-peer.mjs';
 import { tensorsOf } from './pytorch/inputs.mjs';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
@@ -79,33 +77,6 @@ const cases = {
   'denoise-100m': { kind: 'denoise', preset: large, branches: ['nothing', 'text', 'all'] },
   'train-100m': { kind: 'train', preset: large, stage: { ...clips, batch: 1, selfCondition: 0 }, recipe: everyPrompt },
 };
-
-/** A process that answers one request after the other. */
-class Python {
-  constructor() {
-    const python = here('../.cache/pytorch/bin/python');
-    if (!existsSync(python)) throw new Error('PyTorch is not set up: bash bench/pytorch/setup.sh');
-    const env = {
-      ...process.env,
-      OMP_NUM_THREADS: String(threads),
-      CUDA_VISIBLE_DEVICES: '',
-      PYTHONDONTWRITEBYTECODE: '1',
-    };
-    this.child = spawn(python, [here('pytorch/serve.py')], { stdio: ['pipe', 'pipe', 'inherit'], env });
-    this.lines = createInterface({ input: this.child.stdout })[Symbol.asyncIterator]();
-  }
-
-  async ask(request) {
-    this.child.stdin.write(`${JSON.stringify(request)}\n`);
-    const { value, done } = await this.lines.next();
-    if (done) throw new Error('The Python side ended; its last words are above');
-    return JSON.parse(value);
-  }
-
-  end() {
-    this.child.stdin.end();
-  }
-}
 
 /** Model, tensors, and a file of the weights. */
 async function weightsOf(preset, folder) {
@@ -193,7 +164,9 @@ function distances(tensors, exact) {
 const sorted = (numbers) => numbers.toSorted((a, b) => a - b);
 const at = (numbers, part) => sorted(numbers)[Math.round(part * (numbers.length - 1))];
 const milliseconds = (s) => (s * 1000).toFixed(0);
+/** @param {number[]} times */
 const wall = ([seconds]) => seconds;
+/** @param {number[]} times */
 const processor = ([, seconds]) => seconds;
 /** Middle of all calls, and between what the middle half of them lies. */
 const spread = (calls) => {
@@ -238,7 +211,9 @@ const backend = await openBackend('tensorflow', { threads });
 const folder = await mkdtemp(join(tmpdir(), 'bench-pytorch-'));
 const shard = here('../test/models/fixtures/held-out-0.tar');
 const samples = await readSamples([shard], { side: nano.side, frames: nano.frames, fps: nano.defaults.fps });
-const python = new Python();
+const python = new PythonPeer('pytorch', 'pytorch/serve.py', {
+  env: { OMP_NUM_THREADS: String(threads), CUDA_VISIBLE_DEVICES: '' },
+});
 let failed = false;
 try {
   const loaded = new Map();
@@ -277,7 +252,7 @@ try {
     const { B, T } = { B: inputs.get('x').shape[0], T: inputs.get('x').shape[1] };
     console.log(`\n${name}: ${(count / 1e6).toFixed(1)} M parameters, ${about}, batch ${B} of ${T} frames`);
 
-    const apart = distances(results(step()), exact);
+    const apart = distances(results(/** @type {any} */ (step())), exact);
     const theirs = away(await answer());
     const least = Math.max(tolerance.least, tolerance.times * theirs[0][1]);
     const wrong = apart.filter(
@@ -299,10 +274,7 @@ try {
     const { tensorflow, pytorch, ratios } = await timed(step, python);
     console.log(`  tensorflow  ${spread(tensorflow)}`);
     console.log(`  PyTorch     ${spread(pytorch)}`);
-    for (const [what, of] of [
-      ['ratio      ', wall],
-      ['  processor', processor],
-    ]) {
+    for (const [what, of] of Object.entries({ 'ratio      ': wall, '  processor': processor })) {
       const [low, middle, high] = [0, 0.5, 1].map((part) => at(ratios.map(of), part).toFixed(2));
       console.log(`  ${what} ${middle} (${low} to ${high} in ${rounds} pairs)`);
     }

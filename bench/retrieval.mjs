@@ -7,8 +7,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { fillWithCaptions, scoreRetrieval } from '../dist/evaluation/retrieval.js';
-import { createEmbedder } from '../dist/models/embedding/embedder.js';
-import { openCorpus } from '../dist/stores/corpus-index/open-corpus.js';
+import { createEmbedder } from '../dist/models/encoders/built-in/embedder.js';
+import { openCorpus } from '../dist/stores/corpus/index/open-corpus.js';
 
 const { values } = parseArgs({ options: { vbench: { type: 'string' }, json: { type: 'boolean', default: false } } });
 const folder = join(import.meta.dirname, 'retrieval');
@@ -38,9 +38,10 @@ const results = {
     false,
   ),
 };
-const captions = JSON.parse(readFileSync(join(folder, 'captions.json'), 'utf8'));
+const captions = linesOf(join(folder, 'captions.jsonl'));
 const inLanguages = linesOf(join(folder, 'languages.jsonl'));
-for (const [language, own] of Object.entries(captions)) {
+for (const language of new Set(captions.map((line) => line.language))) {
+  const own = captions.filter((line) => line.language === language).map(({ caption }) => caption);
   const asked = inLanguages.filter((line) => line.language === language);
   // Every caption that does not fit is a misfit: the corpora are small enough to have been read whole.
   const whole = asked.map(({ prompt, fits }) => ({ prompt, fits, misfits: own.filter((one) => !fits.includes(one)) }));
@@ -61,9 +62,10 @@ else
 async function score(captions, judgements, all) {
   const index = mkdtempSync(join(tmpdir(), 'vimi-retrieval-'));
   const quiet = { info() {}, warn() {} };
-  const corpus = await openCorpus({ folder: index, embedder: createEmbedder(), log: quiet });
+  const embedder = createEmbedder();
+  const corpus = await openCorpus({ folder: index, embedder, log: quiet });
   try {
-    await fillWithCaptions(corpus, captions);
+    await fillWithCaptions(corpus, captions, embedder);
     return await scoreRetrieval(corpus, judgements, { all });
   } finally {
     await corpus.close();

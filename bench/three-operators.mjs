@@ -2,26 +2,12 @@
  * What both benches of delivery run: three operators that do next to nothing, a log that says nothing, and the record
  * that the third puts out, for the loops that make it by hand.
  */
-import { z } from 'zod';
-import { systemClock } from '../dist/operators/clock.js';
-import { mapEach } from '../dist/operators/map-each.js';
-import { defineOperator } from '../dist/operators/operator.js';
+import { defineOperator } from '../dist/flow/define-operator.js';
 
 export const quiet = { debug() {}, info() {}, warn() {}, error() {} };
 
-const operator = (/** @type {string} */ name, /** @type {(flow: any) => any} */ work) =>
-  defineOperator(
-    {
-      name,
-      summary: 'For a measurement.',
-      contract: { in: '', out: '', drops: '', fails: '', memory: '' },
-      config: z.strictObject({}),
-      example: `- ${name}`,
-      needs: /** @type {[]} */ ([]),
-      adds: [],
-    },
-    () => ({ step: mapEach(work, { step: name, concurrency: 16, clock: systemClock }) }),
-  );
+const operator = (/** @type {string} */ name, /** @type {(flow: any) => any} */ process) =>
+  defineOperator({ name, summary: 'For a measurement.', needs: [], adds: [] }, { concurrency: 16, process });
 const productOf = (/** @type {string} */ id) => ({
   body: Buffer.alloc(0),
   mediaType: 'text/plain',

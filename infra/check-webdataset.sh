@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Shards are read by what training teams use: the webdataset package, Hugging Face's load_dataset("webdataset"), streaming
 # and not, and mosaicml-streaming after conversion. Each must give every sample, its caption and its facts, with their types.
+# Exports of the same samples are read by pyarrow and mlcroissant.
 #   infra/check-webdataset.sh [SHARD.tar...]      without a name: shards written for the purpose
-# Keeps two Python environments in ~/.cache/vimi/readers (650 MB; VIMI_READERS names another place). PyTorch, which
+# Keeps two Python environments in ~/.cache/vimi/readers (less than 1 GB; VIMI_READERS names another place). PyTorch, which
 # mosaicml-streaming needs, comes from Debian, without CUDA.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -30,7 +31,9 @@ prepare() { # NAME VENV-OPTION
 prepare datasets
 prepare streaming --system-site-packages
 
+own=
 if [ $# -eq 0 ]; then
+  own=yes
   mapfile -t shards < <(node "$here/write-sample-shard.mjs" "$folder/shards" 2>"$folder/log" || cat "$folder/log" >&2)
   set -- "${shards[@]}"
 fi
@@ -41,3 +44,18 @@ for reader in datasets streaming; do
     exit 1
   }
 done
+
+[ -n "$own" ] || exit 0
+for format in parquet embedded croissant; do
+  options=(--format "${format/embedded/parquet}")
+  [ "$format" != embedded ] || options+=(--embed)
+  node "$here/../dist/cli/main.js" -t "$folder/shards/topology.yaml" samples export "$folder/$format" "${options[@]}" >"$folder/log" 2>&1 || {
+    cat "$folder/log" >&2
+    exit 1
+  }
+done
+# mlcroissant unpacks tars under the home folder.
+HOME="$folder" "$cache/datasets/bin/python" "$here/readers/check_exports.py" "$folder" "$@" 2>"$folder/log" || {
+  cat "$folder/log" >&2
+  exit 1
+}

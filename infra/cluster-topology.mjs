@@ -8,9 +8,10 @@ import { parse } from 'yaml';
 /** @param {string} name @param {{ partitions?: number }} [options] */
 export function clusterTopology(name, { partitions } = {}) {
   const file = new URL('../topology.yaml', import.meta.url);
-  // Quoted, a ${VARIABLE} is YAML for everybody; it is put in when the topology is read.
-  const topology = parse(readFileSync(file, 'utf8').replace(/\$\{[^}]*\}/g, '"$&"'));
+  const topology = parse(readFileSync(file, 'utf8'));
   const own = (topic) => `${name}-${topic}`;
+  // They name the topics as they were.
+  delete topology.tests;
   topology.profiles = { cluster: { ...topology.profiles.cluster } };
   topology.profiles.cluster.objects.prefix = name;
   topology.topics = Object.fromEntries(
@@ -22,13 +23,15 @@ export function clusterTopology(name, { partitions } = {}) {
   const renamed = {
     admit: { admit: { jobs: own('jobs') } },
     denoise: { denoise: { model: 'fake', jobs: own('jobs') } },
-    recognise: { recognise: { topic: own('outcomes'), documents: own('corpus') } },
+    recognise: { recognise: { topic: own('outcomes'), clips: own('clips'), documents: own('corpus') } },
     index: { index: { topic: own('corpus') } },
   };
+  const withOwnTopics = (steps) => steps.map((step) => renamed[step] ?? renamed[Object.keys(step)[0]] ?? step);
+  for (const [segment, steps] of Object.entries(topology.segments)) topology.segments[segment] = withOwnTopics(steps);
   for (const [pipeline, spec] of Object.entries(topology.pipelines)) {
     spec.group = own(pipeline);
     spec.from = own(spec.from);
-    spec.steps = spec.steps.map((step) => renamed[step] ?? renamed[Object.keys(step)[0]] ?? step);
+    spec.steps = withOwnTopics(spec.steps);
     spec.to = spec.to.map((sink) => (sink.topic ? { topic: own(sink.topic) } : sink));
   }
   return JSON.stringify(topology, null, 2);

@@ -1,9 +1,11 @@
-// Real servers without Docker, for tests and for trying the cluster profile: Apache Kafka and an S3 server on free ports
-// of the loopback interface.
+// Real servers without Docker, for tests and for trying the cluster profile: Apache Kafka, an S3 server and Weaviate on free
+// ports of the loopback interface.
 //
-//   node infra/servers.mjs up   [kafka] [s3]            starts what is not running, waits until it answers
-//                       [--brokers 3] [--set name=value]  of Kafka, when it is started for the first time
-//   node infra/servers.mjs down [kafka] [s3] [--clean]  stops; --clean also forgets their data, ports and keys
+//   node infra/servers.mjs up   [kafka] [s3] [weaviate]  starts what is not running, waits until it answers
+//                       [--brokers 3] [--set name=value]   of Kafka, when it is started for the first time
+//                       [--nodes 3]                        of Weaviate, likewise
+//   node infra/servers.mjs down [NAME...] [--clean]      stops; --clean also forgets their data, ports and keys
+//   node infra/servers.mjs install weaviate              only builds its program, which takes some minutes once
 //   node infra/servers.mjs status
 //
 // Ports, keys and data stay the same over restarts. `source .cache/infra/env` tells a shell where the servers are, and
@@ -16,8 +18,9 @@ import { alone } from './servers/lock.mjs';
 import { data, environmentFile, run, writePrivate } from './servers/places.mjs';
 import { logFile } from './servers/process.mjs';
 import { s3 } from './servers/s3.mjs';
+import { weaviate } from './servers/weaviate.mjs';
 
-const all = [kafka, s3];
+const all = [kafka, s3, weaviate];
 
 async function up(servers, options) {
   for (const server of servers) {
@@ -38,6 +41,10 @@ async function down(servers, clean) {
   if (clean) for (const place of [data, run, environmentFile]) rmSync(place, { recursive: true, force: true });
 }
 
+function install(servers) {
+  for (const server of servers) server.install?.();
+}
+
 function status(servers) {
   for (const server of servers) {
     const pid = server.running();
@@ -48,7 +55,7 @@ function status(servers) {
 
 /** Without the secrets: they are in the file. */
 function shown(lines) {
-  return lines.map((line) => line.replace(/((?:SECRET_KEY|PASSWORD)=).*/, '$1...')).join('\n');
+  return lines.map((line) => line.replace(/((?:SECRET_KEY|API_KEY|PASSWORD)=).*/, '$1...')).join('\n');
 }
 
 try {
@@ -57,17 +64,20 @@ try {
     options: {
       clean: { type: 'boolean' },
       brokers: { type: 'string', default: '1' },
+      nodes: { type: 'string', default: '1' },
       set: { type: 'string', multiple: true, default: [] },
     },
   });
   const set = Object.fromEntries(values.set.map((one) => one.split(/=(.*)/s, 2)));
   const [command, ...names] = positionals;
   const servers = names.length > 0 ? names.map(named) : all;
-  if (command === 'up') await alone(() => up(servers, { brokers: Number(values.brokers), set }));
+  if (command === 'up')
+    await alone(() => up(servers, { brokers: Number(values.brokers), nodes: Number(values.nodes), set }));
   else if (command === 'down' && values.clean && names.length > 0) throw new Error('--clean takes all servers');
   else if (command === 'down') await alone(() => down(servers, values.clean));
+  else if (command === 'install') await alone(() => install(servers));
   else if (command === 'status') status(servers);
-  else throw new Error('expected up, down or status');
+  else throw new Error('expected up, down, install or status');
 } catch (error) {
   console.error(`infra: ${error.message}`);
   process.exitCode = 1;

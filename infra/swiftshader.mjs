@@ -33,5 +33,6 @@ child.on('error', (error) => {
   console.error(error.message);
   process.exit(1);
 });
-child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal]));
-for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => child.kill(signal));
+child.on('exit', (code, signal) => process.exit(code ?? 128 + constants.signals[signal ?? 'SIGTERM']));
+for (const signal of ['SIGINT', 'SIGTERM'])
+  process.on(signal, () => child.kill(/** @type {NodeJS.Signals} */ (signal)));

@@ -1,4 +1,4 @@
-"""src/models/networks/fit.ts: the denoiser F of presets with the own choices of `local`, no upsamplers.
+"""src/models/networks/fit.ts and its extensions: the denoiser F of presets with the parts of `local` that are not from the paper, no upsamplers.
 
 B batch   T frames   H, W pixels   p side of a patch   R rows and Q columns of patches   P channels of a patch
 G groups   L latents of C channels   N conditioning tokens
@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from layers import Attention, FeedForward, Neighbours, Norm, TransformerLayer
 from layers import grid_positions, number_features, patches, time_positions
-from placement import PicturePlan, Placement
+from placement import ImagePlan, Placement
 from prompt_encoder import Condition
 
 FEATURE = 32
@@ -50,7 +50,7 @@ class Fit(nn.Module):
             self.add_module(name, Block(preset, self.R, self.Q))
         self.finish = Norm(P)
         self.layout = Layout(preset)
-        self.picture_plan = PicturePlan(preset, self.R, self.Q)
+        self.picture_plan = ImagePlan(preset, self.R, self.Q)
         self.drawn = nn.Linear(P, 1)
         self.head = nn.Linear(P, p * p * 3)
         self.register_buffer("grid", grid_positions(self.R, self.Q, P), persistent=False)
@@ -80,9 +80,9 @@ class Fit(nn.Module):
         if latents is not None:
             z = z + self.carry(self.carry_norm(latents))
         placed = []
-        pictures = self.picture_plan(condition.pictures.meaning, whole, when) if condition.pictures else None
+        images = self.picture_plan(condition.images.meaning, whole, when) if condition.images else None
         for name in self.blocks:
-            z, u, where = getattr(self, name)(z, u, tokens, mask, condition, pictures, whole, when, summary)
+            z, u, where = getattr(self, name)(z, u, tokens, mask, condition, images, whole, when, summary)
             if where:
                 placed.append(where)
 
@@ -113,7 +113,7 @@ class Block(nn.Module):
         self.near = Neighbours(P)
         self.local = Local(preset)
 
-    def forward(self, z, u, tokens, mask, condition, pictures, whole, when, summary):
+    def forward(self, z, u, tokens, mask, condition, images, whole, when, summary):
         B, L, C = z.shape
         T, P = when.shape[1:]
         R, Q = self.R, self.Q
@@ -127,8 +127,8 @@ class Block(nn.Module):
         u = self.out_of_groups(self.feed_write(self.write(grouped, z.view(B * G, L // G, C))), B, T)
 
         placed = None
-        if condition.pictures:
-            u, placed = self.place(u, condition.pictures, pictures, whole, when)
+        if condition.images:
+            u, placed = self.place(u, condition.images, images, whole, when)
         u = self.near(u.view(B * T, R, Q, P)).reshape(B, T, R, Q, P)
         return z, self.local(u, summary).flatten(1, 3), placed
 

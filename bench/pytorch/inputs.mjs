@@ -1,9 +1,9 @@
 import { imageRole } from '../../dist/events/prompt.js';
-import { matteOf } from '../../dist/models/networks/matte.js';
+import { matteOf } from '../../dist/models/networks/extensions/matte.js';
 import { wordRows } from '../../dist/models/networks/prompt-input.js';
-import { presets } from '../../dist/models/presets.js';
+import { presets } from '../../dist/models/presets/presets.js';
 
-const { vocabulary, pictureSide } = presets.nano.encoder;
+const { vocabulary, imageSide } = presets.nano.encoder;
 
 /**
  * A batch as the tensors that bench/pytorch reads: videos and numbers as they are, of prompts one row an item (see
@@ -18,11 +18,11 @@ export function tensorsOf(batch) {
   add('frames', [B, T], batch.frames.flat());
 
   const words = [];
-  const pictures = [];
+  const images = [];
   for (const [b, items] of batch.prompts.entries()) {
-    let [word, picture] = [0, 0];
+    let [word, image] = [0, 0];
     for (const [place, item] of items.entries())
-      if ('picture' in item) pictures.push({ ...item, at: [b, picture++, place] });
+      if ('image' in item) images.push({ ...item, at: [b, image++, place] });
       else words.push({ rows: wordRows(item.word, vocabulary), at: [b, word++, place] });
   }
   const rows = words.flatMap((word) => word.rows);
@@ -38,20 +38,20 @@ export function tensorsOf(batch) {
   );
   add('words.rows', [rows.length], rows);
   add(
-    'pictures.at',
-    [pictures.length, 3],
-    pictures.flatMap(({ at }) => at),
+    'images.at',
+    [images.length, 3],
+    images.flatMap(({ at }) => at),
   );
   add(
-    'pictures.roles',
-    [pictures.length],
-    pictures.map(({ role }) => imageRole.options.indexOf(role)),
+    'images.roles',
+    [images.length],
+    images.map(({ role }) => imageRole.options.indexOf(role)),
   );
-  const pixels = pictures.flatMap(({ picture }) => {
-    const matte = matteOf(picture, pictureSide);
-    return [...matte].flatMap((share, i) => [...picture.subarray(3 * i, 3 * i + 3), share]);
+  const pixels = images.flatMap(({ image }) => {
+    const matte = matteOf(image, imageSide);
+    return [...matte].flatMap((share, i) => [...image.subarray(3 * i, 3 * i + 3), share]);
   });
-  add('pictures.pixels', [pictures.length, pictureSide, pictureSide, 4], pixels);
+  add('images.pixels', [images.length, imageSide, imageSide, 4], pixels);
 
   if (batch.masks) {
     add(
@@ -67,13 +67,9 @@ export function tensorsOf(batch) {
         batch.masks.flatMap((mask) => [...(mask?.[name] ?? new Float32Array(T * each))]),
       );
     }
-    const K = Math.max(0, ...batch.prompts.map((items) => items.filter((item) => 'picture' in item).length));
+    const K = Math.max(0, ...batch.prompts.map((items) => items.filter((item) => 'image' in item).length));
     const cells = tensors.get('masks.patches').shape[2];
-    for (const [name, each] of [
-      ['known', []],
-      ['heat', [cells]],
-      ['pose', [5]],
-    ]) {
+    for (const [name, each] of Object.entries({ known: [], heat: [cells], pose: [5] })) {
       const size = T * (each[0] ?? 1);
       const values = new Float32Array(B * K * size);
       for (const [b, list] of batch.places.entries())

@@ -1,4 +1,4 @@
-"""src/models/training/loss.ts and src/models/diffusion/preconditioning.ts."""
+"""src/models/training/loop/loss.ts and src/models/diffusion/denoiser.ts."""
 
 import math
 

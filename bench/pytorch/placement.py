@@ -1,6 +1,6 @@
-"""src/models/networks/placement.ts: the pictures of the prompt, laid into the frames.
+"""src/models/networks/extensions/placement.ts: the images of the prompt, laid into the frames.
 
-B batch   K pictures   T frames   S = R * Q patches of a frame   P patch width   C width   h = P hidden channels
+B batch   K images   T frames   S = R * Q patches of a frame   P patch width   C width   h = P hidden channels
 """
 
 import math
@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from layers import Norm, grid_positions, patches
-from prompt_encoder import Pictures
+from prompt_encoder import Images
 
 SEEN = 8
 
 
 class Placement(nn.Module):
-    aside = 0.0  # pixels of a picture by which every place is moved: to see what depends on the pixel that it falls on
+    aside = 0.0  # pixels of an image by which every place is moved: to see what depends on the pixel that it falls on
 
     def __init__(self, preset: dict, R: int, Q: int):
         super().__init__()
@@ -38,20 +38,20 @@ class Placement(nn.Module):
         self.register_buffer("pixel_middles", middles(R * p, Q * p), persistent=False)
 
     def forward(
-        self, u: Tensor, pictures: Pictures, planned: Tensor, whole: Tensor, when: Tensor
+        self, u: Tensor, images: Images, planned: Tensor, whole: Tensor, when: Tensor
     ) -> tuple[Tensor, dict[str, Tensor]]:
-        """u [B, T * S, P], planned [B, K, T, S], whole [B, 1, C], when [B, T, P] -> u with what is seen of the pictures, and
+        """u [B, T * S, P], planned [B, K, T, S], whole [B, 1, C], when [B, T, P] -> u with what is seen of the images, and
         where they are."""
         B, T, P = when.shape
-        K, S = pictures.meaning.shape[1], self.R * self.Q
+        K, S = images.meaning.shape[1], self.R * self.Q
         normed = self.norm(u)
 
         # Where.
-        heat = (self.query(pictures.meaning) / math.sqrt(P) @ normed.mT).view(B, K, T, S) + planned
+        heat = (self.query(images.meaning) / math.sqrt(P) @ normed.mT).view(B, K, T, S) + planned
         share = heat.softmax(-1)
         middle = share @ self.patch_middles  # [B, K, T, 2]
         pooled = (share.transpose(1, 2) @ normed.view(B, T, S, P)).transpose(1, 2)  # [B, K, T, P]
-        told = self.picture(pictures.meaning) + self.prompt(whole)  # [B, K, P]
+        told = self.picture(images.meaning) + self.prompt(whole)  # [B, K, P]
         joint = told[:, :, None] * self.time(when)[:, None] + self.patches(pooled)
         free = self.pose(F.silu(joint))  # [B, K, T, 5]
         at = middle + free[..., :2]
@@ -60,44 +60,44 @@ class Placement(nn.Module):
         turn = towards * (towards.square().sum(-1, keepdim=True) + 1e-6).rsqrt()
 
         # What of it.
-        pixels = self.sampled(pictures.pixels, at, log_size, turn)
+        pixels = self.sampled(images.pixels, at, log_size, turn)
         cells = patches(pixels, self.p).view(B, K, T, S, -1)
         gate = (
             self.gate_pixels(torch.cat([cells, 0.1 * heat[..., None]], -1))
             + self.gate_patch(normed).view(B, 1, T, S, P)
-            + self.gate_picture(pictures.meaning)[:, :, None, None]
+            + self.gate_picture(images.meaning)[:, :, None, None]
         )
-        taken = (self.value(cells) * gate.sigmoid() * pictures.present[:, :, None, None, None]).sum(1)  # [B, T, S, P]
+        taken = (self.value(cells) * gate.sigmoid() * images.present[:, :, None, None, None]).sum(1)  # [B, T, S, P]
         return u + self.out(taken).flatten(1, 2), {"heat": heat, "pose": torch.cat([at, log_size, towards], -1)}
 
-    def sampled(self, pictures: Tensor, at: Tensor, log_size: Tensor, turn: Tensor) -> Tensor:
-        """Pictures [B, K, side, side, 4] as each frame sees them, at full and at half resolution: [B * K * T, rows, columns, 8]"""
+    def sampled(self, images: Tensor, at: Tensor, log_size: Tensor, turn: Tensor) -> Tensor:
+        """Images [B, K, side, side, 4] as each frame sees them, at full and at half resolution: [B * K * T, rows, columns, 8]"""
         B, K, T, _ = at.shape
         rows, columns = self.R * self.p, self.Q * self.p
         d = self.pixel_middles - at[..., None, :]  # [B, K, T, rows * columns, 2]
         scaled = turn * (-log_size).exp()
         cos, sin = scaled[..., None, :].unbind(-1)
         dx, dy = d.unbind(-1)
-        place = torch.stack([dx * cos + dy * sin, dy * cos - dx * sin], -1) + 0.5  # 0 to 1 in the picture
+        place = torch.stack([dx * cos + dy * sin, dy * cos - dx * sin], -1) + 0.5  # 0 to 1 in the image
 
-        level = pictures.flatten(0, 1).permute(0, 3, 1, 2)
+        level = images.flatten(0, 1).permute(0, 3, 1, 2)
         white = level.new_tensor([1.0, 1.0, 1.0, 0.0]).view(4, 1, 1)
         views = []
-        for picture in (level, F.avg_pool2d(level, 2)):
-            n = picture.shape[-1]
+        for image in (level, F.avg_pool2d(level, 2)):
+            n = image.shape[-1]
             moved = place + self.aside / n
-            # White and 0 beyond the picture: what grid_sample fills with zeros is the distance to that.
-            marked = picture - white
-            # A pixel of the frame that looks past the picture keeps a thousandth of its edge.
-            inside = moved.clamp(-0.5 / n, 1 + 0.499 / n)
-            grid = (2 * inside - 1).view(B * K, T * rows, columns, 2)
+            # White and 0 beyond the image: what grid_sample fills with zeros is the distance to that.
+            marked = image - white
+            # So close to the white beyond, no slope is felt: networks/extensions/look.ts.
+            moved = torch.where(moved < 1 + 0.499 / n, moved, moved.detach())
+            grid = (2 * moved - 1).view(B * K, T * rows, columns, 2)
             view = F.grid_sample(marked, grid, mode="bilinear", padding_mode="zeros", align_corners=False)
             views.append(view + white)
         return torch.cat(views, 1).permute(0, 2, 3, 1).reshape(B * K * T, rows, columns, SEEN)
 
 
-class PicturePlan(nn.Module):
-    """Where in the frames each picture's subject will be, as the words around it tell."""
+class ImagePlan(nn.Module):
+    """Where in the frames each image's subject will be, as the words around it tell."""
 
     def __init__(self, preset: dict, R: int, Q: int):
         super().__init__()

@@ -1,6 +1,6 @@
 """src/models/networks/prompt-encoder.ts and word-tokens.ts (words of the preset's own).
 
-B prompts   N tokens: the whole, W words, 16 patches a picture   K pictures   C width
+B prompts   N tokens: the whole, W words, 16 patches an image   K images   C width
 """
 
 from dataclasses import dataclass
@@ -27,31 +27,31 @@ class Prompts:
     rows: Tensor  # table rows of all words, one after another
     offsets: Tensor  # where each word's rows begin
     shares: Tensor  # what each row counts in its word
-    picture_at: Tensor
+    image_at: Tensor
     roles: Tensor
-    pixels: Tensor  # [pictures, side, side, 4]
+    pixels: Tensor  # [images, side, side, 4]
 
     @staticmethod
     def read(tensors: dict[str, Tensor], B: int) -> "Prompts":
-        word_at, picture_at = tensors["words.at"].long(), tensors["pictures.at"].long()
+        word_at, image_at = tensors["words.at"].long(), tensors["images.at"].long()
         counts = tensors["words.counts"].long()
         most = lambda at: int(at[:, 1].max()) + 1 if len(at) else 0
         return Prompts(
             B=B,
             W=most(word_at),
-            K=most(picture_at),
+            K=most(image_at),
             word_at=word_at,
             rows=tensors["words.rows"].long(),
             offsets=counts.cumsum(0) - counts,
             shares=counts.to(torch.get_default_dtype()).rsqrt().repeat_interleave(counts),
-            picture_at=picture_at,
-            roles=tensors["pictures.roles"].long(),
-            pixels=tensors["pictures.pixels"],
+            image_at=image_at,
+            roles=tensors["images.roles"].long(),
+            pixels=tensors["images.pixels"],
         )
 
 
 @dataclass
-class Pictures:
+class Images:
     pixels: Tensor  # [B, K, side, side, 4]
     meaning: Tensor  # [B, K, C]
     present: Tensor  # [B, K]
@@ -61,14 +61,14 @@ class Pictures:
 class Condition:
     tokens: Tensor  # [B, N, C]
     mask: Tensor  # [B, 1, 1, N]
-    pictures: Pictures | None
+    images: Images | None
 
 
 class PromptEncoder(nn.Module):
     def __init__(self, preset: dict):
         super().__init__()
         C, sizes = preset["width"], preset["encoder"]
-        self.coarse_side = sizes["pictureSide"] // COARSE
+        self.coarse_side = sizes["imageSide"] // COARSE
         self.layers = [f"layer{i}" for i in range(sizes["layers"])]
         self.words = nn.Parameter(torch.empty(sizes["vocabulary"], C))
         self.whole = nn.Parameter(torch.empty(1, C))
@@ -84,7 +84,7 @@ class PromptEncoder(nn.Module):
         B, W, K, C = prompts.B, prompts.W, prompts.K, self.whole.shape[1]
         present = torch.zeros(B, W + K)
         order = torch.zeros(B, W + K)
-        for at, first in ((prompts.word_at, 0), (prompts.picture_at, W)):
+        for at, first in ((prompts.word_at, 0), (prompts.image_at, W)):
             present[at[:, 0], first + at[:, 1]] = 1
             order[at[:, 0], first + at[:, 1]] = at[:, 2].to(torch.get_default_dtype())
         places = [order[:, :W], order[:, W:].repeat_interleave(self.coarse_side**2, 1)]
@@ -100,7 +100,7 @@ class PromptEncoder(nn.Module):
             masks.append(present[:, :W])
         if K > 0:
             n = self.coarse_side**2
-            index = (prompts.picture_at[:, 0], prompts.picture_at[:, 1])
+            index = (prompts.image_at[:, 0], prompts.image_at[:, 1])
             pixels = prompts.pixels.new_zeros(B, K, *prompts.pixels.shape[1:]).index_put(index, prompts.pixels)
             about = self.roles.new_zeros(B, K, C).index_put(index, self.roles[prompts.roles]) + order[:, W:]
             tokens = self.coarse(patches(pixels[..., :3].flatten(0, 1), COARSE)).view(B, K, n, C)
@@ -120,4 +120,4 @@ class PromptEncoder(nn.Module):
         if K == 0:
             return Condition(tokens, mask, None)
         meaning = tokens[:, 1 + W :].reshape(B, K, -1, C).mean(2)
-        return Condition(tokens, mask, Pictures(pixels, meaning, present[:, W:]))
+        return Condition(tokens, mask, Images(pixels, meaning, present[:, W:]))

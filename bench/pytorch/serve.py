@@ -1,7 +1,7 @@
 """The other side of bench/pytorch.mjs: a request a line on stdin, an answer a line on stdout, both JSON.
 
-load    {preset, weights, inputs, kind, double, selfCondition, layout, placement}   a model and the inputs of one case; kind: denoise,
-        train; double: all of it in double precision
+load    {preset, weights, inputs, kind, double, selfCondition, layout, placement, compile}   a model and the inputs of one case; kind:
+        denoise, train; double: all of it in double precision; compile: the denoiser by torch.compile
 answer  {out, aside}   computes once and writes the results as safetensors; aside: pixels that every place is moved by
 time    {calls}     [seconds, seconds of processor time] of each call, after one that is not counted
 """
@@ -20,7 +20,7 @@ from placement import Placement
 from prompt_encoder import Prompts
 
 
-def load(preset, weights, inputs, kind, double=False, selfCondition=False, layout=0.0, placement=0.0):
+def load(preset, weights, inputs, kind, double=False, selfCondition=False, layout=0.0, placement=0.0, compile=False):
     """The case as two functions: one computes, one names the results."""
     torch.set_default_dtype(torch.float64 if double else torch.float32)
     model = Model(preset)
@@ -37,6 +37,8 @@ def load(preset, weights, inputs, kind, double=False, selfCondition=False, layou
         def denoise():
             return model.fit(*given, condition, batch["latents"])
 
+        if compile:
+            model.fit = torch.compile(model.fit)
         return denoise, lambda out: {"condition": condition.tokens, "f": out.f, "latents": out.latents}
 
     def train():

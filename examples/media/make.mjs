@@ -7,15 +7,15 @@ import { ffmpeg, writeMp4 } from '../world/mp4.mjs';
 import { seeded } from '../world/random.mjs';
 import { captionOf, plain, poses, render } from '../world/scene.mjs';
 import { readSprite } from '../world/sprite.mjs';
-import { addStill, fileName, isHeldOut, LICENCE, readEntities } from '../world/subjects.mjs';
+import { addStill, fileName, isHeldOut, emojiLicence, readEntities } from '../world/subjects.mjs';
 
 /*
  * Makes this folder's images, clips and media.jsonl again. Run it in the repository's root; NOTICE.md names the sources.
  */
 
-const FOLDER = 'examples/media';
+const outFolder = 'examples/media';
 
-const pictures = `fox, penguin, butterfly, honeybee, turtle, cat, dog, horse, cow, pig, rabbit, mouse, elephant, lion, bear,
+const images = `fox, penguin, butterfly, honeybee, turtle, cat, dog, horse, cow, pig, rabbit, mouse, elephant, lion, bear,
   panda, koala, zebra, giraffe, frog, snake, crocodile, octopus, whale, tropical fish, parrot, owl, flamingo, swan, duck,
   chicken, spider, ant, snail, lady beetle, beaver, otter, sloth, bat, jellyfish, tiger, raccoon, shark, crab, lobster,
   dolphin, peacock, deer, rooster, moose,
@@ -53,11 +53,11 @@ const film = [
   { name: 'rabbit-wakes', from: 0.2, caption: 'a big grey rabbit climbs out of its burrow in a meadow' },
   { name: 'rabbit-yawns', from: 2.2, caption: 'a big grey rabbit stretches its arms and yawns in a meadow' },
 ];
-const FILM_SECONDS = 1.6;
+const filmSeconds = 1.6;
 
-const SIDE = 128;
-const FRAMES = 16;
-const FPS = 8;
+const clipSide = 128;
+const clipFrames = 16;
+const clipFps = 8;
 
 const { values } = parseArgs({ options: { sprites: { type: 'string' }, bunny: { type: 'string' } } });
 if (!values.sprites || !values.bunny) {
@@ -66,28 +66,28 @@ if (!values.sprites || !values.bunny) {
 }
 const entities = new Map((await readEntities()).map((entity) => [entity.name, entity]));
 for (const part of ['images', 'clips']) {
-  await rm(join(FOLDER, part), { recursive: true, force: true });
-  await mkdir(join(FOLDER, part), { recursive: true });
+  await rm(join(outFolder, part), { recursive: true, force: true });
+  await mkdir(join(outFolder, part), { recursive: true });
 }
 
 const events = [];
-for (const name of pictures.split(',').map((part) => part.trim()))
-  events.push(await addStill(values.sprites, known(name), join(FOLDER, 'images')));
+for (const name of images.split(',').map((part) => part.trim()))
+  events.push(await addStill(values.sprites, known(name), join(outFolder, 'images')));
 
 for (const [name, motion, colour] of moving) {
   const subject = known(name);
   if (isHeldOut(subject.code)) throw new Error(`${name} must not be seen in motion`);
   const actor = { phrase: subject.phrase, motion, place: /** @type {const} */ ('whole') };
   const sprite = await readSprite(join(values.sprites, 'img/google/64', `${subject.code}.png`));
-  const file = join(FOLDER, 'clips', `${fileName(`${name} ${motion} ${colour}`)}.mp4`);
-  const at = poses(actor, FRAMES, seeded('media', name, motion));
-  await writeMp4(file, render([{ sprite, at }], plain(colour, SIDE), SIDE), { side: SIDE, fps: FPS, crf: 18 });
-  await addClip(file, captionOf({ actors: [actor], background: { colour } }), `media:${fileName(name)}:${motion}`, LICENCE);
+  const file = join(outFolder, 'clips', `${fileName(`${name} ${motion} ${colour}`)}.mp4`);
+  const at = poses(actor, clipFrames, seeded('media', name, motion));
+  await writeMp4(file, render([{ sprite, at }], plain(colour, clipSide), clipSide), { side: clipSide, fps: clipFps, crf: 18 });
+  await addClip(file, captionOf({ actors: [actor], background: { colour } }), `media:${fileName(name)}:${motion}`, emojiLicence);
 }
 
 for (const { name, from, caption } of film) {
-  const file = join(FOLDER, 'clips', `${name}.mp4`);
-  const cut = ['-ss', `${from}`, '-t', `${FILM_SECONDS}`, '-i', values.bunny, '-an', '-vf', 'scale=160:90'];
+  const file = join(outFolder, 'clips', `${name}.mp4`);
+  const cut = ['-ss', `${from}`, '-t', `${filmSeconds}`, '-i', values.bunny, '-an', '-vf', 'scale=160:90'];
   const h264 = ['-c:v', 'libx264', '-crf', '26', '-pix_fmt', 'yuv420p', '-threads', '1', '-movflags', '+faststart'];
   const exact = ['-fflags', '+bitexact', '-flags:v', '+bitexact', '-map_metadata', '-1'];
   execFileSync(ffmpeg, ['-nostdin', '-loglevel', 'error', '-y', ...cut, ...h264, ...exact, file]);
@@ -95,9 +95,9 @@ for (const { name, from, caption } of film) {
   await addClip(file, caption, 'film:big-buck-bunny', 'CC-BY-3.0');
 }
 
-await writeFile(join(FOLDER, 'media.jsonl'), events.map((event) => `${JSON.stringify(event)}\n`).join(''));
-const files = (await Promise.all(['images', 'clips'].map((part) => readdir(join(FOLDER, part))))).flat();
-console.log(`${files.length / 2} media and their captions in ${FOLDER}`);
+await writeFile(join(outFolder, 'media.jsonl'), events.map((event) => `${JSON.stringify(event)}\n`).join(''));
+const files = (await Promise.all(['images', 'clips'].map((part) => readdir(join(outFolder, part))))).flat();
+console.log(`${files.length / 2} media and their captions in ${outFolder}`);
 
 /** @param {string} name */
 function known(name) {

@@ -1,5 +1,4 @@
-import { defineOperator, mapEach, VimiError } from 'vimi';
-import { z } from 'zod';
+import { defineOperator, z } from 'vimi';
 
 /*
  * An operator of one's own: lets only media through whose licence is on a list.
@@ -22,7 +21,6 @@ export default defineOperator(
     contract: {
       in: 'file: its licence.',
       out: 'The same.',
-      drops: 'Nothing.',
       fails: 'MEDIA_FORBIDDEN for a licence that is not on the list.',
       memory: 'Nothing.',
     },
@@ -33,17 +31,15 @@ export default defineOperator(
     needs: ['file'],
     adds: [],
   },
-  ({ allow }, { clock }) => ({
-    step: mapEach(
-      ({ file }) => {
-        if (allow.includes(file.licence)) return {};
-        throw new VimiError('MEDIA_FORBIDDEN', 'Media of this licence may not be used', {
-          expected: allow.join(' or '),
-          found: file.licence,
-          where: file.uri,
-        });
-      },
-      { step: 'require-licence', concurrency: 8, clock },
-    ),
-  }),
+  {
+    concurrency: 8,
+    process({ file }, { config: { allow }, error }) {
+      if (allow.includes(file.licence)) return {};
+      throw error('MEDIA_FORBIDDEN', 'Media of this licence may not be used', {
+        expected: allow.join(' or '),
+        found: file.licence,
+        where: file.uri,
+      });
+    },
+  },
 );

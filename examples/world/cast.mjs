@@ -9,16 +9,16 @@ import { inPixels, plain, poses } from './scene.mjs';
 
 /**
  * @typedef {import('./subjects.mjs').Entity} Entity
- * @typedef {import('./grounds.mjs').Ground} Ground
+ * @typedef {import('./backgrounds.mjs').Background} Background
  * @typedef {import('./scene.mjs').Actor & { entity: Entity, sprite: import('./sprite.mjs').Sprite,
  *   at: import('./motions.mjs').Pose[] }} Player an actor of a scene with its pose in each frame
- * @typedef {{ actors: Player[], background: import('./scene.mjs').Background, ground: Float32Array }} Take
+ * @typedef {{ actors: Player[], background: import('./scene.mjs').Background, pixels: Float32Array }} Take
  * @typedef {{ random: () => number, frames: number, side: number, spriteOf: (entity: Entity) => Promise<import('./sprite.mjs').Sprite>,
- *   pixelsOf: (ground: Ground) => Promise<Float32Array> }} Stage
+ *   pixelsOf: (background: Background) => Promise<Float32Array> }} Stage
  */
 
-/** Grounds drawn until one is found that all of the path stands off from; the best of them is taken else. */
-const TRIES = 12;
+/** Backgrounds drawn until one is found that all of the path stands off from; the best of them is taken else. */
+const tries = 12;
 
 /**
  * One subject on a colour.
@@ -35,7 +35,7 @@ export async function alone(stage, entity) {
     Object.entries(colours).filter(([, rgb]) => stands(sprite, rgb)),
   );
   const actor = play(stage, entity, sprite, pick(random, Object.keys(motions)), 'whole');
-  return { actors: [actor], background: { colour }, ground: plain(colour, side) };
+  return { actors: [actor], background: { colour }, pixels: plain(colour, side) };
 }
 
 /**
@@ -64,32 +64,32 @@ export async function together(stage, entity, others) {
     play(stage, first, /** @type {any} */ (sprites[0]), /** @type {string} */ (moves[0]), here),
     play(stage, second, /** @type {any} */ (sprites[1]), /** @type {string} */ (moves[1]), there),
   ];
-  return { actors, background: { colour }, ground: plain(colour, side) };
+  return { actors, background: { colour }, pixels: plain(colour, side) };
 }
 
 /**
- * One subject in front of a picture.
+ * One subject in front of an image.
  *
  * @param {Stage} stage
  * @param {Entity} entity
- * @param {readonly Ground[]} grounds
+ * @param {readonly Background[]} backgrounds
  * @returns {Promise<Take>}
  */
-export async function inFront(stage, entity, grounds) {
+export async function inFront(stage, entity, backgrounds) {
   const { random, side } = stage;
   const sprite = await stage.spriteOf(entity);
   const actor = play(stage, entity, sprite, pick(random, Object.keys(motions)), 'whole');
   const path = [0, 0.5, 1].map((u) => inPixels(actor.at[Math.round(u * (actor.at.length - 1))], side));
-  let best = { share: -1, phrase: '', ground: /** @type {Float32Array} */ (new Float32Array(0)) };
-  for (let i = 0; i < TRIES; i++) {
-    const drawn = pick(random, grounds);
+  let best = { share: -1, phrase: '', pixels: /** @type {Float32Array} */ (new Float32Array(0)) };
+  for (let i = 0; i < tries; i++) {
+    const drawn = pick(random, backgrounds);
     if (drawn.code === entity.code) continue;
     const pixels = await stage.pixelsOf(drawn);
     const share = standsOn(sprite, path, pixels, side);
-    if (share > best.share) best = { share, phrase: drawn.phrase, ground: pixels };
+    if (share > best.share) best = { share, phrase: drawn.phrase, pixels };
     if (share >= 0.75) break;
   }
-  return { actors: [actor], background: { picture: best.phrase }, ground: best.ground };
+  return { actors: [actor], background: { image: best.phrase }, pixels: best.pixels };
 }
 
 /**

@@ -1,7 +1,7 @@
 import { draw } from './sprite.mjs';
 
 /**
- * The grounds on which subjects move: sRGB, 0 to 255.
+ * The backgrounds on which subjects move: sRGB, 0 to 255.
  *
  * @type {Readonly<Record<string, readonly [number, number, number]>>}
  */
@@ -17,19 +17,19 @@ export const colours = {
 };
 
 /** Two colours closer than this look alike at 16 pixels (CIE 1976 difference). */
-const DISTINCT = 30;
+const leastDistance = 30;
 
-/** A pair is left out unless this share of the sprite stands off from the ground. */
-const SHARE = 0.75;
+/** A pair is left out unless this share of the sprite stands off from the background. */
+const leastShare = 0.75;
 
 /**
- * Whether a sprite can be seen on a ground: most of its opaque pixels differ clearly from it.
+ * Whether a sprite can be seen on a background: most of its opaque pixels differ clearly from it.
  *
  * @param {import('./sprite.mjs').Sprite} sprite
- * @param {readonly [number, number, number]} ground
+ * @param {readonly [number, number, number]} background
  */
-export function stands(sprite, ground) {
-  const [L, a, b] = lab(...ground);
+export function stands(sprite, background) {
+  const [L, a, b] = lab(...background);
   let opaque = 0;
   let distinct = 0;
   for (let p = 0; p < sprite.pixels.length; p += 4) {
@@ -41,30 +41,30 @@ export function stands(sprite, ground) {
       /** @type {number} */ (sprite.pixels[p + 2]) / alpha,
     );
     opaque++;
-    if (Math.hypot(l - L, m - a, n - b) >= DISTINCT) distinct++;
+    if (Math.hypot(l - L, m - a, n - b) >= leastDistance) distinct++;
   }
-  return distinct >= SHARE * opaque;
+  return distinct >= leastShare * opaque;
 }
 
 /**
- * The least share, over some poses, of a sprite's pixels that differ clearly from the picture behind them.
+ * The least share, over some poses, of a sprite's pixels that differ clearly from the image behind them.
  *
  * @param {import('./sprite.mjs').Sprite} sprite
  * @param {{ x: number, y: number, size: number, angle: number }[]} poses in pixels
- * @param {Float32Array} ground RGB 0 to 255, [side, side, 3]
+ * @param {Float32Array} background RGB 0 to 255, [side, side, 3]
  * @param {number} side
  */
-export function standsOn(sprite, poses, ground, side) {
+export function standsOn(sprite, poses, background, side) {
   let opaque = 0;
   for (let p = 3; p < sprite.pixels.length; p += 4) if (/** @type {number} */ (sprite.pixels[p]) >= 0.5) opaque++;
   const shares = poses.map((pose) => {
-    const frame = Float32Array.from(ground);
+    const frame = Float32Array.from(background);
     draw(frame, side, sprite, pose);
     let distinct = 0;
     for (let p = 0; p < frame.length; p += 3) {
       const [l, m, n] = labAt(frame, p);
-      const [L, a, b] = labAt(ground, p);
-      if (Math.hypot(l - L, m - a, n - b) >= DISTINCT) distinct++;
+      const [L, a, b] = labAt(background, p);
+      if (Math.hypot(l - L, m - a, n - b) >= leastDistance) distinct++;
     }
     return distinct / (opaque * (pose.size / Math.max(sprite.width, sprite.height)) ** 2);
   });

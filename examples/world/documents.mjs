@@ -2,15 +2,15 @@
 import { copyFile, mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { fileName, LICENCE, PACKAGE, readEntities } from './subjects.mjs';
+import { emojiLicence, emojiPackage, fileName, readEntities } from './subjects.mjs';
 
 /*
- * Every picture of the art that is no subject of the world, with its name: people, faces, flags, signs, and all in each
+ * Every image of the art that is no subject of the world, with its name: people, faces, flags, signs, and all in each
  * skin tone. A retriever that must find a fox should have something to get wrong.
  */
 
 const usage = `Usage: node examples/world/documents.mjs --sprites DIR --out DIR
-  --sprites DIR  the unpacked npm package ${PACKAGE}
+  --sprites DIR  the unpacked npm package ${emojiPackage}
   --out DIR      where stills and their media.jsonl go
 `;
 
@@ -45,7 +45,7 @@ for (const emoji of JSON.parse(await readFile(join(sprites, 'emoji.json'), 'utf8
     const file = join(out, 'stills', `${fileName(`${caption} ${code}`)}.png`);
     await copyFile(join(sprites, 'img/google/64', image), file);
     await writeFile(file.replace(/png$/, 'txt'), `${caption}\n`);
-    events.push({ uri: file, caption, source: `noto:${code}`, licence: LICENCE });
+    events.push({ uri: file, caption, source: `noto:${code}`, licence: emojiLicence });
   }
 }
 await writeFile(join(out, 'media.jsonl'), events.map((event) => `${JSON.stringify(event)}\n`).join(''));

@@ -16,13 +16,13 @@ import { fileName, readEntities } from './subjects.mjs';
  * A second set: animated emoji, whose motion was drawn by people; see README.md beside this file.
  */
 
-const SIDE = 64;
-const FRAMES = 16;
-const CRF = 10;
+const clipSide = 64;
+const frames = 16;
+const quality = 10;
 /** In units of the world: large, since what moves are parts of it. */
-const POSE = { x: 16, y: 16, size: 26, angle: 0 };
+const pose = { x: 16, y: 16, size: 26, angle: 0 };
 /** As the packages declare it. */
-const LICENCE = 'MIT';
+const declaredLicence = 'MIT';
 /** Skin tones: the same subject again. */
 const toned = /-1f3f[b-f]/;
 
@@ -30,7 +30,7 @@ const usage = `Usage: node examples/world/fluent.mjs --animations DIR --out DIR 
   --animations DIR  the unpacked npm package @lobehub/fluent-emoji-anim-1 (or -2, -3, -4); may be given several times
   --out DIR         where stills, clips and media.jsonl go
   --names DIR       the unpacked npm package emojibase-data: then people and faces are in it, not only the world's subjects
-  --seed N          other grounds (1)
+  --seed N          other backgrounds (1)
   --held-out        the held-out subjects instead of the others, to measure with
 `;
 
@@ -67,38 +67,38 @@ await writeFile(join(out, 'media.jsonl'), [...stills, ...clips].map((event) => `
 process.stderr.write(`${stills.length} stills and ${clips.length} clips in ${out}\n`);
 
 /**
- * One clip for each whole second; none of what stands still or would not be seen on any ground.
+ * One clip for each whole second; none of what stands still or would not be seen on any background.
  *
  * @param {string} file
  * @param {string} code
  * @param {string} phrase
  */
 async function clipsOf(file, code, phrase) {
-  const { sprites, delays } = await readAnimation(file, 2 * SIDE);
+  const { sprites, delays } = await readAnimation(file, 2 * clipSide);
   if (sprites.length < 2) return [];
   const random = seeded(seed, 'fluent', code);
-  const grounds = Object.entries(colours).filter(([, rgb]) => sprites[0] && stands(sprites[0], rgb));
+  const backgrounds = Object.entries(colours).filter(([, rgb]) => sprites[0] && stands(sprites[0], rgb));
   const ends = delays.map((_, n) => delays.slice(0, n + 1).reduce((sum, delay) => sum + delay, 0));
   const events = [];
-  for (let second = 0; (second + 1) * 1000 <= (ends.at(-1) ?? 0) && grounds.length > 0; second++) {
-    const [colour] = pick(random, grounds);
-    const ground = plain(colour, SIDE);
-    const clip = new Uint8ClampedArray(FRAMES * ground.length);
-    for (let f = 0; f < FRAMES; f++) {
-      const sprite = sprites[ends.findIndex((end) => (second + f / FRAMES) * 1000 < end)];
-      if (sprite) clip.set(render([{ sprite, at: [POSE] }], ground, SIDE), f * ground.length);
+  for (let second = 0; (second + 1) * 1000 <= (ends.at(-1) ?? 0) && backgrounds.length > 0; second++) {
+    const [colour] = pick(random, backgrounds);
+    const background = plain(colour, clipSide);
+    const clip = new Uint8ClampedArray(frames * background.length);
+    for (let f = 0; f < frames; f++) {
+      const sprite = sprites[ends.findIndex((end) => (second + f / frames) * 1000 < end)];
+      if (sprite) clip.set(render([{ sprite, at: [pose] }], background, clipSide), f * background.length);
     }
     const name = join(out ?? '', 'clips', `${fileName(phrase)}-${second}.mp4`);
-    await writeMp4(name, clip, { side: SIDE, fps: FRAMES, crf: CRF });
+    await writeMp4(name, clip, { side: clipSide, fps: frames, crf: quality });
     const caption = `${phrase}, animated, on ${article(colour)} ${colour} background`;
     await writeFile(name.replace(/mp4$/, 'txt'), `${caption}\n`);
-    events.push({ uri: name, caption, source: `fluent-clip:${code}:${second}`, licence: LICENCE });
+    events.push({ uri: name, caption, source: `fluent-clip:${code}:${second}`, licence: declaredLicence });
   }
   return events;
 }
 
 /**
- * The frame in the middle of an animation as a picture with its name.
+ * The frame in the middle of an animation as an image with its name.
  *
  * @param {string} file
  * @param {string} code
@@ -108,11 +108,11 @@ async function still(file, code, phrase) {
   const { pages = 1 } = await sharp(file).metadata();
   const name = join(out ?? '', 'stills', `${fileName(phrase)}.png`);
   await sharp(file, { page: pages >> 1 })
-    .resize(SIDE, SIDE)
+    .resize(clipSide, clipSide)
     .png()
     .toFile(name);
   await writeFile(name.replace(/png$/, 'txt'), `${phrase}\n`);
-  return { uri: name, caption: phrase, source: `fluent:${code}`, licence: LICENCE };
+  return { uri: name, caption: phrase, source: `fluent:${code}`, licence: declaredLicence };
 }
 
 /**

@@ -2,13 +2,13 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { addBackground, isBackgroundHeldOut, readBackground, readBackgrounds } from './backgrounds.mjs';
 import { alone, inFront, together } from './cast.mjs';
-import { addGround, isGroundHeldOut, readGround, readGrounds } from './grounds.mjs';
 import { writeMp4 } from './mp4.mjs';
 import { seeded, shuffled } from './random.mjs';
 import { captionOf, render } from './scene.mjs';
 import { readSprite } from './sprite.mjs';
-import { addStill, isHeldOut, LICENCE, PACKAGE, readEntities } from './subjects.mjs';
+import { addStill, emojiLicence, emojiPackage, isHeldOut, readEntities } from './subjects.mjs';
 
 /*
  * Makes the world that the small model learns from; see README.md beside this file.
@@ -18,62 +18,63 @@ import { addStill, isHeldOut, LICENCE, PACKAGE, readEntities } from './subjects.
  * Twice what the small model draws, because MP4s keep colour at half resolution. Measured on sprites of 16 model pixels:
  * encoded at 32 they come back 25 off (distance in RGB), encoded at 64 and halved again 4.
  */
-const SIDE = 64;
+const clipSide = 64;
 /** A second. Every second frame of it is a clip of 8 at 8 a second. */
-const FRAMES = 16;
-const FPS = 16;
-const CRF = 10;
+const clipFrames = 16;
+const clipFps = 16;
+const quality = 10;
 /** ffmpeg processes at once. */
-const POOL = 2;
+const atOnce = 2;
 
-const usage = `Usage: node examples/world/make.mjs --sprites DIR --out DIR [--clips N] [--seed N] [--two P] [--pictures P] [--held-out]
-  --sprites DIR  the unpacked npm package ${PACKAGE}
+const usage = `Usage: node examples/world/make.mjs --sprites DIR --out DIR [--clips N] [--seed N] [--two P] [--images P] [--held-out]
+  --sprites DIR  the unpacked npm package ${emojiPackage}
   --out DIR      where the world goes; its media.jsonl names the files below DIR as DIR is written here
   --clips N      how many clips (4000)
   --seed N       another world of the same kind (1)
   --two P        the share of clips with two subjects (0.2)
-  --pictures P   the share of clips with a picture for a ground (0.2)
-  --held-out     clips of the subjects and grounds that a training world never shows in motion, to measure with
+  --images P   the share of clips with an image for a background (0.2)
+  --held-out     clips of the subjects and backgrounds that a training world never shows in motion, to measure with
 `;
 
 /**
  * @param {string} sprites
  * @param {string} out
  * @param {number} clips
- * @param {{ seed: string, two: number, pictures: number, heldOut: boolean }} options
+ * @param {{ seed: string, two: number, images: number, heldOut: boolean }} options
  */
-async function make(sprites, out, clips, { seed, two, pictures, heldOut }) {
+async function make(sprites, out, clips, { seed, two, images, heldOut }) {
   const started = Date.now();
   await mkdir(join(out, 'stills'), { recursive: true });
   await mkdir(join(out, 'clips'), { recursive: true });
 
-  // What is held out is in no training world at all; to be drawn, its pictures are in the world that is measured with.
+  // What is held out is in no training world at all; to be drawn, its images are in the world that is measured with.
   const entities = (await readEntities()).filter(({ code }) => heldOut || !isHeldOut(code));
-  const allGrounds = (await readGrounds()).filter((ground) => heldOut || !isGroundHeldOut(ground));
+  const allBackgrounds = (await readBackgrounds()).filter((background) => heldOut || !isBackgroundHeldOut(background));
   const events = [];
   for (const entity of entities) events.push(await addStill(sprites, entity, join(out, 'stills')));
-  for (const ground of allGrounds) if (!ground.code) events.push(await addGround(ground, join(out, 'stills')));
+  for (const background of allBackgrounds)
+    if (!background.code) events.push(await addBackground(background, join(out, 'stills')));
 
   const kind = heldOut ? 'held-out' : 'training';
   const subjects = shuffled(
     seeded(seed, kind),
     entities.filter(({ code }) => isHeldOut(code) === heldOut),
   );
-  const grounds = allGrounds.filter((ground) => isGroundHeldOut(ground) === heldOut);
+  const backgrounds = allBackgrounds.filter((background) => isBackgroundHeldOut(background) === heldOut);
   /** @param {import('./subjects.mjs').Entity} entity */
   const spriteOf = ({ code }) => readSprite(join(sprites, 'img/google/64', `${code}.png`));
 
-  /** @param {import('./grounds.mjs').Ground} ground */
-  const pixelsOf = (ground) => readGround(sprites, ground, SIDE);
+  /** @param {import('./backgrounds.mjs').Background} background */
+  const pixelsOf = (background) => readBackground(sprites, background, clipSide);
 
   /** @param {number} n @returns {Promise<import('./cast.mjs').Take>} */
   async function takeOf(n) {
     // In turn, so that every subject is seen equally often.
     const entity = /** @type {import('./subjects.mjs').Entity} */ (subjects[n % subjects.length]);
-    const stage = { random: seeded(seed, kind, n), frames: FRAMES, side: SIDE, spriteOf, pixelsOf };
+    const stage = { random: seeded(seed, kind, n), frames: clipFrames, side: clipSide, spriteOf, pixelsOf };
     const u = stage.random();
-    if (u < pictures) return inFront(stage, entity, grounds);
-    if (u >= pictures + two) return alone(stage, entity);
+    if (u < images) return inFront(stage, entity, backgrounds);
+    if (u >= images + two) return alone(stage, entity);
     for (;;) {
       const take = await together(stage, entity, subjects);
       if (take) return take;
@@ -86,17 +87,17 @@ async function make(sprites, out, clips, { seed, two, pictures, heldOut }) {
   const worker = async () => {
     while (next < clips) {
       const n = next++;
-      const { actors, background, ground } = await takeOf(n);
+      const { actors, background, pixels } = await takeOf(n);
       const file = join(out, 'clips', `${String(n).padStart(5, '0')}.mp4`);
-      await writeMp4(file, render(actors, ground, SIDE), { side: SIDE, fps: FPS, crf: CRF });
+      await writeMp4(file, render(actors, pixels, clipSide), { side: clipSide, fps: clipFps, crf: quality });
       const caption = captionOf({ actors, background });
       await writeFile(file.replace(/mp4$/, 'txt'), `${caption}\n`);
-      clipEvents[n] = { uri: file, caption, source: `world:clip:${n}`, licence: LICENCE };
+      clipEvents[n] = { uri: file, caption, source: `world:clip:${n}`, licence: emojiLicence };
       truth[n] = truthOf(n, caption, actors, background);
       if ((n + 1) % 500 === 0) process.stderr.write(`${n + 1} of ${clips} clips, ${seconds(started)} s\n`);
     }
   };
-  await Promise.all(Array.from({ length: POOL }, worker));
+  await Promise.all(Array.from({ length: atOnce }, worker));
 
   await writeLines(join(out, 'media.jsonl'), [...events, ...clipEvents]);
   await writeLines(join(out, 'truth.jsonl'), truth);
@@ -138,14 +139,14 @@ const { values } = parseArgs({
     clips: { type: 'string', default: '4000' },
     seed: { type: 'string', default: '1' },
     two: { type: 'string', default: '0.2' },
-    pictures: { type: 'string', default: '0.2' },
+    images: { type: 'string', default: '0.2' },
     'held-out': { type: 'boolean', default: false },
   },
 });
-const [count, two, pictures] = [Number(values.clips), Number(values.two), Number(values.pictures)];
-const areShares = two >= 0 && pictures >= 0 && two + pictures <= 1;
+const [count, two, images] = [Number(values.clips), Number(values.two), Number(values.images)];
+const areShares = two >= 0 && images >= 0 && two + images <= 1;
 if (!values.sprites || !values.out || !Number.isInteger(count) || count < 0 || !areShares) {
   process.stderr.write(usage);
   process.exit(2);
 }
-await make(values.sprites, values.out, count, { seed: values.seed, two, pictures, heldOut: values['held-out'] });
+await make(values.sprites, values.out, count, { seed: values.seed, two, images, heldOut: values['held-out'] });

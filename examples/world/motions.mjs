@@ -6,10 +6,10 @@ import { between } from './random.mjs';
  * follows from its direction: what moves left starts at the right edge.
  */
 
-export const WORLD = 32;
+export const worldSide = 32;
 
 /** The shortest path of a translation: shorter ones look like standing still. */
-const SHORTEST = 12;
+const shortestPath = 12;
 
 /** @typedef {{ x: number, y: number, size: number, angle: number }} Pose */
 /** @typedef {(u: number) => Pose} Path */
@@ -27,11 +27,11 @@ const half = { size: [11, 14], small: [6, 7.5], large: [13, 15.5] };
 
 /** @type {Readonly<Record<'whole' | 'left' | 'right' | 'top' | 'bottom', Place>>} */
 export const places = {
-  whole: { left: 0, top: 0, width: WORLD, height: WORLD, size: [14, 20], small: [7, 9], large: [18, 22] },
-  left: { left: 0, top: 0, width: WORLD / 2, height: WORLD, ...half },
-  right: { left: WORLD / 2, top: 0, width: WORLD / 2, height: WORLD, ...half },
-  top: { left: 0, top: 0, width: WORLD, height: WORLD / 2, ...half },
-  bottom: { left: 0, top: WORLD / 2, width: WORLD, height: WORLD / 2, ...half },
+  whole: { left: 0, top: 0, width: worldSide, height: worldSide, size: [14, 20], small: [7, 9], large: [18, 22] },
+  left: { left: 0, top: 0, width: worldSide / 2, height: worldSide, ...half },
+  right: { left: worldSide / 2, top: 0, width: worldSide / 2, height: worldSide, ...half },
+  top: { left: 0, top: 0, width: worldSide, height: worldSide / 2, ...half },
+  bottom: { left: 0, top: worldSide / 2, width: worldSide, height: worldSide / 2, ...half },
 };
 
 /**
@@ -56,7 +56,7 @@ const within = (random, { left, top, width, height }, reach) => ({
 function translation(random, place, dx, dy) {
   const { left, top, width, height } = place;
   const size = between(random, ...place.size);
-  const path = between(random, SHORTEST, (dx === 0 ? height : width) - size);
+  const path = between(random, shortestPath, (dx === 0 ? height : width) - size);
   const across = within(random, place, size / 2);
   const along = (/** @type {number} */ d, /** @type {number} */ low, /** @type {number} */ length) =>
     d > 0 ? low + size / 2 : low + length - size / 2;
@@ -96,7 +96,7 @@ export const motions = {
       const size = between(random, ...place.size);
       const { x } = within(random, place, size / 2);
       const floor = place.top + place.height - size / 2;
-      const height = between(random, SHORTEST, place.height - size);
+      const height = between(random, shortestPath, place.height - size);
       const last = (frames - 1) / frames;
       return (u) => ({ x, y: floor - height * Math.abs(Math.sin(2 * Math.PI * u * last)), size, angle: 0 });
     },

@@ -1,13 +1,13 @@
 import { colours } from './colours.mjs';
-import { motions, places, WORLD } from './motions.mjs';
+import { motions, places, worldSide } from './motions.mjs';
 import { draw } from './sprite.mjs';
 
 /**
  * One clip to be made: one subject anywhere, or two in a half of the world each; on a plain colour or in front of a
- * picture, which is named by its phrase.
+ * image, which is named by its phrase.
  *
  * @typedef {{ phrase: string, motion: string, place: keyof typeof places }} Actor
- * @typedef {{ colour: string } | { picture: string }} Background
+ * @typedef {{ colour: string } | { image: string }} Background
  * @typedef {{ actors: Actor[], background: Background }} Scene
  */
 
@@ -24,7 +24,7 @@ const whereabouts = {
 export function captionOf({ actors, background }) {
   const acts = actors.map(({ phrase, motion, place }) => `${phrase} ${motions[motion]?.verb}${whereabouts[place]}`);
   const who = acts.join(' and ') + (acts.length > 1 ? ',' : '');
-  if ('picture' in background) return `${who} in front of ${background.picture}`;
+  if ('image' in background) return `${who} in front of ${background.image}`;
   return `${who} on ${background.colour === 'orange' ? 'an' : 'a'} ${background.colour} background`;
 }
 
@@ -58,15 +58,15 @@ export function plain(colour, side) {
  * The frames of a clip: RGB, 8 bits, [frames, side, side, 3]. Later subjects lie over earlier ones.
  *
  * @param {{ sprite: import('./sprite.mjs').Sprite, at: import('./motions.mjs').Pose[] }[]} cast
- * @param {Float32Array} ground as `plain` gives it
+ * @param {Float32Array} background as `plain` gives it
  * @param {number} side pixels
  */
-export function render(cast, ground, side) {
+export function render(cast, background, side) {
   const frames = /** @type {{ at: unknown[] }} */ (cast[0]).at.length;
-  const frame = new Float32Array(ground.length);
+  const frame = new Float32Array(background.length);
   const clip = new Uint8ClampedArray(frames * frame.length);
   for (let f = 0; f < frames; f++) {
-    frame.set(ground);
+    frame.set(background);
     for (const { sprite, at } of cast) draw(frame, side, sprite, inPixels(at[f], side));
     clip.set(frame, f * frame.length);
   }
@@ -76,6 +76,6 @@ export function render(cast, ground, side) {
 /** A pose in pixels. @param {import('./motions.mjs').Pose | undefined} pose @param {number} side */
 export function inPixels(pose, side) {
   if (!pose) throw new Error('subjects of one clip have as many poses each');
-  const unit = side / WORLD;
+  const unit = side / worldSide;
   return { x: pose.x * unit, y: pose.y * unit, size: pose.size * unit, angle: pose.angle };
 }

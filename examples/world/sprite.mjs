@@ -1,13 +1,13 @@
 import sharp from 'sharp';
 
 /**
- * A picture cut to what is opaque of it. `pixels`: premultiplied RGBA, colour 0 to 255, alpha 0 to 1, row by row.
+ * An image cut to what is opaque of it. `pixels`: premultiplied RGBA, colour 0 to 255, alpha 0 to 1, row by row.
  *
  * @typedef {{ width: number, height: number, pixels: Float32Array }} Sprite
  */
 
 /** Fainter than this is no part of the subject (0 to 255). */
-const FAINT = 16;
+const faint = 16;
 
 /**
  * @param {string} file a PNG with alpha
@@ -45,7 +45,7 @@ export async function readAnimation(file, side) {
 }
 
 /**
- * Pictures below each other, cut to what is opaque in any of them; none when nothing is.
+ * Images below each other, cut to what is opaque in any of them; none when nothing is.
  *
  * @param {Buffer} data RGBA, 8 bits
  * @param {number} across their width
@@ -53,10 +53,10 @@ export async function readAnimation(file, side) {
  * @returns {Sprite[]}
  */
 function cut(data, across, tall) {
-  const pictures = data.length / (across * tall * 4);
+  const images = data.length / (across * tall * 4);
   let [left, top, right, bottom] = [across, tall, -1, -1];
-  for (let p = 0; p < pictures * across * tall; p++) {
-    if (/** @type {number} */ (data[p * 4 + 3]) < FAINT) continue;
+  for (let p = 0; p < images * across * tall; p++) {
+    if (/** @type {number} */ (data[p * 4 + 3]) < faint) continue;
     const [x, y] = [p % across, Math.floor(p / across) % tall];
     left = Math.min(left, x);
     right = Math.max(right, x);
@@ -65,7 +65,7 @@ function cut(data, across, tall) {
   }
   if (right < 0) return [];
   const [width, height] = [right - left + 1, bottom - top + 1];
-  return Array.from({ length: pictures }, (_, n) => {
+  return Array.from({ length: images }, (_, n) => {
     const pixels = new Float32Array(width * height * 4);
     for (let y = 0; y < height; y++)
       for (let x = 0; x < width; x++) {
@@ -80,7 +80,7 @@ function cut(data, across, tall) {
 }
 
 /** Samples a side of an output pixel: 4 x 4 of them average away the steps of a moving edge. */
-const SAMPLES = 4;
+const samples = 4;
 
 /**
  * Lays a sprite over a frame.
@@ -100,10 +100,10 @@ export function draw(frame, side, sprite, pose) {
   for (let y = low(pose.y); y < high(pose.y); y++)
     for (let x = low(pose.x); x < high(pose.x); x++) {
       const sum = [0, 0, 0, 0];
-      for (let j = 0; j < SAMPLES; j++)
-        for (let i = 0; i < SAMPLES; i++) {
-          const dx = x + (i + 0.5) / SAMPLES - pose.x;
-          const dy = y + (j + 0.5) / SAMPLES - pose.y;
+      for (let j = 0; j < samples; j++)
+        for (let i = 0; i < samples; i++) {
+          const dx = x + (i + 0.5) / samples - pose.x;
+          const dy = y + (j + 0.5) / samples - pose.y;
           bilinear(
             sprite,
             (cos * dx + sin * dy) * scale + sprite.width / 2 - 0.5,
@@ -112,7 +112,7 @@ export function draw(frame, side, sprite, pose) {
           );
         }
       const at = (y * side + x) * 3;
-      const n = SAMPLES * SAMPLES;
+      const n = samples * samples;
       const clear = 1 - /** @type {number} */ (sum[3]) / n;
       for (let c = 0; c < 3; c++)
         frame[at + c] = /** @type {number} */ (frame[at + c]) * clear + /** @type {number} */ (sum[c]) / n;

@@ -2,11 +2,11 @@ import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /** Where the art comes from, and its licence as SPDX names it. */
-export const PACKAGE = 'emoji-datasource-google@16.0.0';
-export const LICENCE = 'Apache-2.0';
+export const emojiPackage = 'emoji-datasource-google@16.0.0';
+export const emojiLicence = 'Apache-2.0';
 
 /**
- * `code`: the file name of its picture, code points in hex. `phrase`: as a caption names it, with its article.
+ * `code`: the file name of its image, code points in hex. `phrase`: as a caption names it, with its article.
  *
  * @typedef {{ code: string, name: string, phrase: string, group: 'animals' | 'food' | 'objects' | 'travel' }} Entity
  */
@@ -30,7 +30,7 @@ const heldOut = new Set(
 export const isHeldOut = (code) => heldOut.has(code);
 
 /**
- * Puts a subject's picture and, beside it, what it shows into a folder.
+ * Puts a subject's image and, beside it, what it shows into a folder.
  *
  * @param {string} sprites the unpacked package
  * @param {Entity} entity
@@ -41,7 +41,7 @@ export async function addStill(sprites, { code, name, phrase }, folder) {
   const file = join(folder, `${fileName(name)}.png`);
   await copyFile(join(sprites, 'img/google/64', `${code}.png`), file);
   await writeFile(file.replace(/png$/, 'txt'), `${phrase}\n`);
-  return { uri: file, caption: phrase, source: `noto:${code}`, licence: LICENCE };
+  return { uri: file, caption: phrase, source: `noto:${code}`, licence: emojiLicence };
 }
 
 /** @param {string} name */

@@ -21,19 +21,24 @@ reader, *shards = sys.argv[1:]
 shards = [os.path.abspath(path) for path in shards]
 wanted = {}
 for shard in shards:
-    for key, members, pictures in samples(shard):
+    for key, members, shared in samples(shard):
         assert sorted(members) == ["json", "mp4", "txt"], f"{key} has {sorted(members)}"
         facts = members["json"]
         assert members["txt"].decode() == facts["caption"]
-        for digest, picture in pictures.items():
-            assert hashlib.sha256(picture).hexdigest() == digest, f"{key}: a picture is another"
+        for digest, content in shared.items():
+            assert hashlib.sha256(content).hexdigest() == digest, f"{key}: an image or clip is another"
         for name in ("start", "duration", "fps", "motion"):
             assert type(facts["clip"][name]) is float, f"{key}: clip.{name} is no float"
         wanted[key] = (members["mp4"], members["txt"].decode(), facts)
 assert wanted, "there is no sample"
 rates = sorted({round(facts["clip"]["fps"], 2) for _, _, facts in wanted.values()})
-contexts = sorted({len(json.loads(facts["context"])) for _, _, facts in wanted.values()})
-print(f"{len(shards)} shards, {len(wanted)} samples, {rates} frames a second, contexts of {contexts} documents")
+found = [json.loads(facts["context"]) for _, _, facts in wanted.values()]
+contexts = sorted({len(context) for context in found})
+motions = sum("clip" in entry for context in found for entry in context)
+print(
+    f"{len(shards)} shards, {len(wanted)} samples, {rates} frames a second, contexts of {contexts} documents,"
+    f" {motions} motion examples"
+)
 
 
 def compare(reader, found):

@@ -7,7 +7,7 @@ import { home } from './places.mjs';
 const file = join(home, 'lock');
 
 /** Runs `work` while no other process does. The lock of a process that is gone is void. */
-export async function alone(work, patienceMs = 600_000) {
+export async function alone(work, patienceMs = 1_500_000) {
   mkdirSync(home, { recursive: true });
   const until = Date.now() + patienceMs;
   while (!taken()) {

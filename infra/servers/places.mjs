@@ -50,6 +50,15 @@ export async function freePort() {
   }
 }
 
+/** The first of `count` ports in a row. */
+export async function freePorts(count) {
+  for (;;) {
+    const first = await freePort();
+    const others = Array.from({ length: count - 1 }, (_, n) => isFree(first + n + 1));
+    if ((await Promise.all(others)).every(Boolean)) return first;
+  }
+}
+
 function isFree(port) {
   return new Promise((done) => {
     const server = createServer();

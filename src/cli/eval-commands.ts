@@ -1,12 +1,14 @@
 import { type Command, Option } from 'commander';
+import { modelName } from '../app/model-name.js';
+import type { Workspace } from '../app/workspace.js';
 import { pixelScales } from '../evaluation/features/net-input.js';
 import { conditions } from '../evaluation/tasks/grounding.js';
+import { servingBackends } from '../models/backends/names.js';
 import type { AblationOptions, GroundingOptions, WorldOptions } from './commands/eval.js';
 import type { FeatureOptions } from './commands/eval-features.js';
+import type { EvalRetrievalOptions } from './commands/eval-retrieval.js';
 import type { Ucf101Options } from './commands/eval-ucf101.js';
-import { modelName } from './model-name.js';
 import { namedWeights, numbers, several, someConditions, weight, wholeNumber } from './option-values.js';
-import type { Workspace } from './workspace.js';
 
 interface Surroundings {
   within(work: (workspace: Workspace) => Promise<void>): Promise<void>;
@@ -14,47 +16,43 @@ interface Surroundings {
   out: NodeJS.WritableStream;
 }
 
-/** `vimi eval ...`: each writes a table, JSON and picture pages into a folder. */
+/** `vimi eval ...`: each writes a table, JSON and image pages into a folder. */
 export function addEvalCommands(program: Command, { within, interruption, out }: Surroundings): void {
-  const family = program.command('eval').description('measure a model; tables, JSON and pictures go to a folder');
+  const family = program.command('eval').description('measure a model; writes tables, JSON and images to a folder');
 
   const onModel = (name: string, description: string) =>
     onWorld(name, description)
-      .option('--model <name>', 'a preset or a weights file; that of the pipeline when left out', (name) =>
+      .option('--model <name>', 'a preset or a weights file (default: the model of the pipeline)', (name) =>
         modelName(name),
       )
       .option(
         '--steps <list>',
-        'of the sampler, one or several: 8,20; the model’s own when left out',
+        'sampler steps, one or several: 8,20 (default: the model’s own)',
         numbers(1, 1000, true),
       )
-      .option('--guidance <list>', 'one or several; the model’s own when left out', numbers(0, 50, false));
+      .option('--guidance <list>', 'guidance, one or several (default: the model’s own)', numbers(0, 50, false));
   const onWorld = (name: string, description: string, example = '') =>
     family
       .command(name)
       .description(description)
-      .option('--encoder <folder>', 'frozen language model (ONNX), for models that read words through one')
-      .option('--pipeline <name>', 'whose steps serve the prompts', 'generate')
-      .addOption(
-        new Option('--backend <name>', 'of the model')
-          .choices(['auto', 'tensorflow', 'webgpu', 'wasm'])
-          .default('auto'),
-      )
-      .option('--threads <n>', 'of the tensorflow backend', wholeNumber(1))
-      .option('--n <n>', 'videos a cell of the table', wholeNumber(1), 30)
-      .option('--seed <n>', 'of clips and noise', wholeNumber(0, 0xffffffff), 1)
-      .option('--at-once <n>', 'requests under way at once', wholeNumber(1, 64), 4)
-      .option('--held-out <folder>', 'a world of subjects that training never showed in motion')
-      .option('--seen <folder>', 'a world of subjects that it did show')
-      .option('-o, --out <folder>', 'where the results go', `.vimi/eval/${name}`)
+      .option('--encoder <folder>', 'frozen language model (ONNX), for models that need one')
+      .option('--pipeline <name>', 'pipeline whose steps serve the prompts', 'generate')
+      .addOption(new Option('--backend <name>', 'backend of the model').choices(servingBackends).default('auto'))
+      .option('--threads <n>', 'threads of the tensorflow backend', wholeNumber(1))
+      .option('--n <n>', 'videos for each cell of the table', wholeNumber(1), 30)
+      .option('--seed <n>', 'seed of clips and noise', wholeNumber(0, 0xffffffff), 1)
+      .option('--at-once <n>', 'requests in flight', wholeNumber(1, 64), 4)
+      .option('--held-out <folder>', 'world with subjects that training never showed in motion')
+      .option('--seen <folder>', 'world with subjects that training showed')
+      .option('-o, --out <folder>', 'folder for the results', `.vimi/eval/${name}`)
       .addHelpText(
         'after',
         `\nWorlds are folders that \`node examples/world/make.mjs\` made.\n\nExample:\n  vimi eval ${name} --held-out .cache/world-held-out --seen .cache/world --n 30${example}`,
       );
 
-  onModel('grounding', 'does it draw what it is shown? look, motion, ground and size against the truth')
-    .option('--conditions <list>', 'what stands before the prompt', someConditions, [...conditions])
-    .option('--documents <media.jsonl>', 'further stills for live retrieval (may be repeated)', several)
+  onModel('grounding', 'does it draw what it is shown? appearance, motion, background and size against the truth')
+    .option('--conditions <list>', 'contexts to compare', someConditions, [...conditions])
+    .option('--documents <media.jsonl>', 'more stills for live retrieval (may be repeated)', several)
     .action(({ documents = [], ...options }: Omit<GroundingOptions, 'documents'> & { documents?: string[] }) =>
       within(async (workspace) => {
         const { evalGrounding } = await import('./commands/eval.js');
@@ -62,7 +60,7 @@ export function addEvalCommands(program: Command, { within, interruption, out }:
       }),
     );
 
-  onModel('prediction', 'the rest of a clip from its first frame, against copying and extrapolating it').action(
+  onModel('prediction', 'the rest of a clip from its first frame, compared with copying and extrapolating it').action(
     (options: WorldOptions) =>
       within(async (workspace) => {
         const { evalPrediction } = await import('./commands/eval.js');
@@ -70,7 +68,7 @@ export function addEvalCommands(program: Command, { within, interruption, out }:
       }),
   );
 
-  onModel('subject', 'pictures in the place of nouns: one subject, two, and one in front of a picture').action(
+  onModel('subject', 'images in the place of nouns: one subject, two, and one before a background image').action(
     (options: WorldOptions) =>
       within(async (workspace) => {
         const { evalSubject } = await import('./commands/eval.js');
@@ -87,23 +85,56 @@ export function addEvalCommands(program: Command, { within, interruption, out }:
 
   onWorld(
     'ablation',
-    'what each part of the recipe does: weights trained without it, and k retrieved documents for a prompt',
+    'the effect of each part of the recipe: weights trained without it, and k retrieved documents for a prompt',
     ' \\\n    --weights "stage 1=stage-1.safetensors" --weights "stage 2=nano" --k 0,1,3',
   )
     .requiredOption(
       '--weights <name=model>',
-      'a preset or a weights file with a name for the table; once for each, others are compared with the first',
+      'a preset or a weights file, with a name for the table; may be repeated, others are compared with the first',
       namedWeights,
     )
-    .option('--steps <n>', 'of the sampler; each model’s own when left out', wholeNumber(1, 1000))
-    .option('--guidance <n>', 'each model’s own when left out', weight)
+    .option('--steps <n>', 'sampler steps (default: each model’s own)', wholeNumber(1, 1000))
+    .option('--guidance <n>', 'guidance (default: each model’s own)', weight)
     .option('--k <list>', 'documents retrieved live for a prompt, one or several', numbers(0, 16, true), [0, 1, 3])
-    .option('--documents <media.jsonl>', 'further stills for live retrieval (may be repeated)', several)
+    .option('--documents <media.jsonl>', 'more stills for live retrieval (may be repeated)', several)
     .action(({ documents = [], ...options }: Omit<AblationOptions, 'documents'> & { documents?: string[] }) =>
       within(async (workspace) => {
         const { evalAblation } = await import('./commands/eval.js');
         await evalAblation(workspace, { ...options, documents, signal: interruption() }, out);
       }),
+    );
+
+  family
+    .command('retrieval')
+    .description('what each stage of retrieval finds of what people said fits a prompt, and what it takes')
+    .argument('<labels.jsonl...>', 'labelled prompts, one JSON object a line')
+    .option('--captions <file.jsonl>', 'search these captions instead of the corpus (may be repeated)', several)
+    .option('--pipeline <name>', 'pipeline whose step retrieve is measured', 'generate')
+    .option('--k <list>', 'places at which recall is measured, one or several', numbers(1, 100, true), [1, 3, 10])
+    .addOption(
+      new Option('--kind <kind>', 'images, or clips as motion examples').choices(['image', 'clip']).default('image'),
+    )
+    .option('-o, --out <folder>', 'folder for the results', '.vimi/eval/retrieval')
+    .addHelpText(
+      'after',
+      `
+A line: {"prompt": "a fox in the snow", "fits": ["a fox", {"caption": "a red fox", "grade": 2}], "misfits": ["a fire"]}
+or one judged pair: {"prompt": "a fox in the snow", "caption": "a fox", "fits": true}
+Documents are named by their captions or ids.
+
+Example:
+  vimi eval retrieval labels.jsonl
+  vimi eval retrieval labels.jsonl --captions captions.jsonl`,
+    )
+    .action(
+      (
+        labels: string[],
+        { captions = [], ...options }: Omit<EvalRetrievalOptions, 'signal' | 'captions'> & { captions?: string[] },
+      ) =>
+        within(async (workspace) => {
+          const { evalRetrieval } = await import('./commands/eval-retrieval.js');
+          await evalRetrieval(workspace, labels, { ...options, captions, signal: interruption() }, out);
+        }),
     );
 
   for (const [name, description] of [
@@ -114,30 +145,30 @@ export function addEvalCommands(program: Command, { within, interruption, out }:
     const command = family
       .command(name)
       .description(description)
-      .requiredOption('--net <name>', 'the net that the features are of, as the report shall call it')
+      .requiredOption('--net <name>', 'name of the net of the features, for the report')
       .requiredOption('--generated <place>', 'features of the generated videos: .npy, or .json with a list of rows')
-      .option('--real <place>', 'those of real ones')
-      .option('--onnx <file>', 'the net itself: --generated and --real are then folders of videos or pictures')
+      .option('--real <place>', 'features of real videos')
+      .option('--onnx <file>', 'run this net: --generated and --real are then folders of videos or images')
       .addOption(
-        new Option('--pixels <scale>', 'what the net wants to see of colours').choices(pixelScales).default('-1..1'),
+        new Option('--pixels <scale>', 'range of colours that the net expects').choices(pixelScales).default('-1..1'),
       )
       .option(
         '--frames <n>',
-        'of each video: those a net of videos leaves open, or rows of one of pictures',
+        'frames of each video, if a net for videos does not fix them, or for a net for images',
         wholeNumber(1, 4096),
       )
-      .option('--side <n>', 'pixels to each side, for a net that leaves them open', wholeNumber(1, 4096))
-      .option('--output <name>', 'of the net; the first when left out')
-      .option('--seed <n>', 'of the halves of the floor', wholeNumber(0, 0xffffffff), 1)
-      .option('-o, --out <folder>', 'where the results go', `.vimi/eval/${name}`);
+      .option('--side <n>', 'pixels of each side, if the net does not fix them', wholeNumber(1, 4096))
+      .option('--output <name>', 'output of the net (default: the first)')
+      .option('--seed <n>', 'seed of the random halves', wholeNumber(0, 0xffffffff), 1)
+      .option('-o, --out <folder>', 'folder for the results', `.vimi/eval/${name}`);
     if (name === 'is')
       command
-        .option('--splits <n>', 'parts that are scored each by itself', wholeNumber(1), 10)
+        .option('--splits <n>', 'number of parts that are scored separately', wholeNumber(1), 10)
         .option('--logits', 'the features are logits, not probabilities', false);
     if (name === 'clipsim')
       command
-        .option('--texts <file>', 'features of the texts, a row a video')
-        .option('--text-onnx <folder>', 'the net that reads the texts: the .txt files beside the generated videos');
+        .option('--texts <file>', 'features of the texts, one row for each video')
+        .option('--text-onnx <folder>', 'net for the texts, which are the .txt files beside the generated videos');
     command.action(async (options: FeatureOptions) => {
       const { evalFeatures } = await import('./commands/eval-features.js');
       const { splits = 1, logits = false } = options;
@@ -147,23 +178,29 @@ export function addEvalCommands(program: Command, { within, interruption, out }:
 
   family
     .command('ucf101')
-    .description('the zero-shot protocol of UCF101: the requests for it, then FVD and Inception score of their videos')
-    .option('--write-requests <n>', 'videos to ask for: events for `vimi publish requests`', wholeNumber(1, 1_000_000))
-    .option('--classes <file>', 'a prompt a line, or a class’s name, a tab and its prompt')
-    .option('--like <file>', 'CLASS/FILE a line: classes get their shares in it; all alike when left out')
-    .option('--frames <n>', 'that the requests ask for', wholeNumber(1, 1024), 16)
-    .option('--steps <n>', 'that they ask for; the model’s own when left out', wholeNumber(1, 1000))
-    .option('--generated <folder>', 'the videos that came of them')
-    .option('--real <folder>', 'those of UCF101')
+    .description(
+      'the zero-shot protocol of UCF101: write its requests, then measure FVD and Inception score of their videos',
+    )
+    .option('--write-requests <n>', 'write this many requests, for `vimi publish requests`', wholeNumber(1, 1_000_000))
+    .option('--classes <file>', 'one prompt a line, or the name of a class, a tab and its prompt')
+    .option('--like <file>', 'one CLASS/FILE a line: classes get their shares in this list (default: equal shares)')
+    .option('--frames <n>', 'frames that the requests ask for', wholeNumber(1, 1024), 16)
+    .option('--steps <n>', 'sampler steps that they ask for (default: the model’s own)', wholeNumber(1, 1000))
+    .option('--generated <folder>', 'the generated videos')
+    .option('--real <folder>', 'the videos of UCF101')
     .option('--onnx <file>', 'I3D with the 400 logits of Kinetics; a file of another name is another net')
-    .option('--net <name>', 'that net, as the report shall call it')
-    .addOption(new Option('--pixels <scale>', 'what it wants to see of colours').choices(pixelScales).default('-1..1'))
+    .option('--net <name>', 'name of that net, for the report')
+    .addOption(new Option('--pixels <scale>', 'range of colours that it expects').choices(pixelScales).default('-1..1'))
     .option(
       '--inception <file>',
       'C3D with the 101 classes of UCF101, probabilities or logits, for the Inception score',
     )
-    .addOption(new Option('--inception-pixels <scale>', 'what that one wants').choices(pixelScales).default('0..255'))
-    .option('--seed <n>', 'of the requests’ noise, or of the halves of the floor', wholeNumber(0, 0xffffffff), 1)
+    .addOption(
+      new Option('--inception-pixels <scale>', 'range of colours that the Inception net expects')
+        .choices(pixelScales)
+        .default('0..255'),
+    )
+    .option('--seed <n>', 'seed of the noise of the requests, or of the random halves', wholeNumber(0, 0xffffffff), 1)
     .option('-o, --out <place>', 'a file for the requests (stdout when left out), or a folder for the results')
     .addHelpText(
       'after',

@@ -1,4 +1,4 @@
-import { VimiError } from '../errors.js';
+import { VimiError } from '../core/errors.js';
 import { decodeEvent } from '../events/cloudevents.js';
 import type { StoredRecord } from '../events/record.js';
 import type { SchemaName } from '../events/schemas.js';

@@ -1,4 +1,4 @@
-import { asVimiError, type ErrorCode } from '../errors.js';
+import { asVimiError, type ErrorCode } from '../core/errors.js';
 import { printable } from './printable.js';
 
 /** What a script can tell from the exit code. Shown in the README. */

@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { VimiError } from '../errors.js';
+import { VimiError } from '../core/errors.js';
 import type { Prompt, PromptPart } from '../events/prompt.js';
 
 /** One answered prompt. File names are relative to the gallery's folder, with forward slashes. */
@@ -8,10 +8,15 @@ export interface GalleryEntry {
   job: string;
   /** As the user said it. */
   promptText: string;
-  /** As the model read it. */
+  /** As it was composed for the model. */
   composed: Prompt;
-  /** What was retrieved, best first. With the image's `sha256` the composed prompt shows it in its place. */
-  context: { caption: string; image: string; score: number; sha256?: string }[];
+  /** Places of its parts that the model did not read. */
+  unread?: readonly number[];
+  /**
+   * What was retrieved, best first. With the image's `sha256` the composed prompt shows it in its place. `clip`: the file of a
+   * motion example.
+   */
+  context: { caption: string; image: string; score: number; sha256?: string; clip?: string }[];
   video: string;
   model: string;
   backend: string;
@@ -28,7 +33,7 @@ export interface GalleryFacts {
 }
 
 /**
- * Writes index.html into a folder that already holds the videos and pictures it names: no scripts, no foreign hosts, so
+ * Writes index.html into a folder that already holds the videos and images it names: no scripts, no foreign hosts, so
  * the folder can be opened, zipped and sent as it is.
  *
  * @returns the page's path
@@ -69,7 +74,7 @@ ${contactSheet === undefined ? '' : `<footer><h2>All at once</h2><img src="${loc
 }
 
 function article(entry: GalleryEntry): string {
-  const { job, promptText, composed, context, video, model, backend, seed, seconds } = entry;
+  const { job, promptText, composed, unread = [], context, video, model, backend, seed, seconds } = entry;
   return `<article>
 <figure class="answer"><video src="${local(video)}" loop muted autoplay playsinline controls aria-label="${text(`video of: ${promptText}`)}"></video></figure>
 <div class="told">
@@ -77,18 +82,24 @@ function article(entry: GalleryEntry): string {
 <h3>Retrieved</h3>
 ${context.length === 0 ? '<p class="none">nothing that fitted</p>' : `<ol class="context">${context.map(document).join('')}</ol>`}
 <h3>What the model read</h3>
-<p class="composed">${composed.instruction ? `<span class="instruction">${text(composed.instruction)}</span> ` : ''}${composed.parts.map((part) => read(part, context)).join(' ')}</p>
+<p class="composed">${composed.instruction ? `<span class="instruction">${text(composed.instruction)}</span> ` : ''}${composed.parts.flatMap((part, n) => (unread.includes(n) ? [] : read(part, context))).join(' ')}</p>
+${unread.length === 0 ? '' : `<p class="none">given, and not read by ${text(model)}: ${unread.map((n) => read(composed.parts[n]!, context)).join(', ')}</p>`}
 <dl>${facts({ task: composed.task, model, backend, seed, time: `${seconds.toFixed(1)} s`, job })}</dl>
 </div>
 </article>`;
 }
 
-function document({ caption, image, score }: GalleryEntry['context'][number]): string {
-  return `<li><img src="${local(image)}" alt=""><span>${text(caption)}</span><small title="reciprocal-rank-fusion score">${score.toFixed(4)}</small></li>`;
+function document({ caption, image, score, clip }: GalleryEntry['context'][number]): string {
+  const shown =
+    clip === undefined
+      ? `<img src="${local(image)}" alt="">`
+      : `<video src="${local(clip)}" poster="${local(image)}" loop muted autoplay playsinline aria-label="motion example"></video>`;
+  return `<li>${shown}<span>${text(caption)}</span>${clip === undefined ? '' : '<small>motion</small>'}<small title="reciprocal-rank-fusion score">${score.toFixed(4)}</small></li>`;
 }
 
 function read(part: PromptPart, context: GalleryEntry['context']): string {
   if ('text' in part) return `<span>${text(part.text)}</span>`;
+  if ('clip' in part) return `<code>${text(`motion clip${part.caption && `: ${part.caption}`}`)}</code>`;
   const known = context.find(({ sha256 }) => sha256 === part.image.sha256);
   if (known) return `<img src="${local(known.image)}" alt="${text(`${part.role} image`)}" title="${text(part.role)}">`;
   return `<code>${text(`${part.role} image ${part.image.sha256.slice(0, 8)}`)}</code>`;
@@ -128,11 +139,11 @@ header p, .none { color: var(--soft); }
 article { display: grid; grid-template-columns: 17rem minmax(0, 1fr); gap: 1.75rem; background: var(--card); border: 1px solid var(--line); border-radius: 14px; padding: 1.25rem; margin-bottom: 1.5rem; }
 h2 { font-size: 1.3rem; line-height: 1.3; overflow-wrap: anywhere; }
 h3 { font-size: 0.75rem; font-weight: 600; letter-spacing: 0.06em; text-transform: uppercase; color: var(--soft); margin: 1.1rem 0 0.4rem; }
-video { display: block; width: 100%; aspect-ratio: 1; object-fit: contain; border-radius: 8px; background: var(--line); image-rendering: pixelated; }
+.answer video { display: block; width: 100%; aspect-ratio: 1; object-fit: contain; border-radius: 8px; background: var(--line); image-rendering: pixelated; }
 .context { display: flex; flex-wrap: wrap; gap: 0.6rem; list-style: none; padding: 0; }
 .context li { display: flex; flex-direction: column; align-items: center; width: 8rem; padding: 0.6rem 0.5rem; border: 1px solid var(--line); border-radius: 10px; text-align: center; font-size: 0.85rem; line-height: 1.3; overflow-wrap: anywhere; }
 .context li:first-child { border-color: var(--accent); }
-.context img { width: 64px; height: 64px; object-fit: contain; margin-bottom: 0.35rem; background: #fff; border-radius: 6px; }
+.context img, .context video { width: 64px; height: 64px; object-fit: contain; margin-bottom: 0.35rem; background: #fff; border-radius: 6px; }
 small { color: var(--soft); font-variant-numeric: tabular-nums; margin-top: auto; }
 .composed { background: var(--tint); border-radius: 8px; padding: 0.5rem 0.75rem; overflow-wrap: anywhere; }
 .composed img { width: 28px; height: 28px; object-fit: contain; vertical-align: middle; background: #fff; border-radius: 4px; }

@@ -6,7 +6,7 @@ import type { Topology } from '../streams/topology/topology.js';
 export const graphFormats = ['mermaid', 'svg'] as const;
 export type GraphFormat = (typeof graphFormats)[number];
 
-/** The topology as a picture: text for Mermaid, or an SVG file's text. Values from the environment stand by their names. */
+/** The topology as an image: text for Mermaid, or an SVG file's text. Values from the environment stand by their names. */
 export function graph(topology: Topology, format: GraphFormat): string {
   return { mermaid, svg }[format](flowGraph(topology));
 }

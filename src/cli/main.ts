@@ -2,25 +2,52 @@
 import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { pino } from 'pino';
-import { asVimiError, VimiError } from '../errors.js';
-import { serveMetrics } from '../server/metrics-server.js';
-import { drainMs } from '../streams/pipeline.js';
+import { modelName, presetName } from '../app/model-name.js';
+import { groupings } from '../app/passes/balance-corpus.js';
+import { Workspace, type WorkspaceOptions } from '../app/workspace.js';
+import { asVimiError, VimiError } from '../core/errors.js';
+import { jobState } from '../events/schemas.js';
+import { trainingBackends } from '../models/backends/names.js';
+import { keyPath, scopes } from '../server/keys/key-file.js';
+import { drainMs } from '../streams/delivery/pipeline.js';
 import { age } from './commands/age.js';
+import { corpusLineage } from './commands/corpus-lineage.js';
+import { corpusBalance, corpusDedup, forgetPass, listPasses } from './commands/corpus-pass.js';
+import { corpusRebuild } from './commands/corpus-rebuild.js';
+import { corpusReembed } from './commands/corpus-reembed.js';
+import { corpusRegrade } from './commands/corpus-regrade.js';
 import { corpusRemove } from './commands/corpus-remove.js';
+import { corpusReport } from './commands/corpus-report.js';
 import { corpusSearch } from './commands/corpus-search.js';
+import { corpusShow } from './commands/corpus-show.js';
+import { corpusSnapshot } from './commands/corpus-snapshot.js';
+import { corpusStats } from './commands/corpus-stats.js';
+import { corpusThresholds } from './commands/corpus-thresholds.js';
+import { corpusVerifyRemoved } from './commands/corpus-verify-removed.js';
 import { demo } from './commands/demo.js';
 import { writeDemoTopology } from './commands/demo-topology.js';
 import { printOperator } from './commands/docs.js';
 import { examine, firstContactMs, printFindings } from './commands/doctor.js';
+import { exportTo } from './commands/export.js';
 import { generate } from './commands/generate.js';
 import { ingest } from './commands/ingest.js';
 import { init } from './commands/init.js';
+import { cancelJob, listJobs, showJob, watchJobs } from './commands/jobs.js';
+import { keysAdd, keysList, keysRevoke } from './commands/keys.js';
 import { mergeShards } from './commands/merge-shards.js';
 import { publish } from './commands/publish.js';
 import { read } from './commands/read.js';
 import { dismissRejects, listRejects, type RejectsOptions, replayRejects } from './commands/rejects.js';
+import { reproduceVideo } from './commands/reproduce.js';
 import { reportLine, runPipelines } from './commands/run.js';
+import { samplesExport } from './commands/samples-export.js';
+import { samplesList } from './commands/samples-list.js';
+import { samplesReground } from './commands/samples-reground.js';
+import { samplesShow } from './commands/samples-show.js';
+import { samplesVerify } from './commands/samples-verify.js';
+import { serveWith } from './commands/serve.js';
 import { sweep } from './commands/sweep.js';
+import { testTopology } from './commands/test.js';
 import { topics } from './commands/topics.js';
 import { trainOn } from './commands/train.js';
 import { planTrain } from './commands/train-plan.js';
@@ -29,26 +56,24 @@ import { addEvalCommands } from './eval-commands.js';
 import { exitCodes, reportError } from './exit.js';
 import { type GraphFormat, graph, graphFormats } from './graph.js';
 import { leaveNow } from './leave-now.js';
-import { modelName, presetName } from './model-name.js';
-import { deviceList, offsetOrEnd, several, size, weight, wholeNumber } from './option-values.js';
+import { cosine, deviceList, offsetOrEnd, several, size, weight, wholeNumber } from './option-values.js';
 import { printable, printableStream } from './printable.js';
 import { runView } from './run-view.js';
 import { validate } from './validate.js';
 import { version } from './version.js';
-import { Workspace, type WorkspaceOptions } from './workspace.js';
 
 const program = new Command('vimi')
   .description('Grounded video generation as a stream: prompts and media in, videos and training samples out.')
   .version(version)
-  .addOption(new Option('-t, --topology <file>', 'the topology').env('VIMI_TOPOLOGY').default('topology.yaml'))
+  .addOption(new Option('-t, --topology <file>', 'topology file').env('VIMI_TOPOLOGY').default('topology.yaml'))
   .addOption(
     new Option(
       '-p, --profile <name>',
-      'transport, objects and search; the first one of the topology when left out',
+      'profile: transport, objects and search (default: the first of the topology)',
     ).env('VIMI_PROFILE'),
   )
   .addOption(
-    new Option('--log-level <level>', 'what is logged, as JSON lines on stderr')
+    new Option('--log-level <level>', 'lowest level of the log, as JSON lines on stderr')
       .env('VIMI_LOG_LEVEL')
       .choices(['debug', 'info', 'warn', 'error', 'silent'])
       .default('warn'),
@@ -65,8 +90,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) =>
   process.exit(error.code === 'EPIPE' ? exitCodes.ok : exitCodes.failed),
 );
 
-const inFlight = (ms: number) =>
-  `stopping: what is in flight has ${ms / 1000} seconds, the rest is done again by the next run`;
+const inFlight = (ms: number) => `stopping: work in flight has ${ms / 1000} seconds; the next run repeats the rest`;
 
 /** Ctrl-C once: stop in good order; twice: leave now. */
 function interruption(says = inFlight(drainMs)): AbortSignal {
@@ -74,19 +98,23 @@ function interruption(says = inFlight(drainMs)): AbortSignal {
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.on(signal, () => {
       if (controller.signal.aborted) leaveNow();
-      process.stderr.write(`\n${says}; once more to leave now\n`);
+      process.stderr.write(`\n${says}; press again to leave now\n`);
       controller.abort();
     });
   return controller.signal;
 }
 
-function openWorkspace(more: Partial<Omit<WorkspaceOptions, 'log'>> = {}): Promise<Workspace> {
-  const { topology, profile, logLevel } = program.opts<{ topology: string; profile?: string; logLevel: string }>();
+function openLog() {
+  const { logLevel } = program.opts<{ logLevel: string }>();
   const lines = pino.destination({ dest: 2, sync: true });
   // Whoever read them is gone; the work goes on.
   lines.on('error', () => {});
-  const log = pino({ level: logLevel, base: null }, lines);
-  return Workspace.open({ topology, profile, log, ...more });
+  return pino({ level: logLevel, base: null }, lines);
+}
+
+function openWorkspace(more: Partial<Omit<WorkspaceOptions, 'log'>> = {}): Promise<Workspace> {
+  const { topology, profile } = program.opts<{ topology: string; profile?: string }>();
+  return Workspace.open({ topology, profile, log: openLog(), ...more });
 }
 
 interface RunArguments {
@@ -94,8 +122,7 @@ interface RunArguments {
   drain?: boolean;
   stopWithin?: number;
   json?: boolean;
-  metrics?: number;
-  metricsHost: string;
+  http?: string | false;
 }
 
 /** Runs a command in a workspace that is closed whatever happens. */
@@ -113,9 +140,7 @@ async function within(
 
 program
   .command('demo')
-  .description(
-    'grow a small corpus of its own from pictures and clips, answer four prompts, and show the result; all in .vimi/demo',
-  )
+  .description('build a small corpus from images and clips, make four videos, and show them; all in .vimi/demo')
   .addHelpText('after', '\nExample:\n  npm run demo')
   .action(async () => {
     const topology = await writeDemoTopology(join('.vimi', 'demo'));
@@ -124,30 +149,37 @@ program
 
 program
   .command('run')
-  .description('run pipelines of the topology until interrupted')
-  .option('--pipeline <name>', 'only this one (may be repeated)', several)
-  .option('--drain', 'end when their topics are empty')
-  .option('--stop-within <time>', 'what is in flight when it is stopped, or loses a partition, has so long: 30s', age)
-  .option('--metrics <port>', 'serve GET /metrics for Prometheus, and /health', wholeNumber(0))
-  .option('--metrics-host <address>', 'where they are served', '127.0.0.1')
+  .description('run the pipelines of the topology until interrupted')
+  .option('--pipeline <name>', 'run only this pipeline (may be repeated)', several)
+  .option('--drain', 'end when the input topics are empty')
+  .option(
+    '--stop-within <time>',
+    'time to finish what is in flight at a stop or when a partition moves, such as 30s',
+    age,
+  )
+  .option(
+    '--http <address>',
+    'HOST:PORT of the HTTP API, with /metrics, /health and /ready (default: 127.0.0.1:9400; with --drain none)',
+  )
+  .option('--no-http', 'serve no HTTP')
   .option('--json', 'print the report as JSON')
   .addHelpText('after', '\nExamples:\n  vimi run\n  vimi run --pipeline corpus --drain')
-  .action(({ pipeline: names, drain = false, stopWithin = drainMs, json, metrics: port, metricsHost }: RunArguments) =>
+  .action(({ pipeline: chosen, drain = false, stopWithin = drainMs, json, http }: RunArguments) =>
     within(async (workspace) => {
       const { topology, metrics } = workspace;
-      const server = port === undefined ? undefined : await serveMetrics(metrics, port, metricsHost);
-      if (server) process.stderr.write(`metrics at ${server.url}\n`);
-      const pipelines = names === undefined ? topology.pipelines : names.map((name) => workspace.pipeline(name));
+      const pipelines = chosen === undefined ? topology.pipelines : chosen.map((name) => workspace.pipeline(name));
+      const server = await serveWith(workspace, { http, drain }, process.stderr);
       const signal = interruption(inFlight(stopWithin));
-      if (!drain)
-        process.stderr.write(
-          `running ${pipelines.map(({ name }) => name).join(', ')} (profile ${topology.profile.name}); Ctrl-C to stop\n`,
-        );
+      const names = pipelines.map(({ name }) => name).join(', ');
+      const onRunning = () =>
+        process.stderr.write(`running ${names} (profile ${topology.profile.name}); Ctrl-C to stop\n`);
       const view = !drain && process.stderr.isTTY ? runView(process.stderr) : undefined;
       const reports = await runPipelines(workspace, pipelines, {
-        ...{ drain, signal, bars: drain, view, metrics, drainMs: stopWithin },
-      }).finally(() => view?.close());
-      await server?.close();
+        ...{ drain, signal, bars: drain, view, metrics, drainMs: stopWithin, ...(!drain && { onRunning }) },
+      }).finally(async () => {
+        view?.close();
+        await server?.close();
+      });
       for (const report of reports)
         out.write(json ? `${JSON.stringify(report)}\n` : `${report.pipeline} ${report.end}: ${reportLine(report)}\n`);
     }),
@@ -155,52 +187,68 @@ program
 
 program
   .command('generate')
-  .description('ask for a video and wait for it')
+  .description('publish a request, serve it if no other process does, and wait for the video')
   .argument('<prompt>', 'what the video shows')
-  .option('-i, --image <file>', 'an image of the prompt (may be repeated)', several)
-  .addOption(new Option('--role <role>', 'what the images are for').choices(['subject', 'background', 'first-frame']))
+  .option('-i, --image <file>', 'image of the prompt (may be repeated)', several)
+  .option('--clip <file>', 'clip of the prompt that shows a motion (may be repeated)', several)
+  .addOption(new Option('--role <role>', 'role of the images').choices(['subject', 'background', 'first-frame']))
   .addOption(
-    new Option('--task <task>', 'inferred from the images when left out').choices([
+    new Option('--task <task>', 'task (default: inferred from the images)').choices([
       'text-to-video',
       'subject-driven',
       'prediction',
     ]),
   )
-  .option('--seed <n>', 'of the noise', wholeNumber(0, 0xffffffff))
-  .option('--steps <n>', 'of the sampler', wholeNumber(1))
-  .option('--guidance <weight>', 'classifier-free guidance; 1: none', weight)
-  .option('--frames <n>', 'length', wholeNumber(1))
+  .option('--seed <n>', 'seed of the noise', wholeNumber(0, 0xffffffff))
+  .option('--steps <n>', 'sampler steps', wholeNumber(1))
+  .option('--guidance <weight>', 'weight of classifier-free guidance; 1: none', weight)
+  .option('--frames <n>', 'number of frames', wholeNumber(1))
   .option('-k <n>', 'documents to retrieve', wholeNumber(0, 16))
-  .option('--no-retrieval', 'from the prompt alone')
-  .option('-o, --out <file>', 'copy the MP4 here')
+  .option('--motions <n>', 'clips to retrieve as motion examples', wholeNumber(0, 4))
+  .option('--no-retrieval', 'use the prompt alone')
+  .option('--pipeline <name>', 'pipeline that serves the request (default: the first that reads requests)')
+  .option('-o, --out <file>', 'copy the MP4 to this file')
   .option('--json', 'print the video event as JSON')
   .addHelpText(
     'after',
     '\nExamples:\n  vimi generate "a mushroom moves left on a blue background"\n  vimi generate "it spins" --image fox.png --seed 7 --out fox.mp4',
   )
-  .action((prompt: string, { image = [], ...options }) =>
+  .action((prompt: string, { image: images = [], clip: clips = [], ...options }) =>
     within((workspace) =>
-      generate(workspace, prompt, { images: image, signal: interruption('cancelling the request'), ...options }, out),
+      generate(workspace, prompt, { images, clips, signal: interruption('cancelling the request'), ...options }, out),
     ),
   );
 
 program
   .command('ingest')
-  .description('take media into the corpus: publish them, run the corpus pipeline, and say what was kept')
-  .argument('<path...>', 'media files and folders')
-  .option('--source <name>', 'where they come from; media of one source never ground each other')
-  .option('--licence <spdx>', 'for example CC-BY-4.0')
-  .option('--publish-only', 'leave the rest to a running pipeline')
-  .option('--again', 'also media that were rejected before and have not changed since')
-  .option('--list', 'name every medium, also those that were simply kept')
-  .option('--json', 'print what became of them as JSON')
+  .description('add media to the corpus: publish them, run the corpus pipeline, and report what was kept')
+  .argument(
+    '<source...>',
+    'media files, folders, tars (.tar), manifests (.jsonl, .csv, .tsv, .parquet), http(s) addresses, object:PREFIX',
+  )
+  .option('--source <name>', 'where the media come from; media of one source never ground each other')
+  .option('--licence <spdx>', 'licence of the media, for example CC-BY-4.0')
+  .option('--after <key>', 'of object:PREFIX, only the objects behind this key: continues a listing')
+  .option('--backfill', 'for many media: by the pipeline backfill, a part at a time, so that new media do not wait')
+  .addOption(
+    new Option('--watch', 'of folders: go on with what is new or changed, until Ctrl-C').conflicts([
+      'dryRun',
+      'publishOnly',
+      'after',
+    ]),
+  )
+  .option('--dry-run', 'publish nothing: count the media by kind, and list what would be rejected')
+  .option('--publish-only', 'publish, and leave the rest to a running pipeline')
+  .option('--again', 'publish also media that were rejected before and have not changed since')
+  .option('--list', 'list every medium, also those that were simply kept')
+  .option('--json', 'print the outcomes as JSON')
   .addHelpText(
     'after',
-    '\nEach medium needs a caption: a text file of the same name beside it.\n\nExample:\n  vimi ingest photos/ --licence CC0-1.0',
+    '\nEach medium needs a caption, for example in a text file of the same name beside it.\nExit code 3: some media were rejected.\n\nExample:\n  vimi ingest photos/ --licence CC0-1.0',
   )
-  .action((paths: string[], options) =>
+  .action((sources: string[], options) =>
     within(async (workspace) => {
-      const rejected = await ingest(workspace, paths, { signal: interruption(), ...options }, out);
+      const rejected = await ingest(workspace, sources, { signal: interruption(), ...options }, out);
       if (rejected > 0) process.exitCode = exitCodes.rejected;
     }),
   );
@@ -211,11 +259,15 @@ program
   .argument('<topic>')
   .option(
     '--key <key>',
-    'of every event: those of one key keep their order; left out, they are spread over the partitions',
+    'key of every event. Events of one key keep their order; without a key they are spread over the partitions',
   )
-  .option('--tombstone', 'publish no event, but the removal of what a compacted topic keeps under --key', false)
-  .option('--raw', 'do not check the lines')
-  .option('--json', 'print where each event went as JSON')
+  .option(
+    '--tombstone',
+    'publish a record without a value, which removes what a compacted topic keeps under --key',
+    false,
+  )
+  .option('--raw', 'publish the lines without checking them')
+  .option('--json', 'print the place and id of each event as JSON')
   .addHelpText('after', '\nExample:\n  echo \'{"prompt": "a fox moves left"}\' | vimi publish requests')
   .action((topic: string, options) => within((workspace) => publish(workspace, topic, process.stdin, options, out)));
 
@@ -224,53 +276,134 @@ program
   .description('print the events of a topic')
   .argument('<topic>')
   .option('--json', 'one JSON object a line')
-  .option('-f, --follow', 'wait for more')
-  .option('--from <offset>', 'first offset of each partition; end: only what comes from now on', offsetOrEnd)
-  .option('-n, --limit <n>', 'at most so many', wholeNumber(1))
+  .option('-f, --follow', 'wait for more events')
+  .option('--from <offset>', 'first offset of each partition; end: only new events', offsetOrEnd)
+  .option('-n, --limit <n>', 'print at most this many events', wholeNumber(1))
   .addHelpText(
     'after',
-    '\nExamples:\n  vimi read videos --json | jq .data.object\n  vimi read jobs --follow --from end',
+    '\nExamples:\n  vimi read videos --json | jq .data.object\n  vimi read outcomes --follow --from end',
   )
-  .action((topic: string, options) => within((workspace) => read(workspace, topic, options, out, interruption())));
+  .action((topic: string, options) =>
+    within(async (workspace) => {
+      const printed = await read(workspace, topic, options, out, interruption('stopping'));
+      if (printed === 0 && !options.follow) process.stderr.write(`no events on ${topic}\n`);
+    }),
+  );
 
 program
   .command('videos')
   .description('fetch finished videos')
   .command('get')
   .description('copy the newest video of a request to a file')
-  .argument('<id>', 'of the request, as `vimi publish` and `vimi read jobs` print it')
-  .option('-o, --out <file>', 'where to; the name of the object, here, when left out')
+  .argument('<id>', 'id of the request, from `vimi publish` or `vimi jobs list`')
+  .option('-o, --out <file>', 'file to write (default: the name of the object, in this folder)')
   .option('--json', 'print the video event as JSON')
   .addHelpText('after', '\nExample:\n  vimi videos get requests-3-42 --out fox.mp4')
   .action((id: string, options) => within((workspace) => getVideo(workspace, id, options, out)));
 
+program
+  .command('reproduce')
+  .description('make a video again from the record in its MP4, and compare the bytes; exit code 1 if they differ')
+  .argument('<video>', 'an MP4 of vimi, or the id of a request whose video is in the object store')
+  .option('--pipeline <name>', 'pipeline that draws it (default: the first that reads requests)')
+  .option('-o, --out <file>', 'write the new MP4 to this file')
+  .option('--json', 'print the comparison as JSON')
+  .addHelpText('after', '\nExample:\n  vimi reproduce fox.mp4')
+  .action((video: string, options) =>
+    within(async (workspace) => {
+      const isSame = await reproduceVideo(workspace, video, { ...options, signal: interruption('stopping') }, out);
+      if (!isSame) process.exitCode = exitCodes.failed;
+    }),
+  );
+
+const keysCommand = program.command('keys').description('API keys of the HTTP API');
+keysCommand
+  .command('add')
+  .description('make a key, and print it: it cannot be shown again')
+  .argument('<name>', 'who uses it; keys with one name see the same jobs')
+  .addOption(
+    new Option('--scope <scope...>', 'what it may do; admin: everything, for the jobs of everybody')
+      .choices([...scopes])
+      .default(['create', 'read', 'cancel']),
+  )
+  .option('--json', 'print it as JSON')
+  .addHelpText('after', '\nExample:\n  vimi keys add shop --scope create read cancel')
+  .action((name: string, options) =>
+    within((workspace) => keysAdd(keyPath(workspace.topology.folder), name, options, out)),
+  );
+keysCommand
+  .command('list', { isDefault: true })
+  .description('list the keys')
+  .option('--json', 'one JSON object a line')
+  .action((options) => within((workspace) => keysList(keyPath(workspace.topology.folder), options, out)));
+keysCommand
+  .command('revoke')
+  .description('remove a key')
+  .argument('<id>', 'of `vimi keys list`')
+  .action((id: string) => within((workspace) => keysRevoke(keyPath(workspace.topology.folder), id, out)));
+
+const jobsCommand = program.command('jobs').description('list the jobs of requests, follow them, and cancel them');
+jobsCommand
+  .command('list', { isDefault: true })
+  .description('list jobs, the one that changed last first')
+  .addOption(new Option('--state <state...>', 'only those in these states').choices(jobState.options))
+  .option('-n, --limit <n>', 'list at most this many', wholeNumber(1), 50)
+  .option('--json', 'one JSON object a line')
+  .addHelpText('after', '\nExample:\n  vimi jobs list --state queued in_progress')
+  .action((options) => within((workspace) => listJobs(workspace, options, out)));
+const naming = (command: Command) =>
+  command
+    .option('--source <source>', 'of the request, where several sources use the same id')
+    .option('--json', 'one JSON object a line');
+naming(jobsCommand.command('show'))
+  .description('print all that is known of a job')
+  .argument('<id>', 'id of the request or the job')
+  .action((id: string, options) => within((workspace) => showJob(workspace, id, options, out)));
+naming(jobsCommand.command('watch'))
+  .description('print each change of a job until it is over, or of all jobs until Ctrl-C')
+  .argument('[id]', 'id of the request or the job')
+  .action((id: string | undefined, options) =>
+    within((workspace) => watchJobs(workspace, id, { ...options, signal: interruption('stopping') }, out)),
+  );
+naming(jobsCommand.command('cancel'))
+  .description('cancel a job, and wait until it is over; exit code 1 if it came to another end')
+  .argument('<id>', 'id of the request or the job')
+  .action((id: string, options) =>
+    within(async (workspace) => {
+      const isCancelled = await cancelJob(workspace, id, { ...options, signal: interruption('stopping') }, out);
+      if (!isCancelled) process.exitCode = exitCodes.failed;
+    }),
+  );
+
 const rejectsCommand = program
   .command('rejects')
-  .description('list the events that were rejected, and publish them again once their cause is mended');
+  .description(
+    'list dead letters (rejected events with their original bytes), and publish them again after their cause is repaired',
+  );
 const choosing = (command: Command) =>
   command
-    .option('--code <code>', 'rejected with this code (may be repeated)', several)
-    .option('--since <when>', 'rejected since: an age such as 2h, or a moment')
-    .option('--id <id>', 'this one: its place, such as requests-3-42, or its event’s id (may be repeated)', several)
+    .option('--code <code>', 'with this error code (may be repeated)', several)
+    .option('--since <when>', 'rejected since then: an age such as 2h, or a moment')
+    .option('--id <id>', 'with this place, such as requests-3-42, or event id (may be repeated)', several)
     .option('--json', 'one JSON object a line', false);
 choosing(rejectsCommand.command('list', { isDefault: true }))
-  .option('--dismissed', 'also those that were dismissed', false)
-  .description('list them, and say what a replay would do; publishes nothing')
+  .option('--dismissed', 'include dismissed ones', false)
+  .description('list dead letters and what a replay would do; publishes nothing')
   .addHelpText('after', '\nExample:\n  vimi rejects list --code STORAGE_UNAVAILABLE --since 1d')
   .action((options: RejectsOptions) => within((workspace) => listRejects(workspace, options, out)));
 choosing(rejectsCommand.command('replay'))
-  .description('publish their original bytes and headers to their own topics again, each once, under its own id')
+  .description('publish the original bytes and headers of dead letters to their topics again, each once, with its id')
   .option('--all', 'all of them', false)
   .addHelpText(
     'after',
-    '\nEvery pipeline that reads the topic gets them. See first: vimi rejects list.\n\nExample:\n  vimi rejects replay --code STORAGE_UNAVAILABLE --since 1d',
+    '\nEvery pipeline that reads the topic gets them. Look first: vimi rejects list.\n\nExample:\n  vimi rejects replay --code STORAGE_UNAVAILABLE --since 1d',
   )
   .action((options: RejectsOptions & { all: boolean }) =>
     within((workspace) => replayRejects(workspace, options, out)),
   );
 
 choosing(rejectsCommand.command('dismiss'))
-  .description('say that nothing is to be done about them: they are no longer listed, nor replayed')
+  .description('close dead letters: they are no longer listed or replayed')
   .option('--all', 'all of them', false)
   .addHelpText('after', '\nExample:\n  vimi rejects dismiss --code MEDIA_UNSUPPORTED')
   .action((options: RejectsOptions & { all: boolean }) =>
@@ -279,8 +412,8 @@ choosing(rejectsCommand.command('dismiss'))
 
 const topicsCommand = program.command('topics').description('compare the topics of the transport with the topology');
 for (const [action, description] of [
-  ['apply', 'create what is missing and say what differs; nothing is deleted or given other settings'],
-  ['diff', 'say what is missing and what differs'],
+  ['apply', 'create what is missing and report what differs; deletes and changes nothing'],
+  ['diff', 'report what is missing and what differs'],
 ] as const)
   topicsCommand
     .command(action)
@@ -298,92 +431,304 @@ for (const [action, description] of [
 
 program
   .command('objects')
-  .description('look after the objects of the profile')
+  .description('maintain the objects of the profile')
   .command('sweep')
-  .description('list objects that no event names: of crashes, of events that are gone, and clips that shards hold')
+  .description(
+    'list objects that no event names: leftovers of crashes, of events that are gone, and clips that shards contain',
+  )
   .option('--remove', 'remove them', false)
-  .option('--older-than <age>', 'leave younger ones alone: they may be on their way; 0 when nothing runs', '1d')
+  .option('--older-than <age>', 'keep younger objects, whose event may be on its way; 0 if nothing runs', '1d')
   .option('--json', 'one JSON object a line', false)
   .addHelpText(
     'after',
-    '\nReads every topic of the topology. Samples that wait for their shard are never touched.\n\nExample:\n  vimi objects sweep --older-than 7d --remove',
+    '\nReads every topic of the topology. Never touches samples that wait for their shard.\n\nExample:\n  vimi objects sweep --older-than 7d --remove',
   )
   .action(({ olderThan, ...options }: { remove: boolean; olderThan: string; json: boolean }) =>
     within((workspace) => sweep(workspace, { ...options, olderThan: age(olderThan) }, out)),
   );
 
+const samplesCommand = program.command('samples').description('look at training samples, and verify their shards');
+samplesCommand
+  .command('list')
+  .description('list the samples of all shards')
+  .option('--source <name>', 'only of this source (may be repeated)', several)
+  .option('--regrounded', 'as `vimi samples reground --write` grounded them last')
+  .addOption(new Option('--by <what>', 'count them instead').choices(['shape']))
+  .option('--json', 'one JSON object a line')
+  .action((options) => within((workspace) => samplesList(workspace, options, out)));
+samplesCommand
+  .command('show')
+  .description('show a sample: its clip, scores, origin, prompt and context')
+  .argument('<key>', 'its name, from `vimi samples list`')
+  .option('-o, --out <folder>', 'write its members and images to this folder')
+  .option('--json', 'as JSON')
+  .addHelpText('after', '\nExample:\n  vimi samples show media-1-000000000013-0 --out sample')
+  .action((key: string, options) => within((workspace) => samplesShow(workspace, key, options, out)));
+samplesCommand
+  .command('export')
+  .description('write the samples to a folder for other tools: a Parquet table, or a Croissant dataset')
+  .argument('<folder>', 'a new or empty folder')
+  .addOption(
+    new Option(
+      '--format <format>',
+      'parquet: a table, a row a sample; croissant: shards, the table, and their description',
+    )
+      .choices(['parquet', 'croissant'])
+      .default('parquet'),
+  )
+  .option('--embed', 'parquet: put the clips into the table too (default: their place in the shards)')
+  .option('--source <name>', 'only of this source (may be repeated)', several)
+  .option('--keep-list <name>', 'without what this list of `vimi corpus pass` leaves out')
+  .option('--regrounded', 'as `vimi samples reground --write` grounded them last')
+  .option('--json', 'as JSON')
+  .addHelpText('after', '\nExamples:\n  vimi samples export table\n  vimi samples export dataset --format croissant')
+  .action((folder: string, options) =>
+    within((workspace) =>
+      samplesExport(workspace, folder, { ...options, signal: interruption('stopping: nothing is left behind') }, out),
+    ),
+  );
+samplesCommand
+  .command('reground')
+  .description('ground samples again in the corpus as it is now, and say what that changes in their contexts')
+  .argument('[shard...]', 'names of shards, or keys of their objects (default: all)')
+  .option('--at <position>', 'the corpus as it was at PARTITION:OFFSET,... of its topic, instead of now')
+  .option(
+    '--keep-list <name>',
+    'without what this list of `vimi corpus pass` leaves out: neither as context nor as samples',
+  )
+  .option('--write', 'store shards with the new prompts beside the old ones, which stay')
+  .option('--json', 'one JSON object a sample, then the counts')
+  .addHelpText(
+    'after',
+    '\nReaders choose: `vimi samples export --regrounded` takes the new ones.\n\nExamples:\n  vimi samples reground\n  vimi samples reground media-0002-000000000000-000000001000 --write',
+  )
+  .action((shards: string[], options) =>
+    within((workspace) => samplesReground(workspace, shards, { ...options, signal: interruption('stopping') }, out)),
+  );
+samplesCommand
+  .command('verify')
+  .description('verify every shard: digests, members, facts, images, index')
+  .option('--json', 'one JSON object a mistake, then the counts')
+  .addHelpText('after', '\nExit code 1 when something is wrong.')
+  .action((options) =>
+    within(async (workspace) => {
+      if (!(await samplesVerify(workspace, options, out))) process.exitCode = exitCodes.failed;
+    }),
+  );
+
 program
   .command('shards')
-  .description('look after the shards of training samples')
+  .description('maintain the shards of training samples')
   .command('merge')
-  .description('put small shards together: their samples, each picture once, in a new one that replaces them')
-  .option('--bytes <size>', 'of a merged shard at most, such as 500MB; shards of more than half of it stay', size, 1e9)
-  .option('--dry-run', 'say what would be merged, and change nothing')
+  .description('merge small shards: their samples, each image once, in a new shard that replaces them')
+  .option('--bytes <size>', 'largest merged shard, such as 500MB; shards of more than half of it stay', size, 1e9)
+  .option('--dry-run', 'report what would be merged, and change nothing')
   .option('--json', 'one JSON object a merged shard')
   .addHelpText(
     'after',
-    '\nThe shards that are replaced are removed from the object store. Shards of before samples had a .txt stay as they are.\n\nExample:\n  vimi shards merge --bytes 500MB',
+    '\nRemoves replaced shards from the object store. Old shards whose samples have no .txt stay as they are.\n\nExample:\n  vimi shards merge --bytes 500MB',
   )
   .action((options) => within((workspace) => mergeShards(workspace, options, out)));
 
-const corpusCommand = program.command('corpus').description('look into the corpus, and correct it');
-corpusCommand
-  .command('remove')
-  .description('remove documents, by id, or all of a medium or a source: prompts are no longer grounded in them')
-  .argument('[id...]', 'documents, by their whole ids')
-  .option('--uri <uri>', 'all that came from this medium (may be repeated)', several)
-  .option('--source <name>', 'all that came from this source (may be repeated)', several)
-  .option('--dry-run', 'list them, and remove nothing')
-  .option('--json', 'one JSON object a document')
+const corpusCommand = program
+  .command('corpus')
+  .description('search the corpus, see what became of each medium, and correct it');
+const removable = (command: Command) =>
+  command
+    .argument('[target...]', 'sources, or ids of documents')
+    .option('--source <name>', 'this source (may be repeated)', several)
+    .option('--uri <uri>', 'this medium (may be repeated)', several)
+    .option('--licence <spdx>', 'all that has this licence (may be repeated)', several);
+removable(corpusCommand.command('remove'))
+  .description('remove sources, media, licences or documents for good: they leave the corpus everywhere, and stay out')
+  .option('--reason <text>', 'kept with the removal')
+  .option('--rewrite-shards', 'write the shards that hold something of it anew, without it')
+  .option('--lift', 'take removals back: what they named may come again')
+  .option('--dry-run', 'list what would be removed, and remove nothing')
+  .option('--json', 'one JSON object a document, and one a place')
   .addHelpText(
     'after',
-    '\nTo correct a caption, change it and ingest the medium again.\n\nExample:\n  vimi corpus remove --source winter-walk --dry-run',
+    '\nTo correct a caption, change it and ingest the medium again.\n\nExamples:\n  vimi corpus remove winter-walk --dry-run\n  vimi corpus remove winter-walk --rewrite-shards --reason "opted out"\n  vimi corpus remove --licence CC-BY-NC-4.0',
   )
-  .action((ids: string[], options) => within((workspace) => corpusRemove(workspace, ids, options, out)));
+  .action((targets: string[], options) => within((workspace) => corpusRemove(workspace, targets, options, out)));
+removable(corpusCommand.command('verify-removed'))
+  .description('prove that nothing of what was removed is left, or name the places where it is')
+  .option('--json', 'one JSON object a place, then the result')
+  .addHelpText(
+    'after',
+    '\nLooks at the index and its snapshots, the topic, samples that wait, every shard and every object.\nExit code 1 when something is left.\n\nExample:\n  vimi corpus verify-removed winter-walk',
+  )
+  .action((targets: string[], options) =>
+    within(async (workspace) => {
+      if (!(await corpusVerifyRemoved(workspace, targets, options, out))) process.exitCode = exitCodes.failed;
+    }),
+  );
+corpusCommand
+  .command('snapshot')
+  .description('store the embedded index in the object store, where a new machine begins with it')
+  .option('--list', 'list the snapshots that are there, and store none')
+  .option('--json', 'one JSON object a snapshot')
+  .addHelpText(
+    'after',
+    '\nPipelines do so by themselves: search.snapshot_every of the profile. Two snapshots stay.\n\nExample:\n  vimi corpus snapshot --profile cluster',
+  )
+  .action((options) => within((workspace) => corpusSnapshot(workspace, options, out)));
+corpusCommand
+  .command('rebuild')
+  .description(
+    'fill a new index from the corpus topic beside the one that is searched, and put it in its place (Weaviate)',
+  )
+  .option('--json', 'as JSON')
+  .addHelpText(
+    'after',
+    '\nFor an index that was lost, or was made with another encoder. Searches go on meanwhile.\n\nExample:\n  vimi corpus rebuild --profile cluster',
+  )
+  .action((options) => within((workspace) => corpusRebuild(workspace, options, out)));
+corpusCommand
+  .command('reembed')
+  .description(
+    'embed all documents with the encoder of the profile: the new index is built beside the old one, and then takes its place',
+  )
+  .option('--json', 'as JSON')
+  .addHelpText(
+    'after',
+    '\nFirst name the encoder in the profile (search: { encoder: FOLDER }). Pipelines may run meanwhile; restart them afterwards.\n\nExample:\n  vimi corpus reembed',
+  )
+  .action((options) => within((workspace) => corpusReembed(workspace, { ...options, signal: interruption() }, out)));
 corpusCommand
   .command('search')
-  .description('list the documents nearest to a text, however far; `retrieve` takes those alone that a prompt names')
+  .description(
+    'list the documents nearest to a text, however far; the step `retrieve` accepts only those that a prompt names',
+  )
   .argument('<text>')
-  .option('-k <n>', 'documents', wholeNumber(1, 100), 5)
+  .option('-k <n>', 'number of documents', wholeNumber(1, 100), 5)
+  .addOption(new Option('--mode <mode>', 'ranking').choices(['lexical', 'dense', 'hybrid']).default('hybrid'))
   .addOption(
-    new Option('--mode <mode>', 'how they are ranked').choices(['lexical', 'dense', 'hybrid']).default('hybrid'),
+    new Option('--kind <kind>', 'images, or clips as motion examples').choices(['image', 'clip']).default('image'),
   )
   .option('--json', 'as JSON')
   .addHelpText('after', '\nExample:\n  vimi corpus search "a red mushroom" -k 3')
   .action((text: string, options) => within((workspace) => corpusSearch(workspace, text, options, out)));
+corpusCommand
+  .command('stats')
+  .description('count documents, media, clips and samples, by outcome, and show how scores are spread')
+  .option('--json', 'as JSON')
+  .action((options) => within((workspace) => corpusStats(workspace, options, out)));
+corpusCommand
+  .command('show')
+  .description('show a document: caption, image, where it comes from, scores, and the sample that was made of it')
+  .argument('<id>', 'complete id of a document')
+  .option('--json', 'as JSON')
+  .action((id: string, options) => within((workspace) => corpusShow(workspace, id, options, out)));
+corpusCommand
+  .command('lineage')
+  .description('follow a medium to its clips, documents and samples, or any of these back to its medium')
+  .argument('<name>', 'path or uri of a medium, URI#PART, name of a sample, or id of a document')
+  .option('--json', 'as JSON')
+  .addHelpText(
+    'after',
+    '\nExample:\n  vimi corpus lineage films/walk.mp4\n  vimi corpus lineage media-2-000000000017-3',
+  )
+  .action((name: string, options) => within((workspace) => corpusLineage(workspace, name, options, out)));
+corpusCommand
+  .command('report')
+  .description('write one HTML page: spread of each score, and images of what each limit keeps and drops')
+  .option('-o, --out <file>', 'file to write', 'corpus.html')
+  .option('--images <n>', 'images at each side of a limit', wholeNumber(0, 100), 8)
+  .option('--json', 'print what was written as JSON')
+  .action((options) => within((workspace) => corpusReport(workspace, options, out)));
+const passCommand = corpusCommand
+  .command('pass')
+  .description('make keep-lists: what shards and exports leave out that name them; removes nothing');
+const passing = (command: Command) =>
+  command
+    .option('--name <name>', 'of the keep-list (default: of the pass); one of the same name is replaced')
+    .option('--best <score>', 'what stays has most of this score', 'sharpness')
+    .option('--at <position>', 'the corpus as it was at PARTITION:OFFSET,... of its topic, instead of now')
+    .option('--dry-run', 'say what would be left out and why, and store nothing')
+    .option('--list', 'name every document, and not only the first 20')
+    .option('--json', 'one JSON object a document, then the pass');
+passing(passCommand.command('dedup'))
+  .description('semantic deduplication: of documents with like images the best stays')
+  .option('--likeness <cosine>', 'least cosine of two images that count as the same, 0 to 1', cosine, 0.95)
+  .addHelpText('after', '\nExample:\n  vimi corpus pass dedup --likeness 0.97 --dry-run')
+  .action((options) =>
+    within((workspace) => corpusDedup(workspace, { ...options, signal: interruption('stopping') }, out)),
+  );
+passing(passCommand.command('balance'))
+  .description('balance: at most so many documents of a group stay, the best ones')
+  .addOption(new Option('--by <group>', 'what makes a group').choices(groupings).makeOptionMandatory())
+  .requiredOption('--most <n>', 'documents of a group', wholeNumber(1))
+  .addHelpText(
+    'after',
+    '\nClips and stills count apart.\n\nExample:\n  vimi corpus pass balance --by noun --most 500 --name even',
+  )
+  .action((options) => within((workspace) => corpusBalance(workspace, options, out)));
+passCommand
+  .command('list')
+  .description('list the keep-lists')
+  .option('--json', 'one JSON object a list')
+  .action((options) => within((workspace) => listPasses(workspace, options, out)));
+passCommand
+  .command('forget')
+  .description('forget a keep-list: nothing is left out by it any more')
+  .argument('<name>')
+  .action((name: string) => within((workspace) => forgetPass(workspace, name, out)));
+corpusCommand
+  .command('regrade')
+  .description(
+    'apply limits to the corpus from recorded scores: remove what fails, name what would pass; decodes nothing',
+  )
+  .option('--set <limit=value>', 'a limit in place of the one in the topology (may be repeated)', several)
+  .option('--rewrite-shards', 'write shards anew without the samples that go')
+  .option('--dry-run', 'list what would go and what would pass, and change nothing')
+  .option('--json', 'one JSON object a line')
+  .addHelpText(
+    'after',
+    '\nWhat goes stays out, as with `corpus remove`; `corpus remove ID --lift` takes that back.\n\nExample:\n  vimi corpus regrade --set min_motion=0.03 --dry-run',
+  )
+  .action((options) => within((workspace) => corpusRegrade(workspace, options, out)));
+corpusCommand
+  .command('thresholds')
+  .description(
+    'count what other limits of the step `filter` would keep and drop, from recorded scores; decodes nothing',
+  )
+  .option('--set <limit=value>', 'a limit in place of the one in the topology (may be repeated)', several)
+  .option('--list', 'name each clip that --set decides otherwise')
+  .option('--json', 'as JSON')
+  .addHelpText('after', '\nExample:\n  vimi corpus thresholds --set min_motion=0.03 --set min_sharpness=0.001')
+  .action((options) => within((workspace) => corpusThresholds(workspace, options, out)));
 
 program
   .command('train')
-  .description('train a model on shards; continues a run that was interrupted')
-  .argument('[shard...]', 'WebDataset tars; all sealed shards of the topology when left out')
-  .option('--preset <name>', 'the network', (name) => presetName(name), 'nano')
-  .option('--steps <n>', 'of the optimizer', wholeNumber(1), 1000)
-  .option('--seed <n>', 'of everything that is drawn', wholeNumber(0), 1)
-  .option('--out <folder>', 'for the checkpoint, the log, pictures of how it goes and the weights', '.vimi/training')
+  .description('train a model on shards; continues an interrupted run')
+  .argument('[shard...]', 'WebDataset tars (default: all sealed shards of the topology)')
+  .option('--preset <name>', 'preset of the network', (name) => presetName(name), 'nano')
+  .option('--steps <n>', 'optimizer steps', wholeNumber(1), 1000)
+  .option('--seed <n>', 'seed of all random numbers', wholeNumber(0), 1)
+  .option('--out <folder>', 'folder for checkpoint, log, progress images and weights', '.vimi/training')
   .option(
     '--store <prefix>',
-    'keeps the run in the object store too, at each checkpoint; another machine continues it from there',
+    'store the run in the object store too, at each checkpoint; another machine continues it from there',
   )
-  .option('--recipe <file>', 'JSON; what it leaves out is the preset’s own for the stage')
+  .option('--recipe <file>', 'JSON; what it leaves out keeps the default of preset and stage')
   .addOption(
     new Option('--stage <n>', '1: conditioned pretraining; 2: the three tasks, from the weights of stage 1').choices([
       '1',
       '2',
     ]),
   )
-  .option(
-    '--from <weights>',
-    'a file, or the name of a shipped model, to start from instead of random numbers',
-    (name) => modelName(name),
+  .option('--from <weights>', 'weights to start from: a file, or the name of a shipped model', (name) =>
+    modelName(name),
   )
-  .option('--encoder <folder>', 'frozen language model (ONNX), for presets that read words through one')
-  .option('--held-out <shard>', 'samples for the probes in the log (may be repeated)', several)
-  .option('--plan', 'train nothing; print parameters, computation, memory, and time on this machine')
-  .addOption(new Option('--backend <name>').choices(['tensorflow', 'wasm']))
-  .option('--threads <n>', 'of the tensorflow backend, in each process', wholeNumber(1))
+  .option('--encoder <folder>', 'frozen language model (ONNX), for presets that need one')
+  .option('--held-out <shard>', 'shard for the probes in the log (may be repeated)', several)
+  .option('--plan', 'only print parameters, computation, memory, and time on this machine')
+  .addOption(new Option('--backend <name>').choices(trainingBackends))
+  .option('--threads <n>', 'threads of the tensorflow backend, in each process', wholeNumber(1))
   .option(
     '--devices <list>',
-    'share each batch among graphics processors (0,1: their CUDA indices) or processes on the processor (cpu,cpu)',
+    'share each batch among GPUs (0,1: their CUDA indices) or CPU processes (cpu,cpu)',
     deviceList,
   )
   .addHelpText(
@@ -396,12 +741,21 @@ program
     else await within((workspace) => trainOn(shards, workspace, options, out));
   });
 
+program
+  .command('export')
+  .description('write a trained model as files that other programs run: graphs with weights, manifest, example, card')
+  .argument('<model>', 'a shipped model, or a weights file', (name) => modelName(name))
+  .argument('<folder>', 'folder to write to')
+  .addOption(new Option('--format <name>', 'what to write').choices(['onnx']).default('onnx'))
+  .addHelpText('after', '\nExample:\n  vimi export nano nano-onnx')
+  .action((model: string, folder: string) => exportTo(model, folder, out));
+
 addEvalCommands(program, { within, interruption: () => interruption('stopping'), out });
 
 program
   .command('validate')
-  .description('check a topology: every mistake at once, each with its place')
-  .argument('[file]', 'the topology when left out')
+  .description('check a topology: reports every mistake with its place')
+  .argument('[file]', 'topology file (default: --topology)')
   .option('--json', 'as JSON')
   .action(async (file: string | undefined, { json }: { json?: boolean }) => {
     const { topology, profile } = program.opts<{ topology: string; profile?: string }>();
@@ -409,15 +763,33 @@ program
   });
 
 program
+  .command('test')
+  .description('run the tests of a topology, with a log in memory, a fake model and a virtual clock')
+  .argument('[file]', 'the topology, or one file of tests beside it; the topology when left out')
+  .option('--name <name>', 'run only this test (may be repeated)', several)
+  .option('--json', 'print one JSON object for each test')
+  .addHelpText(
+    'after',
+    '\nTests stand under `tests:` in the topology, and in files beside it: topology.test.yaml.\nExit code 1 when one fails.\n\nExample:\n  vimi test --name "an empty prompt is rejected"',
+  )
+  .action(async (file: string | undefined, options: { name?: string[]; json?: boolean }) => {
+    const { topology } = program.opts<{ topology: string }>();
+    if (!(await testTopology(file ?? topology, { ...options, log: openLog() }, out)))
+      process.exitCode = exitCodes.failed;
+  });
+
+program
   .command('init')
-  .description('begin a project: a topology, and an operator of your own with its test')
-  .argument('[folder]', 'where to; here when left out', '.')
-  .action((folder: string) => init(folder, out));
+  .description('create a project: a topology, and a custom operator with its test')
+  .argument('[folder]', 'folder to write to', '.')
+  .option('--typescript', 'write the operator in TypeScript')
+  .addHelpText('after', '\nExample:\n  vimi init my-project --typescript')
+  .action((folder: string, options: { typescript?: boolean }) => init(folder, options, out));
 
 program
   .command('docs')
-  .description('print the page of an operator: what it takes and gives, and its settings')
-  .argument('<operator>', 'a name, or the file of your own, such as ./my-operator.mjs')
+  .description('print the page of an operator: input, output, settings')
+  .argument('<operator>', 'name of an operator, or the file of a custom one, such as ./my-operator.mjs')
   .action((name: string) => printOperator(name, out));
 
 program
@@ -431,7 +803,7 @@ program
 
 program
   .command('doctor')
-  .description('look at everything that a run needs')
+  .description('check everything that a run needs; changes nothing')
   .option('--json', 'as JSON')
   .action(async ({ json }: { json?: boolean }) => {
     let opened: Workspace | undefined;

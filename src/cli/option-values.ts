@@ -37,6 +37,13 @@ export function weight(text: string): number {
   return value;
 }
 
+/** Of two vectors that may be alike. */
+export function cosine(text: string): number {
+  const value = text.trim() === '' ? Number.NaN : Number(text);
+  if (!(value >= 0 && value <= 1)) throw new InvalidArgumentError('expected a number from 0 to 1.');
+  return value;
+}
+
 /** "8,20" */
 export const numbers = (least: number, most: number, whole: boolean) => (text: string) =>
   text.split(',').map((part) => {

@@ -1,5 +1,5 @@
 import { Writable } from 'node:stream';
-import { printable as withoutCommands } from '../events/printable.js';
+import { printable as withoutCommands } from '../core/printable.js';
 
 /**
  * A text without the characters that a terminal would obey: prompts, captions and names come from strangers. New lines

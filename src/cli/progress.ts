@@ -1,6 +1,6 @@
 /** A progress bar on a terminal; elsewhere (a pipe, a log) a line now and then. Both go to stderr, so stdout stays clean. */
 export interface Progress {
-  /** `done` of `total`; a total of 0 shows a count alone. `note` stands behind the bar. */
+  /** `done` of `total`; a total of 0 shows a count and its rate alone, and 0 of 0 nothing. `note` stands behind the bar. */
   update(done: number, total: number, note?: string): void;
   finish(note?: string): void;
 }
@@ -14,23 +14,32 @@ export function progress(
   const began = now();
   const rest = restTime(now);
   let shown = 0;
+  let last = '';
+  /** What a resumed run had already is no work of this one. */
+  let first: { done: number; at: number } | undefined;
   const line = (done: number, total: number, note: string) => {
     const share = total > 0 ? Math.min(1, done / total) : 0;
     const filled = Math.round(share * width);
     const bar = total > 0 ? `${'█'.repeat(filled)}${'░'.repeat(width - filled)} ${done}/${total}` : `${done}`;
     const left = rest(done, total);
-    return `${label} ${bar} ${left === null ? '' : `${duration(left)} left  `}${note}`.trimEnd();
+    first ??= { done, at: now() };
+    const since = now() - first.at;
+    const speed = left !== null || (total === 0 && since >= 2000) ? rate(done - first.done, since) : '';
+    const ahead = left !== null ? `${speed}, ${duration(left)} left  ` : speed && `${speed}  `;
+    return `${label} ${bar} ${ahead}${note}`.trimEnd();
   };
   return {
     update(done, total, note = '') {
+      if (done === 0 && total === 0) return;
       const text = line(done, total, note);
       const moment = now();
       if (stream.isTTY) {
         if (moment - shown < 80 && done < total) return;
         stream.write(`\r\x1b[K${text.slice(0, (stream.columns ?? 100) - 1)}`);
       } else {
-        if (moment - shown < 5000) return;
+        if (moment - shown < 5000 || text === last) return;
         stream.write(`${text}\n`);
+        last = text;
       }
       shown = moment;
     },
@@ -39,6 +48,12 @@ export function progress(
       if (note !== undefined) stream.write(`${label} ${note} (${duration((now() - began) / 1000)})\n`);
     },
   };
+}
+
+/** `3.4/s`; of what is slower than one a second, `12/min`. */
+function rate(done: number, ms: number): string {
+  const perSecond = done / (ms / 1000);
+  return perSecond >= 1 ? `${Number(perSecond.toPrecision(2))}/s` : `${Number((60 * perSecond).toPrecision(2))}/min`;
 }
 
 /**
@@ -76,5 +91,9 @@ export function duration(seconds: number): string {
   const whole = Math.round(seconds);
   if (whole < 60) return `${whole} s`;
   const minutes = Math.floor(whole / 60);
-  return minutes < 60 ? `${minutes} min ${whole % 60} s` : `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
+  if (minutes < 60) return `${minutes} min ${whole % 60} s`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 72) return `${hours} h ${minutes % 60} min`;
+  const days = Math.round(hours / 24);
+  return days < 1000 ? `${days} days` : `${Math.round(days / 365.25)} years`;
 }

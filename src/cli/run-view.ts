@@ -1,6 +1,6 @@
+import type { NewRecord } from '../events/record.js';
 import type { JobChanged } from '../events/schemas.js';
-import type { Finished } from '../streams/finished.js';
-import type { NewRecord } from '../streams/transport.js';
+import type { Finished } from '../streams/delivery/finished.js';
 import { printable } from './printable.js';
 
 /** What a run shows on a terminal: a line for each event that is finished, and below them the jobs that are under way. */
@@ -49,7 +49,7 @@ export function runView(stream: NodeJS.WriteStream, now: () => number = Date.now
 }
 
 /** `delivered  order-67  videos/order-67.mp4` */
-function eventLine({ fate, id, reason, code, step, error, objects }: Finished): string {
-  const why = fate === 'rejected' ? [`${code} at ${step}: ${error}`] : fate === 'dropped' ? [reason] : objects;
-  return [fate, id, ...why].join('  ');
+function eventLine({ outcome, id, reason, code, step, error, objects }: Finished): string {
+  const why = outcome === 'rejected' ? [`${code} at ${step}: ${error}`] : outcome === 'dropped' ? [reason] : objects;
+  return [outcome, id, ...why].join('  ');
 }

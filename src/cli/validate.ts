@@ -1,5 +1,6 @@
+import { counted } from '../core/counted.js';
+import type { Operator } from '../flow/operator.js';
 import { operators as ownList } from '../operators/index.js';
-import type { Operator } from '../operators/operator.js';
 import { mistakeLine } from '../streams/topology/mistake.js';
 import { checkTopologyFile } from '../streams/topology/read-topology.js';
 import { exitCodes } from './exit.js';
@@ -28,8 +29,4 @@ export async function validate(
     out.write(`${file}: no mistakes (${counts}, profile ${topology.profile.name})\n`);
   } else out.write(`${mistakes.map(mistakeLine).join('\n')}\n\n${counted(mistakes.length, 'mistake')}\n`);
   return topology ? exitCodes.ok : exitCodes.usage;
-}
-
-function counted(count: number, thing: string): string {
-  return `${count} ${thing}${count === 1 ? '' : 's'}`;
 }

@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import type { ContextEntry } from '../events/prompt.js';
 import type { CorpusDocument } from '../events/schemas.js';
-import { decodePicture, pictureAsWebp } from '../media/pictures.js';
-import { perceptualHash } from '../models/embedding/perceptual-hash.js';
+import { decodeImage, imageAsWebp } from '../media/images.js';
+import { perceptualHash } from '../models/encoders/built-in/perceptual-hash.js';
 import type { Embedder, RgbImage } from '../models/ports.js';
-import { documentOf } from '../operators/index-clips.js';
-import type { Corpus } from '../stores/corpus.js';
-import type { ObjectStore } from '../stores/object-store.js';
+import { documentOf } from '../operators/corpus/index-clips.js';
+import type { Corpus } from '../stores/corpus/corpus.js';
+import type { ObjectStore } from '../stores/objects/object-store.js';
 import type { Still } from './world-folder.js';
 
 /** As `split` keeps stills by default. */
@@ -14,32 +14,32 @@ const longestSide = 256;
 /** Applied to the index at a time. */
 const batch = 256;
 
-/** A still as the corpus pipeline would make a document of it: the same caption, picture, embeddings and id. */
+/** A still as the corpus pipeline would make a document of it: the same caption, image, embeddings and id. */
 export async function makeDocument(
   still: Still,
   { objects, embedder }: { objects: ObjectStore; embedder: Embedder },
-): Promise<{ document: CorpusDocument; picture: RgbImage }> {
-  const webp = await pictureAsWebp(still.file, longestSide);
+): Promise<{ document: CorpusDocument; image: RgbImage }> {
+  const webp = await imageAsWebp(still.file, longestSide);
   const sha256 = createHash('sha256').update(webp).digest('hex');
   const object = await objects.put(`images/${sha256}.webp`, webp, { mediaType: 'image/webp', sha256 });
-  const picture = await decodePicture(webp, still.file);
+  const image = await decodeImage(webp, still.file);
   const { caption, source, licence = 'unknown' } = still;
   const document = documentOf(
     {
       clip: {
         ...{ kind: 'still', object, keyframe: object, start: 0, duration: 0, frames: 1, fps: 0, motion: 0 },
-        ...{ width: picture.width, height: picture.height },
-        perceptual: perceptualHash(picture),
-        imageEmbedding: embedder.image(picture),
+        ...{ width: image.width, height: image.height },
+        perceptual: perceptualHash(image),
+        imageEmbedding: await embedder.image(image),
       },
       query: { task: 'text-to-video', parts: [{ text: caption }], text: caption, retrieval: undefined, self: {} },
-      embeddings: { model: embedder.name, text: embedder.text(caption) },
+      embeddings: { model: embedder.name, text: await embedder.text(caption) },
       media: { uri: still.file, caption, source, licence },
     },
-    true,
-    source,
+    { retrievable: true, motion: false },
+    { source, id: source },
   );
-  return { document, picture };
+  return { document, image };
 }
 
 /** The document as retrieval would hand it over when it is the only one found. */

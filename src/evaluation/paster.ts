@@ -1,19 +1,19 @@
-import { matteOf } from '../models/networks/matte.js';
-import { readPicture } from '../models/networks/prompt-input.js';
+import { matteOf } from '../models/networks/extensions/matte.js';
+import { readImage } from '../models/networks/prompt-input.js';
 import type { RgbImage, RgbVideo } from '../models/ports.js';
-import type { Rgb } from './metrics/ground.js';
+import type { Rgb } from './metrics/background.js';
 import type { MotionName } from './metrics/motion.js';
-import { WORLD } from './metrics/world-frames.js';
+import { worldSide } from './metrics/world-frames.js';
 
 /*
- * The baseline without a net: the retrieved picture, cut out, laid along the verb of the caption on the ground that it names.
+ * The baseline without a net: the retrieved image, cut out, laid along the verb of the caption on the background that it names.
  * What a model adds to that is what its training was for.
  */
 
 type Pose = { x: number; y: number; size: number; angle: number };
 
 /** A world's usual size, way and middle, in units. */
-const [SIZE, WAY, MIDDLE] = [17, 13.5, WORLD / 2];
+const [SIZE, WAY, MIDDLE] = [17, 13.5, worldSide / 2];
 const [SMALL, LARGE] = [8, 20];
 const upright = (x: number, y: number, size = SIZE): Pose => ({ x, y, size, angle: 0 });
 
@@ -25,7 +25,7 @@ const verbs: Record<MotionName, { said: RegExp; at(u: number, T: number): Pose }
   down: { said: /\bmoves down\b/, at: (u) => upright(MIDDLE, MIDDLE + WAY * (u - 0.5)) },
   bounce: {
     said: /\bbounces\b/,
-    at: (u, T) => upright(MIDDLE, WORLD - SIZE / 2 - WAY * Math.abs(Math.sin(round(u, T)))),
+    at: (u, T) => upright(MIDDLE, worldSide - SIZE / 2 - WAY * Math.abs(Math.sin(round(u, T)))),
   },
   grow: { said: /\bgrows\b/, at: (u) => upright(MIDDLE, MIDDLE, SMALL + (LARGE - SMALL) * u) },
   shrink: { said: /\bshrinks\b/, at: (u) => upright(MIDDLE, MIDDLE, LARGE + (SMALL - LARGE) * u) },
@@ -39,22 +39,22 @@ const verbs: Record<MotionName, { said: RegExp; at(u: number, T: number): Pose }
 /** A whole round would end where it began: the last frame is one before. */
 const round = (u: number, T: number) => (2 * Math.PI * u * (T - 1)) / T;
 
-/** Samples a side of a pixel, and pixels a side of the picture that they are taken from. */
+/** Samples a side of a pixel, and pixels a side of the image that they are taken from. */
 const [SAMPLES, DETAIL] = [3, 64];
 
-/** Without a picture, or a verb that it knows, the ground alone; without a colour that is named, grey. */
+/** Without an image, or a verb that it knows, the background alone; without a colour that is named, grey. */
 export function paste(
   caption: string,
-  picture: RgbImage | null,
+  image: RgbImage | null,
   { frames: T, side }: { frames: number; side: number },
   colours: ReadonlyMap<string, Rgb>,
 ): RgbVideo {
   const [, colour = ''] = /\bon an? (\w+) background\b/.exec(caption) ?? [];
-  const ground = colours.get(colour) ?? [127, 127, 127];
+  const background = colours.get(colour) ?? [127, 127, 127];
   const verb = Object.values(verbs).find(({ said }) => said.test(caption));
-  const data = Uint8Array.from({ length: T * side * side * 3 }, (_, i) => Math.round(ground[(i % 3) as 0 | 1 | 2]));
-  if (!picture || !verb) return { frames: T, width: side, height: side, data };
-  const pixels = readPicture(picture, DETAIL);
+  const data = Uint8Array.from({ length: T * side * side * 3 }, (_, i) => Math.round(background[(i % 3) as 0 | 1 | 2]));
+  if (!image || !verb) return { frames: T, width: side, height: side, data };
+  const pixels = readImage(image, DETAIL);
   const matte = matteOf(pixels, DETAIL);
   const box = boxOf(matte);
   for (let t = 0; t < T; t++) {
@@ -64,8 +64,8 @@ export function paste(
       const at = (t * side * side + n) * 3;
       const sum = [0, 0, 0, 0];
       for (let s = 0; s < SAMPLES ** 2; s++) {
-        const dx = (((n % side) + ((s % SAMPLES) + 0.5) / SAMPLES) * WORLD) / side - px;
-        const dy = ((Math.floor(n / side) + (Math.floor(s / SAMPLES) + 0.5) / SAMPLES) * WORLD) / side - py;
+        const dx = (((n % side) + ((s % SAMPLES) + 0.5) / SAMPLES) * worldSide) / side - px;
+        const dy = ((Math.floor(n / side) + (Math.floor(s / SAMPLES) + 0.5) / SAMPLES) * worldSide) / side - py;
         const u = Math.floor(box.x + (cos * dx + sin * dy) * scale);
         const v = Math.floor(box.y + (cos * dy - sin * dx) * scale);
         const from = v * DETAIL + u;

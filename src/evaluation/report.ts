@@ -1,3 +1,4 @@
+import { markdownTable } from '../core/markdown-table.js';
 import type { RgbImage, RgbVideo } from '../models/ports.js';
 import type { Measured } from './metrics/interval.js';
 
@@ -13,6 +14,8 @@ export interface Table {
 /** What an evaluation hands over. Whoever ran it adds the command, the date and the machine, and writes the files. */
 export interface Report {
   title: string;
+  /** What its means are over; videos when left out. */
+  over?: string;
   /** Sentences that stand before the tables. */
   notes: string[];
   tables: Table[];
@@ -21,29 +24,33 @@ export interface Report {
   sheets: Sheet[];
 }
 
-/** One page of pictures: rows of a label and its pictures. */
+/** One page of images: rows of a label and its images. */
 export interface Sheet {
   name: string;
   rows: { label: string; images: RgbImage[] }[];
 }
 
 /** The tables as Markdown: a mean with its interval, or `-` where nothing could be measured. */
-export function markdown({ title, notes, tables }: Report, facts: Record<string, unknown>): string {
+export function markdown({ title, over = 'videos', notes, tables }: Report, facts: Record<string, unknown>): string {
   const lines = [`# ${title}`, '', ...notes.flatMap((note) => [note, ''])];
   for (const table of tables) {
     lines.push(`## ${table.title}`, '');
-    lines.push(`| ${table.columns.join(' | ')} |`, `|${table.columns.map(() => '---').join('|')}|`);
-    for (const row of table.rows) lines.push(`| ${row.map(cellText).join(' | ')} |`);
-    lines.push('');
+    lines.push(
+      markdownTable(
+        table.columns,
+        table.rows.map((row) => row.map(cellText)),
+      ),
+      '',
+    );
   }
-  lines.push('Brackets: 95 % intervals by bootstrap over videos; at 0 and 100 % the exact bound.', '');
+  lines.push(`Brackets: 95 % intervals by bootstrap over ${over}; at 0 and 100 % the exact bound.`, '');
   for (const [name, value] of Object.entries(facts))
     lines.push(`- ${name}: ${typeof value === 'string' ? value : `\`${JSON.stringify(value)}\``}`);
   return `${lines.join('\n')}\n`;
 }
 
 function cellText(cell: Cell): string {
-  if (typeof cell === 'string') return cell.replaceAll('|', '\\|');
+  if (typeof cell === 'string') return cell;
   if (typeof cell === 'number') return Number.isNaN(cell) ? '-' : String(cell);
   const [{ mean, low, high, n }, scale, digits] = 'share' in cell ? [cell.share, 100, 0] : [cell.value, 1, cell.digits];
   if (n === 0) return '-';

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import type { CorpusDocument } from '../events/schemas.js';
-import { createEmbedder } from '../models/embedding/embedder.js';
-import { composePrompt } from '../operators/compose-prompt.js';
-import type { Corpus } from '../stores/corpus.js';
+import { createEmbedder } from '../models/encoders/built-in/embedder.js';
+import type { Embedder } from '../models/ports.js';
+import { composePrompt } from '../operators/grounding/compose-prompt.js';
+import type { Corpus } from '../stores/corpus/corpus.js';
 
 /** A prompt, and what of it is known: which captions fit, or do not. */
 export interface JudgedPrompt {
@@ -13,7 +14,7 @@ export interface JudgedPrompt {
 }
 
 export interface RetrievalScore {
-  /** Captions whose pictures would stand before the prompts. */
+  /** Captions whose images would stand before the prompts. */
   found: number;
   fits: { prompt: string; caption: string }[];
   misfits: { prompt: string; caption: string }[];
@@ -23,20 +24,20 @@ export interface RetrievalScore {
   missed: { prompt: string; caption: string }[];
 }
 
-/** Documents of captions alone: prompts of words do not look at pictures. */
-export async function fillWithCaptions(corpus: Corpus, captions: readonly string[]): Promise<void> {
-  const embedder = createEmbedder();
+/** Documents of captions alone: prompts of words do not look at images. */
+export async function fillWithCaptions(corpus: Corpus, captions: readonly string[], embedder: Embedder): Promise<void> {
   const image = Array.from({ length: embedder.dimensions.image }, (_, i) => (i === 0 ? 1 : 0));
-  const documents = captions.map((caption): CorpusDocument & { id: string } => {
+  const documents: CorpusDocument[] = [];
+  for (const caption of captions) {
     const id = createHash('sha256').update(caption).digest('hex');
-    return {
+    documents.push({
       ...{ id, caption, retrievable: true },
       image: { key: `images/${id}.webp`, size: 1, sha256: id, media_type: 'image/webp' },
-      embeddings: { model: embedder.name, caption: embedder.text(caption), image },
+      embeddings: { model: embedder.name, caption: await embedder.text(caption), image },
       hashes: { content: id, perceptual: id.slice(0, 16) },
       provenance: { uri: id, source: id, licence: 'unknown', event: id },
-    };
-  });
+    });
+  }
   await corpus.positions();
   await corpus.apply(documents.map((document, offset) => ({ partition: 0, offset, id: document.id, document })));
 }

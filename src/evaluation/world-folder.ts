@@ -1,7 +1,7 @@
 import { basename, join } from 'node:path';
 import { z } from 'zod';
-import { readBounded } from '../bounded-file.js';
-import { VimiError } from '../errors.js';
+import { readBounded } from '../core/bounded-file.js';
+import { VimiError } from '../core/errors.js';
 import { mistakesOf, mistakeText } from '../events/mistakes.js';
 import { type MediaAdded, mediaAdded } from '../events/schemas.js';
 import { probeMedia } from '../media/probe-media.js';
@@ -24,14 +24,14 @@ const truthRecord = z.union([
   z.looseObject({
     clip: z.number().int().nonnegative(),
     subjects: z.array(actor).min(1).max(8),
-    background: z.union([z.looseObject({ colour: name }), z.looseObject({ picture: name })]),
+    background: z.union([z.looseObject({ colour: name }), z.looseObject({ image: name })]),
   }),
   z.looseObject({ clip: z.number().int().nonnegative(), subject: name, motion: name, colour: name, poses }),
 ]);
 
 /** One subject of a clip. Lengths in world units (32 wide), angles in radians, clockwise. */
 export interface Actor {
-  /** The code of its picture. */
+  /** The code of its image. */
   subject: string;
   /** As the caption names it. */
   phrase: string;
@@ -47,16 +47,16 @@ export interface WorldClip {
   file: string;
   caption: string;
   actors: Actor[];
-  /** A named colour, or a picture by its caption. */
-  background: { colour: string } | { picture: string };
+  /** A named colour, or an image by its caption. */
+  background: { colour: string } | { image: string };
 }
 
-/** One subject on a plain ground. */
+/** One subject on a plain background. */
 export interface PlainClip extends Pick<WorldClip, 'number' | 'file' | 'caption'>, Actor {
   colour: string;
 }
 
-/** The clips of one subject on a plain ground. */
+/** The clips of one subject on a plain background. */
 export function plainClips({ clips }: World): PlainClip[] {
   return clips.flatMap(({ number, file, caption, actors, background }) =>
     actors.length === 1 && 'colour' in background
@@ -65,7 +65,7 @@ export function plainClips({ clips }: World): PlainClip[] {
   );
 }
 
-/** A picture with its name: a subject's, transparent around it, or one to move in front of. */
+/** An image with its name: a subject's, transparent around it, or one to move in front of. */
 export interface Still {
   /** Of a subject its code points; of another its source. */
   code: string;
@@ -187,7 +187,7 @@ async function readLines<T>(file: string, schema: z.ZodType<T>, expected: string
       try {
         value = JSON.parse(line);
       } catch (cause) {
-        throw new VimiError('MEDIA_DAMAGED', 'A line is no JSON', { where: `${file}:${n + 1}`, cause });
+        throw new VimiError('MEDIA_DAMAGED', 'A line is not JSON', { where: `${file}:${n + 1}`, cause });
       }
       const checked = schema.safeParse(value);
       if (checked.success) return checked.data;

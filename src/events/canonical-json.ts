@@ -1,4 +1,4 @@
-import { VimiError } from '../errors.js';
+import { VimiError } from '../core/errors.js';
 
 const deepest = 256;
 

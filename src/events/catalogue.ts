@@ -1,7 +1,7 @@
 import { jobId } from './ids.js';
 import type { EventData, SchemaName } from './schemas.js';
 
-/** What people are told of an event, besides its schema. */
+/** What is known of an event besides its schema: what people are told of it, and what pipelines make of it. */
 export interface EventStory<N extends SchemaName> {
   /** One sentence. */
   summary: string;
@@ -12,6 +12,18 @@ export interface EventStory<N extends SchemaName> {
   /** What the record's key is. */
   key: string;
   example: EventData<N>;
+  /** The field of the flow in which the steps of a pipeline find its data; left out: they see nothing of it. */
+  field?: 'request' | 'media';
+  /** `job`: it asks for one, whose id follows from the pipeline and from the event's source and id. */
+  asks?: 'job';
+  /** It is for the runtime and comes to no step. `cancel`: it ends a job, which its data name (ControlData). */
+  control?: 'cancel';
+}
+
+/** What an event with `control: 'cancel'` says: the id of the request, and its source where that is not the event's own. */
+export interface ControlData {
+  cancel: string;
+  source?: string;
 }
 
 const sha = (digit: string) => digit.repeat(64);
@@ -36,18 +48,21 @@ export const catalogue: { [N in SchemaName]: EventStory<N> } = {
     summary: 'Asks for a video.',
     writers: 'Upstream systems, in any language; `vimi generate`.',
     readers: '',
-    key: 'Free, as is the partitioner. Requests of one partition are taken up in order.',
+    key: 'Free, and so is the partitioner. Requests of one partition start in order.',
     example: { prompt: 'a fox runs through snow', frames: 8, seed: 7, priority: 'interactive' },
+    field: 'request',
+    asks: 'job',
   },
   'generation.cancelled': {
-    summary: 'Stops a request, which is named by its id and by the source of the cancellation.',
+    summary: 'Stops the request with this id and with the source of the cancellation.',
     writers: 'Upstream systems; `vimi generate` when it is interrupted.',
     readers: '',
-    key: 'Free: a cancellation finds its request whatever partition either is in.',
+    key: 'Free: a cancellation finds its request in every partition.',
     example: { cancel: 'order-66' },
+    control: 'cancel',
   },
   'media.added': {
-    summary: 'Offers a picture or a video to the corpus.',
+    summary: 'Offers an image or a video to the corpus.',
     writers: 'Data teams; `vimi ingest`.',
     readers: '',
     key: 'Free.',
@@ -57,10 +72,12 @@ export const catalogue: { [N in SchemaName]: EventStory<N> } = {
       source: 'winter-walk',
       licence: 'CC0-1.0',
     },
+    field: 'media',
   },
   'media.settled': {
-    summary: 'What became of a medium: kept, of its parts how many, refused and why, or a duplicate of what.',
-    writers: 'The step `recognise`, in the commit that carries the fate.',
+    summary:
+      'The outcome of a medium: how many of its parts were kept, why it was rejected, or what it is a duplicate of.',
+    writers: 'The step `recognise`, in the commit of the outcome.',
     readers: 'Data teams; `vimi ingest`.',
     key: 'The uri of the medium.',
     example: {
@@ -70,26 +87,71 @@ export const catalogue: { [N in SchemaName]: EventStory<N> } = {
       parts: { delivered: 3, rejected: {}, dropped: { 'too-still': 14 } },
     },
   },
+  'clip.settled': {
+    summary: 'What was measured of a clip or still, and its outcome, with the reason of a drop.',
+    writers: 'The step `recognise`, in the commit of the outcome of the medium.',
+    readers: 'Data teams; `vimi corpus thresholds`.',
+    key: 'The uri of the medium, `#`, and the part.',
+    example: {
+      ...{ uri: 'films/walk.mp4', event: 'media-2-17', record: 'media-2-17', part: '3' },
+      clip: {
+        ...{ kind: 'clip', object: sha('b'), keyframe: sha('a') },
+        ...{ start: 12, duration: 4, frames: 100, fps: 25, width: 512, height: 288 },
+      },
+      scores: {
+        ...{ seconds: 4, side: 288, motion: 0.0021, sharpness: 0.0034, brightness: 0.41, contrast: 0.19 },
+        ...{ black: 0, frozen: 0.88, letterbox: 0 },
+      },
+      outcome: 'dropped',
+      reason: 'too-still',
+    },
+  },
   'corpus.document': {
-    summary: 'One picture with its caption: what a prompt can be grounded in.',
+    summary: 'One image with its caption: an example that a prompt can be grounded in.',
     writers: 'The steps `index` and `recognise`; `vimi corpus remove`.',
-    readers: 'The search index, which can be made again from it at any time.',
+    readers: 'The search index, which can be rebuilt from it at any time.',
     key: "The document's id. A record without a value removes the document.",
     example: {
       id: sha('d'),
       caption: 'a red fox in the snow',
+      captions: [{ text: 'a red fox in the snow', by: 'given' }],
       image: foxImage,
       retrievable: true,
       embeddings: { model: 'hashed-text-and-looks/1', caption: [0.6, 0.8], image: [1, 0] },
       hashes: { content: sha('a'), perceptual: 'f0e1d2c3b4a59687' },
-      provenance: { uri: 'photos/fox.jpg', source: 'winter-walk', licence: 'CC0-1.0', event: 'media-2-17' },
+      provenance: {
+        ...{ uri: 'photos/fox.jpg', source: 'winter-walk', licence: 'CC0-1.0' },
+        ...{ event: 'media-2-17', event_source: '/media' },
+      },
+    },
+  },
+  'corpus.removed': {
+    summary:
+      'What stays out of the corpus: a source, a licence, a medium or a document that was removed. Media of it that come again are dropped.',
+    writers: '`vimi corpus remove`; every process that meets a document of it later.',
+    readers: 'The steps `fetch`, `retrieve`, `index` and `shard`; `vimi corpus verify-removed`.',
+    key: 'KIND:VALUE. A record without a value takes the removal back.',
+    example: { kind: 'source', value: 'winter-walk', reason: 'the photographer opted out' },
+  },
+  'corpus.passed': {
+    summary: 'A keep-list: what a pass over the corpus leaves out, and why. It removes nothing.',
+    writers: '`vimi corpus pass`.',
+    readers: 'The step `shard`, `vimi samples export` and `reground`, where they are told its name.',
+    key: 'The name of the list. A record without a value forgets the list.',
+    example: {
+      ...{ name: 'distinct', pass: 'dedup', settings: { likeness: 0.95, best: 'sharpness' } },
+      ...{ position: { '0': 120, '1': 77 }, documents: 190, left_out: 12 },
+      list: {
+        key: `keep-lists/distinct-${sha('9').slice(0, 16)}.jsonl`,
+        ...{ size: 4120, sha256: sha('9'), media_type: 'application/x-ndjson' },
+      },
     },
   },
   'job.changed': {
-    summary: 'What became of a request: queued, in progress, completed, failed or cancelled.',
+    summary: 'The state of a request: queued, in progress, completed, failed or cancelled.',
     writers: 'The steps `admit` and `denoise`, and the runtime.',
-    readers: 'Whoever waits for a video.',
-    key: 'The id of the job. A record without a value makes it forgotten: its request may then be asked again.',
+    readers: 'Everyone who waits for a video.',
+    key: 'The id of the job. A record without a value makes vimi forget the job: its request may then be sent again.',
     example: {
       job: jobId('generate', order),
       request: { ...order, record: 'requests-3-41@1769860800000', payload: sha('f') },
@@ -98,10 +160,10 @@ export const catalogue: { [N in SchemaName]: EventStory<N> } = {
     },
   },
   'video.completed': {
-    summary: 'A finished video, with all that is needed to trust it and to make it again.',
+    summary: 'A finished video, with everything that is needed to trust it and to make it again.',
     writers: '',
     readers: 'Consumers of videos.',
-    key: 'That of the request; the id of the job where it had none.',
+    key: 'The key of the request; the id of the job if it had none.',
     example: {
       job: jobId('generate', order),
       request: order,
@@ -135,9 +197,9 @@ export const catalogue: { [N in SchemaName]: EventStory<N> } = {
     },
   },
   'samples.sealed': {
-    summary: 'A finished shard of training samples, in the WebDataset format (docs/samples.md).',
-    writers: '`vimi shards merge`.',
-    readers: 'Training, ours or your own.',
+    summary: 'A finished shard of training samples, in the WebDataset format (docs/guides/read-videos-and-samples.md).',
+    writers: '`vimi shards merge`; `vimi corpus remove --rewrite-shards`; `vimi samples reground --write`.',
+    readers: 'Training, with vimi or your own tools.',
     key: 'The name of the shard.',
     example: {
       shard: 'media-0002-000000000000-000000001000',
@@ -148,10 +210,10 @@ export const catalogue: { [N in SchemaName]: EventStory<N> } = {
     },
   },
   'event.rejected': {
-    summary: 'An event that could not be handled: its original bytes, and why.',
+    summary: 'A dead letter: an event that was rejected, with its original bytes and the reason.',
     writers: 'The runtime, for every pipeline that names this topic.',
-    readers: 'Whoever operates the pipelines.',
-    key: 'That of the rejected event.',
+    readers: 'Everyone who operates the pipelines.',
+    key: 'The key of the rejected event.',
     example: {
       origin: {
         topic: 'requests',
@@ -168,16 +230,16 @@ export const catalogue: { [N in SchemaName]: EventStory<N> } = {
       attempts: 1,
       error: {
         code: 'PROMPT_EMPTY',
-        message: 'The prompt says nothing',
+        message: 'The prompt is empty',
         remedy: 'Say what the video should show, in text, images or both.',
       },
     },
   },
   'reject.dismissed': {
-    summary: 'Says that nothing is to be done about a rejected event.',
+    summary: 'Marks a dead letter as closed: nothing will be done about it.',
     writers: '`vimi rejects dismiss`.',
     readers: '`vimi rejects`, which no longer lists it.',
-    key: 'That of the rejected event.',
+    key: 'The key of the rejected event.',
     example: { dismissed: 'requests-3-42', content: sha('f') },
   },
 };
@@ -203,7 +265,7 @@ export const headers = [
   {
     name: 'traceparent',
     example: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
-    meaning: 'W3C trace context, carried on to everything that follows from the event',
+    meaning: 'W3C trace context, passed on to everything that follows from the event',
     fallback: '',
   },
   {

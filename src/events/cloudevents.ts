@@ -1,8 +1,8 @@
-import { cutText } from '../cut-text.js';
-import { VimiError } from '../errors.js';
+import { cutText } from '../core/cut-text.js';
+import { VimiError } from '../core/errors.js';
 import type { VimiEvent } from './event.js';
 import { within } from './input.js';
-import { decodeText, readJsonObject } from './json.js';
+import { decodeText, readJsonObject, writeJson } from './json.js';
 import { describeValue, type Mistake, mistakesOf, mistakeText } from './mistakes.js';
 import type { NewRecord, StoredRecord } from './record.js';
 import { recordTime } from './record-time.js';
@@ -53,7 +53,11 @@ export function decodeEvent(record: StoredRecord, accepted: readonly SchemaName[
   const headers = readHeaders(record.headers, where);
   const type = mediaType(headers['content-type']);
   if (type === batchType)
-    throw new VimiError('EVENT_MALFORMED', 'A record is one event', { expected: structuredType, found: type, where });
+    throw new VimiError('EVENT_MALFORMED', 'A record must hold one event', {
+      expected: structuredType,
+      found: type,
+      where,
+    });
   const { attributes: given, data } =
     type === structuredType || isWholeEvent(headers, value) ? fromStructured(value, where) : fromBinary(headers, value);
   const attributes = Object.fromEntries(Object.entries(given).filter(isGiven)) as Attributes;
@@ -92,7 +96,7 @@ export interface EventToEncode<N extends SchemaName = SchemaName> {
   traceparent?: string;
 }
 
-/** Writes an event as a record in binary mode. Data or attributes that no reader would take are refused: EVENT_INVALID. */
+/** Writes an event as a record in binary mode. Data or attributes that no reader would take are refused: EVENT_INVALID, EVENT_MALFORMED. */
 export function encodeEvent<N extends SchemaName>(event: EventToEncode<N>): NewRecord {
   const { schema, id, source, data, topic, key, time, subject, traceparent } = event;
   const mistakes = checkAttributes({ id, source, time, subject });
@@ -112,7 +116,7 @@ export function encodeEvent<N extends SchemaName>(event: EventToEncode<N>): NewR
   return {
     topic,
     key: typeof key === 'string' ? Buffer.from(key) : key,
-    value: Buffer.from(JSON.stringify(data)),
+    value: Buffer.from(writeJson(data, `for topic ${topic}`)),
     headers,
   };
 }
@@ -202,7 +206,7 @@ function isGiven([name, value]: [string, unknown]): boolean {
 function schemaOfType(type: unknown, accepted: readonly SchemaName[], where: string): SchemaName {
   const schema = accepted.find((name) => eventType(name) === type);
   if (schema) return schema;
-  throw new VimiError('EVENT_UNKNOWN_TYPE', 'This topic carries no such type', {
+  throw new VimiError('EVENT_UNKNOWN_TYPE', 'This topic does not carry this type', {
     expected: accepted.map(eventType).join(' or '),
     found: describeValue(type),
     where,
@@ -271,5 +275,5 @@ function asMoment(text: string): string {
 function invalid(schema: SchemaName, mistakes: Mistake[], where: string): VimiError {
   const shown = mistakes.slice(0, mostMistakes).map(mistakeText);
   if (mistakes.length > mostMistakes) shown.push(`and ${mistakes.length - mostMistakes} more`);
-  return new VimiError('EVENT_INVALID', `This is no valid ${schema}: ${shown.join('; ')}`, { where });
+  return new VimiError('EVENT_INVALID', `Not a valid ${schema}: ${shown.join('; ')}`, { where });
 }

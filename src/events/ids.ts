@@ -28,6 +28,14 @@ export function changeId(job: string, record: string, moment: string): string {
   return `${job}-${moment}-${hashOf([record])}`;
 }
 
+/**
+ * What tells one event from all others, as one text: its source and its id together. To be compared, not to be read or
+ * sent.
+ */
+export function eventKey({ source, id }: { source: string; id: string }): string {
+  return JSON.stringify([source, id]);
+}
+
 function hashOf(facts: readonly string[]): string {
   return createHash('sha256').update(JSON.stringify(facts)).digest('hex').slice(0, hashDigits);
 }

@@ -1,4 +1,4 @@
-import { VimiError } from '../errors.js';
+import { VimiError } from '../core/errors.js';
 import { describeValue } from './mistakes.js';
 
 export interface JsonLimits {
@@ -28,6 +28,16 @@ export function readJsonObject(bytes: Buffer, limits: JsonLimits, where: string)
     throw malformed('a JSON object', Array.isArray(value) ? 'a list' : describeValue(value), where);
   check(value, limits, where);
   return value as Record<string, unknown>;
+}
+
+/** What an event says, as text. EVENT_MALFORMED for what is nested more deeply than can be written. */
+export function writeJson(value: unknown, where: string): string {
+  try {
+    return JSON.stringify(value);
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw malformed('fewer levels of nesting', 'more than can be written', where, cause);
+  }
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true });

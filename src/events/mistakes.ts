@@ -1,6 +1,7 @@
 import type { z } from 'zod';
-import { cutText } from '../cut-text.js';
-import { printable } from './printable.js';
+import { cutText } from '../core/cut-text.js';
+import { nearest } from '../core/nearest.js';
+import { printable } from '../core/printable.js';
 
 /** One thing that is wrong in a value, in words for whoever wrote it. */
 export interface Mistake {
@@ -44,7 +45,16 @@ function explain(issue: Issue, base: PropertyKey[], root: unknown): Mistake[] {
       found: describeValue(at(root, [...path, key])),
       unknown: true,
     }));
-  return [{ path: keys(path), expected: expectation(issue), found: describeValue(at(root, path)) }];
+  return [{ path: keys(path), expected: expectation(issue), found: foundAt(root, path) }];
+}
+
+/** Of a field that is not there, one beside it that may be it, misspelt. */
+function foundAt(root: unknown, path: PropertyKey[]): string {
+  const found = describeValue(at(root, path));
+  const [name, parent] = [path.at(-1), at(root, path.slice(0, -1))];
+  if (found !== 'nothing' || typeof name !== 'string' || typeof parent !== 'object' || parent === null) return found;
+  const meant = nearest(name, Object.keys(parent).slice(0, 100));
+  return meant === undefined ? found : `${found}, but '${printable(cutText(meant, 60))}'`;
 }
 
 /** The branch of a union that the writer must have meant: the only one of the right type, with nothing left out. */

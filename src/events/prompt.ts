@@ -12,6 +12,14 @@ export const objectRef = z.looseObject({
 });
 export type ObjectRef = z.infer<typeof objectRef>;
 
+/** A clip in the object store, with what a reader wants to know before decoding it. */
+export const clipRef = objectRef.extend({
+  frames: z.number().int().positive(),
+  fps: z.number().positive(),
+  seconds: z.number().nonnegative(),
+});
+export type ClipRef = z.infer<typeof clipRef>;
+
 /** Reads an object over HTTP without keys, until it expires. Whoever has it may read. */
 export const objectLink = z.strictObject({
   url: z.string().max(8192).describe('GET gives the bytes'),
@@ -40,42 +48,48 @@ export type ImageRole = z.infer<typeof imageRole>;
 
 const textPart = z.strictObject({ text: z.string() });
 const promptImage = z.strictObject({ image: objectRef, role: imageRole });
+/** A clip that shows how something moves, with what it shows in words. */
+const promptClip = z.strictObject({ clip: clipRef, caption: z.string(), role: z.literal('motion') });
 
 /**
- * What the model reads: an instruction and interleaved text and images, in reading order.
- * Retrieved documents come first, each as its caption and its image, then the user's own parts (VIMI, stage 1).
+ * What a model is given: an instruction and interleaved text, images and clips, in reading order. Retrieved images come
+ * first, each after its caption (VIMI, stage 1), then retrieved motion examples, then the user's own parts. The models
+ * that ship read no clips: `unread_parts` of a video's record says so.
  */
 export const prompt = z.strictObject({
   task,
   instruction: z.string(),
-  parts: z.array(z.union([textPart, promptImage])),
+  parts: z.array(z.union([textPart, promptImage, promptClip])),
 });
 export type Prompt = z.infer<typeof prompt>;
 export type PromptPart = Prompt['parts'][number];
 
 /** One document of the context, as retrieved: what it was, and how well it fitted. */
-export const contextEntry = z.strictObject({
+export const contextEntry = z.looseObject({
   document: sha256,
   caption: z.string(),
   image: objectRef,
+  /** It was retrieved as a motion example: this clip, of which `image` is a frame. Left out: as an image. */
+  clip: clipRef.optional(),
   /** Reciprocal-rank-fusion score; comparable only within one retrieval. */
   score: z.number(),
   /**
    * Its place in each ranking that found it, from 1: among the captions that the prompt names, by words, by the
-   * caption's embedding, by the image's.
+   * caption's embedding, by the image's; and among those that a reranker put in order.
    */
-  ranks: z.strictObject({
+  ranks: z.looseObject({
     named: z.number().int().optional(),
     lexical: z.number().int().optional(),
     dense: z.number().int().optional(),
     image: z.number().int().optional(),
+    reranked: z.number().int().optional(),
   }),
 });
 export type ContextEntry = z.infer<typeof contextEntry>;
 
 /** Which corpus a context was retrieved from, whatever the order in which it grew. */
 export const corpusState = z.strictObject({
-  /** Retrievable documents. */
+  /** Retrievable documents, images and clips. */
   documents: z.number().int().nonnegative(),
   /** XOR of the first 16 bytes of all their ids, hex. */
   digest: z.string().regex(/^[0-9a-f]{32}$/),

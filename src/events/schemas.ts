@@ -1,6 +1,17 @@
 import { z } from 'zod';
+import { labels, madeCaption, mostCaption } from './caption.js';
 import { characters, leftOut, moment } from './input.js';
-import { contextEntry, corpusState, imageRole, objectLink, objectRef, prompt, sha256, task } from './prompt.js';
+import {
+  clipRef,
+  contextEntry,
+  corpusState,
+  imageRole,
+  objectLink,
+  objectRef,
+  prompt,
+  sha256,
+  task,
+} from './prompt.js';
 
 /*
  * One schema an event. Objects are loose: unknown fields survive, so that an older reader passes on what a newer writer
@@ -8,11 +19,21 @@ import { contextEntry, corpusState, imageRole, objectLink, objectRef, prompt, sh
  */
 
 const uri = characters(1, 4096);
-const caption = characters(1, 4000);
+const caption = characters(1, mostCaption);
+const captions = z.array(madeCaption).max(16).optional();
 /** Of a part that says one thing: that it says no other. */
 const none = leftOut(z.never());
 
 const weight = z.number().min(0).max(50);
+
+/** A clip in a request that shows how something moves: a path under an allowed root, or an object's key. */
+const requestClip = z.looseObject({
+  clip: z.looseObject({ uri }),
+  caption: leftOut(characters(0, 1000)),
+  role: leftOut(z.literal('motion')),
+  text: none,
+  image: none,
+});
 
 /** An image in a request: by reference (a path under an allowed root, or an object's key), or inline as base64. */
 const requestImage = z.looseObject({
@@ -22,6 +43,7 @@ const requestImage = z.looseObject({
   ]),
   role: leftOut(imageRole.exclude(['reference'])),
   text: none,
+  clip: none,
 });
 
 export const generationRequested = z.looseObject({
@@ -30,71 +52,84 @@ export const generationRequested = z.looseObject({
       z.string(),
       z
         .array(
-          z.union([z.looseObject({ text: z.string(), image: none }), requestImage], {
-            error: 'either text or an image',
+          z.union([z.looseObject({ text: z.string(), image: none, clip: none }), requestImage, requestClip], {
+            error: 'either text, an image or a clip',
           }),
         )
         .max(32),
     ])
     .describe(
-      'text, or text and images in reading order; an image, { uri } or { base64 }, stands where its noun would',
+      'text, or parts in reading order: text, images and clips; an image, { uri } or { base64 }, stands where its noun would; a clip, { uri }, shows a motion',
     ),
-  task: leftOut(task).describe('inferred from the images of the prompt when left out'),
-  frames: leftOut(z.number().int().min(1).max(1024)).describe("left out: the model's own"),
-  width: leftOut(z.number().int().min(8).max(4096)).describe("pixels; left out: the model's own"),
-  height: leftOut(z.number().int().min(8).max(4096)).describe("pixels; left out: the model's own"),
-  fps: leftOut(z.number().positive().max(240)).describe("frames a second; left out: the model's own"),
+  task: leftOut(task).describe('default: inferred from the images of the prompt'),
+  frames: leftOut(z.number().int().min(1).max(1024)).describe("default: the model's own"),
+  width: leftOut(z.number().int().min(8).max(4096)).describe("pixels; default: the model's own"),
+  height: leftOut(z.number().int().min(8).max(4096)).describe("pixels; default: the model's own"),
+  fps: leftOut(z.number().positive().max(240)).describe("frames a second; default: the model's own"),
   steps: leftOut(z.number().int().min(1).max(1000)).describe('of the sampler; more take longer'),
   guidance: leftOut(z.union([weight, z.strictObject({ text: leftOut(weight), image: leftOut(weight) })])).describe(
-    'classifier-free guidance; 1 means none; one number, or one a modality',
+    'classifier-free guidance: one number, or one for each modality; 1: none',
   ),
-  seed: leftOut(z.number().int().min(0).max(0xffffffff)).describe('left out: it follows from the event id'),
+  seed: leftOut(z.number().int().min(0).max(0xffffffff)).describe('default: it follows from the event id'),
   retrieval: leftOut(
     z.union([
       z.literal(false),
       z.strictObject({
         mode: leftOut(z.enum(['lexical', 'dense', 'hybrid'])),
         k: leftOut(z.number().int().min(0).max(16)),
+        motions: leftOut(z.number().int().min(0).max(4)),
       }),
     ]),
-  ).describe('what the prompt is grounded in; false: nothing'),
+  ).describe('how the prompt is grounded; false: not at all'),
   priority: leftOut(z.enum(['interactive', 'standard', 'batch'])).describe(
-    'left out: standard; no effect yet, requests are served in turn',
+    'default: standard; no effect yet, requests are served in order',
   ),
   deadline: leftOut(moment).describe(
-    'a moment with its offset from UTC; a request that waits or runs then is rejected instead of served',
+    'a moment with its offset from UTC; a request that is not finished by then is rejected',
   ),
 });
 export type GenerationRequested = z.infer<typeof generationRequested>;
 
 /** On the requests topic too, under any key: the request is known by its id and the source, the event's own. */
-export const generationCancelled = z.looseObject({
+const generationCancelled = z.looseObject({
   cancel: characters(1, 512).describe('the id of the request, as it was sent'),
-  source: leftOut(characters(1, 1024)).describe(
-    "the source of the request; left out: the cancellation's own ce_source",
-  ),
+  source: leftOut(characters(1, 1024)).describe("the source of the request; default: the cancellation's own ce_source"),
 });
-export type GenerationCancelled = z.infer<typeof generationCancelled>;
 
 export const mediaAdded = z.looseObject({
-  uri: uri.describe('a path under an allowed root, or an object as object:KEY'),
-  caption: leftOut(caption).describe('left out: the text file beside the media'),
-  source: leftOut(characters(0, 512)).describe(
-    'who or what it comes from; documents of one source never ground each other',
+  uri: uri.describe(
+    'a path under media_roots, an object as object:KEY, a member of a tar as tar:PATH#PLACE/NAME, or an address of http or https on one of media_hosts',
   ),
-  licence: leftOut(characters(0, 128)).describe('SPDX identifier where there is one'),
+  caption: leftOut(caption).describe('default: the text file beside the medium'),
+  labels: leftOut(labels).describe('other words about it, by name, of which the step caption can make captions'),
+  source: leftOut(characters(0, 512)).describe('where it comes from; documents of one source never ground each other'),
+  licence: leftOut(characters(0, 128)).describe('SPDX identifier, if there is one'),
   version: leftOut(characters(0, 128)).describe(
-    'tells this state of the medium and its caption from another; what became of it names it again',
+    'identifies this state of the medium and its caption; its outcome repeats it',
   ),
 });
 export type MediaAdded = z.infer<typeof mediaAdded>;
 
 /** The retriever's memory: one (image, caption) pair. The record's key is `id`; the topic is compacted. */
 export const corpusDocument = z.looseObject({
-  id: sha256.describe('SHA-256 over the caption and the image bytes'),
+  id: sha256.describe('SHA-256 over the caption, the image and, if it is one, the clip'),
+  kind: z
+    .enum(['still', 'clip'])
+    .optional()
+    .describe('of the medium; left out in older documents: those with provenance.clip are clips'),
   caption,
-  image: objectRef,
-  retrievable: z.boolean().describe('false: kept only so that duplicates of it are recognised (a clip, by default)'),
+  captions: captions.describe(
+    'all that were made of its medium, the first of them being `caption`; left out in older documents',
+  ),
+  image: objectRef.describe('the still, or a frame of the clip'),
+  retrievable: z
+    .boolean()
+    .describe('as an image; false: by default a clip, which is kept so that duplicates of it are recognised'),
+  clip: clipRef.optional().describe('of a clip that can be retrieved as a motion example: the MP4'),
+  scores: z
+    .record(z.string(), z.number())
+    .optional()
+    .describe('by name, as they were measured; left out in older documents. The limits of retrieve look at them'),
   embeddings: z.strictObject({
     model: z.string(),
     caption: z.array(z.number()).max(4096),
@@ -113,18 +148,57 @@ export const corpusDocument = z.looseObject({
     uri,
     source: z.string(),
     licence: z.string(),
-    event: z.string(),
+    event: z.string().describe('the id of the media event'),
+    event_source: z.string().optional().describe('its ce_source; left out in older documents'),
     sha256: sha256.optional().describe('of the file that it came from'),
-    said: z.string().optional().describe('what was said of the medium, where the caption is another text'),
+    clip: sha256.optional().describe('of the clip whose keyframe it is; left out in older documents'),
+    said: z
+      .string()
+      .optional()
+      .describe('the original text about the medium, or its labels as JSON, if the caption is another text'),
   }),
 });
 export type CorpusDocument = z.infer<typeof corpusDocument>;
+
+/** What a removal names. */
+export const removalTarget = z.looseObject({
+  kind: z.enum(['document', 'uri', 'source', 'licence']),
+  value: characters(1, 4096),
+});
+export type RemovalTarget = Pick<z.infer<typeof removalTarget>, 'kind' | 'value'>;
+
+/** What was removed from the corpus, and stays out. The record's key is `KIND:VALUE`; the topic is compacted. */
+export const corpusRemoved = removalTarget.extend({
+  reason: leftOut(characters(1, 1000)).describe('why, in words'),
+  under: removalTarget.optional().describe('of a document: the removal that it went with'),
+  image: sha256.optional().describe('of a document: its image, by which copies are recognised'),
+  clip: sha256.optional().describe('of a document: the clip whose keyframe it is'),
+  file: sha256.optional().describe('of a document that went with its whole medium: the file that it came from'),
+});
+export type CorpusRemoved = z.infer<typeof corpusRemoved>;
+
+/**
+ * A keep-list: what a pass over the corpus leaves out. The record's key is its name; the topic is compacted. Nothing is
+ * removed by it: whoever is told its name applies it.
+ */
+export const corpusPassed = z.looseObject({
+  name: z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/),
+  pass: z.enum(['dedup', 'balance']),
+  settings: z.record(z.string(), z.union([z.string(), z.number()])).describe('of the pass'),
+  position: z
+    .record(z.string(), z.number().int())
+    .describe('of the corpus topic: by partition, the first offset that did not count'),
+  documents: z.number().int().nonnegative().describe('that the corpus had there'),
+  left_out: z.number().int().nonnegative(),
+  list: objectRef.describe('JSON lines: each document that is left out, with its hashes and the reason'),
+});
+export type CorpusPassed = z.infer<typeof corpusPassed>;
 
 /** What became of a medium. The record's key is its uri; the topic is compacted, so it says how each medium stands. */
 export const mediaSettled = z.looseObject({
   uri,
   event: z.string().describe('the id of the media event'),
-  version: z.string().max(128).optional().describe('as the media event named it'),
+  version: z.string().max(128).optional().describe('the version of the media event'),
   outcome: z.enum(['delivered', 'rejected', 'dropped']).describe('delivered: at least one of its parts was'),
   parts: z
     .strictObject({
@@ -132,15 +206,61 @@ export const mediaSettled = z.looseObject({
       rejected: z.record(z.string(), z.number().int()).describe('by error code'),
       dropped: z.record(z.string(), z.number().int()).describe('by reason'),
     })
-    .describe('its clips; 1 in all for a picture, and for what came to no clips'),
-  duplicate_of: uri.optional().describe('the uri of what the corpus had already; its own when it came again'),
-  replaced: z.number().int().optional().describe('documents of an earlier caption, source or licence that it replaced'),
+    .describe('its clips; 1 in all for an image, and for a medium that was not cut'),
+  duplicate_of: uri
+    .optional()
+    .describe('the uri of the medium that the corpus had already; its own uri if it came again'),
+  dropped_for: z
+    .string()
+    .optional()
+    .describe(
+      'of a medium that was opted out: the signal, and where it was found; of one with another licence than those allowed: its licence',
+    ),
+  replaced: z
+    .number()
+    .int()
+    .optional()
+    .describe('number of documents with an earlier caption, source or licence that it replaced'),
   error: z
     .looseObject({ step: z.string(), code: z.string(), message: z.string(), remedy: z.string() })
     .optional()
     .describe('why it, or the first of its parts, was rejected'),
 });
 export type MediaSettled = z.infer<typeof mediaSettled>;
+
+/** What was measured of a clip, and what became of it. The record's key is the medium's uri and the part; compacted. */
+export const clipSettled = z.looseObject({
+  uri: uri.describe('of the medium'),
+  source: z.string().optional().describe('of the medium'),
+  licence: z.string().optional().describe('of the medium'),
+  event: z.string().describe('the id of the media event'),
+  record: z.string().describe('the record of the media event: topic-partition-offset'),
+  part: z.string().describe('which clip of the medium: "3" for its fourth'),
+  clip: z.looseObject({
+    kind: z.enum(['clip', 'still']),
+    object: sha256.describe('of the MP4, or of the image'),
+    keyframe: sha256.describe('of its image'),
+    start: z.number().describe('seconds in the source'),
+    duration: z.number(),
+    frames: z.number().int(),
+    fps: z.number(),
+    width: z.number().int(),
+    height: z.number().int(),
+  }),
+  scores: z
+    .record(z.string(), z.number())
+    .describe('by name; the operator page of filter has their ranges, and which limits ask for them'),
+  caption: z.string().optional().describe('its caption, if it reached the step caption'),
+  captions: captions.describe('all that were made of it, the first of them being `caption`'),
+  outcome: z.enum(['delivered', 'rejected', 'dropped']),
+  reason: z.string().optional().describe('why it was dropped'),
+  duplicate_of: uri.optional().describe('the uri of the medium that the corpus had already'),
+  error: z
+    .looseObject({ step: z.string(), code: z.string(), message: z.string() })
+    .optional()
+    .describe('why it was rejected'),
+});
+export type ClipSettled = z.infer<typeof clipSettled>;
 
 /** A request as its sender named it. */
 const requestRef = z.looseObject({
@@ -152,17 +272,19 @@ export type RequestRef = z.infer<typeof requestRef>;
 /** The request again, with what tells one try of it from another: the jobs topic is what remembers it. */
 const requestTry = requestRef.extend({
   record: z.string().describe('the record that is (or was) served: topic-partition-offset@milliseconds'),
-  payload: sha256.optional().describe('SHA-256 of what the request asks; none where it has yet to come'),
-  after: z.string().optional().describe('the record of the try before this one'),
+  payload: sha256
+    .optional()
+    .describe('SHA-256 of the content of the request; missing if the request has not arrived yet'),
+  after: z.string().optional().describe('the record of the previous attempt'),
 });
 
-const jobState = z.enum(['queued', 'in_progress', 'completed', 'failed', 'cancelled']);
+export const jobState = z.enum(['queued', 'in_progress', 'completed', 'failed', 'cancelled']);
 export const jobChanged = z.looseObject({
   job: z.string().describe('the id of the job, the same in all that follows from one request'),
   request: requestTry.optional().describe('the request as its sender named it'),
   state: jobState,
-  progress: z.number().min(0).max(1).optional().describe('share of the denoising steps that are done'),
-  video: objectRef.optional().describe('once it is completed'),
+  progress: z.number().min(0).max(1).optional().describe('share of the denoising steps done'),
+  video: objectRef.optional().describe('after completion'),
   error: z.looseObject({ code: z.string(), message: z.string() }).optional().describe('why it failed'),
 });
 export type JobChanged = z.infer<typeof jobChanged>;
@@ -183,29 +305,38 @@ export const videoCompleted = z.looseObject({
   job: z.string().describe('the id of the job, the same in all that follows from one request'),
   request: requestRef.optional().describe('the request as its sender named it'),
   object: objectRef.describe('the MP4'),
-  link: objectLink.optional().describe('to the MP4, where the profile asks for links'),
+  link: objectLink.optional().describe('to the MP4, if the profile sets links'),
   width: z.number().int().describe('pixels'),
   height: z.number().int().describe('pixels'),
   frames: z.number().int(),
   fps: z.number(),
   codec: z.string(),
-  prompt: prompt.describe('what the model read'),
-  context: z.array(contextEntry).describe('what was retrieved for the prompt, best first'),
-  corpus: corpusState.describe('what there was to be retrieved'),
+  prompt: prompt.describe('what was composed for the model'),
+  unread_parts: z
+    .array(z.number().int().nonnegative())
+    .optional()
+    .describe('parts of the prompt, from 0, that the model does not read: clips; missing: it read all'),
+  context: z
+    .array(contextEntry)
+    .describe('what was retrieved for the prompt: images, best first, then motion examples, best first'),
+  corpus: corpusState.describe('the state of the corpus at the time'),
   model: z
     .looseObject({
       name: z.string(),
       weights: sha256,
       backend: z.string(),
-      upsampler: z.looseObject({ name: z.string(), weights: sha256 }).optional().describe('what enlarged its video'),
+      upsampler: z
+        .looseObject({ name: z.string(), weights: sha256 })
+        .optional()
+        .describe('the model that enlarged the video'),
     })
     .describe('weights: SHA-256 of the file'),
-  sampler: sampler.describe('with these and the same backend the same video comes out'),
+  sampler: sampler.describe('with the same settings and backend the result is the same video'),
   unknown_words: z
     .array(z.string())
     .optional()
     .describe(
-      'of the prompt, that the model was never trained with and no retrieved caption names; left out: not known',
+      'words of the prompt that the model was not trained with and that no retrieved caption contains; missing: not known',
     ),
 });
 export type VideoCompleted = z.infer<typeof videoCompleted>;
@@ -213,11 +344,11 @@ export type VideoCompleted = z.infer<typeof videoCompleted>;
 export const samplesSealed = z.looseObject({
   shard: z.string(),
   object: objectRef.describe('the tar'),
-  link: objectLink.optional().describe('to the tar, where the profile asks for links'),
+  link: objectLink.optional().describe('to the tar, if the profile sets links'),
   kind: z
     .enum(['clips', 'stills'])
     .optional()
-    .describe('of its samples; left out: clips, and in older shards stills too'),
+    .describe('of its samples; missing: clips, and in older shards also stills'),
   samples: z.number().int().nonnegative(),
   range: z
     .strictObject({
@@ -227,11 +358,37 @@ export const samplesSealed = z.looseObject({
       to: z.number().int(),
     })
     .optional()
-    .describe('the records whose samples it holds, `to` not included; not there in one that was merged'),
+    .describe('the records whose samples it holds, without `to`; missing in a merged shard'),
   replaces: z
     .array(z.string())
     .optional()
-    .describe('the shards that were merged into it: their samples are all here, and their objects are gone'),
+    .describe('the shards that it replaces, whose objects are gone: those merged into it, or the one rewritten as it'),
+  removed: z
+    .strictObject({
+      samples: z.number().int().nonnegative().describe('left out'),
+      contexts: z.number().int().nonnegative().describe('kept, without a document of their context'),
+    })
+    .optional()
+    .describe('what it lacks because it was removed from the corpus; missing: nothing'),
+  shape: z
+    .string()
+    .optional()
+    .describe('of all its clips, where shards are by shape (docs/guides/read-videos-and-samples.md)'),
+  left_out: z
+    .strictObject({ keep_list: z.string(), samples: z.number().int().nonnegative() })
+    .optional()
+    .describe('samples that a keep-list leaves out; missing: none'),
+  regrounded_from: z
+    .string()
+    .optional()
+    .describe(
+      'the shard with the same clips, which stays: this one holds the prompts that a later corpus gives. Readers take one of the two; missing: it holds the prompts of its time',
+    ),
+  lost: z
+    .number()
+    .int()
+    .optional()
+    .describe('samples left out because their clip or an image was gone from the object store; missing: none'),
 });
 export type SamplesSealed = z.infer<typeof samplesSealed>;
 
@@ -248,7 +405,7 @@ export const eventRejected = z.looseObject({
   part: z.string().describe('which part of the event: empty for the whole, "3" for its fourth clip'),
   pipeline: z.string(),
   step: z.string(),
-  attempts: z.number().int().positive().describe('how often the step was tried'),
+  attempts: z.number().int().positive().describe('number of attempts of the step'),
   error: z.looseObject({
     code: z.string(),
     message: z.string(),
@@ -270,7 +427,10 @@ export const schemas = {
   'generation.cancelled': generationCancelled,
   'media.added': mediaAdded,
   'media.settled': mediaSettled,
+  'clip.settled': clipSettled,
   'corpus.document': corpusDocument,
+  'corpus.removed': corpusRemoved,
+  'corpus.passed': corpusPassed,
   'job.changed': jobChanged,
   'video.completed': videoCompleted,
   'samples.sealed': samplesSealed,

@@ -67,7 +67,7 @@ export const following = set(
 );
 
 /** Verbs of what is seen in videos, in their plain form. */
-export const verbs = set(
+const verbs = set(
   `run walk jump hop leap fly swim dive sit stand lie sleep wait eat drink bite chew lick sniff bark meow roar howl growl chirp sing
  dance play climb crawl creep slide glide float drift sail paddle surf ski skate ride drive race chase hunt follow lead pull push
  carry hold hang swing sway spin turn rotate circle roll bounce move stay stop go come leave arrive enter exit cross pass pace stroll

@@ -19,7 +19,7 @@ import {
   singulars,
 } from './english-words.js';
 import { functionWords } from './function-words.js';
-import type { Phrase, Phrases } from './phrases.js';
+import type { Phrase, Phrases } from './phrase.js';
 import type { Token } from './words.js';
 
 /**

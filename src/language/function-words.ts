@@ -59,7 +59,7 @@ const lists = {
 } as const;
 
 export type Language = keyof typeof lists;
-export const languages = Object.keys(lists) as Language[];
+const languages = Object.keys(lists) as Language[];
 
 export const functionWords = mapped(lists);
 

@@ -1,7 +1,7 @@
 import { fold } from './fold.js';
 import { functionWords, type Language } from './function-words.js';
 import { withoutParticle } from './korean.js';
-import type { Phrase } from './phrases.js';
+import type { Phrase } from './phrase.js';
 import { stem } from './stems.js';
 import type { Token } from './words.js';
 

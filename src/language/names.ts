@@ -1,6 +1,6 @@
 import { isKindOf } from './compounds.js';
 import { colours } from './english-words.js';
-import type { Phrase, Phrases } from './phrases.js';
+import type { Named, Phrase, Phrases } from './phrase.js';
 
 /**
  * Whether a prompt names what a caption is about.
@@ -10,7 +10,7 @@ import type { Phrase, Phrases } from './phrases.js';
  * must be said by the prompt too, unless the prompt speaks of such things in general ("a tree" names a palm tree, "an oak
  * tree" does not) and the whole is a kind of its head at all (a hot dog is none of "a dog").
  */
-export function isNamed({ subjects }: Phrases, { phrases }: Phrases): boolean {
+export function isNamed({ subjects }: { subjects: readonly Named[] }, { phrases }: Pick<Phrases, 'phrases'>): boolean {
   return subjects.some((subject) => phrases.some((phrase) => names(phrase, subject)));
 }
 
@@ -23,7 +23,7 @@ export function isOnlyMentioned(caption: Phrases, prompt: Phrases): boolean {
   return caption.subjects.some(({ head }) => shares(head, said)) && !isNamed(caption, prompt);
 }
 
-function names(phrase: Phrase, subject: Phrase): boolean {
+function names(phrase: Phrase, subject: Named): boolean {
   const said = [phrase.head, ...phrase.kinds];
   const shown = [subject.head, ...subject.kinds];
   if (subject.whole === 'among' || phrase.whole === 'among') return shown.every((word) => has(said, word));
@@ -51,7 +51,7 @@ function has(words: readonly (readonly string[])[], word: readonly string[]): bo
 }
 
 /** Neither says a colour that the other contradicts: "a green apple" does not name a red one. */
-function coloursAgree(phrase: Phrase, subject: Phrase): boolean {
+function coloursAgree(phrase: Named, subject: Named): boolean {
   const [asked, shown] = [phrase, subject].map(({ light }) => light.filter((word) => colours.has(word)));
   return asked!.length === 0 || shown!.every((colour) => asked!.includes(colour));
 }

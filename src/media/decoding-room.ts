@@ -1,9 +1,9 @@
 /*
- * A picture of a hundred kilobytes can take hundreds of megabytes while it is decoded, and many are decoded at once. So
+ * An image of a hundred kilobytes can take hundreds of megabytes while it is decoded, and many are decoded at once. So
  * all that are decoded in a process share so much memory, and each waits, in turn, until there is room for it.
  */
 
-/** Bytes. The largest picture of 48 megapixels takes as much: an AVIF of 44, a PNG of 64 with 16-bit colours and alpha. */
+/** Bytes. The largest image of 48 megapixels takes as much: an AVIF of 44, a PNG of 64 with 16-bit colours and alpha. */
 export const decodingRoom = 768 * 1024 ** 2;
 
 let free = decodingRoom;

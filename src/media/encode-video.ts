@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream';
-import { ffmpegToFile, fileUrl } from './ffmpeg.js';
+import { ffmpegToFile } from './ffmpeg.js';
 import { rateText } from './frames.js';
 
 export interface EncodeOptions {
-  /** RGB frames one after the other: their bytes, or a file of them. */
-  frames: Uint8Array | { file: string };
+  /** RGB frames one after the other: their bytes, or one by one. */
+  frames: Uint8Array | AsyncIterable<Uint8Array>;
   width: number;
   height: number;
   fps: number;
@@ -29,10 +29,9 @@ export function encodedSize(width: number, height: number, scale = 1): { width: 
  */
 export async function encodeVideo(options: EncodeOptions): Promise<void> {
   const { frames, width, height, fps, crf, scale = 1, output, signal } = options;
-  const inMemory = frames instanceof Uint8Array;
   const inputs = [
     {
-      source: inMemory ? Readable.from(slices(frames)) : fileUrl(frames.file),
+      source: Readable.from(frames instanceof Uint8Array ? slices(frames) : frames, { objectMode: false }),
       options: [
         '-f',
         'rawvideo',
@@ -48,13 +47,7 @@ export async function encodeVideo(options: EncodeOptions): Promise<void> {
   await ffmpegToFile(
     {
       inputs,
-      options: [
-        ...['-map', '0:v:0', '-map_metadata', '-1'],
-        ...['-vf', filters(width, height, scale)],
-        ...['-c:v', 'libx264', '-preset', 'medium', '-crf', `${crf}`, '-pix_fmt', 'yuv420p', '-threads', '1'],
-        ...['-x264-params', 'colorprim=smpte170m:transfer=smpte170m:colormatrix=smpte170m:fullrange=off'],
-        ...['-fflags', '+bitexact', '-flags:v', '+bitexact', '-movflags', '+faststart', '-f', 'mp4'],
-      ],
+      options: ['-map', '0:v:0', '-map_metadata', '-1', '-vf', codedColours(width, height, scale), ...asMp4(crf)],
       signal,
       failure: { code: 'ENCODER_FAILED', summary: 'ffmpeg could not encode these frames', where: output },
     },
@@ -62,7 +55,17 @@ export async function encodeVideo(options: EncodeOptions): Promise<void> {
   );
 }
 
-function filters(width: number, height: number, scale: number): string {
+/** Output options: how clips and videos are coded. */
+export function asMp4(crf: number): string[] {
+  return [
+    ...['-c:v', 'libx264', '-preset', 'medium', '-crf', `${crf}`, '-pix_fmt', 'yuv420p', '-threads', '1'],
+    ...['-x264-params', 'colorprim=smpte170m:transfer=smpte170m:colormatrix=smpte170m:fullrange=off'],
+    ...['-fflags', '+bitexact', '-flags:v', '+bitexact', '-movflags', '+faststart', '-f', 'mp4'],
+  ];
+}
+
+/** The filters that make of RGB frames what is coded. */
+export function codedColours(width: number, height: number, scale = 1): string {
   const { width: wide, height: high } = encodedSize(width, height, scale);
   const steps = scale === 1 ? [] : [`scale=${width * scale}:${height * scale}:flags=neighbor`];
   const [right, bottom] = [wide - width * scale, high - height * scale];

@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream';
 import fluent from 'fluent-ffmpeg';
-import { type ErrorCode, VimiError } from '../errors.js';
+import { type ErrorCode, VimiError } from '../core/errors.js';
 import { startTool, ToolFailure, type ToolRun } from './tool-process.js';
 import { mediaTools } from './tools.js';
 
@@ -64,11 +64,6 @@ export async function ffmpegToFile(job: FfmpegJob, output: string): Promise<stri
   return said(run, job);
 }
 
-/** Runs ffmpeg into its stdout. `complaints` resolves, or rejects, at its end; leaving the stream early kills it. */
-export function ffmpegToStream(job: FfmpegJob): FfmpegStream {
-  return stream(job, [...job.options, 'pipe:1'], 0);
-}
-
 /** The same for options that name their outputs themselves, `pipe:1` and `pipe:3`. */
 export function ffmpegToPipes(job: FfmpegJob): FfmpegStream & { further: Readable } {
   const started = stream(job, job.options, 1);
@@ -128,12 +123,12 @@ async function said(run: ToolRun, { failure: { code, summary, where } }: FfmpegJ
     if (!(cause instanceof ToolFailure)) throw cause;
     const found = cause.message;
     if (/No space left on device|Disk quota exceeded/.test(found))
-      throw new VimiError('STORAGE_FULL', 'ffmpeg found no space', { found, where, cause });
+      throw new VimiError('STORAGE_FULL', 'ffmpeg ran out of disk space', { found, where, cause });
     if (/Cannot allocate memory/.test(found))
-      throw new VimiError('TOOL_CRASHED', 'ffmpeg found no memory', { found, where, cause });
+      throw new VimiError('TOOL_CRASHED', 'ffmpeg ran out of memory', { found, where, cause });
     const missing = /Unknown (?:decoder|encoder) '([^']+)'|No such filter: '([^']+)'/.exec(found);
     if (missing)
-      throw new VimiError('MEDIA_UNSUPPORTED', 'This ffmpeg lacks what this file needs', {
+      throw new VimiError('MEDIA_UNSUPPORTED', 'This ffmpeg lacks a component that this file needs', {
         expected: `an ffmpeg with ${missing[1] ?? missing[2]}`,
         found: `${mediaTools().ffmpeg.version}, ${mediaTools().ffmpeg.path}`,
         where,

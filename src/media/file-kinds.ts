@@ -1,4 +1,4 @@
-import { brandsOf, formatOf } from './picture-formats.js';
+import { brandsOf, formatOf } from './image-formats.js';
 
 /*
  * What a file is that vimi does not read, in words, by its first bytes. A refusal says this and nothing else of the
@@ -8,26 +8,26 @@ import { brandsOf, formatOf } from './picture-formats.js';
 /** Text (each letter a byte), or hex after `x:`, at the start or at a place. */
 const beginnings: [kind: string, start: string, at?: number][] = [
   ['a Photoshop document (PSD)', '8BPS'],
-  ['a JPEG 2000 picture', 'x:0000000c6a5020200d0a870a'],
-  ['a JPEG 2000 picture', 'x:ff4fff51'],
-  ['a JPEG XL picture', 'x:ff0a'],
-  ['a JPEG XL picture', 'x:0000000c4a584c200d0a870a'],
+  ['a JPEG 2000 image', 'x:0000000c6a5020200d0a870a'],
+  ['a JPEG 2000 image', 'x:ff4fff51'],
+  ['a JPEG XL image', 'x:ff0a'],
+  ['a JPEG XL image', 'x:0000000c4a584c200d0a870a'],
   ['an icon (ICO)', 'x:00000100'],
   ['an icon (ICNS)', 'icns'],
-  ['a GIMP picture (XCF)', 'gimp xcf'],
-  ['an OpenEXR picture', 'x:762f3101'],
-  ['a Radiance picture (HDR)', '#?RADIANCE'],
+  ['a GIMP image (XCF)', 'gimp xcf'],
+  ['an OpenEXR image', 'x:762f3101'],
+  ['a Radiance image (HDR)', '#?RADIANCE'],
   ['a DDS texture', 'DDS '],
-  ['a QOI picture', 'qoif'],
-  ['a PCX picture', 'x:0a0501'],
-  ['an SGI picture', 'x:01da'],
+  ['a QOI image', 'qoif'],
+  ['a PCX image', 'x:0a0501'],
+  ['an SGI image', 'x:01da'],
   ['raw data of a camera', 'FUJIFILMCCD-RAW'],
   ['raw data of a camera', 'IIRO'],
   ['raw data of a camera', 'IIRS'],
   ['raw data of a camera', 'MMOR'],
   ['raw data of a camera', 'x:49495500'],
-  ['a DICOM picture', 'DICM', 128],
-  ['a FITS picture', 'SIMPLE  ='],
+  ['a DICOM image', 'DICM', 128],
+  ['a FITS image', 'SIMPLE  ='],
   ['a PDF document', '%PDF-'],
   ['a PostScript document', '%!PS'],
   ['a ZIP archive', 'PK\x03\x04'],
@@ -48,15 +48,15 @@ const beginnings: [kind: string, start: string, at?: number][] = [
   ['an AppleDouble file (what macOS keeps beside a file)', 'x:00051607'],
 ];
 
-/** HEIF's ways to pack a picture that no decoder here reads; the names that their owners know. */
+/** HEIF's ways to pack an image that no decoder here reads; the names that their owners know. */
 const heifBrands: [kind: string, brands: string[]][] = [
-  ['a HEIC picture', ['heic', 'heix', 'heim', 'heis', 'hevc', 'hevx']],
+  ['a HEIC image', ['heic', 'heix', 'heim', 'heis', 'hevc', 'hevx']],
   ['raw data of a camera', ['crx ']],
-  ['a JPEG 2000 picture', ['jp2 ', 'j2ki', 'j2is']],
-  ['a HEIF picture', ['mif1', 'mif2', 'avci', 'vvic', 'jpeg']],
+  ['a JPEG 2000 image', ['jp2 ', 'j2ki', 'j2is']],
+  ['a HEIF image', ['mif1', 'mif2', 'avci', 'vvic', 'jpeg']],
 ];
 
-/** The kind of a file that is neither a picture nor a video for vimi, or null when it may be one of these. */
+/** The kind of a file that is neither an image nor a video for vimi, or null when it may be one of these. */
 export function otherKind(bytes: Buffer): string | null {
   const [major, ...further] = brandsOf(bytes);
   if (major !== undefined) {
@@ -71,7 +71,7 @@ export function otherKind(bytes: Buffer): string | null {
     return bytes.subarray(at, at + wanted.length).equals(wanted);
   });
   if (known) return known[0];
-  if (/^P[1-7]\s/.test(bytes.toString('latin1', 0, 3))) return 'a Netpbm picture (PPM, PGM or PBM)';
+  if (/^P[1-7]\s/.test(bytes.toString('latin1', 0, 3))) return 'a Netpbm image (PPM, PGM or PBM)';
   if (bytes.length > 0 && bytes.every((byte) => byte === 0)) return 'nothing but zero bytes';
   return textKind(bytes);
 }
@@ -95,7 +95,7 @@ const films = [
   '0000000109',
 ];
 
-/** Whether a file of any name is worth a look by `probe`: a picture, or what begins like a video. */
+/** Whether a file of any name is worth a look by `probe`: an image, or what begins like a video. */
 export function mayBeMedia(bytes: Buffer): boolean {
   if (formatOf(bytes, { moving: true })) return true;
   if (otherKind(bytes) !== null) return false;
@@ -124,7 +124,7 @@ function textKind(bytes: Buffer): string | null {
   return start.every(isOfText) ? 'text' : null;
 }
 
-/** White space, escape and all that is no control character: no picture or video keeps to these for long. */
+/** White space, escape and all that is no control character: no image or video keeps to these for long. */
 function isOfText(byte: number): boolean {
   return byte >= 0x20 || (byte >= 0x09 && byte <= 0x0d) || byte === 0x1b;
 }

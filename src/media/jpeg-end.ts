@@ -3,20 +3,20 @@ import { readFile } from 'node:fs/promises';
 
 /*
  * Many JPEGs lack nothing but the marker at their end, and others were cut, or filled with zeros, in the middle of their
- * pixels. libjpeg takes both for "premature end", or, with zeros, for a picture. With the marker put at the end of the data
+ * pixels. libjpeg takes both for "premature end", or, with zeros, for an image. With the marker put at the end of the data
  * the difference shows: what was cut has too little data before it.
  */
 
 const endMarker = Buffer.from([0xff, 0xd9]);
 
 /** The file itself when an end marker follows its pixels, else its bytes with one added. */
-export async function withEnd(picture: string | Buffer): Promise<{ input: string | Buffer; added: boolean }> {
+export async function withEnd(image: string | Buffer): Promise<{ input: string | Buffer; added: boolean }> {
   const chunks =
-    typeof picture === 'string'
-      ? (createReadStream(picture, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>)
-      : [picture];
-  if (await hasEnd(chunks)) return { input: picture, added: false };
-  const bytes = typeof picture === 'string' ? await readFile(picture) : picture;
+    typeof image === 'string'
+      ? (createReadStream(image, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>)
+      : [image];
+  if (await hasEnd(chunks)) return { input: image, added: false };
+  const bytes = typeof image === 'string' ? await readFile(image) : image;
   let end = bytes.length;
   while (end > 0 && bytes[end - 1] === 0) end--;
   return { input: Buffer.concat([bytes.subarray(0, end), endMarker]), added: true };

@@ -1,19 +1,23 @@
 import { readdir, realpath } from 'node:fs/promises';
 import { isAbsolute, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { asVimiError, VimiError } from '../errors.js';
+import { asVimiError, VimiError } from '../core/errors.js';
 
-/** The path that a uri names: a path, or a file: URL. MEDIA_FORBIDDEN for every other protocol. */
-export function pathOf(uri: string): string {
+/** The path that a uri names: a path (from `folder` on), or a file: URL. MEDIA_FORBIDDEN for every other protocol. */
+export function pathOf(uri: string, folder = '.'): string {
   const protocol = /^([a-z][a-z0-9+.-]+):/i.exec(uri)?.[1]?.toLowerCase();
   if (uri.includes('\0')) throw forbidden(uri, 'a path without NUL bytes', 'a NUL byte');
-  if (protocol === undefined) return resolve(uri);
+  if (protocol === undefined) return resolve(folder, uri);
   try {
     if (protocol === 'file' && uri.slice(5).startsWith('//')) return fileURLToPath(uri);
   } catch (cause) {
     throw forbidden(uri, 'a file: URL of this machine', (cause as Error).message);
   }
-  throw forbidden(uri, 'a path (./NAME where the name has a colon), file:///PATH or object:KEY', `${protocol}:`);
+  throw forbidden(
+    uri,
+    'a path (./NAME where the name has a colon), file:///PATH, object:KEY or tar:PATH#PLACE/NAME',
+    `${protocol}:`,
+  );
 }
 
 /** The real path, which lies under a root. What lies outside is forbidden whether it exists or not: no answer leaks. */
@@ -70,7 +74,12 @@ async function rootsOf(path: string, mediaRoots: string[]): Promise<string[]> {
 
 /** Why a file cannot be opened. */
 export function unreadable(cause: NodeJS.ErrnoException, uri: string, path: string): VimiError {
-  const facts = { expected: 'a file that can be read', found: `${path}: ${cause.code}`, where: uri, cause };
+  const facts = {
+    expected: 'a file that can be read',
+    found: path === uri ? cause.code : `${path}: ${cause.code}`,
+    where: uri,
+    cause,
+  };
   if (cause.code === 'ENOENT' || cause.code === 'ENOTDIR' || cause.code === 'ENAMETOOLONG')
     return new VimiError('MEDIA_NOT_FOUND', 'There is no such file', facts);
   if (cause.code === 'EACCES' || cause.code === 'EPERM' || cause.code === 'ELOOP')

@@ -1,4 +1,4 @@
-import { VimiError } from '../errors.js';
+import { VimiError } from '../core/errors.js';
 
 /*
  * A box of an MP4:  size, 4 bytes, the header included | type, 4 characters | content
@@ -27,13 +27,32 @@ export function withComment(mp4: Buffer, text: string): Buffer {
   return Buffer.concat([mp4.subarray(0, moov.start), index, mp4.subarray(moov.end)]);
 }
 
+/** The comment of an MP4 as `withComment` writes it; null where there is none, or where this is no MP4. */
+export function commentOf(mp4: Buffer): string | null {
+  const path = ['moov', 'udta', 'meta', 'ilst', '\xa9cmt', 'data'];
+  let [from, to] = [0, mp4.length];
+  for (const type of path) {
+    let found: Box | undefined;
+    try {
+      found = boxesIn(mp4, from, to).find((one) => one.type === type);
+    } catch {
+      // Its boxes do not fit into each other.
+    }
+    if (!found) return null;
+    // `meta` has a version before its boxes; `data` a type and a language before its text.
+    from = found.start + 8 + ({ meta: 4, data: 8 }[type] ?? 0);
+    to = found.end;
+  }
+  return mp4.toString('utf8', from, to);
+}
+
 interface Box {
   type: string;
   start: number;
   end: number;
 }
 
-function boxesIn(bytes: Buffer, from: number, to: number): Box[] {
+export function boxesIn(bytes: Buffer, from: number, to: number): Box[] {
   const boxes: Box[] = [];
   for (let start = from; start + 8 <= to; ) {
     const type = bytes.toString('latin1', start + 4, start + 8);
@@ -77,7 +96,7 @@ function box(type: string, ...content: Buffer[]): Buffer {
 }
 
 function unfit(found: string): VimiError {
-  return new VimiError('INTERNAL', 'No comment can be put into this MP4', {
+  return new VimiError('INTERNAL', 'This MP4 cannot take a comment', {
     expected: 'moov before mdat, 32-bit offsets',
     found,
   });

@@ -1,6 +1,6 @@
 import { type BigIntStats, constants, statSync } from 'node:fs';
 import { type FileHandle, open, readlink, realpath, stat } from 'node:fs/promises';
-import { VimiError } from '../errors.js';
+import { VimiError } from '../core/errors.js';
 import { allowedPath, checkUnderRoots, unreadable } from './media-path.js';
 
 /*
@@ -133,7 +133,7 @@ async function whereItLies(handle: FileHandle, found: BigIntStats, path: string,
 }
 
 export function replaced(uri: string): VimiError {
-  return new VimiError('MEDIA_DAMAGED', 'This file was changed or replaced while it was worked on', {
+  return new VimiError('MEDIA_DAMAGED', 'This file changed while it was processed', {
     expected: 'the file that was fetched',
     found: 'another one',
     where: uri,

@@ -32,11 +32,12 @@ export interface Pace {
 
 /**
  * Frames at a constant rate, from the first one on: a frame is repeated until the next one's moment. Time before the
- * first frame is no part of the film.
+ * first frame is no part of the film. `uneven` is called where a frame is repeated or left out.
  */
 export async function* paced(
   frames: AsyncIterable<TimedFrame>,
   { fps, keepAll, interval }: Pace,
+  uneven: () => void = () => {},
 ): AsyncGenerator<Uint8Array> {
   const slotOf = slotsOf(fps, keepAll);
   let first: number | undefined;
@@ -45,11 +46,13 @@ export async function* paced(
   for await (const { time, frame } of frames) {
     first ??= time;
     const slot = slotOf(time - first);
+    if (slot !== (shown ? shown.slot + 1 : 0)) uneven();
     if (shown) for (let n = shown.slot; n < slot; n++) yield shown.frame;
     shown = { slot, frame };
     end = Math.max(end, Math.floor((time - first + interval) * fps + 0.5 + 1e-6));
   }
   if (!shown) return;
   const last = keepAll || shown.slot === 0 ? Math.max(end, shown.slot + 1) : end;
+  if (last !== shown.slot + 1) uneven();
   for (let n = shown.slot; n < last; n++) yield shown.frame;
 }

@@ -1,10 +1,10 @@
-import { type ErrorCode, VimiError } from '../errors.js';
+import { type ErrorCode, VimiError } from '../core/errors.js';
 import { fileUrl, strangersFile } from './ffmpeg.js';
 import { otherKind, unknownKind } from './file-kinds.js';
 import { frameRate } from './frame-rate.js';
+import { formatOf, type ImageFormat, signatureBytes } from './image-formats.js';
+import { firstBytes, imageHeader } from './images.js';
 import { pageRate } from './page-rate.js';
-import { formatOf, type PictureFormat, signatureBytes } from './picture-formats.js';
-import { firstBytes, pictureHeader } from './pictures.js';
 import type { ColourTags } from './screen-colours.js';
 import { startTool, ToolFailure } from './tool-process.js';
 import { mediaTools } from './tools.js';
@@ -40,7 +40,7 @@ export interface VideoTraits {
 }
 
 export interface ProbeLimits {
-  /** Of a picture, and of a frame where `maxFramePixels` does not say otherwise. */
+  /** Of an image, and of a frame where `maxFramePixels` does not say otherwise. */
   maxPixels: number;
   /** Of a frame of a video or an animation. */
   maxFramePixels?: number;
@@ -55,24 +55,24 @@ const alphaFormats = /^(yuva|gbra?p?a|rgba|bgra|argb|abgr|ya|pal8)/;
 const unreadMatrices = /^(bt2020c|ictcp|ycgco|smpte2085|chroma-derived|ipt-c2)/;
 
 /**
- * Looks at a medium without decoding it. Pictures by sharp, everything else by ffprobe, which opens nothing but the file.
- * MEDIA_UNSUPPORTED (no picture or video in it), MEDIA_DAMAGED, MEDIA_EMPTY (no frame), MEDIA_TOO_LARGE.
+ * Looks at a medium without decoding it. Images by sharp, everything else by ffprobe, which opens nothing but the file.
+ * MEDIA_UNSUPPORTED (no image or video in it), MEDIA_DAMAGED, MEDIA_EMPTY (no frame), MEDIA_TOO_LARGE.
  * A video of one frame is a still.
  */
 export async function probeMedia(path: string, limits: ProbeLimits): Promise<ProbedMedium> {
   const head = await firstBytes(path, signatureBytes);
   const format = formatOf(head);
-  if (format) return probePicture(path, format, limits);
+  if (format) return probeImage(path, format, limits);
   const other = otherKind(head);
-  if (other !== null) throw failed('MEDIA_UNSUPPORTED', 'a video or a picture', other, path);
+  if (other !== null) throw failed('MEDIA_UNSUPPORTED', 'a video or an image', other, path);
   return probeVideo(path, limits);
 }
 
-async function probePicture(path: string, known: PictureFormat, limits: ProbeLimits): Promise<ProbedMedium> {
-  const { format, width, height, hasAlpha, pages, delays } = await pictureHeader(path, known);
+async function probeImage(path: string, known: ImageFormat, limits: ProbeLimits): Promise<ProbedMedium> {
+  const { format, width, height, hasAlpha, pages, delays } = await imageHeader(path, known);
   const maxPixels = pages > 1 ? (limits.maxFramePixels ?? limits.maxPixels) : limits.maxPixels;
   if (width * height > maxPixels)
-    throw new VimiError('MEDIA_TOO_LARGE', 'This picture has too many pixels', {
+    throw new VimiError('MEDIA_TOO_LARGE', 'This image has too many pixels', {
       expected: `at most ${maxPixels}`,
       found: `${width} x ${height} = ${width * height}`,
       where: path,
@@ -105,18 +105,12 @@ interface Stream {
 }
 
 async function probeVideo(path: string, limits: ProbeLimits): Promise<ProbedMedium> {
-  const { streams = [], format } = await ffprobeJson(path, limits.signal);
-  if (streams.length === 0) throw failed('MEDIA_EMPTY', 'at least one frame', 'a container with nothing in it', path);
+  const { streams = [], format, packets = [] } = await ffprobeJson(path, limits.signal, filmAndTimes);
   const candidates = streams
     .filter((one) => one.codec_type === 'video' && !one.disposition?.attached_pic)
     .sort((a, b) => areaOf(b) - areaOf(a));
-  if (candidates.length === 0)
-    throw new VimiError('MEDIA_UNSUPPORTED', 'This file has no video in it', {
-      expected: 'a video or a picture',
-      found: streams.map((one) => `${one.codec_type} (${one.codec_name ?? 'unknown'})`).join(', '),
-      where: path,
-    });
-  const { stream, times } = await film(path, candidates, limits);
+  if (candidates.length === 0) throw await withoutVideo(path, limits.signal);
+  const { stream, times } = await film(path, candidates, packets, limits);
   const { codec_name: codec = 'unknown', width = 0, height = 0 } = stream;
   const announced = Number(stream.nb_frames);
   if (times.length === 0 && announced > 0) throw failed('MEDIA_DAMAGED', `${announced} frames`, 'none', path);
@@ -143,12 +137,22 @@ async function probeVideo(path: string, limits: ProbeLimits): Promise<ProbedMedi
   };
 }
 
+async function withoutVideo(path: string, signal: AbortSignal): Promise<VimiError> {
+  const { streams = [] } = await ffprobeJson(path, signal, []);
+  if (streams.length === 0) return failed('MEDIA_EMPTY', 'at least one frame', 'a container with nothing in it', path);
+  return new VimiError('MEDIA_UNSUPPORTED', 'This file contains no video', {
+    expected: 'a video or an image',
+    found: streams.map((one) => `${one.codec_type} (${one.codec_name ?? 'unknown'})`).join(', '),
+    where: path,
+  });
+}
+
 function areaOf({ width = 0, height = 0 }: Stream): number {
   return width * height;
 }
 
-/** The largest stream of more than one frame, or else the largest: a picture beside a film is its cover. */
-async function film(path: string, candidates: Stream[], limits: ProbeLimits) {
+/** The largest stream of more than one frame, or else the largest: an image beside a film is its cover. */
+async function film(path: string, candidates: Stream[], packets: Packet[], limits: ProbeLimits) {
   const maxPixels = limits.maxFramePixels ?? limits.maxPixels;
   let still: { stream: Stream; times: number[] } | undefined;
   for (const stream of candidates) {
@@ -165,7 +169,9 @@ async function film(path: string, candidates: Stream[], limits: ProbeLimits) {
         where: path,
         remedy: 'Reduce the video, or raise max_frame_pixels (or max_pixels) of the probe step.',
       });
-    const times = await frameTimes(path, stream.index, limits.signal);
+    // Of several streams the first packets of all together may be few of this one.
+    const own = candidates.length > 1 ? await packetsOf(path, stream.index, limits.signal) : packets;
+    const times = momentsOf(own.filter((packet) => packet.stream_index === stream.index));
     if (times.length > 1) return { stream, times };
     if (!still || (still.times.length === 0 && times.length > 0)) still = { stream, times };
   }
@@ -173,16 +179,11 @@ async function film(path: string, candidates: Stream[], limits: ProbeLimits) {
 }
 
 /** Moments of the first frames, in order of display; without timestamps they are all 0. */
-async function frameTimes(path: string, stream: number, signal: AbortSignal): Promise<number[]> {
-  const text = await ffprobe(path, signal, [
-    ...['-select_streams', `${stream}`, '-read_intervals', `%+#${timedFrames}`],
-    ...['-show_entries', 'packet=pts_time,dts_time', '-print_format', 'csv=print_section=0'],
-  ]);
-  const times = text
-    .split('\n')
-    .filter((line) => line.trim() !== '')
-    .map((line) => line.split(',').map(Number.parseFloat).find(Number.isFinite) ?? 0);
-  return times.sort((a, b) => a - b);
+function momentsOf(packets: Packet[]): number[] {
+  return packets
+    .map(({ pts_time, dts_time }) => [pts_time, dts_time].map((text) => Number.parseFloat(text ?? '')))
+    .map((times) => times.find(Number.isFinite) ?? 0)
+    .sort((a, b) => a - b);
 }
 
 function rateOf(stream: Stream, times: number[], interlaced: boolean): number {
@@ -211,7 +212,7 @@ function coloursOf(stream: Stream, path: string): ColourTags {
   const matrix = stated(stream.color_space);
   const dolby = stream.side_data_list?.find((entry) => entry.dv_profile === 5);
   if (dolby || unreadMatrices.test(matrix ?? ''))
-    throw new VimiError('MEDIA_UNSUPPORTED', 'The colours of this video are coded in a way that is not read', {
+    throw new VimiError('MEDIA_UNSUPPORTED', 'The colour coding of this video is not supported', {
       expected: 'BT.601, BT.709, BT.2020 (also PQ and HLG) or RGB',
       found: dolby ? 'Dolby Vision profile 5' : matrix!,
       where: path,
@@ -261,18 +262,33 @@ interface Format {
   duration?: string;
 }
 
+interface Packet {
+  stream_index: number;
+  pts_time?: string;
+  dts_time?: string;
+}
+
 interface Report {
   streams?: Stream[];
   format?: Format;
+  packets?: Packet[];
 }
 
-async function ffprobeJson(path: string, signal: AbortSignal): Promise<Report> {
-  const text = await ffprobe(path, signal, ['-show_format', '-show_streams', '-print_format', 'json']);
+/** Options that leave out all but films, and tell of the first packets when they are shown. */
+const someTimes = ['-read_intervals', `%+#${timedFrames}`, '-show_entries', 'packet=stream_index,pts_time,dts_time'];
+const filmAndTimes = ['-select_streams', 'v', ...someTimes];
+
+async function ffprobeJson(path: string, signal: AbortSignal, options: string[]): Promise<Report> {
+  const text = await ffprobe(path, signal, [...options, '-show_format', '-show_streams', '-print_format', 'json']);
   try {
     return JSON.parse(text) as Report;
   } catch (cause) {
-    throw new VimiError('TOOL_CRASHED', 'ffprobe gave no JSON', { found: text, where: path, cause });
+    throw new VimiError('TOOL_CRASHED', 'ffprobe returned no JSON', { found: text, where: path, cause });
   }
+}
+
+async function packetsOf(path: string, stream: number, signal: AbortSignal): Promise<Packet[]> {
+  return (await ffprobeJson(path, signal, ['-select_streams', `${stream}`, ...someTimes])).packets ?? [];
 }
 
 async function ffprobe(path: string, signal: AbortSignal, options: string[]): Promise<string> {
@@ -304,7 +320,7 @@ async function whyUnread(path: string, stderr: string): Promise<VimiError> {
   const said = stderr.replaceAll(`${fileUrl(path)}: `, '');
   if (isMp4 || isMatroska) return failed('MEDIA_DAMAGED', `a complete ${isMp4 ? 'MP4' : 'Matroska'} file`, said, path);
   const isForeign = /Format not on whitelist|^Invalid data found when processing input$/.test(said);
-  return failed('MEDIA_UNSUPPORTED', 'a video or a picture', isForeign ? unknownKind : said, path);
+  return failed('MEDIA_UNSUPPORTED', 'a video or an image', isForeign ? unknownKind : said, path);
 }
 
 function failed(code: ErrorCode, expected: string, found: string, where: string): VimiError {

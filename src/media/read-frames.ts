@@ -1,11 +1,12 @@
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import type { VimiError } from '../errors.js';
+import type { VimiError } from '../core/errors.js';
+import { asMp4, codedColours } from './encode-video.js';
 import { type FfmpegStream, ffmpegToPipes, fileUrl, strangersFile } from './ffmpeg.js';
-import { layOnWhite } from './frames.js';
+import { layOnWhite, rateText } from './frames.js';
+import type { ImageFormat } from './image-formats.js';
+import { decodePages, imageFormat, imageHeader } from './images.js';
 import { paced, type TimedFrame } from './pace.js';
-import type { PictureFormat } from './picture-formats.js';
-import { decodePages, pictureFormat, pictureHeader } from './pictures.js';
 import type { ProbedMedium } from './probe-media.js';
 import { needsScreenColours, screenColours } from './screen-colours.js';
 import { mediaTools } from './tools.js';
@@ -19,6 +20,12 @@ export interface FrameOptions {
   signal: AbortSignal;
   /** No more of the medium's own frames are decoded: ends with that error. */
   limit?: { frames: number; exceeded(): VimiError };
+  /**
+   * The first so many frames are also coded, by the process that decodes them, as `encodeVideo` would code them. That is
+   * the film only where `isEven` says so afterwards, and `evenFrames` of all frames: ffmpeg counts anew where the size of
+   * the film changes.
+   */
+  coded?: { output: string; crf: number; frames: number };
 }
 
 export interface FrameReader {
@@ -28,11 +35,13 @@ export interface FrameReader {
   complaints(): Promise<string>;
   /** After the last frame: seconds of the film before the first one that decoded. */
   late(): number;
+  /** After the last frame: whether ffmpeg's own frames were given, each once, so that `coded` holds the same ones. */
+  isEven(): boolean;
 }
 
 /** Decodes a medium at a constant rate, one frame after the other: memory is a few frames, whatever the length. */
 export async function readFrames(path: string, probe: ProbedMedium, options: FrameOptions): Promise<FrameReader> {
-  const format = await pictureFormat(path);
+  const format = await imageFormat(path);
   return format ? readAnimation(path, format, options) : readVideo(path, probe, options);
 }
 
@@ -42,11 +51,12 @@ const ticks = 705_600_000;
 function readVideo(
   path: string,
   probe: ProbedMedium,
-  { width, height, fps, signal, limit }: FrameOptions,
+  { width, height, fps, signal, limit, coded }: FrameOptions,
 ): FrameReader {
   const { start = 0, stream = 0, interlaced = false, colours = {}, decoder } = probe.video ?? {};
   const channels = probe.hasAlpha ? 4 : 3;
   const deep = needsScreenColours(colours);
+  const isFinished = channels === 3 && !deep;
   const matrix = colours.matrix === undefined ? '' : `:in_color_matrix=${matrixNames[colours.matrix] ?? 'auto'}`;
   const filters = [
     ...(interlaced ? ['bwdif=mode=send_frame:deint=interlaced'] : []),
@@ -56,6 +66,10 @@ function readVideo(
   ].join(',');
   // Every frame as it comes, and its moment beside it: what is repeated or left out is decided here.
   const asItComes = [...passthrough(), '-enc_time_base', `1:${ticks}`];
+  const [further, codedAsWell] =
+    coded && isFinished
+      ? [',split=3[frames][film]', codedFilm({ width, height, fps }, coded)]
+      : [',split[frames]', null];
   const decoding = ffmpegToPipes({
     inputs: [
       {
@@ -65,7 +79,11 @@ function readVideo(
       },
     ],
     options: [
-      ...['-filter_complex', `[0:${stream}]${filters},split[frames][twins];[twins]scale=2:2:flags=neighbor[moments]`],
+      ...[
+        '-filter_complex',
+        `[0:${stream}]${filters}${further}[twins];[twins]scale=2:2:flags=neighbor[moments]${codedAsWell?.filters ?? ''}`,
+      ],
+      ...(codedAsWell?.options ?? []),
       ...['-map', '[moments]', ...asItComes, '-flush_packets', '1', '-f', 'framecrc', 'pipe:3'],
       ...['-map', '[frames]', '-map_metadata', '-1', ...asItComes, '-f', 'rawvideo', 'pipe:1'],
     ],
@@ -78,6 +96,7 @@ function readVideo(
     return channels === 4 ? layOnWhite(frame) : frame;
   };
   let late = 0;
+  let isEven = isFinished;
   async function* timed() {
     let count = 0;
     for await (const one of timedFrames(decoding, width * height * channels * (deep ? 2 : 1), finish)) {
@@ -90,9 +109,28 @@ function readVideo(
   }
   const interval = probe.fps > 0 ? 1 / probe.fps : 1 / fps;
   return {
-    frames: paced(timed(), { fps, keepAll: fps >= probe.fps * 0.999, interval }),
+    frames: paced(timed(), { fps, keepAll: fps >= probe.fps * 0.999, interval }, () => {
+      isEven = false;
+    }),
     complaints: () => decoding.complaints,
     late: () => late,
+    isEven: () => isEven,
+  };
+}
+
+/** A further output of ffmpeg: frame n is shown at n / fps, whenever it was in the file. */
+function codedFilm(
+  { width, height, fps }: Pick<FrameOptions, 'width' | 'height' | 'fps'>,
+  { output, crf, frames }: NonNullable<FrameOptions['coded']>,
+) {
+  const rate = rateText(fps);
+  const [over, under = '1'] = rate.split('/');
+  return {
+    filters: `;[film]settb=${under}/${over},setpts=N,fps=${rate},${codedColours(width, height)}[coded]`,
+    options: [
+      ...['-map', '[coded]', '-map_metadata', '-1', '-frames:v', `${frames}`],
+      ...[...asMp4(crf), fileUrl(output)],
+    ],
   };
 }
 
@@ -191,9 +229,9 @@ function mostPixels({ width, height }: ProbedMedium): number {
 /** Bytes of frames decoded at once. Each time the decoder goes through the file from its start: so not too few. */
 const pageBytes = 64 << 20;
 
-function readAnimation(path: string, format: PictureFormat, { width, height, fps, signal }: FrameOptions): FrameReader {
+function readAnimation(path: string, format: ImageFormat, { width, height, fps, signal }: FrameOptions): FrameReader {
   async function* frames() {
-    const header = await pictureHeader(path, format);
+    const header = await imageHeader(path, format);
     const { delays, pages } = header;
     const together = Math.max(1, Math.floor(pageBytes / (3 * width * height)));
     let shown = 0;
@@ -208,5 +246,5 @@ function readAnimation(path: string, format: PictureFormat, { width, height, fps
       }
     }
   }
-  return { frames: frames(), complaints: async () => '', late: () => 0 };
+  return { frames: frames(), complaints: async () => '', late: () => 0, isEven: () => false };
 }

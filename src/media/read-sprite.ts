@@ -1,9 +1,9 @@
 import sharp from 'sharp';
-import { VimiError } from '../errors.js';
+import { VimiError } from '../core/errors.js';
 // Which decoders there are at all.
-import './picture-formats.js';
+import './image-formats.js';
 
-/** A picture cut to what is opaque of it: premultiplied RGBA, colour 0 to 255, alpha 0 to 1, row by row. */
+/** An image cut to what is opaque of it: premultiplied RGBA, colour 0 to 255, alpha 0 to 1, row by row. */
 export interface Sprite {
   width: number;
   height: number;
@@ -11,7 +11,7 @@ export interface Sprite {
 }
 
 /** Fainter than this is no part of the subject (0 to 255). */
-const FAINT = 16;
+const faint = 16;
 const mostPixels = 4096 * 4096;
 
 /** MEDIA_DAMAGED when the file cannot be decoded, MEDIA_EMPTY when it is wholly transparent. */
@@ -22,7 +22,7 @@ export async function readSprite(file: string): Promise<Sprite> {
     .raw()
     .toBuffer({ resolveWithObject: true })
     .catch((cause: Error) => {
-      throw new VimiError('MEDIA_DAMAGED', 'This picture cannot be decoded', {
+      throw new VimiError('MEDIA_DAMAGED', 'This image cannot be decoded', {
         found: cause.message,
         where: file,
         cause,
@@ -31,13 +31,13 @@ export async function readSprite(file: string): Promise<Sprite> {
   let [left, top, right, bottom] = [info.width, info.height, -1, -1];
   for (let y = 0; y < info.height; y++)
     for (let x = 0; x < info.width; x++)
-      if (data[(y * info.width + x) * 4 + 3]! >= FAINT) {
+      if (data[(y * info.width + x) * 4 + 3]! >= faint) {
         left = Math.min(left, x);
         right = Math.max(right, x);
         top = Math.min(top, y);
         bottom = Math.max(bottom, y);
       }
-  if (right < 0) throw new VimiError('MEDIA_EMPTY', 'This picture is wholly transparent', { where: file });
+  if (right < 0) throw new VimiError('MEDIA_EMPTY', 'This image is fully transparent', { where: file });
   const [width, height] = [right - left + 1, bottom - top + 1];
   const pixels = new Float32Array(width * height * 4);
   for (let y = 0; y < height; y++)

@@ -1,46 +1,68 @@
 import sharp, { type Metadata } from 'sharp';
-import { VimiError } from '../errors.js';
+import { VimiError } from '../core/errors.js';
 import { decodingRoom, inDecodingRoom } from './decoding-room.js';
+import type { ImageFormat } from './image-formats.js';
 import { withEnd } from './jpeg-end.js';
-import type { PictureFormat } from './picture-formats.js';
 
 export interface Still {
   /** A path, or the bytes. */
-  picture: string | Buffer;
-  format: PictureFormat;
+  image: string | Buffer;
+  format: ImageFormat;
   /** For messages. */
   where: string;
 }
 
 /** What the header says; no pixel is decoded. MEDIA_DAMAGED. */
-export function headerOf({ picture, where }: Still): Promise<Metadata> {
-  return sharp(picture, { limitInputPixels: false, animated: true })
+export function headerOf({ image, where }: Still): Promise<Metadata> {
+  return sharp(image, { limitInputPixels: false, animated: true })
     .metadata()
     .catch((cause: Error) => {
       throw damaged(where, cause.message, cause);
     });
 }
 
-/**
- * A still as WebP, lossless, upright, in sRGB, its longer side at most `longest`; transparency is kept, metadata is not.
- * Equal input gives equal bytes. What every viewer shows whole is whole: odd headers of cameras, stray bytes, an end
- * marker that is missing. MEDIA_DAMAGED when pixels are missing, MEDIA_TOO_LARGE when decoding takes too much memory.
- */
+/** Rows of RGB or RGBA bytes. */
+export interface Pixels {
+  width: number;
+  height: number;
+  channels: 3 | 4;
+  data: Uint8Array;
+}
+
+/** A still as WebP, as `drawStill` draws it. Equal input gives equal bytes. */
 export async function stillAsWebp(still: Still, longest: number): Promise<Buffer> {
+  return losslessWebp(await drawStill(still, longest));
+}
+
+/**
+ * WebP that keeps each pixel. More effort than this makes it 2 to 5 % smaller and takes three times as long (measured on
+ * drawings and photographs).
+ */
+export function losslessWebp({ width, height, channels, data }: Pixels): Promise<Buffer> {
+  return sharp(data, { raw: { width, height, channels } }).webp({ lossless: true, effort: 2 }).toBuffer();
+}
+
+/**
+ * The pixels of a still: upright, in sRGB, its longer side at most `longest`; transparency is kept. What every viewer shows
+ * whole is whole: odd headers of cameras, stray bytes, an end marker that is missing. MEDIA_DAMAGED when pixels are
+ * missing, MEDIA_TOO_LARGE when decoding takes too much memory.
+ */
+export async function drawStill(still: Still, longest: number): Promise<Pixels> {
   const header = await headerOf(still);
   const { where, format } = still;
   return inDecodingRoom(memoryOf(still, header), async () => {
-    const draw = (input: string | Buffer, failOn: 'warning' | 'error') => {
+    const draw = async (input: string | Buffer, failOn: 'warning' | 'error'): Promise<Pixels> => {
       const drawn = sharp(input, { failOn, limitInputPixels: false })
         .autoOrient()
         .resize(longest, longest, { fit: 'inside', withoutEnlargement: true });
-      // libvips applies the profile of a picture by itself, but not where colours have 16 bits.
+      // libvips applies the profile of an image by itself, but not where colours have 16 bits.
       if (header.icc && header.depth === 'ushort') drawn.withIccProfile('srgb', { attach: false });
-      return drawn.toColourspace('srgb').webp({ lossless: true, effort: 4 }).toBuffer();
+      const { data, info } = await drawn.toColourspace('srgb').raw().toBuffer({ resolveWithObject: true });
+      return { width: info.width, height: info.height, channels: info.channels as 3 | 4, data };
     };
     try {
-      if (format.name !== 'jpeg') return await draw(still.picture, 'error');
-      const { input, added } = await withEnd(still.picture);
+      if (format.name !== 'jpeg') return await draw(still.image, 'error');
+      const { input, added } = await withEnd(still.image);
       return await draw(input, 'warning').catch(async (warning: Error) => {
         if (added || (header.isProgressive && /premature end/.test(warning.message))) throw warning;
         const drawn = await draw(input, 'error');
@@ -53,7 +75,7 @@ export async function stillAsWebp(still: Still, longest: number): Promise<Buffer
   });
 }
 
-/** Bytes that decoding takes. MEDIA_TOO_LARGE when that is more than there is for all pictures together. */
+/** Bytes that decoding takes. MEDIA_TOO_LARGE when that is more than there is for all images together. */
 function memoryOf({ format: { held }, where }: Still, header: Metadata): number {
   const { width, height, channels = 3, depth = 'uchar', pageHeight = height } = header;
   const sample = depth === 'uchar' ? 1 : 2;
@@ -61,7 +83,7 @@ function memoryOf({ format: { held }, where }: Still, header: Metadata): number 
     width * pageHeight * ('perPixel' in held ? held.perPixel : held.perSample * channels * sample),
   );
   if (bytes <= decodingRoom) return bytes;
-  throw new VimiError('MEDIA_TOO_LARGE', 'This picture takes too much memory', {
+  throw new VimiError('MEDIA_TOO_LARGE', 'This image needs too much memory', {
     expected: `at most ${decodingRoom >> 20} MiB while it is decoded`,
     found: `${width} x ${pageHeight} pixels, ${channels} channels of ${8 * sample} bits: ${bytes >> 20} MiB`,
     where,
@@ -88,7 +110,7 @@ async function lacksRows(input: string | Buffer): Promise<boolean> {
 }
 
 export function damaged(where: string, found: string, cause: unknown): VimiError {
-  return new VimiError('MEDIA_DAMAGED', 'This picture cannot be decoded', {
+  return new VimiError('MEDIA_DAMAGED', 'This image cannot be decoded', {
     expected: 'a complete file',
     // libvips says the same thing many times.
     found: found.trim().split('\n')[0],

@@ -40,3 +40,16 @@ export async function* unpackTar(
     yield { name, bytes: await buffer(entry) };
   }
 }
+
+/** Where the bytes of each file lie in what `packTar` wrote, in its order. */
+export function contentsOf(tar: Buffer): { offset: number; size: number }[] {
+  const found: { offset: number; size: number }[] = [];
+  for (let at = 0; at + 512 <= tar.length; ) {
+    const size = Number.parseInt(tar.toString('latin1', at + 124, at + 136), 8) || 0;
+    // A PAX header, which a long name has before it, is no file.
+    if (tar[at + 156] === file) found.push({ offset: at + 512, size });
+    at += 512 + Math.ceil(size / 512) * 512;
+  }
+  return found;
+}
+const file = '0'.charCodeAt(0);

@@ -1,6 +1,6 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { asStorageError } from '../errors.js';
+import { asStorageError } from '../core/errors.js';
 
 /** Gives `work` a fresh folder under `workDir`; it is gone afterwards, whether the work succeeded or not. */
 export async function withTemporaryFolder<T>(workDir: string, work: (folder: string) => Promise<T>): Promise<T> {

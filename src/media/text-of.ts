@@ -1,4 +1,4 @@
-import { VimiError } from '../errors.js';
+import { VimiError } from '../core/errors.js';
 
 /**
  * The text that the bytes of a file are: UTF-8, or UTF-16 with or without a byte order mark. CAPTION_UNREADABLE for every

@@ -1,9 +1,9 @@
 import { type FileHandle, open } from 'node:fs/promises';
 
 /*
- * TIFF is a container for much that is no picture for the eye: measurements as floating point numbers, layers of a
- * microscope, raw data of cameras whose first picture is a thumbnail. libvips reads some of it as black, white or in wrong
- * colours, and without a word. So the directory of the first picture is read here, and only what is sure to come out as it
+ * TIFF is a container for much that is no image for the eye: measurements as floating point numbers, layers of a
+ * microscope, raw data of cameras whose first image is a thumbnail. libvips reads some of it as black, white or in wrong
+ * colours, and without a word. So the directory of the first image is read here, and only what is sure to come out as it
  * was meant goes on.
  */
 
@@ -25,7 +25,7 @@ const colourKinds = { rgb: 2, palette: 3, cmyk: 5, yCbCr: 6 };
 const jpeg = 7;
 const unsigned = 1;
 
-/** What keeps this TIFF from being read as a picture, or null when nothing does, or when its directory is not whole. */
+/** What keeps this TIFF from being read as an image, or null when nothing does, or when its directory is not whole. */
 export async function tiffObstacle(path: string): Promise<string | null> {
   const file = await open(path);
   try {

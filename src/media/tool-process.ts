@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { PassThrough, type Readable, type Writable } from 'node:stream';
-import { VimiError } from '../errors.js';
+import { VimiError } from '../core/errors.js';
 
 /*
  * One run of ffmpeg or ffprobe: a process with an argument list, never through a shell. How long it may take follows

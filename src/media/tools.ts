@@ -2,7 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { accessSync, chmodSync, constants, statSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { delimiter, join } from 'node:path';
-import { VimiError } from '../errors.js';
+import { VimiError } from '../core/errors.js';
 
 export interface MediaTool {
   path: string;
@@ -108,7 +108,7 @@ function describe(name: string, path: string): Pick<MediaTool, 'version' | 'year
 
 function notFound(name: string, found: string, cause: unknown, more: { remedy?: string } = {}): VimiError {
   const expected = `a working ${name}`;
-  return new VimiError('FFMPEG_NOT_FOUND', `There is no ${name} that runs`, { expected, found, cause, ...more });
+  return new VimiError('FFMPEG_NOT_FOUND', `No working ${name} was found`, { expected, found, cause, ...more });
 }
 
 function isExecutable(path: string): boolean {

@@ -1,26 +1,26 @@
-import { VimiError } from '../errors.js';
+import { VimiError } from '../core/errors.js';
 import type { GenerateInput, ModelDescription } from './ports.js';
 
 type Video = Pick<GenerateInput, 'frames' | 'width' | 'height' | 'fps' | 'steps' | 'seed' | 'oscillation'> & {
   guidance: { text?: number; image?: number };
   /** That the request itself brings; what was retrieved takes the places that are left. */
-  pictures: number;
+  images: number;
 };
 const sides = ['frames', 'width', 'height'] as const;
 
 /**
  * Refuses what a model cannot make, before anything is computed: REQUEST_OVER_LIMIT beyond its limits or for sizes that
- * are no multiple of what it needs. What is left out is the model's own choice.
+ * are no multiple of what it needs. What is left out is up to the model.
  */
 export function checkVideo(
   video: Partial<Video>,
   { name, limits, multiple }: Pick<ModelDescription, 'name' | 'limits' | 'multiple'>,
 ): void {
   const refuse = (field: string, expected: string, found: unknown) => {
-    throw new VimiError('REQUEST_OVER_LIMIT', `The model ${name} makes no such video`, {
+    throw new VimiError('REQUEST_OVER_LIMIT', `The model ${name} cannot make this video`, {
       expected: `${field}: ${expected}`,
       found: String(found),
-      remedy: 'Ask for what the model can make, or for nothing: then it takes its own sizes.',
+      remedy: 'Ask for what the model can make, or leave the field out: then the model uses its own value.',
     });
   };
   for (const side of sides) {
@@ -30,7 +30,7 @@ export function checkVideo(
       continue;
     refuse(side, step === 1 ? `1 to ${most}` : `a multiple of ${step}, at most ${most}`, value);
   }
-  if ((video.pictures ?? 0) > limits.pictures) refuse('images', `at most ${limits.pictures}`, video.pictures);
+  if ((video.images ?? 0) > limits.images) refuse('images', `at most ${limits.images}`, video.images);
   const range = (field: string, value: number | undefined, least: number, most: number, whole: boolean) => {
     if (value === undefined || (value >= least && value <= most && (!whole || Number.isInteger(value)))) return;
     refuse(field, `${whole ? 'a whole number, ' : ''}${least} to ${most}`, value);
@@ -49,8 +49,8 @@ export function checkInput(
   input: GenerateInput,
   description: Pick<ModelDescription, 'name' | 'limits' | 'multiple'>,
 ): void {
-  const pictures = input.prompt.parts.filter((part) => 'pixels' in part && part.role !== 'reference').length;
-  checkVideo({ ...input, pictures }, description);
+  const images = input.prompt.parts.filter((part) => 'pixels' in part && part.role !== 'reference').length;
+  checkVideo({ ...input, images }, description);
   for (const part of input.prompt.parts) {
     if ('text' in part) continue;
     const { width, height, data } = part.pixels;

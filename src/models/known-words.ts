@@ -18,7 +18,7 @@ export function wordsOf(prompts: Iterable<ModelPrompt>): string[] {
 
 /**
  * The words of the user's own text that are not among the known ones, each once, in reading order. Those that a retrieved
- * caption has as well are left out: its picture shows what they mean, which is what retrieval is for.
+ * caption has as well are left out: its image shows what they mean, which is what retrieval is for.
  */
 export function unknownWords({ parts }: Prompt, known: readonly string[]): string[] {
   const last = parts.findLastIndex((part) => 'image' in part && part.role === 'reference');

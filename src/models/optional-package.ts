@@ -1,8 +1,9 @@
-import { VimiError } from '../errors.js';
+import { VimiError } from '../core/errors.js';
 
 /** What few need: those who bring nets of their own, or a graphics processor without CUDA. The versions were tried. */
 const packages = {
   'onnxruntime-web': '1.30.0',
+  'onnxruntime-node': '1.30.0',
   '@huggingface/tokenizers': '0.2.0',
   webgpu: '0.6.2',
   '@tensorflow/tfjs-backend-webgpu': '4.22.0',

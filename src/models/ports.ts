@@ -1,3 +1,4 @@
+import type { MadeCaption } from '../events/caption.js';
 import type { ImageRole, Task } from '../events/prompt.js';
 import type { RgbImage, RgbVideo } from '../media/pixels.js';
 
@@ -48,8 +49,8 @@ export interface ModelDescription {
     steps: number;
     guidance: { text: number; image: number };
   };
-  /** `pictures`: that a request may bring. */
-  limits: { frames: number; width: number; height: number; pictures: number };
+  /** `images`: that a request may bring. */
+  limits: { frames: number; width: number; height: number; images: number };
   /** Pixels: width and height are multiples of it. */
   multiple: number;
 }
@@ -84,14 +85,55 @@ export interface ModelChoice {
 
 /** The models of one pipeline: a process for each choice that its steps make. */
 export interface Models {
+  /** Throws INTERNAL for a choice that no step's spec makes (`models`). */
   of(choice: ModelChoice): Denoiser;
   all(): Denoiser[];
 }
 
-/** Text and images as unit vectors; texts compare with texts, images with images. Deterministic. */
+/**
+ * Text and images as unit vectors; texts compare with texts, images with images. Deterministic. A promise where a net
+ * computes it.
+ */
 export interface Embedder {
+  /** Of everything that decides its vectors: those of another name do not compare with them. */
   readonly name: string;
   readonly dimensions: { text: number; image: number };
-  text(text: string): number[];
-  image(image: RgbImage): number[];
+  /** Texts compare with images, too: both are in one space. Default false. */
+  readonly joint?: boolean;
+  text(text: string): number[] | Promise<number[]>;
+  image(image: RgbImage): number[] | Promise<number[]>;
+}
+
+/** A net that reads a prompt and a caption together: the higher, the better they fit. Its numbers have no scale. */
+export interface Reranker {
+  /** Of everything that decides its scores. */
+  readonly sha256: string;
+  scores(text: string, captions: readonly string[]): Promise<number[]>;
+  close(): Promise<void>;
+}
+
+/** What a captioner is shown. */
+export interface Shown {
+  image: { mediaType: string; bytes(): Promise<Uint8Array>; pixels(): Promise<RgbImage> };
+  /** What others said of it before. */
+  known: readonly MadeCaption[];
+  /** Of a caption. */
+  mostCharacters: number;
+}
+
+/** A model that says in words what an image shows. */
+export interface Captioner {
+  /** undefined: it has nothing to say. */
+  caption(shown: Shown, signal: AbortSignal): Promise<MadeCaption | undefined>;
+  close(): Promise<void>;
+}
+
+/** A net that gives an image, or its embedding, a score from 0 to 1. */
+export interface ScoreNet {
+  sees: 'image' | 'embedding';
+  /** The name of the embedder that an embedding must come from; undefined: any with so many dimensions. */
+  encoder: string | undefined;
+  dimensions: number;
+  score(seen: RgbImage | readonly number[]): Promise<number>;
+  close(): Promise<void>;
 }

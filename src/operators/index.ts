@@ -1,19 +1,20 @@
-import { admit } from './admit.js';
-import { caption } from './caption.js';
-import { compose } from './compose.js';
-import { deduplicate } from './deduplicate.js';
-import { denoise } from './denoise.js';
-import { embed } from './embed.js';
-import { encode } from './encode.js';
-import { fetch } from './fetch.js';
-import { filter } from './filter.js';
-import { indexClips } from './index-clips.js';
-import type { Operator } from './operator.js';
-import { probe } from './probe.js';
-import { recognise } from './recognise.js';
-import { retrieve } from './retrieve.js';
-import { shard } from './shard.js';
-import { split } from './split.js';
+import type { Operator } from '../flow/operator.js';
+import { deduplicate } from './corpus/deduplicate.js';
+import { indexClips } from './corpus/index-clips.js';
+import { shard } from './corpus/shard.js';
+import { compose } from './grounding/compose.js';
+import { embed } from './grounding/embed.js';
+import { retrieve } from './grounding/retrieve.js';
+import { caption } from './media/caption.js';
+import { fetch } from './media/fetch.js';
+import { filter } from './media/filter.js';
+import { measure } from './media/measure.js';
+import { probe } from './media/probe.js';
+import { recognise } from './media/recognise.js';
+import { split } from './media/split.js';
+import { admit } from './requests/admit.js';
+import { denoise } from './requests/denoise.js';
+import { encode } from './requests/encode.js';
 
 /** Every operator that topology.yaml can name. An explicit list: nothing registers itself. */
 export const operators: readonly Operator[] = [
@@ -27,6 +28,7 @@ export const operators: readonly Operator[] = [
   fetch,
   filter,
   indexClips,
+  measure,
   probe,
   recognise,
   retrieve,

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { asVimiError } from '../errors.js';
+import { batches } from '../core/batches.js';
+import { asVimiError, type ErrorCode } from '../core/errors.js';
 
 interface Placed {
   partition: number;
@@ -15,7 +16,7 @@ export interface FollowTopicOptions<R extends Placed> {
   positions(): Promise<Record<number, number>>;
   /** Takes records in, all or none; passes over what it has. */
   apply(records: R[]): Promise<void>;
-  log: { warn(fields: object, message: string): void };
+  log: { warn(fields: object, message: string): void; info(fields: object, message: string): void };
   /** Wait before another try after a failure. Default: a second. */
   retryMs?: number;
 }
@@ -46,6 +47,13 @@ export function followTopic<R extends Placed>({
 }: FollowTopicOptions<R>): Follower {
   const closing = new AbortController();
   const { signal } = closing;
+  /** What it fails with, while it fails: logged once, whoever reads. */
+  let trouble: ErrorCode | null = null;
+
+  function isOver(): void {
+    if (trouble !== null) log.info({}, `${what} follows its topic again`);
+    trouble = null;
+  }
 
   /** One reading; with `follow` it ends only with the signal. */
   async function feed(follow: boolean): Promise<void> {
@@ -54,7 +62,7 @@ export function followTopic<R extends Placed>({
     signal.addEventListener('abort', stop, { once: true });
     try {
       for await (const records of batches(read(await positions(), { follow, signal: reading.signal }), batch))
-        await apply(records);
+        await apply(records).then(isOver);
     } finally {
       // Lets the source go when the view failed.
       reading.abort();
@@ -66,10 +74,14 @@ export function followTopic<R extends Placed>({
     while (!signal.aborted) {
       try {
         await feed(follow);
+        if (!signal.aborted) isOver();
         if (!follow && !signal.aborted) return;
       } catch (thrown) {
         if (signal.aborted) break;
-        log.warn({ error: asVimiError(thrown).message }, `${what} could not be fed; trying again`);
+        const { code, message } = asVimiError(thrown);
+        if (code !== trouble)
+          log.warn({ code, error: message }, `${what} cannot follow its topic, retrying every ${retryMs / 1000} s`);
+        trouble = code;
         await sleep(retryMs, undefined, { signal }).catch(() => {});
       }
     }
@@ -88,35 +100,4 @@ export function followTopic<R extends Placed>({
       await following;
     },
   };
-}
-
-/**
- * What has arrived, in lists of at most `most`: an apply takes all that came while the one before it ran. At most one
- * list and one record wait.
- */
-async function* batches<R>(source: AsyncIterable<R>, most: number): AsyncGenerator<R[]> {
-  const iterator = source[Symbol.asyncIterator]();
-  const advance = () => {
-    const result = iterator.next();
-    // A failure is met where it is awaited.
-    result.catch(() => {});
-    return result;
-  };
-  try {
-    let next = advance();
-    for (let first = await next; !first.done; first = await next) {
-      const list = [first.value];
-      next = advance();
-      while (list.length < most) {
-        const more = await Promise.race([next, new Promise<null>((resolve) => setImmediate(() => resolve(null)))]);
-        if (more === null || more.done) break;
-        list.push(more.value);
-        next = advance();
-      }
-      yield list;
-    }
-  } finally {
-    // Not awaited: a source that waits for records returns only once its signal aborts.
-    iterator.return?.().catch(() => {});
-  }
 }

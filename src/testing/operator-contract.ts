@@ -1,20 +1,21 @@
 import assert from 'node:assert/strict';
 import { Subject, toArray } from 'rxjs';
 import { parse } from 'yaml';
-import { VimiError } from '../errors.js';
-import type { Flow } from '../operators/flow.js';
-import type { Operator, Resources } from '../operators/operator.js';
-import { type InputOptions, resourcesWith, runOperator, type testEnvelope } from './run-operator.js';
+import { VimiError } from '../core/errors.js';
+import type { Flow } from '../flow/flow.js';
+import type { Operator, Resources } from '../flow/operator.js';
+import { type InputOptions, openOperator, resourcesWith, runOperator, type testEnvelope } from './run-operator.js';
 
-export interface ContractCase {
+/** `D`: what the operator is given. */
+export interface ContractCase<D extends object = Flow> {
   /** Configuration under which `good` and `bad` are tried. */
   config?: Record<string, unknown>;
   /** What the operator reaches outside of its envelopes; a clock, a log and little else when left out. */
   resources?: () => Resources | Promise<Resources>;
   /** A flow that the operator takes; called anew for each envelope. */
-  good: () => Flow | Promise<Flow>;
-  /** A flow that it must reject, and with which code; null: nothing can be wrong with its input. */
-  bad: (() => { flow: Flow; code: string } | Promise<{ flow: Flow; code: string }>) | null;
+  good: () => D | Promise<D>;
+  /** A flow that it must reject, and with which code. Left out: nothing can be wrong with its input. */
+  bad?: (() => { flow: D; code: string } | Promise<{ flow: D; code: string }>) | null;
   input?: InputOptions;
 }
 
@@ -26,14 +27,14 @@ export interface ContractCheck {
 
 /**
  * The contract that every operator keeps, as checks for any runner of tests: its example parses, each input gets exactly
- * one fate, a bad input is rejected and its neighbours go on, a cancelled one is dropped as cancelled, and it completes
+ * one outcome, a bad input is rejected and its neighbours go on, a cancelled one is dropped as cancelled, and it completes
  * when its source does.
  */
-export function operatorContract(
-  operator: Operator,
-  { config = {}, resources = () => resourcesWith({}), good, bad, input }: ContractCase,
+export function operatorContract<D extends object>(
+  operator: Operator<D>,
+  { config = {}, resources = () => resourcesWith({}), good, bad, input }: ContractCase<NoInfer<D>>,
 ): ContractCheck[] {
-  const run = async (flows: Flow[], more: InputOptions = {}) => {
+  const run = async (flows: D[], more: InputOptions = {}) => {
     const made = await runOperator(operator, config, await resources(), flows, { ...input, ...more });
     await made.instance.close?.();
     return made;
@@ -59,14 +60,15 @@ export function operatorContract(
       },
     },
     {
-      name: 'gives each input exactly one fate',
+      name: 'gives each input exactly one outcome',
       async check() {
         const { settlements, emitted } = await run([await good(), await good(), await good()]);
         assert.equal(settlements.filter(Boolean).length, 3);
-        for (const { fate } of settlements) assert.notEqual(fate.kind, 'rejected', JSON.stringify(fate));
+        for (const { outcome } of settlements) assert.notEqual(outcome.kind, 'rejected', JSON.stringify(outcome));
         if (operator.adds.length > 0) assert.notEqual(emitted.length, 0, 'nothing came out of it');
         for (const { data } of emitted)
-          for (const field of operator.adds) assert.notEqual(data[field], undefined, `${field} is not there`);
+          for (const field of operator.adds)
+            assert.notEqual((data as Record<string, unknown>)[field], undefined, `${field} is not there`);
       },
     },
     {
@@ -75,14 +77,14 @@ export function operatorContract(
         const cancel = new AbortController();
         cancel.abort(new VimiError('CANCELLED', 'The test cancelled it'));
         const { settlements, emitted } = await run([await good()], { signal: cancel.signal });
-        assert.deepEqual(settlements[0]?.fate, { kind: 'dropped', reason: 'cancelled' });
+        assert.deepEqual(settlements[0]?.outcome, { kind: 'dropped', reason: 'cancelled' });
         assert.equal(emitted.length, 0);
       },
     },
     {
       name: 'completes when its source completes, also an empty one',
       async check() {
-        const instance = operator.create(operator.config.parse(config) as never, await resources());
+        const instance = await openOperator(operator, config, await resources());
         const source = new Subject<ReturnType<typeof testEnvelope>>();
         const done = new Promise((resolve, reject) =>
           instance.step(source).pipe(toArray()).subscribe({ next: resolve, error: reject }),
@@ -99,9 +101,11 @@ export function operatorContract(
       async check() {
         const { flow, code } = await bad();
         const { settlements } = await run([await good(), flow, await good()]);
-        const fates = settlements.map(({ fate }) => (fate.kind === 'rejected' ? fate.error.code : fate.kind));
-        assert.equal(fates[1], code);
-        assert.ok(fates[0] !== code && fates[2] !== code, `its neighbours: ${fates}`);
+        const outcomes = settlements.map(({ outcome }) =>
+          outcome.kind === 'rejected' ? outcome.error.code : outcome.kind,
+        );
+        assert.equal(outcomes[1], code);
+        assert.ok(outcomes[0] !== code && outcomes[2] !== code, `its neighbours: ${outcomes}`);
       },
     });
   return checks;

@@ -1,15 +1,16 @@
 import { from, lastValueFrom, tap, toArray } from 'rxjs';
-import { VimiError } from '../errors.js';
+import { systemClock } from '../core/clock.js';
+import { VimiError } from '../core/errors.js';
 import type { SchemaName } from '../events/schemas.js';
+import type { Envelope } from '../flow/envelope.js';
+import type { Flow } from '../flow/flow.js';
+import type { Operator, OperatorInstance, Resources } from '../flow/operator.js';
+import { Pause } from '../flow/pause.js';
+import { openEnvelope, type Settlement } from '../flow/settlement.js';
+import { StepWatch } from '../flow/step-watch.js';
 import type { Denoiser, Models } from '../models/ports.js';
-import { systemClock } from '../operators/clock.js';
-import type { Flow } from '../operators/flow.js';
-import type { Operator, OperatorInstance, Resources } from '../operators/operator.js';
-import { noJobs } from '../stores/jobs.js';
-import type { Envelope } from '../streams/envelope.js';
-import { Pause } from '../streams/pause.js';
-import { openEnvelope, type Settlement } from '../streams/settlement.js';
-import { StepWatch } from '../streams/step-watch.js';
+import { noJobs } from '../stores/jobs/jobs.js';
+import { noRemovals } from '../stores/removals/removals.js';
 
 export const quietLog = { debug() {}, info() {}, warn() {}, error() {} };
 
@@ -27,11 +28,16 @@ export function resourcesWith(given: Partial<Resources>): Resources {
   const all: Partial<Resources> = {
     pipeline: 'test',
     jobs: noJobs,
+    removals: noRemovals,
     clock: systemClock,
     log: quietLog,
     announce: async () => {},
     count() {},
     models: noModels,
+    mediaHosts: [],
+    topologyFolder: '.',
+    reranker: undefined,
+    keepList: undefined,
     ...given,
   };
   return new Proxy(all, {
@@ -53,6 +59,9 @@ export interface OperatorRun {
 export interface InputOptions {
   schema?: SchemaName;
   topic?: string;
+  /** Of the event, as its sender named it; left out, they follow from its place. */
+  source?: string;
+  id?: string;
   signal?: AbortSignal;
   firstOffset?: number;
   headers?: Record<string, Buffer>;
@@ -63,14 +72,15 @@ export function testEnvelope(
   data: Flow,
   offset: number,
   onSettled: (settlement: Settlement) => void,
-  { schema = 'media.added', topic = 'test', signal = new AbortController().signal, headers = {} }: InputOptions = {},
+  { schema = 'media.added', topic = 'test', ...given }: InputOptions = {},
 ): Envelope<Flow> {
+  const { signal = new AbortController().signal, headers = {} } = given;
+  const { source = `/test/${topic}`, id = `${topic}-0-${offset}` } = given;
   const origin = { topic, partition: 0, offset, key: null, value: Buffer.from('{}'), headers, timestamp: 0 };
   const own = new AbortController();
   const either = AbortSignal.any([signal, own.signal]);
   const event = {
-    id: `${topic}-0-${offset}`,
-    source: `/test/${topic}`,
+    ...{ id, source },
     type: `dev.vimi.${schema}.v1`,
     schema,
     time: '1970-01-01T00:00:00.000Z',
@@ -92,15 +102,26 @@ export function testEnvelope(
   );
 }
 
-/** Sends flows through one operator and waits until the step completes. */
-export async function runOperator(
-  operator: Operator,
+/** The operator as a step that is held to its spec, open. */
+export async function openOperator(
+  operator: Pick<Operator, 'config' | 'create'>,
   config: Record<string, unknown>,
   resources: Resources,
-  flows: Flow[],
+): Promise<OperatorInstance> {
+  const instance = operator.create(operator.config.parse(config), resources, { held: true });
+  await instance.open?.();
+  return instance;
+}
+
+/** Sends flows through one operator and waits until the step completes. */
+export async function runOperator<D extends object>(
+  operator: Operator<D>,
+  config: Record<string, unknown>,
+  resources: Resources,
+  flows: NoInfer<D>[],
   options: InputOptions = {},
 ): Promise<OperatorRun & { instance: OperatorInstance }> {
-  const instance = operator.create(operator.config.parse(config) as never, resources);
+  const instance = await openOperator(operator, config, resources);
   const settlements: Settlement[] = [];
   const first = options.firstOffset ?? 0;
   const envelopes = flows.map((flow, n) =>
@@ -122,10 +143,10 @@ export async function runOperator(
   return { emitted, settlements, instance };
 }
 
-/** The code of each input's rejection, or its fate's kind. */
-export function fates(run: OperatorRun): string[] {
-  return run.settlements.map(({ fate }) =>
-    fate.kind === 'rejected' ? fate.error.code : fate.kind === 'dropped' ? fate.reason : fate.kind,
+/** The code of each input's rejection, or its outcome's kind. */
+export function outcomes(run: OperatorRun): string[] {
+  return run.settlements.map(({ outcome }) =>
+    outcome.kind === 'rejected' ? outcome.error.code : outcome.kind === 'dropped' ? outcome.reason : outcome.kind,
   );
 }
 

@@ -1,13 +1,14 @@
 // @ts-nocheck: a plain script, run against what is built
 /**
  * Kills a run with SIGKILL at random moments while requests and media are under way, starts it again each time, and
- * compares what came out with an undisturbed run of the same log.
+ * compares what came out with an undisturbed run of the same log: shards and the indexes beside them byte for byte. Each
+ * further seed kills a run of the same log at other moments.
  *
- *   node test/chaos/chaos.mjs [--requests 200] [--media 300] [--kills 20] [--seed N] [--keep]
+ *   node test/chaos/chaos.mjs [--requests 200] [--media 300] [--kills 20] [--seed N[,N...]] [--keep]
  *
  * The denoiser is `fake`: fast, deterministic, and all else is real. Prints the counts and exits 1 on any difference.
  */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,28 +16,33 @@ import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { captionOf, makeClips } from './clips.mjs';
-import { fatesOf } from './fates.mjs';
+import { outcomesOf } from './outcomes.mjs';
 import { seeded } from './random.mjs';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const vimi = join(root, 'dist/cli/main.js');
-const { openEmbedded } = await import(join(root, 'dist/streams/transports/embedded.js'));
+const { openEmbedded } = await import(join(root, 'dist/streams/transports/embedded/open-embedded.js'));
 const { decodeEvent } = await import(join(root, 'dist/events/cloudevents.js'));
+const { samplesIn } = await import(join(root, 'dist/app/samples/shard-samples.js'));
 const { probeMedia } = await import(join(root, 'dist/media/probe-media.js'));
 
-/** @typedef {{ requests: number, media: number, kills: number, seed: number, keep?: boolean, say?: (line: string) => void }} Options */
+/** @typedef {{ requests: number, media: number, kills: number, seeds: number[], keep?: boolean, say?: (line: string) => void }} Options */
 
-/** @param {Options} options @returns {Promise<{ kills: number, counts: Record<string, number>, differences: string[] }>} */
-export async function chaos({ requests, media, kills, seed, keep = false, say = () => {} }) {
+/**
+ * `kills`: of all seeds together; `counts`: of the last.
+ * @param {Options} options
+ * @returns {Promise<{ kills: number, counts: Record<string, number>, differences: string[] }>}
+ */
+export async function chaos({ requests, media, kills, seeds, keep = false, say = () => {} }) {
   const folder = mkdtempSync(join(tmpdir(), 'vimi-chaos-'));
-  const random = seeded(seed);
+  const wanted = { requests, media };
   try {
     const calm = join(folder, 'calm');
     mkdirSync(calm);
     writeFileSync(join(calm, 'topology.yaml'), topology());
-    const pictures = join(root, 'examples/media/images');
-    cpSync(pictures, join(calm, 'stills'), { recursive: true });
-    makeClips(join(calm, 'clips'), media, random);
+    const images = join(root, 'examples/media/images');
+    cpSync(images, join(calm, 'stills'), { recursive: true });
+    makeClips(join(calm, 'clips'), media, seeded(seeds[0]));
 
     const stills = readdirSync(join(calm, 'stills')).filter((name) => name.endsWith('.png'));
     await publish(
@@ -57,41 +63,81 @@ export async function chaos({ requests, media, kills, seed, keep = false, say = 
       { prompt: '' },
     ]);
 
-    const wild = join(folder, 'wild');
-    cpSync(calm, wild, { recursive: true });
+    const before = join(folder, 'before');
+    cpSync(calm, before, { recursive: true });
     say(`undisturbed run of ${media} clips and ${requests} requests`);
     const began = Date.now();
     await run(calm);
-    say(`  took ${Math.round((Date.now() - began) / 1000)} s; now with ${kills} kills, seed ${seed}`);
-    let killed = 0;
-    while (killed < kills) {
-      if (!(await run(wild, 250 + random() * Math.max(1000, ((Date.now() - began) / kills) * 0.6)))) break;
-      killed++;
-    }
-    await run(wild);
-    say(`  killed ${killed} times`);
+    const took = Date.now() - began;
+    say(`  took ${Math.round(took / 1000)} s`);
+    const expected = await outcome(calm);
+    const differences = check(expected, 'undisturbed', { ...wanted, stills: stills.length });
+    if (expected.shards.size < 2) differences.push('too few shards to compare');
+    if (expected.contexts === 0) differences.push('no sample has a context, so none can differ in it');
 
-    const [expected, found] = [await outcome(calm), await outcome(wild)];
-    const differences = [
-      ...check(expected, 'undisturbed', { requests, media, stills: stills.length }),
-      ...check(found, 'killed', { requests, media, stills: stills.length }),
-    ];
-    if (killed < kills) differences.push(`only ${killed} of ${kills} kills came before the end`);
-    for (const [key, hash] of expected.shards) if (found.shards.get(key) !== hash) differences.push(`${key} differs`);
-    for (const key of found.shards.keys())
-      if (!expected.shards.has(key)) differences.push(`${key} is not in the undisturbed run`);
-    if (expected.shards.size === 0) differences.push('no shard was made');
-    for (const [job, hash] of expected.videos)
-      if (found.videos.get(job) !== hash) differences.push(`the video of ${job} differs`);
+    let killed = 0;
+    let found = expected;
+    for (const seed of seeds) {
+      const wild = join(folder, `wild-${seed}`);
+      cpSync(before, wild, { recursive: true });
+      const times = await disturbed(wild, { kills, took, random: seeded(seed) });
+      say(`seed ${seed}: killed ${times} times`);
+      killed += times;
+      found = await outcome(wild);
+      const wrong = check(found, 'killed', { ...wanted, stills: stills.length });
+      if (times < kills) wrong.push(`only ${times} of ${kills} kills came before the end`);
+      wrong.push(...compare(expected, found), ...verify(wild));
+      differences.push(...wrong.map((what) => `seed ${seed}: ${what}`));
+      if (!keep) rmSync(wild, { recursive: true, force: true });
+    }
     return {
       kills: killed,
-      counts: { videos: found.videos.size, shards: found.shards.size, rejects: found.rejects, fates: found.fates },
+      counts: {
+        videos: found.videos.size,
+        shards: found.shards.size,
+        contexts: found.contexts,
+        rejects: found.rejects,
+        outcomes: found.outcomes,
+      },
       differences,
     };
   } finally {
     if (keep) say(`kept ${folder}`);
     else rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Kills runs at random moments, and lets the last one end. Gives how many it killed. */
+async function disturbed(folder, { kills, took, random }) {
+  let killed = 0;
+  const began = Date.now();
+  while (killed < kills) {
+    // The more is done, and the slower the machine, the later.
+    const longest = Math.max(1000, ((Date.now() - began + took) / kills) * 0.6);
+    if (!(await run(folder, 250 + random() * longest))) break;
+    killed++;
+  }
+  await run(folder);
+  return killed;
+}
+
+function compare(expected, found) {
+  const differences = [];
+  for (const what of ['shards', 'videos']) {
+    for (const [key, hash] of expected[what]) if (found[what].get(key) !== hash) differences.push(`${key} differs`);
+    for (const key of found[what].keys())
+      if (!expected[what].has(key)) differences.push(`${key} is not in the undisturbed run`);
+  }
+  return differences;
+}
+
+/** What the command for it says of the shards. */
+function verify(folder) {
+  const { status, stdout, stderr } = spawnSync(process.execPath, [vimi, 'samples', 'verify'], {
+    cwd: folder,
+    encoding: 'utf8',
+  });
+  return status === 0 ? [] : [`samples verify ends with ${status}: ${stdout}${stderr}`];
 }
 
 /** The shipped topology, with the fast denoiser and small shards. */
@@ -157,7 +203,7 @@ async function outcome(folder) {
     return events;
   };
   try {
-    const { fates, problems } = await fatesOf(transport, [
+    const { outcomes, problems } = await outcomesOf(transport, [
       ['vimi-generate', 'requests'],
       ['vimi-corpus', 'media'],
     ]);
@@ -176,33 +222,36 @@ async function outcome(folder) {
         problems.push(`${data.object.key} does not decode as its event says`);
     }
     const shards = new Map();
-    let samples = 0;
+    let [samples, contexts] = [0, 0];
     for (const { data } of await all('samples', 'samples.sealed')) {
       if (shards.has(data.shard)) problems.push(`two events of the shard ${data.shard}`);
       const hash = createHash('sha256')
         .update(readFileSync(objects(data.object.key)))
         .digest('hex');
       if (hash !== data.object.sha256) problems.push(`${data.object.key} is not what its event says`);
-      shards.set(data.shard, hash);
+      const index = readFileSync(objects(data.object.key.replace('.tar', '.idx')));
+      shards.set(data.shard, `${hash} ${createHash('sha256').update(index).digest('hex')}`);
       samples += data.samples;
+      for await (const { json } of samplesIn(objects(data.object.key), data.shard))
+        if (JSON.parse(json).context !== '[]') contexts++;
     }
     const documents = (await all('corpus', 'corpus.document')).map(({ data }) => data.id);
     if (new Set(documents).size !== documents.length) problems.push('a document stands twice in the corpus topic');
     const rejects = await all('rejects', 'event.rejected');
     const rejected = rejects.map(({ data: { origin } }) => `${origin.topic}/${origin.partition}/${origin.offset}`);
     if (new Set(rejected).size !== rejected.length) problems.push('an event was rejected twice');
-    return { fates, videos, shards, samples, rejects: rejects.length, problems };
+    return { outcomes, videos, shards, samples, contexts, rejects: rejects.length, problems };
   } finally {
     await transport.close();
   }
 }
 
-function check({ fates, videos, samples, rejects, problems }, which, { requests, media, stills }) {
+function check({ outcomes, videos, samples, rejects, problems }, which, { requests, media, stills }) {
   const wrong = problems.map((problem) => `${which}: ${problem}`);
   const expect = (what, found, wanted) => {
     if (found !== wanted) wrong.push(`${which}: ${found} ${what}, expected ${wanted}`);
   };
-  expect('fates', fates, requests + 2 + media + 2 + stills);
+  expect('outcomes', outcomes, requests + 2 + media + 2 + stills);
   expect('videos', videos.size, requests);
   expect('samples', samples, media);
   expect('rejects', rejects, 4);
@@ -223,7 +272,7 @@ if (process.argv[1] && resolve(process.argv[1]) === fileURLToPath(import.meta.ur
     requests: Number(values.requests),
     media: Number(values.media),
     kills: Number(values.kills),
-    seed: Number(values.seed),
+    seeds: values.seed.split(',').map(Number),
     keep: values.keep,
     say: console.log,
   });

@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openFileStore } from '../../src/stores/files.js';
-import type { ObjectStore } from '../../src/stores/object-store.js';
+import { openFileStore } from '../../src/stores/objects/files.js';
+import type { ObjectStore } from '../../src/stores/objects/object-store.js';
 import { judge } from '../real/chaos/judge.mjs';
 
 let folder: string;
@@ -21,9 +21,11 @@ const put = (key: string) => objects.put(key, Buffer.from(key), { mediaType: 'te
 async function fineRun() {
   const on = (topic: string, values: object[]) => values.map((value) => ({ topic: `chaos-${topic}`, value }));
   const jobs = ['one', 'two'];
+  await put('samples/s.idx');
   return [
     ...on('videos', await Promise.all(jobs.map(async (job) => ({ job, object: await put(`videos/${job}.mp4`) })))),
     ...on('samples', [{ shard: 's', samples: 3, object: await put('samples/s.tar') }]),
+    ...on('outcomes', [{ uri: 'one.mp4', outcome: 'delivered', parts: { delivered: 1, rejected: {}, dropped: {} } }]),
     ...on('corpus', [{ id: 'document', image: await put('images/i.webp') }]),
     ...on(
       'jobs',
@@ -72,15 +74,39 @@ describe('the judge of a chaos run', () => {
     expect(doubled).toBeGreaterThan(0);
   });
 
+  it('sees a shard without its index', async () => {
+    const records = await fineRun();
+    await objects.remove('samples/s.idx');
+    expect((await judged(records)).problems).toEqual(['samples/s.idx is not beside its shard']);
+  });
+
   it('sees a job that ended twice, or never', async () => {
     expect(await judged(twice(await fineRun(), 'jobs', 1))).toMatchObject({ doubled: 1 });
     expect(await judged(without(await fineRun(), 'jobs', 1))).toMatchObject({ lost: 1 });
+  });
+
+  it('takes an end that is said once more, after a late word hid it, for one', async () => {
+    const late = (state: string) => ({ topic: 'chaos-jobs', value: { job: 'one', state } });
+    const records = await fineRun();
+    expect((await judged([...records, late('queued'), late('completed')])).problems).toEqual([]);
+    expect(await judged([...records, late('queued'), late('failed')])).toMatchObject({ doubled: 1 });
   });
 
   it('sees an event that was rejected for what passes', async () => {
     const records = await fineRun();
     Object.assign(records.at(-1)!.value, { error: { code: 'STORAGE_UNAVAILABLE', message: 'away' } });
     expect((await judged(records)).problems).toEqual(['chaos-media/0/3 was rejected in probe: away']);
+  });
+
+  it('sees a medium that was dropped, and a sample that was left out of its shard', async () => {
+    const records = await fineRun();
+    const of = (topic: string) => records.find((record) => record.topic === `chaos-${topic}`)!.value;
+    Object.assign(of('outcomes'), { parts: { dropped: { duplicate: 1 } }, duplicate_of: 'two.mp4' });
+    Object.assign(of('samples'), { lost: 1 });
+    expect((await judged(records)).problems).toEqual([
+      'one.mp4 was dropped: duplicate of two.mp4',
+      '1 left out of s: an object was gone',
+    ]);
   });
 
   it('sees an object that is gone, one that is another, and one that nothing names', async () => {

@@ -14,9 +14,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeVideo } from '../../src/media/encode-video.js';
-import { readSamples } from '../../src/models/training/samples.js';
+import { readSamples } from '../../src/models/training/data/samples.js';
 import { scenes } from '../media/make-media.js';
-import { patient } from '../support/patience.js';
 
 const root = join(import.meta.dirname, '../..');
 const vimi = join(root, 'dist/cli/main.js');
@@ -64,11 +63,16 @@ function says(child: ChildProcess, text: string): Promise<void> {
   });
 }
 
+/** Out of the corpus, and not kept out. */
+async function allowAgain(uri: string): Promise<void> {
+  for (const more of [[], ['--lift']]) expect((await run(['corpus', 'remove', '--uri', uri, ...more])).code).toBe(0);
+}
+
 /** Four seconds that move, then two of another scene that do not. */
 async function makeFilm(output: string): Promise<void> {
-  const size = { width: 64, height: 48 };
+  const size = { width: 128, height: 48 };
   const moving = scenes({ ...size, scenes: [48] });
-  const still = scenes({ ...size, scenes: [1, 24], moves: false }).subarray(64 * 48 * 3);
+  const still = scenes({ ...size, scenes: [1, 24], moves: false }).subarray(128 * 48 * 3);
   const frames = new Uint8Array([...moving, ...still]);
   await encodeVideo({ frames, ...size, fps: 12, crf: 10, output, signal: new AbortController().signal });
 }
@@ -111,12 +115,15 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
   });
 
   it('adds nothing when the same folder is taken in again, neither documents nor rejects [use U14] [use U2]', async () => {
+    const outcomes = (await run(['read', 'outcomes'])).out;
+    expect(outcomes).toMatch(/ {2}delivered .*fox\.png\n/);
+    expect(outcomes).toMatch(/ {2}rejected .*uncaptioned\.png: CAPTION_MISSING at caption: This medium has no caption/);
     const rejects = (await run(['read', 'rejects'])).out;
     const { code, out } = await run(['ingest', 'media', '--json']);
     const [published, result] = lines(out);
     expect(published).toMatchObject({ published: 3, unchanged: 2 });
     expect(result.corpus.documents).toBe(3);
-    expect(result.fates).toEqual({ delivered: 0, rejected: 0, dropped: { duplicate: 3 } });
+    expect(result.outcomes).toEqual({ delivered: 0, rejected: 0, dropped: { duplicate: 3 } });
     const told = Object.fromEntries(
       result.media.map((one: { uri: string; outcome: string; unchanged?: true; error?: { code: string } }) => [
         one.uri.slice(one.uri.lastIndexOf('/') + 1),
@@ -134,7 +141,7 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
     const { code, out } = await run(['ingest', 'media/uncaptioned.png']);
     expect(out).toContain('delivered 1, rejected 0, dropped 0\nthe corpus has 4 documents');
     expect(code).toBe(0);
-    await run(['corpus', 'remove', '--uri', join(realpathSync(folder), 'media/uncaptioned.png')]);
+    await allowAgain(join(realpathSync(folder), 'media/uncaptioned.png'));
     rmSync(join(folder, 'media/uncaptioned.txt'));
   });
 
@@ -146,12 +153,12 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
     await run(['publish', 'media'], `${waiting.join('\n')}\n`);
     const { out } = await run(['ingest', 'media/fox.png']);
     expect(out).toContain(
-      'delivered 0, rejected 0, dropped 1 (duplicate 1)\n  dropped media/fox.png: the corpus has it already\n',
+      'delivered 0, rejected 0, dropped 1 (duplicate 1)\n  dropped media/fox.png: already in the corpus\n',
     );
     cpSync(join(folder, 'waiting.png'), join(folder, 'copy.png'));
     writeFileSync(join(folder, 'copy.txt'), 'another caption');
     expect((await run(['ingest', 'copy.png'])).out).toContain('dropped copy.png: duplicate of media/fox.png');
-    // Long films come to many clips: each one's fate is counted, though the film is delivered.
+    // Long films come to many clips: each one's outcome is counted, though the film is delivered.
     const film = join(folder, 'film.mp4');
     await makeFilm(film);
     writeFileSync(join(folder, 'film.txt'), 'a film that stands still in the middle');
@@ -159,7 +166,7 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
     expect(lines(told.out)[1].media[0]).toMatchObject({
       ...{ outcome: 'delivered', parts: { delivered: 1, rejected: {}, dropped: { 'too-still': 1 } } },
     });
-    await run(['corpus', 'remove', '--uri', realpathSync(film)]);
+    await allowAgain(realpathSync(film));
     expect((await run(['ingest', 'film.mp4'])).out).toMatch(
       /dropped 0; of their parts: delivered 1, rejected 0, dropped 1 \(too-still 1\)\n +delivered film\.mp4: 1 of 2 clips kept \(too-still 1\)/,
     );
@@ -173,23 +180,29 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
         (one: { caption: string }) => one.caption,
       );
     writeFileSync(join(folder, 'media/mushroom.txt'), 'a red mushroom with white dots');
-    expect((await run(['ingest', 'media/mushroom.png'])).out).toContain('mushroom.png: replaces 1 document of before');
+    expect((await run(['ingest', 'media/mushroom.png'])).out).toContain('mushroom.png: replaces 1 document');
     expect((await found()).sort()).toEqual(['a fox', 'a penguin', 'a red mushroom with white dots']);
     writeFileSync(join(folder, 'media/mushroom.txt'), 'a mushroom');
     await run(['ingest', 'media/mushroom.png']);
     const uri = join(realpathSync(folder), 'media/mushroom.png');
-    expect((await run(['corpus', 'remove', '--uri', uri, '--dry-run'])).out).toContain('1 document would be removed');
+    expect((await run(['corpus', 'remove', '--uri', uri, '--dry-run'])).out).toContain(
+      '1 document, 1 record of clips, 1 object and 0 waiting samples would be removed',
+    );
     expect(await found()).toContain('a mushroom');
     const { code, out } = await run(['corpus', 'remove', '--uri', uri]);
-    expect(out).toContain('1 document removed; the corpus has 2 documents');
+    expect(out).toMatch(
+      /1 document, 1 record of clips, 1 object and 0 waiting samples removed; the corpus has 2 documents/,
+    );
     expect(code).toBe(0);
     expect(await found()).not.toContain('a mushroom');
     expect((await run(['corpus', 'remove', 'x'])).code).toBe(2);
+    expect((await run(['ingest', 'media/mushroom.png'])).out).toContain('dropped 1 (removed 1)');
+    expect((await run(['corpus', 'remove', '--uri', uri, '--lift'])).out).toContain('is allowed again');
     expect((await run(['ingest', 'media/mushroom.png'])).out).toContain('delivered 1');
     expect(await found()).toContain('a mushroom');
   });
 
-  it('merges small shards into one that holds all their samples, each picture once [kind 9]', async () => {
+  it('merges small shards into one that holds all their samples, each image once [kind 9]', async () => {
     const shards = async () => lines((await run(['read', 'samples', '--json'])).out).map(({ data }) => data);
     const before = await shards();
     expect(before.length).toBeGreaterThan(1);
@@ -207,6 +220,23 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
     expect((await run(['shards', 'merge'])).out).toContain('0 of 1 shards were merged');
   });
 
+  it('takes a folder without its links that lead out of media_roots, and names them [kind 8]', async () => {
+    const outside = realpathSync(mkdtempSync(join(tmpdir(), 'vimi-outside-')));
+    try {
+      cpSync(join(root, 'examples/media/images/rocket.png'), join(outside, 'secret.png'));
+      mkdirSync(join(folder, 'media/mixed'));
+      cpSync(join(root, 'examples/media/images/rocket.png'), join(folder, 'media/mixed/rocket.png'));
+      symlinkSync(join(outside, 'secret.png'), join(folder, 'media/mixed/linked.png'));
+      const { code, out } = await run(['ingest', 'media/mixed', '--publish-only']);
+      expect(out).toContain('published 1 media to media');
+      expect(out).toContain('skipped 1: links out of media_roots (media/mixed/linked.png)');
+      expect(code).toBe(0);
+    } finally {
+      rmSync(outside, { recursive: true });
+      rmSync(join(folder, 'media/mixed'), { recursive: true });
+    }
+  });
+
   it('publishes nothing from outside of media_roots, and says which root is missing', async () => {
     const outside = realpathSync(mkdtempSync(join(tmpdir(), 'vimi-outside-')));
     try {
@@ -220,6 +250,8 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
         const { code, err } = await run(['ingest', 'media', 'linked.png', join(outside, 'a/b'), ...options]);
         expect(err).toContain('error MEDIA_FORBIDDEN: 2 of 7 media lie outside of media_roots');
         expect(err).toContain(`or media_roots with ${join(outside, 'a')} too`);
+        // Under the name that it was found by: nobody would know the other.
+        expect(err).toContain(`linked.png, a link to ${join(outside, 'a/c/two.png')}`);
         expect(code).toBe(1);
       }
       expect((await run(['read', 'media'])).out).toBe(before);
@@ -269,6 +301,7 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
     );
     expect(first.data.prompt).toEqual(again.data.prompt);
     expect(other.data.object.sha256).not.toBe(again.data.object.sha256);
+    expect((await run(['read', 'jobs'])).out).toMatch(/ in_progress \d+ % /);
   });
 
   it('says why a request failed, in words and by the exit code', async () => {
@@ -283,7 +316,7 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
       /^requests\/\d+\/\d+ {2}\S+\npublished 1 event to requests\n$/,
     );
     const { code, err } = await run(['publish', 'requests'], `${good}\n{"prompt": 7}\n${good}`);
-    expect(err).toContain("Line 3 is not an event of 'requests': This is no valid generation.requested: prompt:");
+    expect(err).toContain("Line 3 is not an event of 'requests': Not a valid generation.requested: prompt:");
     expect(err).toContain('(1 events were published before it)');
     expect(code).toBe(1);
     expect((await run(['publish', 'requests', '--raw'], '{"prompt": \n')).code).toBe(0);
@@ -339,12 +372,14 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
     const holder = start(['run', '--pipeline', 'corpus', '--stop-within', '2m', '--log-level', 'info']);
     const end = ended(holder);
     await says(holder, 'running corpus');
-    await expect
-      .poll(async () => (await run(['run', '--pipeline', 'corpus', '--drain'])).err, patient)
-      .toMatch(new RegExp(`GROUP_BUSY.*${holder.pid}`));
+    // Which is said once it has the group.
+    const second = await run(['run', '--pipeline', 'corpus']);
+    expect(second.err).toMatch(new RegExp(`GROUP_BUSY.*${holder.pid}`));
+    expect(second.err).not.toContain('running');
+    expect(second.code).toBe(1);
     holder.kill('SIGINT');
     const { code, out, err } = await end;
-    expect(err).toContain('what is in flight has 120 seconds');
+    expect(err).toContain('work in flight has 120 seconds');
     expect(out).toContain('corpus stopped');
     expect(code).toBe(0);
   });
@@ -368,6 +403,11 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
     expect(code).toBe(2);
     expect(out).toMatch(/wrong\.yaml:2:\d+ error/);
     expect(existsSync(join(folder, '.vimi/log.sqlite'))).toBe(true);
+  });
+
+  it('says that a topic has no events, rather than nothing', async () => {
+    const { code, out, err } = await run(['read', 'videos', '--from', '1000']);
+    expect({ code, out, err }).toEqual({ code: 0, out: '', err: 'no events on videos\n' });
   });
 
   it('exits with 2 for what is no command', async () => {

@@ -1,10 +1,10 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
+import { withinMediaRoots } from '../../src/app/ingest/media-roots.js';
+import { Workspace } from '../../src/app/workspace.js';
 import { writeDemoTopology } from '../../src/cli/commands/demo-topology.js';
-import { checkMediaRoots } from '../../src/cli/commands/media-roots.js';
-import { Workspace } from '../../src/cli/workspace.js';
 import { quietLog } from '../operators/run-operator.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vimi-demo-'));
@@ -15,13 +15,11 @@ it('gives the demo a corpus of its own, and leave to read its media, wherever it
   const demo = join(folder, '.vimi/demo');
   const workspace = await Workspace.open({ topology: await writeDemoTopology(demo), log: quietLog });
   const { topology } = workspace;
-  const { transport, objects, search } = topology.profile;
-  for (const place of [transport, objects, search])
-    expect((place as { path: string }).path.startsWith(demo), JSON.stringify(place)).toBe(true);
-  await checkMediaRoots(
-    readdirSync(images).map((name) => join(images, name)),
-    topology,
-  );
-  expect(topology.pipelines.map(({ name }) => name).sort()).toEqual(['corpus', 'generate']);
+  const { transport, objects, search, work } = topology.profile;
+  const places = [transport, objects, search].map((part) => (part as { path: string }).path);
+  for (const path of [...places, work]) expect(dirname(join(path, '.')) === demo || path === demo, path).toBe(true);
+  const media = readdirSync(images).map((name) => join(images, name));
+  expect(await withinMediaRoots(media, [images], topology)).toEqual({ within: new Set(media), linksOut: [] });
+  expect(topology.pipelines.map(({ name }) => name).sort()).toEqual(['backfill', 'corpus', 'generate']);
   await workspace.close();
 });

@@ -4,15 +4,16 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } fr
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import type { Workspace } from '../../src/app/workspace.js';
 import { examine } from '../../src/cli/commands/doctor.js';
-import type { Workspace } from '../../src/cli/workspace.js';
-import { type ErrorCode, VimiError } from '../../src/errors.js';
+import { type ErrorCode, VimiError } from '../../src/core/errors.js';
 
 const profile = {
   name: 'cluster',
   transport: { type: 'kafka', brokers: ['broker:9092'] },
   objects: { type: 's3', endpoint: 'https://store', bucket: 'vimi' },
   search: { type: 'embedded', path: tmpdir() },
+  work: tmpdir(),
   written: { brokers: '${BROKERS}', endpoint: 'https://store', bucket: 'vimi' },
 };
 
@@ -78,7 +79,7 @@ describe('doctor', () => {
   it('[use U6] makes nothing where nothing is, and says what a run would make', () =>
     inFolder((folder) => {
       const said = doctor(folder);
-      expect(said).toContain(`${join(folder, '.vimi')} (is not there yet; a run makes it)`);
+      expect(said).toContain(`${join(folder, '.vimi')} (does not exist yet; a run creates it)`);
       expect(readdirSync(folder)).toEqual(['topology.yaml']);
     }));
 
@@ -102,13 +103,13 @@ describe('doctor', () => {
       execFileSync('chmod', ['755', folder]);
       const asNobody = ['--reuid=65534', '--regid=65534', '--clear-groups', process.execPath, vimi];
       const { stdout, status } = spawnSync('setpriv', [...asNobody, 'doctor'], { cwd: folder, encoding: 'utf8' });
-      expect(stdout).toMatch(/✗ transport +STORAGE_UNAVAILABLE: A folder may not be written to by this user/);
+      expect(stdout).toMatch(/✗ transport +STORAGE_UNAVAILABLE: This user may not write to a folder/);
       expect(status).toBe(1);
     }),
   );
 
   it('[use U8] says of a module that was compiled for another Node what to type', async () => {
-    const { asVimiError } = await import('../../src/errors.js');
+    const { asVimiError } = await import('../../src/core/errors.js');
     for (const error of [
       Object.assign(new Error('better_sqlite3.node was compiled against NODE_MODULE_VERSION 115'), {
         code: 'ERR_DLOPEN_FAILED',

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Workspace } from '../../src/app/workspace.js';
 import {
   evalAblation,
   evalCoherence,
@@ -10,7 +11,6 @@ import {
   evalPrediction,
   evalSubject,
 } from '../../src/cli/commands/eval.js';
-import { Workspace } from '../../src/cli/workspace.js';
 import { posesOf, writeWorld } from '../evaluation/synthetic-world.js';
 import { inHalf } from '../evaluation/tasks/copying-model.js';
 import { quietLog } from '../operators/run-operator.js';
@@ -29,13 +29,13 @@ beforeAll(async () => {
   folder = mkdtempSync(join(tmpdir(), 'vimi-eval-command-'));
   const poses = (motion: string, place: string) => posesOf(motion, 8).map((pose) => inHalf(pose, place));
   await writeWorld(join(folder, 'world'), 4, [
-    { subjects: [{ k: 1, motion: 'left' }], ground: 'white' },
+    { subjects: [{ k: 1, motion: 'left' }], background: 'white' },
     {
       subjects: [
         { k: 2, motion: 'right', place: 'top', poses: poses('right', 'top') },
         { k: 3, motion: 'left', place: 'bottom', poses: poses('left', 'bottom') },
       ],
-      ground: 'white',
+      background: 'white',
     },
   ]);
   writeFileSync(join(folder, 'topology.yaml'), readFileSync(join(root, 'topology.yaml')));

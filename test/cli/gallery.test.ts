@@ -56,6 +56,26 @@ describe('gallery', () => {
     expect(misnested(html)).toEqual([]);
   });
 
+  it('shows motion examples as films, and apart what the model was not given', () => {
+    const clip = { key: 'clips/m.mp4', size: 9, sha256: 'c'.repeat(64), media_type: 'video/mp4' };
+    const hostile = '<img src=x>"';
+    const motion = { clip: { ...clip, frames: 16, fps: 8, seconds: 2 }, caption: hostile, role: 'motion' as const };
+    const composed = { ...entry.composed, parts: [motion, ...entry.composed.parts] };
+    const shown = { caption: hostile, image: 'm.webp', score: 0.03, clip: 'm.mp4' };
+    const html = page({ composed, unread: [0], context: [...entry.context, shown] });
+    expect(html).toContain('<video src="./m.mp4" poster="./m.webp" loop');
+    const [read, unread] = ['composed', 'none'].map(
+      (name) => new RegExp(`<p class="${name}">(.*)</p>`).exec(html)![1]!,
+    );
+    expect(read).not.toContain('motion');
+    expect(unread).toMatch(/^given, and not read by nano: <code>motion clip/);
+    expect(html).not.toContain('<img src=x');
+    expect(misnested(html)).toEqual([]);
+    expect(() => page({ context: [{ ...shown, clip: '../m.mp4' }] })).toThrow(
+      expect.objectContaining({ code: 'USAGE' }),
+    );
+  });
+
   it('shows what strangers wrote as text, in elements and in attributes', () => {
     const hostile = `<script>alert(1)</script>"'><img src=x onerror=alert(2)>&amp;\u0000`;
     const html = page({
@@ -115,7 +135,7 @@ describe('gallery', () => {
   });
 });
 
-const VOID = new Set(['meta', 'img']);
+const voidElements = new Set(['meta', 'img']);
 
 function elements(html: string) {
   const body = html.replace(/<style>[\s\S]*?<\/style>/, '').replace('<!doctype html>', '');
@@ -131,7 +151,7 @@ function misnested(html: string): string[] {
   const wrong: string[] = [];
   const open: string[] = [];
   for (const { name, closes } of elements(html)) {
-    if (VOID.has(name)) continue;
+    if (voidElements.has(name)) continue;
     if (!closes) open.push(name);
     else if (open.pop() !== name) wrong.push(`</${name}>`);
   }

@@ -11,6 +11,8 @@ describe('lengths of time', () => {
     [179.6, '3 min 0 s'],
     [3599.6, '1 h 0 min'],
     [7261, '2 h 1 min'],
+    [260_000, '3 days'],
+    [6.16e12, '195199 years'],
   ])('[use U9] %d s is %s', (seconds, text) => expect(duration(seconds)).toBe(text));
 
   it('[use U9] never has sixty of anything', () => {
@@ -63,8 +65,19 @@ describe('the rest time', () => {
     const stream = { isTTY: true, columns: 100, write: (text: string) => written.push(text) };
     const bar = progress('work', { stream: stream as never, now: () => time });
     for (; time <= 10_000; time += 1000) bar.update(10 + time / 1000, 30);
-    expect(written.at(-1)).toContain('20/30 10 s left');
+    expect(written.at(-1)).toContain('20/30 1/s, 10 s left');
     bar.update(20, 0);
+    expect(written.at(-1)).toContain('work 20 55/min');
     expect(written.at(-1)).not.toContain('left');
+  });
+
+  it.each([true, false])('is not shown where there is nothing to do (terminal: %s)', (isTTY) => {
+    const written: string[] = [];
+    const stream = { isTTY, columns: 100, write: (text: string) => written.push(text) };
+    const bar = progress('corpus', { stream: stream as never, now: () => 10_000 });
+    bar.update(0, 0);
+    expect(written).toEqual([]);
+    bar.update(0, 1);
+    expect(written.join('')).toContain('0/1');
   });
 });

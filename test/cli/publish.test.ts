@@ -33,7 +33,7 @@ describe('publish', () => {
   it('[use U7] [use U12] prints the id of each event, and warns of a field that nothing reads', () => {
     const { status, stdout, stderr } = run(['publish', 'requests'], '{"prompt": "a fox", "seeed": 3}\n');
     expect(stdout).toMatch(/^requests\/(\d+)\/0 {2}requests-\1-0\npublished 1 event to requests\n$/);
-    expect(stderr).toContain("line 1: nothing reads the field 'seeed' (did you mean 'seed'?)");
+    expect(stderr).toContain("line 1: the field 'seeed' is unknown (did you mean 'seed'?)");
     expect(status).toBe(0);
   });
 
@@ -96,9 +96,9 @@ it('[use U10] shows a line for each finished event, and the jobs under way below
   view.announced([{ topic: 'jobs', key: null, headers: {}, value: Buffer.from(JSON.stringify(job)) }]);
   expect(written).toMatch(/a 40 %$/);
   const event = { where: 'requests/0/0', id: 'a', objects: ['videos/a.mp4'] };
-  view.finished('generate', { ...event, fate: 'delivered' });
+  view.finished('generate', { ...event, outcome: 'delivered' });
   expect(written).toMatch(/generate {2}delivered {2}a {2}videos\/a\.mp4\n$/);
-  view.finished('generate', { ...event, fate: 'rejected', code: 'X', step: 'admit', error: 'bad\u001b[2J\nline' });
+  view.finished('generate', { ...event, outcome: 'rejected', code: 'X', step: 'admit', error: 'bad\u001b[2J\nline' });
   expect(written).toContain('rejected  a  X at admit: bad\\u001b[2J\\nline\n');
   view.close();
 });

@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runPipelines } from '../../src/app/run-pipelines.js';
+import { Workspace } from '../../src/app/workspace.js';
 import { publish } from '../../src/cli/commands/publish.js';
 import { dismissRejects, listRejects, type RejectsOptions, replayRejects } from '../../src/cli/commands/rejects.js';
-import { runPipelines } from '../../src/cli/commands/run.js';
-import { Workspace } from '../../src/cli/workspace.js';
 import { decodeEvent } from '../../src/events/cloudevents.js';
 import { quietLog } from '../operators/run-operator.js';
 
@@ -80,7 +80,7 @@ describe.sequential('vimi rejects', { timeout: 120_000 }, () => {
     const out = await list();
     for (const part of ['corpus/fetch  MEDIA_NOT_FOUND', 'generate/admit  REQUEST_OVER_LIMIT', 'EVENT_MALFORMED'])
       expect(out).toContain(part);
-    expect(out).toContain('4 rejected events, 0 of them replayed before\n');
+    expect(out).toContain('4 dead letters, 0 of them replayed before\n');
     expect(out).toMatch(/`vimi rejects replay --all` would publish 4 again, to (requests, media|media, requests)\n$/);
     expect(await list({ since: '1h' })).toContain('`vimi rejects replay` with the same options would publish 4 again');
     expect(await events('requests')).toHaveLength(4);
@@ -102,6 +102,15 @@ describe.sequential('vimi rejects', { timeout: 120_000 }, () => {
     expect(await listed({ code: ['STORAGE_FULL'] })).toEqual([]);
   });
 
+  it('takes an id that no dead letter has for wrong usage, and says which was meant', async () => {
+    const [{ place }] = await listed();
+    for (const command of [list, replay, dismiss])
+      await expect(command({ id: [`${place}1`] })).rejects.toMatchObject({
+        code: 'USAGE',
+        message: expect.stringContaining(`did you mean '${place}'?`),
+      });
+  });
+
   it('chooses by code, time and id', async () => {
     const all = await listed();
     expect(codes(all).sort()).toEqual(['EVENT_MALFORMED', 'MEDIA_NOT_FOUND', 'PROMPT_EMPTY', 'REQUEST_OVER_LIMIT']);
@@ -120,8 +129,8 @@ describe.sequential('vimi rejects', { timeout: 120_000 }, () => {
     cpSync(join(root, 'examples/media/images/fox.png'), join(folder, 'later.png'));
     await open(shipped);
     const mended = { code: ['REQUEST_OVER_LIMIT', 'MEDIA_NOT_FOUND'] };
-    expect(await replay(mended)).toContain('2 rejected events published again, 0 were replayed before\n');
-    expect(await replay(mended)).toBe('0 rejected events published again, 2 were replayed before\n');
+    expect(await replay(mended)).toContain('2 dead letters published again, 0 were replayed before\n');
+    expect(await replay(mended)).toBe('0 dead letters published again, 2 were replayed before\n');
     const tries = (await events('requests')).filter(({ id }) => id === rejected.event);
     expect(tries.map(({ record }) => String(record.value))).toEqual([long, long]);
 
@@ -132,7 +141,7 @@ describe.sequential('vimi rejects', { timeout: 120_000 }, () => {
     );
     expect(states.filter((state) => ['failed', 'completed'].includes(state))).toEqual(['failed', 'completed']);
     expect(await events('corpus')).toHaveLength(1);
-    expect(await list()).toContain('4 rejected events, 2 of them replayed before\n');
+    expect(await list()).toContain('4 dead letters, 2 of them replayed before\n');
   });
 
   it('replays a replay that was rejected in turn, and still under the first id', async () => {
@@ -154,7 +163,7 @@ describe.sequential('vimi rejects', { timeout: 120_000 }, () => {
     ]);
     expect((await listed({ code: ['EVENT_MALFORMED'] }))[0].replayed).toBe(false);
     const out = await replay({ code: ['EVENT_MALFORMED'] });
-    expect(out).toContain('1 rejected event published again, 0 were replayed before\n');
+    expect(out).toContain('1 dead letter published again, 0 were replayed before\n');
     expect((await listed({ code: ['EVENT_MALFORMED'] }))[0].replayed).toBe(true);
   });
 
@@ -166,23 +175,21 @@ describe.sequential('vimi rejects', { timeout: 120_000 }, () => {
     expect(waiting.length).toBeGreaterThan(0);
     const all = (await listed()).length;
     await expect(dismiss({})).rejects.toMatchObject({ code: 'USAGE' });
-    expect(await dismiss({ id: [waiting[0].place] })).toBe(
-      `${waiting[0].place} dismissed\n1 rejected event dismissed\n`,
-    );
+    expect(await dismiss({ id: [waiting[0].place] })).toBe(`${waiting[0].place} dismissed\n1 dead letter dismissed\n`);
     await dismiss(empty);
-    expect(await dismiss(empty)).toBe('0 rejected events dismissed\n');
+    expect(await dismiss(empty)).toBe('0 dead letters dismissed\n');
     expect(await listed()).toHaveLength(all - waiting.length);
     expect(await list()).toContain(`${waiting.length} that were dismissed are not shown (--dismissed shows them)\n`);
     const dismissed = (await listed({ dismissed: true })).filter((one) => one.dismissed);
     expect(dismissed.map(({ place }) => place).sort()).toEqual(waiting.map(({ place }) => place).sort());
-    expect(await replay({ id: [waiting[0].place] })).toContain('0 rejected events published again');
+    expect(await replay({ id: [waiting[0].place] })).toContain('0 dead letters published again');
   });
 
   it('passes over what strangers wrote among the rejects', async () => {
     const [real] = await events('rejects');
     const forged = { ...real!.data, origin: { ...real!.data.origin, topic: 'corpus' } };
     await send('rejects', `no reject\n${JSON.stringify(forged)}\n`);
-    expect(await list()).toContain('2 records passed over');
+    expect(await list()).toContain('2 records skipped');
     await replay({ all: true });
     expect(await events('corpus')).toHaveLength(1);
   });

@@ -3,6 +3,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, utime
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { writeStaged } from '../../src/operators/corpus/staged-sample.js';
 
 const root = join(import.meta.dirname, '../..');
 let folder: string;
@@ -31,12 +32,10 @@ const old = [`clips/${hex('b')}.mp4`, `images/${hex('a')}.webp`, 'videos/gone-01
 const young = `images/${hex('c')}.webp`;
 /** In a rejected event that may be replayed. */
 const replayable = `images/${hex('d')}.webp`;
-const notOurs = [
-  'weights/nano.bin',
-  'staging/media/0/000000000001-0-0f1e2d3c.sample',
-  'videos/a/b.mp4',
-  'images/holiday.webp',
-];
+/** Named by a sample that waits for its shard. */
+const staged = 'staging/media/0/000000000001-0-0f1e2d3c.sample';
+const waiting = [`clips/${hex('e')}.mp4`, `images/${hex('f')}.webp`, `clips/${hex('9')}.mp4`];
+const notOurs = ['weights/nano.bin', staged, 'videos/a/b.mp4', 'images/holiday.webp'];
 let named: string[];
 
 beforeAll(() => {
@@ -60,7 +59,17 @@ beforeAll(() => {
     ...events('videos').map(({ data }) => data.object.key),
     ...events('corpus').map(({ data }) => data.image.key),
   ];
-  for (const key of [...old, replayable, ...notOurs, ...named]) store(key, { days: 2 });
+  for (const key of [...old, replayable, ...waiting, ...notOurs, ...named]) store(key, { days: 2 });
+  const [clip, image, motion] = waiting.map((key) => ({
+    ...{ key, size: key.length, sha256: /[0-9a-f]{64}/.exec(key)![0], media_type: 'image/webp' },
+  }));
+  writeFileSync(
+    path(staged),
+    writeStaged({
+      ...{ name: 'media-0-000000000001-0', caption: 'a fox', facts: '{}' },
+      ...{ clip: clip!, images: [image!], clips: [motion!] },
+    }),
+  );
   store(young);
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -70,7 +79,7 @@ describe.sequential('vimi objects sweep', { timeout: 60_000 }, () => {
     expect(named).toHaveLength(2);
     const lines = vimi(['objects', 'sweep']).trim().split('\n');
     expect(lines.slice(0, -1)).toEqual(old);
-    expect(lines.at(-1)).toBe('7 objects, 3 that no event names, 1 too young to tell');
+    expect(lines.at(-1)).toBe('10 objects, 3 that no event names, 1 too young to decide');
     for (const key of old) expect(existsSync(path(key)), key).toBe(true);
   });
 
@@ -81,11 +90,12 @@ describe.sequential('vimi objects sweep', { timeout: 60_000 }, () => {
       .map((line) => JSON.parse(line));
     expect(removed.map(({ key, removed }) => ({ key, removed }))).toEqual(old.map((key) => ({ key, removed: true })));
     for (const key of old) expect(existsSync(path(key)), key).toBe(false);
-    for (const key of [young, replayable, ...notOurs, ...named]) expect(existsSync(path(key)), key).toBe(true);
+    for (const key of [young, replayable, ...waiting, ...notOurs, ...named])
+      expect(existsSync(path(key)), key).toBe(true);
   });
 
   it('takes what is young as well where nothing runs', () => {
-    expect(vimi(['objects', 'sweep', '--older-than', '1w'])).toContain('0 that no event names, 1 too young to tell');
+    expect(vimi(['objects', 'sweep', '--older-than', '1w'])).toContain('0 that no event names, 1 too young to decide');
     expect(vimi(['objects', 'sweep', '--older-than', '0', '--remove'])).toContain(young);
     expect(existsSync(path(young))).toBe(false);
   });

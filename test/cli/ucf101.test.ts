@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { text as textOf } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { runPipelines } from '../../src/app/run-pipelines.js';
+import { Workspace } from '../../src/app/workspace.js';
 import { evalUcf101, type Ucf101Options } from '../../src/cli/commands/eval-ucf101.js';
 import { publish } from '../../src/cli/commands/publish.js';
-import { runPipelines } from '../../src/cli/commands/run.js';
-import { Workspace } from '../../src/cli/workspace.js';
 import { quietLog } from '../operators/run-operator.js';
 import { patience } from '../support/patience.js';
 
@@ -15,7 +15,7 @@ import { patience } from '../support/patience.js';
 vi.setConfig({ testTimeout: patience(400) });
 
 const root = join(import.meta.dirname, '../..');
-const net = (name: string) => join(root, 'test/models/onnx/fixtures', `${name}.onnx`);
+const net = (name: string) => join(root, 'test/models/encoders/onnx/fixtures', `${name}.onnx`);
 const { signal } = new AbortController();
 let folder: string;
 let workspace: Workspace;

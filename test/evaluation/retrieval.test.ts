@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { fillWithCaptions, type JudgedPrompt, scoreRetrieval } from '../../src/evaluation/retrieval.js';
-import type { Corpus, SearchMode } from '../../src/stores/corpus.js';
-import { openCorpus } from '../../src/stores/corpus-index/open-corpus.js';
+import type { Corpus, SearchMode } from '../../src/stores/corpus/corpus.js';
+import { openCorpus } from '../../src/stores/corpus/index/open-corpus.js';
 import { quietLog } from '../operators/run-operator.js';
-import { embedder } from '../stores/corpus-documents.js';
+import { embedder } from '../stores/corpus/corpus-documents.js';
 
 const root = join(import.meta.dirname, '../..');
 const linesOf = (path: string) =>
@@ -29,7 +29,7 @@ async function corpusOf(captions: string[]): Promise<Corpus> {
     await corpus.close();
     rmSync(folder, { recursive: true });
   });
-  await fillWithCaptions(corpus, captions);
+  await fillWithCaptions(corpus, captions, embedder);
   return corpus;
 }
 const search = async (corpus: Corpus, text: string, changes: { mode?: SearchMode; onlyNamed?: boolean } = {}) => {
@@ -39,7 +39,7 @@ const search = async (corpus: Corpus, text: string, changes: { mode?: SearchMode
 };
 
 describe('retrieval against judgements by hand', () => {
-  it('[streams F8] puts at most 2 % pictures that do not fit before prompts of VBench, and loses few that do', async () => {
+  it('[streams F8] puts at most 2 % images that do not fit before prompts of VBench, and loses few that do', async () => {
     const pairs: { prompt: string; caption: string; fits: boolean; from: string }[] =
       linesOf('bench/retrieval/vbench.jsonl');
     const sample = pairs.filter(({ from }) => from === 'sample');
@@ -62,13 +62,11 @@ describe('retrieval against judgements by hand', () => {
     }
   });
 
-  const captions: Record<string, string[]> = JSON.parse(
-    readFileSync(join(root, 'bench/retrieval/captions.json'), 'utf8'),
-  );
-  it.each(Object.keys(captions))(
+  const captions: { language: string; caption: string }[] = linesOf('bench/retrieval/captions.jsonl');
+  it.each([...new Set(captions.map(({ language }) => language))])(
     '[streams F9] finds what fits and nothing else, of 20 prompts in %s',
     async (language) => {
-      const own = captions[language]!;
+      const own = captions.filter((line) => line.language === language).map(({ caption }) => caption);
       const asked = linesOf('bench/retrieval/languages.jsonl').filter((line) => line.language === language);
       expect(asked.length).toBe(20);
       const judged = asked.map(({ prompt, fits }) => ({

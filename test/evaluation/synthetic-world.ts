@@ -24,8 +24,8 @@ const palette = [
   [30, 180, 190],
 ] as const;
 
-export const grounds = { white: [245, 245, 245], black: [20, 20, 22], grey: [120, 124, 118] } as const;
-export type GroundName = keyof typeof grounds;
+export const backgrounds = { white: [245, 245, 245], black: [20, 20, 22], grey: [120, 124, 118] } as const;
+export type BackgroundName = keyof typeof backgrounds;
 
 /** Subject k: an L in one colour, a disc in another at its inner corner: no symmetry, no two alike. 64 x 64, filled to its box. */
 export function sprite(k: number): Sprite {
@@ -67,12 +67,16 @@ export const paths: Record<string, (t: number, T: number) => Pose> = {
 export const posesOf = (motion: string, T: number): Pose[] => Array.from({ length: T }, (_, t) => paths[motion]!(t, T));
 
 /** Numbers 0 to 255, [side, side, 3], by 4 x 4 samples a pixel. */
-export function drawFrame(cast: { sprite: Sprite; pose: Pose }[], ground: readonly number[], side = 32): WorldFrame {
+export function drawFrame(
+  cast: { sprite: Sprite; pose: Pose }[],
+  background: readonly number[],
+  side = 32,
+): WorldFrame {
   const frame = new Float32Array(side * side * 3);
   const unit = side / 32;
   for (let y = 0; y < side; y++)
     for (let x = 0; x < side; x++) {
-      let colour = [...ground];
+      let colour = [...background];
       for (const { sprite: one, pose } of cast) {
         const sum = [0, 0, 0, 0];
         for (let j = 0; j < 4; j++)
@@ -92,8 +96,8 @@ export function drawFrame(cast: { sprite: Sprite; pose: Pose }[], ground: readon
   return frame;
 }
 
-export function drawClip(k: number, motion: string, ground: readonly number[], T = 8): WorldFrame[] {
-  return posesOf(motion, T).map((pose) => drawFrame([{ sprite: sprite(k), pose }], ground));
+export function drawClip(k: number, motion: string, background: readonly number[], T = 8): WorldFrame[] {
+  return posesOf(motion, T).map((pose) => drawFrame([{ sprite: sprite(k), pose }], background));
 }
 
 export function videoOf(frames: readonly WorldFrame[], side = 32): RgbVideo {
@@ -102,16 +106,16 @@ export function videoOf(frames: readonly WorldFrame[], side = 32): RgbVideo {
   return { frames: frames.length, width: side, height: side, data };
 }
 
-export const nameOf = (k: number): string =>
+const nameOf = (k: number): string =>
   `a ${['brick', 'copper', 'linen', 'velvet', 'marble', 'amber'][k % 6]} ${['gadget', 'trinket', 'widget', 'gizmo'][Math.floor(k / 6) % 4]}`;
 export const codeOf = (k: number): string => `f${k.toString(16).padStart(3, '0')}`;
 
 export interface SyntheticClip {
   subjects: { k: number; motion: string; place?: string; poses?: Pose[] }[];
-  ground: GroundName;
+  background: BackgroundName;
 }
 
-/** Writes a folder as examples/world/make.mjs does, of `subjects` pictures and the clips: 8 frames of 64 x 64. */
+/** Writes a folder as examples/world/make.mjs does, of `subjects` images and the clips: 8 frames of 64 x 64. */
 export async function writeWorld(folder: string, subjects: number, clips: SyntheticClip[]): Promise<void> {
   await mkdir(join(folder, 'stills'), { recursive: true });
   await mkdir(join(folder, 'clips'), { recursive: true });
@@ -126,12 +130,12 @@ export async function writeWorld(folder: string, subjects: number, clips: Synthe
     media.push({ uri: file, caption: nameOf(k), source: `noto:${codeOf(k)}`, licence: 'CC0-1.0' });
   }
   const truth: object[] = [];
-  for (const [n, { subjects: cast, ground }] of clips.entries()) {
+  for (const [n, { subjects: cast, background }] of clips.entries()) {
     const at = cast.map(({ motion, poses }) => poses ?? posesOf(motion, 8));
     const frames = Array.from({ length: 8 }, (_, t) =>
       drawFrame(
         cast.map(({ k }, i) => ({ sprite: sprite(k), pose: at[i]![t]! })),
-        grounds[ground],
+        backgrounds[background],
         64,
       ),
     );
@@ -142,16 +146,16 @@ export async function writeWorld(folder: string, subjects: number, clips: Synthe
       signal: new AbortController().signal,
     });
     const said = cast.map(({ k, motion, place }) => `${nameOf(k)} ${verb(motion)}${place ? ` at the ${place}` : ''}`);
-    const caption = `${said.join(' and ')} on a ${ground} background`;
+    const caption = `${said.join(' and ')} on a ${background} background`;
     media.push({ uri: file, caption, source: `world:clip:${n}`, licence: 'CC0-1.0' });
     const rows = at.map((list) => list.map(({ x, y, size, angle }) => [x, y, size, angle]));
     const [first] = cast;
     truth.push(
       cast.length === 1
-        ? { clip: n, subject: codeOf(first!.k), motion: first!.motion, colour: ground, poses: rows[0] }
+        ? { clip: n, subject: codeOf(first!.k), motion: first!.motion, colour: background, poses: rows[0] }
         : {
             clip: n,
-            background: { colour: ground },
+            background: { colour: background },
             subjects: cast.map(({ k, motion, place }, i) => ({
               ...{ entity: codeOf(k), phrase: nameOf(k), motion, place, poses: rows[i] },
             })),

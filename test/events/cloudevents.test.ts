@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { VimiError } from '../../src/errors.js';
+import { VimiError } from '../../src/core/errors.js';
 import { decodeEvent, encodeEvent, eventType } from '../../src/events/cloudevents.js';
 import type { NewRecord, StoredRecord } from '../../src/events/record.js';
 import type { SchemaName } from '../../src/events/schemas.js';
@@ -54,7 +54,9 @@ describe('a bare JSON object', () => {
   });
 
   it('is taken for the first schema of the topic when it fits none', () => {
-    expect(refusal(stored('{}')).message).toContain('no valid generation.requested: prompt: expected text or a list');
+    expect(refusal(stored('{}')).message).toContain(
+      'Not a valid generation.requested: prompt: expected text or a list',
+    );
   });
 
   it('keeps its headers apart from events: a trace is carried, foreign headers are passed over', () => {
@@ -149,6 +151,13 @@ describe('structured mode', () => {
     expect(error.code).toBe('EVENT_INVALID');
     expect(error.message).toContain('ce_id: expected 1 to 512 printable characters, found 5');
     expect(error.message).toContain('the value: expected an object, found nothing');
+  });
+
+  it('names a field that is misspelt beside the one that is missing', () => {
+    const misspelt = (data: object) => refusal(stored(JSON.stringify({ ...event, data }), headers)).message;
+    expect(misspelt({ promt: 'x', mood: 'calm' })).toContain("found nothing, but 'promt'");
+    expect(misspelt({ mood: 'calm' })).toMatch(/prompt: expected .*, found nothing \(/m);
+    expect(misspelt({ 'pro\u001bmpt': 'x' })).toContain("but 'pro\\u001bmpt'");
   });
 
   it('refuses a type that is no text', () => {
@@ -281,7 +290,7 @@ describe('what clients differ in', () => {
     for (const text of [5, 'x'.repeat(3_600_000 / 1000)]) {
       const error = refusal(stored(JSON.stringify({ prompt: [{ image: { uri: 'a.png' }, text }, { text: 'a fox' }] })));
       expect(error.code).toBe('EVENT_INVALID');
-      expect(error.message).toContain('prompt.0: expected either text or an image, found an object');
+      expect(error.message).toContain('prompt.0: expected either text, an image or a clip, found an object');
     }
   });
 });
@@ -330,7 +339,7 @@ describe('a hostile value', () => {
     );
     expect(error.code).toBe('EVENT_INVALID');
     expect(error.message).toBe(
-      'This is no valid generation.requested: prompt.0.text: expected text, found 5; ' +
+      'Not a valid generation.requested: prompt.0.text: expected text, found 5; ' +
         'prompt.1.image.uri: expected 1 to 4096 characters, found ""; ' +
         'task: expected "text-to-video" or "subject-driven" or "prediction", found "dance"; ' +
         'frames: expected a whole number, found 10.5; width: expected at least 8, found 4; ' +

@@ -16,11 +16,11 @@ const heldOut: { code: string; name: string }[] = JSON.parse(readFileSync('examp
 describe('examples/media', () => {
   it('has as many as its README and that of the project say', () => {
     const told = readFileSync(`${folder}/README.md`, 'utf8');
-    const [pictures, clips] = ['.png', '.mp4'].map((end) => events.filter(({ uri }) => uri.endsWith(end)));
-    const unseen = pictures!.filter(({ source }) => heldOut.some(({ code }) => source === `noto:${code}`));
-    expect(told).toContain(`${pictures!.length} captioned pictures and ${clips!.length} captioned clips`);
-    expect(told).toContain(`${unseen.length} of the pictures show subjects that the training world holds out`);
-    expect(readFileSync('README.md', 'utf8')).toContain(`${events.length} pictures and clips`);
+    const [images, clips] = ['.png', '.mp4'].map((end) => events.filter(({ uri }) => uri.endsWith(end)));
+    const unseen = images!.filter(({ source }) => heldOut.some(({ code }) => source === `noto:${code}`));
+    expect(told).toContain(`${images!.length} captioned images and ${clips!.length} captioned clips`);
+    expect(told).toContain(`${unseen.length} of the images show subjects that the training world holds out`);
+    expect(readFileSync('README.md', 'utf8')).toContain(`${events.length} images and clips`);
   });
 
   it('lists every medium once, with the caption that lies beside it, a source and a licence', () => {
@@ -32,14 +32,14 @@ describe('examples/media', () => {
     }
   });
 
-  it('has captions that tell the pictures apart', () => {
+  it('has captions that tell the images apart', () => {
     const captions = events.map(({ caption }) => caption);
     expect(new Set(captions).size).toBe(captions.length);
   });
 
-  it('puts the pictures before the clips, so that the clips find them', () => {
-    const kinds = events.map(({ uri }) => (uri.endsWith('.png') ? 'picture' : 'clip'));
-    expect(kinds.lastIndexOf('picture')).toBeLessThan(kinds.indexOf('clip'));
+  it('puts the images before the clips, so that the clips find them', () => {
+    const kinds = events.map(({ uri }) => (uri.endsWith('.png') ? 'image' : 'clip'));
+    expect(kinds.lastIndexOf('image')).toBeLessThan(kinds.indexOf('clip'));
     expect(kinds.filter((kind) => kind === 'clip').length).toBeGreaterThanOrEqual(12);
   });
 
@@ -47,14 +47,14 @@ describe('examples/media', () => {
     expect(files.reduce((sum, file) => sum + statSync(file).size, 0)).toBeLessThan(3e6);
   });
 
-  it('has pictures that decode', async () => {
+  it('has images that decode', async () => {
     for (const { uri } of events.filter((event) => event.uri.endsWith('.png'))) {
       const { width, height, channels } = await sharp(uri).metadata();
       expect({ width, height, channels }, uri).toEqual({ width: 64, height: 64, channels: 4 });
     }
   });
 
-  it('shows the demo subject, and every other held-out one, in pictures only', () => {
+  it('shows the demo subject, and every other held-out one, in images only', () => {
     const codes = new Set(heldOut.map(({ code }) => code));
     const entities: { code: string; phrase: string }[] = readFileSync('examples/world/entities.jsonl', 'utf8')
       .trimEnd()

@@ -2,17 +2,17 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { readRecipe } from '../../src/cli/commands/train.js';
-import { presets } from '../../src/models/presets.js';
-import { drawBatch } from '../../src/models/training/batch.js';
-import { recipeOf } from '../../src/models/training/recipe.js';
-import { readSamples } from '../../src/models/training/samples.js';
+import { presets } from '../../src/models/presets/presets.js';
+import { drawBatch } from '../../src/models/training/data/batch.js';
+import { readSamples } from '../../src/models/training/data/samples.js';
+import { recipeOf } from '../../src/models/training/loop/recipe.js';
 import { clip, image, members, writeShard } from '../models/training/shards.js';
 
 const folder = 'examples/world/recipes';
 const read = (name: string, stage: 1 | 2) => readRecipe(join(folder, `${name}.json`), { preset: 'nano', stage });
 
-/** Pictures in the prompts of 60 samples, by what they are for. */
-async function pictures(recipe: Awaited<ReturnType<typeof read>>): Promise<Set<string>> {
+/** Images in the prompts of 60 samples, by what they are for. */
+async function images(recipe: Awaited<ReturnType<typeof read>>): Promise<Set<string>> {
   const context = [{ caption: 'a red box', image: await image('#e01010') }];
   const sample = members({ key: 'm-0-1', caption: 'a red box moves right', clip: { mp4: clip(8) }, context });
   const samples = await readSamples([await writeShard(sample)], { side: 32, frames: 8 });
@@ -27,15 +27,15 @@ test('each recipe of the ablations takes one thing away, and is of this test', a
     Object.entries(recipe).flatMap(([key, value]) =>
       JSON.stringify(value) === JSON.stringify(own[key as keyof typeof own]) ? [] : [key],
     );
-  // A name or a colour that is hidden can be learned from the picture alone: without pictures nothing is hidden.
+  // A name or a colour that is hidden can be learned from the image alone: without images nothing is hidden.
   expect(changed(await read('no-retrieval', 1), recipeOf(presets.nano!, 1))).toEqual(['dropout', 'augment']);
   expect(changed(await read('one-task', 2), recipeOf(presets.nano!, 2))).toEqual(['tasks']);
 });
 
-test('without retrieval no picture is seen in training, with one task only what was retrieved', async () => {
-  expect(await pictures(await read('no-retrieval', 1))).toEqual(new Set());
-  expect(await pictures(await read('one-task', 2))).toEqual(new Set(['reference']));
-  expect(await pictures(recipeOf(presets.nano!, 2))).toEqual(new Set(['reference', 'subject', 'first-frame']));
+test('without retrieval no image is seen in training, with one task only what was retrieved', async () => {
+  expect(await images(await read('no-retrieval', 1))).toEqual(new Set());
+  expect(await images(await read('one-task', 2))).toEqual(new Set(['reference']));
+  expect(await images(recipeOf(presets.nano!, 2))).toEqual(new Set(['reference', 'subject', 'first-frame']));
 });
 
 test('a recipe that says something wrong is none', async () => {

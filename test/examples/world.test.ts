@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { isBackgroundHeldOut, readBackground, readBackgrounds } from '../../examples/world/backgrounds.mjs';
 import { colours, stands } from '../../examples/world/colours.mjs';
-import { isGroundHeldOut, readGround, readGrounds } from '../../examples/world/grounds.mjs';
-import { motions, places, WORLD } from '../../examples/world/motions.mjs';
+import { motions, places, worldSide } from '../../examples/world/motions.mjs';
 import { ffmpeg, writeMp4 } from '../../examples/world/mp4.mjs';
 import { seeded, shuffled } from '../../examples/world/random.mjs';
 import { captionOf, plain, poses, render } from '../../examples/world/scene.mjs';
@@ -45,7 +45,7 @@ describe('motions', () => {
       for (const { x, y, size, angle } of at) {
         const half = angle === 0 ? size / 2 : size * Math.SQRT1_2;
         for (const v of [x - half, y - half]) expect(v, motion).toBeGreaterThanOrEqual(-1e-9);
-        for (const v of [x + half, y + half]) expect(v, motion).toBeLessThanOrEqual(WORLD + 1e-9);
+        for (const v of [x + half, y + half]) expect(v, motion).toBeLessThanOrEqual(worldSide + 1e-9);
       }
   });
 
@@ -87,7 +87,7 @@ describe('motions', () => {
 
   it('bounce touches the floor twice and rises at least 12 units', () => {
     for (const { at } of each.filter(({ motion }) => motion === 'bounce')) {
-      const floor = WORLD - at[0]!.size / 2;
+      const floor = worldSide - at[0]!.size / 2;
       expect(at.filter(({ y }) => Math.abs(y - floor) < 1e-6)).toHaveLength(2);
       expect(floor - Math.min(...at.map(({ y }) => y))).toBeGreaterThanOrEqual(12 - 1e-9);
     }
@@ -115,7 +115,7 @@ describe('scenes', () => {
     const caption = (scene: Parameters<typeof captionOf>[0]) => expect(captionOf(scene));
     caption({ actors: [fox], background: { colour: 'blue' } }).toBe('a fox moves left on a blue background');
     caption({ actors: [owl], background: { colour: 'orange' } }).toBe('an owl stays still on an orange background');
-    caption({ actors: [fox], background: { picture: 'the bay of Dugibor' } }).toBe(
+    caption({ actors: [fox], background: { image: 'the bay of Dugibor' } }).toBe(
       'a fox moves left in front of the bay of Dugibor',
     );
     const pair = [
@@ -127,12 +127,12 @@ describe('scenes', () => {
     );
   });
 
-  it('draw the sprite where its pose says, whatever the resolution, and the ground elsewhere', async () => {
+  it('draw the sprite where its pose says, whatever the resolution, and the background elsewhere', async () => {
     const sprite = await readSprite(fox);
     for (const side of [32, 128]) {
       const clip = render([{ sprite, at: [{ x: 22, y: 9, size: 16, angle: 0 }] }], plain('blue', side), side);
       const [cx, cy, mass] = centroid(clip, side, plain('blue', side));
-      const unit = side / WORLD;
+      const unit = side / worldSide;
       expect(cx / unit).toBeCloseTo(22, 0);
       expect(cy / unit).toBeCloseTo(9, 0);
       expect(mass / unit / unit).toBeGreaterThan(100);
@@ -157,12 +157,12 @@ describe('scenes', () => {
       expect(at(turned!, 16 - y - 1, 16 + x)).toEqual(at(upright!, 16 + x, 16 + y));
   });
 
-  it('leave out grounds on which the subject would not be seen', () => {
+  it('leave out backgrounds on which the subject would not be seen', () => {
     const flat = (rgb: readonly number[]) => ({ width: 1, height: 1, pixels: new Float32Array([...rgb, 1]) });
     for (const [name, rgb] of Object.entries(colours)) {
       expect(stands(flat(rgb), rgb), name).toBe(false);
-      for (const [other, ground] of Object.entries(colours))
-        if (other !== name) expect(stands(flat(rgb), ground), `${name} on ${other}`).toBe(true);
+      for (const [other, background] of Object.entries(colours))
+        if (other !== name) expect(stands(flat(rgb), background), `${name} on ${other}`).toBe(true);
     }
   });
 });
@@ -173,40 +173,43 @@ describe('subjects', () => {
     const held = entities.filter(({ code }) => isHeldOut(code));
     expect(held.length / entities.length).toBeGreaterThan(0.1);
     expect(held.length / entities.length).toBeLessThan(0.2);
-    const fates = new Map<string, Set<boolean>>();
+    const outcomes = new Map<string, Set<boolean>>();
     for (const { code } of entities) {
       const base = code.split('-')[0]!;
-      fates.set(base, (fates.get(base) ?? new Set()).add(isHeldOut(code)));
+      outcomes.set(base, (outcomes.get(base) ?? new Set()).add(isHeldOut(code)));
     }
-    for (const [base, fate] of fates) expect(fate.size, base).toBe(1);
+    for (const [base, outcome] of outcomes) expect(outcome.size, base).toBe(1);
     expect(new Set(entities.map(({ phrase }) => phrase)).size).toBe(entities.length);
   });
 });
 
-describe('grounds', () => {
-  it('are some 200 pictures of one name each, no two alike, some of them held out', async () => {
-    const grounds = await readGrounds();
-    expect(new Set(grounds.map(({ phrase }) => phrase)).size).toBe(grounds.length);
-    const held = grounds.filter(isGroundHeldOut).length / grounds.length;
+describe('backgrounds', () => {
+  it('are some 200 images of one name each, no two alike, some of them held out', async () => {
+    const backgrounds = await readBackgrounds();
+    expect(new Set(backgrounds.map(({ phrase }) => phrase)).size).toBe(backgrounds.length);
+    const held = backgrounds.filter(isBackgroundHeldOut).length / backgrounds.length;
     expect(held).toBeGreaterThan(0.1);
     expect(held).toBeLessThan(0.25);
-    const drawn = grounds.filter(({ code }) => !code);
-    const pictures = await Promise.all(drawn.map((ground) => readGround('', ground, 16)));
-    expect(new Set(pictures.map(String)).size).toBe(drawn.length);
-    expect(await readGround('', drawn[0]!, 16)).toEqual(pictures[0]);
+    const drawn = backgrounds.filter(({ code }) => !code);
+    const images = await Promise.all(drawn.map((background) => readBackground('', background, 16)));
+    expect(new Set(images.map(String)).size).toBe(drawn.length);
+    expect(await readBackground('', drawn[0]!, 16)).toEqual(images[0]);
   });
 });
 
 describe('its README', () => {
   it('says how many there are', async () => {
     const text = readFileSync('examples/world/README.md', 'utf8');
-    const [entities, grounds] = [await readEntities(), await readGrounds()];
-    const held = [entities.filter(({ code }) => isHeldOut(code)), grounds.filter(isGroundHeldOut)];
+    const [entities, backgrounds] = [await readEntities(), await readBackgrounds()];
+    const held = [entities.filter(({ code }) => isHeldOut(code)), backgrounds.filter(isBackgroundHeldOut)];
     expect(text).toContain(`${entities.length} subjects (`);
-    expect(text).toContain(`${grounds.length} pictures for grounds`);
-    expect(text).toContain(`${held[0]!.length} subjects and ${held[1]!.length} pictures`);
-    // Of a held-out world all; emoji that fill their square are subjects and pictures.
-    const stills = new Set([...entities.map(({ code }) => code), ...grounds.map(({ code, phrase }) => code ?? phrase)]);
+    expect(text).toContain(`${backgrounds.length} images for backgrounds`);
+    expect(text).toContain(`${held[0]!.length} subjects and ${held[1]!.length} images`);
+    // Of a held-out world all; emoji that fill their square are subjects and images.
+    const stills = new Set([
+      ...entities.map(({ code }) => code),
+      ...backgrounds.map(({ code, phrase }) => code ?? phrase),
+    ]);
     expect(text).toContain(`all ${stills.size} stills, 240 clips of the ${held[0]!.length} held-out subjects`);
   });
 });
@@ -234,7 +237,7 @@ describe('make', () => {
     colour?: string;
     poses?: number[][];
     subjects: { entity: string; phrase: string; motion: string; place: keyof typeof places; poses: number[][] }[];
-    background: { colour: string } | { picture: string };
+    background: { colour: string } | { image: string };
   }
   const truth = (world: string) =>
     readFileSync(join(world, 'truth.jsonl'), 'utf8')
@@ -259,27 +262,27 @@ describe('make', () => {
       expect(isHeldOut(code), code).toBe(false);
   });
 
-  it('shows held-out subjects and grounds only when asked, and what the truth says is on the frames', async () => {
-    const world = make('held', '--clips', '9', '--two', '0.4', '--pictures', '0.3', '--held-out');
+  it('shows held-out subjects and backgrounds only when asked, and what the truth says is on the frames', async () => {
+    const world = make('held', '--clips', '9', '--two', '0.4', '--images', '0.3', '--held-out');
     const told = truth(world);
     expect(told.flatMap(({ subjects }) => subjects).filter(({ entity }) => !isHeldOut(entity))).toEqual([]);
     expect(new Set(told.map(({ subjects, background }) => `${subjects.length} ${Object.keys(background)}`)).size).toBe(
       3,
     );
-    const grounds = await readGrounds();
+    const backgrounds = await readBackgrounds();
     for (const [n, { subjects, background, colour, poses }] of told.entries()) {
       if (subjects.length === 1 && 'colour' in background)
         expect({ colour, poses }).toEqual({ colour: background.colour, poses: subjects[0]!.poses });
       const raw = execFileSync(ffmpeg, decode(join(world, 'clips', `${String(n).padStart(5, '0')}.mp4`)));
       expect(raw).toHaveLength(16 * 64 * 64 * 3);
-      const shown = 'picture' in background && grounds.find(({ phrase }) => phrase === background.picture)!;
-      if (shown) expect(isGroundHeldOut(shown), shown.phrase).toBe(true);
-      const ground = shown
-        ? await readGround(sprites, shown, 64)
+      const shown = 'image' in background && backgrounds.find(({ phrase }) => phrase === background.image)!;
+      if (shown) expect(isBackgroundHeldOut(shown), shown.phrase).toBe(true);
+      const pixels = shown
+        ? await readBackground(sprites, shown, 64)
         : plain('colour' in background ? background.colour : '', 64);
       for (const { place, poses } of subjects)
         for (const [f, [x, y]] of poses.entries()) {
-          const [cx, cy] = centroid(raw.subarray(f * 12288, (f + 1) * 12288), 64, ground, places[place]);
+          const [cx, cy] = centroid(raw.subarray(f * 12288, (f + 1) * 12288), 64, pixels, places[place]);
           expect(Math.hypot(cx / 2 - x!, cy / 2 - y!), `clip ${n}, frame ${f}`).toBeLessThan(shown ? 5 : 1.5);
         }
     }
@@ -326,7 +329,7 @@ describe('fluent', () => {
       .toFile(join(dir, 'package/assets', file));
   }
 
-  it('makes a clip of each whole second, a picture with a name, and keeps the held-out ones apart', async () => {
+  it('makes a clip of each whole second, an image with a name, and keeps the held-out ones apart', async () => {
     mkdirSync(join(dir, 'package/assets'), { recursive: true });
     const entities = await readEntities();
     const [seen, held] = [false, true].map((out) => entities.find(({ code }) => isHeldOut(code) === out)!);
@@ -370,19 +373,19 @@ const decode = (file: string) => ['-loglevel', 'error', '-i', file, '-f', 'rawvi
 
 const hash = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
-/** Where, within a place, the pixels lie that differ from the ground: mean x, mean y, and how many. */
+/** Where, within a place, the pixels lie that differ from the background: mean x, mean y, and how many. */
 function centroid(
   frame: Uint8Array | Uint8ClampedArray,
   side: number,
-  ground: Float32Array,
+  background: Float32Array,
   { left, top, width, height } = places.whole,
 ) {
-  const unit = side / WORLD;
+  const unit = side / worldSide;
   let [x, y, n] = [0, 0, 0];
   for (let row = top * unit; row < (top + height) * unit; row++)
     for (let column = left * unit; column < (left + width) * unit; column++) {
       const at = (row * side + column) * 3;
-      if (Math.hypot(...[0, 1, 2].map((c) => ground[at + c]! - frame[at + c]!)) < 40) continue;
+      if (Math.hypot(...[0, 1, 2].map((c) => background[at + c]! - frame[at + c]!)) < 40) continue;
       x += column + 0.5;
       y += row + 0.5;
       n++;

@@ -23,13 +23,15 @@ describe('the compose file', () => {
   it('has the servers, of the versions that the tests run against', () => {
     expect(services.kafka.image).toBe(`apache/kafka:${versionIn('infra/servers/kafka.mjs')}`);
     expect(services.s3.image).toBe(`versity/versitygw:${versionIn('infra/servers/s3.mjs')}`);
+    const image = 'cr.weaviate.io/semitechnologies/weaviate';
+    expect(`v${services.weaviate.image.slice(image.length + 1)}`).toBe(versionIn('infra/servers/weaviate.mjs'));
     expect(text('infra/kafka/pom.xml')).toContain(`<kafka.version>${versionIn('infra/servers/kafka.mjs')}<`);
     expect(text('examples/clients/java/pom.xml')).toContain(`<version>${versionIn('infra/servers/kafka.mjs')}<`);
   });
 
   it('opens no port beyond this machine', () => {
     const ports = Object.values<{ ports?: string[] }>(services).flatMap((service) => service.ports ?? []);
-    expect(ports).toHaveLength(4);
+    expect(ports).toHaveLength(5);
     for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:/);
   });
 

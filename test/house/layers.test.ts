@@ -3,66 +3,60 @@ import { dirname, join, normalize, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
 /**
- * Dependencies point one way: cli, server → streams → operators → (models, stores) → events. The arrows below are all
- * there are, and each is used; files at the top of src (errors, compiled, bounded-file) are below everything.
+ * Dependencies point one way: what a room may import besides itself. Each arrow is used. The same table stands in
+ * docs/internals/architecture.md.
  */
 const mayImport: Record<string, string[]> = {
-  events: [],
-  media: [],
+  core: [],
+  events: ['core'],
   language: [],
-  models: ['events', 'media', 'language', 'stores/object-store.ts'],
-  stores: ['events', 'language'],
-  operators: [
-    'models',
-    'stores',
-    'events',
-    'media',
-    'streams/envelope.ts',
-    'streams/settlement.ts',
-    'streams/transport.ts',
+  media: ['core'],
+  stores: ['core', 'events', 'language'],
+  models: ['core', 'events', 'language', 'media', 'stores'],
+  flow: ['core', 'events', 'media', 'models', 'stores'],
+  operators: ['core', 'events', 'language', 'media', 'models', 'stores', 'flow'],
+  streams: ['core', 'events', 'stores', 'flow'],
+  testing: ['core', 'events', 'models', 'stores', 'flow', 'streams'],
+  app: ['core', 'events', 'language', 'media', 'models', 'stores', 'flow', 'operators', 'streams'],
+  server: ['core', 'events', 'models', 'operators', 'stores', 'streams', 'app'],
+  evaluation: ['core', 'events', 'media', 'models', 'stores', 'operators', 'app'],
+  cli: [
+    ...['core', 'events', 'media', 'models', 'stores', 'flow', 'operators', 'streams'],
+    ...['server', 'app', 'evaluation'],
   ],
-  streams: ['operators', 'stores', 'events'],
-  evaluation: [
-    'operators',
-    'models',
-    'stores',
-    'events',
-    'media',
-    'streams/chain.ts',
-    'streams/pause.ts',
-    'streams/pipeline-spec.ts',
-    'streams/settlement.ts',
-    'streams/step-watch.ts',
-  ],
-  server: ['streams'],
-  testing: ['operators', 'models', 'stores', 'events', 'streams'],
-  cli: ['server', 'evaluation', 'streams', 'operators', 'models', 'stores', 'events', 'media'],
 };
 
-/** Libraries that stay behind a room, or a file; those of docs/dependencies.md that are not used everywhere. */
+/** Libraries that stay behind a room, or a file; those of docs/internals/dependencies.md that are not used everywhere. */
 const behind: Record<string, string[]> = {
   'fluent-ffmpeg': ['media/ffmpeg.ts'],
   '@ffmpeg-installer/ffmpeg': ['media/tools.ts'],
   '@ffprobe-installer/ffprobe': ['media/tools.ts'],
-  sharp: ['media/', 'models/training/'],
+  sharp: ['media/'],
   'tar-stream': ['media/'],
   kafkajs: ['streams/transports/'],
-  hysnappy: ['streams/transports/kafka/codecs/snappy.ts'],
-  zstddec: ['streams/transports/kafka/codecs/zstd.ts'],
+  hysnappy: ['streams/transports/kafka/protocol/codecs/snappy.ts'],
+  zstddec: ['streams/transports/kafka/protocol/codecs/zstd.ts', 'app/ingest/parquet-codecs.ts'],
   minio: ['stores/'],
   'hnswlib-node': ['stores/'],
-  'better-sqlite3': ['stores/', 'streams/transports/', 'file-lock.ts'],
+  'better-sqlite3': ['app/outcomes/', 'stores/', 'streams/transports/', 'core/file-lock.ts'],
   '@tensorflow/tfjs': ['models/'],
-  '@tensorflow/tfjs-backend-wasm': ['models/backend/'],
-  '@tensorflow/tfjs-backend-webgpu': ['models/backend/'],
-  '@tensorflow/tfjs-node-gpu': ['models/backend/'],
-  webgpu: ['models/backend/'],
-  'onnxruntime-web': ['models/onnx/'],
-  '@huggingface/tokenizers': ['models/onnx/'],
-  'csv-parse': ['cli/commands/folder-captions.ts'],
-  rxjs: ['streams/', 'operators/', 'testing/'],
+  '@tensorflow/tfjs-backend-wasm': ['models/backends/'],
+  '@tensorflow/tfjs-backend-webgpu': ['models/backends/'],
+  '@tensorflow/tfjs-node-gpu': ['models/backends/'],
+  webgpu: ['models/backends/'],
+  'onnxruntime-web': ['models/onnx-runtime.ts'],
+  'onnxruntime-node': ['models/onnx-runtime.ts'],
+  '@huggingface/tokenizers': ['models/encoders/onnx/'],
+  'csv-parse': ['app/ingest/'],
+  hyparquet: ['app/ingest/parquet-codecs.ts', 'app/ingest/parquet-rows.ts'],
+  'hyparquet-writer': ['app/samples/export/parquet-table.ts'],
+  rxjs: ['flow/', 'streams/', 'testing/'],
   yaml: ['streams/topology/', 'testing/'],
   'prom-client': ['streams/'],
+  'fastify-type-provider-zod': ['server/app.ts'],
+  fastify: ['server/'],
+  '@fastify/multipart': ['server/app.ts'],
+  '@fastify/swagger': ['server/app.ts'],
   pino: ['cli/'],
   commander: ['cli/'],
   '@orama/stemmers': ['language/'],
@@ -78,6 +72,41 @@ function importsOf(file: string): string[] {
   return [...text.matchAll(ways)].map((match) => match[1]!);
 }
 
+/** Whether a file's import is of a library, or of a part of it. */
+const isOf = (imported: string, library: string) => imported === library || imported.startsWith(`${library}/`);
+
+/** The files of src that a file imports, types included. */
+function filesOf(file: string): string[] {
+  return importsOf(file)
+    .filter((name) => name.startsWith('.'))
+    .map((name) => relative(src, normalize(join(src, dirname(file), name))).replace(/\.js$/, '.ts'))
+    .filter((target) => files.includes(target));
+}
+
+const roomOf = (file: string) => file.split('/')[0]!;
+
+/** Names that reach each other, by the algorithm of Tarjan. */
+function circlesOf(graph: Map<string, string[]>): string[][] {
+  const index = new Map<string, number>();
+  const low = new Map<string, number>();
+  const path: string[] = [];
+  const circles: string[][] = [];
+  const visit = (name: string) => {
+    index.set(name, index.size);
+    low.set(name, index.get(name)!);
+    path.push(name);
+    for (const next of graph.get(name) ?? []) {
+      if (!index.has(next)) visit(next);
+      if (path.includes(next)) low.set(name, Math.min(low.get(name)!, low.get(next)!));
+    }
+    if (low.get(name) !== index.get(name)) return;
+    const circle = path.splice(path.indexOf(name));
+    if (circle.length > 1 || graph.get(name)?.includes(name)) circles.push(circle.sort());
+  };
+  for (const name of graph.keys()) if (!index.has(name)) visit(name);
+  return circles;
+}
+
 describe('the house', () => {
   it('has files to look at', () => {
     expect(files.length).toBeGreaterThan(40);
@@ -86,22 +115,36 @@ describe('the house', () => {
   it('has no imports against the direction of its rooms', () => {
     const wrong: string[] = [];
     const idle = new Set(
-      Object.entries(mayImport).flatMap(([room, places]) => places.map((place) => `${room} → ${place}`)),
+      Object.entries(mayImport).flatMap(([room, others]) => others.map((other) => `${room} → ${other}`)),
     );
     for (const file of files) {
-      const room = file.split('/')[0]!;
-      if (!file.includes('/')) continue;
-      const allowed = mayImport[room] ?? [];
-      for (const imported of importsOf(file).filter((name) => name.startsWith('.'))) {
-        const target = relative(src, normalize(join(src, dirname(file), imported))).replace(/\.js$/, '.ts');
-        if (!target.includes('/') || target.startsWith(`${room}/`)) continue;
-        const places = allowed.filter((place) => target === place || target.startsWith(`${place}/`));
-        if (places.length === 0) wrong.push(`${file} → ${target}`);
-        for (const place of places) idle.delete(`${room} → ${place}`);
+      const room = roomOf(file);
+      if (room === file) continue;
+      for (const target of filesOf(file)) {
+        const other = roomOf(target);
+        if (other === room) continue;
+        if (!mayImport[room]?.includes(other)) wrong.push(`${file} → ${target}`);
+        idle.delete(`${room} → ${other}`);
       }
     }
     expect(wrong).toEqual([]);
     expect([...idle]).toEqual([]);
+  });
+
+  it('has no circle, neither of files nor of rooms', () => {
+    expect(circlesOf(new Map(files.map((file) => [file, filesOf(file)])))).toEqual([]);
+    expect(circlesOf(new Map(Object.entries(mayImport)))).toEqual([]);
+    // It would see one.
+    expect(circlesOf(new Map([...'abcd'].map((name, n) => [name, ['bcad'[n]!]])))).toEqual([['a', 'b', 'c'], ['d']]);
+  });
+
+  it('tells in docs/internals/architecture.md what each room may import', () => {
+    const text = readFileSync(join(src, '../docs/internals/architecture.md'), 'utf8');
+    const rows = [...text.matchAll(/^\| `src\/(\w+)` \|[^|]*\|([^|]*)\|$/gm)];
+    const told = rows.map(([, room, others]) => [room, [...others!.matchAll(/\w+/g)].map(String).sort()]);
+    expect(Object.fromEntries(told)).toEqual(
+      Object.fromEntries(Object.entries(mayImport).map(([room, others]) => [room, [...others].sort()])),
+    );
   });
 
   it('keeps each library behind its door', () => {
@@ -110,14 +153,13 @@ describe('the house', () => {
     for (const file of files.filter((one) => one !== 'models/optional-package.ts'))
       for (const imported of importsOf(file))
         for (const [library, doors] of Object.entries(behind))
-          if (imported.startsWith(library) && !doors.some((door) => file.startsWith(door)))
+          if (isOf(imported, library) && !doors.some((door) => file.startsWith(door)))
             wrong.push(`${file} imports ${imported}`);
     expect(wrong).toEqual([]);
     // A door that nobody goes through, or one that this does not see them go through.
     const idle = Object.entries(behind).flatMap(([library, doors]) =>
       doors.filter(
-        (door) =>
-          !files.some((file) => file.startsWith(door) && importsOf(file).some((name) => name.startsWith(library))),
+        (door) => !files.some((file) => file.startsWith(door) && importsOf(file).some((name) => isOf(name, library))),
       ),
     );
     expect(idle).toEqual([]);
@@ -126,7 +168,7 @@ describe('the house', () => {
   it('tells of every dependency, and where it stays', () => {
     const told = JSON.parse(readFileSync(join(src, '../package.json'), 'utf8'));
     const all = [told.dependencies, told.optionalDependencies, told.peerDependencies].flatMap(Object.keys);
-    const text = readFileSync(join(src, '../docs/dependencies.md'), 'utf8');
+    const text = readFileSync(join(src, '../docs/internals/dependencies.md'), 'utf8');
     const rows = text.split('\n').filter((line) => line.startsWith('| ') && !line.startsWith('| package'));
     const named = rows
       .flatMap((row) => row.split('|')[1]!.replace('(optional)', '').split(','))

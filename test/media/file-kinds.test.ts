@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { otherKind } from '../../src/media/file-kinds.js';
-import { formatOf } from '../../src/media/picture-formats.js';
+import { formatOf } from '../../src/media/image-formats.js';
 import { probeMedia } from '../../src/media/probe-media.js';
-import { promptPicture } from '../../src/media/prompt-picture.js';
+import { promptImage } from '../../src/media/prompt-image.js';
 import { thrownBy } from '../operators/run-operator.js';
+import { isoFile, quartered } from './make-images.js';
 import { makeVideo, never, testFolder } from './make-media.js';
-import { isoFile, quartered } from './make-pictures.js';
 
 const folder = await testFolder();
 const refusal = async (bytes: Buffer, name: string) => {
@@ -46,12 +46,12 @@ describe('what is not read is called by its name', () => {
     ['[kind 7] JSON', text('{"a": 1}\n'), 'text'],
     ['[kind 7] text in UTF-16', Buffer.from('\ufeffa fox', 'utf16le'), 'text'],
   ])('%s', async (_, bytes, kind) => {
-    for (const name of ['picture.jpg', 'video.mp4', 'no-ending']) {
+    for (const name of ['image.jpg', 'video.mp4', 'no-ending']) {
       const error = await refusal(bytes, name);
       expect([error.code, error.found], name).toEqual(['MEDIA_UNSUPPORTED', expect.stringContaining(kind)]);
       expect(error.remedy).toContain('JPEG, PNG');
     }
-    const asked = promptPicture(bytes, { longest: 512, maxPixels: 1e6, where: 'image 1' });
+    const asked = promptImage(bytes, { longest: 512, maxPixels: 1e6, where: 'image 1' });
     expect(await thrownBy(() => asked)).toMatchObject({
       code: 'MEDIA_UNSUPPORTED',
       found: expect.stringContaining(kind),
@@ -65,7 +65,7 @@ describe('what is not read is called by its name', () => {
       Buffer.from('\x01\x02hunter2-secret\x03', 'latin1'),
     ];
     for (const bytes of secrets) {
-      const asked = () => promptPicture(bytes, { longest: 512, maxPixels: 1e6, where: 'image 1' });
+      const asked = () => promptImage(bytes, { longest: 512, maxPixels: 1e6, where: 'image 1' });
       for (const error of [await refusal(bytes, '.env'), await thrownBy(asked)]) {
         expect(error.code).toBe('MEDIA_UNSUPPORTED');
         for (const told of [error.message, error.found, error.remedy]) {

@@ -270,7 +270,7 @@ onEachFfmpeg('streams', () => {
     expectQuad(await watch(path), 3);
   });
 
-  it('a picture before a film is its cover, marked as such or not, and however large [kind 7]', async () => {
+  it('an image before a film is its cover, marked as such or not, and however large [kind 7]', async () => {
     const path = await film('covered.mkv', [
       ...['-f', 'lavfi', '-i', 'color=c=gray:s=640x480:r=1:d=1', '-f', 'lavfi', '-i', quad(), '-map', '0', '-map', '1'],
       ...['-c:v:0', 'mjpeg', '-c:v:1', 'libx264', '-pix_fmt:v:1', 'yuv420p'],
@@ -289,7 +289,7 @@ describe('what is not read', () => {
       size.writeUInt32BE(8 + brands.length);
       await writeFile(path, Buffer.concat([size, Buffer.from(`ftyp${brands}`, 'latin1'), Buffer.alloc(200)]));
       const error = await thrownBy(() => probe(path));
-      expect([error.code, error.found]).toEqual(['MEDIA_UNSUPPORTED', 'a HEIC picture']);
+      expect([error.code, error.found]).toEqual(['MEDIA_UNSUPPORTED', 'a HEIC image']);
     }
   });
 
@@ -357,6 +357,21 @@ onEachFfmpeg('damage', () => {
       process.env.VIMI_FFMPEG = before.VIMI_FFMPEG;
       process.env.VIMI_FFPROBE = before.VIMI_FFPROBE;
     }
+  });
+
+  it('frames that grow on the way are decoded up to a bound [safety S15]', async () => {
+    const part = async (colour: string, size: string) =>
+      readFile(await make(folder, 'part.h264', ['-f', 'lavfi', '-i', `color=${colour}:s=${size}:r=10:d=1`, ...h264]));
+    /** Whether the blue end of a film that begins in red, and small, is shown. */
+    const endIsShown = async (size: string) => {
+      const path = join(folder, `grows-to-${size}.h264`);
+      await writeFile(path, Buffer.concat([await part('red', '64x48'), await part('blue', size)]));
+      const { frames } = await watch(path);
+      expect(frames[0]![0]).toBeGreaterThan(200);
+      return frames.some((frame) => frame[2]! > 200);
+    };
+    expect(await endIsShown('128x96')).toBe(true);
+    expect(await endIsShown('2560x1920')).toBe(false);
   });
 
   it('half a film is damaged still', async () => {

@@ -113,7 +113,7 @@ export function hollowPng(width: number, height: number): Buffer {
   ]);
 }
 
-/** Turns an MP4's picture by a quarter in its track header, as a phone does. */
+/** Turns an MP4's image by a quarter in its track header, as a phone does. */
 export async function turnQuarter(path: string): Promise<void> {
   const bytes = await readFile(path);
   const box = bytes.indexOf('tkhd');

@@ -6,9 +6,9 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import type { VimiError } from '../../src/errors.js';
+import type { VimiError } from '../../src/core/errors.js';
+import { imageAsWebp } from '../../src/media/images.js';
 import { openMedia, openOwn, readStart, withMedia } from '../../src/media/open-media.js';
-import { pictureAsWebp } from '../../src/media/pictures.js';
 import { probeMedia } from '../../src/media/probe-media.js';
 import { thrownBy } from '../operators/run-operator.js';
 import { makeVideo, never, testFolder } from './make-media.js';
@@ -73,7 +73,7 @@ describe('a medium is opened once', () => {
     await rm(path);
     await large.png().toFile(join(outside, 'large.png'));
     await symlink(join(outside, 'large.png'), path);
-    expect((await sharp(await pictureAsWebp(medium.path, 512)).metadata()).width).toBe(8);
+    expect((await sharp(await imageAsWebp(medium.path, 512)).metadata()).width).toBe(8);
     await medium.close();
 
     const video = join(root, 'swapped.mp4');
@@ -86,7 +86,7 @@ describe('a medium is opened once', () => {
     await opened.close();
   });
 
-  it('[safety S4] two pictures that are read through the same handle number are two pictures', async () => {
+  it('[safety S4] two images that are read through the same handle number are two images', async () => {
     for (const [n, colour] of [
       [3, '#ff0000'],
       [5, '#0000ff'],
@@ -96,7 +96,7 @@ describe('a medium is opened once', () => {
         .png()
         .toFile(path);
       const medium = await openMedia(path, path, [root]);
-      expect((await sharp(await pictureAsWebp(medium.path, 512)).metadata()).width).toBe(n);
+      expect((await sharp(await imageAsWebp(medium.path, 512)).metadata()).width).toBe(n);
       await medium.close();
     }
   });
@@ -110,7 +110,11 @@ describe('a medium that was opened before', () => {
     await close();
     return { path, uri: 'its uri', identity };
   };
-  const changed = { code: 'MEDIA_DAMAGED', where: 'its uri', summary: expect.stringContaining('changed or replaced') };
+  const changed = {
+    code: 'MEDIA_DAMAGED',
+    where: 'its uri',
+    summary: expect.stringContaining('changed while it was processed'),
+  };
 
   it('is read, and named by its uri in what is said of it', async () => {
     const known = await file('known');

@@ -2,7 +2,7 @@ import { appendFile, copyFile, readFile, truncate, writeFile } from 'node:fs/pro
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import type { VimiError } from '../../src/errors.js';
+import type { VimiError } from '../../src/core/errors.js';
 import { probeMedia } from '../../src/media/probe-media.js';
 import { thrownBy } from '../operators/run-operator.js';
 import { convert, discPng, hollowPng, makeVideo, never, testFolder, tone, turnQuarter } from './make-media.js';
@@ -100,7 +100,7 @@ describe('what a medium is', () => {
   });
 
   it('bytes decide, not names: a PNG called .mp4, an MP4 called .png', async () => {
-    expect(await probe(await file('picture.mp4', await discPng(16)))).toMatchObject({ kind: 'still', codec: 'png' });
+    expect(await probe(await file('image.mp4', await discPng(16)))).toMatchObject({ kind: 'still', codec: 'png' });
     const video = await makeVideo(folder, 'video.mp4', { scenes: [4] });
     await copyFile(video, join(folder, 'video.png'));
     expect(await probe(join(folder, 'video.png'))).toMatchObject({ kind: 'video', codec: 'h264' });
@@ -114,7 +114,7 @@ describe('what a medium is', () => {
     }
   });
 
-  it('sound beside the picture, and a cover picture beside sound', async () => {
+  it('sound beside the image, and a cover image beside sound', async () => {
     const sound = await file('tone.wav', tone());
     const cover = await file('cover.png', await discPng(32));
     const { ffmpegToFile } = await import('../../src/media/ffmpeg.js');
@@ -200,7 +200,7 @@ describe('what is no medium', () => {
     expect((await refusal(await file('cut.png', (await discPng(32)).subarray(0, 20)))).code).toBe('MEDIA_DAMAGED');
   });
 
-  it('an MP4 whose picture track has no frame', async () => {
+  it('an MP4 whose image track has no frame', async () => {
     const whole = await makeVideo(folder, 'before.mp4', { scenes: [12] });
     const empty = await convert(folder, whole, 'empty.mp4', ['-c', 'copy', '-frames:v', '0']);
     expect((await refusal(empty)).code).toBe('MEDIA_EMPTY');

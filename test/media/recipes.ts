@@ -81,7 +81,7 @@ export function interlaced(...codec: string[]): string[] {
   return ['-f', 'lavfi', '-i', film, '-vf', 'interlace=scan=tff:lowpass=off', ...codec, '-flags', '+ilme+ildct'];
 }
 
-/** Frames of a test picture, each unlike the one before, of which `select` leaves some out. */
+/** Frames of a test image, each unlike the one before, of which `select` leaves some out. */
 export function uneven(rate: number, seconds: number, select: string): string[] {
   return [
     ...['-f', 'lavfi', '-i', `testsrc2=s=320x240:r=${rate}:d=${seconds}`, '-vf', `select='${select}'`, '-vsync', 'vfr'],

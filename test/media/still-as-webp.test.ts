@@ -2,15 +2,15 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
-import { pictureAsWebp } from '../../src/media/pictures.js';
+import { imageAsWebp } from '../../src/media/images.js';
 import { probeMedia } from '../../src/media/probe-media.js';
-import { promptPicture } from '../../src/media/prompt-picture.js';
+import { promptImage } from '../../src/media/prompt-image.js';
 import { thrownBy } from '../operators/run-operator.js';
+import { farthest, keptQuarters, quartered, quarters, quartersOf, tiff, withSamsungScan } from './make-images.js';
 import { hollowPng, never, testFolder } from './make-media.js';
-import { farthest, keptQuarters, quartered, quarters, quartersOf, tiff, withSamsungScan } from './make-pictures.js';
 
 const folder = await testFolder();
-const put = async (bytes: Buffer, name = 'picture') => {
+const put = async (bytes: Buffer, name = 'image') => {
   const path = join(folder, name);
   await writeFile(path, bytes);
   return path;
@@ -24,12 +24,12 @@ const limits = { longest: 512, maxPixels: 1e8, where: 'a test' };
 /** A file and an image of a prompt go the same way. */
 const bothRefuse = async (bytes: Buffer, name: string) => {
   const path = await put(bytes);
-  expect((await thrownBy(() => pictureAsWebp(path, 512))).code, name).toBe('MEDIA_DAMAGED');
-  expect((await thrownBy(() => promptPicture(bytes, limits))).code, name).toBe('MEDIA_DAMAGED');
+  expect((await thrownBy(() => imageAsWebp(path, 512))).code, name).toBe('MEDIA_DAMAGED');
+  expect((await thrownBy(() => promptImage(bytes, limits))).code, name).toBe('MEDIA_DAMAGED');
 };
 const bothShow = async (bytes: Buffer, name: string, near: number) => {
   expect(farthest(await keptQuarters(await put(bytes))), name).toBeLessThanOrEqual(near);
-  expect(farthest(await quartersOf(await promptPicture(bytes, limits))), name).toBeLessThanOrEqual(near);
+  expect(farthest(await quartersOf(await promptImage(bytes, limits))), name).toBeLessThanOrEqual(near);
 };
 
 describe('colours', () => {
@@ -73,7 +73,7 @@ describe('colours', () => {
 });
 
 describe('upright', () => {
-  // Which quarter of the stored picture is seen where: top left, top right, bottom left, bottom right.
+  // Which quarter of the stored image is seen where: top left, top right, bottom left, bottom right.
   const seen = [
     [0, 1, 2, 3],
     [1, 0, 3, 2],
@@ -125,7 +125,7 @@ describe('a JPEG that every viewer shows whole', async () => {
   });
 });
 
-describe('a picture that is not whole', async () => {
+describe('an image that is not whole', async () => {
   const half = (bytes: Buffer) => bytes.subarray(0, bytes.length >> 1);
   const end = Buffer.from([0xff, 0xd9]);
   const jpeg = await textured.clone().jpeg({ quality: 90 }).toBuffer();
@@ -148,7 +148,7 @@ describe('a picture that is not whole', async () => {
   it('[media F9] half a TIFF, a GIF and an AVIF are refused', async () => {
     for (const format of ['tiff', 'gif', 'avif'] as const) {
       const path = await put(half(await textured.clone().toFormat(format).toBuffer()));
-      expect((await thrownBy(() => pictureAsWebp(path, 512))).code, format).toBe('MEDIA_DAMAGED');
+      expect((await thrownBy(() => imageAsWebp(path, 512))).code, format).toBe('MEDIA_DAMAGED');
     }
   });
 });
@@ -165,6 +165,22 @@ describe('a TIFF', async () => {
         expect(await probeMedia(path, { maxPixels: 1e6, signal: never })).toMatchObject({ codec: 'tiff', width: 64 });
         expect(farthest(await keptQuarters(path))).toBe(0);
       }
+  });
+
+  it('that says that its directory is larger than any file is read up to a bound', async () => {
+    const endless = Buffer.alloc(200);
+    endless.write('II+\0\x08', 'latin1');
+    endless.writeBigUInt64LE(16n, 8);
+    endless.writeBigUInt64LE(2n ** 50n, 16);
+    expect((await thrownBy(() => probed(endless))).code).toBe('MEDIA_DAMAGED');
+    const wide = Buffer.from(endless);
+    wide.writeBigUInt64LE(1n, 16);
+    // Bits per sample: 2^50 of them, each of two bytes.
+    wide.writeUInt16LE(258, 24);
+    wide.writeUInt16LE(3, 26);
+    wide.writeBigUInt64LE(2n ** 50n, 28);
+    wide.writeBigUInt64LE(190n, 36);
+    expect((await thrownBy(() => probed(wide))).code).toBe('MEDIA_DAMAGED');
   });
 
   it.each([
@@ -190,9 +206,9 @@ describe('memory', () => {
   it('[safety S12] a small file that takes too much memory is refused by its header', async () => {
     const bomb = hollowPng(30_000, 30_000);
     const path = await put(bomb);
-    const error = await thrownBy(() => pictureAsWebp(path, 512));
+    const error = await thrownBy(() => imageAsWebp(path, 512));
     expect([error.code, error.expected]).toEqual(['MEDIA_TOO_LARGE', expect.stringContaining('MiB')]);
-    const asked = await thrownBy(() => promptPicture(bomb, { ...limits, maxPixels: 1e10 }));
+    const asked = await thrownBy(() => promptImage(bomb, { ...limits, maxPixels: 1e10 }));
     expect(asked.code).toBe('MEDIA_TOO_LARGE');
   });
 
@@ -200,7 +216,7 @@ describe('memory', () => {
     const photograph = await sharp({ create: { width: 8064, height: 6048, channels: 3, background: '#806040' } })
       .jpeg({ quality: 30 })
       .toBuffer();
-    const found = await sharp(await promptPicture(photograph, limits)).metadata();
+    const found = await sharp(await promptImage(photograph, limits)).metadata();
     expect([found.width, found.height]).toEqual([512, 384]);
   });
 });

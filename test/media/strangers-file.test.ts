@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { copyFileSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ import { makeVideo, testFolder } from './make-media.js';
  */
 const folder = await testFolder();
 const probe = (source: string, options = strangersFile) =>
-  promisify(execFile)(mediaTools().ffprobe.path, ['-v', 'error', ...options, '-i', source]);
+  promisify(execFile)(mediaTools().ffprobe.path, ['-v', 'error', ...options, '-i', source], { cwd: folder });
 
 it('no host is asked for anything [safety S15]', async () => {
   const asked: (string | undefined)[] = [];
@@ -44,4 +44,12 @@ it('no file is read that another names [safety S15]', async () => {
   // Without the list of formats it would have been.
   const [, protocols] = strangersFile;
   await probe(fileUrl(list), ['-f', 'concat', '-safe', '0', '-protocol_whitelist', protocols!]);
+});
+
+it('no name of a file is an option or a protocol [safety S15]', async () => {
+  await makeVideo(folder, 'ordinary.mp4');
+  for (const name of ['concat:ordinary.mp4', 'pipe:0', '-version']) {
+    copyFileSync(join(folder, 'ordinary.mp4'), join(folder, name));
+    await probe(fileUrl(name));
+  }
 });

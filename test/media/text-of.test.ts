@@ -26,7 +26,7 @@ describe('the text that bytes are', () => {
     ['half a surrogate pair in UTF-16', Buffer.from('fffe3dd86100', 'hex'), 'another encoding'],
     ['a caption with NUL', Buffer.from('a fox\0 runs'), 'U+0000'],
     ['an escape sequence', Buffer.from('a \x1b[31mred\x1b[0m fox'), 'U+001B'],
-    ['a picture', Buffer.from('89504e470d0a1a0a0000000d', 'hex'), 'another encoding'],
+    ['an image', Buffer.from('89504e470d0a1a0a0000000d', 'hex'), 'another encoding'],
   ])('[media F27] [media F28] %s is refused with a code of its own', async (_, bytes, found) => {
     const error = await thrownBy(async () => textOf(bytes, 'fox.txt'));
     expect([error.code, error.where]).toEqual(['CAPTION_UNREADABLE', 'fox.txt']);

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { buffer } from 'node:stream/consumers';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { VimiError } from '../../src/core/errors.js';
 import { patience, startTool, ToolFailure } from '../../src/media/tool-process.js';
 import { thrownBy } from '../operators/run-operator.js';
 import { never, testFolder } from './make-media.js';
@@ -31,6 +32,8 @@ describe.skipIf(process.platform === 'win32')('a run of a tool', () => {
     vi.advanceTimersByTime(10 * patience);
     run.waits(false);
     vi.advanceTimersByTime(patience);
+    // It is dead by now, and that is why.
+    run.kill(new VimiError('INTERNAL', 'The test had to end it'));
     const error = await thrownBy(() => run.ended);
     expect([error.code, error.where]).toEqual(['TIMED_OUT', 'film.mp4']);
     expect(error.found).toBe(`none for ${patience} ms`);
@@ -47,6 +50,13 @@ describe.skipIf(process.platform === 'win32')('a run of a tool', () => {
     expect([refusal.exitCode, refusal.message]).toEqual([183, 'no moov']);
     const missing = await thrownBy(() => startTool(job(join(folder, 'no-ffprobe'))).ended);
     expect(missing.code).toBe('FFMPEG_NOT_FOUND');
+  });
+
+  it('may complain at any length: the beginning is kept', async () => {
+    const chatter = await tool('chatters-ffmpeg', 'head -c 5000000 /dev/zero | tr "\\\\0" x >&2; exit 1');
+    const { message } = await startTool(job(chatter)).ended.catch((error) => error);
+    expect(message).toMatch(/^xxx/);
+    expect(message.length).toBeLessThan(200_000);
   });
 
   it('loses nothing that it wrote before anybody read', async () => {

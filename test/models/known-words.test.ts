@@ -14,7 +14,7 @@ test('[kind 13] words of the own text that were never in training, once each, as
   expect(unknownWords(prompt({ image, role: 'subject' }), known)).toEqual([]);
 });
 
-test('[kind 13] what a retrieved caption names is shown by its picture; a picture of the request names nothing', () => {
+test('[kind 13] what a retrieved caption names is shown by its image; an image of the request names nothing', () => {
   const fox = [{ text: 'a red fox' }, { image, role: 'reference' as const }];
   expect(unknownWords(prompt(...fox, { text: 'a fox dances' }), known)).toEqual(['dances']);
   const own = [{ text: 'a red fox' }, { image, role: 'subject' as const }];

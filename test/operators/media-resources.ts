@@ -2,12 +2,12 @@ import { statSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
+import type { Flow, MediaFile } from '../../src/flow/flow.js';
+import type { Resources } from '../../src/flow/operator.js';
 import { identityOf } from '../../src/media/open-media.js';
 import { probeMedia } from '../../src/media/probe-media.js';
-import { createEmbedder } from '../../src/models/embedding/embedder.js';
-import type { Flow, MediaFile } from '../../src/operators/flow.js';
-import type { Resources } from '../../src/operators/operator.js';
-import { openFileStore } from '../../src/stores/files.js';
+import { createEmbedder } from '../../src/models/encoders/built-in/embedder.js';
+import { openFileStore } from '../../src/stores/objects/files.js';
 import { never } from '../media/make-media.js';
 import { resourcesWith } from './run-operator.js';
 
@@ -35,8 +35,8 @@ export async function probed(path: string): Promise<Flow> {
   };
 }
 
-/** A plain picture as WebP in the object store. */
-export async function storedPicture({ objects }: Resources, colour: string) {
+/** A plain image as WebP in the object store. */
+export async function storedImage({ objects }: Resources, colour: string) {
   const bytes = await sharp({ create: { width: 8, height: 8, channels: 3, background: colour } })
     .webp({ lossless: true })
     .toBuffer();

@@ -1,5 +1,5 @@
 import { describe, it } from 'vitest';
-import type { Operator } from '../../src/operators/operator.js';
+import type { Operator } from '../../src/flow/operator.js';
 import { type ContractCase, operatorContract } from '../../src/testing/operator-contract.js';
 
 /** The contract of operators, as tests. */

@@ -1,2 +1,2 @@
-/** What tests of own operators use, too. */
+/** What tests of custom operators use, too. */
 export * from '../../src/testing/run-operator.js';

@@ -1,9 +1,9 @@
 import { mkdirSync, readFileSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { recordsAfter } from '../../src/cli/commands/new-records.js';
-import { runPipelines } from '../../src/cli/commands/run.js';
-import { Workspace } from '../../src/cli/workspace.js';
+import { recordsAfter } from '../../src/app/new-records.js';
+import { runPipelines } from '../../src/app/run-pipelines.js';
+import { Workspace } from '../../src/app/workspace.js';
 import type { EventRejected, JobChanged, VideoCompleted } from '../../src/events/schemas.js';
 import { convert, discPng, hollowPng, makeVideo, never, testFolder, tone, turnQuarter } from '../media/make-media.js';
 import { quietLog } from '../operators/run-operator.js';
@@ -59,8 +59,8 @@ describe('bad input', () => {
   it('among requests', { timeout: 60_000 }, async () => {
     const image = (bytes: Buffer) => JSON.stringify({ prompt: [{ image: { base64: bytes.toString('base64') } }] });
     const prompt = (more: object) => JSON.stringify({ prompt: 'a fox runs', ...more });
-    const picture = await discPng(40);
-    writeFileSync(join(folder, 'secret.png'), picture);
+    const disc = await discPng(40);
+    writeFileSync(join(folder, 'secret.png'), disc);
     const inputs: Input[] = [
       [null, prompt({ seed: 1 })],
       ['EVENT_MALFORMED', '{"prompt": '],
@@ -83,11 +83,11 @@ describe('bad input', () => {
       ['REQUEST_OVER_LIMIT', prompt({ width: 4096, height: 4096 })],
       ['REQUEST_EXPIRED', prompt({ deadline: '2020-01-01T00:00:00Z' })],
       ['MEDIA_UNSUPPORTED', image(Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'))],
-      ['MEDIA_DAMAGED', image(picture.subarray(0, picture.length >> 1))],
+      ['MEDIA_DAMAGED', image(disc.subarray(0, disc.length >> 1))],
       ['MEDIA_TOO_LARGE', image(hollowPng(30_000, 30_000))],
       ['MEDIA_FORBIDDEN', JSON.stringify({ prompt: [{ image: { uri: join(folder, 'secret.png') } }] })],
       ['OBJECT_KEY_INVALID', JSON.stringify({ prompt: [{ image: { uri: 'object:../../secret.png' } }] })],
-      [null, image(picture)],
+      [null, image(disc)],
       // Strange, and no mistake: an id that is a path, fields that nobody knows or that JavaScript knows too well.
       [null, prompt({ seed: 2, unheard: { of: [1] } }), { ce_id: '../../../escape/../job' }],
       // Two senders that chose one id: neither's video replaces the other's.
@@ -150,7 +150,7 @@ describe('bad input', () => {
       ['MEDIA_FORBIDDEN', 'door.png'],
       ['MEDIA_FORBIDDEN', '../secret.png'],
       [null, file('odd-and-clear.png', await discPng(33))],
-      [null, file('picture-called.mp4', await discPng(48))],
+      [null, file('image-called.mp4', await discPng(48))],
       [null, 'one-frame.mp4'],
       [null, 'turned.mp4'],
     ];

@@ -1,10 +1,11 @@
 import { cpSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import { endsOf, recordsAfter } from '../../src/cli/commands/new-records.js';
-import { runPipelines } from '../../src/cli/commands/run.js';
-import { Workspace } from '../../src/cli/workspace.js';
-import type { CorpusDocument, VideoCompleted } from '../../src/events/schemas.js';
+import { Client } from '../../src/app/client/client.js';
+import { recordsAfter } from '../../src/app/new-records.js';
+import { runPipelines } from '../../src/app/run-pipelines.js';
+import { Workspace } from '../../src/app/workspace.js';
+import type { CorpusDocument } from '../../src/events/schemas.js';
 import { never, testFolder } from '../media/make-media.js';
 import { quietLog } from '../operators/run-operator.js';
 
@@ -25,7 +26,11 @@ for (const name of names)
   for (const end of ['png', 'txt'])
     cpSync(join(root, `examples/media/images/${name}.${end}`), join(folder, `media/${name}.${end}`));
 const workspace = await Workspace.open({ topology: join(folder, 'topology.yaml'), log: quietLog });
-afterAll(() => workspace.close());
+const client = await Client.of(workspace, workspace.pipeline('generate'));
+afterAll(async () => {
+  await client.close();
+  await workspace.close();
+});
 const { metrics } = workspace;
 
 /** Publishes, drains the pipeline, and expects every event to be delivered. */
@@ -34,19 +39,21 @@ async function deliver(name: string, events: object[]): Promise<void> {
   const pipeline = workspace.pipeline(name);
   const records = events.map((event) => ({ value: Buffer.from(JSON.stringify(event)), key: null, headers: {} }));
   await transport.publish(records.map((record) => ({ ...record, topic: pipeline.from })));
-  const [report] = await runPipelines(workspace, [pipeline], { drain: true, signal: never });
-  expect(report!.run).toEqual({ delivered: events.length, rejected: 0, dropped: {} });
+  await drain(name, events.length);
+}
+
+async function drain(name: string, delivered: number): Promise<void> {
+  const [report] = await runPipelines(workspace, [workspace.pipeline(name)], { drain: true, signal: never });
+  expect(report!.run).toEqual({ delivered, rejected: 0, dropped: {} });
 }
 
 async function contextOfVideo(prompt: string): Promise<string[]> {
-  const transport = await workspace.transport();
-  const before = await endsOf(transport, 'videos');
-  await deliver('generate', [{ prompt, retrieval: { k: 2 } }]);
-  const [video] = await recordsAfter<VideoCompleted>(transport, 'videos', before, 'video.completed');
-  return video!.data.context.map(({ document }) => document);
+  const job = await client.submit({ prompt, retrieval: { k: 2 } });
+  await drain('generate', 1);
+  return (await job.video()).data.context.map(({ document }) => document);
 }
 
-const passedOver = () => metrics.registry.getSingleMetricAsString('vimi_document_without_image_total');
+const passedOver = () => metrics.registry.getSingleMetricAsString('vimi_operator_count_total');
 
 it('serves requests with the documents whose images are there', { timeout: 120_000 }, async () => {
   const uris = names.map((name) => ({ uri: join(folder, `media/${name}.png`) }));
@@ -64,7 +71,7 @@ it('serves requests with the documents whose images are there', { timeout: 120_0
   await remove(whole[0]!);
   const third = documents.map(({ id }) => id).find((id) => !whole.includes(id));
   expect(await contextOfVideo(prompt)).toEqual([whole[1], third]);
-  expect(await passedOver()).toContain('{pipeline="generate"} 1');
+  expect(await passedOver()).toContain('{pipeline="generate",step="retrieve",counter="document-without-image"} 1');
 
   for (const { id } of documents) await remove(id);
   expect(await contextOfVideo(prompt)).toEqual([]);

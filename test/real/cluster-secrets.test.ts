@@ -121,7 +121,7 @@ describe('a profile with secrets in files and an authority of its own', { timeou
     expect(out).toMatch(/✗ objects +TOPOLOGY_INVALID: .*found no certificate/);
 
     write('plain.yaml', ({ objects }) => Object.assign(objects, { endpoint: servers.S3_ENDPOINT }));
-    expect((await vimi(['-t', 'plain.yaml', 'doctor'])).out).toMatch(/✗ objects +USAGE: .*without TLS/);
+    expect((await vimi(['-t', 'plain.yaml', 'doctor'])).out).toMatch(/✗ objects +USAGE: .*does not use TLS/);
   });
 
   it('is refused with wrong secrets', async () => {

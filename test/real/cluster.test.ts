@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { clusterTopology } from '../../infra/cluster-topology.mjs';
-import { openS3Store, type S3Store } from '../../src/stores/s3.js';
+import { openS3Store, type S3Store } from '../../src/stores/objects/s3/open-s3.js';
 import { type Ended, runVimi } from './run-vimi.js';
 
 const root = join(import.meta.dirname, '../..');
@@ -61,7 +61,7 @@ describe('the cluster profile', () => {
     expect(before.code).toBe(1);
     expect(before.out).toContain(`+ ${name}-requests: missing (partitions 12; cleanup delete; retention forever)`);
     expect(await done(['topics', 'apply'])).toContain(`+ ${name}-corpus: created (partitions 4; cleanup compact)`);
-    expect(await done(['topics', 'diff'])).toMatch(/^(= [\w-]+: same\n){8}$/);
+    expect(await done(['topics', 'diff'])).toMatch(/^(= [\w-]+: same\n){12}$/);
   });
 
   it('says what differs, and neither shrinks nor changes it', async () => {
@@ -101,10 +101,10 @@ describe('the cluster profile', () => {
   });
 
   it('replays what was rejected, once and under its own id', async () => {
-    expect(await done(['rejects'])).toContain('2 rejected events, 0 of them replayed before');
+    expect(await done(['rejects'])).toContain('2 dead letters, 0 of them replayed before');
     const replay = ['rejects', 'replay', '--code', 'PROMPT_EMPTY'];
-    expect(await done(replay)).toContain('1 rejected event published again, 0 were replayed before');
-    expect(await done(replay)).toBe('0 rejected events published again, 1 were replayed before\n');
+    expect(await done(replay)).toContain('1 dead letter published again, 0 were replayed before');
+    expect(await done(replay)).toBe('0 dead letters published again, 1 were replayed before\n');
     await done(['run', '--pipeline', 'generate', '--drain']);
     const rejects = (await events('rejects')).filter(({ data }) => data.error.code === 'PROMPT_EMPTY');
     expect(rejects).toHaveLength(2);
@@ -117,12 +117,27 @@ describe('the cluster profile', () => {
     expect(failed.map(({ data }) => data.request.id)).toEqual([place, place]);
   });
 
+  it('continues a backfill that was published and not worked on, and knows its media afterwards', async () => {
+    mkdirSync(join(folder, 'stock'));
+    const names = ['anchor', 'ant', 'airplane'];
+    for (const still of names)
+      for (const end of ['png', 'txt'])
+        cpSync(join(root, `examples/media/images/${still}.${end}`), join(folder, `stock/${still}.${end}`));
+    const backfill = async (...more: string[]) =>
+      JSON.parse(await done(['ingest', '--backfill', 'stock', '--json', ...more]));
+    expect(await backfill('--publish-only')).toMatchObject({ published: 3, topic: `${name}-backfill` });
+    const outcomes = { delivered: 3, rejected: 0, dropped: {} };
+    expect(await backfill()).toMatchObject({ published: 0, resumed: 3, settled: 3, left: 0, outcomes });
+    expect(await backfill()).toMatchObject({ published: 0, known: 3, settled: 0, left: 0 });
+    expect(await events('backfill')).toHaveLength(3);
+  });
+
   it('has nothing left to do', async () => {
     const reports = (await done(['run', '--drain', '--json']))
       .trim()
       .split('\n')
       .map((line) => JSON.parse(line));
-    expect(reports.map(({ run }) => run.delivered)).toEqual([0, 0]);
+    expect(reports.map(({ run }) => run.delivered)).toEqual([0, 0, 0]);
     expect(await events('videos')).toHaveLength(24);
   });
 

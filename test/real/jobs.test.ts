@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Transport } from '../../src/streams/transport.js';
+import type { Transport } from '../../src/streams/transports/transport.js';
 import {
   bare,
   cancel,
@@ -12,7 +12,7 @@ import {
   request,
   serve,
   statesOf,
-} from '../streams/job-fixtures.js';
+} from '../streams/delivery/job-fixtures.js';
 import { kafkaTransport } from './kafka-broker.js';
 import { patience } from './kafka-workers.js';
 

@@ -1,8 +1,8 @@
 import { type Admin, type ITopicConfig, type ITopicMetadata, Kafka, logLevel } from 'kafkajs';
 import { inject, vi } from 'vitest';
-import type { Transport } from '../../src/streams/transport.js';
-import { KafkaClient } from '../../src/streams/transports/kafka/client.js';
-import { type KafkaOptions, openKafka } from '../../src/streams/transports/kafka.js';
+import { KafkaClient } from '../../src/streams/transports/kafka/client/client.js';
+import { type KafkaOptions, openKafka } from '../../src/streams/transports/kafka/open-kafka.js';
+import type { Transport } from '../../src/streams/transports/transport.js';
 import { patient } from '../support/patience.js';
 
 export const brokers = inject('servers').KAFKA_BROKERS!.split(',');

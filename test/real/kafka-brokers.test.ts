@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { type Admin, Kafka, logLevel } from 'kafkajs';
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
-import type { Transport } from '../../src/streams/transport.js';
-import { KafkaClient } from '../../src/streams/transports/kafka/client.js';
+import { KafkaClient } from '../../src/streams/transports/kafka/client/client.js';
+import type { Transport } from '../../src/streams/transports/transport.js';
 import { createTopic, kafkaTransport, topicsSeen } from './kafka-broker.js';
 import {
   endWorkers,
@@ -76,18 +76,23 @@ async function replicas(topics: string[]) {
 
 const begun = ({ lines }: Worker) => lines.filter(({ began }) => began).length;
 
-it('commits plain watermarks where brokers keep less metadata than it takes', async () => {
+it('commits plain committed offsets where brokers keep less metadata than it takes', async () => {
   const transport = open();
   const topic = await freshTopic(transport, 1);
-  // Every other event stays open for a while: what is settled beyond the watermark takes some 300 bytes.
-  const wide = { window: 2_048, concurrency: 2_048, slow: 2, slowMs: 10_000 };
+  // Every other event stays open for a while: what is settled beyond the committed offset takes some 300 bytes.
+  const wide = { maxInFlight: 2_048, concurrency: 2_048, slow: 2, slowMs: 10_000 };
   await transport.publish(events(topic, 0, 1_800));
   const worker = startWorker(topic, { brokers: own.addresses, ...wide, sessionMs: 30_000 });
   await expectExactlyOnce(transport, topic, 1_800);
   expect((await metricsOf(worker))('vimi_metadata_full_total{pipeline="test"}')).toBeGreaterThan(0);
   worker.kill('SIGTERM');
   expect(await worker.ended).toBe(0);
-  expect(worker.lines.some(({ warn }) => warn === 'Committing plain watermarks from here on')).toBe(true);
+  expect(
+    worker.lines.some(
+      ({ warn }) =>
+        warn === 'The brokers accept less metadata than a commit needs; committing plain offsets from now on',
+    ),
+  ).toBe(true);
 });
 
 it('goes on without the leader of a partition, then without its coordinator, and loses and doubles nothing', async () => {

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { Socket } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import type { Transport } from '../../src/streams/transport.js';
-import { consumeOne, numbered, read, takeAll, text, values } from '../streams/transport-contract.js';
+import type { Transport } from '../../src/streams/transports/transport.js';
+import { consumeOne, numbered, read, takeAll, text, values } from '../streams/transports/transport-contract.js';
 import { kafkaTransport } from './kafka-broker.js';
 
 /** A transport is closed when so many pieces went over its connections, in either direction. */

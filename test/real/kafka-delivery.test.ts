@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Transport } from '../../src/streams/transport.js';
-import { readAll } from '../streams/pipeline-fixtures.js';
+import type { Transport } from '../../src/streams/transports/transport.js';
+import { readAll } from '../streams/delivery/pipeline-fixtures.js';
 import { kafkaTransport } from './kafka-broker.js';
 import {
   endWorkers,
@@ -87,8 +87,8 @@ describe('delivery over Kafka', () => {
     await vi.waitFor(async () => {
       const metric = await metricsOf(first);
       expect(first.lines.filter(({ began }) => began).length).toBe(150);
-      expect(metric('vimi_window_open{pipeline="test"}')).toBe(6);
-      expect(metric('vimi_window_waiting{pipeline="test"}')).toBe(0);
+      expect(metric('vimi_in_flight{pipeline="test"}')).toBe(6);
+      expect(metric('vimi_awaiting_commit{pipeline="test"}')).toBe(0);
     }, patience);
     first.kill('SIGTERM');
     expect(await first.ended).toBe(0);

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Transport } from '../../src/streams/transport.js';
-import { encodeAssignment, encodeClaims } from '../../src/streams/transports/kafka/assignment.js';
-import { KafkaClient } from '../../src/streams/transports/kafka/client.js';
-import { type Broker, givenMemberId, type Joined, joinGroup } from '../../src/streams/transports/kafka/driver.js';
-import { GroupConsumer } from '../../src/streams/transports/kafka/group.js';
-import { troubleOf } from '../../src/streams/transports/kafka/trouble.js';
+import { KafkaClient } from '../../src/streams/transports/kafka/client/client.js';
+import { givenMemberId, joinGroup } from '../../src/streams/transports/kafka/client/driver.js';
+import { troubleOf } from '../../src/streams/transports/kafka/client/trouble.js';
+import type { Broker, Joined } from '../../src/streams/transports/kafka/client/wire.js';
+import { encodeAssignment, encodeClaims } from '../../src/streams/transports/kafka/group/assignment.js';
+import { GroupConsumer } from '../../src/streams/transports/kafka/group/group.js';
+import type { Transport } from '../../src/streams/transports/transport.js';
 import { brokers, kafkaTransport } from './kafka-broker.js';
 
 const patience = { timeout: 60_000, interval: 20 };

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, it, vi } from 'vitest';
-import type { Transport } from '../../src/streams/transport.js';
-import { numbered, numbers, read, values } from '../streams/transport-contract.js';
+import type { Transport } from '../../src/streams/transports/transport.js';
+import { numbered, numbers, read, values } from '../streams/transports/transport-contract.js';
 import { patient } from '../support/patience.js';
 import { kafkaTransport } from './kafka-broker.js';
 import {

@@ -1,8 +1,17 @@
 import { randomUUID } from 'node:crypto';
 import { CompressionTypes, type Producer } from 'kafkajs';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Transport } from '../../src/streams/transport.js';
-import { consume, consumeOne, numbered, numbers, read, takeAll, text, values } from '../streams/transport-contract.js';
+import type { Transport } from '../../src/streams/transports/transport.js';
+import {
+  consume,
+  consumeOne,
+  numbered,
+  numbers,
+  read,
+  takeAll,
+  text,
+  values,
+} from '../streams/transports/transport-contract.js';
 import { publishers } from './compressed/clients.js';
 import { codecsOf } from './compressed/codecs-of.js';
 import { createTopic, foreignClient, kafkaTransport } from './kafka-broker.js';

@@ -1,16 +1,16 @@
 // A pipeline over Kafka that may be killed, stopped or joined by another: node kafka-run.mjs '{"brokers": [...], ...}'
-// Each media event says by its number what becomes of it, as in test/streams/crash-run.mjs:
+// Each media event says by its number what becomes of it, as in test/streams/delivery/crash-run.mjs:
 //   n % 10 = 7: rejected; 8: dropped; 9: split into three; else one output. `slow` events take `slowMs`, the others a few.
 import { setTimeout as sleep } from 'node:timers/promises';
-import { z } from 'zod';
-import { VimiError } from '../../dist/errors.js';
-import { systemClock } from '../../dist/operators/clock.js';
-import { drop, mapEach } from '../../dist/operators/map-each.js';
-import { defineOperator } from '../../dist/operators/operator.js';
-import { serveMetrics } from '../../dist/server/metrics-server.js';
-import { createMetrics } from '../../dist/streams/metrics.js';
-import { runPipeline } from '../../dist/streams/pipeline.js';
-import { openKafka } from '../../dist/streams/transports/kafka.js';
+import { systemClock } from '../../dist/core/clock.js';
+import { VimiError } from '../../dist/core/errors.js';
+import { defineOperator } from '../../dist/flow/define-operator.js';
+import { drop } from '../../dist/flow/map-each.js';
+import { openApp } from '../../dist/server/app.js';
+import { addProbes } from '../../dist/server/probes.js';
+import { createMetrics } from '../../dist/streams/delivery/metrics.js';
+import { runPipeline } from '../../dist/streams/delivery/pipeline.js';
+import { openKafka } from '../../dist/streams/transports/kafka/open-kafka.js';
 
 const {
   brokers,
@@ -19,7 +19,7 @@ const {
   slow = 0,
   slowMs = 0,
   drain = false,
-  window = 64,
+  maxInFlight = 64,
   concurrency = 40,
   drainMs = 3_000,
   name = 'worker',
@@ -38,30 +38,20 @@ const productOf = (/** @type {string} */ id) => ({
 });
 
 const work = defineOperator(
+  { name: 'work', summary: 'For a test.', needs: [], adds: [] },
   {
-    name: 'work',
-    summary: 'For a test.',
-    contract: { in: '', out: '', drops: '', fails: '', memory: '' },
-    config: z.strictObject({}),
-    example: '- work',
-    needs: /** @type {[]} */ ([]),
-    adds: [],
+    concurrency,
+    async process(/** @type {any} */ { media }, { signal }) {
+      const uri = String(media?.uri);
+      const n = Number(uri.slice(1));
+      say({ began: uri });
+      await sleep(slow > 0 && n % slow === 0 ? slowMs : (n * 7) % 23, undefined, { signal });
+      if (n % 10 === 7) throw new VimiError('MEDIA_DAMAGED', 'torn');
+      if (n % 10 === 8) return drop('too-still');
+      if (n % 10 === 9) return ['a', 'b', 'c'].map((part) => productOf(`${uri}.${part}`));
+      return /** @type {any} */ (productOf(uri));
+    },
   },
-  () => ({
-    step: mapEach(
-      async ({ media }, { signal }) => {
-        const uri = String(media?.uri);
-        const n = Number(uri.slice(1));
-        say({ began: uri });
-        await sleep(slow > 0 && n % slow === 0 ? slowMs : (n * 7) % 23, undefined, { signal });
-        if (n % 10 === 7) throw new VimiError('MEDIA_DAMAGED', 'torn');
-        if (n % 10 === 8) return drop('too-still');
-        if (n % 10 === 9) return ['a', 'b', 'c'].map((part) => productOf(`${uri}.${part}`));
-        return productOf(uri);
-      },
-      { step: 'work', concurrency, clock: systemClock },
-    ),
-  }),
 );
 
 const log = {
@@ -73,8 +63,9 @@ const log = {
 const stop = new AbortController();
 process.once('SIGTERM', () => stop.abort());
 const metrics = createMetrics();
-const server = await serveMetrics(metrics, 0);
-say({ metrics: server.url });
+const app = await openApp({ log, version: 'test' });
+addProbes(app, metrics);
+say({ metrics: `${await app.listen({ host: '127.0.0.1', port: 0 })}/metrics` });
 const transport = openKafka({ brokers, clientId: name, sessionMs, log, metrics: metrics.transport });
 const report = await runPipeline(
   {
@@ -82,14 +73,14 @@ const report = await runPipeline(
     group: `${topic}-group`,
     from: topic,
     schemas: ['media.added'],
-    window,
+    maxInFlight,
     steps: [{ name: 'work', operator: work, config: {} }],
     to: [{ topic: `${topic}-out`, schema: 'job.changed' }],
     rejects: `${topic}-rejects`,
   },
   {
     transport,
-    resources: /** @type {import('../../dist/operators/operator.js').Resources} */ (
+    resources: /** @type {import('../../dist/flow/operator.js').Resources} */ (
       /** @type {unknown} */ ({ clock: systemClock, log })
     ),
     signal: stop.signal,
@@ -101,4 +92,4 @@ const report = await runPipeline(
 );
 await transport.close();
 say({ report });
-await server.close();
+await app.close();

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { afterEach, describe, expect, inject, it } from 'vitest';
-import type { Transport } from '../../src/streams/transport.js';
-import type { KafkaOptions } from '../../src/streams/transports/kafka.js';
-import { consumeOne, numbered, read, takeAll, text, values } from '../streams/transport-contract.js';
+import type { KafkaOptions } from '../../src/streams/transports/kafka/open-kafka.js';
+import type { Transport } from '../../src/streams/transports/transport.js';
+import { consumeOne, numbered, read, takeAll, text, values } from '../streams/transports/transport-contract.js';
 import { kafkaTransport } from './kafka-broker.js';
 
 const servers = inject('servers');

@@ -1,27 +1,27 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { VimiError } from '../../src/errors.js';
-import type { Transport } from '../../src/streams/transport.js';
-import { KafkaClient } from '../../src/streams/transports/kafka/client.js';
-import type { Broker } from '../../src/streams/transports/kafka/driver.js';
-import { Transactions } from '../../src/streams/transports/kafka/transactions.js';
-import { read, text, values } from '../streams/transport-contract.js';
+import type { VimiError } from '../../src/core/errors.js';
+import { KafkaClient } from '../../src/streams/transports/kafka/client/client.js';
+import type { Broker } from '../../src/streams/transports/kafka/client/wire.js';
+import { Transactions } from '../../src/streams/transports/kafka/writing/transactions.js';
+import type { Transport } from '../../src/streams/transports/transport.js';
+import { read, text, values } from '../streams/transports/transport-contract.js';
 import { brokers, kafkaTransport } from './kafka-broker.js';
 
 const never = new AbortController().signal;
 const config = { brokers, clientId: 'doubt', connectionTimeout: 10_000, requestTimeout: 30_000 };
 
-/** A client whose next end of a transaction goes as `fate` says, instead of plainly. */
+/** A client whose next end of a transaction goes as `outcome` says, instead of plainly. */
 class DoubtfulClient extends KafkaClient {
-  fate: ((end: () => Promise<unknown>) => Promise<unknown>) | undefined;
+  outcome: ((end: () => Promise<unknown>) => Promise<unknown>) | undefined;
 
   override async coordinator(of: 'group' | 'transaction', id: string): Promise<Broker> {
     const broker = await super.coordinator(of, id);
-    const { fate } = this;
-    if (of !== 'transaction' || !fate) return broker;
+    const { outcome } = this;
+    if (of !== 'transaction' || !outcome) return broker;
     const endTxn: Broker['endTxn'] = (end) => {
-      this.fate = undefined;
-      return fate(() => broker.endTxn(end));
+      this.outcome = undefined;
+      return outcome(() => broker.endTxn(end));
     };
     return new Proxy(broker, {
       get: (target, name) => (name === 'endTxn' ? endTxn : bound(target, Reflect.get(target, name))),
@@ -77,7 +77,7 @@ const outputs = async () => values(await read(transport, topic));
 
 describe('a transaction that ends in doubt', () => {
   it('is committed once, when only the answer was lost', async () => {
-    client.fate = async (end) => {
+    client.outcome = async (end) => {
       await end();
       lost();
     };
@@ -87,7 +87,7 @@ describe('a transaction that ends in doubt', () => {
   });
 
   it('is known to be committed, though the broker says that the producer is out', async () => {
-    client.fate = async (end) => {
+    client.outcome = async (end) => {
       await end();
       await usurp();
       lost();
@@ -98,7 +98,7 @@ describe('a transaction that ends in doubt', () => {
   });
 
   it('is known not to be committed, and can be tried again', async () => {
-    client.fate = async () => {
+    client.outcome = async () => {
       await usurp();
       lost();
     };
@@ -112,7 +112,7 @@ describe('a transaction that ends in doubt', () => {
   });
 
   it('finds out that somebody else went on', async () => {
-    client.fate = async () => {
+    client.outcome = async () => {
       const { usurper } = await usurp();
       await usurper.commit([text(topic, 'theirs')], { offset: 5, metadata: 'theirs' });
       lost();

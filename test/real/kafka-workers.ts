@@ -4,8 +4,9 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, vi } from 'vitest';
-import type { NewRecord, Transport } from '../../src/streams/transport.js';
-import { readAll } from '../streams/pipeline-fixtures.js';
+import type { NewRecord } from '../../src/events/record.js';
+import type { Transport } from '../../src/streams/transports/transport.js';
+import { readAll } from '../streams/delivery/pipeline-fixtures.js';
 import { brokers } from './kafka-broker.js';
 
 /** For what other processes do on a busy machine. */
@@ -110,7 +111,7 @@ export async function outputsOf(transport: Transport, topic: string): Promise<st
   return records.map(({ value }) => (JSON.parse(String(value)) as { job: string }).job).sort();
 }
 
-/** Waits until all is settled, and checks that each event had one fate and each output appeared once. */
+/** Waits until all is settled, and checks that each event had one outcome and each output appeared once. */
 export async function expectExactlyOnce(
   transport: Transport,
   topic: string,

@@ -1,8 +1,15 @@
-import { resolve } from 'node:path';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { createDenoiser } from '../../src/models/denoiser.js';
-import type { FrozenEncoder } from '../../src/models/frozen-encoder.js';
-import { openLanguageModel } from '../../src/models/onnx/language-model.js';
+import type { FrozenEncoder } from '../../src/models/encoders/frozen-encoder.js';
+import { openLanguageModel } from '../../src/models/encoders/onnx/language-model.js';
+import { openEmbedder } from '../../src/models/encoders/open-embedder.js';
+import { buildModel } from '../../src/models/networks/model.js';
+import { startValues } from '../../src/models/networks/parameters.js';
+import { presets } from '../../src/models/presets/presets.js';
+import { createDenoiser } from '../../src/models/servers/denoiser.js';
+import { writeWeights } from '../../src/models/weights/safetensors.js';
 
 /** all-MiniLM-L6-v2 in 8-bit numbers, fetched by infra/setup-minilm.mjs. */
 const folder = resolve(process.env.VIMI_MINILM ?? '.cache/minilm');
@@ -53,8 +60,32 @@ describe('a real language model', () => {
   };
 });
 
+test('as the encoder of retrieval it finds by meaning what no word says', async () => {
+  const { embedder, close } = await openEmbedder(folder);
+  const captions = ['a butterfly', 'an elephant', 'a fire truck', 'a violin', 'a bowl of ramen'];
+  const vectors = await Promise.all(captions.map((caption) => embedder.text(caption)));
+  for (const [prompt, caption] of [
+    ['an insect', 'a butterfly'],
+    ['a motor vehicle', 'a fire truck'],
+    ['noodle soup', 'a bowl of ramen'],
+    ['a musical instrument', 'a violin'],
+  ] as const) {
+    const asked = await embedder.text(prompt);
+    const likeness = vectors.map((vector) => cosine(asked, vector));
+    expect(captions[likeness.indexOf(Math.max(...likeness))], prompt).toBe(caption);
+  }
+  expect(embedder.dimensions).toEqual({ text: 384, image: 128 });
+  await close();
+});
+
 test('a model makes its video of what it reads', async () => {
-  const denoiser = await createDenoiser({ model: 'nano-frozen', encoder: folder, backend: 'wasm', randomSeed: 1 });
+  const { specs } = buildModel(presets['nano-frozen']!);
+  const values = startValues(specs, 1);
+  const weights = join(await mkdtemp(join(tmpdir(), 'vimi-')), 'untrained.safetensors');
+  await writeWeights(weights, new Map(specs.map(({ name, shape }) => [name, { shape, values: values.get(name)! }])), {
+    metadata: { preset: 'nano-frozen' },
+  });
+  const denoiser = await createDenoiser({ model: weights, encoder: folder, backend: 'wasm' });
   const video = async (text: string) => {
     const { video } = await denoiser.generate(
       {

@@ -8,9 +8,9 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, inject, it, vi } from 'vitest';
 import { clusterTopology } from '../../infra/cluster-topology.mjs';
 import type { CorpusDocument } from '../../src/events/schemas.js';
-import { decodePosition } from '../../src/streams/position.js';
-import type { Transport } from '../../src/streams/transport.js';
-import { readAll } from '../streams/pipeline-fixtures.js';
+import { decodePosition } from '../../src/streams/delivery/position.js';
+import type { Transport } from '../../src/streams/transports/transport.js';
+import { readAll } from '../streams/delivery/pipeline-fixtures.js';
 import { kafkaTransport } from './kafka-broker.js';
 
 /*
@@ -20,7 +20,7 @@ import { kafkaTransport } from './kafka-broker.js';
 
 const root = join(import.meta.dirname, '../..');
 const name = `alike-${randomUUID().slice(0, 8)}`;
-const pictures = ['fox', 'mushroom', 'penguin', 'rocket'];
+const images = ['fox', 'mushroom', 'penguin', 'rocket'];
 const copies = 12;
 const machines = ['one', 'two'];
 const patience = { timeout: 150_000, interval: 250 };
@@ -54,16 +54,16 @@ function start(machine: string): void {
 
 /** Copies under names and captions of their own, so that each that comes through is a document of its own. */
 async function publishCopies(wave: string): Promise<void> {
-  const copyOf = (picture: string, n: number) => `${picture}-${wave}-${n}.png`;
-  for (const picture of pictures)
+  const copyOf = (image: string, n: number) => `${image}-${wave}-${n}.png`;
+  for (const image of images)
     for (let n = 0; n < copies; n++)
-      cpSync(join(root, `examples/media/images/${picture}.png`), join(folder, copyOf(picture, n)));
+      cpSync(join(root, `examples/media/images/${image}.png`), join(folder, copyOf(image, n)));
   await transport.publish(
     Array.from({ length: copies }, (_, n) => n).flatMap((n) =>
-      pictures.map((picture) => ({
+      images.map((image) => ({
         topic: `${name}-media`,
-        key: Buffer.from(`${wave} ${picture} ${n}`),
-        value: Buffer.from(JSON.stringify({ uri: copyOf(picture, n), caption: `a ${picture}, ${wave} copy ${n}` })),
+        key: Buffer.from(`${wave} ${image} ${n}`),
+        value: Buffer.from(JSON.stringify({ uri: copyOf(image, n), caption: `a ${image}, ${wave} copy ${n}` })),
         headers: {},
       })),
     ),
@@ -74,16 +74,16 @@ async function untilSettled(): Promise<void> {
   await vi.waitFor(async () => {
     const positions = await transport.positions(`${name}-corpus`, `${name}-media`);
     for (const { partition, high } of await transport.ends(`${name}-media`))
-      expect(decodePosition(positions.get(partition) ?? null).watermark).toBe(high);
+      expect(decodePosition(positions.get(partition) ?? null).committedOffset).toBe(high);
   }, patience);
 }
 
-/** How many copies of each picture came through. */
+/** How many copies of each image came through. */
 async function documents(): Promise<number[]> {
   const all = (await readAll(transport, `${name}-corpus`)).map(
     ({ value }) => JSON.parse(String(value)) as CorpusDocument,
   );
-  return pictures.map((picture) => all.filter(({ caption }) => caption.startsWith(`a ${picture},`)).length);
+  return images.map((image) => all.filter(({ caption }) => caption.startsWith(`a ${image},`)).length);
 }
 
 beforeAll(() => {
@@ -101,7 +101,7 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-it('lets a picture through at most once a process, and not again', { timeout: 400_000 }, async () => {
+it('lets an image through at most once a process, and not again', { timeout: 400_000 }, async () => {
   for (const machine of machines) start(machine);
   const assigned = ({ said }: { said: string }) => new Set(said.match(/"partition":\d+,[^\n]*"msg":"Assigned"/g)).size;
   await vi.waitFor(() => {

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseEnv, promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { openS3Store, type S3Store } from '../../src/stores/s3.js';
+import { openS3Store, type S3Store } from '../../src/stores/objects/s3/open-s3.js';
 
 // A server of its own, for it comes and goes.
 const folder = mkdtempSync(join(tmpdir(), 'vimi-s3-server-'));

@@ -9,10 +9,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { Client } from 'minio';
 import { afterAll, beforeAll, describe, expect, inject, it, vi } from 'vitest';
-import { compiled } from '../../src/compiled.js';
-import { openS3Store, type S3Store, type S3StoreOptions } from '../../src/stores/s3.js';
+import { compiled } from '../../src/core/compiled.js';
+import { openS3Store, type S3Store, type S3StoreOptions } from '../../src/stores/objects/s3/open-s3.js';
 import { thrownBy } from '../operators/run-operator.js';
-import { describeObjectStore } from '../stores/object-store-contract.js';
+import { describeObjectStore } from '../stores/objects/object-store-contract.js';
 
 const servers = inject('servers');
 const endpoint = servers.S3_ENDPOINT!;
@@ -256,7 +256,7 @@ describe('the S3 store', () => {
     expect(error.code).toBe('STORAGE_UNAVAILABLE');
     expect(error.message).toMatch(/self.signed/i);
     const program = `
-      import { openS3Store } from ${JSON.stringify(compiled(import.meta.url, '../../src/stores/s3.js'))};
+      import { openS3Store } from ${JSON.stringify(compiled(import.meta.url, '../../src/stores/objects/s3/open-s3.js'))};
       const store = await openS3Store(JSON.parse(process.env.STORE));
       await store.put('a', Buffer.alloc(17_000_000, 'tls'), { mediaType: 'text/plain' });
       console.log((await store.get('a')).length);

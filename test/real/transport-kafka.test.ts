@@ -1,4 +1,4 @@
-import { transportContract } from '../streams/transport-contract.js';
+import { transportContract } from '../streams/transports/transport-contract.js';
 import { expelMembers, kafkaTransport } from './kafka-broker.js';
 
 transportContract('Kafka', async () => ({

@@ -3,12 +3,12 @@ import http from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterEach, expect, inject, it, vi } from 'vitest';
 import { reportLine } from '../../src/cli/commands/run.js';
-import type { Resources } from '../../src/operators/operator.js';
-import { openS3Store } from '../../src/stores/s3.js';
-import { createMetrics } from '../../src/streams/metrics.js';
-import { runPipeline } from '../../src/streams/pipeline.js';
-import type { PipelineSpec } from '../../src/streams/pipeline-spec.js';
-import { eachMedia, productOf, quietLog, readAll, resourcesWith, spec } from '../streams/pipeline-fixtures.js';
+import type { Resources } from '../../src/flow/operator.js';
+import { openS3Store } from '../../src/stores/objects/s3/open-s3.js';
+import { createMetrics } from '../../src/streams/delivery/metrics.js';
+import { runPipeline } from '../../src/streams/delivery/pipeline.js';
+import type { PipelineSpec } from '../../src/streams/delivery/pipeline-spec.js';
+import { eachMedia, productOf, quietLog, readAll, resourcesWith, spec } from '../streams/delivery/pipeline-fixtures.js';
 import { foreignClient, kafkaTransport } from './kafka-broker.js';
 
 const closing: (() => Promise<unknown>)[] = [];
@@ -139,7 +139,7 @@ it.each([
     await pipeline.publish(names(40));
     broken = true;
     const metrics = createMetrics();
-    const running = pipeline.run({ to, window: 16 }, { objects }, metrics);
+    const running = pipeline.run({ to, maxInFlight: 16 }, { objects }, metrics);
     await vi.waitFor(() => expect(metrics.hindrances()[0]).toContain(code), patience);
     expect(pipeline.worked.length).toBeLessThanOrEqual(16);
     broken = false;

@@ -3,10 +3,10 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { CorpusIndex } from '../../src/stores/corpus-index/corpus-index.js';
-import { openFileStore } from '../../src/stores/files.js';
+import { CorpusIndex } from '../../src/stores/corpus/index/corpus-index.js';
+import { openFileStore } from '../../src/stores/objects/files.js';
 import { thrownBy } from '../operators/run-operator.js';
-import { corpusDocument, embedder, query, records } from './corpus-documents.js';
+import { corpusDocument, embedder, query, records } from './corpus/corpus-documents.js';
 
 /** A file system of 600 kB, where this user may mount one. */
 const place = mkdtempSync(join(tmpdir(), 'vimi-full-'));
@@ -60,7 +60,7 @@ describe.skipIf(!mounted)('on a file system that is really full', () => {
     writeFileSync(join(folder, 'filler'), Buffer.alloc(300_000));
     const index = new CorpusIndex({ folder, embedder, log: () => {} });
     index.positions();
-    const many = Array.from({ length: 200 }, (_, n) => corpusDocument(`a picture of the number ${n}`));
+    const many = Array.from({ length: 200 }, (_, n) => corpusDocument(`an image of the number ${n}`));
     let error: unknown;
     let applied = 0;
     for (let n = 0; n < many.length && !error; n += 5)

@@ -19,7 +19,7 @@ function measured(): number {
 
 process.env[name] ??= String(measured());
 /** 1 to 20: how much longer things take here. */
-export const slowness = Number(process.env[name]);
+const slowness = Number(process.env[name]);
 
 /** Milliseconds: `seconds` of the usual machine. */
 export function patience(seconds: number): number {

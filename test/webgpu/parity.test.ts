@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { beforeAll, expect, test } from 'vitest';
-import { openBackend } from '../../src/models/backend/backend.js';
-import { presets } from '../../src/models/presets.js';
+import { openBackend } from '../../src/models/backends/backend.js';
+import { presets } from '../../src/models/presets/presets.js';
 import { disagreement, layerCases, trial } from '../models/networks/layer-cases.js';
 import { difference, lossAndGradients, nanoBatch, tiny, tinyBatch } from '../models/networks/tiny.js';
 

@@ -1,63 +1,267 @@
-import { VimiError } from '../../errors.js';
-import type { DocumentFilter, DocumentSummary } from '../../stores/corpus.js';
-import type { Workspace } from '../workspace.js';
+import type { SnapshotPlace } from '../../app/removal/in-snapshots.js';
+import { placesOf, videosOf } from '../../app/removal/places.js';
+import { documentRemoval, removalRecord, removedDocument } from '../../app/removal/removal-records.js';
+import { tableOf } from '../../app/removal/removal-table.js';
+import { rewriteShard } from '../../app/removal/rewrite-shard.js';
+import { allShards } from '../../app/samples/live-shards.js';
+import { removeShard } from '../../app/samples/stored-shard.js';
+import type { Workspace } from '../../app/workspace.js';
+import { counted } from '../../core/counted.js';
+import { VimiError } from '../../core/errors.js';
+import type { CorpusDocument, CorpusRemoved, RemovalTarget, SamplesSealed } from '../../events/schemas.js';
+import { removeSnapshot } from '../../stores/corpus/snapshots/stored-snapshot.js';
+import { type RemovalTable, removalKey } from '../../stores/removals/removals.js';
+import { isSame, removalTargets, type TargetOptions, targetName, targetNames } from './removal-targets.js';
 
-export interface CorpusRemoveOptions {
-  /** All documents of a source, of a medium. */
-  source?: string[];
-  uri?: string[];
-  /** Lists them and removes nothing. */
+export interface CorpusRemoveOptions extends TargetOptions {
+  /** Kept with the removal. */
+  reason?: string;
+  /** Shards that hold something of it are written anew without it. */
+  rewriteShards?: boolean;
+  /** Takes removals back: what they named may come again. */
+  lift?: boolean;
+  /** Lists what would be done, and does nothing. */
   dryRun?: boolean;
   json?: boolean;
 }
 
 /**
- * Removes documents from the corpus: a record without a value for each, and waits until the index here has forgotten them.
- * Their pictures stay as long as another event names them: `vimi objects sweep` removes the rest. USAGE when nothing is
- * asked for, or an id is of no document; a uri or a source that has none is said, and is no failure.
+ * Removes sources, licences, media or documents from the corpus for good: first it is recorded that they stay out, and
+ * what went; then their documents get a tombstone each, and samples that wait, images and clips are removed. Shards that
+ * hold something of them are listed, or written anew; videos that were grounded in them are listed. What was interrupted is
+ * finished by the same command. USAGE for a name that nothing has, unless an option says what it is.
  */
 export async function corpusRemove(
   workspace: Workspace,
-  ids: string[],
-  { source = [], uri = [], dryRun = false, json = false }: CorpusRemoveOptions,
+  names: string[],
+  options: CorpusRemoveOptions,
   out: NodeJS.WritableStream,
 ): Promise<void> {
-  if (ids.length + source.length + uri.length === 0)
-    throw new VimiError('USAGE', 'Which documents are to be removed is not said', {
-      expected: 'ids of documents, --uri or --source',
-    });
+  const { reason, lift = false, dryRun = false, json = false } = options;
+  const targets = removalTargets(names, options);
+  const topics = workspace.removalTopics();
+  const removals = await workspace.removals();
+  const transport = await workspace.transport();
+  if (lift) return takeBack(workspace, targets, { dryRun, json }, out);
+
+  const documents = await documentsOf(workspace, targets, names, json ? null : out);
+  const removed = documents.map(({ document, target }) => removedDocument(document, target, reason));
+  if (!dryRun) {
+    const rules = targets
+      .filter(({ kind }) => kind !== 'document')
+      .map((target) => removalRecord(topics.removals, target, { ...target, ...(reason !== undefined && { reason }) }));
+    // Before any document goes: what is under way meets it, and nothing that was noted is needed again.
+    await transport.publish([...rules, ...removed.map((one) => removalRecord(topics.removals, one, one))]);
+    await transport.publish(removed.flatMap((one) => documentRemoval(topics, one).slice(1)));
+    await removals.caughtUp();
+  }
+  for (const { document } of documents) out.write(documentLine(document, { json, removed: !dryRun }));
+  const work = new Removal(workspace, tableOf(targets, removals, removed), options, out);
+  await work.everywhere();
+  if (!json) await work.summary(documents.length);
+}
+
+interface FoundDocument {
+  document: CorpusDocument;
+  target: RemovalTarget;
+}
+
+async function documentsOf(
+  workspace: Workspace,
+  targets: readonly RemovalTarget[],
+  names: readonly string[],
+  out: NodeJS.WritableStream | null,
+): Promise<FoundDocument[]> {
   const corpus = await workspace.corpusIsCurrent();
-  const found = new Map<string, DocumentSummary>();
-  const filters: DocumentFilter[] = [
-    ...ids.map((id) => ({ id })),
-    ...source.map((name) => ({ source: name })),
-    ...uri.map((name) => ({ uri: name })),
-  ];
-  for (const filter of filters) {
-    const documents = await corpus.find(filter);
-    for (const one of documents) found.set(one.document, one);
-    if (documents.length > 0) continue;
-    const [[field, value]] = Object.entries(filter) as [[string, string]];
-    if (field === 'id')
-      throw new VimiError('USAGE', 'The corpus has no document with this id', {
-        expected: 'an id as `vimi corpus search --json` or `vimi read corpus` gives it, or --uri or --source',
-        found: value,
-      });
-    if (!json) out.write(`nothing is of ${field} ${value}\n`);
+  const removals = await workspace.removals();
+  const found = new Map<string, FoundDocument>();
+  const unknown: RemovalTarget[] = [];
+  for (const target of targets) {
+    const { kind, value } = target;
+    const documents = await corpus.find(kind === 'document' ? { id: value } : { [kind]: value });
+    for (const { document: id } of documents) {
+      const document = await corpus.get(id);
+      if (document && !found.has(id)) found.set(id, { document, target });
+    }
+    if (documents.length > 0 || removals.get(target)) continue;
+    // A mistyped name would be kept out for ever, and what was meant would stay.
+    if (names.includes(value))
+      throw new VimiError(
+        'USAGE',
+        `The corpus has no document ${kind === 'document' ? 'with this id' : 'of this source'}`,
+        {
+          expected:
+            'an id from `vimi corpus search`, or a source; --source, --uri and --licence also take what may come',
+          found: value,
+          remedy: 'Name a path or an address with --uri.',
+        },
+      );
+    unknown.push(target);
   }
-  if (!dryRun && found.size > 0) {
-    const topic = workspace.corpusTopic();
-    const transport = await workspace.transport();
-    await transport.publish([...found.keys()].map((id) => ({ topic, key: Buffer.from(id), value: null, headers: {} })));
+  const isKnown = (target: RemovalTarget) => targets.some((one) => isSame(one, target) && !unknown.includes(one));
+  for (const name of targetNames(unknown.filter((target) => !isKnown(target))))
+    out?.write(`no document has ${name}: what comes of it will be dropped\n`);
+  return [...found.values()];
+}
+
+async function takeBack(
+  workspace: Workspace,
+  targets: readonly RemovalTarget[],
+  { dryRun, json }: Required<Pick<CorpusRemoveOptions, 'dryRun' | 'json'>>,
+  out: NodeJS.WritableStream,
+): Promise<void> {
+  const removals = await workspace.removals();
+  const keys = new Set(targets.map(removalKey));
+  const lifted = removals
+    .all()
+    .filter((one) => keys.has(removalKey(one)) || (one.under && keys.has(removalKey(one.under))));
+  const isLifted = (target: RemovalTarget) => lifted.some((one) => removalKey(one) === removalKey(target));
+  for (const target of targets)
+    if (!targets.some((one) => isSame(one, target) && isLifted(one)))
+      throw new VimiError('USAGE', 'Nothing of this name was removed', { found: targetName(target) });
+  const { removals: topic } = workspace.removalTopics();
+  if (!dryRun) await (await workspace.transport()).publish(lifted.map((one) => removalRecord(topic, one, null)));
+  const told = targets.filter(isLifted);
+  if (json) for (const target of told) out.write(`${JSON.stringify({ ...target, lifted: !dryRun })}\n`);
+  else
+    for (const name of targetNames(told))
+      out.write(`${name} ${dryRun ? 'would be' : 'is'} allowed again: ingest its media to have it back\n`);
+}
+
+function documentLine(
+  { id, caption, image, retrievable, provenance }: CorpusDocument,
+  { json, removed }: { json: boolean; removed: boolean },
+): string {
+  const { uri, source, licence } = provenance;
+  if (!json) return `${id}  ${caption}  ${uri}\n`;
+  return `${JSON.stringify({ document: id, caption, image, retrievable, uri, source, licence, removed })}\n`;
+}
+
+/** What image and clip steps store; anything else among the objects is somebody's own. */
+const ours = /^(images|clips)\/[0-9a-f]{64}\.(webp|mp4)$/;
+
+/** The removal from all places but the index, which follows its topic. */
+class Removal {
+  readonly #workspace: Workspace;
+  readonly #table: RemovalTable;
+  readonly #options: CorpusRemoveOptions;
+  readonly #out: NodeJS.WritableStream;
+  readonly #counts = { clips: 0, objects: 0, staged: 0, shards: 0, snapshots: 0, others: 0 };
+
+  constructor(workspace: Workspace, table: RemovalTable, options: CorpusRemoveOptions, out: NodeJS.WritableStream) {
+    this.#workspace = workspace;
+    this.#table = table;
+    this.#options = options;
+    this.#out = out;
   }
-  const { documents } = await (await workspace.corpusIsCurrent()).state();
-  for (const one of found.values())
-    out.write(
-      json ? `${JSON.stringify({ ...one, removed: !dryRun })}\n` : `${one.document}  ${one.caption}  ${one.uri}\n`,
+
+  async everywhere(): Promise<void> {
+    const { dryRun = false, rewriteShards = false } = this.#options;
+    const objects = await this.#workspace.objects();
+    const shards = await this.#shards();
+    for await (const place of placesOf(this.#workspace, this.#table)) {
+      if (place.in === 'topic' && !place.superseded && !dryRun) await this.#tombstone(place.document);
+      else if (place.in === 'clips' && !place.superseded) {
+        if (!dryRun) await this.#forget(place);
+        this.#counts.clips++;
+        this.#tell({ place: 'clips', record: place.where, removed: !dryRun });
+      } else if (place.in === 'snapshot') {
+        await this.#snapshot(place);
+      } else if (place.in === 'staged' && place.trace === 'sample') {
+        if (!dryRun) await objects.remove(place.key);
+        this.#counts.staged++;
+        this.#tell({ place: 'staged', key: place.key, removed: !dryRun });
+      } else if (place.in === 'object') {
+        const isOurs = ours.test(place.key);
+        if (isOurs && !dryRun) await objects.remove(place.key);
+        this.#counts[isOurs ? 'objects' : 'others']++;
+        this.#tell(
+          { place: 'object', key: place.key, removed: isOurs && !dryRun },
+          !isOurs && `${place.key}: a copy that vimi did not store: remove it yourself`,
+        );
+      } else if (place.in === 'shard') {
+        const { key, samples, contexts } = place;
+        const known = shards.get(key);
+        const what = `${counted(samples.length, 'sample')}, ${counted(contexts.length, 'context')}`;
+        if (known === 'replaced') {
+          if (!dryRun) await removeShard(objects, key);
+          continue;
+        }
+        this.#counts.shards++;
+        const shared = { place: 'shard', key, samples, contexts } as const;
+        if (rewriteShards && !dryRun && known) {
+          const { shard, object } = await rewriteShard(this.#workspace, known.topic, known.sealed, this.#table);
+          this.#tell({ ...shared, rewritten: { shard, object } }, `${key}: ${what}; written anew as ${object.key}`);
+        } else
+          this.#tell(shared, `${key}: ${what}${known ? '' : '; no event names it, so it stays: remove it yourself'}`);
+      } else if (place.in === 'folder' || place.in === 'unreadable')
+        this.#tell(
+          { place: place.in, ...place },
+          place.in === 'folder'
+            ? `${place.path}: an index that was put aside: remove it yourself`
+            : `${place.key}: ${place.error}`,
+        );
+    }
+    if (this.#counts.snapshots > 0 && !dryRun) await (await this.#workspace.indexSnapshots())?.make();
+    for await (const { job, object } of videosOf(this.#workspace, this.#table))
+      this.#tell({ place: 'video', job, key: object.key }, `${object.key}: a video that was grounded in it; it stays`);
+  }
+
+  async summary(documents: number): Promise<void> {
+    const { dryRun = false, rewriteShards = false } = this.#options;
+    const state = await (await this.#workspace.corpusIsCurrent()).state();
+    const { clips, objects, staged, shards, snapshots } = this.#counts;
+    this.#out.write(
+      `${counted(documents, 'document')}, ${counted(clips, 'record')} of clips, ${counted(objects, 'object')} and ${counted(staged, 'waiting sample')} ${dryRun ? 'would be ' : ''}removed; the corpus has ${counted(state.documents, 'document')}\n`,
     );
-  if (json) return;
-  const what = `${found.size} ${found.size === 1 ? 'document' : 'documents'}`;
-  out.write(`${dryRun ? `${what} would be removed` : `${what} removed`}; the corpus has ${documents} documents\n`);
-  if (!dryRun && found.size > 0)
-    out.write('Samples that are sealed stay as they are. Pictures that no event names: vimi objects sweep\n');
+    if (snapshots > 0)
+      this.#out.write(`${counted(snapshots, 'snapshot')} of the index ${dryRun ? 'would be ' : ''}removed\n`);
+    if (shards > 0)
+      this.#out.write(
+        rewriteShards
+          ? `${counted(shards, 'shard')} ${dryRun ? 'would be ' : ''}written anew without it\n`
+          : `still in ${counted(shards, 'shard')} of before: --rewrite-shards writes such shards anew\n`,
+      );
+    if (!dryRun)
+      this.#out.write(
+        'What comes of it again is dropped (removed). To prove that nothing is left: vimi corpus verify-removed\n',
+      );
+  }
+
+  /** It holds a document, or it cannot be told: a copy of the index, which is made again without it. */
+  async #snapshot({ snapshot, documents, error }: SnapshotPlace): Promise<void> {
+    const { dryRun = false } = this.#options;
+    const isStored = snapshot.keys.length > 0;
+    if (isStored && !dryRun) await removeSnapshot(await this.#workspace.objects(), snapshot);
+    if (isStored) this.#counts.snapshots++;
+    const fact = { place: 'snapshot', key: snapshot.id, documents, ...(error && { error }) };
+    this.#tell({ ...fact, removed: isStored && !dryRun }, !isStored && `${snapshot.id}: ${error}`);
+  }
+
+  async #shards(): Promise<Map<string, 'replaced' | { topic: string; sealed: SamplesSealed }>> {
+    const known = new Map<string, 'replaced' | { topic: string; sealed: SamplesSealed }>();
+    for (const { topic, live, regrounded, replaced } of await allShards(this.#workspace)) {
+      for (const sealed of [...live, ...regrounded]) known.set(sealed.object.key, { topic, sealed });
+      for (const { object } of replaced) known.set(object.key, 'replaced');
+    }
+    return known;
+  }
+
+  /** Of a document that came while the removal was on its way. */
+  async #tombstone(document: CorpusDocument): Promise<void> {
+    const removal = this.#table.all().find(({ kind }) => kind !== 'document');
+    const noted: CorpusRemoved = removedDocument(document, removal ?? { kind: 'document', value: document.id });
+    await (await this.#workspace.transport()).publish(documentRemoval(this.#workspace.removalTopics(), noted));
+  }
+
+  /** What became of a clip. */
+  async #forget({ topic, key }: { topic: string; key: string }): Promise<void> {
+    const tombstone = { topic, key: Buffer.from(key), value: null, headers: {} };
+    await (await this.#workspace.transport()).publish([tombstone]);
+  }
+
+  #tell(fact: Record<string, unknown>, line: string | false = false): void {
+    if (this.#options.json) this.#out.write(`${JSON.stringify(fact)}\n`);
+    else if (line) this.#out.write(`${line}\n`);
+  }
 }

@@ -1,10 +1,13 @@
-import { createEmbedder } from '../../models/embedding/embedder.js';
-import type { SearchMode } from '../../stores/corpus.js';
-import type { Workspace } from '../workspace.js';
+import { searchCorpus } from '../../app/search-corpus.js';
+import type { Workspace } from '../../app/workspace.js';
+import { counted } from '../../core/counted.js';
+import type { RetrievedAs, SearchMode } from '../../stores/corpus/corpus.js';
 
 export interface CorpusSearchOptions {
   k: number;
   mode: SearchMode;
+  /** Images when left out. */
+  kind?: RetrievedAs;
   json?: boolean;
 }
 
@@ -12,18 +15,17 @@ export interface CorpusSearchOptions {
 export async function corpusSearch(
   workspace: Workspace,
   text: string,
-  { k, mode, json }: CorpusSearchOptions,
+  { k, mode, kind = 'image', json }: CorpusSearchOptions,
   out: NodeJS.WritableStream,
 ): Promise<void> {
-  const corpus = await workspace.corpusIsCurrent();
-  const found = await corpus.search({ text, textEmbedding: createEmbedder().text(text), mode, k, names: true });
+  const found = await searchCorpus(workspace, text, { k, mode, kind });
   if (json) {
-    out.write(`${JSON.stringify({ query: text, mode, corpus: found.corpus, context: found.context })}\n`);
+    out.write(`${JSON.stringify({ query: text, kind, mode, corpus: found.corpus, context: found.context })}\n`);
     return;
   }
-  for (const { score, ranks, caption, image } of found.context) {
+  for (const { score, ranks, caption, document } of found.context) {
     const places = Object.entries(ranks).map(([ranking, place]) => `${ranking} ${place}`);
-    out.write(`${score.toFixed(4)}  ${caption}  (${places.join(', ')})  ${image.key}\n`);
+    out.write(`${score.toFixed(4)}  ${caption}  (${places.join(', ')})  ${document}\n`);
   }
-  out.write(`${found.context.length} of ${found.corpus.documents} documents\n`);
+  out.write(`${found.context.length} of ${counted(found.corpus.documents, 'document')}\n`);
 }

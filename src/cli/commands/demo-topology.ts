@@ -1,7 +1,8 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { VimiError } from '../../errors.js';
+import { VimiError } from '../../core/errors.js';
+import { withSchemaLine } from '../../streams/topology/schema-line.js';
 
 /** Where the project lies: the media of the demo and its topology come with it. */
 export const project = fileURLToPath(new URL('../../../', import.meta.url));
@@ -14,9 +15,9 @@ export const project = fileURLToPath(new URL('../../../', import.meta.url));
 export async function writeDemoTopology(folder: string): Promise<string> {
   const shipped = await readFile(join(project, 'topology.yaml'), 'utf8');
   const roots = /^media_roots: .*$/m;
-  if (!roots.test(shipped)) throw new VimiError('INTERNAL', 'The topology that ships has no media_roots');
-  const text = shipped
-    .replaceAll(/path: \.vimi\b/g, 'path: .')
+  if (!roots.test(shipped)) throw new VimiError('INTERNAL', 'The shipped topology has no media_roots');
+  const text = withSchemaLine(shipped, resolve(folder), project)
+    .replaceAll(/(path|work): \.vimi\b/g, '$1: .')
     .replace(roots, () => `media_roots: [${JSON.stringify(join(project, 'examples/media'))}]`);
   await mkdir(folder, { recursive: true });
   const file = resolve(folder, 'topology.yaml');

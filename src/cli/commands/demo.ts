@@ -1,22 +1,23 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
-import { VimiError } from '../../errors.js';
+import { Client } from '../../app/client/client.js';
+import type { Job } from '../../app/client/job.js';
+import { liveShards } from '../../app/samples/live-shards.js';
+import type { Workspace } from '../../app/workspace.js';
 import { encodeEvent } from '../../events/cloudevents.js';
-import { jobId } from '../../events/ids.js';
-import type { MediaAdded, SamplesSealed, VideoCompleted } from '../../events/schemas.js';
-import { contactSheet } from '../../media/contact-sheet.js';
+import type { MediaAdded } from '../../events/schemas.js';
+import { contactSheet } from '../../media/drawing/contact-sheet.js';
 import { probeMedia } from '../../media/probe-media.js';
 import { readFrames } from '../../media/read-frames.js';
 import { mediaTools } from '../../media/tools.js';
 import type { RgbImage } from '../../models/ports.js';
 import { type GalleryEntry, gallery } from '../gallery.js';
+import { modelNames } from '../model-names.js';
 import { duration } from '../progress.js';
-import type { Workspace } from '../workspace.js';
 import { project } from './demo-topology.js';
-import { recordsAfter } from './new-records.js';
 import { reportLine, runPipelines } from './run.js';
 
-/** The picture of the mushroom is in the corpus alone: no clip, here or in the model's training, shows one. */
+/** The image of the mushroom is in the corpus alone: no clip, here or in the model's training, shows one. */
 const prompts = [
   { text: 'a mushroom moves left on a blue background', seed: 1 },
   { text: 'a fox moves right on a green background', seed: 2 },
@@ -33,7 +34,7 @@ export async function demo(workspace: Workspace, signal: AbortSignal, out: NodeJ
   const { ffmpeg } = mediaTools();
   const [generate, corpus] = [workspace.pipeline('generate'), workspace.pipeline('corpus')];
   const model = await (await workspace.modelsOf(generate)).all()[0]?.describe();
-  if (model) out.write(`model    ${model.name}, ${model.parameters} parameters, backend ${model.backend}\n`);
+  if (model) out.write(`model    ${modelNames(model)}, ${model.parameters} parameters, backend ${model.backend}\n`);
   out.write(`ffmpeg   ${ffmpeg.version}${ffmpeg.bundled ? ' (bundled)' : ''} ${ffmpeg.path}\n\n`);
 
   const media = (await readFile(join(project, 'examples/media/media.jsonl'), 'utf8'))
@@ -44,22 +45,26 @@ export async function demo(workspace: Workspace, signal: AbortSignal, out: NodeJ
   const isClip = ({ uri }: MediaAdded) => uri.endsWith('.mp4');
   // Stills first: with the corpus complete, the clips' contexts do not depend on who was faster.
   for (const [what, part] of [
-    ['pictures', media.filter((event) => !isClip(event))],
+    ['images', media.filter((event) => !isClip(event))],
     ['clips', media.filter(isClip)],
   ] as const) {
-    await publishMedia(workspace, part);
+    await publishMedia(workspace, corpus.from, part);
     const [report] = await runPipelines(workspace, [corpus], { drain: true, signal, bars: true });
     const { documents } = await (await workspace.corpusIsCurrent()).state();
     out.write(`${what.padEnd(8)} ${reportLine(report!)}; the corpus has ${documents} documents\n`);
     if (signal.aborted) return;
   }
 
-  const asked = await ask(workspace, generate.name);
+  const client = await Client.of(workspace, generate);
+  const jobs: Job[] = [];
+  for (const { text, seed } of prompts)
+    jobs.push(await client.submit({ prompt: text, seed }, { source: '/vimi/demo' }));
   await runPipelines(workspace, [generate], { drain: true, signal, bars: true });
-  if (signal.aborted) return;
+  if (signal.aborted) return client.close();
 
   const { folder } = workspace.topology;
-  const shown = await collect(workspace, asked, folder);
+  const shown = await collect(workspace, client, jobs);
+  await client.close();
   await contactSheet(
     shown.map(({ entry, images }) => ({ label: entry.promptText, images })),
     join(folder, 'contact-sheet.png'),
@@ -71,27 +76,21 @@ export async function demo(workspace: Workspace, signal: AbortSignal, out: NodeJ
     { documents, contactSheet: 'contact-sheet.png' },
   );
 
-  const transport = await workspace.transport();
-  const shards = await recordsAfter<SamplesSealed>(
-    transport,
-    workspace.topicOf('samples.sealed'),
-    {},
-    'samples.sealed',
-  );
+  const shards = await liveShards(workspace);
   const here = (path: string) => relative(process.cwd(), path) || path;
   for (const { entry } of shown)
     out.write(
       `\n"${entry.promptText}"\n  retrieved  ${entry.context.map(({ caption }) => caption).join(', ') || 'nothing'}\n  video      ${here(join(folder, entry.video))}\n`,
     );
-  for (const { data } of shards) {
-    const shard = await (await workspace.objects()).localFile(data.object.key);
-    out.write(`\nshard      ${here(shard.path)}, ${data.samples} samples`);
+  for (const { object, samples } of shards) {
+    const shard = await (await workspace.objects()).localFile(object.key);
+    out.write(`\nshard      ${here(shard.path)}, ${samples} samples`);
     await shard.release();
   }
   out.write(
     `\ncontact    ${here(join(folder, 'contact-sheet.png'))}\ngallery    ${here(page)}   (open it in a browser)\n`,
   );
-  out.write(`\n${duration((performance.now() - began) / 1000)}. Its corpus is its own. Next:
+  out.write(`\n${duration((performance.now() - began) / 1000)}. The demo has its own corpus. Next:
   npx vimi -t ${here(workspace.topology.file)} generate "a penguin spins on a yellow background"
   npx vimi -t ${here(workspace.topology.file)} corpus search "a red mushroom"
   npx vimi ingest FOLDER          your own media, each with a .txt caption beside it
@@ -99,8 +98,7 @@ export async function demo(workspace: Workspace, signal: AbortSignal, out: NodeJ
 `);
 }
 
-async function publishMedia(workspace: Workspace, media: MediaAdded[]): Promise<void> {
-  const topic = workspace.topicOf('media.added');
+async function publishMedia(workspace: Workspace, topic: string, media: MediaAdded[]): Promise<void> {
   const transport = await workspace.transport();
   const run = Date.now().toString(36);
   await transport.publish(
@@ -118,69 +116,37 @@ async function publishMedia(workspace: Workspace, media: MediaAdded[]): Promise<
   );
 }
 
-/** Publishes the prompts and gives their jobs. */
-async function ask(workspace: Workspace, pipeline: string): Promise<{ job: string; text: string }[]> {
-  const topic = workspace.topicOf('generation.requested');
-  const run = Date.now().toString(36);
-  const source = '/vimi/demo';
-  const asked = prompts.map((prompt, n) => {
-    const id = `demo-${run}-${n + 1}`;
-    return { ...prompt, id, job: jobId(pipeline, { source, id }) };
-  });
-  const transport = await workspace.transport();
-  await transport.publish(
-    asked.map(({ id, text, seed }) =>
-      encodeEvent({
-        schema: 'generation.requested',
-        id,
-        source,
-        topic,
-        key: id,
-        data: { prompt: text, seed },
-      }),
-    ),
-  );
-  return asked;
-}
-
 /** Copies what the page shows into its folder, and decodes the videos as a player would. */
 async function collect(
   workspace: Workspace,
-  asked: { job: string; text: string }[],
-  folder: string,
+  client: Client,
+  jobs: readonly Job[],
 ): Promise<{ entry: GalleryEntry; images: (Buffer | RgbImage)[] }[]> {
+  const { folder } = workspace.topology;
   const objects = await workspace.objects();
-  const transport = await workspace.transport();
-  const videos = await recordsAfter<VideoCompleted>(
-    transport,
-    workspace.topicOf('video.completed'),
-    {},
-    'video.completed',
-  );
   const keep = async (key: string, sha256: string) => {
     const name = basename(key);
     await writeFile(join(folder, name), await objects.get(key, { sha256 }));
     return name;
   };
   return Promise.all(
-    asked.map(async ({ job, text }) => {
-      const video = videos.find(({ data }) => data.job === job)?.data;
-      if (!video)
-        throw new VimiError('INTERNAL', 'A prompt of the demo has no video; `vimi read rejects` says why', {
-          where: job,
-        });
-      const { object, context, prompt, model, sampler, timings } = video;
-      const name = await keep(object.key, object.sha256);
-      const retrieved = context.map(async ({ caption, image, score }) => ({
+    jobs.map(async (job, n) => {
+      const video = await job.video();
+      const { object, context, prompt, unread_parts: unread, model, sampler, timings } = video.data;
+      const name = basename(object.key);
+      await client.save(video, join(folder, name));
+      const retrieved = context.map(async ({ caption, image, score, clip }) => ({
         caption,
         score,
         image: await keep(image.key, image.sha256),
         sha256: image.sha256,
+        ...(clip && { clip: await keep(clip.key, clip.sha256) }),
       }));
       const entry: GalleryEntry = {
-        job,
-        promptText: text,
+        job: job.id,
+        promptText: prompts[n]!.text,
         composed: prompt,
+        ...(unread && { unread }),
         context: await Promise.all(retrieved),
         video: name,
         model: model.name,
@@ -188,10 +154,10 @@ async function collect(
         seed: sampler.seed,
         seconds: Number((timings as { denoise_seconds?: number } | undefined)?.denoise_seconds ?? 0),
       };
-      // The row of the contact sheet: the picture that the model saw, then what it made.
+      // The row of the contact sheet: the image that the model saw, then what it made.
       const seen = prompt.parts.flatMap((part) => ('image' in part ? [part.image] : []));
-      const pictures = await Promise.all(seen.map(({ key, sha256 }) => objects.get(key, { sha256 })));
-      return { entry, images: [...pictures, ...(await framesOf(join(folder, name)))] };
+      const images = await Promise.all(seen.map(({ key, sha256 }) => objects.get(key, { sha256 })));
+      return { entry, images: [...images, ...(await framesOf(join(folder, name)))] };
     }),
   );
 }

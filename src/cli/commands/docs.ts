@@ -1,8 +1,8 @@
 import { dirname, resolve } from 'node:path';
-import { VimiError } from '../../errors.js';
+import { didYouMean } from '../../core/did-you-mean.js';
+import { VimiError } from '../../core/errors.js';
 import { operators } from '../../operators/index.js';
-import { isModulePath, loadOwnOperator } from '../../streams/topology/own-operator.js';
-import { didYouMean } from '../did-you-mean.js';
+import { isModulePath, loadCustomOperator } from '../../streams/topology/custom-operator.js';
 import { operatorPage } from '../docs/operator-pages.js';
 
 /** Prints the page of an operator, in Markdown: of vimi's own by its name, of another by its file. */
@@ -18,7 +18,7 @@ export async function printOperator(name: string, out: NodeJS.WritableStream): P
     return;
   }
   const file = resolve(name);
-  const operator = await loadOwnOperator(`./${file.slice(dirname(file).length + 1)}`, dirname(file)).catch(
+  const operator = await loadCustomOperator(`./${file.slice(dirname(file).length + 1)}`, dirname(file)).catch(
     (thrown: Error) => {
       throw new VimiError('USAGE', `The operator '${name}': ${thrown.message}`, { cause: thrown });
     },

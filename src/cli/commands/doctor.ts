@@ -2,11 +2,16 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { arch, availableParallelism, platform, totalmem } from 'node:os';
 import { dirname } from 'node:path';
-import { asVimiError, VimiError } from '../../errors.js';
+import { corpusRecord } from '../../app/corpus.js';
+import { placeOfSearch } from '../../app/search.js';
+import { logFile } from '../../app/transport.js';
+import type { Workspace } from '../../app/workspace.js';
+import { asVimiError, VimiError } from '../../core/errors.js';
 import { mediaTools } from '../../media/tools.js';
-import type { PipelineSpec } from '../../streams/pipeline-spec.js';
+import { isRetrievable } from '../../stores/corpus/ranking/retrieved.js';
+import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
+import { modelNames } from '../model-names.js';
 import { printable } from '../printable.js';
-import { corpusRecord, logFile, type Workspace } from '../workspace.js';
 
 export interface Finding {
   part: string;
@@ -44,7 +49,9 @@ export async function examine(openWorkspace: () => Promise<Workspace>): Promise<
   const parts: Probe[] = [
     ['transport', (add) => lookAtTransport(opened, add), written.brokers],
     ['objects', (add) => lookAtObjects(opened, add), written.endpoint],
+    ['search', (add) => lookAtSearch(opened, add), written.search],
     ['corpus', (add) => lookAtCorpus(opened, add)],
+    ['work', (add) => lookAtFolder('work', opened.topology.profile.work, add)],
     ...opened.topology.pipelines.map((pipeline): Probe => ['model', (add) => lookAtModel(opened, pipeline, add)]),
   ];
   return [...findings, ...(await lookAll(parts))];
@@ -92,7 +99,7 @@ function lookAtModule(name: string, add: Add): void {
 
 function lookAtTool(name: 'ffmpeg' | 'ffprobe', add: Add): void {
   const tool = mediaTools()[name];
-  const age = ` (bundled, of ${tool.year}: for your own media, not for strangers’ files; install a current ffmpeg)`;
+  const age = ` (bundled, from ${tool.year}: only for your own media; install a current ffmpeg before you read strangers’ files)`;
   add(name, tool.bundled ? 'warning' : 'good', `${tool.version}, ${tool.path}${tool.bundled ? age : ''}`);
 }
 
@@ -103,7 +110,7 @@ function lookAtTopology({ topology }: Workspace, add: Add): void {
     `${topology.file}, profile ${topology.profile.name}, pipelines ${topology.pipelines.map(({ name }) => name).join(', ')}`,
   );
   for (const root of topology.mediaRoots)
-    add('media root', existsSync(root) ? 'good' : 'warning', `${root}${existsSync(root) ? '' : ' (is not there)'}`);
+    add('media root', existsSync(root) ? 'good' : 'warning', `${root}${existsSync(root) ? '' : ' (does not exist)'}`);
 }
 
 async function lookAtTransport(workspace: Workspace, add: Add): Promise<void> {
@@ -117,10 +124,10 @@ async function lookAtTransport(workspace: Workspace, add: Add): Promise<void> {
   const there = new Set((await transport.topics([...topology.topics.keys()])).map(({ name }) => name));
   // Over Kafka these are offsets, of which the markers of transactions take some.
   const most = (n: number) => (spec.type === 'embedded' || n === 0 ? `${n} records` : `at most ${n} records`);
-  if (transport.check) add('log', 'good', `${await transport.check()} records, all as they were written`);
+  if (transport.check) add('log', 'good', `${await transport.check()} records, all intact`);
   for (const { name } of topology.topics.values()) {
     if (!there.has(name)) {
-      add('topic', 'warning', `${name}: is not there yet; \`vimi topics apply\`, or a run, makes it`);
+      add('topic', 'warning', `${name}: does not exist yet; \`vimi topics apply\` or a run creates it`);
       continue;
     }
     const ends = await transport.ends(name);
@@ -145,8 +152,8 @@ async function lookAtObjects(workspace: Workspace, add: Add): Promise<void> {
   await workspace.objects().catch((thrown: unknown) => {
     const error = asVimiError(thrown);
     if (error.code !== 'BUCKET_NOT_FOUND') throw error;
-    const remedy = 'Make it; a run makes it too, where its keys may.';
-    throw new VimiError(error.code, 'The bucket is not there', { where: written.bucket, remedy, cause: error });
+    const remedy = 'Create it. A run creates it too, if its keys may.';
+    throw new VimiError(error.code, 'The bucket does not exist', { where: written.bucket, remedy, cause: error });
   });
   add('objects', 'good', `bucket ${written.bucket}, can be read and listed`);
 }
@@ -158,19 +165,27 @@ function lookAtFolder(part: string, path: string, add: Add): void {
   try {
     accessSync(nearest, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (cause) {
-    throw new VimiError('STORAGE_UNAVAILABLE', 'A folder may not be written to by this user', {
+    throw new VimiError('STORAGE_UNAVAILABLE', 'This user may not write to a folder', {
       found: (cause as Error).message,
       where: nearest,
-      remedy: `Give this user leave to write there, or name another path in the profile.`,
+      remedy: `Allow this user to write there, or name another path in the profile.`,
       cause,
     });
   }
-  add(part, 'good', nearest === path ? path : `${path} (is not there yet; a run makes it)`);
+  add(part, 'good', nearest === path ? path : `${path} (does not exist yet; a run creates it)`);
+}
+
+/** An engine that others run; the embedded index is a folder. */
+async function lookAtSearch(workspace: Workspace, add: Add): Promise<void> {
+  const { search } = workspace.topology.profile;
+  if (search.type === 'embedded') return;
+  const { documents } = await (await workspace.bareCorpus()).state();
+  add('search', 'good', `${placeOfSearch(search)}, ${documents} documents`);
 }
 
 async function lookAtCorpus(workspace: Workspace, add: Add): Promise<void> {
   const { search, transport: spec } = workspace.topology.profile;
-  lookAtFolder('index', search.path, add);
+  if (search.type === 'embedded') lookAtFolder('index', search.path, add);
   if (spec.type === 'embedded' && !existsSync(logFile(spec))) return;
   const transport = await workspace.bareTransport().catch(() => null);
   if (!transport) return add('corpus', 'bad', 'cannot be read without the transport');
@@ -179,7 +194,8 @@ async function lookAtCorpus(workspace: Workspace, add: Add): Promise<void> {
   // Those that can be retrieved, as every other command counts them.
   const documents = new Set<string>();
   for await (const record of transport.read(topic)) {
-    if (corpusRecord(record)?.document?.retrievable) documents.add(String(record.key));
+    const document = corpusRecord(record)?.document;
+    if (document && isRetrievable(document)) documents.add(String(record.key));
     else documents.delete(String(record.key));
   }
   add('corpus', 'good', `${documents.size} documents`);
@@ -189,7 +205,7 @@ async function lookAtModel(workspace: Workspace, pipeline: PipelineSpec, add: Ad
   for (const denoiser of (await workspace.modelsOf(pipeline)).all()) {
     const model = await denoiser.describe();
     const weights = `weights ${model.weights.slice(0, 12)}`;
-    add('model', 'good', `${model.name}, ${model.parameters} parameters, backend ${model.backend}, ${weights}`);
+    add('model', 'good', `${modelNames(model)}, ${model.parameters} parameters, backend ${model.backend}, ${weights}`);
   }
 }
 

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { VimiError } from '../../errors.js';
+import { mediaPaths } from '../../app/ingest/media-files.js';
+import { VimiError } from '../../core/errors.js';
 import { type NetFeatures, netFeatures } from '../../evaluation/features/net-features.js';
 import type { PixelScale } from '../../evaluation/features/net-input.js';
 import { type Features, readFeatures } from '../../evaluation/features/read-features.js';
@@ -7,7 +8,6 @@ import { textFeatures } from '../../evaluation/features/text-features.js';
 import { evaluateDistance, evaluateInception, evaluateSimilarity } from '../../evaluation/tasks/features.js';
 import { progress } from '../progress.js';
 import { publish } from './eval.js';
-import { mediaPaths } from './media-files.js';
 
 export interface FeatureOptions {
   /** The net that the features are of, as the report shall call it. */

@@ -1,6 +1,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, dirname, extname } from 'node:path';
-import { VimiError } from '../../errors.js';
+import { mediaPaths } from '../../app/ingest/media-files.js';
+import { VimiError } from '../../core/errors.js';
 import { netFeatures } from '../../evaluation/features/net-features.js';
 import { netInput, type PixelScale } from '../../evaluation/features/net-input.js';
 import { type Sheet, someFrames } from '../../evaluation/report.js';
@@ -9,10 +10,9 @@ import { readClassCounts, readClasses } from '../../evaluation/ucf101/read-class
 import { apportioned, classRequests } from '../../evaluation/ucf101/requests.js';
 import { probeMedia } from '../../media/probe-media.js';
 import { readFrames } from '../../media/read-frames.js';
-import { openNet } from '../../models/onnx/net.js';
+import { openNet } from '../../models/encoders/onnx/net.js';
 import { progress } from '../progress.js';
 import { publish } from './eval.js';
-import { mediaPaths } from './media-files.js';
 
 export interface Ucf101Options {
   /** Videos to ask for; left out: measure. */
@@ -138,7 +138,7 @@ const c3dSide = 112;
 const nameOf = (file: string) => basename(file, extname(file));
 
 const shown = 12;
-const pictures = 8;
+const images = 8;
 
 /** Some videos of a folder, evenly over the list: what is being measured is looked at. */
 async function page(name: string, files: readonly string[], signal: AbortSignal): Promise<Sheet> {
@@ -155,7 +155,7 @@ async function page(name: string, files: readonly string[], signal: AbortSignal)
       if (data.length === protocol.frames) break;
     }
     const video = { frames: data.length, width: side, height: side, data: Buffer.concat(data) };
-    rows.push({ label: basename(file), images: someFrames(video, pictures) });
+    rows.push({ label: basename(file), images: someFrames(video, images) });
   }
   return { name, rows };
 }

@@ -2,13 +2,15 @@ import { setMaxListeners } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { VimiError } from '../../errors.js';
+import { InProcessPipeline } from '../../app/in-process-pipeline.js';
+import { modelChoices } from '../../app/models.js';
+import type { Workspace } from '../../app/workspace.js';
+import { systemClock } from '../../core/clock.js';
+import { VimiError } from '../../core/errors.js';
 import { fillCorpus, makeDocument } from '../../evaluation/documents.js';
 import { drawOnce } from '../../evaluation/draw-once.js';
-import { memoryObjects } from '../../evaluation/memory-objects.js';
 import { Oracle } from '../../evaluation/oracle.js';
 import { markdown, type Report } from '../../evaluation/report.js';
-import { Serving } from '../../evaluation/serving.js';
 import { evaluateAblation } from '../../evaluation/tasks/ablation.js';
 import { evaluateCoherence } from '../../evaluation/tasks/coherence.js';
 import { type Condition, evaluateGrounding } from '../../evaluation/tasks/grounding.js';
@@ -16,18 +18,18 @@ import { evaluatePrediction } from '../../evaluation/tasks/prediction.js';
 import { eachOf, type NamedWorld, type Setting } from '../../evaluation/tasks/setting.js';
 import { evaluateSubject } from '../../evaluation/tasks/subject.js';
 import { readStills, readWorld, type Still } from '../../evaluation/world-folder.js';
-import { contactSheet } from '../../media/contact-sheet.js';
-import { createDenoiser, type DenoiserOptions } from '../../models/denoiser.js';
-import { createEmbedder } from '../../models/embedding/embedder.js';
-import type { ModelDescription } from '../../models/ports.js';
-import { systemClock } from '../../operators/clock.js';
-import type { Resources } from '../../operators/operator.js';
-import { openCorpus } from '../../stores/corpus-index/open-corpus.js';
-import { noJobs } from '../../stores/jobs.js';
-import type { PipelineSpec } from '../../streams/pipeline-spec.js';
+import type { Resources } from '../../flow/operator.js';
+import { contactSheet } from '../../media/drawing/contact-sheet.js';
+import { createEmbedder } from '../../models/encoders/built-in/embedder.js';
+import type { ModelChoice, ModelDescription } from '../../models/ports.js';
+import { createDenoiser, type DenoiserOptions } from '../../models/servers/denoiser.js';
+import { openCorpus } from '../../stores/corpus/index/open-corpus.js';
+import { noJobs } from '../../stores/jobs/jobs.js';
+import { memoryObjects } from '../../stores/objects/memory.js';
+import { noRemovals } from '../../stores/removals/removals.js';
+import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
 import { duration, progress } from '../progress.js';
 import { version } from '../version.js';
-import type { Workspace } from '../workspace.js';
 
 /** What every evaluation of a model takes. */
 export interface EvalOptions {
@@ -92,7 +94,7 @@ export async function evalAblation(
   const names = weights.map(({ name }) => name);
   const twice = names.find((name, i) => names.indexOf(name) !== i);
   if (twice !== undefined)
-    throw new VimiError('USAGE', 'Two weights have one name', { expected: 'a name for each', found: twice });
+    throw new VimiError('USAGE', 'Two weights have the same name', { expected: 'a name for each', found: twice });
   const worlds = await namedWorlds({ 'held-out': heldOut, seen });
   const further = await furtherStills(documents);
   await withSurroundings(workspace, options, async (pipeline, surroundings) => {
@@ -223,16 +225,10 @@ async function withModel(
   work: (setting: Setting, resources: EvalSurroundings) => Promise<void>,
 ): Promise<void> {
   await withSurroundings(workspace, options, async (pipeline, surroundings) => {
-    const step = pipeline.steps.find(({ operator }) => operator.name === 'denoise');
-    const of = (name: unknown) => (name === undefined ? undefined : workspace.modelOf(String(name)));
     // A model that is named by hand stands alone; the pipeline's comes with its upsampler, as served.
     const models = options.model
       ? { model: options.model, encoder: options.encoder }
-      : {
-          model: of(step?.config.model) ?? 'nano',
-          upsampler: of(step?.config.upsampler),
-          encoder: options.encoder ?? workspace.folderOf(step?.config.encoder),
-        };
+      : { ...served(pipeline, workspace), ...(options.encoder && { encoder: options.encoder }) };
     await withDenoiser(pipeline, surroundings, { ...options, ...models }, ({ serving, model }) => {
       process.stderr.write(`model ${model.name}, ${model.parameters} parameters, ${model.backend}\n`);
       const { n, seed, steps = [undefined], guidance = [undefined], atOnce, signal } = options;
@@ -240,6 +236,13 @@ async function withModel(
       return work({ ...given, serving, model, onProgress: progress('eval').update }, surroundings);
     });
   });
+}
+
+/** The model that the pipeline serves with; the first, where its steps name several. */
+function served(pipeline: PipelineSpec, { topology }: Workspace): ModelChoice {
+  const [choice] = modelChoices(pipeline, topology);
+  if (choice) return choice;
+  throw new VimiError('USAGE', `Pipeline '${pipeline.name}' cannot be evaluated: none of its steps names a model`);
 }
 
 type EvalSurroundings = Omit<Resources, 'models'>;
@@ -260,9 +263,19 @@ async function withSurroundings(
     const corpus = await openCorpus({ folder: join(folder, 'index'), embedder, log });
     try {
       await work(pipeline, {
-        ...{ corpus, embedder, log, objects: memoryObjects(), clock: systemClock, workDir: folder, mediaRoots: [] },
+        ...{
+          corpus,
+          embedder,
+          log,
+          objects: memoryObjects(),
+          clock: systemClock,
+          workDir: folder,
+          mediaRoots: [],
+          mediaHosts: [],
+          topologyFolder: '.',
+        },
         // Nothing is published, so there is nothing to remember.
-        ...{ pipeline: name, jobs: noJobs, announce: async () => {} },
+        ...{ pipeline: name, jobs: noJobs, removals: noRemovals, announce: async () => {} },
       });
     } finally {
       await corpus.close();
@@ -279,12 +292,12 @@ async function withDenoiser<R>(
   pipeline: PipelineSpec,
   surroundings: EvalSurroundings,
   { model: named, upsampler, encoder, backend, threads }: DenoiserOptions,
-  work: (opened: { serving: Serving; model: ModelDescription }) => Promise<R>,
+  work: (opened: { serving: InProcessPipeline; model: ModelDescription }) => Promise<R>,
 ): Promise<R> {
   const denoiser = drawOnce(await createDenoiser({ model: named, upsampler, encoder, backend, threads }));
   try {
     const model = await denoiser.describe();
-    const serving = new Serving(pipeline, {
+    const serving = new InProcessPipeline(pipeline, {
       ...surroundings,
       models: { of: () => denoiser, all: () => [denoiser] },
     });
@@ -326,6 +339,6 @@ export async function publish(
   for (const { name, rows } of report.sheets)
     if (rows.length > 0) await contactSheet(rows, join(options.out, `${what}-${name}.png`));
   out.write(
-    `${text}\n${options.out}: ${what}.md, ${what}.json and ${report.sheets.length} picture pages (${duration(process.uptime())})\n`,
+    `${text}\n${options.out}: ${what}.md, ${what}.json and ${report.sheets.length} image pages (${duration(process.uptime())})\n`,
   );
 }

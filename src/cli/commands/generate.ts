@@ -1,21 +1,21 @@
-import { randomUUID } from 'node:crypto';
-import { readBounded } from '../../bounded-file.js';
-import { asVimiError, VimiError } from '../../errors.js';
-import { decodeEvent, encodeEvent } from '../../events/cloudevents.js';
-import { jobId } from '../../events/ids.js';
+import { createHash } from 'node:crypto';
+import { Client } from '../../app/client/client.js';
+import type { Job } from '../../app/client/job.js';
+import type { Video } from '../../app/client/videos.js';
+import type { Workspace } from '../../app/workspace.js';
+import { readBounded } from '../../core/bounded-file.js';
+import { asVimiError, VimiError } from '../../core/errors.js';
 import type { ImageRole, Task } from '../../events/prompt.js';
-import type { StoredRecord } from '../../events/record.js';
-import type { GenerationRequested, JobChanged } from '../../events/schemas.js';
-import type { PipelineSpec } from '../../streams/pipeline-spec.js';
-import type { Transport } from '../../streams/transport.js';
+import type { GenerationRequested } from '../../events/schemas.js';
+import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
 import { progress } from '../progress.js';
-import type { Workspace } from '../workspace.js';
-import { endsOf } from './new-records.js';
 import { runPipelines } from './run.js';
-import { tellVideo, videoOf } from './video-file.js';
+import { tellVideo } from './video-file.js';
 
 export interface GenerateOptions {
   images: string[];
+  /** Files of clips that show a motion. */
+  clips?: string[];
   /** What the images are for; the task's own role when left out. */
   role?: Exclude<ImageRole, 'reference'>;
   task?: Task;
@@ -25,12 +25,16 @@ export interface GenerateOptions {
   frames?: number;
   retrieval: boolean;
   k?: number;
+  motions?: number;
+  /** That answers; the first that reads requests when left out. */
+  pipeline?: string;
   out?: string;
   json?: boolean;
   signal: AbortSignal;
 }
 
 const largestImage = 1024 * 1024;
+const largestClip = 64 * 1024 * 1024;
 
 /**
  * Publishes a request, serves it here unless another process serves already, and waits for its video. Interrupting it
@@ -42,47 +46,29 @@ export async function generate(
   options: GenerateOptions,
   out: NodeJS.WritableStream,
 ): Promise<void> {
-  const transport = await workspace.transport();
-  const topic = workspace.topicOf('generation.requested');
-  const pipeline = workspace.topology.pipelines.find(({ from }) => from === topic);
-  if (!pipeline)
-    throw new VimiError('USAGE', `No pipeline serves the topic '${topic}'`, { where: workspace.topology.file });
-  const request = { source: '/vimi/generate', id: `cli-${randomUUID()}` };
-  const job = jobId(pipeline.name, request);
-  const topics = { jobs: workspace.topicOf('job.changed'), videos: workspace.topicOf('video.completed') };
-  const from = { jobs: await endsOf(transport, topics.jobs), videos: await endsOf(transport, topics.videos) };
-  await transport.publish([
-    encodeEvent({
-      schema: 'generation.requested',
-      ...request,
-      topic,
-      key: request.id,
-      data: await requestOf(text, options),
-    }),
-  ]);
+  const pipeline = workspace.pipelineFor('generation.requested', options.pipeline);
+  const client = await Client.of(workspace, pipeline);
+  const request = await requestOf(workspace, text, options);
+  if (options.signal.aborted) throw new VimiError('CANCELLED', 'Interrupted before the request was published');
+  const job = await client.submit(request, { source: '/vimi/generate' });
 
   const done = new AbortController();
+  /** Rejects when the request cannot be cancelled; once it is, its job says so. */
+  const interrupted = new Promise<never>((_, reject) => {
+    const cancel = () => void job.cancel().catch(reject);
+    if (options.signal.aborted) cancel();
+    else options.signal.addEventListener('abort', cancel, { once: true, signal: done.signal });
+  });
   const serving = serve(workspace, pipeline, done.signal);
-  const cancel = () =>
-    void transport.publish([
-      encodeEvent({
-        schema: 'generation.cancelled',
-        id: `${request.id}-cancel`,
-        source: request.source,
-        topic,
-        key: request.id,
-        data: { cancel: request.id },
-      }),
-    ]);
-  options.signal.addEventListener('abort', cancel, { once: true });
   try {
     const broken = serving.then(() => new Promise<never>(() => {}));
-    const video = await Promise.race([answerTo(job, transport, topics, from), broken]);
+    const video = await Promise.race([answerTo(job), broken, interrupted]);
+    if (options.out !== undefined) await client.save(video, options.out);
     await tellVideo(workspace, video, options, out);
   } finally {
-    options.signal.removeEventListener('abort', cancel);
     done.abort();
     await serving.catch(() => {});
+    await client.close();
   }
 }
 
@@ -95,8 +81,9 @@ async function serve(workspace: Workspace, pipeline: PipelineSpec, signal: Abort
   }
 }
 
-async function requestOf(text: string, options: GenerateOptions): Promise<GenerationRequested> {
-  const { task, seed, steps, guidance, frames, retrieval, k, role } = options;
+async function requestOf(workspace: Workspace, text: string, options: GenerateOptions): Promise<GenerationRequested> {
+  const { task, seed, steps, guidance, frames, retrieval, k, motions, role } = options;
+  const wanted = { ...(k !== undefined && { k }), ...(motions !== undefined && { motions }) };
   const images = await Promise.all(
     options.images.map(async (file) => {
       const bytes = await readBounded(file, {
@@ -107,44 +94,40 @@ async function requestOf(text: string, options: GenerateOptions): Promise<Genera
       return { image: { base64: bytes.toString('base64') }, ...(role && { role }) };
     }),
   );
+  const clips = await Promise.all((options.clips ?? []).map((file) => uploaded(workspace, file)));
+  const parts = [...images, ...clips];
   return {
-    prompt: images.length > 0 ? [...(text ? [{ text }] : []), ...images] : text,
+    prompt: parts.length > 0 ? [...(text ? [{ text }] : []), ...parts] : text,
     ...(task && { task }),
     ...(seed !== undefined && { seed }),
     ...(steps !== undefined && { steps }),
     ...(guidance !== undefined && { guidance }),
     ...(frames !== undefined && { frames }),
-    ...(retrieval ? k !== undefined && { retrieval: { k } } : { retrieval: false as const }),
+    ...(retrieval ? Object.keys(wanted).length > 0 && { retrieval: wanted } : { retrieval: false as const }),
   };
 }
 
-/** Follows the job to its end, and finds its video. Throws what it failed of, or CANCELLED. */
-async function answerTo(
-  job: string,
-  transport: Transport,
-  topics: { jobs: string; videos: string },
-  from: { jobs: Record<number, number>; videos: Record<number, number> },
-): Promise<StoredRecord> {
+/** In the object store, since a clip is too large for an event. */
+async function uploaded(workspace: Workspace, file: string) {
+  const bytes = await readBounded(file, {
+    most: largestClip,
+    unreadable: ['MEDIA_NOT_FOUND', 'The clip cannot be read'],
+    tooLarge: ['MEDIA_TOO_LARGE', 'The clip is too large'],
+  });
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  const objects = await workspace.objects();
+  const { key } = await objects.put(`clips/${sha256}.mp4`, bytes, { mediaType: 'video/mp4', sha256, byContent: true });
+  return { clip: { uri: `object:${key}` }, role: 'motion' as const };
+}
+
+/** Shows how far the job is, and gives its video. Throws what it failed of, or CANCELLED. */
+async function answerTo(job: Job): Promise<Video> {
   const bar = progress('denoise  ');
   try {
-    for await (const record of transport.read(topics.jobs, { from: from.jobs, follow: true })) {
-      const change = decodeEvent(record, ['job.changed']).data as JobChanged;
-      if (change.job !== job) continue;
-      if (change.state === 'in_progress') bar.update(Math.round((change.progress ?? 0) * 100), 100);
-      if (change.state === 'cancelled') throw new VimiError('CANCELLED', 'The request was cancelled', { where: job });
-      if (change.state === 'failed') throw failureOf(change);
-      if (change.state === 'completed') break;
-    }
+    for await (const { state, progress } of job.changes())
+      if (state === 'in_progress') bar.update(Math.round((progress ?? 0) * 100), 100);
   } finally {
     bar.finish();
   }
-  let found: StoredRecord | undefined;
-  for await (const record of transport.read(topics.videos, { from: from.videos }))
-    if (videoOf(record)?.job === job) found = record;
-  if (!found) throw new VimiError('INTERNAL', 'The job is completed, but has no video', { where: job });
-  return found;
-}
-
-function failureOf({ job, error }: JobChanged): VimiError {
-  return new VimiError(error?.code ?? 'INTERNAL', error?.message ?? 'The request failed', { where: job });
+  return job.video();
 }

@@ -1,21 +1,33 @@
 import { relative } from 'node:path';
+import { asVimiError } from '../../core/errors.js';
 import type { MediaSettled } from '../../events/schemas.js';
-import type { DropReason } from '../../streams/envelope.js';
-import type { PipelineReport } from '../../streams/pipeline.js';
-import { addCounts, countFate, emptyCounts, type FateCounts } from '../../streams/position.js';
+import type { DropReason } from '../../flow/envelope.js';
+import { parseTarAddress } from '../../media/tar-address.js';
+import type { PipelineReport } from '../../streams/delivery/pipeline.js';
+import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
+import { addCounts, countOutcome, emptyCounts } from '../../streams/delivery/position.js';
 import { reportLine } from './run.js';
 
 /** Media that are told of one by one unless all are asked for; rejected ones always are. */
 const mostLines = 20;
 
-/** The fates of these media, each counted once. */
-export function fatesOf(media: readonly MediaSettled[]): FateCounts {
-  const counts = emptyCounts();
-  for (const { outcome, parts } of media) {
-    const reason = Object.keys(parts.dropped)[0] as DropReason;
-    countFate(counts, outcome === 'dropped' ? { kind: outcome, reason } : ({ kind: outcome } as never));
+/** The outcomes of media, each counted once, and those of their parts. */
+export class OutcomeSums {
+  readonly outcomes = emptyCounts();
+  readonly parts = emptyCounts();
+
+  add({ outcome, parts: { delivered, rejected, dropped } }: MediaSettled): void {
+    const reason = Object.keys(dropped)[0] as DropReason;
+    countOutcome(this.outcomes, outcome === 'dropped' ? { kind: outcome, reason } : ({ kind: outcome } as never));
+    const failed = Object.values(rejected).reduce((sum, times) => sum + times, 0);
+    addCounts(this.parts, { delivered, rejected: failed, dropped });
   }
-  return counts;
+}
+
+export function sumsOf(media: readonly MediaSettled[]): OutcomeSums {
+  const sums = new OutcomeSums();
+  for (const one of media) sums.add(one);
+  return sums;
 }
 
 /** What became of media, in words: counts, then a line for each that was not simply kept; with `all` for every one. */
@@ -24,9 +36,10 @@ export function tellOutcomes(
   { all, lost }: { all: boolean; lost: PipelineReport['lost'] },
   out: NodeJS.WritableStream,
 ): void {
-  out.write(`${reportLine({ run: fatesOf(media), parts: partFatesOf(media), lost })}\n`);
+  const { outcomes, parts } = sumsOf(media);
+  out.write(`${reportLine({ run: outcomes, parts, lost })}\n`);
   const worthALine = media.filter((one) => one.outcome !== 'rejected' && (all || !isPlain(one)));
-  for (const one of all ? worthALine : worthALine.slice(0, mostLines)) out.write(`  ${line(one)}\n`);
+  for (const one of all ? worthALine : worthALine.slice(0, mostLines)) out.write(`  ${outcomeLine(one)}\n`);
   const more = worthALine.length - mostLines;
   if (!all && more > 0) out.write(`  and ${more} more (--list names all)\n`);
   for (const one of media) if (one.outcome === 'rejected') out.write(rejection(one));
@@ -38,17 +51,18 @@ export function rejection({ uri, error }: MediaSettled, when = ''): string {
   return `  rejected ${nameOf(uri)}${when}${why}\n`;
 }
 
-function line(one: MediaSettled): string {
-  const { uri, outcome, parts, duplicate_of: of, replaced, error } = one;
+/** `dropped photos/copy.png: duplicate of photos/fox.png`: what became of a medium, in one line. */
+export function outcomeLine(one: MediaSettled): string {
+  const { uri, outcome, parts, duplicate_of: of, dropped_for: cause, replaced, error } = one;
   const name = nameOf(uri);
   if (outcome === 'dropped') {
     const [reason = 'dropped'] = Object.keys(parts.dropped);
-    if (of === undefined) return `dropped ${name}: ${reason}`;
-    return of === uri ? `dropped ${name}: the corpus has it already` : `dropped ${name}: duplicate of ${nameOf(of)}`;
+    if (of === undefined) return `dropped ${name}: ${reason}${cause === undefined ? '' : ` (${cause})`}`;
+    return of === uri ? `dropped ${name}: already in the corpus` : `dropped ${name}: duplicate of ${nameOf(of)}`;
   }
   const facts = [];
   if (partsIn(one) > 1) facts.push(`${parts.delivered} of ${partsIn(one)} clips kept${lossesOf(parts)}`);
-  if (replaced !== undefined) facts.push(`replaces ${replaced} ${replaced === 1 ? 'document' : 'documents'} of before`);
+  if (replaced !== undefined) facts.push(`replaces ${replaced} ${replaced === 1 ? 'document' : 'documents'}`);
   if (error) facts.push(`${error.code} at ${error.step}: ${error.message}`);
   return `${outcome} ${name}${facts.length > 0 ? `: ${facts.join('; ')}` : ''}`;
 }
@@ -63,22 +77,20 @@ function isPlain(one: MediaSettled): boolean {
   return one.outcome === 'delivered' && one.parts.delivered === partsIn(one) && one.replaced === undefined;
 }
 
-/** The fates of their parts. */
-export function partFatesOf(media: readonly MediaSettled[]): FateCounts {
-  const counts = emptyCounts();
-  for (const { parts } of media) {
-    const rejected = Object.values(parts.rejected).reduce((sum, times) => sum + times, 0);
-    addCounts(counts, { delivered: parts.delivered, rejected, dropped: parts.dropped });
-  }
-  return counts;
-}
-
 function partsIn({ parts: { delivered, rejected, dropped } }: MediaSettled): number {
   return [...Object.values(rejected), ...Object.values(dropped)].reduce((sum, times) => sum + times, delivered);
 }
 
 /** As a person would type it from here. */
-function nameOf(uri: string): string {
+export function nameOf(uri: string): string {
+  const tar = parseTarAddress(uri);
+  if (tar) return `${nameOf(tar.path)}/${tar.name}`;
   const near = uri.startsWith('/') ? relative(process.cwd(), uri) : uri;
   return near === '' || near.startsWith('..') ? uri : near;
+}
+
+/** Of a GROUP_BUSY: who runs the pipeline. */
+export function otherProcess({ name }: PipelineSpec, thrown: unknown): string {
+  const { found } = asVimiError(thrown);
+  return `another process runs ${name}${found ? ` (${found})` : ''}`;
 }

@@ -1,25 +1,39 @@
-import { createHash } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { asVimiError } from '../../errors.js';
-import { encodeEvent } from '../../events/cloudevents.js';
+import { outcomesSince } from '../../app/ingest/media-outcomes.js';
+import type { MediaSource } from '../../app/ingest/media-source.js';
+import type { BrokenSource } from '../../app/ingest/offered-by.js';
+import { openSources } from '../../app/ingest/open-sources.js';
+import { PassedOver } from '../../app/ingest/passed-over.js';
+import { lastingRejects, publishMedia } from '../../app/ingest/publish-media.js';
+import { type WatchOptions, watchedFolders } from '../../app/ingest/watched-folders.js';
+import { endsOf } from '../../app/new-records.js';
+import type { Workspace } from '../../app/workspace.js';
+import { counted } from '../../core/counted.js';
+import { asVimiError, VimiError } from '../../core/errors.js';
 import type { MediaSettled } from '../../events/schemas.js';
-import type { PipelineReport } from '../../streams/pipeline.js';
-import type { PipelineSpec } from '../../streams/pipeline-spec.js';
-import type { Transport } from '../../streams/transport.js';
+import { caption } from '../../operators/media/caption.js';
+import { type CaptionerSetting, labelsAsked } from '../../operators/media/captioners.js';
+import type { PipelineReport } from '../../streams/delivery/pipeline.js';
+import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
+import { stepTopic } from '../../streams/topology/step-topics.js';
 import { progress } from '../progress.js';
-import type { Workspace } from '../workspace.js';
-import { fatesOf, partFatesOf, rejection, tellOutcomes } from './ingest-report.js';
-import { mediaFiles } from './media-files.js';
-import { outcomesSince, outcomesTopic } from './media-outcomes.js';
-import { checkMediaRoots } from './media-roots.js';
-import { mediumVersion } from './medium-version.js';
-import { endsOf } from './new-records.js';
-import { passedOverCount, tellPassedOver } from './passed-over.js';
+import { tellLooks } from './ingest-dry-run.js';
+import { ingestFeed } from './ingest-feed.js';
+import { nameOf, otherProcess, rejection, sumsOf, tellOutcomes } from './ingest-report.js';
+import { brokenFacts, passedOverCount, tellBroken, tellPassedOver } from './passed-over.js';
 import { reportLine, runPipelines } from './run.js';
 
 export interface IngestOptions {
   source?: string;
   licence?: string;
+  /** Of prefixes of the object store: only what is listed behind this key. */
+  after?: string;
+  /** By the pipeline `backfill`, a window of media at a time, beside new media. */
+  backfill?: boolean;
+  /** The sources are folders, and what comes into them is taken too, until the signal aborts. */
+  watch?: boolean;
+  /** Only look, and say what would be published. */
+  dryRun?: boolean;
   /** Only publish; whoever runs the pipeline does the rest. */
   publishOnly?: boolean;
   /** Also what was rejected before and has not changed since. */
@@ -30,128 +44,128 @@ export interface IngestOptions {
   signal: AbortSignal;
 }
 
-interface Medium {
-  uri: string;
-  /** That of the event, where the file has none beside it. */
-  caption?: string;
-  version: string;
-}
-
-const batch = 500;
 /** How often it is looked whether another process has taken the media in, or has left them to this one. */
 const lookMs = 1000;
-/** Rejected for what the medium or its caption is: the same again would be rejected again. */
-const isLasting = (code: string) => /^(MEDIA_|CAPTION_|PROMPT_)/.test(code);
-
 /**
- * Publishes the media under some paths, runs the corpus pipeline until they are settled, and says what became of each;
+ * Publishes the media of some sources (see openSources), runs the corpus pipeline until they are settled, and says what became of each;
  * gives the number of rejects. When another process consumes them already, it is waited for. Media that were rejected
- * before and have not changed are told of and not published again. Nothing is published when media lie where none may be
+ * before and have not changed are told of and not published again. Nothing is published when what was named lies where no media may be
  * read: MEDIA_FORBIDDEN.
  */
 export async function ingest(
   workspace: Workspace,
-  paths: string[],
-  { source, licence, publishOnly = false, again = false, list = false, json = false, signal }: IngestOptions,
+  names: string[],
+  {
+    source,
+    licence,
+    after,
+    backfill = false,
+    watch = false,
+    dryRun = false,
+    publishOnly = false,
+    again = false,
+    list = false,
+    json = false,
+    signal,
+  }: IngestOptions,
   out: NodeJS.WritableStream,
 ): Promise<number> {
-  const { media: files, passedOver } = await mediaFiles(paths);
-  await checkMediaRoots(
-    files.map(({ path }) => path),
-    workspace.topology,
-  );
+  const pipeline = backfill
+    ? backfillPipeline(workspace)
+    : workspace.topology.pipelines.find(({ schemas }) => schemas.includes('media.added'));
+  const captioners = captionersOf(pipeline);
+  const { topology } = workspace;
+  const labels = labelsAsked(captioners);
+  const sources = watch
+    ? [await watched(names, { topology, labels, signal }, json, out)]
+    : await openSources(names, { topology, labels, objects: () => workspace.objects(), after });
+  const topic = pipeline?.from ?? workspace.topicsWith('media.added')[0];
+  if (dryRun) return tellLooks(sources, { topic, topology, captioners, json, signal }, out);
+  if (pipeline && (watch || (backfill && !publishOnly))) {
+    const how = { pipeline, source, licence, again, list: list || watch, json, watches: watch, signal };
+    return ingestFeed(workspace, sources, how, out);
+  }
   const transport = await workspace.transport();
-  const topic = workspace.topicOf('media.added');
-  const pipeline = workspace.topology.pipelines.find(({ from }) => from === topic);
-  const told = pipeline ? outcomesTopic(pipeline) : null;
+  const told = (pipeline && stepTopic(pipeline, 'media.settled')) ?? null;
 
-  const media: Medium[] = [];
-  // One after the other: thousands of open files are too many.
-  for (const { path: uri, caption } of files) media.push({ uri, caption, version: await mediumVersion(uri, caption) });
-  const refused = told && !again ? await unchangedRejects(transport, told, media) : new Map<string, MediaSettled>();
-  const wanted = media.filter(({ uri }) => !refused.has(uri));
+  const refused = told && !again ? await lastingRejects(transport, told) : new Map();
   const before = told ? await endsOf(transport, told) : {};
-  const events = await publish(transport, topic, wanted, { source, licence }, signal);
+  const broken: BrokenSource[] = [];
+  const passed = new PassedOver();
+  const how = { transport, topic, passedOver: passed, broken, refused, source, licence, signal };
+  const { events, unchanged } = await publishWithBar(sources, how);
+  const passedOver = passed.list();
   out.write(
     json
-      ? `${JSON.stringify({ published: events.size, topic, unchanged: refused.size, passed_over: passedOver })}\n`
+      ? `${JSON.stringify({ published: events.size, topic, unchanged: unchanged.length, broken: broken.map(brokenFacts), passed_over: passedOver })}\n`
       : `published ${events.size} media to ${topic}\n`,
   );
   if (!json) {
     tellPassedOver(passedOver, out);
-    for (const one of refused.values())
-      out.write(rejection(one, ' before, and has not changed: not published again (--again does)'));
+    tellBroken(broken, out);
+    for (const one of unchanged)
+      out.write(rejection(one, ' before and unchanged since: not published again (--again publishes it)'));
   }
-  if (publishOnly || !pipeline) return refused.size;
+  const refusedNow = unchanged.length + broken.length;
+  if (publishOnly || !pipeline) return refusedNow;
 
   if (told === null) return runBlind(workspace, pipeline, { json, signal }, out);
   const { settled, lost } = await untilSettled(workspace, pipeline, { told, before, events, json, signal }, out);
   const state = await (await workspace.corpusIsCurrent()).state();
   if (json) {
-    const all = [...settled, ...[...refused.values()].map((one) => ({ ...one, unchanged: true }))];
-    out.write(
-      `${JSON.stringify({ fates: fatesOf(settled), parts: partFatesOf(settled), lost, corpus: state, media: all })}\n`,
-    );
+    const { outcomes, parts } = sumsOf(settled);
+    const all = [...settled, ...unchanged.map((one) => ({ ...one, unchanged: true }))];
+    out.write(`${JSON.stringify({ outcomes, parts, lost, corpus: state, media: all })}\n`);
   } else {
     tellOutcomes(settled, { all: list, lost }, out);
     const left = events.size - settled.length;
-    if (left > 0) out.write(`${left} not settled: the next run of ${pipeline.name} goes on with them\n`);
-    out.write(`the corpus has ${state.documents} documents${passedOverCount(passedOver)}\n`);
+    if (left > 0) out.write(`${left} without an outcome yet: the next run of ${pipeline.name} continues with them\n`);
+    out.write(`the corpus has ${counted(state.documents, 'document')}${passedOverCount(passedOver)}\n`);
   }
-  return refused.size + settled.filter(({ outcome }) => outcome === 'rejected').length;
+  return refusedNow + settled.filter(({ outcome }) => outcome === 'rejected').length;
 }
 
-/** Gives the ids of the events. */
-async function publish(
-  transport: Transport,
-  topic: string,
-  media: readonly Medium[],
-  { source, licence }: Pick<IngestOptions, 'source' | 'licence'>,
-  signal: AbortSignal,
-): Promise<Set<string>> {
-  const ids = new Set<string>();
+/** Says on the spot what is not taken of the folders, but for texts, of which most belong to media. */
+async function watched(
+  names: readonly string[],
+  how: Pick<WatchOptions, 'topology' | 'labels' | 'signal'>,
+  json: boolean,
+  out: NodeJS.WritableStream,
+): Promise<MediaSource> {
+  const source = await watchedFolders(names, {
+    ...how,
+    onPassedOver: (reason, name) =>
+      !json && reason !== 'text' && reason !== 'hidden' && out.write(`skipped ${nameOf(name)}: ${reason}\n`),
+    onAway: (folder) => !json && out.write(`${nameOf(folder)} cannot be listed: waiting for it\n`),
+  });
+  if (!json) out.write(`watching ${names.join(', ')} (Ctrl-C ends)\n`);
+  return source;
+}
+
+/** USAGE where the topology has none. */
+function backfillPipeline(workspace: Workspace): PipelineSpec {
+  const found = workspace.topology.pipelines.find(
+    ({ name, schemas }) => name === 'backfill' && schemas.includes('media.added'),
+  );
+  if (found) return found;
+  throw new VimiError('USAGE', "The topology has no pipeline 'backfill' that reads media", {
+    where: workspace.topology.file,
+    remedy: 'Add one with its own topic, as the topology that `vimi init` writes has it.',
+  });
+}
+
+function captionersOf(pipeline: PipelineSpec | undefined): CaptionerSetting[] {
+  const step = pipeline?.steps.find(({ operator }) => operator.name === caption.name);
+  return (step?.config ?? caption.config.parse({})).from as CaptionerSetting[];
+}
+
+async function publishWithBar(sources: readonly MediaSource[], how: Parameters<typeof publishMedia>[1]) {
   const bar = progress('publish  ');
-  for (let n = 0; n < media.length && !signal.aborted; n += batch) {
-    const records = media.slice(n, n + batch).map(({ uri, caption, version }) => {
-      const id = `ingest-${createHash('sha256').update(`${uri}\n${Date.now()}`).digest('hex').slice(0, 24)}`;
-      ids.add(id);
-      return encodeEvent({
-        schema: 'media.added',
-        id,
-        source: '/vimi/ingest',
-        topic,
-        key: uri,
-        data: {
-          uri,
-          version,
-          ...(caption !== undefined && { caption }),
-          ...(source !== undefined && { source }),
-          ...(licence !== undefined && { licence }),
-        },
-      });
-    });
-    await transport.publish(records);
-    bar.update(Math.min(media.length, n + batch), media.length);
+  try {
+    return await publishMedia(sources, { ...how, onPublished: (count) => bar.update(count, 0) });
+  } finally {
+    bar.finish();
   }
-  bar.finish();
-  return ids;
-}
-
-/** Of those media the ones that came to a lasting reject when they were last seen, as they are now. */
-async function unchangedRejects(
-  transport: Transport,
-  topic: string,
-  media: readonly Medium[],
-): Promise<Map<string, MediaSettled>> {
-  const versions = new Map(media.map(({ uri, version }) => [uri, version]));
-  const found = new Map<string, MediaSettled>();
-  for await (const one of outcomesSince(transport, topic)) {
-    if (!versions.has(one.uri)) continue;
-    const isStill = one.outcome === 'rejected' && one.version === versions.get(one.uri);
-    if (isStill && one.error && isLasting(one.error.code)) found.set(one.uri, one);
-    else found.delete(one.uri);
-  }
-  return found;
 }
 
 interface Awaited {
@@ -163,7 +177,7 @@ interface Awaited {
   signal: AbortSignal;
 }
 
-/** Runs the pipeline, or waits for who does, until all these events have their fate or the signal aborts. By uri. */
+/** Runs the pipeline, or waits for who does, until all these events have their outcome or the signal aborts. By uri. */
 async function untilSettled(
   workspace: Workspace,
   pipeline: PipelineSpec,
@@ -181,7 +195,7 @@ async function untilSettled(
       for (const [why, records] of Object.entries(report?.lost ?? {})) lost[why] = (lost[why] ?? 0) + records;
     } catch (thrown) {
       if (asVimiError(thrown).code !== 'GROUP_BUSY') throw thrown;
-      if (!isAnnounced && !json) out.write(`${(thrown as Error).message}: waiting for that process to take them in\n`);
+      if (!isAnnounced && !json) out.write(`${otherProcess(pipeline, thrown)}: waiting for it\n`);
       isAnnounced = true;
     }
     for await (const one of outcomesSince(transport, told, before))
@@ -201,16 +215,16 @@ async function runBlind(
 ): Promise<number> {
   const [report] = await runPipelines(workspace, [pipeline], { drain: true, signal, bars: true }).catch((thrown) => {
     if (asVimiError(thrown).code !== 'GROUP_BUSY') throw thrown;
-    if (!json) out.write(`${(thrown as Error).message}: that process takes them in\n`);
+    if (!json) out.write(`${otherProcess(pipeline, thrown)}: that process works on them\n`);
     return [];
   });
   if (!report) return 0;
   const state = await (await workspace.corpusIsCurrent()).state();
   if (json)
-    out.write(`${JSON.stringify({ fates: report.run, parts: report.parts, lost: report.lost, corpus: state })}\n`);
+    out.write(`${JSON.stringify({ outcomes: report.run, parts: report.parts, lost: report.lost, corpus: state })}\n`);
   else
     out.write(
-      `${reportLine(report)}\nthe corpus has ${state.documents} documents\n(each medium would be named if ${pipeline.name} had the step recognise)\n`,
+      `${reportLine(report)}\nthe corpus has ${counted(state.documents, 'document')}\n(add the step recognise to ${pipeline.name} to see each medium by name)\n`,
     );
   return report.run.rejected;
 }

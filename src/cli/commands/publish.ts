@@ -1,14 +1,14 @@
 import { fstatSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
-import { VimiError } from '../../errors.js';
+import type { Workspace } from '../../app/workspace.js';
+import { didYouMean } from '../../core/did-you-mean.js';
+import { VimiError } from '../../core/errors.js';
 import { decodeEvent, structuredType } from '../../events/cloudevents.js';
 import type { NewRecord } from '../../events/record.js';
 import { placeOf } from '../../events/replay.js';
 import { unknownFields } from '../../events/unknown-fields.js';
-import { didYouMean } from '../did-you-mean.js';
 import { printable } from '../printable.js';
-import type { Workspace } from '../workspace.js';
 
 export interface PublishOptions {
   /** Of every event; without one they are spread over the partitions. */
@@ -95,7 +95,7 @@ export async function publish(
       waiting.push({ record, id });
       if (waiting.length >= batch) await flush();
     }
-    if (warnings > mostWarnings) warn(`warning: ${warnings - mostWarnings} more fields that nothing reads`);
+    if (warnings > mostWarnings) warn(`warning: ${warnings - mostWarnings} more unknown fields`);
   }
 
   /** Throws what is wrong with the line; gives the number of its fields that nothing reads, `most` of which are told. */
@@ -105,7 +105,7 @@ export async function publish(
       const unknown = unknownFields(event.schema, event.data);
       for (const { path, known } of unknown.slice(0, Math.max(0, most))) {
         const meant = didYouMean(path.split('.').at(-1)!, known);
-        warn(`warning: line ${number}: nothing reads the field '${path}'${meant}; it is published as it is`);
+        warn(`warning: line ${number}: the field '${path}' is unknown${meant}; the event is published as it is`);
       }
       return unknown.length;
     } catch (thrown) {

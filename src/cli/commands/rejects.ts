@@ -1,11 +1,12 @@
-import { errorCodes, VimiError } from '../../errors.js';
+import type { Workspace } from '../../app/workspace.js';
+import { didYouMean } from '../../core/did-you-mean.js';
+import { errorCodes, VimiError } from '../../core/errors.js';
 import { decodeEvent, encodeEvent } from '../../events/cloudevents.js';
 import type { VimiEvent } from '../../events/event.js';
+import type { StoredRecord } from '../../events/record.js';
 import { contentOf, placeOf, replayOf, replayRecord } from '../../events/replay.js';
 import type { EventRejected, RejectDismissed } from '../../events/schemas.js';
-import type { StoredRecord, Transport } from '../../streams/transport.js';
-import { didYouMean } from '../did-you-mean.js';
-import type { Workspace } from '../workspace.js';
+import type { Transport } from '../../streams/transports/transport.js';
 import { age } from './age.js';
 
 export interface RejectsOptions {
@@ -42,7 +43,7 @@ interface Rejected {
   key: Buffer | null;
 }
 
-/** Prints rejected events, oldest first, and what a replay with the same options would do. */
+/** Prints dead letters, oldest first, and what a replay with the same options would do. */
 export async function listRejects(
   workspace: Workspace,
   options: RejectsOptions,
@@ -59,7 +60,7 @@ export async function listRejects(
   out.write(`${count(found.length)}, ${replayed.length} of them replayed before\n`);
   if (all.length > found.length)
     out.write(`${all.length - found.length} that were dismissed are not shown (--dismissed shows them)\n`);
-  if (odd > 0) out.write(`${odd} records passed over: no rejects, or of topics that no pipeline reads\n`);
+  if (odd > 0) out.write(`${odd} records skipped: not dead letters, or from topics that no pipeline reads\n`);
   if (waiting.length > 0)
     out.write(
       `\`vimi rejects replay${isChoice(options) ? '` with the same options' : ' --all`'} would publish ${waiting.length} again, to ${topics}\n`,
@@ -69,13 +70,13 @@ export async function listRejects(
 /** All, or a chosen part, but never all by accident: USAGE. */
 function checkChoice(options: RejectsOptions & { all?: boolean }, done: 'replayed' | 'dismissed'): void {
   if (options.all || isChoice(options)) return;
-  throw new VimiError('USAGE', `Which rejected events are to be ${done} is not said`, {
+  throw new VimiError('USAGE', `No dead letters were chosen to be ${done}`, {
     expected: '--code, --since, --id, or --all',
   });
 }
 
 /**
- * Publishes rejected events again: the original bytes and headers, to their own topics, under their own ids. What was
+ * Publishes dead letters again: the original bytes and headers, to their own topics, under their own ids. What was
  * replayed before is passed over, so that a replay that was interrupted can be given again. All or a chosen part: without
  * a choice it must be said to be meant (USAGE).
  */
@@ -117,7 +118,7 @@ export async function replayRejects(
 }
 
 /**
- * Says that nothing is to be done about rejected events: they are no longer listed, nor replayed. A record on their own
+ * Says that nothing is to be done about dead letters: they are no longer listed, nor replayed. A record on their own
  * topic of rejects, so that it is so for everybody.
  */
 export async function dismissRejects(
@@ -188,6 +189,7 @@ async function rejectedEvents(
     all.set(place, one);
   }
   checkCodes(code, [...all.values()]);
+  checkIds(id, [...all.values()]);
   const wanted = [...all.values()].filter(
     ({ place, event, time, errors }) =>
       Date.parse(time) >= since &&
@@ -248,7 +250,17 @@ function checkCodes(codes: readonly string[] = [], rejected: readonly Rejected[]
   for (const code of codes)
     if (!known.has(code))
       throw new VimiError('USAGE', `There is no error code '${code}'${didYouMean(code, [...known])}`, {
-        expected: 'a code as `vimi rejects` lists it',
+        expected: 'a code from `vimi rejects`',
+      });
+}
+
+/** USAGE for an id that no dead letter has: nothing would be done about it, and nobody would notice. */
+function checkIds(ids: readonly string[] = [], rejected: readonly Rejected[]): void {
+  const known = new Set(rejected.flatMap(({ place, event }) => [place, event]));
+  for (const id of ids)
+    if (!known.has(id))
+      throw new VimiError('USAGE', `There is no dead letter '${id}'${didYouMean(id, [...known])}`, {
+        expected: 'a place or an id from `vimi rejects --dismissed`',
       });
 }
 
@@ -315,5 +327,5 @@ function asLine({
 }
 
 function count(events: number): string {
-  return `${events} rejected ${events === 1 ? 'event' : 'events'}`;
+  return `${events} dead ${events === 1 ? 'letter' : 'letters'}`;
 }

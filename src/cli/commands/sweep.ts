@@ -1,9 +1,13 @@
+import type { Workspace } from '../../app/workspace.js';
+import { VimiError } from '../../core/errors.js';
 import type { StoredRecord } from '../../events/record.js';
 import { placeOf } from '../../events/replay.js';
-import type { ObjectStore } from '../../stores/object-store.js';
+import { objectsOf, readStaged, stagedAt } from '../../operators/corpus/staged-sample.js';
+import { storedSnapshots } from '../../stores/corpus/snapshots/stored-snapshot.js';
+import { besideKey } from '../../stores/objects/object-key.js';
+import type { ObjectStore } from '../../stores/objects/object-store.js';
 import type { Topology } from '../../streams/topology/topology.js';
-import type { Transport } from '../../streams/transport.js';
-import type { Workspace } from '../workspace.js';
+import type { Transport } from '../../streams/transports/transport.js';
 
 export interface SweepOptions {
   remove: boolean;
@@ -12,12 +16,12 @@ export interface SweepOptions {
   json: boolean;
 }
 
-/** What steps store by themselves; the rest is named by the sinks. Samples that wait for their shard are no orphans. */
+/** What steps store by themselves; the rest is named by the sinks. */
 const byContent = /^(images|clips)\/[0-9a-f]{64}\.(webp|mp4)$/;
 
 /**
  * Finds objects that no event names: what a crash left behind, what events named that their topics do not keep any
- * longer, and clips, which their shards hold. Only keys of the forms that this topology writes are looked at, since a
+ * longer, and clips, which their shards hold. Samples that wait for their shard, and what they name, are no orphans; of snapshots of the index, those are that nobody finished. Only keys of the forms that this topology writes are looked at, since a
  * bucket may hold other things. Keys are listed first and events read after, and age is looked at again just before an
  * object is removed: whatever stores it anew makes it young.
  */
@@ -28,20 +32,26 @@ export async function sweep(
 ): Promise<void> {
   const objects = await workspace.objects();
   const orphans = new Set<string>();
-  let seen = 0;
-  for await (const key of candidates(objects, workspace.topology)) {
-    orphans.add(key);
-    seen++;
-  }
+  const staged: string[] = [];
+  const isOurs = candidate(workspace.topology);
+  for await (const key of objects.list(''))
+    if (isOurs(key)) orphans.add(key);
+    else if (stagedAt(key)) staged.push(key);
+  for (const key of await abandonedSnapshots(workspace)) orphans.add(key);
+  const seen = orphans.size;
   const transport = await workspace.transport();
   for (const { name, cleanup } of workspace.topology.topics.values()) {
     // Until the log is compacted, it still tells of what was removed or replaced.
     const newest = cleanup === 'compact' ? await newestOf(transport, name) : null;
     for await (const record of transport.read(name)) {
       if (newest && record.key && newest.get(record.key.toString()) !== placeOf(record)) continue;
-      for (const text of textsOf(record)) orphans.delete(text);
+      for (const text of textsOf(record)) {
+        orphans.delete(text);
+        orphans.delete(besideKey(text, '.idx'));
+      }
     }
   }
+  for (const key of staged) for (const named of await namedBySample(key, objects)) orphans.delete(named);
 
   const before = Date.now() - olderThan;
   let [found, young] = [0, 0];
@@ -60,8 +70,19 @@ export async function sweep(
   }
   if (!json)
     out.write(
-      `${seen} objects, ${found} that no event names${remove ? ': removed' : ''}${young > 0 ? `, ${young} too young to tell` : ''}\n`,
+      `${seen} objects, ${found} that no event names${remove ? ': removed' : ''}${young > 0 ? `, ${young} too young to decide` : ''}\n`,
     );
+}
+
+/** What writers of snapshots of the index began, and manifests that cannot be read, with their files. */
+async function abandonedSnapshots(workspace: Workspace): Promise<string[]> {
+  const objects = await workspace.objects();
+  const found: string[] = [];
+  for (const topic of workspace.anyTopicsWith('corpus.document')) {
+    const { snapshots, unfinished } = await storedSnapshots(objects, topic);
+    found.push(...unfinished, ...snapshots.flatMap(({ manifest, keys }) => (manifest ? [] : keys)));
+  }
+  return found;
 }
 
 /** By key, the place of its last record. */
@@ -71,12 +92,23 @@ async function newestOf(transport: Transport, topic: string): Promise<Map<string
   return newest;
 }
 
-async function* candidates(objects: ObjectStore, { pipelines }: Topology): AsyncIterable<string> {
+function candidate({ pipelines }: Topology): (key: string) => boolean {
   const patterns = pipelines.flatMap(({ to }) =>
     to.flatMap((sink) => ('objects' in sink ? [formOf(sink.objects)] : [])),
   );
-  for await (const key of objects.list(''))
-    if ([byContent, ...patterns].some((pattern) => pattern.test(key))) yield key;
+  // An index goes with its shard.
+  const named = (key: string) => (key.endsWith('.idx') ? besideKey(key, '.tar') : key);
+  return (key) => [byContent, ...patterns].some((pattern) => pattern.test(named(key)));
+}
+
+/** Nothing where it has been sealed meanwhile: then its shard holds the bytes. */
+async function namedBySample(key: string, objects: ObjectStore): Promise<string[]> {
+  try {
+    return objectsOf(readStaged(await objects.get(key), key)).map((object) => object.key);
+  } catch (thrown) {
+    if (thrown instanceof VimiError && thrown.code === 'OBJECT_NOT_FOUND') return [];
+    throw thrown;
+  }
 }
 
 /** `videos/{job}.mp4`: any key that it may be filled to. */

@@ -1,5 +1,5 @@
-import type { TopicSpec } from '../../streams/transport.js';
-import type { Workspace } from '../workspace.js';
+import type { Workspace } from '../../app/workspace.js';
+import type { TopicSpec } from '../../streams/transports/transport.js';
 
 /** One topic as the topology declares it, and what the transport has instead. */
 export interface TopicFinding {

@@ -1,16 +1,17 @@
 import type { PlannedTime } from '../../models/planning/measure.js';
 import type { TrainingPlan } from '../../models/planning/plan.js';
 import { duration } from '../progress.js';
+import { scaled } from '../scaled.js';
 import { readRecipe, type TrainCommandOptions } from './train.js';
 
 /** Prints what a training takes: parameters, computation, memory, and time on this machine. Trains nothing. */
 export async function planTrain(options: TrainCommandOptions, out: NodeJS.WritableStream): Promise<void> {
-  const { openBackend } = await import('../../models/backend/backend.js');
+  const { openBackend } = await import('../../models/backends/backend.js');
   const { planTraining } = await import('../../models/planning/plan.js');
   const { measureTime } = await import('../../models/planning/measure.js');
-  const { recipeOf } = await import('../../models/training/recipe.js');
-  const { presetNamed } = await import('../../models/presets.js');
-  const { shareRecipe } = await import('../../models/training/share-recipe.js');
+  const { recipeOf } = await import('../../models/training/loop/recipe.js');
+  const { presetNamed } = await import('../../models/presets/presets.js');
+  const { shareRecipe } = await import('../../models/training/devices/share-recipe.js');
   const { devices } = options;
   const whole =
     options.recipe === undefined
@@ -35,7 +36,7 @@ export function planText(plan: TrainingPlan, time: PlannedTime, backend: string)
     }),
     `computation  ${scaled(plan.flops, 'FLOP')} in all`,
     `memory       ${scaled(weights + gradients + optimizer + activations, 'B')}: weights ${scaled(weights, 'B')}, gradients ${scaled(gradients, 'B')}, optimizer ${scaled(optimizer, 'B')}, activations about ${scaled(activations, 'B')}`,
-    `time         ${duration(time.seconds)} on ${backend}, ${time.measured ? 'by a step of each part' : 'by its rate, not by steps'}; products of matrices run at ${scaled(time.rate, 'FLOP')}/s`,
+    `time         ${duration(time.seconds)} on ${backend}, ${time.measured ? 'measured by a step of each part' : 'estimated from the rate below'}; products of matrices run at ${scaled(time.rate, 'FLOP')}/s`,
     ...(devices > 1
       ? [
           `devices      ${devices} share this; memory is that of the first, and the others need no optimizer; time is that of one. A step sends ${scaled(exchange.weights, 'B')} of weights, and brings up to ${scaled(exchange.gradients, 'B')} of gradients`,
@@ -43,12 +44,4 @@ export function planText(plan: TrainingPlan, time: PlannedTime, backend: string)
       : []),
   ];
   return `${lines.join('\n')}\n`;
-}
-
-const prefixes = ['', 'k', 'M', 'G', 'T', 'P', 'E', 'Z'];
-
-/** Three digits and a prefix: 1234567, 'B' → "1.23 MB". */
-function scaled(value: number, unit: string): string {
-  const power = value < 1 ? 0 : Math.min(prefixes.length - 1, Math.floor(Math.log10(value) / 3 + 1e-9));
-  return `${(value / 1000 ** power).toPrecision(3)} ${prefixes[power]}${unit}`.trimEnd();
 }

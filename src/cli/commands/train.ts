@@ -1,14 +1,15 @@
-import { readFile } from 'node:fs/promises';
-import { VimiError } from '../../errors.js';
+import { liveShards } from '../../app/samples/live-shards.js';
+import type { Workspace } from '../../app/workspace.js';
+import { readBounded } from '../../core/bounded-file.js';
+import { VimiError } from '../../core/errors.js';
 import { mistakesOf, mistakeText } from '../../events/mistakes.js';
-import type { BackendName, Device } from '../../models/backend/backend.js';
-import { presetNamed } from '../../models/presets.js';
-import { type Recipe, recipeOf, recipe as recipeSchema } from '../../models/training/recipe.js';
-import { shareRecipe } from '../../models/training/share-recipe.js';
-import { checkObjectKey } from '../../stores/object-key.js';
+import type { Device } from '../../models/backends/backend.js';
+import type { BackendName } from '../../models/backends/names.js';
+import { presetNamed } from '../../models/presets/presets.js';
+import { shareRecipe } from '../../models/training/devices/share-recipe.js';
+import { type Recipe, recipeOf, recipe as recipeSchema } from '../../models/training/loop/recipe.js';
+import { checkObjectKey } from '../../stores/objects/object-key.js';
 import { duration, progress } from '../progress.js';
-import type { Workspace } from '../workspace.js';
-import { liveShards } from './live-shards.js';
 
 export interface TrainCommandOptions {
   preset: string;
@@ -60,7 +61,7 @@ async function trainOnFiles(
   out: NodeJS.WritableStream,
 ): Promise<void> {
   // TensorFlow is loaded by those who train, not by every command.
-  const { train } = await import('../../models/training/train.js');
+  const { train } = await import('../../models/training/loop/train.js');
   const bar = progress('train');
   const result = await train({
     ...options,
@@ -84,25 +85,27 @@ export async function readRecipe(
   file: string,
   { preset, stage }: Pick<TrainCommandOptions, 'preset' | 'stage'>,
 ): Promise<Recipe> {
-  const text = await readFile(file, 'utf8').catch((cause: Error) => {
-    throw new VimiError('USAGE', 'The recipe cannot be read', { found: cause.message, where: file, cause });
+  const bytes = await readBounded(file, {
+    most: 1 << 20,
+    unreadable: ['USAGE', 'The recipe cannot be read'],
+    tooLarge: ['USAGE', 'The recipe is too large'],
   });
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = JSON.parse(bytes.toString());
   } catch (cause) {
-    throw new VimiError('USAGE', 'This recipe is no JSON', { found: (cause as Error).message, where: file, cause });
+    throw new VimiError('USAGE', 'The recipe is not JSON', { found: (cause as Error).message, where: file, cause });
   }
   const checked = recipeSchema.partial().safeParse(value);
   if (checked.success) return { ...recipeOf(presetNamed(preset), stage), ...checked.data };
   const mistakes = mistakesOf(checked.error, value).map(mistakeText);
-  throw new VimiError('USAGE', `This is no recipe: ${mistakes.join('; ')}`, { where: file });
+  throw new VimiError('USAGE', `Not a valid recipe: ${mistakes.join('; ')}`, { where: file });
 }
 
-/** Local files of all shards that the topology's samples topic tells of. */
+/** Local files of all shards that the topology's topics of samples tell of. */
 async function sealedShards(workspace: Workspace): Promise<{ path: string; release(): Promise<void> }[]> {
   const objects = await workspace.objects();
-  const { live } = await liveShards(workspace);
+  const live = await liveShards(workspace);
   if (live.length === 0)
     throw new VimiError('USAGE', 'There are no shards to train on', {
       expected: 'paths of shards, or a samples topic that is not empty: run the corpus pipeline first',

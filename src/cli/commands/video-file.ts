@@ -1,36 +1,24 @@
-import { copyFile } from 'node:fs/promises';
-import { VimiError } from '../../errors.js';
-import { decodeEvent } from '../../events/cloudevents.js';
-import type { StoredRecord } from '../../events/record.js';
-import type { VideoCompleted } from '../../events/schemas.js';
+import type { Video } from '../../app/client/videos.js';
+import type { Workspace } from '../../app/workspace.js';
 import { eventJson } from '../event-json.js';
-import type { Workspace } from '../workspace.js';
 
-/** A record of a topic of videos, as its event. null: it is none. */
-export function videoOf(record: StoredRecord): VideoCompleted | null {
-  try {
-    return decodeEvent(record, ['video.completed']).data as VideoCompleted;
-  } catch {
-    return null;
-  }
-}
-
-/** Copies a video to `to` where that is named, and tells of it: the event as `vimi read` prints it, and its file. */
+/** Tells of a video: the event as `vimi read` prints it, and its file, which is `file` where it was saved to one. */
 export async function tellVideo(
   workspace: Workspace,
-  record: StoredRecord,
-  { out: to, json }: { out?: string; json?: boolean },
+  { record, data: video }: Video,
+  { out: saved, json }: { out?: string; json?: boolean },
   out: NodeJS.WritableStream,
 ): Promise<void> {
-  const video = decodeEvent(record, ['video.completed']).data as VideoCompleted;
-  const file = to ?? (await placeOf(workspace, video.object.key));
-  if (to) await copyTo(workspace, video.object.key, to);
+  const file = saved ?? (await placeOf(workspace, video.object.key));
   if (json) {
     out.write(`${JSON.stringify(eventJson(record, ['video.completed'], { file }))}\n`);
     return;
   }
-  for (const { caption, score } of video.context) out.write(`retrieved  ${caption}  (${score.toFixed(4)})\n`);
+  for (const { caption, score, clip } of video.context)
+    out.write(`retrieved  ${caption}  (${score.toFixed(4)})${clip ? `  motion ${clip.key}` : ''}\n`);
   if (video.context.length === 0) out.write('retrieved  nothing\n');
+  if (video.unread_parts && video.unread_parts.length > 0)
+    out.write(`not read   ${video.unread_parts.length} of the prompt’s clips  (${video.model.name} reads no clips)\n`);
   if (video.unknown_words && video.unknown_words.length > 0)
     out.write(`never seen ${video.unknown_words.join(', ')}  (${video.model.name} was not trained with these words)\n`);
   out.write(
@@ -42,19 +30,4 @@ export async function tellVideo(
 async function placeOf(workspace: Workspace, key: string): Promise<string> {
   if (workspace.topology.profile.objects.type !== 'files') return key;
   return (await (await workspace.objects()).localFile(key)).path;
-}
-
-async function copyTo(workspace: Workspace, key: string, to: string): Promise<void> {
-  const local = await (await workspace.objects()).localFile(key);
-  try {
-    await copyFile(local.path, to);
-  } catch (cause) {
-    throw new VimiError('FILE_UNUSABLE', 'The video is made, but cannot be copied to where it should be', {
-      found: (cause as Error).message,
-      where: key,
-      cause,
-    });
-  } finally {
-    await local.release();
-  }
 }

@@ -1,10 +1,7 @@
 import { basename } from 'node:path';
-import { VimiError } from '../../errors.js';
-import { decodeEvent } from '../../events/cloudevents.js';
-import type { StoredRecord } from '../../events/record.js';
-import { didYouMean } from '../did-you-mean.js';
-import type { Workspace } from '../workspace.js';
-import { tellVideo, videoOf } from './video-file.js';
+import { saveVideo, videoNamed } from '../../app/client/videos.js';
+import type { Workspace } from '../../app/workspace.js';
+import { tellVideo } from './video-file.js';
 
 /**
  * Fetches the newest video of a request to a file: `out`, or the name of its object in the current folder. `id`: the
@@ -16,25 +13,9 @@ export async function getVideo(
   { out: to, json }: { out?: string; json?: boolean },
   out: NodeJS.WritableStream,
 ): Promise<void> {
-  const transport = await workspace.transport();
-  const topics = [...workspace.topology.topics.values()].filter(({ schemas }) => schemas.includes('video.completed'));
-  let found: StoredRecord | undefined;
-  const jobs = new Set<string>();
-  for (const { name } of topics)
-    for await (const record of transport.read(name)) {
-      const video = videoOf(record);
-      if (!video) continue;
-      const requested = video.request?.id ?? video.job;
-      jobs.add(requested);
-      const event = decodeEvent(record, ['video.completed']).id;
-      const names = [requested, video.job, event, `${name}-${record.partition}-${record.offset}`];
-      if (names.includes(id) && (!found || record.timestamp >= found.timestamp)) found = record;
-    }
-  const video = found && videoOf(found);
-  if (!found || !video)
-    throw new VimiError('VIDEO_NOT_FOUND', `There is no video of '${id}'${didYouMean(id, [...jobs].slice(-1000))}`, {
-      expected: 'the id of a request whose video is finished',
-      where: topics.map(({ name }) => name).join(', '),
-    });
-  await tellVideo(workspace, found, { out: to ?? basename(video.object.key), json }, out);
+  // Of all pipelines, and of those that run elsewhere alone.
+  const video = await videoNamed(workspace, id);
+  const file = to ?? basename(video.data.object.key);
+  await saveVideo(await workspace.objects(), video, file);
+  await tellVideo(workspace, video, { out: file, json }, out);
 }

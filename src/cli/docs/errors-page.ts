@@ -1,11 +1,11 @@
-import { type ErrorCode, errorCodes, type Fault } from '../../errors.js';
-import { table } from './markdown.js';
+import { type ErrorCode, errorCodes, type Fault } from '../../core/errors.js';
+import { markdownTable } from '../../core/markdown-table.js';
 
 /** What a pipeline does about each kind of trouble. */
 const faults: Record<Fault, { title: string; done: string }> = {
   input: {
     title: 'The input is at fault',
-    done: 'The same fails again. A pipeline rejects the event at once; a command ends.',
+    done: 'The same input fails again. A pipeline rejects the event at once, which makes it a dead letter; a command ends.',
   },
   passing: {
     title: 'It may pass',
@@ -13,7 +13,7 @@ const faults: Record<Fault, { title: string; done: string }> = {
   },
   surroundings: {
     title: 'The surroundings are at fault',
-    done: 'A pipeline rejects nothing: it pauses, says so once in the log, in the metric `vimi_paused` and at `/ready`, and goes on by itself when the trouble is over.',
+    done: 'A pipeline rejects nothing. It pauses, reports it once in the log, in the metric `vimi_paused` and at `/ready`, and continues by itself when the trouble is over.',
   },
 };
 
@@ -22,11 +22,11 @@ export function errorsPage(): string {
   const codes = Object.keys(errorCodes) as ErrorCode[];
   return `${[
     '# Errors',
-    'Every code that stands in rejects, logs, jobs and exit messages, and what to do. A code never changes its meaning. A message says what was expected, what was found and where; a remedy of its own comes before the one here. Custom operators may add codes of their own. Generated from `src/errors.ts`.',
+    'Every error code in rejects, logs, jobs and exit messages, and what to do. A code never changes its meaning. A message says what was expected, what was found and where. If a message brings its own remedy, follow that one. Custom operators may add codes. Generated from `src/core/errors.ts`.',
     ...(Object.keys(faults) as Fault[]).flatMap((fault) => [
       `## ${faults[fault].title}`,
       faults[fault].done,
-      table(
+      markdownTable(
         ['Code', 'What to do'],
         codes
           .filter((code) => errorCodes[code].fault === fault)

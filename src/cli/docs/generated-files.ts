@@ -1,5 +1,7 @@
 import { type SchemaName, schemas } from '../../events/schemas.js';
-import type { Operator } from '../../operators/operator.js';
+import type { Operator } from '../../flow/operator.js';
+import { testFileSchema, topologySchema } from '../../streams/topology/json-schema.js';
+import { schemaFile, testSchemaFile } from '../../streams/topology/schema-line.js';
 import type { Topology } from '../../streams/topology/topology.js';
 import { graph } from '../graph.js';
 import { asyncapi, jsonSchema } from './asyncapi.js';
@@ -7,9 +9,10 @@ import { errorsPage } from './errors-page.js';
 import { metricsPage } from './metrics-page.js';
 import { operatorIndex, operatorPage } from './operator-pages.js';
 import { topicsPage } from './topics-page.js';
+import { topologyPage } from './topology-page.js';
 
 /** Folders that hold generated files alone: what else lies in them is stale. */
-export const generatedFolders = ['docs/schemas', 'docs/operators'];
+export const generatedFolders = ['docs/reference/schemas', 'docs/reference/operators'];
 
 /** Every generated file of the documentation, by its path from the top of the project. */
 export function generatedFiles(
@@ -20,15 +23,21 @@ export function generatedFiles(
   const json = (value: object) => `${JSON.stringify(value, null, 2)}\n`;
   return new Map([
     ...(Object.keys(schemas) as SchemaName[]).map((schema): [string, string] => [
-      `docs/schemas/${schema}.schema.json`,
+      `docs/reference/schemas/${schema}.schema.json`,
       json(jsonSchema(schema, 'draft-2020-12')),
     ]),
-    ['docs/asyncapi.json', json(asyncapi(topology, version))],
-    ['docs/topics.md', topicsPage(topology)],
-    ['docs/metrics.md', metricsPage()],
-    ['docs/errors.md', errorsPage()],
-    ['docs/pipelines.svg', graph(topology, 'svg')],
-    ['docs/operators/README.md', operatorIndex(operators)],
-    ...operators.map((operator): [string, string] => [`docs/operators/${operator.name}.md`, operatorPage(operator)]),
+    [schemaFile, json(topologySchema(operators))],
+    [testSchemaFile, json(testFileSchema())],
+    ['docs/reference/asyncapi.json', json(asyncapi(topology, version))],
+    ['docs/reference/topics.md', topicsPage(topology)],
+    ['docs/reference/topology.md', topologyPage()],
+    ['docs/reference/metrics.md', metricsPage()],
+    ['docs/reference/errors.md', errorsPage()],
+    ['docs/reference/pipelines.svg', graph(topology, 'svg')],
+    ['docs/reference/operators/README.md', operatorIndex(operators)],
+    ...operators.map((operator): [string, string] => [
+      `docs/reference/operators/${operator.name}.md`,
+      operatorPage(operator),
+    ]),
   ]);
 }

@@ -1,18 +1,3 @@
-/** A table of Markdown. Cells may hold anything; empty columns are left out. */
-export function table(titles: string[], rows: string[][]): string {
-  const kept = titles.map((_, column) => rows.some((row) => row[column]));
-  const line = (cells: string[]) =>
-    `| ${cells
-      .filter((_, column) => kept[column])
-      .map(cell)
-      .join(' | ')} |`;
-  return [line(titles), line(titles.map(() => '---')), ...rows.map(line)].join('\n');
-}
-
-function cell(text: string): string {
-  return text.replaceAll('|', '\\|').replaceAll('\n', ' ');
-}
-
 export function fenced(language: string, text: string): string {
   return `\`\`\`${language}\n${text.trimEnd()}\n\`\`\``;
 }

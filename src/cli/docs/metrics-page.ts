@@ -1,5 +1,5 @@
-import { createMetrics } from '../../streams/metrics.js';
-import { table } from './markdown.js';
+import { markdownTable } from '../../core/markdown-table.js';
+import { createMetrics } from '../../streams/delivery/metrics.js';
 
 /** What the driver of the metrics keeps of each, though it does not say so in its types. */
 interface Described {
@@ -14,8 +14,8 @@ export function metricsPage(): string {
   const metrics = createMetrics().registry.getMetricsAsArray() as unknown as Described[];
   return `${[
     '# Metrics',
-    '`vimi run --metrics 9464` serves them at `http://127.0.0.1:9464/metrics`, in the text format of Prometheus; `--metrics-host` names another address. Each process tells of itself alone: sum over processes. Those of brokers and groups stay at nothing with the embedded transport. Generated from what is served.',
-    table(
+    '`vimi run` serves them at `http://127.0.0.1:9400/metrics`, in the text format of Prometheus; `--http HOST:PORT` names another address. Each process reports only itself: sum over processes. Broker and consumer-group metrics are always 0 with the embedded transport. This page is generated from the metrics that are served.',
+    markdownTable(
       ['Metric', 'Kind', 'Labels', 'Meaning'],
       metrics.map(({ name, type, labelNames, help }) => [
         `\`${name}\``,
@@ -25,7 +25,7 @@ export function metricsPage(): string {
       ]),
     ),
     '## What to watch',
-    table(['Question', 'PromQL', 'If so'], watched),
+    markdownTable(['Question', 'PromQL', 'If so'], watched),
   ].join('\n\n')}\n`;
 }
 
@@ -36,13 +36,18 @@ const watched = [
     'start more processes, up to the number of partitions',
   ],
   [
-    'Does it stand still?',
-    '`vimi_window_open` at `vimi_window_size`, no `rate(vimi_events_total[5m])`',
+    'Does work stand still?',
+    '`vimi_in_flight` at `vimi_max_in_flight`, no `rate(vimi_events_total[5m])`',
     'a step hangs',
+  ],
+  [
+    'Do dead letters come in?',
+    '`sum by (code) (rate(vimi_rejects_total[10m]))` is above 0',
+    '`vimi rejects` lists them; mend the cause, then `vimi rejects replay`',
   ],
   ['Are brokers away?', '`vimi_transport_waiting > 0` for a minute', 'see the log: `--log-level info`'],
   [
-    'Does the group come to rest?',
+    'Does the group keep rebalancing?',
     '`rate(vimi_rebalances_total[10m])` stays above 0',
     'processes come and go, or stall for longer than `session_timeout`',
   ],

@@ -1,16 +1,18 @@
 import { z } from 'zod';
-import type { Operator } from '../../operators/operator.js';
-import { fenced, fieldRows, table } from './markdown.js';
+import { markdownTable } from '../../core/markdown-table.js';
+import type { Operator } from '../../flow/operator.js';
+import { fenced, fieldRows } from './markdown.js';
 
 /** One page an operator, from its spec. */
-export function operatorPage({ name, summary, contract, config, example, needs, adds, product }: Operator): string {
+export function operatorPage(operator: Operator): string {
+  const { name, summary, contract, config, example, needs, optional, adds, product, codes, counters } = operator;
   const settings = fieldRows(z.toJSONSchema(config, { io: 'input', target: 'draft-2020-12' }));
   const list = (fields: readonly string[]) => fields.map((field) => `\`${field}\``).join(', ') || 'nothing';
   return `${[
     `# ${name}`,
     summary,
     fenced('yaml', example),
-    table(
+    markdownTable(
       ['', ''],
       [
         ['**In**', contract.in],
@@ -21,9 +23,15 @@ export function operatorPage({ name, summary, contract, config, example, needs, 
       ],
     ),
     '## Settings',
-    settings.length > 0 ? table(['Name', 'Values', 'Default', 'Meaning'], settings) : 'None.',
+    settings.length > 0 ? markdownTable(['Name', 'Values', 'Default', 'Meaning'], settings) : 'None.',
+    ...meanings(
+      '## Own error codes',
+      ['Code', 'What to do'],
+      mapped(codes, ({ remedy }) => remedy),
+    ),
+    ...meanings('## Counters', ['`vimi_operator_count_total{counter}`', 'What is counted'], counters),
     '## Place in a pipeline',
-    `It needs ${list(needs)} from the steps before it, and adds ${list(adds)}.${
+    `It needs ${list(needs)} from the steps before it${optional.length > 0 ? `, reads ${list(optional)} where there` : ''}, and adds ${list(adds)}.${
       product
         ? ` Its products are \`${product.schema}\`; an object's name may hold ${product.fields.map((field) => `\`{${field}}\``).join(', ')}.`
         : ''
@@ -31,7 +39,16 @@ export function operatorPage({ name, summary, contract, config, example, needs, 
   ].join('\n\n')}\n`;
 }
 
+function meanings(title: string, head: [string, string], rows: Readonly<Record<string, string>>): string[] {
+  const entries = Object.entries(rows).map(([name, text]) => [`\`${name}\``, text]);
+  return entries.length > 0 ? [title, markdownTable(head, entries)] : [];
+}
+
+function mapped<T>(record: Readonly<Record<string, T>>, text: (value: T) => string): Record<string, string> {
+  return Object.fromEntries(Object.entries(record).map(([name, value]) => [name, text(value)]));
+}
+
 export function operatorIndex(operators: readonly Operator[]): string {
   const rows = operators.map(({ name, summary }) => [`[${name}](${name}.md)`, summary]);
-  return `# Operators\n\nEvery step that topology.yaml can name. These pages are generated from the operators themselves.\n\n${table(['Step', 'What it does'], rows)}\n`;
+  return `# Operators\n\nEvery step that topology.yaml can name. These pages are generated from the specs of the operators.\n\n${markdownTable(['Step', 'What it does'], rows)}\n`;
 }

@@ -1,4 +1,4 @@
-import { VimiError } from '../../errors.js';
+import { VimiError } from '../../core/errors.js';
 import type { Features } from './read-features.js';
 
 /**
@@ -9,7 +9,7 @@ export function clipSimilarity(images: Features, texts: Features): number[] {
   const frames = images.n / texts.n;
   if (images.d !== texts.d || !Number.isInteger(frames) || frames < 1)
     throw new VimiError('SHAPE_MISMATCH', 'Images and texts do not go together', {
-      expected: 'features of one net, for each text as many images',
+      expected: 'features of one net, and the same number of images for each text',
       found: `[${images.n}, ${images.d}] images and [${texts.n}, ${texts.d}] texts`,
     });
   return Array.from({ length: texts.n }, (_, i) => {

@@ -1,4 +1,4 @@
-import { VimiError } from '../../errors.js';
+import { VimiError } from '../../core/errors.js';
 import type { Features } from './read-features.js';
 import { symmetricEigen } from './symmetric-eigen.js';
 
@@ -47,7 +47,7 @@ export function gaussianOf({ n, d, values }: Features): Gaussian {
 export function frechetDistance(a: Gaussian, b: Gaussian): number {
   const { d } = a;
   if (b.d !== d)
-    throw new VimiError('SHAPE_MISMATCH', 'Only features of one net can be compared', {
+    throw new VimiError('SHAPE_MISMATCH', 'Only features of the same net can be compared', {
       expected: `${d} numbers a row`,
       found: `${b.d}`,
     });

@@ -1,4 +1,4 @@
-import { VimiError } from '../../errors.js';
+import { VimiError } from '../../core/errors.js';
 import type { Features } from './read-features.js';
 
 /**
@@ -19,7 +19,7 @@ export function inceptionScore(
   const p = logits ? softmax(values, n, d) : values;
   const wrong = logits ? null : noDistribution({ n, d, values });
   if (wrong)
-    throw new VimiError('SHAPE_MISMATCH', 'A row is no distribution over classes', {
+    throw new VimiError('SHAPE_MISMATCH', 'A row is not a distribution over classes', {
       expected: 'numbers of at least 0 with the sum 1, or --logits',
       found: `sum ${wrong.sum}`,
       where: `row ${wrong.row}`,

@@ -1,14 +1,14 @@
-import { VimiError } from '../../errors.js';
+import { VimiError } from '../../core/errors.js';
 import { probeMedia } from '../../media/probe-media.js';
 import { readFrames } from '../../media/read-frames.js';
-import { type Net, openNet } from '../../models/onnx/net.js';
+import { type Net, openNet } from '../../models/encoders/onnx/net.js';
 import { type NetInput, netInput, netNumbers, type PixelScale } from './net-input.js';
 import type { Features } from './read-features.js';
 
 export interface FeatureNetOptions {
   scale: PixelScale;
   /**
-   * Of each video. For a net of videos that leaves it open: its first frames; for a net of pictures: so many over the whole
+   * Of each video. For a net of videos that leaves it open: its first frames; for a net of images: so many over the whole
    * length, a row each.
    */
   frames?: number;
@@ -27,13 +27,13 @@ export interface NetFeatures extends Features {
 }
 
 const usualFrames = 8;
-const picturesAtOnce = 8;
+const imagesAtOnce = 8;
 const mostPixels = 40_000_000;
 const longestRow = 65_536;
 
 /**
  * What the net in an ONNX file says of media files, in their order: a row a video for a net of videos, `frames` rows a video
- * for a net of pictures. Frames are scaled to what the net takes, whatever their own form. SHAPE_MISMATCH, USAGE; the errors
+ * for a net of images. Frames are scaled to what the net takes, whatever their own form. SHAPE_MISMATCH, USAGE; the errors
  * of onnx/net.ts and of the media.
  */
 export async function netFeatures(
@@ -41,7 +41,7 @@ export async function netFeatures(
   media: readonly string[],
   options: FeatureNetOptions,
 ): Promise<NetFeatures> {
-  if (media.length === 0) throw new VimiError('MEDIA_NOT_FOUND', 'There is no medium to look at');
+  if (media.length === 0) throw new VimiError('MEDIA_NOT_FOUND', 'No medium was found');
   const net = await openNet(file);
   try {
     const input = netInput(net.inputs, options, file);
@@ -52,7 +52,7 @@ export async function netFeatures(
         where: file,
       });
     // A video is much already; of a net that asks for a number of them, it gets that number.
-    const together = input.batch ?? (input.frames === null ? picturesAtOnce : 1);
+    const together = input.batch ?? (input.frames === null ? imagesAtOnce : 1);
     const rows: Float32Array[] = [];
     let waiting: Uint8Array[][] = [];
     const flush = async () => {
@@ -63,7 +63,7 @@ export async function netFeatures(
       waiting = [];
       options.onRow?.(rows.length);
       if (rows.some(({ length }) => length !== rows[0]!.length))
-        throw new VimiError('SHAPE_MISMATCH', 'The net gives rows of several lengths', { where: file });
+        throw new VimiError('SHAPE_MISMATCH', 'The net returns rows of different lengths', { where: file });
     };
     for (const path of media)
       for (const clip of await clipsOf(path, input, options)) {
@@ -119,7 +119,7 @@ async function rowsOf(
   const n = clips.length;
   const d = values.length / n;
   if (shape[0] !== n || !(d >= 1 && d <= longestRow))
-    throw new VimiError('SHAPE_MISMATCH', 'The net does not give a row of features for each input', {
+    throw new VimiError('SHAPE_MISMATCH', 'The net does not return one row of features for each input', {
       expected: `[${n}, up to ${longestRow}]`,
       found: `[${shape}]`,
       where: net.file,

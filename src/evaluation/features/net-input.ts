@@ -1,5 +1,5 @@
-import { VimiError } from '../../errors.js';
-import type { Port } from '../../models/onnx/net.js';
+import { VimiError } from '../../core/errors.js';
+import type { Port } from '../../models/encoders/onnx/net.js';
 
 /** How numbers are made of a byte of colour: (byte / 255 - mean) / deviation, per channel. */
 const scales = {
@@ -12,12 +12,12 @@ const scales = {
 export type PixelScale = keyof typeof scales;
 export const pixelScales = Object.keys(scales) as PixelScale[];
 
-/** What a net of pictures or videos takes, as its input says: N of them, T frames of H x W pixels. */
+/** What a net of images or videos takes, as its input says: N of them, T frames of H x W pixels. */
 export interface NetInput {
   name: string;
   /** How many at once; null: as many as one likes. */
   batch: number | null;
-  /** null: a net of pictures. */
+  /** null: a net of images. */
   frames: number | null;
   height: number;
   width: number;
@@ -44,7 +44,7 @@ export function netInput(inputs: readonly Port[], given: { frames?: number; side
   const order =
     port && orders.find((sides) => sides.length === port.shape.length && port.shape[sides.indexOf('C')] === 3);
   if (!port || others.length > 0 || !order || !(port.type === 'float32' || port.type === 'uint8'))
-    throw new VimiError('SHAPE_MISMATCH', 'This net takes no pictures or videos', {
+    throw new VimiError('SHAPE_MISMATCH', 'This net accepts neither images nor videos', {
       expected: `one input: ${orders.map((sides) => `[${sides.join(', ').replace('C', '3')}]`).join(' or ')}`,
       found: inputs.map(({ name, type, shape }) => `${name}: ${type} [${shape}]`).join(', '),
       where,
@@ -53,7 +53,7 @@ export function netInput(inputs: readonly Port[], given: { frames?: number; side
     const side = port.shape[order.indexOf(letter)];
     if (typeof side === 'number' && side >= 1) return side;
     if (open !== undefined) return open;
-    throw new VimiError('USAGE', `The net leaves ${letter} open`, {
+    throw new VimiError('USAGE', `The net does not fix ${letter}`, {
       expected: option,
       found: `[${port.shape}]`,
       where,
@@ -77,7 +77,7 @@ export function netInput(inputs: readonly Port[], given: { frames?: number; side
   return input;
 }
 
-/** Clips of RGB frames (one frame for a net of pictures) as the net takes them. */
+/** Clips of RGB frames (one frame for a net of images) as the net takes them. */
 export function netNumbers(
   input: NetInput,
   clips: readonly (readonly Uint8Array[])[],

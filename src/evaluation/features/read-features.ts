@@ -1,8 +1,8 @@
-import { readBounded } from '../../bounded-file.js';
-import { VimiError } from '../../errors.js';
-import { fromHalf } from '../../models/half.js';
+import { readBounded } from '../../core/bounded-file.js';
+import { VimiError } from '../../core/errors.js';
+import { fromHalf } from '../../models/numerics/half.js';
 
-/** n rows of d numbers: what a net says of n videos, pictures or texts. */
+/** n rows of d numbers: what a net says of n videos, images or texts. */
 export interface Features {
   n: number;
   d: number;
@@ -25,8 +25,7 @@ export async function readFeatures(file: string): Promise<Features> {
     tooLarge: ['MEDIA_TOO_LARGE', 'These features are too many'],
   });
   const features = bytes.toString('latin1', 0, 6) === '\x93NUMPY' ? parseNpy(bytes, file) : parseJson(bytes, file);
-  if (features.values.length === 0)
-    throw new VimiError('MEDIA_DAMAGED', 'There are no features in this file', { where: file });
+  if (features.values.length === 0) throw new VimiError('MEDIA_DAMAGED', 'This file has no features', { where: file });
   if (!features.values.every((value) => Math.abs(value) < largest))
     throw new VimiError('MEDIA_DAMAGED', 'Features must be finite numbers, as float32 holds them', { where: file });
   return features;
@@ -34,7 +33,7 @@ export async function readFeatures(file: string): Promise<Features> {
 
 function parseNpy(bytes: Buffer, where: string): Features {
   const damaged = (found: string) =>
-    new VimiError('MEDIA_DAMAGED', 'This is no .npy file that can be read', {
+    new VimiError('MEDIA_DAMAGED', 'This is not a readable .npy file', {
       expected: 'little-endian floats, C order, two axes',
       found,
       where,
@@ -63,7 +62,7 @@ function parseNpy(bytes: Buffer, where: string): Features {
 
 function parseJson(bytes: Buffer, where: string): Features {
   const damaged = (found: string) =>
-    new VimiError('MEDIA_DAMAGED', 'This is no list of rows of features', {
+    new VimiError('MEDIA_DAMAGED', 'This is not a list of rows of features', {
       expected: '.npy, or JSON such as [[0.1, 2], [0.3, 1]]',
       found,
       where,

@@ -1,4 +1,4 @@
-import { VimiError } from '../../errors.js';
+import { VimiError } from '../../core/errors.js';
 
 /** An eigenvalue takes two or three; what is not finite would turn for ever. */
 const mostTurns = 64;

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { z } from 'zod';
-import { VimiError } from '../../errors.js';
-import { openNet } from '../../models/onnx/net.js';
-import { netJson } from '../../models/onnx/net-file.js';
-import { openTokenizer } from '../../models/onnx/tokenizer.js';
+import { VimiError } from '../../core/errors.js';
+import { openNet } from '../../models/encoders/onnx/net.js';
+import { netJson } from '../../models/encoders/onnx/net-file.js';
+import { openTokenizer } from '../../models/encoders/onnx/tokenizer.js';
 import type { Features } from './read-features.js';
 
 const count = z.number().int().min(1).max(10_000_000);
@@ -19,7 +19,7 @@ export async function textFeatures(folder: string, texts: readonly string[]): Pr
   const inner = z.looseObject({ text_config: z.looseObject({}) }).safeParse(told);
   const checked = sizes.safeParse(inner.success ? inner.data.text_config : told);
   if (!checked.success)
-    throw new VimiError('WEIGHTS_DAMAGED', 'This is no config of a net that reads texts', {
+    throw new VimiError('WEIGHTS_DAMAGED', 'This is not the config of a net that reads texts', {
       expected: 'vocab_size and max_position_embeddings',
       where: place,
     });
@@ -35,7 +35,7 @@ export async function textFeatures(folder: string, texts: readonly string[]): Pr
       const inputs = { input_ids: { values: tokens, shape }, attention_mask: { values: tokens.map(() => 1), shape } };
       const found = (await net.run(inputs))[output?.name ?? ''];
       if (found?.shape.length !== 2 || found.shape[0] !== 1 || found.values.length !== (rows[0] ?? found.values).length)
-        throw new VimiError('SHAPE_MISMATCH', 'The net does not give a row for a text', {
+        throw new VimiError('SHAPE_MISMATCH', 'The net does not return one row for each text', {
           expected: '[1, D]',
           found: `[${found?.shape}]`,
           where: net.file,

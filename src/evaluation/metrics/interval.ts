@@ -1,4 +1,4 @@
-import { Random } from '../../models/diffusion/random.js';
+import { Random } from '../../models/numerics/random.js';
 
 /** A mean with the interval that holds the true one in 95 % of such measurements. */
 export interface Measured {
@@ -8,7 +8,7 @@ export interface Measured {
   n: number;
 }
 
-const RESAMPLES = 2000;
+const resampleCount = 2000;
 
 /**
  * By bootstrap: percentiles 2.5 and 97.5 of the means of 2,000 resamples, the same for the same seed. Where every value is
@@ -24,21 +24,26 @@ export function measured(values: readonly number[], seed = 1): Measured {
   if (valid.every((value) => value === 0)) return { mean, low: 0, high: 1 - bound, n };
   if (valid.every((value) => value === 1)) return { mean, low: bound, high: 1, n };
   const drawn = resamples(n, seed);
-  const means = Float64Array.from({ length: RESAMPLES }, (_, r) => {
+  const means = Float64Array.from({ length: resampleCount }, (_, r) => {
     let sum = 0;
     for (let i = 0; i < n; i++) sum += valid[drawn[r * n + i]!]!;
     return sum / n;
   }).sort();
-  return { mean, low: means[Math.floor(0.025 * RESAMPLES)]!, high: means[Math.ceil(0.975 * RESAMPLES) - 1]!, n };
+  return {
+    mean,
+    low: means[Math.floor(0.025 * resampleCount)]!,
+    high: means[Math.ceil(0.975 * resampleCount) - 1]!,
+    n,
+  };
 }
 
 let last = { n: -1, seed: -1, drawn: new Uint32Array(0) };
 
-/** RESAMPLES times n places out of n. The last ones are kept: the cells of a table mostly have the same n. */
+/** resampleCount times n places out of n. The last ones are kept: the cells of a table mostly have the same n. */
 function resamples(n: number, seed: number): Uint32Array {
   if (last.n !== n || last.seed !== seed) {
     const random = new Random(seed);
-    last = { n, seed, drawn: Uint32Array.from({ length: RESAMPLES * n }, () => random.below(n)) };
+    last = { n, seed, drawn: Uint32Array.from({ length: resampleCount * n }, () => random.below(n)) };
   }
   return last.drawn;
 }
@@ -56,10 +61,12 @@ export function measuredRatio(above: readonly number[], below: readonly number[]
   };
   if (n === 0) return { mean: Number.NaN, low: Number.NaN, high: Number.NaN, n };
   const drawn = resamples(n, seed);
-  const ratios = Float64Array.from({ length: RESAMPLES }, (_, r) => ratio(drawn.subarray(r * n, (r + 1) * n))).sort();
+  const ratios = Float64Array.from({ length: resampleCount }, (_, r) =>
+    ratio(drawn.subarray(r * n, (r + 1) * n)),
+  ).sort();
   return {
     mean: ratio(Uint32Array.from({ length: n }, (_, i) => i)),
-    ...{ low: ratios[Math.floor(0.025 * RESAMPLES)]!, high: ratios[Math.ceil(0.975 * RESAMPLES) - 1]!, n },
+    ...{ low: ratios[Math.floor(0.025 * resampleCount)]!, high: ratios[Math.ceil(0.975 * resampleCount) - 1]!, n },
   };
 }
 

@@ -40,31 +40,31 @@ const forms: Partial<Record<MotionName, (t: number, T: number) => Path[number]>>
  * Root mean square deviation from the mean pose, in units, below which nothing moves. A translation of 12 units has 3.9,
  * a circle of radius 6 has 6, growing by 10 has 3.2; the centre of mass of most that spins wobbles by 1 or 2.
  */
-const MOVES = 2.3;
+const leastPath = 2.3;
 /** Above this it is no wobble: what spins may have its centre of mass far from the middle of its box. */
-const WOBBLES = 5;
+const mostWobble = 5;
 /** By so much must frames agree better turned than unturned for a wobble to be a spin. */
-const CLEARLY = 0.1;
+const clearMargin = 0.1;
 /** The share of a path's energy that its form must explain. */
-const EXPLAINS = 0.5;
+const leastExplained = 0.5;
 
 /** null where nothing is seen. */
-export function pathOf(frames: readonly WorldFrame[], ground: WorldFrame): (Found | null)[] {
-  return frames.map((frame) => findSubject(frame, ground));
+export function pathOf(frames: readonly WorldFrame[], background: WorldFrame): (Found | null)[] {
+  return frames.map((frame) => findSubject(frame, background));
 }
 
 /**
- * The motion whose form explains most of the path; below MOVES it is decided between spin and still by whether the frames
- * agree better when turned back by what a spin turns, and up to WOBBLES whether it is a spin after all. `other` when the subject is missing in a third of the frames.
+ * The motion whose form explains most of the path; below leastPath it is decided between spin and still by whether the frames
+ * agree better when turned back by what a spin turns, and up to mostWobble whether it is a spin after all. `other` when the subject is missing in a third of the frames.
  * `scale`: of subjects and paths, against those of a subject that has the whole world.
  */
-export function motionOf(frames: readonly WorldFrame[], ground: WorldFrame, scale = 1): MotionName | 'other' {
-  const seen = pathOf(frames, ground);
+export function motionOf(frames: readonly WorldFrame[], background: WorldFrame, scale = 1): MotionName | 'other' {
+  const seen = pathOf(frames, background);
   if (frames.length < 4 || seen.filter((one) => one === null).length * 3 >= frames.length) return 'other';
   const best = moveOf(seen, scale);
-  if (best !== 'none' && sway(seen) >= WOBBLES * scale) return best;
-  const { turned, unturned } = turning(frames, ground, seen);
-  if (best !== 'none') return turned > unturned + CLEARLY ? 'spin' : best;
+  if (best !== 'none' && sway(seen) >= mostWobble * scale) return best;
+  const { turned, unturned } = turning(frames, background, seen);
+  if (best !== 'none') return turned > unturned + clearMargin ? 'spin' : best;
   return turned > unturned ? 'spin' : 'still';
 }
 
@@ -74,9 +74,9 @@ export function moveOf(path: readonly (Path[number] | null)[], scale = 1): Motio
   const times = path.flatMap((pose, t) => (pose ? [t] : []));
   const own = centred(times.map((t) => path[t]!));
   const total = dot(own, own);
-  if (Math.sqrt(total / times.length) < MOVES * scale) return 'none';
+  if (Math.sqrt(total / times.length) < leastPath * scale) return 'none';
   let best: MotionName | 'other' = 'other';
-  let most = EXPLAINS * total;
+  let most = leastExplained * total;
   for (const [name, form] of Object.entries(forms)) {
     const shape = centred(times.map((t) => form(t, T)));
     const along = Math.max(0, dot(own, shape));
@@ -103,7 +103,7 @@ export function wayLength(path: readonly (Path[number] | null)[]): number {
 /** Mean correlation of frames an eighth and a quarter of a clip apart: turned by as much of a round, and as they are. */
 function turning(
   frames: readonly WorldFrame[],
-  ground: WorldFrame,
+  background: WorldFrame,
   path: readonly (Found | null)[],
 ): { turned: number; unturned: number } {
   const T = frames.length;
@@ -112,7 +112,7 @@ function turning(
     for (let t = 0; t + lag < T; t++) {
       const [from, to] = [path[t], path[t + lag]];
       if (!from || !to) continue;
-      const pair = { a: frames[t]!, b: frames[t + lag]!, ground, from, to };
+      const pair = { a: frames[t]!, b: frames[t + lag]!, background, from, to };
       turned += alignedCorrelation({ ...pair, angle: (2 * Math.PI * lag) / T });
       unturned += alignedCorrelation({ ...pair, angle: 0 });
       pairs++;

@@ -1,4 +1,4 @@
-import { VimiError } from '../../errors.js';
+import { VimiError } from '../../core/errors.js';
 
 /** Rows of interleaved channels, 0 to 255. */
 export interface Raster {
@@ -11,7 +11,7 @@ export interface Raster {
 /** Mean squared error of pixels, 0 to 255 each. */
 export function mse(a: ArrayLike<number>, b: ArrayLike<number>): number {
   if (a.length !== b.length || a.length === 0)
-    throw new VimiError('SHAPE_MISMATCH', 'Only pictures of one size can be compared', {
+    throw new VimiError('SHAPE_MISMATCH', 'Only images of the same size can be compared', {
       expected: `${a.length} numbers`,
       found: `${b.length}`,
     });
@@ -21,8 +21,8 @@ export function mse(a: ArrayLike<number>, b: ArrayLike<number>): number {
 }
 
 /** Wang et al. 2004: a Gaussian window of 11 x 11, sigma 1.5; C1 = (.01 * 255)^2, C2 = (.03 * 255)^2. */
-const RADIUS = 5;
-const window = Array.from({ length: 2 * RADIUS + 1 }, (_, i) => Math.exp(-((i - RADIUS) ** 2) / (2 * 1.5 ** 2)));
+const radius = 5;
+const window = Array.from({ length: 2 * radius + 1 }, (_, i) => Math.exp(-((i - radius) ** 2) / (2 * 1.5 ** 2)));
 const total = window.reduce((sum, v) => sum + v, 0);
 const C1 = (0.01 * 255) ** 2;
 const C2 = (0.03 * 255) ** 2;
@@ -31,7 +31,7 @@ const C2 = (0.03 * 255) ** 2;
 export function ssim(a: Raster, b: Raster): number {
   const { width, height, channels } = a;
   const size = width * height * channels;
-  const side = 2 * RADIUS + 1;
+  const side = 2 * radius + 1;
   if (
     b.width !== width ||
     b.height !== height ||
@@ -40,7 +40,7 @@ export function ssim(a: Raster, b: Raster): number {
     width < side ||
     height < side
   )
-    throw new VimiError('SHAPE_MISMATCH', 'SSIM needs two pictures of one size', {
+    throw new VimiError('SHAPE_MISMATCH', 'SSIM needs two images of the same size', {
       expected: `at least ${side} x ${side}`,
       found: `[${height}, ${width}, ${channels}] and [${b.height}, ${b.width}, ${b.channels}]`,
     });
@@ -65,7 +65,7 @@ export function ssim(a: Raster, b: Raster): number {
 
 /** Where the whole window fits: [height - 10, width - 10]. */
 function blur(values: Float64Array, width: number, height: number): Float64Array {
-  const [w, h] = [width - 2 * RADIUS, height - 2 * RADIUS];
+  const [w, h] = [width - 2 * radius, height - 2 * radius];
   const across = new Float64Array(w * height);
   for (let y = 0; y < height; y++)
     for (let x = 0; x < w; x++) {

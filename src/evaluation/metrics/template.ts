@@ -1,5 +1,5 @@
 import type { Sprite } from '../../media/read-sprite.js';
-import type { Rgb } from './ground.js';
+import type { Rgb } from './background.js';
 
 /** A sprite drawn upright with its centre in the middle of the raster: premultiplied RGBA, [side, side, 4]; side is odd. */
 export interface Raster {
@@ -7,13 +7,13 @@ export interface Raster {
   pixels: Float32Array;
 }
 
-/** Sizes at which a template is drawn: SMALLEST * STEP ** k units. */
-const SMALLEST = 4;
-const STEP = 1.12;
-const LEVELS = 19;
+/** Sizes at which a template is drawn: smallest * step ** k units. */
+const smallest = 4;
+const step = 1.12;
+const levels = 19;
 
 /** Samples a side of a pixel. */
-const SAMPLES = 3;
+const samplesPerSide = 3;
 
 /** A subject to be compared with: drawn at every size that was asked for, once. */
 export class Template {
@@ -23,7 +23,7 @@ export class Template {
   readonly spread: number;
   /** Its centre of mass from the middle of its box, when its longer side is 1. */
   readonly offset: { x: number; y: number };
-  private readonly rasters = new Map<number, Raster>();
+  readonly #rasters = new Map<number, Raster>();
 
   constructor(
     readonly code: string,
@@ -53,21 +53,21 @@ export class Template {
   /** Levels of size around the one at which it is spread as wide as `spread` units, `reach` to both sides. */
   levelsNear(spread: number, reach: number): number[] {
     const size = spread / Math.max(0.05, this.spread);
-    const middle = Math.round(Math.log(Math.max(size, 1e-3) / SMALLEST) / Math.log(STEP));
-    const from = Math.min(Math.max(0, middle - reach), LEVELS - 2 * reach - 1);
+    const middle = Math.round(Math.log(Math.max(size, 1e-3) / smallest) / Math.log(step));
+    const from = Math.min(Math.max(0, middle - reach), levels - 2 * reach - 1);
     return Array.from({ length: 2 * reach + 1 }, (_, n) => from + n);
   }
 
   /** Length of the longer side at a level, in units. */
   static sizeOf(level: number): number {
-    return SMALLEST * STEP ** level;
+    return smallest * step ** level;
   }
 
   at(level: number): Raster {
-    const drawn = this.rasters.get(level);
+    const drawn = this.#rasters.get(level);
     if (drawn) return drawn;
     const raster = rasterOf(this.sprite, Template.sizeOf(level));
-    this.rasters.set(level, raster);
+    this.#rasters.set(level, raster);
     return raster;
   }
 }
@@ -80,11 +80,11 @@ function rasterOf(sprite: Sprite, size: number): Raster {
   const pixels = new Float32Array(side * side * 4);
   for (let y = 0; y < side; y++)
     for (let x = 0; x < side; x++)
-      for (let j = 0; j < SAMPLES; j++)
-        for (let i = 0; i < SAMPLES; i++) {
-          const u = (x + (i + 0.5) / SAMPLES - side / 2) * scale + sprite.width / 2 - 0.5;
-          const v = (y + (j + 0.5) / SAMPLES - side / 2) * scale + sprite.height / 2 - 0.5;
-          addBilinear(sprite, u, v, pixels, (y * side + x) * 4, 1 / SAMPLES ** 2);
+      for (let j = 0; j < samplesPerSide; j++)
+        for (let i = 0; i < samplesPerSide; i++) {
+          const u = (x + (i + 0.5) / samplesPerSide - side / 2) * scale + sprite.width / 2 - 0.5;
+          const v = (y + (j + 0.5) / samplesPerSide - side / 2) * scale + sprite.height / 2 - 0.5;
+          addBilinear(sprite, u, v, pixels, (y * side + x) * 4, 1 / samplesPerSide ** 2);
         }
   return { side, pixels };
 }

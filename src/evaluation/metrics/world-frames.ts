@@ -1,14 +1,14 @@
-import { VimiError } from '../../errors.js';
-import { shrink } from '../../models/embedding/area.js';
+import { VimiError } from '../../core/errors.js';
+import { shrink } from '../../models/encoders/built-in/area.js';
 import type { RgbVideo } from '../../models/ports.js';
 
 /** The world of examples/world is 32 units wide. Measures look at one pixel a unit, whatever a model draws. */
-export const WORLD = 32;
+export const worldSide = 32;
 
 /** Numbers of one frame: RGB, row by row. */
-export const FRAME = WORLD * WORLD * 3;
+export const frameLength = worldSide * worldSide * 3;
 
-/** RGB, 0 to 255: [WORLD, WORLD, 3]. */
+/** RGB, 0 to 255: [worldSide, worldSide, 3]. */
 export type WorldFrame = Float32Array;
 
 /** The frames of a square video at one pixel a unit, by area averaging. SHAPE_MISMATCH when it is not square. */
@@ -20,6 +20,9 @@ export function worldFrames({ frames, width, height, data }: RgbVideo): WorldFra
       found: `[${frames}, ${height}, ${width}, 3] in ${data.length} bytes`,
     });
   return Array.from({ length: frames }, (_, t) =>
-    Float32Array.from(shrink({ width, height, data: data.subarray(t * size, (t + 1) * size) }, WORLD), (v) => v * 255),
+    Float32Array.from(
+      shrink({ width, height, data: data.subarray(t * size, (t + 1) * size) }, worldSide),
+      (v) => v * 255,
+    ),
   );
 }

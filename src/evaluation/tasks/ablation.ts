@@ -1,12 +1,12 @@
-import { VimiError } from '../../errors.js';
+import type { Served } from '../../app/in-process-pipeline.js';
+import { VimiError } from '../../core/errors.js';
 import type { Task } from '../../events/prompt.js';
 import type { GenerationRequested } from '../../events/schemas.js';
-import { frameAsWebp } from '../../media/pictures.js';
+import { frameAsWebp } from '../../media/images.js';
 import type { RgbImage, RgbVideo } from '../../models/ports.js';
 import { type Measured, measured, measuredDifference, measuredRatio } from '../metrics/interval.js';
 import type { Oracle, Verdict } from '../oracle.js';
 import { type Cell, type Report, type Sheet, someFrames } from '../report.js';
-import type { Served } from '../serving.js';
 import { type PlainClip, plainClips, readClip, type World } from '../world-folder.js';
 import { copied, errorsOf } from './prediction.js';
 import { chooseClips, eachOf, formatOf, type NamedWorld, type Setting } from './setting.js';
@@ -28,7 +28,7 @@ export interface AblationSetting extends Omit<Setting, 'serving' | 'model' | 'st
   documents: number;
 }
 
-interface Row extends Pick<Verdict, 'lookRank' | 'colourRank' | 'motionRight' | 'colourRight'> {
+interface Row extends Pick<Verdict, 'appearanceRank' | 'colourRank' | 'motionRight' | 'colourRight'> {
   set: string;
   weights: string;
   task: Task;
@@ -57,12 +57,12 @@ interface Drawn {
 }
 
 /** Clips that a page shows, with all weights and k below each other. */
-const SHOWN = 6;
-const PICTURES = 8;
+const rowsShown = 6;
+const framesShown = 8;
 
 /**
  * What does each part of the recipe do? Weights that were trained without it, and k documents for a prompt, on the same
- * clips with the same noise: text to video with live retrieval, and for each weights once the subject given as a picture
+ * clips with the same noise: text to video with live retrieval, and for each weights once the subject given as an image
  * in the place of its name, and the rest of the clip from its first frame.
  */
 export async function evaluateAblation(setting: AblationSetting): Promise<Report> {
@@ -71,7 +71,7 @@ export async function evaluateAblation(setting: AblationSetting): Promise<Report
     chooseClips(plainClips(world), n, seed).map((clip, index) => ({ set: name, world, clip, index })),
   );
   if (chosen.length === 0)
-    throw new VimiError('USAGE', 'An ablation needs clips of one subject on a colour', {
+    throw new VimiError('USAGE', 'An ablation needs clips of one subject on a plain background', {
       found: worlds.map(({ world }) => `${world.clips.length} other clips in ${world.folder}`).join(', '),
     });
   const asked = [
@@ -102,7 +102,7 @@ export async function evaluateAblation(setting: AblationSetting): Promise<Report
           ...{ frames: format.frames, width: format.side, height: format.side, fps: format.fps },
           ...(k !== null && { retrieval: { k } }),
         };
-        const served = await serving.ask(request, { signal });
+        const served = await serving.serve(request, { signal });
         const row: Row = {
           ...{ set, weights: name, task, k, clip: clip.number, caption: clip.caption, seed: request.seed! },
           ...(await measure(served, task, clip, truth, oracle)),
@@ -110,10 +110,10 @@ export async function evaluateAblation(setting: AblationSetting): Promise<Report
         setting.onProgress(++done, total, `${name}, ${k === null ? task : `k = ${k}`}`);
         const first = served.context.entries[0];
         const images = async () => [
-          first ? await serving.picture(first.image) : blank,
-          ...someFrames(served.frames.video, PICTURES),
+          first ? await serving.image(first.image) : blank,
+          ...someFrames(served.frames.video, framesShown),
         ];
-        const page = index < SHOWN && k !== null ? { label: labelOf(row), images: await images() } : null;
+        const page = index < rowsShown && k !== null ? { label: labelOf(row), images: await images() } : null;
         return { row, read: JSON.stringify(served.prompt), format: kind, page };
       });
       drawn.push(...made);
@@ -126,7 +126,7 @@ export async function evaluateAblation(setting: AblationSetting): Promise<Report
       return eachOf(clips, 2, async (clip) => {
         const key = JSON.stringify([name, clip.number, format]);
         const truth = await (truths.get(key) ?? kept(truths, key, readClip(clip, format, signal)));
-        return { clip, images: [blank, ...someFrames(truth, PICTURES)], ...(await oracle.judge(truth, clip, null)) };
+        return { clip, images: [blank, ...someFrames(truth, framesShown)], ...(await oracle.judge(truth, clip, null)) };
       });
     }),
   );
@@ -143,12 +143,12 @@ export async function evaluateAblation(setting: AblationSetting): Promise<Report
   return {
     title: 'Ablation: what does each part do?',
     notes: [
-      `k: documents retrieved live for a prompt, of ${setting.documents}; in the prompt: how many of them the model read. All rows are the same clips with the same noise. Subject-driven (the picture in the place of the name) and prediction (MSE of frames from the third on, against copying the first) are no matter of k and stand once for each weights. Look and colour: place among 100 candidates.`,
+      `k: documents retrieved live for a prompt, of ${setting.documents}; in the prompt: how many of them the model read. All rows are the same clips with the same noise. Subject-driven (the image in the place of the name) and prediction (MSE of frames from the third on, against copying the first) are no matter of k and stand once for each weights. Appearance and colour: place among 100 candidates.`,
       ...samePrompts(drawn, weights[0]!, ks),
     ],
     tables: [
       {
-        title: 'What the videos show (chance: look 1 %, motion 10 %, ground 12 %)',
+        title: 'What the videos show (chance: appearance 1 %, motion 10 %, background 12 %)',
         columns: ['set', 'weights', 'k', 'n', 'in the prompt', ...columns],
         rows: worlds.flatMap(({ name: set }, w) => [
           [
@@ -198,7 +198,7 @@ export async function evaluateAblation(setting: AblationSetting): Promise<Report
       const pages = drawn.filter(({ row, page }) => row.set === set && page);
       return {
         name: set,
-        rows: ceilings[w]!.slice(0, SHOWN).flatMap(({ clip, images }) => [
+        rows: ceilings[w]!.slice(0, rowsShown).flatMap(({ clip, images }) => [
           { label: clip.caption, images },
           ...pages.flatMap(({ row, page }) => (row.clip === clip.number ? [page!] : [])),
         ]),
@@ -229,10 +229,10 @@ async function measure(
   oracle: Oracle,
 ) {
   const { video, sampler } = frames;
-  const { lookRank, colourRank, motionRight, colourRight } = await oracle.judge(video, clip, null);
+  const { appearanceRank, colourRank, motionRight, colourRight } = await oracle.judge(video, clip, null);
   const predicted = task === 'prediction';
   return {
-    ...{ lookRank, colourRank, motionRight, colourRight, steps: sampler.steps, guidance: sampler.guidance.image },
+    ...{ appearanceRank, colourRank, motionRight, colourRight, steps: sampler.steps, guidance: sampler.guidance.image },
     context: context.entries.map(({ caption }) => caption),
     inPrompt: prompt.parts.filter((part) => 'image' in part && part.role === 'reference').length,
     error: predicted ? errorsOf(video, truth, clip).mse : Number.NaN,
@@ -240,17 +240,17 @@ async function measure(
   };
 }
 
-type Looks = Pick<Verdict, 'lookRank' | 'colourRank' | 'motionRight' | 'colourRight'>;
+type Ranks = Pick<Verdict, 'appearanceRank' | 'colourRank' | 'motionRight' | 'colourRight'>;
 
 const upTo = (most: number) => (rank: number) => (Number.isNaN(rank) ? rank : Number(rank <= most));
 const [first, firstFive] = [upTo(1), upTo(5)];
 
-const shares: { name: string; of(looks: Looks): number }[] = [
-  { name: 'look rank-1', of: ({ lookRank }) => first(lookRank) },
-  { name: 'look rank-5', of: ({ lookRank }) => firstFive(lookRank) },
+const shares: { name: string; of(looks: Ranks): number }[] = [
+  { name: 'appearance rank-1', of: ({ appearanceRank }) => first(appearanceRank) },
+  { name: 'appearance rank-5', of: ({ appearanceRank }) => firstFive(appearanceRank) },
   { name: 'colour rank-5', of: ({ colourRank }) => firstFive(colourRank) },
   { name: 'motion', of: ({ motionRight }) => motionRight },
-  { name: 'ground', of: ({ colourRight }) => colourRight },
+  { name: 'background', of: ({ colourRight }) => colourRight },
 ];
 const shownShares = shares.slice(0, 2);
 const columns = [
@@ -324,9 +324,9 @@ function samePrompts(drawn: readonly Drawn[], name: string, ks: readonly number[
     );
 }
 
-function labelOf({ weights, k, lookRank, colourRank, motionRight, colourRight }: Row): string {
-  const wrong = [...(motionRight ? [] : ['motion']), ...(colourRight ? [] : ['ground'])];
-  return `${weights}, k = ${k} (look ${lookRank}, colour ${colourRank}${wrong.length > 0 ? `; not its ${wrong.join(', ')}` : ''})`;
+function labelOf({ weights, k, appearanceRank, colourRank, motionRight, colourRight }: Row): string {
+  const wrong = [...(motionRight ? [] : ['motion']), ...(colourRight ? [] : ['background'])];
+  return `${weights}, k = ${k} (appearance ${appearanceRank}, colour ${colourRank}${wrong.length > 0 ? `; not its ${wrong.join(', ')}` : ''})`;
 }
 
 function kept<T>(map: Map<string, Promise<T>>, key: string, made: Promise<T>): Promise<T> {

@@ -1,8 +1,8 @@
 import type { CorpusDocument } from '../../events/schemas.js';
 import type { RgbImage } from '../../models/ports.js';
 import { asContext } from '../documents.js';
+import { backgroundColour, plain } from '../metrics/background.js';
 import { appearanceKept } from '../metrics/coherence.js';
-import { groundColour, plain } from '../metrics/ground.js';
 import { measured } from '../metrics/interval.js';
 import { pathOf, wayLength } from '../metrics/motion.js';
 import { type WorldFrame, worldFrames } from '../metrics/world-frames.js';
@@ -12,7 +12,7 @@ import { chooseClips, eachOf, formatOf, type NamedWorld, type Setting } from './
 
 export interface CoherenceSetting extends Setting {
   worlds: NamedWorld[];
-  documentOf(code: string): Promise<{ document: CorpusDocument; picture: RgbImage }>;
+  documentOf(code: string): Promise<{ document: CorpusDocument; image: RgbImage }>;
 }
 
 interface Row {
@@ -29,8 +29,8 @@ interface Row {
   present: number;
 }
 
-const SHOWN = 12;
-const PICTURES = 8;
+const rowsShown = 12;
+const framesShown = 8;
 
 /**
  * Does a video hang together? Generated with the true context; beside them the true clips, and as the floor the same
@@ -54,7 +54,7 @@ export async function evaluateCoherence(setting: CoherenceSetting): Promise<Repo
     for (const { steps, guidance } of settings) {
       const videos = await eachOf(clips, setting.atOnce, async (clip, i) => {
         const { document } = await setting.documentOf(clip.subject);
-        const { frames } = await serving.ask(
+        const { frames } = await serving.serve(
           {
             prompt: clip.caption,
             seed: (seed + i) >>> 0,
@@ -77,12 +77,12 @@ export async function evaluateCoherence(setting: CoherenceSetting): Promise<Repo
       sheets.push({
         name: settings.length > 1 ? `${name}-${sampler.steps}-steps-guidance-${sampler.guidance.image}` : name,
         rows: await Promise.all(
-          videos.slice(0, SHOWN).map(async ({ video }, i) => {
+          videos.slice(0, rowsShown).map(async ({ video }, i) => {
             const row = rows.find((one) => one.how === how && one.set === name && one.clip === clips[i]!.number)!;
-            const { picture } = await setting.documentOf(clips[i]!.subject);
+            const { image } = await setting.documentOf(clips[i]!.subject);
             return {
               label: `${row.caption} (next ${row.next.toFixed(2)}, half ${row.half.toFixed(2)})`,
-              images: [picture, ...someFrames(video, PICTURES), ...someFrames(truths[i]!, PICTURES)],
+              images: [image, ...someFrames(video, framesShown), ...someFrames(truths[i]!, framesShown)],
             };
           }),
         ),
@@ -93,11 +93,11 @@ export async function evaluateCoherence(setting: CoherenceSetting): Promise<Repo
   return {
     title: 'Coherence: does the subject stay itself while it moves?',
     notes: [
-      'Look kept: correlation of the subject’s crops, moved and scaled onto each other (turned where the motion turns), between neighbouring frames and between frames half a clip apart; 0 where it is missing. Way: units that its centre goes, of 32.',
+      'Appearance kept: correlation of the subject’s crops, moved and scaled onto each other (turned where the motion turns), between neighbouring frames and between frames half a clip apart; 0 where it is missing. Way: units that its centre goes, of 32.',
     ],
     tables: [
       {
-        title: 'Look kept, and motion',
+        title: 'Appearance kept, and motion',
         columns: [
           'set',
           'what',
@@ -126,20 +126,20 @@ export async function evaluateCoherence(setting: CoherenceSetting): Promise<Repo
 }
 
 function hold(frames: readonly WorldFrame[], turn: number): Pick<Row, 'next' | 'half' | 'way' | 'present'> {
-  const ground = plain(groundColour(frames));
-  const path = pathOf(frames, ground);
+  const background = plain(backgroundColour(frames));
+  const path = pathOf(frames, background);
   return {
-    next: appearanceKept(frames, ground, { turn }),
-    half: appearanceKept(frames, ground, { turn, lag: frames.length >> 1 }),
+    next: appearanceKept(frames, background, { turn }),
+    half: appearanceKept(frames, background, { turn, lag: frames.length >> 1 }),
     way: wayLength(path),
     present: path.filter((found) => found !== null).length / frames.length,
   };
 }
 
-/** With its own ground taken away, so that videos on different grounds differ by their subjects alone. */
+/** With its own background taken away, so that videos on different backgrounds differ by their subjects alone. */
 function laidOnGrey(frames: readonly WorldFrame[]): WorldFrame[] {
-  const ground = plain(groundColour(frames));
-  return frames.map((frame) => frame.map((value, i) => value - ground[i]! + 128));
+  const background = plain(backgroundColour(frames));
+  return frames.map((frame) => frame.map((value, i) => value - background[i]! + 128));
 }
 
 /** Frame t of video i + t. */

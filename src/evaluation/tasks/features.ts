@@ -1,5 +1,5 @@
-import { VimiError } from '../../errors.js';
-import { Random } from '../../models/diffusion/random.js';
+import { VimiError } from '../../core/errors.js';
+import { Random } from '../../models/numerics/random.js';
 import { clipSimilarity } from '../features/clip-similarity.js';
 import { frechetDistance, gaussianOf } from '../features/frechet.js';
 import { inceptionScore } from '../features/inception-score.js';
@@ -13,7 +13,7 @@ import type { Cell, Report } from '../report.js';
  */
 
 /** Random halvings that the floor is the mean of. */
-const HALVINGS = 5;
+const halvingCount = 5;
 
 export interface NamedFeatures {
   /** The net, as the user calls it. */
@@ -36,7 +36,7 @@ export function evaluateDistance(real: Features, generated: Features, { net, see
   const whole = frechetDistance(gaussianOf(real), gaussianOf(generated));
   const half = Math.min(real.n >> 1, generated.n);
   const [floor, same]: [number[], number[]] = [[], []];
-  for (let i = 0; i < HALVINGS && half >= 2; i++) {
+  for (let i = 0; i < halvingCount && half >= 2; i++) {
     const order = shuffledRows(real.n, random);
     const one = gaussianOf(rowsOf(real, order.slice(0, half)));
     const other = gaussianOf(rowsOf(real, order.slice(half, 2 * half)));
@@ -46,7 +46,7 @@ export function evaluateDistance(real: Features, generated: Features, { net, see
   }
   const few = Math.min(real.n, generated.n);
   const notes = [
-    `Features of ${net}, ${real.d} numbers a row. ${HALVINGS} random halvings for the floor.`,
+    `Features of ${net}, ${real.d} numbers a row. ${halvingCount} random halvings for the floor.`,
     ...(few <= real.d
       ? [
           `Only ${few} rows for ${real.d} features: the covariances are rank-deficient and the distance says little. Thousands are usual.`,

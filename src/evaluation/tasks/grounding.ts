@@ -20,8 +20,8 @@ export interface GroundingSetting extends Setting {
   worlds: NamedWorld[];
   oracle: Oracle;
   conditions: readonly Condition[];
-  /** The document of each subject, and its picture. */
-  documentOf(code: string): Promise<{ document: CorpusDocument; picture: RgbImage }>;
+  /** The document of each subject, and its image. */
+  documentOf(code: string): Promise<{ document: CorpusDocument; image: RgbImage }>;
   /** Documents that live retrieval chooses from. */
   documents: number;
 }
@@ -56,17 +56,17 @@ interface Row extends Omit<Case, 'clip' | 'steps' | 'guidance'>, Verdict {
 
 interface Drawn {
   row: Row;
-  /** What the oracle says of the baseline; null without a picture, and after the first of a sweep. */
+  /** What the oracle says of the baseline; null without an image, and after the first of a sweep. */
   pasted: Verdict | null;
   images: RgbImage[];
 }
 
 /** Videos a sheet shows. */
-const SHOWN = 12;
-const PICTURES = 8;
+const rowsShown = 12;
+const framesShown = 8;
 
 /**
- * Does the model draw what it is shown? For held-out and seen subjects: look among 100 candidates, motion, ground and size
+ * Does the model draw what it is shown? For held-out and seen subjects: appearance among 100 candidates, motion, background and size
  * with the true, a wrong and no context, and with what retrieval finds; true clips' own score as the ceiling.
  */
 export async function evaluateGrounding(setting: GroundingSetting): Promise<Report> {
@@ -106,7 +106,7 @@ export async function evaluateGrounding(setting: GroundingSetting): Promise<Repo
       name,
       verdicts: await eachOf(clips, 2, async (clip) => {
         const video = await readClip(clip, format, signal);
-        trueVideos.set(clip, someFrames(video, PICTURES));
+        trueVideos.set(clip, someFrames(video, framesShown));
         const verdict = await oracle.judge(video, clip, null);
         tell('true clips');
         return verdict;
@@ -125,7 +125,7 @@ export async function evaluateGrounding(setting: GroundingSetting): Promise<Repo
       none: [],
       live: undefined,
     }[condition];
-    const served = await serving.ask(
+    const served = await serving.serve(
       {
         prompt: clip.caption,
         seed: one.seed,
@@ -150,12 +150,12 @@ export async function evaluateGrounding(setting: GroundingSetting): Promise<Repo
       foundAny: isLive ? Number(entries.some(isOwn)) : Number.NaN,
     };
     tell(`${one.set}, ${condition} context`);
-    const picture = entries[0] ? await serving.picture(entries[0].image) : null;
+    const image = entries[0] ? await serving.image(entries[0].image) : null;
     const isFirst = one.steps === setting.steps[0] && one.guidance === setting.guidance[0];
     const pasted =
-      picture && isFirst ? await oracle.judge(paste(clip.caption, picture, format, oracle.colours), clip, shown) : null;
-    if (one.index >= SHOWN) return { row, pasted, images: [] };
-    return { row, pasted, images: [picture ?? blank, ...someFrames(video, PICTURES), ...trueVideos.get(clip)!] };
+      image && isFirst ? await oracle.judge(paste(clip.caption, image, format, oracle.colours), clip, shown) : null;
+    if (one.index >= rowsShown) return { row, pasted, images: [] };
+    return { row, pasted, images: [image ?? blank, ...someFrames(video, framesShown), ...trueVideos.get(clip)!] };
   });
   const secondsEach = (performance.now() - began) / 1000 / cases.length;
   const rows = drawn.map(({ row }) => row);
@@ -171,7 +171,7 @@ export async function evaluateGrounding(setting: GroundingSetting): Promise<Repo
 
   const tables = [
     {
-      title: `What the videos show (chance: look 1 %, motion 10 %, ground 12 %)`,
+      title: `What the videos show (chance: appearance 1 %, motion 10 %, background 12 %)`,
       columns: [...'set,context,steps,guidance,n'.split(','), ...columns],
       rows: [
         ...ceilings.map(({ name, verdicts }, i): Cell[] => [
@@ -227,18 +227,18 @@ export async function evaluateGrounding(setting: GroundingSetting): Promise<Repo
   if (misled.length > 0)
     tables.push({
       title: 'With the wrong context: how often the video shows what was shown instead of what was asked',
-      columns: ['set', 'n', 'look rank-1', 'look rank-5', 'colour rank-1', 'colour rank-5'],
+      columns: ['set', 'n', 'appearance rank-1', 'appearance rank-5', 'colour rank-1', 'colour rank-5'],
       rows: misled.map((group) => [
         ...[group[0]!.set, group.length],
-        ...ranks(group.map(({ shownLookRank }) => shownLookRank)),
+        ...ranks(group.map(({ shownAppearanceRank }) => shownAppearanceRank)),
         ...ranks(group.map(({ shownColourRank }) => shownColourRank)),
       ]),
     });
   return {
     title: 'Grounding: is the subject the one that the context shows?',
     notes: [
-      "Look: place of the asked subject among 100 candidates, by template (correlation at its best place and size) and by mean colour. Ceiling: the true clips, measured alike. Size: within a quarter of the world's sizes. Look kept: correlation of the subject between neighbouring frames. Way: units that its centre goes, of 32.",
-      'Pasted without a net: the picture of the context, cut out and laid along the verb of the caption on the ground that it names (paster.ts). Odd frames are those that an upsampler makes between two of the base model; sharpness: squared differences of neighbouring pixels.',
+      "Appearance: place of the asked subject among 100 candidates, by template (correlation at its best place and size) and by mean colour. Ceiling: the true clips, measured alike. Size: within a quarter of the world's sizes. Appearance kept: correlation of the subject between neighbouring frames. Way: units that its centre goes, of 32.",
+      'Pasted without a net: the image of the context, cut out and laid along the verb of the caption on the background that it names (paster.ts). Odd frames are those that an upsampler makes between two of the base model; sharpness: squared differences of neighbouring pixels.',
       `${cases.length} videos, ${secondsEach.toFixed(2)} s each with retrieval and measuring.`,
     ],
     tables,
@@ -248,8 +248,15 @@ export async function evaluateGrounding(setting: GroundingSetting): Promise<Repo
 }
 
 const columns = [
-  ...['look rank-1', 'look rank-5', 'colour rank-1', 'colour rank-5', 'motion: translations', 'motion: all'],
-  ...['ground', 'size', 'look kept', 'way'],
+  ...[
+    'appearance rank-1',
+    'appearance rank-5',
+    'colour rank-1',
+    'colour rank-5',
+    'motion: translations',
+    'motion: all',
+  ],
+  ...['background', 'size', 'appearance kept', 'way'],
 ];
 
 type Judged = Verdict & { askedMotion: string };
@@ -257,7 +264,7 @@ type Judged = Verdict & { askedMotion: string };
 function cellsOf(group: readonly Judged[]): Cell[] {
   const moving = group.filter(({ askedMotion }) => translations.includes(askedMotion));
   return [
-    ...ranks(group.map(({ lookRank }) => lookRank)),
+    ...ranks(group.map(({ appearanceRank }) => appearanceRank)),
     ...ranks(group.map(({ colourRank }) => colourRank)),
     { share: measured(moving.map(({ motionRight }) => motionRight)) },
     { share: measured(group.map(({ motionRight }) => motionRight)) },
@@ -296,9 +303,9 @@ function grouped(rows: readonly Row[]): Row[][] {
   return [...groups.values()];
 }
 
-function labelOf({ caption, lookRank, colourRank, motion, motionRight, colour, colourRight }: Row): string {
+function labelOf({ caption, appearanceRank, colourRank, motion, motionRight, colour, colourRight }: Row): string {
   const wrong = [...(motionRight ? [] : [motion]), ...(colourRight ? [] : [colour])];
-  return `${caption} (look ${lookRank}, colour ${colourRank}${wrong.length > 0 ? `; is ${wrong.join(', ')}` : ''})`;
+  return `${caption} (appearance ${appearanceRank}, colour ${colourRank}${wrong.length > 0 ? `; is ${wrong.join(', ')}` : ''})`;
 }
 
 const blank: RgbImage = { width: 1, height: 1, data: new Uint8Array([238, 240, 242]) };

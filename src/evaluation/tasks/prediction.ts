@@ -1,6 +1,6 @@
-import { frameAsWebp } from '../../media/pictures.js';
+import { frameAsWebp } from '../../media/images.js';
 import type { RgbImage, RgbVideo } from '../../models/ports.js';
-import { groundColour, plain } from '../metrics/ground.js';
+import { backgroundColour, plain } from '../metrics/background.js';
 import { type Measured, measured, measuredRatio } from '../metrics/interval.js';
 import { motionOf, pathDistance, pathOf } from '../metrics/motion.js';
 import { mse, ssim } from '../metrics/similarity.js';
@@ -14,9 +14,9 @@ export interface PredictionSetting extends Setting {
 }
 
 /** Frames from here on are measured: the first is given, and the second is what linear extrapolation starts from. */
-const FROM = 2;
-const SHOWN = 12;
-const PICTURES = 8;
+const firstJudged = 2;
+const rowsShown = 12;
+const framesShown = 8;
 
 interface Error {
   mse: number;
@@ -69,7 +69,7 @@ export async function evaluatePrediction(setting: PredictionSetting): Promise<Re
     for (const { steps, guidance } of settings)
       for (const how of ['model, first frame', 'model, text alone'] as const) {
         const image = { image: { base64 }, role: 'first-frame' as const };
-        const { frames } = await serving.ask(
+        const { frames } = await serving.serve(
           {
             prompt: how === 'model, text alone' ? clip.caption : [{ text: clip.caption }, image],
             seed: (seed + index) >>> 0,
@@ -86,11 +86,11 @@ export async function evaluatePrediction(setting: PredictionSetting): Promise<Re
         };
         rows.push(row);
         setting.onProgress(++done, total, set);
-        if (index < SHOWN && how === 'model, first frame')
+        if (index < rowsShown && how === 'model, first frame')
           pages.push({
             name: settings.length > 1 ? `${set}-${row.steps}-steps-guidance-${row.guidance}` : set,
             label: `${clip.caption} (error ${((100 * row.mse) / rows[0]!.mse).toFixed(0)} % of copying)`,
-            images: [first, ...someFrames(video, PICTURES), ...someFrames(truth, PICTURES)],
+            images: [first, ...someFrames(video, framesShown), ...someFrames(truth, framesShown)],
           });
       }
     return { rows, pages };
@@ -105,7 +105,7 @@ export async function evaluatePrediction(setting: PredictionSetting): Promise<Re
   return {
     title: 'Prediction: a clip from its first frame',
     notes: [
-      `Measured on frames ${FROM + 1} to ${format.frames} of ${format.frames}, which nobody was given. MSE of pixels, 0 to 255; SSIM with a Gaussian window of 11; centre: units of 32 between the subject and where it is in truth. Extrapolation sees two frames, the others one.`,
+      `Measured on frames ${firstJudged + 1} to ${format.frames} of ${format.frames}, which nobody was given. MSE of pixels, 0 to 255; SSIM with a Gaussian window of 11; centre: units of 32 between the subject and where it is in truth. Extrapolation sees two frames, the others one.`,
     ],
     tables: [
       {
@@ -156,19 +156,19 @@ function cellsOf(group: readonly Row[], all: readonly Row[]): Cell[] {
 export function errorsOf(video: RgbVideo, truth: RgbVideo, { motion }: PlainClip): Error {
   const { frames, width, height } = truth;
   const size = width * height * 3;
-  const from = Math.min(FROM, frames - 1);
+  const from = Math.min(firstJudged, frames - 1);
   const similar = Array.from({ length: frames - from }, (_, i) => {
     const part = ({ data }: RgbVideo) => data.subarray((from + i) * size, (from + i + 1) * size);
     const raster = (one: RgbVideo) => ({ width, height, channels: 3, data: part(one) });
     return ssim(raster(video), raster(truth));
   });
   const [made, real] = [worldFrames(video), worldFrames(truth)];
-  const [madeGround, realGround] = [plain(groundColour(made)), plain(groundColour(real))];
+  const [madeBackground, realBackground] = [plain(backgroundColour(made)), plain(backgroundColour(real))];
   return {
     mse: mse(video.data.subarray(from * size), truth.data.subarray(from * size)),
     ssim: similar.reduce((sum, value) => sum + value, 0) / similar.length,
-    away: pathDistance(pathOf(made, madeGround).slice(from), pathOf(real, realGround).slice(from)),
-    motionRight: Number(motionOf(made, madeGround) === motion),
+    away: pathDistance(pathOf(made, madeBackground).slice(from), pathOf(real, realBackground).slice(from)),
+    motionRight: Number(motionOf(made, madeBackground) === motion),
   };
 }
 

@@ -1,15 +1,15 @@
-import { Random } from '../../models/diffusion/random.js';
+import type { InProcessPipeline } from '../../app/in-process-pipeline.js';
+import { Random } from '../../models/numerics/random.js';
 import type { ModelDescription } from '../../models/ports.js';
-import type { Serving } from '../serving.js';
 import type { World } from '../world-folder.js';
 
 /** What every evaluation on the world is given. */
 export interface Setting {
-  serving: Serving;
+  serving: InProcessPipeline;
   model: ModelDescription;
   /** Videos a cell of the table. */
   n: number;
-  /** Decides the clips, the wrong pictures and the noise: clip i has noise seed + i under every condition. */
+  /** Decides the clips, the wrong images and the noise: clip i has noise seed + i under every condition. */
   seed: number;
   /** Every steps with every guidance; undefined: the model's own. */
   steps: (number | undefined)[];

@@ -1,5 +1,5 @@
-import { readBounded } from '../../bounded-file.js';
-import { VimiError } from '../../errors.js';
+import { readBounded } from '../../core/bounded-file.js';
+import { VimiError } from '../../core/errors.js';
 
 /** A class of a data set of actions, and the prompt that asks for it. */
 export interface ClassPrompt {
@@ -27,12 +27,12 @@ export async function readClasses(file: string): Promise<ClassPrompt[]> {
       });
     const before = seen.get(name);
     if (before !== undefined)
-      throw new VimiError('USAGE', 'Two lines are of one class', { found: `${name}, also ${before}`, where });
+      throw new VimiError('USAGE', 'Two lines name the same class', { found: `${name}, also ${before}`, where });
     seen.set(name, where);
     classes.push({ name, prompt });
   }
   if (classes.length === 0)
-    throw new VimiError('USAGE', 'There is no class in this file', { expected: 'a prompt a line', where: file });
+    throw new VimiError('USAGE', 'This file names no class', { expected: 'a prompt a line', where: file });
   return classes;
 }
 
@@ -47,7 +47,7 @@ export async function readClassCounts(file: string, classes: readonly ClassPromp
     const name = line.split('/', 1)[0]!.trim();
     const place = places.get(name);
     if (place === undefined)
-      throw new VimiError('USAGE', 'A video is of none of the classes', {
+      throw new VimiError('USAGE', 'A video belongs to none of the classes', {
         expected: `a class of --classes and a slash: ${classes[0]!.name}/...`,
         found: line,
         where,
@@ -55,7 +55,7 @@ export async function readClassCounts(file: string, classes: readonly ClassPromp
     counts[place]!++;
   }
   if (counts.every((count) => count === 0))
-    throw new VimiError('USAGE', 'There is no video in this list', { expected: 'CLASS/FILE a line', where: file });
+    throw new VimiError('USAGE', 'This list names no video', { expected: 'CLASS/FILE a line', where: file });
   return counts;
 }
 

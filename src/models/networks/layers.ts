@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import { shape } from '../shape.js';
+import { shape } from '../numerics/shape.js';
 import type { Declaration, Weights } from './parameters.js';
 
 /**

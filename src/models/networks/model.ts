@@ -1,4 +1,4 @@
-import type { Preset } from '../presets.js';
+import type { Preset } from '../presets/preset.js';
 import { fit } from './fit.js';
 import { countParameters, Declaration, type ParameterSpec } from './parameters.js';
 import { promptEncoder } from './prompt-encoder.js';
@@ -9,14 +9,26 @@ export interface Model {
   specs: readonly ParameterSpec[];
   parameters: number;
   /** Prompts → conditioning. Independent of the noise level: once a sample is enough. */
-  encode: ReturnType<typeof promptEncoder>;
+  encode: PromptEncoder['encode'];
   /** F of the preconditioning. */
-  denoise: ReturnType<typeof fit>;
+  denoise: Fit['denoise'];
+  /**
+   * The same two taken apart: what they are told as numbers by name, and networks of tensors alone. Nothing else of a
+   * request is in a network, so one that was run once is known.
+   */
+  prompt: Pick<PromptEncoder, 'told' | 'network'>;
+  fit: Pick<Fit, 'told' | 'network' | 'features'>;
 }
+
+type PromptEncoder = ReturnType<typeof promptEncoder>;
+type Fit = ReturnType<typeof fit>;
 
 export function buildModel(preset: Preset): Model {
   const declare = Declaration.root();
-  const encode = promptEncoder(declare.at('prompt'), preset);
-  const denoise = fit(declare.at('fit'), preset);
-  return { preset, specs: declare.specs, parameters: countParameters(declare.specs), encode, denoise };
+  const prompt = promptEncoder(declare.at('prompt'), preset);
+  const denoiser = fit(declare.at('fit'), preset);
+  return {
+    ...{ preset, specs: declare.specs, parameters: countParameters(declare.specs) },
+    ...{ encode: prompt.encode, denoise: denoiser.denoise, prompt, fit: denoiser },
+  };
 }

@@ -1,7 +1,7 @@
 import { type Tensor, tensor } from '@tensorflow/tfjs';
-import { VimiError } from '../../errors.js';
-import { Random } from '../diffusion/random.js';
-import { hash32 } from '../embedding/hash.js';
+import { VimiError } from '../../core/errors.js';
+import { hash32 } from '../encoders/built-in/hash.js';
+import { Random } from '../numerics/random.js';
 
 /** Tensors by parameter name: what a network computes with. */
 export type Weights = ReadonlyMap<string, Tensor>;
@@ -21,10 +21,13 @@ export type Parameter = (weights: Weights) => Tensor;
  * be counted and compared with a file's.
  */
 export class Declaration {
-  private constructor(
-    private readonly prefix: string,
-    private readonly list: ParameterSpec[],
-  ) {}
+  readonly #prefix: string;
+  readonly #list: ParameterSpec[];
+
+  private constructor(prefix: string, list: ParameterSpec[]) {
+    this.#prefix = prefix;
+    this.#list = list;
+  }
 
   static root(): Declaration {
     return new Declaration('', []);
@@ -32,13 +35,13 @@ export class Declaration {
 
   /** The same list under a longer name. */
   at(name: string): Declaration {
-    return new Declaration(`${this.prefix}${name}.`, this.list);
+    return new Declaration(`${this.#prefix}${name}.`, this.#list);
   }
 
   add(name: string, shape: number[], start: ParameterSpec['start']): Parameter {
-    const full = this.prefix + name;
-    if (this.list.some((spec) => spec.name === full)) throw new Error(`parameter ${full} is declared twice`);
-    this.list.push({ name: full, shape, start });
+    const full = this.#prefix + name;
+    if (this.#list.some((spec) => spec.name === full)) throw new Error(`parameter ${full} is declared twice`);
+    this.#list.push({ name: full, shape, start });
     return (weights) => {
       const tensor = weights.get(full);
       if (!tensor) throw new VimiError('WEIGHTS_DAMAGED', 'A parameter is missing', { expected: full });
@@ -47,7 +50,7 @@ export class Declaration {
   }
 
   get specs(): readonly ParameterSpec[] {
-    return this.list;
+    return this.#list;
   }
 }
 

@@ -1,20 +1,32 @@
-import * as tf from '@tensorflow/tfjs';
+export interface Wavelengths {
+  longest: number;
+  shortest: number;
+}
+
+/** Of numbers of any size, of frames counted from 0, and of places in a prompt. */
+export const ranges = {
+  number: { longest: 32, shortest: 0.5 },
+  frame: { longest: 64, shortest: 2 },
+  place: { longest: 256, shortest: 4 },
+} as const satisfies Record<string, Wavelengths>;
+
+/** The wavelengths of C channels, half as many: a geometric row. */
+export function wavelengths(C: number, { longest, shortest }: Wavelengths): number[] {
+  const half = C / 2;
+  return Array.from({ length: half }, (_, f) => longest * (shortest / longest) ** (half === 1 ? 0 : f / (half - 1)));
+}
 
 /**
  * Sines and cosines of one number: [n] → [n, C], half of each, wavelengths from `longest` down in a geometric row to
  * `shortest`.
  */
-export function waves(
-  numbers: ArrayLike<number>,
-  C: number,
-  { longest, shortest }: { longest: number; shortest: number },
-): Float32Array {
+export function waves(numbers: ArrayLike<number>, C: number, range: Wavelengths): Float32Array {
   const half = C / 2;
+  const lengths = wavelengths(C, range);
   const out = new Float32Array(numbers.length * C);
   for (let i = 0; i < numbers.length; i++)
     for (let f = 0; f < half; f++) {
-      const length = longest * (shortest / longest) ** (half === 1 ? 0 : f / (half - 1));
-      const angle = (2 * Math.PI * numbers[i]!) / length;
+      const angle = (2 * Math.PI * numbers[i]!) / lengths[f]!;
       out[i * C + f] = Math.sin(angle);
       out[i * C + half + f] = Math.cos(angle);
     }
@@ -22,9 +34,9 @@ export function waves(
 }
 
 /**
- * Where cells lie in a picture: [rows * columns, C], half of the channels for x and half for y, of the cells' middles in a
- * frame that is 1 wide and 1 high. Video cells and picture cells of any size share this frame, so "the same place" is
- * the same vector for both: learned positions would have to learn that first (own choice; the paper learns them).
+ * Where cells lie in an image: [rows * columns, C], half of the channels for x and half for y, of the cells' middles in a
+ * frame that is 1 wide and 1 high. Video cells and image cells of any size share this frame, so "the same place" is
+ * the same vector for both: learned positions would have to learn that first (not from the paper; the paper learns them).
  */
 export function gridPositions(rows: number, columns: number, C: number): Float32Array {
   const half = C / 2;
@@ -49,8 +61,7 @@ export function gridPositions(rows: number, columns: number, C: number): Float32
 }
 
 /** When frames happen: [T, C], of their numbers counted from 0. */
-export const timePositions = (frames: ArrayLike<number>, C: number) => waves(frames, C, { longest: 64, shortest: 2 });
+export const timePositions = (frames: ArrayLike<number>, C: number) => waves(frames, C, ranges.frame);
 
 /** A number of any size as channels for a network: [n] → [n, C]. */
-export const numberFeatures = (numbers: ArrayLike<number>, C: number) =>
-  tf.tensor2d(waves(numbers, C, { longest: 32, shortest: 0.5 }), [numbers.length, C]);
+export const numberFeatures = (numbers: ArrayLike<number>, C: number) => waves(numbers, C, ranges.number);

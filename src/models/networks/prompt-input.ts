@@ -1,38 +1,38 @@
-import { VimiError } from '../../errors.js';
+import { VimiError } from '../../core/errors.js';
 import type { ImageRole } from '../../events/prompt.js';
 import { words } from '../../language/words.js';
-import type { Branch } from '../diffusion/guidance.js';
-import { shrink } from '../embedding/area.js';
-import { hash32 } from '../embedding/hash.js';
-import { pieces } from '../embedding/pieces.js';
-import type { TextVectors } from '../frozen-encoder.js';
+import { shrink } from '../encoders/built-in/area.js';
+import { hash32 } from '../encoders/built-in/hash.js';
+import { pieces } from '../encoders/built-in/pieces.js';
+import type { TextVectors } from '../encoders/frozen-encoder.js';
 import type { ModelPrompt, RgbImage } from '../ports.js';
-import type { Preset } from '../presets.js';
+import type { Preset } from '../presets/preset.js';
+import type { Branch } from '../sampling/guidance.js';
 
 /**
- * A prompt as the encoder reads it: words and pictures in reading order, or the tokens that an outside encoder made of
+ * A prompt as the encoder reads it: words and images in reading order, or the tokens that an outside encoder made of
  * them, each saying what it is of.
  */
 export type PromptItem =
   | { word: string | typeof hidden }
-  | { picture: Picture; role: ImageRole }
+  | { image: Image; role: ImageRole }
   | { vector: Float32Array; of: 'text' | 'image' };
 
 /** RGB from -1 to 1, row by row, side x side x 3. */
-export type Picture = Float32Array;
+export type Image = Float32Array;
 
-/** A word whose spelling is withheld: training hides names so that the model must look at the picture. */
+/** A word whose spelling is withheld: training hides names so that the model must look at the image. */
 export const hidden = null;
 
 /**
- * Words and pictures of a prompt. At most as many as the preset reads: of pictures the user's own, then the first that were
+ * Words and images of a prompt. At most as many as the preset reads: of images the user's own, then the first that were
  * retrieved; of words each part's share from its beginning (a long retrieved caption never pushes out the user's own words). For a preset with a frozen encoder
- * outside, `vectors` says what it gives for each text, read by itself (own choice: a caption is read once, whatever it
+ * outside, `vectors` says what it gives for each text, read by itself (not from the paper: a caption is read once, whatever it
  * comes with). MODEL_UNKNOWN without it.
  */
 export function promptItems(prompt: ModelPrompt, { name, encoder }: Preset, vectors?: TextVectors): PromptItem[] {
   if (encoder.external && !vectors)
-    throw new VimiError('MODEL_UNKNOWN', `${name} reads prompts through an encoder outside, and none is connected`, {
+    throw new VimiError('MODEL_UNKNOWN', `${name} reads prompts through an external encoder, and none is connected`, {
       expected: `the folder of a language model of ${encoder.external} channels`,
     });
   const itemsOf = (text: string): PromptItem[] =>
@@ -47,16 +47,16 @@ export function promptItems(prompt: ModelPrompt, { name, encoder }: Preset, vect
     encoder.words,
   );
   const isOwn = (part: ModelPrompt['parts'][number]) => 'pixels' in part && part.role !== 'reference';
-  const left = { own: encoder.pictures, reference: encoder.pictures - prompt.parts.filter(isOwn).length };
+  const left = { own: encoder.images, reference: encoder.images - prompt.parts.filter(isOwn).length };
   return [{ text: '' }, ...prompt.parts].flatMap((part, i): PromptItem[] => {
     if ('text' in part) return texts[i]!.slice(0, share[i]);
     if (left[isOwn(part) ? 'own' : 'reference']-- <= 0) return [];
-    return [{ picture: readPicture(part.pixels, encoder.pictureSide), role: part.role }];
+    return [{ image: readImage(part.pixels, encoder.imageSide), role: part.role }];
   });
 }
 
 /** An image on a white square, scaled to side x side. */
-export function readPicture(image: RgbImage, side: number): Picture {
+export function readImage(image: RgbImage, side: number): Image {
   const { width, height, data } = image;
   const size = Math.max(width, height);
   let square = data;

@@ -1,9 +1,10 @@
-import { layoutCell, patchGrid } from '../networks/fit.js';
+import { layoutCell } from '../networks/extensions/layout.js';
+import { patchGrid } from '../networks/fit.js';
 import type { Model } from '../networks/model.js';
 import type { ParameterSpec } from '../networks/parameters.js';
 import { coarsePatch } from '../networks/prompt-encoder.js';
-import type { Preset } from '../presets.js';
-import { isMuonMatrix } from '../training/optimizer.js';
+import type { Preset } from '../presets/preset.js';
+import { isMuonMatrix } from '../training/optimizer/muon.js';
 
 /**
  * What a network costs to compute, from its declarations: each matrix [C, D] that r tokens pass costs 2 r C D floating
@@ -15,7 +16,7 @@ import { isMuonMatrix } from '../training/optimizer.js';
 export interface Work {
   frames: number;
   words: number;
-  pictures: number;
+  images: number;
   /** Whether the latents of a step before are carried over. */
   carried: boolean;
 }
@@ -41,7 +42,7 @@ export function costOf({ preset, specs }: Model, work: Work): Cost {
     add(spec.name, 2 * rows * product);
     cost.numbers.matrices += rows * spec.shape.at(-1)!;
     const attention = /^(.*)\.query\.matrix$/.exec(spec.name);
-    if (!attention || /^fit\.(layout|picture-plan|block\d+\.place)\.query\.matrix$/.test(spec.name)) continue;
+    if (!attention || /^fit\.(layout|image-plan|block\d+\.place)\.query\.matrix$/.test(spec.name)) continue;
     const [from, to, groups] = readersOf(attention[1]!, sizes);
     const inner = spec.shape[1]!;
     add(spec.name, 4 * groups * from * to * inner);
@@ -50,10 +51,10 @@ export function costOf({ preset, specs }: Model, work: Work): Cost {
   // The layout's map: a query a frame against the places of its cells.
   if (sizes.cells > 0) cost.denoise += 2 * sizes.T * preset.patchWidth * sizes.cells;
   if (preset.local) {
-    const views = (preset.low ? 1 : preset.blocks) * sizes.pictures * sizes.S;
-    // Where the pictures lie: the plan, and each against every patch, the middle of what answers, and those patches' mean.
+    const views = (preset.low ? 1 : preset.blocks) * sizes.images * sizes.S;
+    // Where the images lie: the plan, and each against every patch, the middle of what answers, and those patches' mean.
     if (!preset.low) {
-      cost.denoise += 2 * sizes.pictures * sizes.S * preset.patchWidth;
+      cost.denoise += 2 * sizes.images * sizes.S * preset.patchWidth;
       cost.denoise += 2 * views * (2 * preset.patchWidth + 2);
     }
     cost.numbers.matrices += views * preset.patch ** 2 * numbersSeen;
@@ -61,7 +62,7 @@ export function costOf({ preset, specs }: Model, work: Work): Cost {
   return cost;
 }
 
-/** That laying pictures leaves behind for each pixel of theirs in each frame: two resolutions, four neighbours, four channels. */
+/** That laying images leaves behind for each pixel of theirs in each frame: two resolutions, four neighbours, four channels. */
 const numbersSeen = 2 * 4 * 4;
 
 /** Of a step of the optimizer: five Newton-Schulz steps for each matrix that Muon moves. */
@@ -74,15 +75,15 @@ export function optimizerCost(specs: readonly ParameterSpec[]): number {
 
 type Tokens = ReturnType<typeof tokensOf>;
 
-function tokensOf(preset: Preset, { frames: T, words, pictures, carried }: Work) {
+function tokensOf(preset: Preset, { frames: T, words, images, carried }: Work) {
   const { encoder, latents: L, group, local, low, side } = preset;
   const [R, Q] = patchGrid(preset);
-  const coarse = (encoder.pictureSide / coarsePatch) ** 2;
-  const N = 1 + words + pictures * coarse;
+  const coarse = (encoder.imageSide / coarsePatch) ** 2;
+  const N = 1 + words + images * coarse;
   return {
-    ...{ S: T * R * Q, L, T, N, words, pictures, carried },
+    ...{ S: T * R * Q, L, T, N, words, images, carried },
     G: (R / group.rows) * (Q / group.columns),
-    coarse: pictures * coarse,
+    coarse: images * coarse,
     told: N + (low ? 5 : 4),
     cells: local && !low ? (side / layoutCell) ** 2 : 0,
   };
@@ -92,7 +93,7 @@ function tokensOf(preset: Preset, { frames: T, words, pictures, carried }: Work)
 function rowsOf(name: string, k: Tokens): number {
   const rules: [RegExp, number][] = [
     [/^prompt\.words$/, k.words],
-    [/^prompt\.roles$/, k.pictures],
+    [/^prompt\.roles$/, k.images],
     [/^prompt\.distance$/, k.N ** 2],
     [/^prompt\.project\./, k.words],
     [/^prompt\.coarse\.matrix/, k.coarse],
@@ -106,16 +107,16 @@ function rowsOf(name: string, k: Tokens): number {
     [/\.(read-condition|feed-condition|read|feed-read|compute\d+)\..*matrix/, k.L],
     [/\.write\.(key|value)\.matrix/, k.L],
     [/\.(write|feed-write)\..*matrix/, k.S],
-    [/\.place\.(query|picture|gate-picture)\.matrix/, k.pictures],
-    [/\.place\.prompt\.matrix/, k.pictures > 0 ? 1 : 0],
-    [/\.place\.time\.matrix/, k.pictures > 0 ? k.T : 0],
-    [/\.place\.(patches|pose)\.matrix/, k.pictures * k.T],
-    [/\.place\.(value|gate-pixels)\.matrix/, k.pictures * k.S],
-    [/\.place\.(gate-patch|out)\.matrix/, k.pictures > 0 ? k.S : 0],
-    [/^fit\.picture-plan\.picture\.matrix/, k.pictures],
-    [/^fit\.picture-plan\.prompt\.matrix/, k.pictures > 0 ? 1 : 0],
-    [/^fit\.picture-plan\.time\.matrix/, k.pictures > 0 ? k.T : 0],
-    [/^fit\.picture-plan\.query\.matrix/, k.pictures * k.T],
+    [/\.place\.(query|image|gate-picture)\.matrix/, k.images],
+    [/\.place\.prompt\.matrix/, k.images > 0 ? 1 : 0],
+    [/\.place\.time\.matrix/, k.images > 0 ? k.T : 0],
+    [/\.place\.(patches|pose)\.matrix/, k.images * k.T],
+    [/\.place\.(value|gate-pixels)\.matrix/, k.images * k.S],
+    [/\.place\.(gate-patch|out)\.matrix/, k.images > 0 ? k.S : 0],
+    [/^fit\.picture-plan\.image\.matrix/, k.images],
+    [/^fit\.picture-plan\.prompt\.matrix/, k.images > 0 ? 1 : 0],
+    [/^fit\.picture-plan\.time\.matrix/, k.images > 0 ? k.T : 0],
+    [/^fit\.picture-plan\.query\.matrix/, k.images * k.T],
     [/\.near\.filter/, k.S],
     [/\.local\.modulate\.matrix/, 1],
     // A frame alone has none beside it: a third of the matrix is left.

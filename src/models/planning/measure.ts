@@ -1,13 +1,14 @@
 import * as tf from '@tensorflow/tfjs';
-import { Random } from '../diffusion/random.js';
 import { buildModel } from '../networks/model.js';
 import { startValues, weightTensors } from '../networks/parameters.js';
-import { type Preset, presetNamed, sizeOfVideo } from '../presets.js';
-import { drawBatch, splitBatch } from '../training/batch.js';
-import { gradientsOf } from '../training/gradients.js';
-import { startState, update } from '../training/optimizer.js';
-import { type Recipe, recipeOf } from '../training/recipe.js';
-import type { TrainingSample } from '../training/samples.js';
+import { Random } from '../numerics/random.js';
+import type { Preset } from '../presets/preset.js';
+import { presetNamed, sizeOfVideo } from '../presets/presets.js';
+import { drawBatch, splitBatch } from '../training/data/batch.js';
+import type { TrainingSample } from '../training/data/samples.js';
+import { gradientsOf } from '../training/loop/gradients.js';
+import { type Recipe, recipeOf } from '../training/loop/recipe.js';
+import { startState, update } from '../training/optimizer/optimizer.js';
 import { type TrainingPlan, usualPrompt } from './plan.js';
 
 /** How long a planned training takes on the backend that is open. */

@@ -1,6 +1,6 @@
 import { buildModel } from '../networks/model.js';
-import { presetNamed } from '../presets.js';
-import { type Recipe, recipeOf, type Stage } from '../training/recipe.js';
+import { presetNamed } from '../presets/presets.js';
+import { type Recipe, recipeOf, type Stage } from '../training/loop/recipe.js';
 import { type Cost, costOf, optimizerCost, type Work } from './cost.js';
 
 /** What a training run takes, before anything is allocated. */
@@ -25,8 +25,8 @@ export interface StagePlan {
   flops: number;
 }
 
-/** The prompt that is counted with: a sentence for the retrieved document, one of the user's own, one picture. */
-export const usualPrompt = { words: 24, pictures: 1 };
+/** The prompt that is counted with: a sentence for the retrieved document, one of the user's own, one image. */
+export const usualPrompt = { words: 24, images: 1 };
 
 /**
  * How many numbers are there at once, while a gradient is computed, for each that a matrix and an attention leave: norms,

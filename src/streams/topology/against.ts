@@ -1,8 +1,9 @@
 import type { z } from 'zod';
+import { nearest } from '../../core/nearest.js';
 import { type Mistake, mistakesOf } from '../../events/mistakes.js';
 import type { Mistakes, Place } from './mistake.js';
 import { quote } from './mistake.js';
-import { nearest } from './nearest.js';
+import { reportOldName } from './old-names.js';
 import { type Placed, type PlacedScalar, plain, shown } from './source.js';
 
 /**
@@ -43,6 +44,7 @@ function report(schema: z.ZodType, root: Placed, mistake: Mistake, what: string,
   const last = path.at(-1);
   const field = path.join('.');
   if (unknown && typeof last === 'string') {
+    if (reportOldName([what, ...path.slice(0, -1)].join(': '), last, place, mistakes)) return;
     const known = fieldsAt(schema, path.slice(0, -1));
     const choice = nearest(last, known) ? '' : known.length > 0 ? `: it takes ${known.map(quote).join(', ')}` : '';
     mistakes.add('unknown-key', place, `${what}: unknown key ${quote(last)}${choice}`, {
@@ -81,7 +83,7 @@ function locate(root: Placed, path: (string | number)[]): { node: Placed; place:
 }
 
 /** A last net below schemas with messages of their own: what came from the environment is never said. */
-function conceal(root: Placed, message: string): string {
+export function conceal(root: Placed, message: string): string {
   let concealed = message;
   for (const { variables } of scalars(root))
     if (variables && variables.text.length > 2) concealed = concealed.replaceAll(variables.text, variables.written);

@@ -1,6 +1,6 @@
-import { cutText } from '../../cut-text.js';
-import { printable } from '../../events/printable.js';
-import { nearest } from './nearest.js';
+import { cutText } from '../../core/cut-text.js';
+import { nearest } from '../../core/nearest.js';
+import { printable } from '../../core/printable.js';
 
 /** What kind of mistake it is: a closed list, for programs that sort them. */
 export type Rule =
@@ -9,6 +9,8 @@ export type Rule =
   | 'too-large'
   | 'duplicate-key'
   | 'unknown-key'
+  /** A key that has another name today, which `suggestion` says. */
+  | 'old-name'
   | 'missing-key'
   /** Wrong type, range or spelling of a value. */
   | 'value'
@@ -20,7 +22,7 @@ export type Rule =
   | 'cycle'
   /** A step, or a sink, whose needs nothing before it adds. */
   | 'needs'
-  /** An own operator that cannot be loaded. */
+  /** A custom operator that cannot be loaded. */
   | 'module';
 
 /** Where something stands in a file; both count from 1. */
@@ -40,8 +42,9 @@ export interface TopologyMistake extends Place {
 }
 
 /** As compilers write it: `topology.yaml:12:7 error unknown step 'retreive'; did you mean 'retrieve'?` */
-export function mistakeLine({ file, line, column, message, suggestion }: TopologyMistake): string {
-  return `${printable(file)}:${line}:${column} error ${message}${suggestion ? `; did you mean '${suggestion}'?` : ''}`;
+export function mistakeLine({ file, line, column, rule, message, suggestion }: TopologyMistake): string {
+  const asked = suggestion && rule !== 'old-name' ? `; did you mean '${suggestion}'?` : '';
+  return `${printable(file)}:${line}:${column} error ${message}${asked}`;
 }
 
 /** A file can have thousands of wrong names beside thousands of right ones: nobody reads what is near to each of them. */

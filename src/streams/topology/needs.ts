@@ -1,14 +1,8 @@
-import type { SchemaName } from '../../events/schemas.js';
-import type { Flow } from '../../operators/flow.js';
-import type { Operator } from '../../operators/operator.js';
+import { schemas as allSchemas, type SchemaName } from '../../events/schemas.js';
+import { firstField } from '../../flow/first-flow.js';
+import type { Operator } from '../../flow/operator.js';
 import { type Mistakes, quote } from './mistake.js';
 import type { UnfoldedStep } from './steps.js';
-
-/** What an event brings into its pipeline. */
-const initial: Partial<Record<SchemaName, (keyof Flow)[]>> = {
-  'generation.requested': ['request'],
-  'media.added': ['media'],
-};
 
 /**
  * Checks that each step finds what it needs, and gives all that is there after the last. undefined: it cannot be known,
@@ -21,7 +15,7 @@ export function checkNeeds(
   operators: readonly Operator[],
   mistakes: Mistakes,
 ): Set<string> | undefined {
-  const there = new Set<string>(schemas.flatMap((schema) => initial[schema] ?? []));
+  const there = new Set<string>(schemas.flatMap((schema) => firstField(schema) ?? []));
   for (const { operator, place } of steps) {
     if (!operator) return undefined;
     for (const need of operator.needs) {
@@ -43,6 +37,6 @@ export function checkNeeds(
 
 function advice(need: string, operator: Operator, givers: readonly Operator[]): string {
   if (givers.length > 0) return `: put ${givers.map(({ name }) => quote(name)).join(' or ')} before it`;
-  const schema = Object.entries(initial).find(([, fields]) => (fields as string[]).includes(need))?.[0];
+  const schema = (Object.keys(allSchemas) as SchemaName[]).find((name) => firstField(name) === need);
   return schema ? `: '${operator.name}' is for topics that carry ${schema}` : '';
 }

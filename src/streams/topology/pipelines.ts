@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import type { SchemaName } from '../../events/schemas.js';
-import type { Operator } from '../../operators/operator.js';
-import { lostPositionChoices } from '../lost-position.js';
-import type { PipelineSpec, StepSpec } from '../pipeline-spec.js';
+import type { Operator } from '../../flow/operator.js';
+import type { PipelineSpec, StepSpec } from '../delivery/pipeline-spec.js';
+import { lostPositionChoices } from '../delivery/pipeline-spec.js';
 import { checkAgainst } from './against.js';
 import { duration } from './duration.js';
+import { checkServers } from './hosts.js';
 import { type Mistakes, quote } from './mistake.js';
 import { checkNeeds } from './needs.js';
 import { namedEntries } from './sections.js';
@@ -14,18 +15,34 @@ import { checkStepTopics } from './step-topics.js';
 import type { StepReader } from './steps.js';
 import type { PipelineOutline, TopicDeclaration } from './topology.js';
 
-const settings = z.strictObject({
-  from: z.string(),
+/** Steps and sinks are read apart. */
+export const pipelineSettings = z.strictObject({
+  from: z.string().describe('The topic that it reads.'),
   steps: z.unknown().optional(),
   to: z.unknown().optional(),
   group: z
     .string()
     .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$/, 'letters, digits, dots, dashes and underscores, at most 128')
-    .optional(),
-  window: z.number().int().min(1).max(10_000).default(64),
-  rejects: z.union([z.literal(false), z.string()]).optional(),
-  step_limit: duration.optional(),
-  on_lost_position: z.enum(lostPositionChoices).optional(),
+    .optional()
+    .describe('The consumer group; vimi-NAME when left out.'),
+  max_in_flight: z
+    .number()
+    .int()
+    .min(1)
+    .max(10_000)
+    .default(64)
+    .describe('The most events of a partition that are worked on at once.'),
+  rejects: z
+    .union([z.literal(false), z.string()])
+    .optional()
+    .describe(
+      'The topic of dead letters: the one that carries event.rejected when left out; false: they are only logged.',
+    ),
+  step_limit: duration.optional().describe('The most time that a step may take for one event, such as 5m.'),
+  on_lost_position: z
+    .enum(lostPositionChoices)
+    .optional()
+    .describe('What to do when the position of the group is gone; stop when left out.'),
 });
 
 interface Surroundings {
@@ -34,6 +51,7 @@ interface Surroundings {
   /** By topic: how long the links of its events last, in milliseconds. */
   links: Record<string, number>;
   operators: readonly Operator[];
+  modelHosts: readonly string[];
   reader: StepReader;
   mistakes: Mistakes;
 }
@@ -75,9 +93,9 @@ async function readPipeline(
   { name, place, value }: PlacedEntry,
   around: Surroundings,
 ): Promise<{ spec: PipelineSpec; outline: PipelineOutline } | undefined> {
-  const { topics, topicNames, links, operators, reader, mistakes } = around;
+  const { topics, topicNames, links, operators, modelHosts, reader, mistakes } = around;
   const what = `pipeline '${name}'`;
-  const checked = checkAgainst(settings, value, what, mistakes);
+  const checked = checkAgainst(pipelineSettings, value, what, mistakes);
   if (value.kind !== 'map') return undefined;
 
   const from = value.entries.get('from');
@@ -88,6 +106,7 @@ async function readPipeline(
   const fromIsKnown = topic !== undefined && list !== undefined;
   const there = fromIsKnown ? checkNeeds(name, topic.schemas, steps, operators, mistakes) : undefined;
   checkStepTopics(steps, topics, topicNames, mistakes);
+  checkServers(name, steps, modelHosts, mistakes);
   const to = value.entries.get('to');
   const sinks = to ? readSinks(to.value, { what, topics, topicNames, links, steps, there, mistakes }) : [];
   const rejects = readRejects(value.entries.get('rejects'), place, what, around);
@@ -99,7 +118,7 @@ async function readPipeline(
       group: checked.group ?? `vimi-${name}`,
       from: topic.name,
       schemas: topic.schemas,
-      window: checked.window,
+      maxInFlight: checked.max_in_flight,
       steps: steps.flatMap(({ spec }): StepSpec[] => (spec ? [spec] : [])),
       to: sinks.flatMap(({ sink }) => (sink ? [sink] : [])),
       rejects,
@@ -155,7 +174,7 @@ function readRejects(
       mistakes.add(
         'missing-key',
         place,
-        `${what}: rejected events have no topic: declare one, rejects: { schema: ${carriesRejects} }, or say rejects: false`,
+        `${what}: dead letters (rejected events) have no topic: declare one, rejects: { schema: ${carriesRejects} }, or say rejects: false`,
       );
     return undefined;
   }

@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, openSync, readSync } from 'node:fs';
+import { readStartSync } from '../../core/bounded-file.js';
 
 /** As long as a secret in a topology may be, and the end of its line. */
 const mostBytes = 4096 + 2;
@@ -13,17 +13,12 @@ export function readSecretFile(path: string): SecretFile {
   const wrong = (what: string): SecretFile => ({ reason: `the file ${path} ${what}` });
   let bytes: Buffer;
   try {
-    // Without waiting: a pipe would hold up everything.
-    const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
-    try {
-      if (!fstatSync(file).isFile()) return wrong('is no file');
-      const room = Buffer.alloc(mostBytes + 1);
-      bytes = room.subarray(0, readSync(file, room));
-    } finally {
-      closeSync(file);
-    }
+    const start = readStartSync(path, mostBytes);
+    if (!start.isFile) return wrong('is no file');
+    bytes = start.bytes;
   } catch (thrown) {
     const { code } = thrown as { code?: string };
+    if (code === 'EISDIR') return wrong('is no file');
     return wrong(code === 'ENOENT' ? 'is not there' : `cannot be read: ${code}`);
   }
   if (bytes.length > mostBytes) return wrong(`is too large for a secret: expected at most ${mostBytes - 2} bytes`);

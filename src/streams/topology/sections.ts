@@ -1,8 +1,10 @@
 import type { Mistakes } from './mistake.js';
 import { quote } from './mistake.js';
+import { reportOldName } from './old-names.js';
 import { type Placed, type PlacedEntry, type PlacedMap, shown } from './source.js';
 
-const nameRule = /^[A-Za-z][A-Za-z0-9._-]{0,62}$/;
+/** Of what the team names. */
+export const nameRule = /^[A-Za-z][A-Za-z0-9._-]{0,62}$/;
 
 /** The entries of a map whose keys are names that the team chose. */
 export function namedEntries(node: Placed, kind: string, mistakes: Mistakes): PlacedEntry[] {
@@ -34,6 +36,7 @@ export function fixedMap(
     return undefined;
   }
   for (const { name, place } of node.entries.values())
-    if (!known.includes(name)) mistakes.addUnknown('key', name, place, known);
+    if (!known.includes(name) && !reportOldName(what, name, place, mistakes))
+      mistakes.addUnknown('key', name, place, known);
   return node;
 }

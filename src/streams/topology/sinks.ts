@@ -1,5 +1,5 @@
 import { schemas } from '../../events/schemas.js';
-import type { SinkSpec } from '../pipeline-spec.js';
+import type { SinkSpec } from '../delivery/pipeline-spec.js';
 import { type Mistakes, quote } from './mistake.js';
 import { fixedMap } from './sections.js';
 import { type Placed, type PlacedScalar, shown } from './source.js';

@@ -1,8 +1,8 @@
-import type { Operator } from '../../operators/operator.js';
-import type { StepSpec } from '../pipeline-spec.js';
+import type { Operator } from '../../flow/operator.js';
+import type { StepSpec } from '../delivery/pipeline-spec.js';
 import { checkAgainst } from './against.js';
+import { isModulePath, loadCustomOperator } from './custom-operator.js';
 import { type Mistakes, type Place, quote } from './mistake.js';
-import { isModulePath, loadOwnOperator } from './own-operator.js';
 import { fixedMap, namedEntries } from './sections.js';
 import { type Placed, type PlacedEntry, type PlacedMap, reportUnset, shown } from './source.js';
 
@@ -22,7 +22,7 @@ export type ReadStep =
 /** A step of a pipeline, segments unfolded. `spec` is missing where it has mistakes. */
 export interface UnfoldedStep {
   place: Place;
-  /** The outermost segment that it comes from. */
+  /** The outermost segment that it comes from; not the one that is the whole pipeline. */
   segment?: string;
   operator?: Operator;
   spec?: StepSpec;
@@ -70,7 +70,8 @@ export class StepReader {
   unfold(steps: ReadStep[], what: string, place: Place): UnfoldedStep[] {
     const times = new Map<string, number>();
     const unfolded: UnfoldedStep[] = [];
-    for (const { step, segment } of this.#flatten(steps)) {
+    const whole = steps.length === 1 ? this.#inside(steps[0]!) : undefined;
+    for (const { step, segment } of this.#flatten(whole ?? steps)) {
       if (unfolded.length === mostSteps) {
         this.mistakes.add('too-large', place, `${what}: more than ${mostSteps} steps when its segments are unfolded`);
         break;
@@ -82,10 +83,15 @@ export class StepReader {
 
   *#flatten(steps: ReadStep[], outermost?: string): Generator<{ step: ReadStep; segment?: string }> {
     for (const step of steps) {
-      const inner = step.kind === 'segment' && !this.#broken.has(step.name) ? this.#read.get(step.name) : undefined;
+      const inner = this.#inside(step);
       if (inner) yield* this.#flatten(inner, outermost ?? (step as { name: string }).name);
       else yield { step, segment: outermost };
     }
+  }
+
+  /** The steps of a segment that is no circle. */
+  #inside(step: ReadStep): ReadStep[] | undefined {
+    return step.kind === 'segment' && !this.#broken.has(step.name) ? this.#read.get(step.name) : undefined;
   }
 
   async #readStep(item: Placed, what: string): Promise<ReadStep> {
@@ -114,7 +120,9 @@ export class StepReader {
 
   #operatorStep(name: string, place: Place, config: Placed | undefined, from: Place): ReadStep {
     if (isModulePath(name)) {
-      this.mistakes.add('value', place, `an own operator is written { use: ${name}, with: { ... } }`, { found: name });
+      this.mistakes.add('value', place, `a custom operator is written { use: ${name}, with: { ... } }`, {
+        found: name,
+      });
       return { kind: 'unknown', place };
     }
     const operator = this.operators.find((candidate) => candidate.name === name);
@@ -149,7 +157,7 @@ export class StepReader {
     const name = value.value;
     if (!isModulePath(name)) {
       if (settings)
-        mistakes.add('value', settings.place, `${what}: 'with' is for own operators; a segment takes no settings`);
+        mistakes.add('value', settings.place, `${what}: 'with' is for custom operators; a segment takes no settings`);
       if (this.#segments.has(name)) return { kind: 'segment', place: value.place, name };
       if (this.operators.some((operator) => operator.name === name))
         mistakes.add('unknown-name', value.place, `'${name}' is an operator, not a segment: write it without 'use'`, {
@@ -159,7 +167,7 @@ export class StepReader {
       return unknown;
     }
     try {
-      const operator = await loadOwnOperator(name, this.folder);
+      const operator = await loadCustomOperator(name, this.folder);
       const config = this.#config(operator, settings?.value, place);
       return { kind: 'operator', place: value.place, operator, config, settings: settings?.value };
     } catch (thrown) {

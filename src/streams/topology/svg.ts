@@ -1,4 +1,4 @@
-import { cutText } from '../../cut-text.js';
+import { cutText } from '../../core/cut-text.js';
 import type { FlowGraph, GraphNode } from './flow-graph.js';
 
 const node = { height: 36, gap: 26, least: 112, most: 300 };
@@ -17,7 +17,7 @@ interface Box {
 }
 
 /**
- * A graph as an SVG picture: a column a pipeline, flowing down, a row a layer. It reads on light and dark grounds. All
+ * A graph as an SVG image: a column a pipeline, flowing down, a row a layer. It reads on light and dark grounds. All
  * text is escaped; no script, no reference to anything outside.
  */
 export function svg(graph: FlowGraph): string {

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type SchemaName, schemas } from '../../events/schemas.js';
 import { checkAgainst } from './against.js';
 import { duration } from './duration.js';
-import type { Mistakes } from './mistake.js';
+import { type Mistakes, quote } from './mistake.js';
 import { namedEntries } from './sections.js';
 import { type Placed, type PlacedEntry, reportUnset, shown } from './source.js';
 import type { TopicDeclaration } from './topology.js';
@@ -10,11 +10,18 @@ import type { TopicDeclaration } from './topology.js';
 /** A reject carries the original in base64: of the largest that a Kafka topic takes by default, 1 MiB, with its headers. */
 const largestReject = 2 * 1024 * 1024;
 
-const settings = z.strictObject({
+/** The search index of a profile is a view of the one topic that carries it. */
+const ofCorpus: SchemaName = 'corpus.document';
+
+/** What it carries is read apart. */
+export const topicSettings = z.strictObject({
   schema: z.unknown().optional(),
-  partitions: z.number().int().min(1).max(1000).default(4),
-  cleanup: z.enum(['delete', 'compact']).default('delete'),
-  retention: duration.optional(),
+  partitions: z.number().int().min(1).max(1000).default(4).describe('How far the work on it can be spread.'),
+  cleanup: z
+    .enum(['delete', 'compact'])
+    .default('delete')
+    .describe('compact: only the newest record of each key is kept.'),
+  retention: duration.optional().describe('How long records are kept, such as 7d; forever when left out.'),
 });
 
 /** The topics of the file; those with mistakes are left out, `names` holds them all the same. */
@@ -32,14 +39,23 @@ export function readTopics(
   for (const entry of namedEntries(node, 'topic', mistakes)) {
     names.add(entry.name);
     const topic = readTopic(entry, mistakes);
-    if (topic) topics.set(entry.name, topic);
+    if (!topic) continue;
+    const other =
+      topic.schemas.includes(ofCorpus) && [...topics.values()].find((one) => one.schemas.includes(ofCorpus));
+    if (other)
+      mistakes.add(
+        'value',
+        entry.place,
+        `topic ${quote(entry.name)}: carries ${ofCorpus}, as ${quote(other.name)} does: the search index is made from one topic`,
+      );
+    topics.set(entry.name, topic);
   }
   return { topics, names };
 }
 
 function readTopic({ name, place, value }: PlacedEntry, mistakes: Mistakes): TopicDeclaration | undefined {
   const what = `topic '${name}'`;
-  const checked = checkAgainst(settings, value, what, mistakes);
+  const checked = checkAgainst(topicSettings, value, what, mistakes);
   if (value.kind !== 'map') return undefined;
   const schema = value.entries.get('schema');
   if (!schema) mistakes.add('missing-key', place, `${what}: missing schema: expected what the topic carries`);

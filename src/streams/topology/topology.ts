@@ -1,10 +1,11 @@
 import type { SchemaName } from '../../events/schemas.js';
-import type { Operator } from '../../operators/operator.js';
-import type { PipelineSpec } from '../pipeline-spec.js';
-import type { TopicSpec } from '../transport.js';
+import type { Operator } from '../../flow/operator.js';
+import type { PipelineSpec } from '../delivery/pipeline-spec.js';
+import type { TopicSpec } from '../transports/transport.js';
 import type { Environment } from './environment.js';
 import type { TopologyMistake } from './mistake.js';
 import type { Profile } from './profiles.js';
+import type { TopologyTest } from './tests.js';
 
 /** A topic with what it carries; the first schema is what a bare JSON object is taken for. */
 export interface TopicDeclaration extends TopicSpec {
@@ -21,12 +22,16 @@ export interface Topology {
   profile: Profile;
   /** Absolute folders that media may be read from. */
   mediaRoots: string[];
+  /** Hosts that media may be fetched from. */
+  mediaHosts: string[];
   /** By name, in the order of the file. */
   topics: Map<string, TopicDeclaration>;
   /** In the order of the file. */
   pipelines: PipelineSpec[];
-  /** The same pipelines as they are written, for pictures: values from the environment stand as `${NAME}`. */
+  /** The same pipelines as they are written, for images: values from the environment stand as `${NAME}`. */
   outline: PipelineOutline[];
+  /** Of the file itself, in its order. */
+  tests: TopologyTest[];
 }
 
 export interface PipelineOutline {
@@ -40,8 +45,8 @@ export interface PipelineOutline {
 
 export interface ReadOptions {
   env: Environment;
-  /** The profile to run with; the first of the file when left out. */
-  profile?: string;
+  /** The profile to run with; the first of the file when left out. null: none is used, so none needs its variables. */
+  profile?: string | null;
   /** The operators that steps may name. */
   operators: readonly Operator[];
 }

@@ -23,7 +23,7 @@ function faults(validate: ValidateFunction, value: unknown): string[] {
 }
 
 describe('the AsyncAPI document', () => {
-  const document = JSON.parse(read('docs/asyncapi.json'));
+  const document = JSON.parse(read('docs/reference/asyncapi.json'));
 
   it('is valid by the official schema of AsyncAPI 3.0', () => {
     const official = new Ajv(lenient).compile(specs.schemasWithoutId['3.0.0'] as object);
@@ -44,8 +44,12 @@ describe('the AsyncAPI document', () => {
     expect(Object.keys(document.channels)).toEqual([
       'requests',
       'media',
+      'backfill',
       'outcomes',
+      'clips',
       'corpus',
+      'removals',
+      'passes',
       'jobs',
       'videos',
       'samples',
@@ -63,6 +67,9 @@ describe('the AsyncAPI document', () => {
       'corpus.receive.media',
       'corpus.send.samples',
       'corpus.send.rejects',
+      'backfill.receive.backfill',
+      'backfill.send.samples',
+      'backfill.send.rejects',
     ]);
   });
 });
@@ -73,7 +80,10 @@ describe('the JSON Schemas', () => {
     'generation.cancelled': { cancel: '' },
     'media.added': { uri: 'x', caption: '' },
     'media.settled': { ...catalogue['media.settled'].example, outcome: 'lost' },
+    'clip.settled': { ...catalogue['clip.settled'].example, scores: { motion: 'much' } },
     'corpus.document': { ...catalogue['corpus.document'].example, id: 'short' },
+    'corpus.removed': { kind: 'everything', value: 'x' },
+    'corpus.passed': { ...catalogue['corpus.passed'].example, name: '../up' },
     'job.changed': { job: 'a', state: 'lost' },
     'video.completed': { ...catalogue['video.completed'].example, fps: '8' },
     'samples.sealed': { ...catalogue['samples.sealed'].example, samples: -1 },
@@ -84,7 +94,7 @@ describe('the JSON Schemas', () => {
   it.each(Object.entries(wrong) as [SchemaName, object][])(
     '%s takes its example and no other nonsense',
     (name, nonsense) => {
-      const validate = new Ajv2020(lenient).compile(JSON.parse(read(`docs/schemas/${name}.schema.json`)));
+      const validate = new Ajv2020(lenient).compile(JSON.parse(read(`docs/reference/schemas/${name}.schema.json`)));
       expect(faults(validate, catalogue[name].example)).toEqual([]);
       expect(faults(validate, { ...catalogue[name].example, of_a_later_version: true })).toEqual([]);
       expect(faults(validate, nonsense)).not.toEqual([]);
@@ -111,9 +121,9 @@ describe('the pages', () => {
   it('tell of every operator and each of its settings', () => {
     expect(operators.length).toBeGreaterThan(10);
     for (const { name, config } of operators) {
-      const page = read(`docs/operators/${name}.md`);
+      const page = read(`docs/reference/operators/${name}.md`);
       for (const setting of Object.keys(config.shape)) expect(page).toContain(`| \`${setting}\` |`);
-      expect(read('docs/operators/README.md')).toContain(`[${name}](${name}.md)`);
+      expect(read('docs/reference/operators/README.md')).toContain(`[${name}](${name}.md)`);
     }
   });
 });

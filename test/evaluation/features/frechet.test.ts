@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { frechetDistance, gaussianOf, squareRoot } from '../../../src/evaluation/features/frechet.js';
 import { symmetricEigen } from '../../../src/evaluation/features/symmetric-eigen.js';
-import { Random } from '../../../src/models/diffusion/random.js';
+import { Random } from '../../../src/models/numerics/random.js';
 import { rows } from './pattern.js';
 
 const diagonal = (mean: number[], variance: number[]) => ({
@@ -113,6 +113,6 @@ describe('Frechet distance', () => {
   });
 
   test('features of two nets cannot be compared', () => {
-    expect(() => frechetDistance(diagonal([0], [1]), diagonal([0, 0], [1, 1]))).toThrow('one net');
+    expect(() => frechetDistance(diagonal([0], [1]), diagonal([0, 0], [1, 1]))).toThrow('the same net');
   });
 });

@@ -12,23 +12,23 @@ import { netInput, netNumbers } from '../../../src/evaluation/features/net-input
 import { textFeatures } from '../../../src/evaluation/features/text-features.js';
 import { clip } from '../../models/training/shards.js';
 
-const fixture = (...names: string[]) => join(import.meta.dirname, '../../models/onnx/fixtures', ...names);
+const fixture = (...names: string[]) => join(import.meta.dirname, '../../models/encoders/onnx/fixtures', ...names);
 const { signal } = new AbortController();
 let place: string;
 const file = (...names: string[]) => join(place, ...names);
 beforeAll(async () => {
   place = await mkdtemp(join(tmpdir(), 'vimi-features-'));
-  const picture = (background: string) =>
+  const image = (background: string) =>
     sharp({ create: { width: 30, height: 20, channels: 3, background } })
       .png()
       .toBuffer();
-  for (const folder of ['pictures', 'generated', 'real']) await mkdir(file(folder));
+  for (const folder of ['images', 'generated', 'real']) await mkdir(file(folder));
   for (const [name, colour, caption] of [
     ['a', '#ff0000', 'a dog'],
     ['b', '#0000ff', 'a car'],
   ] as const) {
-    await writeFile(file('pictures', `${name}.png`), await picture(colour));
-    await writeFile(file('pictures', `${name}.txt`), `${caption}\n`);
+    await writeFile(file('images', `${name}.png`), await image(colour));
+    await writeFile(file('images', `${name}.txt`), `${caption}\n`);
   }
   for (const [folder, frames] of [
     ['generated', [4, 5, 6]],
@@ -76,7 +76,7 @@ describe('what a net takes', () => {
 
   test.each([
     ['texts', port(['N', 'length'], 'int64')],
-    ['grey pictures', port(['N', 1, 8, 8])],
+    ['grey images', port(['N', 1, 8, 8])],
     ['halves', port(['N', 3, 8, 8], 'float16')],
     ['two inputs', [...port([1, 3, 8, 8]), ...port([1, 3, 8, 8])]],
     ['more than memory holds', port([1, 3, 64, 4096, 4096])],
@@ -97,15 +97,15 @@ describe('what a net takes', () => {
 });
 
 describe('features of media', () => {
-  test('of pictures: rows for each, whatever their own form', async () => {
-    const media = [file('pictures', 'a.png'), file('pictures', 'b.png')];
+  test('of images: rows for each, whatever their own form', async () => {
+    const media = [file('images', 'a.png'), file('images', 'b.png')];
     const options = { scale: '0..255' as const, frames: 1, signal };
     const { n, d, values } = await netFeatures(fixture('picture.onnx'), media, options);
     expect([n, d]).toEqual([2, 3]);
     for (const [i, v] of [255, 0, 0, 0, 0, 255].entries()) expect(values[i]).toBeCloseTo(v, 3);
   });
 
-  test('of videos for a net of pictures: frames of the whole length', async () => {
+  test('of videos for a net of images: frames of the whole length', async () => {
     const rows: number[] = [];
     const { n, values } = await netFeatures(fixture('picture.onnx'), [file('real', '8.mp4')], {
       ...{ scale: '0..255', frames: 3, signal },
@@ -116,8 +116,8 @@ describe('features of media', () => {
     expect(Math.min(...values)).toBeGreaterThan(20);
   });
 
-  test('of a net of videos: what its arithmetic says of a still picture’s colour, and not of one that is too short', async () => {
-    const still = netFeatures(fixture('video.onnx'), [file('pictures', 'a.png')], { scale: '-1..1', signal });
+  test('of a net of videos: what its arithmetic says of a still image’s colour, and not of one that is too short', async () => {
+    const still = netFeatures(fixture('video.onnx'), [file('images', 'a.png')], { scale: '-1..1', signal });
     await expect(still).rejects.toMatchObject({ code: 'SHAPE_MISMATCH', found: '1' });
     const { n, d, values } = await netFeatures(
       fixture('video.onnx'),
@@ -141,7 +141,7 @@ describe('features of media', () => {
 
   test('a stop ends it', async () => {
     const stopped = AbortSignal.abort();
-    const run = netFeatures(fixture('picture.onnx'), [file('pictures', 'a.png')], { scale: '0..1', signal: stopped });
+    const run = netFeatures(fixture('picture.onnx'), [file('images', 'a.png')], { scale: '0..1', signal: stopped });
     await expect(run).rejects.toThrow();
   });
 });
@@ -165,22 +165,22 @@ describe('a whole evaluation with the net itself', () => {
     expect(said).toMatch(/generated against real.*3 and 4/);
   });
 
-  test('is: rows of pictures as logits', async () => {
+  test('is: rows of images as logits', async () => {
     const { said } = await run('is', {
       ...{
         onnx: fixture('picture.onnx'),
-        generated: file('pictures'),
+        generated: file('images'),
         frames: 1,
         logits: true,
         pixels: '0..1' as const,
       },
     });
-    expect(said).toMatch(/generated.*2\.000/); // two pictures, each sure of a class of its own
+    expect(said).toMatch(/generated.*2\.000/); // two images, each sure of a class of its own
   });
 
-  test('clipsim: pictures and the texts beside them', async () => {
+  test('clipsim: images and the texts beside them', async () => {
     const { folder } = await run('clipsim', {
-      ...{ onnx: fixture('picture.onnx'), textOnnx: fixture('text'), generated: file('pictures'), frames: 2 },
+      ...{ onnx: fixture('picture.onnx'), textOnnx: fixture('text'), generated: file('images'), frames: 2 },
     });
     const { records, onnxSha256, textOnnxSha256 } = JSON.parse(await readFile(join(folder, 'clipsim.json'), 'utf8'));
     for (const [found, path] of [

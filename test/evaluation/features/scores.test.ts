@@ -6,7 +6,7 @@ import { clipSimilarity } from '../../../src/evaluation/features/clip-similarity
 import { inceptionScore } from '../../../src/evaluation/features/inception-score.js';
 import { readFeatures } from '../../../src/evaluation/features/read-features.js';
 import { distanceName, evaluateDistance } from '../../../src/evaluation/tasks/features.js';
-import { Random } from '../../../src/models/diffusion/random.js';
+import { Random } from '../../../src/models/numerics/random.js';
 import { rows } from './pattern.js';
 
 const matrix = (list: number[][]) => ({ n: list.length, d: list[0]!.length, values: Float64Array.from(list.flat()) });

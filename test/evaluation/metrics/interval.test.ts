@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { measured, measuredDifference, measuredRatio } from '../../../src/evaluation/metrics/interval.js';
-import { Random } from '../../../src/models/diffusion/random.js';
+import { Random } from '../../../src/models/numerics/random.js';
 
 test('the bootstrap interval of many values is mean and 1.96 standard errors', () => {
   const values = [...new Random(5).normals(400)].map((v) => 3 + 2 * v);

@@ -1,23 +1,23 @@
 import { describe, expect, test } from 'vitest';
-import { groundColour, nearestColour, plain } from '../../../src/evaluation/metrics/ground.js';
+import { backgroundColour, nearestColour, plain } from '../../../src/evaluation/metrics/background.js';
 import { motionNames, motionOf, moveOf, pathOf, wayLength } from '../../../src/evaluation/metrics/motion.js';
-import { drawClip, grounds, paths, posesOf } from '../synthetic-world.js';
+import { backgrounds, drawClip, paths, posesOf } from '../synthetic-world.js';
 
 describe('motion', () => {
   test.each(motionNames)('%s is told from the frames alone', (motion) => {
-    for (const [k, ground, T] of [
-      [0, grounds.white, 8],
-      [7, grounds.black, 8],
-      [3, grounds.grey, 16],
+    for (const [k, background, T] of [
+      [0, backgrounds.white, 8],
+      [7, backgrounds.black, 8],
+      [3, backgrounds.grey, 16],
     ] as const) {
-      const frames = drawClip(k, motion, ground, T);
-      expect(motionOf(frames, plain(groundColour(frames)))).toBe(motion);
+      const frames = drawClip(k, motion, background, T);
+      expect(motionOf(frames, plain(backgroundColour(frames)))).toBe(motion);
     }
   });
 
   test('the path is where the subject was drawn', () => {
-    const frames = drawClip(0, 'right', grounds.white);
-    const path = pathOf(frames, plain(groundColour(frames)));
+    const frames = drawClip(0, 'right', backgrounds.white);
+    const path = pathOf(frames, plain(backgroundColour(frames)));
     const truth = posesOf('right', 8);
     const offset = path[0]!.x - truth[0]!.x;
     for (const [t, pose] of path.entries()) expect(pose!.x - truth[t]!.x).toBeCloseTo(offset, 0);
@@ -43,11 +43,11 @@ describe('motion', () => {
   });
 });
 
-test('the ground is the median of the borders, and the nearest name is its name', () => {
-  const frames = drawClip(1, 'left', grounds.grey);
-  const colour = groundColour(frames);
-  for (const c of [0, 1, 2]) expect(colour[c]).toBeCloseTo(grounds.grey[c]!, 3);
-  const named = new Map(Object.entries(grounds).map(([name, rgb]) => [name, rgb] as const));
+test('the background is the median of the borders, and the nearest name is its name', () => {
+  const frames = drawClip(1, 'left', backgrounds.grey);
+  const colour = backgroundColour(frames);
+  for (const c of [0, 1, 2]) expect(colour[c]).toBeCloseTo(backgrounds.grey[c]!, 3);
+  const named = new Map(Object.entries(backgrounds).map(([name, rgb]) => [name, rgb] as const));
   expect(nearestColour(colour, named)).toBe('grey');
   expect(nearestColour([235, 240, 250], named)).toBe('white');
 });

@@ -1,10 +1,10 @@
 import type { Denoiser, GenerateInput, RgbImage } from '../../../src/models/ports.js';
-import type { GroundName } from '../synthetic-world.js';
-import { drawFrame, grounds, posesOf, sprite, verb, videoOf } from '../synthetic-world.js';
+import type { BackgroundName } from '../synthetic-world.js';
+import { backgrounds, drawFrame, posesOf, sprite, verb, videoOf } from '../synthetic-world.js';
 
 /**
- * A model that does what the paper hopes for, by rule: it draws the subject of the first picture in the prompt, moving on
- * the ground as the words say. Without a picture it draws subject 0. It knows nothing of what was asked but the prompt.
+ * A model that does what the paper hopes for, by rule: it draws the subject of the first image in the prompt, moving on
+ * the background as the words say. Without an image it draws subject 0. It knows nothing of what was asked but the prompt.
  */
 export function copyingModel(subjects: number): Denoiser & { inputs: GenerateInput[] } {
   const inputs: GenerateInput[] = [];
@@ -13,26 +13,26 @@ export function copyingModel(subjects: number): Denoiser & { inputs: GenerateInp
     describe: async () => ({
       ...{ name: 'copying', weights: '0'.repeat(64), backend: 'none', parameters: 0, sampler: 'none' },
       defaults: { frames: 8, width: 32, height: 32, fps: 8, steps: 4, guidance: { text: 1, image: 1 } },
-      limits: { frames: 8, width: 32, height: 32, pictures: 3 },
+      limits: { frames: 8, width: 32, height: 32, images: 3 },
       multiple: 2,
     }),
     async generate(input) {
       inputs.push(input);
       const text = input.prompt.parts.flatMap((part) => ('text' in part ? [part.text] : [])).join(' ');
-      const pictures = input.prompt.parts.flatMap((part) => ('pixels' in part ? [part] : []));
-      const ground = Object.keys(grounds).find((name) => text.includes(`${name} background`)) as GroundName;
+      const images = input.prompt.parts.flatMap((part) => ('pixels' in part ? [part] : []));
+      const background = Object.keys(backgrounds).find((name) => text.includes(`${name} background`)) as BackgroundName;
       const acts = text.split(' and ').map((said) => ({
         motion: motionsByLength.find((name) => said.includes(verb(name))) ?? 'still',
         place: ['top', 'bottom'].find((name) => said.includes(`at the ${name}`)),
       }));
       const cast = acts.map(({ motion, place }, i) => ({
-        sprite: sprite(pictures[i] ? nearest(pictures[i].pixels, subjects) : 0),
+        sprite: sprite(images[i] ? nearest(images[i].pixels, subjects) : 0),
         at: posesOf(motion, input.frames).map((pose) => (place ? inHalf(pose, place) : pose)),
       }));
       const frames = Array.from({ length: input.frames }, (_, t) =>
         drawFrame(
           cast.map(({ sprite: one, at }) => ({ sprite: one, pose: at[t]! })),
-          grounds[ground],
+          backgrounds[background],
         ),
       );
       return { video: videoOf(frames), seconds: 0 };
@@ -48,7 +48,7 @@ export function inHalf<P extends { x: number; y: number; size: number }>(pose: P
   return { ...pose, y: (place === 'top' ? 0 : 16) + pose.y / 2, size: 0.7 * pose.size };
 }
 
-/** The subject whose picture, on white, is least different. */
+/** The subject whose image, on white, is least different. */
 function nearest({ width, data }: RgbImage, subjects: number): number {
   const pose = { x: 16, y: 16, size: 32, angle: 0 };
   let [best, least] = [0, Number.POSITIVE_INFINITY];

@@ -3,25 +3,26 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { InProcessPipeline } from '../../../src/app/in-process-pipeline.js';
+import { systemClock } from '../../../src/core/clock.js';
 import { fillCorpus, makeDocument } from '../../../src/evaluation/documents.js';
 import { drawOnce } from '../../../src/evaluation/draw-once.js';
-import { memoryObjects } from '../../../src/evaluation/memory-objects.js';
 import { Oracle } from '../../../src/evaluation/oracle.js';
 import { type Cell, markdown, type Report } from '../../../src/evaluation/report.js';
-import { Serving } from '../../../src/evaluation/serving.js';
 import { evaluateAblation } from '../../../src/evaluation/tasks/ablation.js';
 import { evaluateCoherence } from '../../../src/evaluation/tasks/coherence.js';
 import { conditions, evaluateGrounding } from '../../../src/evaluation/tasks/grounding.js';
 import { evaluatePrediction } from '../../../src/evaluation/tasks/prediction.js';
 import { evaluateSubject } from '../../../src/evaluation/tasks/subject.js';
 import { readWorld, type World } from '../../../src/evaluation/world-folder.js';
-import { createEmbedder } from '../../../src/models/embedding/embedder.js';
+import { createEmbedder } from '../../../src/models/encoders/built-in/embedder.js';
 import type { Denoiser } from '../../../src/models/ports.js';
-import { systemClock } from '../../../src/operators/clock.js';
 import { operators } from '../../../src/operators/index.js';
-import type { Corpus } from '../../../src/stores/corpus.js';
-import { openCorpus } from '../../../src/stores/corpus-index/open-corpus.js';
-import { noJobs } from '../../../src/stores/jobs.js';
+import type { Corpus } from '../../../src/stores/corpus/corpus.js';
+import { openCorpus } from '../../../src/stores/corpus/index/open-corpus.js';
+import { noJobs } from '../../../src/stores/jobs/jobs.js';
+import { memoryObjects } from '../../../src/stores/objects/memory.js';
+import { noRemovals } from '../../../src/stores/removals/removals.js';
 import { readTopology } from '../../../src/streams/topology/read-topology.js';
 import { only, quietLog } from '../../operators/run-operator.js';
 import { posesOf, writeWorld } from '../synthetic-world.js';
@@ -32,16 +33,16 @@ import { copyingModel, inHalf } from './copying-model.js';
  * the operators of the topology that ships, retrieval through a real index.
  */
 
-const SUBJECTS = 12;
+const subjectCount = 12;
 const patience = 240_000;
 const signal = new AbortController().signal;
 
 let folder: string;
 let world: World;
 let corpus: Corpus;
-let serving: Serving;
-let servingOf: (denoiser: Denoiser) => Serving;
-const model = copyingModel(SUBJECTS);
+let serving: InProcessPipeline;
+let servingOf: (denoiser: Denoiser) => InProcessPipeline;
+const model = copyingModel(subjectCount);
 const objects = memoryObjects();
 const embedder = createEmbedder();
 
@@ -50,16 +51,16 @@ const documentOf = (code: string) => makeDocument(world.stills.get(code)!, { obj
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'vimi-evaluation-'));
   const half = (motion: string, place: string) => posesOf(motion, 8).map((pose) => inHalf(pose, place));
-  await writeWorld(join(folder, 'world'), SUBJECTS, [
-    { subjects: [{ k: 1, motion: 'left' }], ground: 'white' },
-    { subjects: [{ k: 4, motion: 'grow' }], ground: 'black' },
-    { subjects: [{ k: 9, motion: 'circle' }], ground: 'grey' },
+  await writeWorld(join(folder, 'world'), subjectCount, [
+    { subjects: [{ k: 1, motion: 'left' }], background: 'white' },
+    { subjects: [{ k: 4, motion: 'grow' }], background: 'black' },
+    { subjects: [{ k: 9, motion: 'circle' }], background: 'grey' },
     {
       subjects: [
         { k: 2, motion: 'right', place: 'top', poses: half('right', 'top') },
         { k: 7, motion: 'left', place: 'bottom', poses: half('left', 'bottom') },
       ],
-      ground: 'white',
+      background: 'white',
     },
   ]);
   world = await readWorld(join(folder, 'world'));
@@ -75,10 +76,20 @@ beforeAll(async () => {
   const topology = await readTopology(file, { env, operators });
   const pipeline = topology.pipelines.find(({ name }) => name === 'generate')!;
   servingOf = (denoiser) =>
-    new Serving(pipeline, {
-      ...{ objects, corpus, embedder, clock: systemClock, log: quietLog, workDir: folder, mediaRoots: [] },
+    new InProcessPipeline(pipeline, {
+      ...{
+        objects,
+        corpus,
+        embedder,
+        clock: systemClock,
+        log: quietLog,
+        workDir: folder,
+        mediaRoots: [],
+        mediaHosts: [],
+        topologyFolder: '.',
+      },
       models: only(drawOnce(denoiser)),
-      ...{ pipeline: 'generate', jobs: noJobs, announce: async () => {} },
+      ...{ pipeline: 'generate', jobs: noJobs, removals: noRemovals, announce: async () => {} },
     });
   serving = servingOf(model);
 }, patience);
@@ -112,35 +123,35 @@ test(
       oracle,
       conditions,
       documentOf,
-      documents: SUBJECTS,
+      documents: subjectCount,
     });
-    expect(cell(report, 0, /true clips/, 'look rank-1')).toBe(1);
+    expect(cell(report, 0, /true clips/, 'appearance rank-1')).toBe(1);
     expect(cell(report, 0, /true clips/, 'motion: all')).toBe(1);
-    expect(cell(report, 0, /small true$/, 'look rank-1')).toBe(1);
-    expect(cell(report, 0, /small live/, 'look rank-1')).toBe(1);
-    expect(cell(report, 0, /small wrong/, 'look rank-1')).toBe(0);
-    expect(cell(report, 0, /small none/, 'look rank-1')).toBe(0);
+    expect(cell(report, 0, /small true$/, 'appearance rank-1')).toBe(1);
+    expect(cell(report, 0, /small live/, 'appearance rank-1')).toBe(1);
+    expect(cell(report, 0, /small wrong/, 'appearance rank-1')).toBe(0);
+    expect(cell(report, 0, /small none/, 'appearance rank-1')).toBe(0);
     for (const condition of conditions) {
       expect(cell(report, 0, new RegExp(`small ${condition}$`), 'motion: all')).toBe(1);
-      expect(cell(report, 0, new RegExp(`small ${condition}$`), 'ground')).toBe(1);
+      expect(cell(report, 0, new RegExp(`small ${condition}$`), 'background')).toBe(1);
     }
-    // The baseline knows what it is given, and of what is asked the verb and the ground.
+    // The baseline knows what it is given, and of what is asked the verb and the background.
     for (const [condition, look] of [
       ['true', 1],
       ['live', 1],
       ['wrong', 0],
     ] as const) {
       const row = new RegExp(`small ${condition}, pasted`);
-      expect(cell(report, 0, row, 'look rank-1')).toBe(look);
+      expect(cell(report, 0, row, 'appearance rank-1')).toBe(look);
       expect(cell(report, 0, row, 'motion: all')).toBe(1);
-      expect(cell(report, 0, row, 'ground')).toBe(1);
+      expect(cell(report, 0, row, 'background')).toBe(1);
     }
     for (const row of [/true clips/, /small true$/]) {
       expect(cell(report, 1, row, 'sharpness, odd of even')).toBeGreaterThan(0.8);
       expect(cell(report, 1, row, 'likeness, odd')).toBeGreaterThan(0.9);
     }
     expect(cell(report, 2, /small/, 'in the prompt')).toBe(1);
-    expect(cell(report, 3, /small/, 'look rank-1')).toBe(1);
+    expect(cell(report, 3, /small/, 'appearance rank-1')).toBe(1);
     // What retrieval found is what was given: those videos were not drawn again.
     expect(report.records).toHaveLength(12);
     expect(model.inputs).toHaveLength(9);
@@ -169,7 +180,7 @@ test(
   async () => {
     const oracle = await Oracle.of([world], signal);
     const report = await evaluateSubject({ ...(await setting()), oracle });
-    const both = 'all looks right, in their places';
+    const both = 'all appearances right, in their places';
     for (const images of ['one subject', 'two subjects'])
       for (const how of ['true clips', '4 steps, guidance 1'])
         expect(cell(report, 0, new RegExp(`${images} ${how}`), both), `${images}, ${how}`).toBe(1);
@@ -202,7 +213,7 @@ test(
 );
 
 test(
-  'coherence: a subject that only moves keeps its look; frames of several videos in turn do not',
+  'coherence: a subject that only moves keeps its appearance; frames of several videos in turn do not',
   async () => {
     const report = await evaluateCoherence({ ...(await setting()), documentOf });
     expect(cell(report, 0, /guidance 1$/, 'kept to the next frame')).toBeGreaterThan(0.9);
@@ -213,7 +224,7 @@ test(
 );
 
 test(
-  'ablation: weights that look at pictures need documents, weights that do not are no better with them',
+  'ablation: weights that look at images need documents, weights that do not are no better with them',
   async () => {
     const blind: Denoiser = {
       ...model,
@@ -234,7 +245,7 @@ test(
     const { seed, atOnce, onProgress, worlds } = await setting();
     const n = 2;
     const report = await evaluateAblation({
-      ...{ n, seed, atOnce, onProgress, worlds, signal, documents: SUBJECTS, ks: [1, 3, 0] },
+      ...{ n, seed, atOnce, onProgress, worlds, signal, documents: subjectCount, ks: [1, 3, 0] },
       oracle: await Oracle.of([world], signal),
       weights: Object.keys(denoisers),
       async withWeights(name, work) {
@@ -254,8 +265,8 @@ test(
       const { mean, n: pairs } = 'share' in value ? value.share : value.value;
       return pairs === 0 ? null : mean;
     };
-    const look = 'look rank-1';
-    const [shown, predicted] = ['subject-driven: look rank-1', 'prediction: error against copying'];
+    const look = 'appearance rank-1';
+    const [shown, predicted] = ['subject-driven: appearance rank-1', 'prediction: error against copying'];
     const found = (name: string, k: number, column: string) => at(0, ['small', name, k], column);
     expect(at(0, ['small', 'true clips: the ceiling'], look)).toBe(1);
     for (const [name, right] of [
@@ -269,7 +280,7 @@ test(
       expect(found(name, 0, shown), name).toBeNull();
       for (const k of [0, 1, 3]) {
         expect(found(name, k, 'in the prompt')).toBe(Math.min(1, k));
-        expect(found(name, k, 'ground')).toBe(1);
+        expect(found(name, k, 'background')).toBe(1);
       }
     }
     // One thing is another at a time: the weights at the same k, or k on the same weights.

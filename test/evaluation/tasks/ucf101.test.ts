@@ -2,7 +2,7 @@ import { describe, expect, test } from 'vitest';
 import type { NetFeatures } from '../../../src/evaluation/features/net-features.js';
 import { markdown } from '../../../src/evaluation/report.js';
 import { evaluateUcf101 } from '../../../src/evaluation/tasks/ucf101.js';
-import { Random } from '../../../src/models/diffusion/random.js';
+import { Random } from '../../../src/models/numerics/random.js';
 
 /** Rows as a net of 16 frames of 224x224 would give them; zeros from the eighth number on, which are quick to decompose. */
 function features(n: number, d: number, seed: number, change: Partial<NetFeatures['input']> = {}): NetFeatures {

@@ -1,18 +1,18 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { drawNoiseLevel } from '../../../src/models/diffusion/noise-levels.js';
+import * as pre from '../../../src/models/diffusion/preconditioning.js';
+import { philox, Random } from '../../../src/models/numerics/random.js';
 import {
   branchesOfSteps,
   combine,
   factorsOf,
   guidanceAt,
   guidanceBranches,
-} from '../../../src/models/diffusion/guidance.js';
-import { drawNoiseLevel } from '../../../src/models/diffusion/noise-levels.js';
-import * as pre from '../../../src/models/diffusion/preconditioning.js';
-import { philox, Random } from '../../../src/models/diffusion/random.js';
-import { sample } from '../../../src/models/diffusion/sampler.js';
-import { karrasSchedule } from '../../../src/models/diffusion/schedule.js';
-import { dynamicThreshold, staticThreshold } from '../../../src/models/diffusion/thresholding.js';
+} from '../../../src/models/sampling/guidance.js';
+import { sample } from '../../../src/models/sampling/sampler.js';
+import { karrasSchedule } from '../../../src/models/sampling/schedule.js';
+import { dynamicThreshold, staticThreshold } from '../../../src/models/sampling/thresholding.js';
 
 describe('preconditioning', () => {
   const cases = [0.5, 1].flatMap((sd) => [1, 4, 32].map((si) => ({ sd, si })));
@@ -235,13 +235,13 @@ describe('guidance', () => {
   });
 
   test('a branch is computed until it counts for the last time', () => {
-    const [full, pictures, plain] = [
+    const [full, images, plain] = [
       { text: 3, image: 4 },
       { text: 1, image: 4 },
       { text: 1, image: 1 },
     ];
     const every = ['nothing', 'text', 'all'];
-    expect(branchesOfSteps([full, pictures, plain], true)).toEqual([every, ['text', 'all'], ['all']]);
+    expect(branchesOfSteps([full, images, plain], true)).toEqual([every, ['text', 'all'], ['all']]);
     expect(branchesOfSteps([plain, full, plain, full, plain], true)).toEqual([every, every, every, every, ['all']]);
     expect(branchesOfSteps([full, plain], false)).toEqual([['nothing', 'all'], ['all']]);
   });

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openBackend } from '../../../src/models/backend/backend.js';
+import { openBackend } from '../../../src/models/backends/backend.js';
 import { attention } from '../../../src/models/networks/layers.js';
 import { Declaration, sizeOf, startValues } from '../../../src/models/networks/parameters.js';
 import { disagreement, layerCases, trial } from './layer-cases.js';

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openBackend, tensorflowPackage } from '../../../src/models/backend/backend.js';
-import { presets } from '../../../src/models/presets.js';
+import { openBackend, tensorflowPackage } from '../../../src/models/backends/backend.js';
+import { presets } from '../../../src/models/presets/presets.js';
 import { disagreement, layerCases, trial } from './layer-cases.js';
 import { difference, lossAndGradients, nanoBatch, tiny, tinyBatch } from './tiny.js';
 

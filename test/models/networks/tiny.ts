@@ -1,11 +1,11 @@
 import * as tf from '@tensorflow/tfjs';
-import { Random } from '../../../src/models/diffusion/random.js';
 import { buildModel } from '../../../src/models/networks/model.js';
 import { type ParameterSpec, startValues, type Weights } from '../../../src/models/networks/parameters.js';
 import type { PromptItem } from '../../../src/models/networks/prompt-input.js';
-import type { Preset } from '../../../src/models/presets.js';
-import type { Batch } from '../../../src/models/training/batch.js';
-import { lossOf } from '../../../src/models/training/loss.js';
+import { Random } from '../../../src/models/numerics/random.js';
+import type { Preset } from '../../../src/models/presets/preset.js';
+import type { Batch } from '../../../src/models/training/data/batch.js';
+import { lossOf } from '../../../src/models/training/loop/loss.js';
 
 /** Every part of nano at sizes where gradients can be checked number by number. */
 export const tiny: Preset = {
@@ -21,7 +21,7 @@ export const tiny: Preset = {
   blocks: 1,
   layers: 1,
   ratio: 2,
-  encoder: { layers: 1, vocabulary: 32, words: 8, pictures: 2, pictureSide: 16 },
+  encoder: { layers: 1, vocabulary: 32, words: 8, images: 2, imageSide: 16 },
   local: true,
   noise: { min: 0.005, max: 40 },
   thresholding: 'dynamic',
@@ -46,11 +46,11 @@ export function randomWeights(specs: readonly ParameterSpec[], seed = 1): Weight
   return new Map(specs.map(({ name, shape }) => [name, tf.tensor(values.get(name)!, shape)]));
 }
 
-export const picture = (seed: number): Float32Array => new Random(seed).normals(16 * 16 * 3);
+export const image = (seed: number): Float32Array => new Random(seed).normals(16 * 16 * 3);
 
 export const items: PromptItem[] = [
   { word: 'fox' },
-  { picture: picture(1), role: 'reference' },
+  { image: image(1), role: 'reference' },
   { word: 'a' },
   { word: 'fox' },
   { word: 'runs' },
@@ -67,10 +67,7 @@ export const tinyBatch: Batch = {
   ],
   x: numbers(2 * 2 * 8 * 8 * 3, 31),
   eps: numbers(2 * 2 * 8 * 8 * 3, 32),
-  prompts: [
-    items,
-    [{ word: 'sun' }, { picture: picture(2), role: 'subject' }, { picture: picture(3), role: 'background' }],
-  ],
+  prompts: [items, [{ word: 'sun' }, { image: image(2), role: 'subject' }, { image: image(3), role: 'background' }]],
   masks: [{ cells: new Float32Array(8).fill(0.25), patches: new Float32Array(32).fill(1) }, null],
   places: [
     [
@@ -84,12 +81,12 @@ export const tinyBatch: Batch = {
   ],
 };
 
-/** One frame for nano, with one picture. */
+/** One frame for nano, with one image. */
 export const nanoBatch: Batch = {
   ...{ B: 1, T: 1, side: 32, sigma: [1], fps: [8], frames: [[3]], selfCondition: false, masks: [null], places: [[]] },
   x: numbers(32 * 32 * 3, 41),
   eps: numbers(32 * 32 * 3, 42),
-  prompts: [[{ word: 'fox' }, { picture: new Random(43).normals(32 * 32 * 3), role: 'reference' }, { word: 'runs' }]],
+  prompts: [[{ word: 'fox' }, { image: new Random(43).normals(32 * 32 * 3), role: 'reference' }, { word: 'runs' }]],
 };
 
 /** Loss and gradients of all parameters that the batch uses, in the order of the declarations. */

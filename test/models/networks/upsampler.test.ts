@@ -1,24 +1,25 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { openBackend } from '../../../src/models/backend/backend.js';
+import { openBackend } from '../../../src/models/backends/backend.js';
 import { cIn, cOut, cSkip } from '../../../src/models/diffusion/preconditioning.js';
-import { Random } from '../../../src/models/diffusion/random.js';
-import { checkCascade, generate, upsample } from '../../../src/models/generate.js';
-import type { LoadedModel } from '../../../src/models/load-model.js';
-import { enlarge, posesBetween, reduce, smooth, waysIn } from '../../../src/models/low-resolution.js';
 import type { FitInput } from '../../../src/models/networks/fit.js';
 import { buildModel } from '../../../src/models/networks/model.js';
 import type { Weights } from '../../../src/models/networks/parameters.js';
 import type { PromptItem } from '../../../src/models/networks/prompt-input.js';
+import { Random } from '../../../src/models/numerics/random.js';
 import type { GenerateInput } from '../../../src/models/ports.js';
-import { type Preset, preconditioningOf, presets } from '../../../src/models/presets.js';
-import { drawBatch, splitBatch } from '../../../src/models/training/batch.js';
-import { evaluate } from '../../../src/models/training/evaluate.js';
-import { gradientsOf } from '../../../src/models/training/gradients.js';
-import { lossOf } from '../../../src/models/training/loss.js';
-import { startState, update } from '../../../src/models/training/optimizer.js';
-import { recipeOf } from '../../../src/models/training/recipe.js';
-import type { TrainingSample } from '../../../src/models/training/samples.js';
+import type { Preset } from '../../../src/models/presets/preset.js';
+import { preconditioningOf, presets } from '../../../src/models/presets/presets.js';
+import { checkCascade, generate, upsample } from '../../../src/models/sampling/generate.js';
+import { enlarge, posesBetween, reduce, smooth, waysIn } from '../../../src/models/sampling/low-resolution.js';
+import { drawBatch, splitBatch } from '../../../src/models/training/data/batch.js';
+import type { TrainingSample } from '../../../src/models/training/data/samples.js';
+import { evaluate } from '../../../src/models/training/loop/evaluate.js';
+import { gradientsOf } from '../../../src/models/training/loop/gradients.js';
+import { lossOf } from '../../../src/models/training/loop/loss.js';
+import { recipeOf } from '../../../src/models/training/loop/recipe.js';
+import { startState, update } from '../../../src/models/training/optimizer/optimizer.js';
+import type { LoadedModel } from '../../../src/models/weights/load-model.js';
 import { patience } from '../../support/patience.js';
 import { numbers, randomWeights, tiny, tinyUpsampler } from './tiny.js';
 
@@ -36,17 +37,17 @@ const model = buildModel(tinyUpsampler);
 const size = { frames: 4, width: 16, height: 16 };
 const low = tinyUpsampler.low!;
 
-/** A clip of a box that moves over a ground, both of random colours. */
+/** A clip of a box that moves over a background, both of random colours. */
 function clip(seed: number): TrainingSample {
   const random = new Random(seed);
   const colour = () => [random.below(256), random.below(256), random.below(256)];
-  const [ground, box, from] = [colour(), colour(), random.below(6)];
+  const [background, box, from] = [colour(), colour(), random.below(6)];
   const frames = new Uint8Array(4 * 16 * 16 * 3);
   for (let t = 0; t < 4; t++)
     for (let y = 0; y < 16; y++)
       for (let x = 0; x < 16; x++) {
         const inside = y >= 4 && y < 10 && x >= from + t && x < from + t + 7;
-        frames.set(inside ? box : ground, ((t * 16 + y) * 16 + x) * 3);
+        frames.set(inside ? box : background, ((t * 16 + y) * 16 + x) * 3);
       }
   const prompt = { task: 'text-to-video' as const, instruction: '', parts: [{ text: 'a box moves right' }] };
   return { key: `k${seed}`, frames, count: 4, fps: 16, prompt, contextCaptions: [] };
@@ -79,7 +80,7 @@ test('the loss and its gradient agree on wasm and plain JavaScript, and every pa
     seed: 1,
     step: 1,
   });
-  const picture = { picture: numbers(16 * 16 * 3, 4), role: 'reference' as const };
+  const image = { image: numbers(16 * 16 * 3, 4), role: 'reference' as const };
   const lies = {
     known: new Float32Array(4).fill(1),
     pose: Float32Array.from({ length: 20 }, (_, i) => [0.4, 0.5, -0.5, 0.8, 0.6][i % 5]!),
@@ -88,8 +89,8 @@ test('the loss and its gradient agree on wasm and plain JavaScript, and every pa
   const given = {
     ...batch,
     prompts: [
-      [{ word: 'box' }, picture],
-      [picture, picture],
+      [{ word: 'box' }, image],
+      [image, image],
     ],
     places: [[lies], [null, lies]],
   };
@@ -129,9 +130,9 @@ test('the small video and the level of its noise reach the output', () => {
   expect(() => f({ low: undefined })).toThrow(expect.objectContaining({ code: 'SHAPE_MISMATCH' }));
 });
 
-test('a picture is laid where it is told to be, and nowhere where that is not known', () => {
+test('an image is laid where it is told to be, and nowhere where that is not known', () => {
   const w = randomWeights(model.specs);
-  const shown: PromptItem = { picture: numbers(16 * 16 * 3, 4), role: 'reference' };
+  const shown: PromptItem = { image: numbers(16 * 16 * 3, 4), role: 'reference' };
   const x = tf.tensor(numbers(4 * 16 * 16 * 3), [1, 4, 16, 16, 3]);
   const given = { x, sigma: [1], frames: [[0, 1, 2, 3]], fps: [16], condition: model.encode(w, [[shown]]) };
   const f = (column: number, known: number[], told = true) => {
@@ -151,7 +152,7 @@ test('a picture is laid where it is told to be, and nowhere where that is not kn
   expect(left).not.toEqual(right);
 });
 
-test('[kind 13] between two frames of the small video a picture is on its way; after the last it stays', () => {
+test('[kind 13] between two frames of the small video an image is on its way; after the last it stays', () => {
   const turn = (degrees: number) => [Math.cos((degrees * Math.PI) / 180), Math.sin((degrees * Math.PI) / 180)];
   // The length of the direction does not count.
   const small = Float32Array.from([0.2, 0.5, -1, ...turn(170), 0.4, 0.5, 0, ...turn(190).map((v) => 0.3 * v)]);
@@ -277,7 +278,7 @@ describe('a cascade', () => {
     expect(some.data).toHaveLength(3 * 8 * 12 * 3);
   });
 
-  test('the upsampler lays pictures where the base laid them last', async () => {
+  test('the upsampler lays images where the base laid them last', async () => {
     const laid: Float32Array[] = [];
     const told: Float32Array[] = [];
     const watched: LoadedModel = {

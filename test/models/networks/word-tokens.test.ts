@@ -1,11 +1,12 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openBackend } from '../../../src/models/backend/backend.js';
+import { openBackend } from '../../../src/models/backends/backend.js';
 import { buildModel } from '../../../src/models/networks/model.js';
 import { type PromptItem, promptItems, seenBy } from '../../../src/models/networks/prompt-input.js';
 import type { ModelPrompt } from '../../../src/models/ports.js';
-import { type Preset, presets } from '../../../src/models/presets.js';
-import { numbers, picture, randomWeights, tiny } from './tiny.js';
+import type { Preset } from '../../../src/models/presets/preset.js';
+import { presets } from '../../../src/models/presets/presets.js';
+import { image, numbers, randomWeights, tiny } from './tiny.js';
 
 beforeAll(async () => {
   await openBackend('wasm');
@@ -15,44 +16,44 @@ afterAll(() => tf.removeBackend('wasm'));
 const preset: Preset = { ...tiny, encoder: { ...tiny.encoder, vocabulary: 0, external: 6 } };
 const model = buildModel(preset);
 const said = (seed: number): PromptItem => ({ vector: numbers(6, seed), of: 'text' });
-const seen = (seed: number): PromptItem => ({ picture: picture(seed), role: 'reference' });
+const seen = (seed: number): PromptItem => ({ image: image(seed), role: 'reference' });
 const prompt = [said(1), seen(2), said(3), said(4)];
 
-describe('words from a frozen encoder, beside pictures of our own', () => {
+describe('words from a frozen encoder, beside images of our own', () => {
   const read = (given: PromptItem[][], w = randomWeights(model.specs)) =>
     tf.tidy(() => {
-      const { tokens, bias, pictures } = model.encode(w, given);
-      return { tokens, bias, pictures };
+      const { tokens, bias, images } = model.encode(w, given);
+      return { tokens, bias, images };
     });
   const of = (given: PromptItem[]) => {
-    const { tokens, pictures } = read([given]);
-    return [tokens, ...(pictures ? [pictures.pixels, pictures.meaning] : [])].flatMap((t) => [...t.dataSync()]);
+    const { tokens, images } = read([given]);
+    return [tokens, ...(images ? [images.pixels, images.meaning] : [])].flatMap((t) => [...t.dataSync()]);
   };
   const apart = (a: number[], b: number[]) =>
     a.length !== b.length || Math.max(...a.map((v, i) => Math.abs(v - b[i]!))) > 1e-5;
 
   test('there is no table of words, and shapes are as with one', () => {
     expect(model.specs.map(({ name }) => name)).not.toContain('prompt.words');
-    const { tokens, bias, pictures } = read([prompt, [said(5)]]);
-    expect(tokens.shape).toEqual([2, 1 + 3 + 4, 8]); // a picture of 16x16 has 4 patches of 8x8
+    const { tokens, bias, images } = read([prompt, [said(5)]]);
+    expect(tokens.shape).toEqual([2, 1 + 3 + 4, 8]); // an image of 16x16 has 4 patches of 8x8
     expect(bias.shape).toEqual([2, 1, 1, 8]);
-    expect(pictures!.pixels.shape).toEqual([2, 1, 16, 16, 4]);
-    expect(pictures!.meaning.shape).toEqual([2, 1, 8]);
-    expect([...pictures!.present.dataSync()]).toEqual([1, 0]);
+    expect(images!.pixels.shape).toEqual([2, 1, 16, 16, 4]);
+    expect(images!.meaning.shape).toEqual([2, 1, 8]);
+    expect([...images!.present.dataSync()]).toEqual([1, 0]);
   });
 
   test.each<[string, PromptItem[]]>([
     ['other words', [said(9), seen(2), said(3), said(4)]],
-    ['another picture', [said(1), seen(9), said(3), said(4)]],
+    ['another image', [said(1), seen(9), said(3), said(4)]],
     ['words in another order', [said(3), seen(2), said(1), said(4)]],
-    ['the picture in another place', [said(1), said(3), seen(2), said(4)]],
+    ['the image in another place', [said(1), said(3), seen(2), said(4)]],
     ['no words', [seen(2)]],
     ['nothing', []],
   ])('%s: another condition', (_, other) => {
     expect(apart(of(prompt), of(other))).toBe(true);
   });
 
-  test('words spelled out are not read, and text alone leaves the picture away', () => {
+  test('words spelled out are not read, and text alone leaves the image away', () => {
     expect(apart(of(prompt), of([...prompt, { word: 'fox' }]))).toBe(false);
     expect(seenBy.text(prompt)).toEqual([said(1), said(3), said(4)]);
   });
@@ -101,10 +102,10 @@ describe('the items of a prompt', () => {
     ['', []],
   ]);
 
-  test('are vectors and pictures in reading order; each text has its share', () => {
+  test('are vectors and images in reading order; each text has its share', () => {
     const items = promptItems(asked, preset, vectors); // reads 8
-    const kinds = items.map((item) => ('vector' in item ? item.of : 'picture'));
-    expect(kinds).toEqual(['text', ...Array(5).fill('text'), 'picture', 'text', 'text']);
+    const kinds = items.map((item) => ('vector' in item ? item.of : 'image'));
+    expect(kinds).toEqual(['text', ...Array(5).fill('text'), 'image', 'text', 'text']);
     expect(items[1]).toEqual({ vector: numbers(6, 10), of: 'text' });
     expect(items.at(-1)).toEqual({ vector: numbers(6, 3), of: 'text' });
   });

@@ -1,16 +1,17 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { planText } from '../../../src/cli/commands/train-plan.js';
-import { openBackend } from '../../../src/models/backend/backend.js';
+import { openBackend } from '../../../src/models/backends/backend.js';
 import { buildModel } from '../../../src/models/networks/model.js';
 import type { PromptItem } from '../../../src/models/networks/prompt-input.js';
 import { costOf } from '../../../src/models/planning/cost.js';
 import { kept, planTraining } from '../../../src/models/planning/plan.js';
-import { type Preset, presets } from '../../../src/models/presets.js';
-import type { Batch } from '../../../src/models/training/batch.js';
-import { lossOf } from '../../../src/models/training/loss.js';
-import { recipeOf } from '../../../src/models/training/recipe.js';
-import { shareRecipe } from '../../../src/models/training/share-recipe.js';
+import type { Preset } from '../../../src/models/presets/preset.js';
+import { presets } from '../../../src/models/presets/presets.js';
+import type { Batch } from '../../../src/models/training/data/batch.js';
+import { shareRecipe } from '../../../src/models/training/devices/share-recipe.js';
+import { lossOf } from '../../../src/models/training/loop/loss.js';
+import { recipeOf } from '../../../src/models/training/loop/recipe.js';
 import { numbers, randomWeights } from '../networks/tiny.js';
 
 beforeAll(async () => {
@@ -41,9 +42,9 @@ function flopsRun({ kernels }: Profile): number {
 
 const words = (n: number): PromptItem[] => Array.from({ length: n }, (_, i) => ({ word: `w${i}` }));
 function given(preset: Preset, T: number) {
-  const { pictureSide } = preset.encoder;
-  const picture = { picture: numbers(pictureSide ** 2 * 3, 2), role: 'reference' as const };
-  const prompt = [...words(7), picture, picture];
+  const { imageSide } = preset.encoder;
+  const image = { image: numbers(imageSide ** 2 * 3, 2), role: 'reference' as const };
+  const prompt = [...words(7), image, image];
   const shape = [1, T, preset.side, preset.side, 3];
   return { prompt, x: numbers(size(shape)), shape, frames: [Array.from({ length: T }, (_, t) => t)] };
 }
@@ -65,7 +66,7 @@ test.each([
       }),
     );
   const condition = model.encode(w, [prompt]);
-  const cost = costOf(model, { frames: T, words: 7, pictures: 2, carried });
+  const cost = costOf(model, { frames: T, words: 7, images: 2, carried });
   const encoded = await run(() => model.encode(w, [prompt]).tokens);
   expect(Math.abs(cost.encode / encoded - 1)).toBeLessThan(0.01);
   const denoised = await run(
@@ -98,7 +99,7 @@ test('a gradient costs two forward passes more, and keeps about what is planned'
     tf.dispose(grads.filter(Boolean));
     return value;
   });
-  const cost = costOf(model, { frames: 2, words: 7, pictures: 2, carried: false });
+  const cost = costOf(model, { frames: 2, words: 7, images: 2, carried: false });
   const run = flopsRun(profile);
   // Less than three: inputs have no gradient.
   expect(run / (cost.encode + cost.denoise)).toBeGreaterThan(2.7);
@@ -136,7 +137,7 @@ test('a plan is told in a few lines', () => {
   const text = planText(plan, time, 'wasm (SIMD, one thread)');
   expect(text).toContain('nano, 1.52 M parameters');
   expect(text).toContain('part 2       200 steps of 8 x 4 frames');
-  expect(text).toContain('31 min 40 s on wasm (SIMD, one thread), by a step of each part');
+  expect(text).toContain('31 min 40 s on wasm (SIMD, one thread), measured by a step of each part');
   expect(text.trimEnd().split('\n')).toHaveLength(7);
 
   const devices = [0, 1, 2, 3];

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll } from 'vitest';
-import { openBackend } from '../../../src/models/backend/backend.js';
-import { presets } from '../../../src/models/presets.js';
+import { openBackend } from '../../../src/models/backends/backend.js';
+import { presets } from '../../../src/models/presets/presets.js';
 import { tiny } from '../networks/tiny.js';
 import { clip, image, members, writeShard } from './shards.js';
 

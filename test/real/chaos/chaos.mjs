@@ -16,7 +16,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { captionOf, makeClips } from '../../chaos/clips.mjs';
-import { fatesOf } from '../../chaos/fates.mjs';
+import { outcomesOf } from '../../chaos/outcomes.mjs';
 import { seeded } from '../../chaos/random.mjs';
 import { Crew } from './crew.mjs';
 import { disturbances, plan } from './disturbances.mjs';
@@ -58,8 +58,8 @@ async function main() {
   const { kafka } = await import(join(root, 'infra/servers/kafka.mjs'));
   const { s3 } = await import(join(root, 'infra/servers/s3.mjs'));
   const { data } = await import(join(root, 'infra/servers/places.mjs'));
-  const { openKafka } = await import(join(root, 'dist/streams/transports/kafka.js'));
-  const { openS3Store } = await import(join(root, 'dist/stores/s3.js'));
+  const { openKafka } = await import(join(root, 'dist/streams/transports/kafka/open-kafka.js'));
+  const { openS3Store } = await import(join(root, 'dist/stores/objects/s3/open-s3.js'));
   const disk = join(data, 's3');
   const noMounts = whyNoMounts();
   const closing = [];
@@ -118,7 +118,7 @@ async function main() {
     const batches = batchesOf(40);
     const total = stills.length + batches.flatMap((batch) => [...batch.requests, ...batch.media]).length;
     let published = stills.length;
-    const settled = async () => (await fatesOf(transport, inputs)).fates;
+    const settled = async () => (await outcomesOf(transport, inputs)).outcomes;
     for (let n = 0; n < 3; n++) crew.start();
 
     const world = {
@@ -174,13 +174,13 @@ async function main() {
     await crew.drain();
     say('drained');
 
-    const { fates, lag, problems } = await fatesOf(transport, inputs);
+    const { outcomes, lag, problems } = await outcomesOf(transport, inputs);
     const records = await readTopics(brokers[0], outputs);
     const report = await judge({ records, objects, requests, media });
     const swept = vimi(['objects', 'sweep', '--older-than', '0', '--remove'], env).trim().split('\n').at(-1);
     const after = await judge({ records, objects, requests, media });
     const wrong = [...crew.deserted, ...problems, ...report.problems];
-    if (fates !== total) wrong.push(`${fates} fates for ${total} events`);
+    if (outcomes !== total) wrong.push(`${outcomes} outcomes for ${total} events`);
     for (const problem of after.problems)
       if (!report.problems.includes(problem)) wrong.push(`after the sweep: ${problem}`);
     if (after.orphans.length > 0)
@@ -192,7 +192,7 @@ async function main() {
       `${steps.length} disturbances`,
       ...(crew.startedAgain > 0 ? [`${crew.startedAgain} workers came while a server was away`] : []),
       `${total} events`,
-      `${fates} fates`,
+      `${outcomes} outcomes`,
       `lag ${lag}`,
       ...Object.entries(report.counts).map(([what, count]) => `${count} ${what}`),
       `${report.orphans.length} orphans`,
@@ -261,14 +261,13 @@ function prepare(folder, random) {
   cpSync(join(import.meta.dirname, 'nap.mjs'), join(folder, 'nap.mjs'));
   writeFileSync(join(folder, 'topology.yaml'), topologyOf({ longestNapMs: 5000 }));
   makeClips(join(folder, 'clips'), media, random);
-  const pictures = join(root, 'examples/media/images');
-  const stills = readdirSync(pictures)
+  const images = join(root, 'examples/media/images');
+  const stills = readdirSync(images)
     .filter((name) => name.endsWith('.png'))
     .slice(0, stillCount);
   mkdirSync(join(folder, 'stills'));
   for (const still of stills)
-    for (const name of [still, still.replace(/png$/, 'txt')])
-      cpSync(join(pictures, name), join(folder, 'stills', name));
+    for (const name of [still, still.replace(/png$/, 'txt')]) cpSync(join(images, name), join(folder, 'stills', name));
   return stills;
 }
 

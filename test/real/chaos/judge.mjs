@@ -4,7 +4,7 @@ import { createHash } from 'node:crypto';
 /**
  * Compares what a reader saw with what was asked for.
  *
- * @param {{ records: { topic: string, value: any }[], objects: import('../../../dist/stores/object-store.js').ObjectStore, requests: number, media: number }} run
+ * @param {{ records: { topic: string, value: any }[], objects: import('../../../dist/stores/objects/object-store.js').ObjectStore, requests: number, media: number }} run
  */
 export async function judge({ records, objects, requests, media }) {
   const problems = [];
@@ -22,7 +22,7 @@ export async function judge({ records, objects, requests, media }) {
   const videos = values('videos');
   const rejects = values('rejects');
   const samples = values('samples');
-  const ended = values('jobs').filter(({ state }) => ['completed', 'failed', 'cancelled'].includes(state));
+  const ended = endsOf(values('jobs'));
   const documents = values('corpus').map(({ id }) => id);
   once(
     'videos',
@@ -50,6 +50,11 @@ export async function judge({ records, objects, requests, media }) {
   if (inShards !== media) problems.push(`${inShards} samples in shards, expected ${media}`);
   lost += Math.max(0, media - inShards);
   doubled += Math.max(0, inShards - media);
+  for (const { uri, parts, duplicate_of: of } of values('outcomes'))
+    for (const reason of Object.keys(parts.dropped))
+      problems.push(`${uri} was dropped: ${reason}${of === undefined ? '' : ` of ${of}`}`);
+  for (const { shard, lost } of samples)
+    if (lost > 0) problems.push(`${lost} left out of ${shard}: an object was gone`);
   for (const { error, origin, step } of rejects)
     if (!['EVENT_MALFORMED', 'EVENT_INVALID', 'PROMPT_EMPTY', 'MEDIA_NOT_FOUND'].includes(error.code))
       problems.push(`${origin.topic}/${origin.partition}/${origin.offset} was rejected in ${step}: ${error.message}`);
@@ -63,11 +68,14 @@ export async function judge({ records, objects, requests, media }) {
     } else if (bytes.length !== size || createHash('sha256').update(bytes).digest('hex') !== sha256)
       problems.push(`${key} is not what its event says`);
   }
+  /** The index beside each shard, which no event names. */
+  const beside = new Set(samples.map(({ object }) => object.key.replace(/\.tar$/, '.idx')));
+  for (const key of beside) if ((await objects.stat(key)) === null) problems.push(`${key} is not beside its shard`);
   const orphans = [];
   let objectCount = 0;
   for await (const key of objects.list('')) {
     objectCount++;
-    if (!named.has(key)) orphans.push(key);
+    if (!named.has(key) && !beside.has(key)) orphans.push(key);
   }
   const counts = {
     videos: videos.length,
@@ -80,6 +88,26 @@ export async function judge({ records, objects, requests, media }) {
     objects: objectCount,
   };
   return { problems, lost, doubled, orphans, counts };
+}
+
+/**
+ * The ends of jobs. A worker that hung says of a job that it is queued, after another has ended it, and then says that end
+ * once more, since compaction would keep its late word alone: that is no second end.
+ */
+function endsOf(changes) {
+  /** By job: its end, until something else is said of it. */
+  const said = new Map();
+  return changes.filter((change) => {
+    const { job, state } = change;
+    const before = said.get(job);
+    if (!['completed', 'failed', 'cancelled'].includes(state)) {
+      if (before) said.set(job, { ...before, isHidden: true });
+      return false;
+    }
+    const end = JSON.stringify(change);
+    said.set(job, { end, isHidden: false });
+    return !(before?.isHidden && before.end === end);
+  });
 }
 
 /** Whatever in an event names an object. */

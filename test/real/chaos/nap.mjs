@@ -1,7 +1,6 @@
 // @ts-nocheck: a plain script, copied beside the topology of a run
 import { createHash } from 'node:crypto';
-import { defineOperator, mapEach } from 'vimi';
-import { z } from 'zod';
+import { defineOperator, z } from 'vimi';
 
 /*
  * Makes some jobs slow: waits for a time that follows from the prompt, so that a job that is done again takes as long.
@@ -25,14 +24,12 @@ export default defineOperator(
     needs: ['query'],
     adds: [],
   },
-  ({ least_ms, most_ms }, { clock }) => ({
-    step: mapEach(
-      async ({ query }, { signal }) => {
-        const share = createHash('sha256').update(query.text).digest().readUInt32BE() / 2 ** 32;
-        await clock.sleep(least_ms * (most_ms / least_ms) ** share, signal);
-        return {};
-      },
-      { step: 'nap', concurrency: 64, clock },
-    ),
-  }),
+  {
+    concurrency: 64,
+    async process({ query }, { config: { least_ms, most_ms }, clock, signal }) {
+      const share = createHash('sha256').update(query.text).digest().readUInt32BE() / 2 ** 32;
+      await clock.sleep(least_ms * (most_ms / least_ms) ** share, signal);
+      return {};
+    },
+  },
 );

@@ -7,7 +7,7 @@ export const inputs = [
   ['generate', 'requests'],
   ['corpus', 'media'],
 ].map(([pipeline, topic]) => [`chaos-${pipeline}`, `chaos-${topic}`]);
-export const outputs = ['videos', 'samples', 'corpus', 'jobs', 'rejects'].map((topic) => `chaos-${topic}`);
+export const outputs = ['videos', 'samples', 'corpus', 'outcomes', 'jobs', 'rejects'].map((topic) => `chaos-${topic}`);
 
 /** The shipped topology with the fast denoiser, small shards, jobs of all lengths, and a short session. */
 export function topologyOf({ longestNapMs }) {

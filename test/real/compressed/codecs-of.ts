@@ -1,6 +1,6 @@
-import { KafkaClient } from '../../../src/streams/transports/kafka/client.js';
-import { fetchRequest } from '../../../src/streams/transports/kafka/driver.js';
-import { batchesOf } from '../../../src/streams/transports/kafka/record-batch.js';
+import { KafkaClient } from '../../../src/streams/transports/kafka/client/client.js';
+import { fetchRequest } from '../../../src/streams/transports/kafka/client/driver.js';
+import { batchesOf } from '../../../src/streams/transports/kafka/protocol/record-batch.js';
 import { brokers } from '../kafka-broker.js';
 
 /** The codecs that the broker keeps a topic's first partition in: the names in the order of their first batches. */

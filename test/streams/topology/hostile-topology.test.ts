@@ -54,7 +54,7 @@ describe('values from the environment', () => {
   });
 
   it.each(['${S}', '{${S}}', 'a/{${S}}/b', '${S}${S}', '${UNSET:-${S}}', 'x${S} ${'])(
-    '[safety S10] are in no mistake and no picture where %s stands',
+    '[safety S10] are in no mistake and no image where %s stands',
     async (written) => {
       expect(places.length).toBeGreaterThan(40);
       for (const [from, to] of places) {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import type { Flow } from '../../../src/operators/flow.js';
-import { defineOperator, type Operator } from '../../../src/operators/operator.js';
+import { defineOperator } from '../../../src/flow/define-operator.js';
+import type { Flow } from '../../../src/flow/flow.js';
+import type { Operator } from '../../../src/flow/operator.js';
 
 /** An operator that lets everything through, for topologies that are read and not run. */
 function passing(
@@ -12,7 +13,7 @@ function passing(
 ): Operator {
   const contract = { in: '', out: '', drops: '', fails: '', memory: '' };
   const spec = { name, summary: `Does ${name}.`, contract, config, example: `- ${name}`, needs, adds, product };
-  return defineOperator(spec, () => ({ step: (source) => source }));
+  return defineOperator(spec, { process: () => ({}) as never });
 }
 
 const share = z.number().min(0).max(1);

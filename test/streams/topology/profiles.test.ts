@@ -3,13 +3,13 @@ import { mistakeLine } from '../../../src/streams/topology/mistake.js';
 import { checkTopology } from '../../../src/streams/topology/read-topology.js';
 import { testOperators } from './operators.js';
 
-const check = (profile: { transport?: string; objects?: string }) =>
+const check = (profile: { transport?: string; objects?: string; search?: string }) =>
   checkTopology(
     `profiles:
   a:
     transport: ${profile.transport ?? '{ type: embedded }'}
     objects: ${profile.objects ?? '{ type: files }'}
-    search: { type: embedded }
+    search: ${profile.search ?? '{ type: embedded }'}
 topics: { requests: { schema: generation.requested }, videos: { schema: video.completed }, copies: { schema: video.completed }, jobs: { schema: job.changed }, rejects: { schema: event.rejected } }
 pipelines:
   p: { from: requests, steps: [admit, embed, retrieve, compose, denoise, encode], to: [{ objects: "videos/{job}.mp4" }, { topic: videos }, { topic: copies }] }
@@ -87,4 +87,28 @@ it.each(['my.bucket-2', 'abc', '1.2.3'])('[streams F25] takes the bucket %s', as
   expect(
     await lines({ objects: `{ type: s3, endpoint: "http://localhost:9000", bucket: "${bucket}", prefix: /a/b/ }` }),
   ).toEqual([]);
+});
+
+it('takes a search engine of several nodes, and says what is wrong with its address or its index', async () => {
+  const { topology, mistakes } = await check({
+    search: '{ type: weaviate, url: "http://a:1,https://b", replicas: 3 }',
+  });
+  expect(mistakes).toEqual([]);
+  expect(topology!.profile.search).toEqual({
+    ...{ type: 'weaviate', url: ['http://a:1', 'https://b'], index: 'Vimi', replicas: 3 },
+  });
+  for (const [wrong, rule] of [
+    ['url: a:8080', 'url: expected http://host:port or https://host:port'],
+    ['url: http://user:secret@a', 'url: expected http://host:port or https://host:port'],
+    ['url: http://a, index: vimi', 'index: expected letters and digits, the first one a capital'],
+    ['url: http://a, replicas: 0', 'replicas: expected'],
+  ])
+    expect((await lines({ search: `{ type: weaviate, ${wrong} }` })).join(), wrong).toContain(rule);
+});
+
+it('wants the file of an engine of a team under its folder', async () => {
+  expect(await lines({ search: '{ type: ./engine.js }' })).toEqual([
+    "/srv/team/t.yaml:5:21 error profile 'a': search: ./engine.js: there is no such file",
+  ]);
+  expect((await lines({ search: '{ type: elastic }' })).join()).toContain("unknown type of search 'elastic'");
 });

@@ -5,10 +5,11 @@ import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { VimiError } from '../../../src/errors.js';
+import { VimiError } from '../../../src/core/errors.js';
 import { operators } from '../../../src/operators/index.js';
 import { mistakeLine } from '../../../src/streams/topology/mistake.js';
 import { checkTopology, checkTopologyFile, readTopology } from '../../../src/streams/topology/read-topology.js';
+import { stepTopic } from '../../../src/streams/topology/step-topics.js';
 import type { ReadOptions, Topology } from '../../../src/streams/topology/topology.js';
 import { testOperators } from './operators.js';
 
@@ -47,6 +48,7 @@ describe('topology.yaml as it ships', () => {
       transport: { type: 'embedded', path: join(topology.folder, '.vimi') },
       objects: { type: 'files', path: join(topology.folder, '.vimi/objects') },
       search: { type: 'embedded', path: join(topology.folder, '.vimi/index') },
+      work: join(topology.folder, '.vimi/work'),
       written: {},
     });
     expect(topology.mediaRoots).toEqual([topology.folder]);
@@ -124,7 +126,7 @@ const wrong: [name: string, text: string, expected: string[]][] = [
     'a list',
     '- a',
     [
-      't.yaml:1:1 error this file: expected a map of profiles, media_roots, topics, segments, pipelines, found a list of 1',
+      't.yaml:1:1 error this file: expected a map of profiles, media_roots, media_hosts, model_hosts, topics, segments, pipelines, tests, found a list of 1',
     ],
   ],
   ['no pipeline', `${topics}pipelines: {}`, ['t.yaml:7:12 error there is no pipeline: expected at least one']],
@@ -139,9 +141,9 @@ const wrong: [name: string, text: string, expected: string[]][] = [
   ],
   [
     'a section of a later version',
-    `${withSteps('[admit]')}tests: []\npipeline: {}\n`,
+    `${withSteps('[admit]')}alerts: []\npipeline: {}\n`,
     [
-      "t.yaml:12:1 error unknown key 'tests': expected 'profiles', 'media_roots', 'topics', 'segments', 'pipelines'",
+      "t.yaml:12:1 error unknown key 'alerts': expected 'profiles', 'media_roots', 'media_hosts', 'model_hosts', 'topics', 'segments', 'pipelines', 'tests'",
       "t.yaml:13:1 error unknown key 'pipeline'; did you mean 'pipelines'?",
     ],
   ],
@@ -149,7 +151,7 @@ const wrong: [name: string, text: string, expected: string[]][] = [
     'profiles with all kinds of mistakes',
     `${withSteps('[admit]')}profiles:
   a: { transport: { type: kafka, session_timeout: 5s }, object: {}, search: { type: embedded, pth: x } }
-  b: { transport: {}, objects: { type: s3, endpoint: x, bucket: ab }, search: [], media_roots: [] }
+  b: { transport: {}, objects: { type: s3, endpoint: x, bucket: ab }, search: [], media_roots: [], work: {} }
 `,
     [
       "t.yaml:13:3 error profile 'a': missing objects: expected a map with a type",
@@ -162,6 +164,7 @@ const wrong: [name: string, text: string, expected: string[]][] = [
       "t.yaml:14:65 error profile 'b': objects: bucket: expected 3 to 63 small letters, digits, dashes and single dots, a letter or digit first and last, and no IP address, found 'ab'",
       "t.yaml:14:79 error profile 'b': search: expected a map with a type, found an empty list",
       "t.yaml:14:96 error profile 'b': media_roots: expected at least 1 entries, found an empty list",
+      "t.yaml:14:106 error profile 'b': work: expected text, found a map",
     ],
   ],
   [
@@ -199,7 +202,7 @@ const wrong: [name: string, text: string, expected: string[]][] = [
       "t.yaml:12:9 error pipeline 'p': a step is a name, or a map of one name: found 5",
       "t.yaml:13:9 error pipeline 'p': a step is a name, or a map of one name: found a map",
       "t.yaml:15:9 error pipeline 'p': a step names one operator: found 'retrieve', 'embed'; give each its own dash, and indent its settings below it",
-      't.yaml:16:9 error an own operator is written { use: ./mine.js, with: { ... } }',
+      't.yaml:16:9 error a custom operator is written { use: ./mine.js, with: { ... } }',
       "t.yaml:17:14 error pipeline 'p': use: expected the name of a segment or ./file.js, found a list of 1",
       "t.yaml:18:14 error 'embed' is an operator, not a segment: write it without 'use'",
       "t.yaml:19:14 error unknown segment 'nothing'",
@@ -266,7 +269,7 @@ const wrong: [name: string, text: string, expected: string[]][] = [
     'pipelines with all kinds of mistakes',
     `${topics}pipelines:
   a: { frm: requests, steps: [admit] }
-  b: { from: request, steps: [admit], window: 0 }
+  b: { from: request, steps: [admit], max_in_flight: 0 }
   c: { from: requests, rejects: jobs }
   d: { from: requests, steps: [admit], rejects: reject }
   e: [admit]
@@ -275,12 +278,17 @@ const wrong: [name: string, text: string, expected: string[]][] = [
       "t.yaml:8:6 error pipeline 'a': missing from: expected text",
       "t.yaml:8:8 error pipeline 'a': unknown key 'frm'; did you mean 'from'?",
       "t.yaml:9:14 error unknown topic 'request'; did you mean 'requests'?",
-      "t.yaml:9:47 error pipeline 'b': window: expected at least 1, found 0",
+      "t.yaml:9:54 error pipeline 'b': max_in_flight: expected at least 1, found 0",
       "t.yaml:10:3 error pipeline 'c': missing steps: expected a list of steps",
       "t.yaml:10:33 error pipeline 'c': the topic 'jobs' carries job.changed: expected one that carries event.rejected",
       "t.yaml:11:49 error unknown topic 'reject'; did you mean 'rejects'?",
       "t.yaml:12:6 error pipeline 'e': expected an object, found a list of 1",
     ],
+  ],
+  [
+    'a key by the name that it had before',
+    `${topics}pipelines:\n  p:\n    from: requests\n    window: 16\n    steps: [admit]\n`,
+    ["t.yaml:10:5 error pipeline 'p': 'window' is now called 'max_in_flight'"],
   ],
   [
     'two pipelines of one group',
@@ -291,7 +299,7 @@ const wrong: [name: string, text: string, expected: string[]][] = [
     'no topic for rejects',
     withSteps('[admit]').replace(/ {2}rejects.*\n/, ''),
     [
-      "t.yaml:8:3 error pipeline 'p': rejected events have no topic: declare one, rejects: { schema: event.rejected }, or say rejects: false",
+      "t.yaml:8:3 error pipeline 'p': dead letters (rejected events) have no topic: declare one, rejects: { schema: event.rejected }, or say rejects: false",
     ],
   ],
   [
@@ -338,6 +346,11 @@ const wrong: [name: string, text: string, expected: string[]][] = [
       "t.yaml:10:74 error step 'denoise': jobs: there is no topic 'job': declare one that carries job.changed",
       "t.yaml:10:102 error step 'denoise': jobs: the topic 'media' does not carry job.changed",
     ],
+  ],
+  [
+    'two topics that the search index could be made from',
+    `${topics.replace('  rejects:', '  corpus: { schema: corpus.document }\n  c2: { schema: [corpus.document, media.added] }\n  rejects:')}\npipelines:\n  p: { from: media, steps: [fetch] }\n`,
+    ["t.yaml:7:3 error topic 'c2': carries corpus.document, as 'corpus' does: the search index is made from one topic"],
   ],
   [
     'an event that names an object, and no object',
@@ -522,7 +535,7 @@ pipelines:
 
 describe('profiles', () => {
   const text = `profiles:
-  one: { transport: { type: embedded, path: data }, objects: { type: files, path: /abs }, search: { type: embedded }, media_roots: [m] }
+  one: { transport: { type: embedded, path: data }, objects: { type: files, path: /abs }, search: { type: embedded }, work: /fast/work, media_roots: [m] }
   two: { transport: { type: kafka, brokers: [a:1, b:2], session_timeout: 2m }, objects: { type: files }, search: { type: embedded } }
 media_roots: [x, /y]
 ${withSteps('[admit]')}`;
@@ -533,6 +546,7 @@ ${withSteps('[admit]')}`;
       name: 'one',
       transport: { path: '/srv/team/data' },
       objects: { path: '/abs' },
+      work: '/fast/work',
     });
     expect(one.mediaRoots).toEqual(['/srv/team/m']);
     const two = await read(text, { file: '/srv/team/t.yaml', profile: 'two' });
@@ -542,6 +556,7 @@ ${withSteps('[admit]')}`;
       tls: false,
       session_timeout: 120_000,
     });
+    expect(two.profile.work).toBe('/srv/team/.vimi/work');
     expect(two.mediaRoots).toEqual(['/srv/team/x', '/y']);
   });
 
@@ -570,6 +585,21 @@ describe('pipelines', () => {
     ]);
   });
 
+  it('have one topic for what their steps publish of a kind, each pipeline its own', async () => {
+    const two = topics.replace('  rejects:', '  jobs-2: { schema: job.changed, cleanup: compact }\n  rejects:');
+    const steps = (first: string, second: string) =>
+      `[admit, embed, retrieve, compose, { denoise: { jobs: ${first} } }, { denoise: { jobs: ${second} } }]`;
+    const pipeline = (name: string, list: string) =>
+      `  ${name}:\n    from: requests\n    rejects: rejects\n    steps: ${list}\n`;
+    const text = (list: string, other: string) => `${two}\npipelines:\n${pipeline('p', list)}${pipeline('q', other)}`;
+    expect(await lines(text(steps('jobs', 'jobs-2'), steps('jobs', 'jobs')))).toEqual([
+      "t.yaml:13:94 error step 'denoise': jobs: expected the topic 'jobs', which the step 'denoise' names, found 'jobs-2': all steps of a pipeline publish job.changed to one topic",
+    ]);
+    const { pipelines } = await read(text(steps('jobs', 'jobs'), steps('jobs-2', 'jobs-2')));
+    expect(pipelines.map((one) => stepTopic(one, 'job.changed'))).toEqual(['jobs', 'jobs-2']);
+    expect(stepTopic(pipelines[0]!, 'media.settled')).toBeUndefined();
+  });
+
   it('may have no rejects, if they say so', async () => {
     expect((await read(`${withSteps('[admit]')}    rejects: false\n`)).pipelines[0]!.rejects).toBeNull();
   });
@@ -585,7 +615,7 @@ describe('pipelines', () => {
   });
 });
 
-describe('own operators', () => {
+describe('custom operators', () => {
   let folder: string;
   const zod = pathToFileURL(resolve(import.meta.dirname, '../../../node_modules/zod/index.js')).href;
   const source = (name: string, exported: string) => `import { z } from ${JSON.stringify(zod)};
@@ -607,6 +637,7 @@ export ${exported};
     writeFileSync(join(folder, 'team/empty.mjs'), 'export const other = 1;');
     writeFileSync(join(folder, 'team/odd.mjs'), 'export default { name: 5, config: {}, needs: [1], create: 2 };');
     writeFileSync(join(folder, 'team/thrower.mjs'), "throw new Error('no such luck');");
+    writeFileSync(join(folder, 'team/needy.mjs'), "import 'no-such-package';");
     writeFileSync(join(folder, 'team/text.txt'), '');
     symlinkSync(join(folder, 'outside.mjs'), join(folder, 'team/link.mjs'));
   });
@@ -634,6 +665,7 @@ export ${exported};
     ],
     ['./empty.mjs', "11:20 error the operator './empty.mjs': it exports no operator"],
     ['./thrower.mjs', "11:20 error the operator './thrower.mjs': it cannot be loaded: no such luck"],
+    ['./needy.mjs', 'run npm install in its project'],
     [
       './odd.mjs',
       'name must be a verb in small letters, summary must be text, config must be an object schema of zod 4, needs must be a list of names, adds must be a list of names, create must be a function; make it with defineOperator',
@@ -656,5 +688,39 @@ describe('the file', () => {
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
+  });
+});
+
+describe('servers that steps call', () => {
+  const media = (server: string) =>
+    withSteps(
+      `[fetch, probe, split, { caption: { from: [given, { server: { name: looker, url: ${server} } }] } }]`,
+      'media',
+    );
+  const steps = (server: string, hosts: string, env = {}) =>
+    lines(`${media(server)}model_hosts: ${hosts}\n`, { ...real, env });
+
+  it('have hosts that the topology allows', async () => {
+    expect(await steps('"http://looker.internal:8000/caption"', '["looker.internal:8000"]')).toEqual([]);
+    expect(await steps('"https://a.models.example/x"', '["*.models.example"]')).toEqual([]);
+    expect(await steps('"http://10.0.0.5:8000"', '["10.0.0.5:8000"]')).toEqual([]);
+    for (const [server, hosts] of [
+      ['http://looker.internal:8000/caption', '[looker.internal]'],
+      ['http://looker.internal.evil.example/', '[looker.internal]'],
+      ['http://10.0.0.5/', '[]'],
+    ])
+      expect(await steps(`"${server}"`, hosts!)).toEqual([
+        `t.yaml:11:36 error in pipeline 'p' the step 'caption' calls '${server}', whose host is not in model_hosts: add it there`,
+      ]);
+  });
+
+  it('are addresses of http without secrets in them, and those from the environment are named by their variable', async () => {
+    for (const server of ['looker:8000', 'ftp://looker/', 'http://u:p@looker/', 'file:///etc/passwd'])
+      expect((await steps(`"${server}"`, '[looker]')).join()).toContain(
+        'expected http:// or https://, a host of model_hosts',
+      );
+    const text = (await steps('"${LOOKER}"', '[x]', { LOOKER: 'http://hidden.example/q' })).join();
+    expect(text).toContain("calls '${LOOKER}'");
+    expect(text).not.toContain('hidden');
   });
 });

@@ -102,7 +102,7 @@ describe('a secret in a file', () => {
   a: { transport: { type: ${S} }, objects: { type: s3, endpoint: e, bucket: ${S}, secret_key: [ ${S} ], tls: ${S}, links: { videos: ${S} } }, search: ${S} }
   b: { transport: { type: kafka, brokers: [], tls: { ca: [${S}] }, sasl: { mechanism: ${S}, password: ${S} }, session_timeout: ${S} }, objects: ${S}, search: ${S} }
 topics: { t: { schema: ${S}, partitions: ${S} }, m: { schema: media.added }, r: { schema: event.rejected } }
-pipelines: { p: { from: ${S}, steps: [ ${S} ], to: ${S}, group: ${S}, window: ${S} } }
+pipelines: { p: { from: ${S}, steps: [ ${S} ], to: ${S}, group: ${S}, max_in_flight: ${S} } }
 `;
     const { mistakes } = await checkTopology(text, {
       env: {},

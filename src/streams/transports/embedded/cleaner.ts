@@ -1,8 +1,7 @@
+import { tombstoneMs } from '../transport.js';
 import type { LogFile } from './file.js';
 import { idRange, offsetOf } from './partition-log.js';
 
-/** How long a tombstone stays after its older records are gone, so that readers in between learn of it. */
-const tombstoneMs = 24 * 60 * 60 * 1000;
 /** Records that one transaction removes, so that writers never wait long. */
 const step = 5_000;
 
@@ -19,7 +18,7 @@ interface CleanRow {
 
 /**
  * Removes what nobody needs: in a `delete` topic the records older than its retention; in a `compact` topic those with a
- * newer record of the same key, and tombstones after a day. Never a record that a known group has not settled: a group is
+ * newer record of the same key, and tombstones after 30 days. Never a record that a known group has not settled: a group is
  * known for a topic from the moment it first consumes it.
  */
 export class Cleaner {

@@ -1,7 +1,7 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
-import { VimiError } from '../../../errors.js';
+import { saysFull, VimiError } from '../../../core/errors.js';
 
 export type LogFile = Database.Database;
 
@@ -93,13 +93,13 @@ function recognise(file: LogFile, path: string): boolean {
     checkTables(file, path);
     return false;
   }
-  throw new VimiError('LOG_DAMAGED', 'This is no log that this version of vimi can use', {
+  throw new VimiError('LOG_DAMAGED', 'This version of vimi cannot use this log', {
     expected: `layout ${layout}`,
     found: id === applicationId ? `layout ${version}` : 'another SQLite database',
     where: path,
     remedy:
       id === applicationId
-        ? 'Use the version of vimi that made it, or move it away to start anew.'
+        ? 'Use the version of vimi that wrote it, or move it away to start again.'
         : 'Name another path in the profile, or move this file away.',
   });
 }
@@ -113,7 +113,7 @@ function checkTables(file: LogFile, path: string): void {
   });
   const found = tablesOf(file);
   if (!intact.includes(found))
-    throw damaged(path, 'the list of tables', { expected: 'the tables that vimi makes', found });
+    throw damaged(path, 'the list of tables', { expected: 'the tables that vimi creates', found });
 }
 
 let intact: string[] | undefined;
@@ -175,7 +175,7 @@ export function damaged(
   return new VimiError('LOG_DAMAGED', 'The log is damaged', {
     ...facts,
     where: `${place} in ${path}`,
-    remedy: 'Restore the file from a backup, or move it away to start anew. `vimi doctor` looks through all of it.',
+    remedy: 'Restore the file from a backup, or move it away to start again. `vimi doctor` checks all of it.',
   });
 }
 
@@ -192,6 +192,8 @@ export function translated<T>(path: string, work: () => T): T {
   }
 }
 
+const notOurs = 'Run as the user who made the log, or give this user leave to read and write its folder.';
+
 function translate(thrown: unknown, where: string): unknown {
   const code: unknown = (thrown as { code?: unknown } | null)?.code;
   if (thrown instanceof VimiError) return thrown;
@@ -200,12 +202,14 @@ function translate(thrown: unknown, where: string): unknown {
     return damaged(where, 'a table', { expected: 'numbers in their range', found: thrown.message, cause: thrown });
   if (typeof code !== 'string') return thrown;
   const facts = { found: (thrown as Error).message, where, cause: thrown };
-  if (code === 'SQLITE_FULL' || code === 'ENOSPC' || code === 'EDQUOT')
-    return new VimiError('STORAGE_FULL', 'The log has no space left', facts);
+  if (saysFull(code)) return new VimiError('STORAGE_FULL', 'The log has no space left', facts);
   // The statements are ours, and known to fit the tables: what does not fit them was changed by nobody who may.
   if (/^SQLITE_(CORRUPT|NOTADB|ERROR|CONSTRAINT|MISMATCH|TOOBIG|RANGE|FORMAT|SCHEMA|INTERNAL)/.test(code))
     return damaged(where, 'a table', { expected: 'an intact SQLite file', found: facts.found, cause: thrown });
   if (/^(SQLITE_(BUSY|LOCKED|IOERR|CANTOPEN|READONLY|PERM|PROTOCOL)|E[A-Z]+$)/.test(code))
-    return new VimiError('TRANSPORT_UNAVAILABLE', 'The log cannot be used now', facts);
+    return new VimiError('TRANSPORT_UNAVAILABLE', 'The log cannot be used now', {
+      ...facts,
+      ...(/^(SQLITE_(READONLY|PERM)|EACCES$|EPERM$)/.test(code) && { remedy: notOurs }),
+    });
   return thrown;
 }

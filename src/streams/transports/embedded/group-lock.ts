@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { type FileLock, lockFile } from '../../../file-lock.js';
+import { type FileLock, lockFile } from '../../../core/file-lock.js';
 import { inMemory, translated } from './file.js';
 
 export type LockGroup = (log: string, group: string) => FileLock | null;

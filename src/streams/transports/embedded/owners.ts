@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { VimiError } from '../../../errors.js';
+import { VimiError } from '../../../core/errors.js';
 import type { LogFile } from './file.js';
 
 interface OwnerRow {

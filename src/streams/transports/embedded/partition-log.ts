@@ -1,6 +1,7 @@
-import { VimiError } from '../../../errors.js';
-import type { NewRecord, StoredRecord, TopicSpec } from '../../transport.js';
+import { VimiError } from '../../../core/errors.js';
+import type { NewRecord, StoredRecord } from '../../../events/record.js';
 import { createPartitioner } from '../partitioner.js';
+import type { TopicSpec } from '../transport.js';
 import { checksum } from './checksum.js';
 import { damaged, idsPerLog, type LogFile } from './file.js';
 

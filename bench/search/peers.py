@@ -1,0 +1,110 @@
+"""The peers of bench/search.mjs: reads one request a line, answers with one line. See there for what is compared."""
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+import bm25s
+import hnswlib
+import numpy as np
+import tantivy
+
+folder, count, dimensions = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+
+
+def lines(name):
+    return (folder / name).read_text().split("\n")
+
+
+def matrix(name):
+    return np.fromfile(folder / name, dtype=np.float32).reshape(-1, dimensions)
+
+
+def processor():
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    return used.ru_utime + used.ru_stime
+
+
+def memory():
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
+
+
+def timed(work):
+    start, before = time.perf_counter(), processor()
+    value = work()
+    return {"seconds": time.perf_counter() - start, "processor": processor() - before}, value
+
+
+def each(queries, search):
+    """The times of all queries, and what each found."""
+    before, times, found = processor(), [], []
+    for query in queries:
+        start = time.perf_counter()
+        found.append(search(query))
+        times.append((time.perf_counter() - start) * 1000)
+    return {"times": times, "processor": (processor() - before) * 1000 / len(times), "found": found}
+
+
+class Tantivy:
+    def build(self):
+        schema = tantivy.SchemaBuilder()
+        schema.add_text_field("words", tokenizer_name="whitespace")
+        schema.add_unsigned_field("n", stored=True)
+        self.index = tantivy.Index(schema.build())
+        writer = self.index.writer(heap_size=128_000_000, num_threads=1)
+        for n, words in enumerate(lines("words.txt")):
+            writer.add_document(tantivy.Document(words=words, n=n))
+        writer.commit()
+        writer.wait_merging_threads()
+        self.index.reload()
+        self.searcher = self.index.searcher()
+
+    def search(self, words):
+        hits = self.searcher.search(self.index.parse_query(words, ["words"]), 10, count=False).hits
+        return [self.searcher.doc(address)["n"][0] for _, address in hits]
+
+
+class Bm25s:
+    def build(self):
+        self.index = bm25s.BM25()
+        self.index.index([words.split(" ") for words in lines("words.txt")], show_progress=False)
+
+    def search(self, words):
+        found, _ = self.index.retrieve([words.split(" ")], k=10, show_progress=False)
+        return found[0].tolist()
+
+
+class Hnsw:
+    """Twice, as the corpus has one graph for captions and one for images."""
+
+    def build(self):
+        self.graphs = []
+        for name in ("captions.f32", "images.f32"):
+            graph = hnswlib.Index("cosine", dimensions)
+            graph.init_index(count, M=16, ef_construction=100, random_seed=100)
+            graph.add_items(matrix(name), num_threads=1)
+            self.graphs.append(graph)
+
+    def search(self, vector):
+        labels, _ = self.graphs[0].knn_query(vector, k=10, num_threads=1)
+        return labels[0].tolist()
+
+
+peers = {"tantivy": Tantivy(), "bm25s": Bm25s(), "hnswlib": Hnsw()}
+for line in sys.stdin:
+    request = json.loads(line)
+    kind, name = request["do"], request.get("peer")
+    if kind == "build":
+        before = memory()
+        answer, _ = timed(peers[name].build)
+        answer["memory"] = memory() - before
+    elif kind == "truth":
+        all_vectors = matrix("captions.f32")
+        answer = {"found": [np.argsort(-(all_vectors @ query), kind="stable")[:10].tolist() for query in matrix("queries.f32")]}
+    elif name == "hnswlib":
+        peers[name].graphs[0].set_ef(request["ef"])
+        answer = each(matrix("queries.f32"), peers[name].search)
+    else:
+        answer = each(lines("queries.txt"), peers[name].search)
+    print(json.dumps(answer), flush=True)

@@ -1,0 +1,44 @@
+import { createHash } from 'node:crypto';
+import { open } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { sidecarNames } from '../../operators/media/sidecar.js';
+
+/** Of a file up to here all bytes count; of a larger one its size, its time of change, and both ends. */
+const whole = 8 * 1024 * 1024;
+const end = 64 * 1024;
+
+/**
+ * Tells one state of a file and of its caption, in the event or beside the file, from another: the same while neither
+ * changes. A file that cannot be read has the version of nothing.
+ */
+export async function mediumVersion(path: string, caption?: string): Promise<string> {
+  const hash = createHash('sha256');
+  hash.update(JSON.stringify({ caption }));
+  await addFile(hash, path);
+  for (const name of sidecarNames(basename(path))) await addFile(hash, join(dirname(path), name));
+  return hash.digest('hex').slice(0, 32);
+}
+
+async function addFile(hash: ReturnType<typeof createHash>, path: string): Promise<void> {
+  const file = await open(path).catch(() => null);
+  if (!file) {
+    hash.update('none ');
+    return;
+  }
+  try {
+    const { size, mtimeMs } = await file.stat();
+    hash.update(`${size} `);
+    if (size <= whole) hash.update(await file.readFile());
+    else {
+      hash.update(`${mtimeMs} `);
+      for (const from of [0, size - end]) {
+        const { buffer } = await file.read(Buffer.alloc(end), 0, end, from);
+        hash.update(buffer);
+      }
+    }
+  } catch {
+    hash.update('unreadable ');
+  } finally {
+    await file.close();
+  }
+}

@@ -1,0 +1,49 @@
+import { resolve } from 'node:path';
+import { VimiError } from '../core/errors.js';
+import type { Denoiser, ModelChoice, Models } from '../models/ports.js';
+import type { PipelineSpec } from '../streams/delivery/pipeline-spec.js';
+import type { Topology } from '../streams/topology/topology.js';
+import { isWeightsFile, modelName } from './model-name.js';
+
+/** The models that the steps of a pipeline ask for, in their order, ready to be opened. MODEL_UNKNOWN. */
+export function modelChoices({ steps }: Pick<PipelineSpec, 'steps'>, topology: Topology): ModelChoice[] {
+  return steps
+    .flatMap(({ operator, config }) => operator.models?.(config) ?? [])
+    .map((choice) => located(choice, topology));
+}
+
+/** Opens each choice of a pipeline once, by `open`, which gives the same model for the same choice. */
+export async function openModels(
+  pipeline: PipelineSpec,
+  topology: Topology,
+  open: (choice: ModelChoice) => Promise<Denoiser>,
+): Promise<Models> {
+  const opened = new Map<string, Denoiser>();
+  for (const choice of modelChoices(pipeline, topology)) opened.set(keyOf(choice), await open(choice));
+  return {
+    all: () => [...opened.values()],
+    of(choice) {
+      const there = opened.get(keyOf(located(choice, topology)));
+      if (there) return there;
+      throw new VimiError('INTERNAL', `No step of pipeline '${pipeline.name}' names this model in its spec`, {
+        expected: 'a choice that `models` of the operator returns for its configuration',
+        found: choice.model,
+      });
+    },
+  };
+}
+
+/** Two choices with one key are one model. */
+export function keyOf({ model, upsampler, encoder }: ModelChoice): string {
+  return JSON.stringify([model, upsampler, encoder]);
+}
+
+/** A preset's name as it is; paths start, like all in a topology, at the topology's folder. MODEL_UNKNOWN. */
+function located({ model, upsampler, encoder }: ModelChoice, { folder, file }: Topology): ModelChoice {
+  const of = (name: string) => (isWeightsFile(name) ? resolve(folder, name) : modelName(name, file));
+  return {
+    model: of(model),
+    ...(upsampler !== undefined && { upsampler: of(upsampler) }),
+    ...(encoder !== undefined && { encoder: resolve(folder, encoder) }),
+  };
+}

@@ -1,0 +1,136 @@
+import { createHash } from 'node:crypto';
+import { VimiError } from '../core/errors.js';
+import { canonicalJson } from '../events/canonical-json.js';
+import { mistakesOf, mistakeText } from '../events/mistakes.js';
+import { type VideoCompleted, videoCompleted } from '../events/schemas.js';
+import type { Flow } from '../flow/flow.js';
+import type { Resources } from '../flow/operator.js';
+import { encodedSize } from '../media/encode-video.js';
+import { commentOf } from '../media/mp4-comment.js';
+import { type PipelineSpec, type StepSpec, stepOf } from '../streams/delivery/pipeline-spec.js';
+import { InProcessSteps } from './in-process-steps.js';
+
+/** How a video was made, as its MP4 and its event say. */
+export type VideoRecord = Pick<
+  VideoCompleted,
+  'job' | 'request' | 'width' | 'height' | 'frames' | 'fps' | 'prompt' | 'context' | 'corpus' | 'model' | 'sampler'
+>;
+
+const videoRecord = videoCompleted.omit({ object: true });
+
+/** The record that an MP4 carries. MEDIA_UNSUPPORTED for a file without one. */
+export function recordIn(mp4: Buffer, where: string): VideoRecord {
+  const foreign = (found: string, cause?: unknown) =>
+    new VimiError('MEDIA_UNSUPPORTED', 'This file does not say how it was made', {
+      expected: 'an MP4 of vimi, as it was made: other programs leave its comment out',
+      ...{ found, where, cause },
+      remedy: 'Take the file from the object store: vimi videos get.',
+    });
+  const comment = commentOf(mp4);
+  if (comment === null) throw foreign('no comment');
+  let said: unknown;
+  try {
+    said = JSON.parse(comment);
+  } catch (cause) {
+    throw foreign('a comment that is not JSON', cause);
+  }
+  const { data, error } = videoRecord.safeParse(said);
+  if (!data) throw foreign(mistakesOf(error, said).map(mistakeText).join('; '));
+  return data;
+}
+
+export interface Reproduction {
+  mp4: Buffer;
+  sha256: string;
+  /** What was not as it was the first time: `model.weights: was 3f..., is 9a...`. */
+  differences: string[];
+}
+
+/**
+ * Makes a video again from its record: the steps of the pipeline that draw and encode get the composed prompt, its images
+ * from the object store, and the settings and seed of the sampler. Nothing is published. With the same weights, backend and
+ * ffmpeg the bytes are the same; `differences` says what is not. Throws what the steps reject it for, such as
+ * OBJECT_NOT_FOUND for an image that is gone; USAGE for a pipeline that makes no videos.
+ */
+export async function reproduce(
+  record: VideoRecord,
+  { pipeline, resources, signal }: { pipeline: PipelineSpec; resources: Resources; signal: AbortSignal },
+): Promise<Reproduction> {
+  const steps = drawingSteps(pipeline);
+  const scale = Number(steps.at(-1)?.config.scale ?? 1);
+  const running = new InProcessSteps(
+    steps.map((step) => stepOf(step, { ...resources, announce: async () => {} })),
+    resources,
+  );
+  try {
+    const flow = flowOf(record, scale);
+    const { product } = await running.feed({ id: record.job, request: { prompt: [] }, flow, signal });
+    if (!Buffer.isBuffer(product?.body))
+      throw new VimiError('USAGE', `Pipeline '${pipeline.name}' does not end in the bytes of a video`);
+    const mp4 = product.body;
+    const made = recordIn(mp4, record.job);
+    return { mp4, sha256: createHash('sha256').update(mp4).digest('hex'), differences: differencesOf(record, made) };
+  } finally {
+    await running.close();
+  }
+}
+
+/** From the one that makes frames to the one that makes an MP4 of them. */
+function drawingSteps({ name, steps }: PipelineSpec): StepSpec[] {
+  const [first, last] = ['frames', 'product'].map((field) =>
+    steps.findLastIndex(({ operator }) => operator.adds.includes(field)),
+  ) as [number, number];
+  if (first >= 0 && last > first) return steps.slice(first, last + 1);
+  throw new VimiError('USAGE', `Pipeline '${name}' cannot make a video again: it has no step that draws and encodes`);
+}
+
+function flowOf(record: VideoRecord, scale: number): Flow {
+  const { job, request, frames, fps, sampler, prompt, context, corpus } = record;
+  const { steps, guidance, seed } = sampler;
+  return {
+    request: { prompt: [] },
+    job: {
+      id: job,
+      request: request ?? { source: '', id: job },
+      ...sizeDrawn(record, scale),
+      frames,
+      fps,
+      steps,
+      guidance,
+      seed,
+    },
+    prompt,
+    context: { entries: context, nearDuplicates: [], corpus },
+  } as Flow;
+}
+
+/** Before it was enlarged; of a size that this scale does not give, the nearest. */
+function sizeDrawn({ width, height }: VideoRecord, scale: number): { width: number; height: number } {
+  const drawn = { width: Math.max(1, Math.floor(width / scale)), height: Math.max(1, Math.floor(height / scale)) };
+  // An odd side grew by one pixel.
+  const odd = { width: drawn.width - (drawn.width % 2 ? 0 : 1), height: drawn.height - (drawn.height % 2 ? 0 : 1) };
+  const fits = (size: typeof drawn) =>
+    canonicalJson(encodedSize(size.width, size.height, scale)) === canonicalJson({ width, height });
+  return fits(drawn) || !fits(odd) ? drawn : odd;
+}
+
+const compared = ['width', 'height', 'frames', 'fps', 'model', 'sampler', 'prompt'] as const;
+
+function differencesOf(was: VideoRecord, is: VideoRecord): string[] {
+  return compared.flatMap((field) => differencesIn(field, was[field], is[field]));
+}
+
+function differencesIn(path: string, was: unknown, is: unknown): string[] {
+  if (canonicalJson(was ?? null) === canonicalJson(is ?? null)) return [];
+  if (isObject(was) && isObject(is))
+    return [...new Set([...Object.keys(was), ...Object.keys(is)])].flatMap((name) =>
+      differencesIn(`${path}.${name}`, was[name], is[name]),
+    );
+  const text = (value: unknown) =>
+    value === undefined ? 'nothing' : typeof value === 'string' ? value : canonicalJson(value);
+  return [`${path}: was ${text(was)}, is ${text(is)}`];
+}
+
+function isObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}

@@ -1,0 +1,60 @@
+import { VimiError } from '../core/errors.js';
+import type { ObjectRef } from '../events/prompt.js';
+import { fetchBytes } from '../media/web/fetch-bytes.js';
+import { createWebClient, type WebClient } from '../media/web/web-client.js';
+import { storeImageBytes } from '../operators/requests/prompt-image.js';
+import { type ImageBounds, longestSide } from '../operators/requests/query-of.js';
+import type { Workspace } from './workspace.js';
+
+/** A server has so long for an image. Milliseconds. */
+const fetchMs = 20_000;
+
+/** Takes in images that come with a request, each as an object that the event can name. Each throws MEDIA_*. */
+export class RequestImages {
+  readonly #workspace: Workspace;
+  readonly #client: WebClient;
+  readonly bounds: ImageBounds;
+
+  constructor(workspace: Workspace, bounds: ImageBounds) {
+    this.#workspace = workspace;
+    this.#client = createWebClient({ hosts: workspace.topology.mediaHosts });
+    this.bounds = bounds;
+  }
+
+  /** PNG, JPEG or WebP, by its first bytes; kept as a small WebP. `where`: how the caller knows it. */
+  async ofBytes(bytes: Buffer, where: string): Promise<ObjectRef> {
+    const { max_image_bytes: maxBytes, max_image_pixels: maxPixels } = this.bounds;
+    const objects = await this.#workspace.objects();
+    return storeImageBytes(bytes, where, { maxBytes, maxPixels, longest: longestSide }, { objects });
+  }
+
+  /** `data:image/png;base64,...`: what it says of its type does not count. */
+  ofDataUrl(url: string, where: string): Promise<ObjectRef> {
+    const comma = url.indexOf(',');
+    const [head, text] = [url.slice(0, comma), url.slice(comma + 1)];
+    if (comma < 0 || comma > 200 || !/^data:[\w.+/-]*(;[\w=.+-]+)*;base64$/i.test(head) || !isBase64(text))
+      throw new VimiError('MEDIA_DAMAGED', 'This is no data URL of an image', {
+        expected: 'data:image/png;base64,... with base64 after the comma',
+        where,
+      });
+    return this.ofBytes(Buffer.from(text, 'base64'), where);
+  }
+
+  /** Of a host that media may be fetched from, and of no private address. */
+  async ofAddress(address: string, where: string, signal: AbortSignal): Promise<ObjectRef> {
+    const maxBytes = this.bounds.max_image_bytes;
+    return this.ofBytes(await fetchBytes(this.#client, address, { maxBytes, maxMs: fetchMs, signal }), where);
+  }
+
+  /** That of a document of the corpus. DOCUMENT_NOT_FOUND. */
+  async ofDocument(id: string): Promise<ObjectRef> {
+    const document = /^[0-9a-f]{64}$/.test(id) ? await (await this.#workspace.corpusIsCurrent()).get(id) : null;
+    if (document) return document.image;
+    throw new VimiError('DOCUMENT_NOT_FOUND', 'The corpus has no such document', { found: id });
+  }
+}
+
+/** Of no other letters, and whole. */
+function isBase64(text: string): boolean {
+  return text.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(text);
+}

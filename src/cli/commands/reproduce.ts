@@ -1,0 +1,55 @@
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
+import { bytesOf, videoNamed } from '../../app/client/videos.js';
+import { recordIn, reproduce } from '../../app/reproduce.js';
+import type { Workspace } from '../../app/workspace.js';
+import { type Bounds, readBounded } from '../../core/bounded-file.js';
+
+export interface ReproduceOptions {
+  pipeline?: string;
+  /** File for the MP4 that was made again. */
+  out?: string;
+  json?: boolean;
+  signal: AbortSignal;
+}
+
+const bounds = {
+  most: 1024 ** 3,
+  unreadable: ['FILE_UNUSABLE', 'The video cannot be read'],
+  tooLarge: ['MEDIA_TOO_LARGE', 'The video is too large to be made again'],
+} as const satisfies Bounds;
+
+/**
+ * Makes a video again from the record that its MP4 carries, and compares the bytes: true when they are the same. `video`: a
+ * file, or what `vimi videos get` takes. As `reproduce` and `recordIn`; VIDEO_NOT_FOUND.
+ */
+export async function reproduceVideo(
+  workspace: Workspace,
+  video: string,
+  { pipeline: name, out: to, json, signal }: ReproduceOptions,
+  out: NodeJS.WritableStream,
+): Promise<boolean> {
+  const mp4 = existsSync(video)
+    ? await readBounded(video, bounds)
+    : await bytesOf(await workspace.objects(), await videoNamed(workspace, video));
+  const record = recordIn(mp4, video);
+  const pipeline = workspace.pipelineFor('generation.requested', name);
+  const made = await reproduce(record, { pipeline, resources: await workspace.resources(pipeline), signal });
+  if (to !== undefined) await writeFile(to, made.mp4);
+  const was = createHash('sha256').update(mp4).digest('hex');
+  const isSame = was === made.sha256;
+  if (json) {
+    const { sha256, differences } = made;
+    out.write(`${JSON.stringify({ job: record.job, same: isSame, was, is: sha256, differences })}\n`);
+  } else if (isSame) out.write(`the same video, byte for byte (sha256 ${was})\n`);
+  else {
+    out.write(`another video: sha256 was ${was}, is ${made.sha256}\n`);
+    for (const difference of made.differences) out.write(`  ${difference}\n`);
+    if (made.differences.length === 0)
+      out.write(
+        '  made in the same way: the difference is of ffmpeg, of the processor, or of settings of the step encode\n',
+      );
+  }
+  return isSame;
+}

@@ -1,0 +1,31 @@
+import { isIP } from 'node:net';
+
+/*
+ * An entry of media_hosts or model_hosts: `media.example`, `*.media.example` for all names below it, each with `:PORT` where it is not
+ * the one of its protocol; or an address, `10.0.0.5` or `[fd00::5]`.
+ */
+
+/** The rule that allows a URL; undefined: none does. */
+export function ruleFor(url: URL, rules: readonly string[]): string | undefined {
+  const port = url.port || (url.protocol === 'https:' ? '443' : '80');
+  return rules.find((rule) => {
+    const [, host = '', rulePort] = /^(.*?)(?::(\d{1,5}))?$/.exec(rule.toLowerCase()) ?? [];
+    if (rulePort === undefined ? url.port !== '' : rulePort !== port) return false;
+    return host.startsWith('*.') ? url.hostname.endsWith(host.slice(1)) : url.hostname === host;
+  });
+}
+
+/** The address that a URL names instead of a host; undefined: it names a host. */
+export function addressIn(url: URL): string | undefined {
+  const bare = url.hostname.replace(/^\[|\]$/g, '');
+  return isIP(bare) ? bare : undefined;
+}
+
+/** null: it is no URL. `base`: that of what refers to it. */
+export function urlOf(text: string, base?: URL): URL | null {
+  try {
+    return new URL(text, base);
+  } catch {
+    return null;
+  }
+}

@@ -1,0 +1,223 @@
+import { Observable } from 'rxjs';
+import type { Clock } from '../core/clock.js';
+import { asVimiError, VimiError } from '../core/errors.js';
+import type { DropReason, Envelope } from './envelope.js';
+import type { Flow, Has } from './flow.js';
+import type { Step } from './operator.js';
+
+const dropped = Symbol.for('vimi.dropped');
+export interface Drop<R extends DropReason = DropReason> {
+  [dropped]: { kind: 'dropped'; reason: R; of?: string };
+}
+
+/** What a step returns to leave an event out on purpose; it may say `of` what a duplicate is one, by its uri, or what else it was for. */
+export function drop<const R extends DropReason>(reason: R, of?: string): Drop<R> {
+  return { [dropped]: { kind: 'dropped', reason, ...(of !== undefined && { of }) } };
+}
+
+/** The reason, where what a step returned is a drop. */
+export function reasonOf(returned: object): DropReason | undefined {
+  return (returned as Partial<Drop>)[dropped]?.reason;
+}
+
+/** What a step returns when the event goes no further and is done: it counts as delivered. */
+export const delivered: unique symbol = Symbol.for('vimi.delivered');
+
+export interface MapEachOptions {
+  /** The step's name, for rejects. */
+  step: string;
+  /** Envelopes worked on at once. What waits is bounded by the credit at the source. */
+  concurrency: number;
+  clock: Clock;
+  /** Tries of a failure that may pass, the first included. Default 3. */
+  attempts?: number;
+  /** Wait before the second try, in milliseconds; doubled each time. Default 200. */
+  backoffMs?: number;
+}
+
+/** What work on one event comes to. */
+export type Returned = Partial<Flow> | Partial<Flow>[] | Drop | typeof delivered;
+
+/**
+ * Applies `work` to each envelope: the fields it returns are added to the flow; a list splits the envelope; `drop`
+ * leaves it out; `delivered` ends it. What fails is treated by whose fault it is (src/core/errors.ts): the input's: the envelope is rejected and the
+ * stream goes on; passing: it is tried again before that; of the surroundings: the pipeline pauses until it succeeds. A
+ * pipeline that is paused begins with nothing here.
+ * Work whose envelope was aborted is abandoned without an outcome: whoever owns the event next does it again. If it was
+ * aborted with CANCELLED it is dropped as cancelled, with REQUEST_EXPIRED rejected; at once when it was still waiting.
+ * Order is not kept. What mergeMap would do, by hand: it makes an observable, two subscribers and three promises for
+ * every event in every step, which is most of what a small step costs. Work that returns no promise is done at once. The
+ * queue is unbounded, as mergeMap's is: the credit at the source is the bound.
+ */
+export function mapEach<N extends keyof Flow>(
+  work: (data: Has<N>, envelope: Envelope<Has<N>>) => Promise<Returned> | Returned,
+  { step, concurrency, clock, attempts = 3, backoffMs = 200 }: MapEachOptions,
+): Step<N> {
+  return (source: Observable<Envelope<Flow>>): Observable<Envelope<Flow>> =>
+    new Observable((subscriber) => {
+      /** In order of arrival, each with what ends its wait. */
+      const waiting = new Map<Envelope<Flow>, () => void>();
+      let active = 0;
+      let ended = false;
+
+      const wait = (envelope: Envelope<Flow>) => {
+        const onAbort = () => {
+          leave(envelope);
+          abandon(envelope);
+        };
+        waiting.set(envelope, onAbort);
+        envelope.signal.addEventListener('abort', onAbort, { once: true });
+        if (envelope.isAborted) onAbort();
+      };
+      const leave = (envelope: Envelope<Flow>) => {
+        envelope.signal.removeEventListener('abort', waiting.get(envelope)!);
+        waiting.delete(envelope);
+      };
+      const start = (envelope: Envelope<Flow>) => {
+        active++;
+        let result: ReturnType<typeof attempt>;
+        try {
+          result = begin(envelope as Envelope<Has<N>>);
+        } catch (defect) {
+          refuse(envelope, defect);
+          return;
+        }
+        if (Array.isArray(result)) {
+          finish(result);
+          return;
+        }
+        result.then(
+          (made) => {
+            finish(made);
+            goOn();
+          },
+          (defect) => {
+            refuse(envelope, defect);
+            goOn();
+          },
+        );
+      };
+      const finish = (made: Envelope<Flow>[]) => {
+        for (const one of made) subscriber.next(one);
+        active--;
+      };
+      /** The step itself is wrong. When the envelope has its outcome already, nobody knows what becomes of it: all ends. */
+      const refuse = (envelope: Envelope, defect: unknown) => {
+        try {
+          envelope.settle({ kind: 'rejected', error: asVimiError(defect), step, attempts: 1 });
+          active--;
+        } catch {
+          const found = defect instanceof Error ? defect.message : String(defect);
+          fail(
+            new VimiError('INTERNAL', `The step ${step} failed after an event had its outcome`, {
+              found,
+              cause: defect,
+            }),
+          );
+        }
+      };
+      const fail = (error: unknown) => subscriber.error(error);
+      const goOn = () => {
+        for (const envelope of waiting.keys()) {
+          if (active >= concurrency || subscriber.closed) break;
+          leave(envelope);
+          start(envelope);
+        }
+        if (ended && active === 0) subscriber.complete();
+      };
+
+      return source.subscribe({
+        next(envelope) {
+          if (active < concurrency) start(envelope);
+          else wait(envelope);
+        },
+        error: fail,
+        complete() {
+          ended = true;
+          goOn();
+        },
+      });
+    });
+
+  function begin(envelope: Envelope<Has<N>>): ReturnType<typeof attempt> {
+    const { pause } = envelope;
+    return pause.isOn ? pause.over(envelope.signal).then(() => attempt(envelope, 1)) : attempt(envelope, 1);
+  }
+
+  function attempt(envelope: Envelope<Has<N>>, tries: number): Envelope<Flow>[] | Promise<Envelope<Flow>[]> {
+    if (envelope.isAborted) return abandon(envelope);
+    let returned: Promise<Returned> | Returned;
+    try {
+      returned = work(envelope.data, envelope);
+    } catch (thrown) {
+      return failed(envelope, thrown, tries);
+    }
+    if (!isPromise(returned)) return made(envelope, returned);
+    return envelope.watch.watch(step, envelope.origin, returned).then(
+      (known) => made(envelope, known),
+      (thrown) => failed(envelope, thrown, tries),
+    );
+  }
+
+  async function again(envelope: Envelope<Has<N>>): Promise<Returned> {
+    const returned = work(envelope.data, envelope);
+    return isPromise(returned) ? envelope.watch.watch(step, envelope.origin, returned) : returned;
+  }
+
+  function made(envelope: Envelope<Has<N>>, returned: Returned): Envelope<Flow>[] {
+    if (returned === delivered) {
+      envelope.settle({ kind: 'delivered' });
+      return [];
+    }
+    checkReturned(returned, step);
+    if (envelope.isAborted) return abandon(envelope);
+    if (Array.isArray(returned)) return envelope.fork(returned.map((fields) => ({ ...envelope.data, ...fields })));
+    if (dropped in returned) {
+      envelope.settle((returned as Drop)[dropped]);
+      return [];
+    }
+    return [envelope.with({ ...envelope.data, ...returned })];
+  }
+
+  function failed(
+    envelope: Envelope<Has<N>>,
+    thrown: unknown,
+    tries: number,
+  ): Envelope<Flow>[] | Promise<Envelope<Flow>[]> {
+    if (envelope.isAborted) return abandon(envelope);
+    const error = asVimiError(thrown);
+    if (error.fault === 'surroundings')
+      return envelope.pause
+        .outlast(step, error, () => again(envelope), envelope.signal)
+        .then(
+          (known) => made(envelope, known),
+          (other) => failed(envelope, other, tries),
+        );
+    if (error.fault === 'passing' && tries < attempts)
+      return clock.sleep(backoffMs * 2 ** (tries - 1), envelope.signal).then(() => attempt(envelope, tries + 1));
+    envelope.settle({ kind: 'rejected', error, step, attempts: tries });
+    return [];
+  }
+
+  function abandon(envelope: Envelope): [] {
+    const reason: unknown = envelope.signal.reason;
+    if (!(reason instanceof VimiError)) return [];
+    if (reason.code === 'CANCELLED') envelope.settle({ kind: 'dropped', reason: 'cancelled' });
+    if (reason.code === 'REQUEST_EXPIRED') envelope.settle({ kind: 'rejected', error: reason, step, attempts: 1 });
+    return [];
+  }
+}
+
+export function isPromise<T>(value: Promise<T> | T): value is Promise<T> {
+  return typeof (value as Promise<T> | undefined)?.then === 'function';
+}
+
+/** A custom operator can return anything, most often nothing by an oversight. */
+function checkReturned(returned: unknown, step: string): void {
+  const isFields = (value: unknown) => typeof value === 'object' && value !== null;
+  if (Array.isArray(returned) ? returned.every(isFields) : isFields(returned)) return;
+  throw new VimiError('INTERNAL', `The step ${step} returned no outcome`, {
+    expected: 'the fields that it adds ({} for none), a list of them, drop(REASON) or delivered',
+    found: Array.isArray(returned) ? 'a list that holds something else' : String(returned),
+  });
+}

@@ -1,0 +1,45 @@
+import { type FileHandle, open } from 'node:fs/promises';
+
+/** Bytes that are held in memory; some hundred frames of the default size. */
+const mostInMemory = 48 << 20;
+
+/** The frames of the clip that is being cut: in memory as far as they fit, the others in a file. All of one size. */
+export class HeldFrames {
+  readonly #path: string;
+  readonly #inMemory: Uint8Array[] = [];
+  #file: FileHandle | undefined;
+  #frameBytes = 0;
+  count = 0;
+
+  /** The file is made where it is needed, by whoever owns its folder. */
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  async add(frame: Uint8Array): Promise<void> {
+    this.#frameBytes = frame.length;
+    if ((this.count + 1) * frame.length <= mostInMemory) this.#inMemory.push(frame);
+    else {
+      this.#file ??= await open(this.#path, 'w+');
+      await this.#file.write(frame);
+    }
+    this.count++;
+  }
+
+  async at(n: number): Promise<Uint8Array> {
+    const held = this.#inMemory[n];
+    if (held) return held;
+    const bytes = this.#frameBytes;
+    const { buffer } = await this.#file!.read(new Uint8Array(bytes), 0, bytes, (n - this.#inMemory.length) * bytes);
+    return buffer;
+  }
+
+  async *all(): AsyncGenerator<Uint8Array> {
+    for (let n = 0; n < this.count; n++) yield this.at(n);
+  }
+
+  async close(): Promise<void> {
+    this.#inMemory.length = 0;
+    await this.#file?.close();
+  }
+}

@@ -1,0 +1,238 @@
+import { setImmediate } from 'node:timers/promises';
+import { VimiError } from '../../core/errors.js';
+import { denoiserAt } from '../diffusion/denoiser.js';
+import { type FrozenEncoder, readTexts, type TextVectors } from '../encoders/frozen-encoder.js';
+import type { GraphRunner } from '../graphs/graph-runner.js';
+import { promptItems } from '../networks/prompt-input.js';
+import { Random } from '../numerics/random.js';
+import type { GenerateInput, RgbVideo } from '../ports.js';
+import type { LowResolution, Preset } from '../presets/preset.js';
+import { preconditioningOf, sizeOfVideo } from '../presets/presets.js';
+import type { LoadedModel } from '../weights/load-model.js';
+import { waysOf } from './between-frames.js';
+import { byGraph } from './by-graph.js';
+import { byOperation } from './by-operation.js';
+import { withFirstFrame } from './first-frame.js';
+import { branchesOfSteps, combine, factorsOf, guidanceAt } from './guidance.js';
+import {
+  corrupt,
+  detailsOf,
+  drawnOver,
+  enlarge,
+  lowSize,
+  posesBetween,
+  reduce,
+  type SmallVideo,
+  smooth,
+  waysIn,
+} from './low-resolution.js';
+import { sample } from './sampler.js';
+import { karrasSchedule } from './schedule.js';
+import { thresholds } from './thresholding.js';
+
+export interface GenerateOptions {
+  /** Makes the model's videos larger and smoother: the cascade of Snap Video. */
+  upsampler?: LoadedModel;
+  /** Reads the prompt's texts for models that need one. */
+  encoder?: FrozenEncoder;
+  /** What it gave for them, where they have been read already. */
+  vectors?: TextVectors;
+  /** Runs the networks as graphs; left out, tfjs runs them operation by operation. */
+  graphs?: GraphRunner;
+  signal: AbortSignal;
+  /** Sampler steps, those of the upsampler among them. */
+  onStep?(done: number, total: number): void;
+}
+
+/**
+ * One video from one prompt: deterministic in (input, weights, backend). The branches of guidance are one batch; other
+ * requests never are, so nobody's video depends on its neighbours.
+ *
+ * With an upsampler, `input` describes what comes out of it; the steps and the guidance are the base model's, and the
+ * upsampler's are its preset's own.
+ *
+ * A first frame of the prompt is frame 1 of the video, covered and cropped where its form is another (first-frame.ts).
+ *
+ * CANCELLED at the step border after `signal` is aborted.
+ */
+export async function generate(
+  base: LoadedModel,
+  input: GenerateInput,
+  { upsampler, encoder, vectors: read, graphs, signal, onStep }: GenerateOptions,
+): Promise<RgbVideo> {
+  const low = upsampler?.model.preset.low;
+  const more = upsampler?.model.preset.defaults;
+  const atBorder = stepBorder(input.steps + (more?.steps ?? 0), { signal, onStep });
+  const vectors = read ?? (encoder && (await readTexts(encoder, [input.prompt])));
+  const { method } = base.model.preset.defaults;
+  const native = sizeOfVideo((upsampler ?? base).model.preset);
+  const { prompt, frame } = withFirstFrame(input.prompt, native, input);
+  const first = frame && Float32Array.from(frame.data, (v) => v / 127.5 - 1);
+  const noise = new Random(input.seed);
+  if (!upsampler || !low || !more) {
+    const { x } = await denoised(base, { ...input, prompt, vectors, method, graphs }, noise, atBorder, { first });
+    return crop(x, nativeSize(base, input), input);
+  }
+  const { frames } = lowSize(nativeSize(upsampler, input), low);
+  const small = await denoised(
+    base,
+    { ...input, prompt, vectors, method, graphs, frames, fps: input.fps / low.everyFrame },
+    noise,
+    atBorder,
+    { first: first && reduce(first, { frames: 1, ...native }, low) },
+  );
+  const { steps, guidance } = more;
+  return upsampled(
+    upsampler,
+    low,
+    { ...small, first },
+    { ...input, prompt, steps, guidance, graphs },
+    vectors,
+    atBorder,
+  );
+}
+
+/**
+ * The second half of a cascade alone: `small` is a video as `reduce` (low-resolution.ts) gives them; the steps and the
+ * guidance of `input` are the upsampler's. MODEL_UNKNOWN when the model is none.
+ */
+export async function upsample(
+  upsampler: LoadedModel,
+  small: SmallVideo,
+  input: GenerateInput,
+  { vectors, signal, onStep }: Pick<GenerateOptions, 'vectors' | 'signal' | 'onStep'>,
+): Promise<RgbVideo> {
+  const { low, name } = upsampler.model.preset;
+  if (!low) throw new VimiError('MODEL_UNKNOWN', `${name} is not an upsampler`);
+  return upsampled(upsampler, low, small, input, vectors, stepBorder(input.steps, { signal, onStep }));
+}
+
+async function upsampled(
+  upsampler: LoadedModel,
+  low: LowResolution,
+  small: SmallVideo & { first?: Float32Array | null },
+  input: GenerateInput & Pick<GenerateOptions, 'graphs'>,
+  vectors: TextVectors | undefined,
+  atBorder: () => Promise<void>,
+): Promise<RgbVideo> {
+  const size = nativeSize(upsampler, input);
+  const level = low.corruption.usual;
+  const known = waysOf(promptItems(input.prompt, upsampler.model.preset, vectors), small.poses);
+  const ways = waysIn(small.x, size, low, known);
+  const x = enlarge(corrupt(Float32Array.from(small.x), level, new Random(input.seed, 1)), size, low, ways);
+  const poses = small.poses.map((one) => one && posesBetween(one, size.frames, low));
+  const first = small.first && detailsOf(small.first, smooth(small.x, size, low, ways), low);
+  const { method } = upsampler.model.preset.defaults;
+  const settings = { ...input, method, vectors, oscillation: undefined };
+  const given = { low: { x, level, poses }, first };
+  const large = await denoised(upsampler, settings, new Random(input.seed, 2), atBorder, given);
+  return crop(drawnOver(small.x, large.x, size, low, ways), size, input);
+}
+
+const nativeSize = ({ model }: LoadedModel, { frames }: GenerateInput) => ({ frames, ...sizeOfVideo(model.preset) });
+
+/** What happens after each step: it is counted, and it may be the last one. */
+function stepBorder(total: number, { signal, onStep }: Pick<GenerateOptions, 'signal' | 'onStep'>) {
+  let done = 0;
+  return async () => {
+    onStep?.(++done, total);
+    await setImmediate(); // lets a cancellation in
+    if (signal.aborted)
+      throw new VimiError('CANCELLED', 'The generation was cancelled', { where: `step ${done} of ${total}` });
+  };
+}
+
+/** MODEL_UNKNOWN when the upsampler does not go on from the base's videos. */
+export function checkCascade(base: Preset, upsampler: Preset): void {
+  const text = ({ frames, width, height }: { frames: number; width: number; height: number }) =>
+    `${frames} frames of ${width}x${height}`;
+  const made = { frames: base.frames, ...sizeOfVideo(base) };
+  const wanted = upsampler.low && lowSize({ frames: upsampler.frames, ...sizeOfVideo(upsampler) }, upsampler.low);
+  if (!wanted || text(wanted) !== text(made))
+    throw new VimiError('MODEL_UNKNOWN', `${upsampler.name} does not fit ${base.name}`, {
+      expected: `one that enlarges ${text(made)}`,
+      found: wanted ? `one for ${text(wanted)}` : 'a model that is not an upsampler',
+    });
+}
+
+type Settings = Pick<GenerateInput, 'prompt' | 'frames' | 'fps' | 'steps' | 'guidance' | 'oscillation'> &
+  Pick<Preset['defaults'], 'method'> & { vectors?: TextVectors; graphs?: GraphRunner };
+
+/**
+ * A sample of one model, [T, H, W, 3], -1 to 1 unless it draws details, and where it laid each of the prompt's images,
+ * [T, 5]; `low` as FitInput has it, for one video; `first` is a first frame that is known, [H, W, 3].
+ */
+async function denoised(
+  loaded: LoadedModel,
+  { prompt, frames: T, fps, steps, guidance, oscillation, method, vectors, graphs }: Settings,
+  random: Random,
+  onStep: () => Promise<void>,
+  {
+    low,
+    first,
+  }: {
+    low?: { x: Float32Array; level: number; poses: readonly (Float32Array | null)[] };
+    first?: Float32Array | null;
+  },
+): Promise<{ x: Float64Array; poses: Float32Array[] }> {
+  const { preset } = loaded.model;
+  const { width: W, height: H } = sizeOfVideo(preset);
+  const items = promptItems(prompt, preset, vectors);
+  const hasImages = items.some((item) => 'image' in item || ('vector' in item && item.of === 'image'));
+  const p = preconditioningOf(preset);
+  const schedule = karrasSchedule(steps, preset.noise);
+  const weightsAt = (step: number, sigma: number) =>
+    guidanceAt({ step, sigma }, guidance, { oscillation, above: preset.guidedAbove });
+  const branchesAt = branchesOfSteps(
+    schedule.slice(0, -1).map((sigma, step) => weightsAt(step, sigma)),
+    hasImages,
+  );
+
+  const video = { items, frames: T, width: W, height: H, fps, low };
+  const network = graphs ? byGraph(loaded, graphs, video) : byOperation(loaded, video);
+  let poses: Float32Array[] = [];
+  try {
+    const denoise = async (y: Float64Array, sigma: number, step: number) => {
+      const branches = branchesAt[step]!;
+      const { input, clean: cleanOf } = denoiserAt(p, sigma);
+      const seen = await network.step(branches, input(y), { sigma, places: step === steps - 1 });
+      poses = seen.poses;
+      const guided = combine(
+        factorsOf(branches, weightsAt(step, sigma), hasImages),
+        seen.f.map((f) => cleanOf(y, f)),
+      );
+      const clean = thresholds[preset.thresholding](guided);
+      if (first) clean.set(first);
+      return clean;
+    };
+    const x = await sample(denoise, random.normals(T * H * W * 3), p, {
+      schedule,
+      method,
+      fresh: (n) => random.normals(n),
+      onStep,
+    });
+    if (!x.every(Number.isFinite)) throw new VimiError('INTERNAL', 'The network returned numbers that are not finite');
+    return { x, poses };
+  } finally {
+    network.close();
+  }
+}
+
+/** Bytes of the middle of each frame: a smaller video is a part of a native one. */
+function crop(
+  x: Float64Array,
+  size: { frames: number; width: number; height: number },
+  { width, height }: { width: number; height: number },
+): RgbVideo {
+  const { frames } = size;
+  const data = new Uint8Array(frames * height * width * 3);
+  const [left, top] = [(size.width - width) >> 1, (size.height - height) >> 1];
+  let at = 0;
+  for (let t = 0; t < frames; t++)
+    for (let row = 0; row < height; row++) {
+      const from = ((t * size.height + row + top) * size.width + left) * 3;
+      for (let i = 0; i < width * 3; i++)
+        data[at++] = Math.round(Math.max(0, Math.min(255, (x[from + i]! + 1) * 127.5)));
+    }
+  return { frames, width, height, data };
+}

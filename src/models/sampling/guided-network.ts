@@ -1,0 +1,51 @@
+import type { Numbers } from '../networks/numbers.js';
+import type { PromptItem } from '../networks/prompt-input.js';
+import type { Branch } from './guidance.js';
+
+/**
+ * A model's networks as a sampler uses them for one video: what each branch of guidance sees in the noisy video, step by
+ * step. Latents carry over from one step to the next; branches may fall away and do not come back. Two ways of computing
+ * it: operation by operation (by-operation.ts), and as graphs (by-graph.ts).
+ */
+export interface GuidedNetwork {
+  /**
+   * F of each branch for x [T, H, W, 3], and with `places` where it laid each image of `all`, [T, 5].
+   */
+  step(
+    branches: readonly Branch[],
+    x: Float32Array,
+    at: { sigma: number; places: boolean },
+  ): Promise<{ f: Float32Array[]; poses: Float32Array[] }>;
+  close(): void;
+}
+
+/** What stays the same for all steps. */
+export interface GuidedVideo {
+  items: PromptItem[];
+  frames: number;
+  width: number;
+  height: number;
+  fps: number;
+  /** Of upsamplers: the enlarged smaller video, [T, H, W, 3], the level of its noise, and where each image is, [T, 5]. */
+  low?: { x: Float32Array; level: number; poses: readonly (Float32Array | null)[] };
+}
+
+/** Where the prompt's images are in the smaller video, one video: pose [1, K, T, 5], known [1, K, T]; none has no images. */
+export function placesOf({ items, frames: T, low }: GuidedVideo): { pose: Numbers; known: Numbers } | undefined {
+  const all = items.filter((item) => 'image' in item).map((_, k) => low?.poses[k] ?? null);
+  const K = all.length;
+  if (K === 0) return undefined;
+  const [pose, known] = [new Float32Array(K * T * 5), new Float32Array(K * T)];
+  for (const [k, one] of all.entries()) {
+    if (!one) continue;
+    pose.set(one, k * T * 5);
+    known.fill(1, k * T, (k + 1) * T);
+  }
+  return { pose: { values: pose, shape: [1, K, T, 5] }, known: { values: known, shape: [1, K, T] } };
+}
+
+export const frameNumbers = (T: number): number[] => Array.from({ length: T }, (_, t) => t);
+
+/** Places of K images [K, T, 5], one after the other. */
+export const eachPlace = (placed: Float32Array, T: number): Float32Array[] =>
+  Array.from({ length: placed.length / (T * 5) }, (_, k) => placed.slice(k * T * 5, (k + 1) * T * 5));

@@ -1,0 +1,77 @@
+import type { Preconditioning } from '../diffusion/preconditioning.js';
+
+/**
+ * D(x_sigma, sigma): the clean video that the network sees in the noisy one, in the scale of x (not of x / si). `step` is
+ * the sampler's, from 0: guidance may depend on it.
+ */
+export type Denoise = (x: Float64Array, sigma: number, step: number) => Promise<Float64Array> | Float64Array;
+
+/**
+ * Heun follows the ODE in second order and calls D twice a step (once in the last); Euler once.
+ *
+ * Multistep (Song et al. 2023, Alg. 1, there for consistency models; not from the papers here) calls D once, and lays fresh noise of
+ * the next level over what it saw. It leaves the ODE: what a small network is unsure of is its mean, smooth, where the ODE
+ * turns it into grain; and what one step saw wrongly is not carried on in the noise.
+ */
+export type Method = 'heun' | 'euler' | 'multistep';
+
+/** As video records name them. */
+export const samplerNames: Record<Method, string> = {
+  heun: 'edm-heun',
+  euler: 'edm-euler',
+  multistep: 'multistep',
+};
+
+export interface SamplerOptions {
+  /** Falling noise levels, the last one 0. */
+  schedule: number[];
+  method?: Method;
+  /** n numbers, standard normal: what `multistep` lays over each step. */
+  fresh?: (n: number) => ArrayLike<number>;
+  /** Called after each step, and awaited: the step border, where a job can be cancelled by throwing. */
+  onStep?(done: number, total: number): Promise<void> | void;
+}
+
+/**
+ * The deterministic sampler of EDM (Alg. 1 with S_churn = 0), on y = x / si (Snap Video, App. D), or `multistep`.
+ *
+ * The probability-flow ODE is dy/dsigma = (y - D / si) / sigma. `noise` is standard normal; it starts at
+ * y = sigma_max * noise, and what comes back is x = si * y.
+ */
+export async function sample(
+  denoise: Denoise,
+  noise: ArrayLike<number>,
+  { si }: Pick<Preconditioning, 'si'>,
+  { schedule, method = 'heun', fresh, onStep }: SamplerOptions,
+): Promise<Float64Array> {
+  const n = noise.length;
+  const total = schedule.length - 1;
+  let y = Float64Array.from(noise, (e) => e * schedule[0]!);
+  for (let i = 0; i < total; i++) {
+    const [sigma, next] = [schedule[i]!, schedule[i + 1]!];
+    const clean = await denoise(y, sigma, i);
+    if (method === 'multistep') {
+      const over = next > 0 ? fresh?.(n) : [];
+      if (!over) throw new Error('multistep needs fresh noise');
+      y = clean.map((v, j) => v / si + (next > 0 ? next * over[j]! : 0));
+      await onStep?.(i + 1, total);
+      continue;
+    }
+    // Euler: follow the tangent at sigma.
+    const slope = new Float64Array(n);
+    const ahead = new Float64Array(n);
+    for (let j = 0; j < n; j++) {
+      slope[j] = (y[j]! - clean[j]! / si) / sigma;
+      ahead[j] = y[j]! + (next - sigma) * slope[j]!;
+    }
+    // Heun: the mean of the tangents at both ends. At 0 there is none.
+    if (method === 'heun' && next > 0) {
+      const cleanAhead = await denoise(ahead, next, i);
+      for (let j = 0; j < n; j++)
+        ahead[j] = y[j]! + (next - sigma) * 0.5 * (slope[j]! + (ahead[j]! - cleanAhead[j]! / si) / next);
+    }
+    y = ahead;
+    await onStep?.(i + 1, total);
+  }
+  return y.map((v) => v * si);
+}

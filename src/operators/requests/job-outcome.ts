@@ -1,0 +1,58 @@
+import { eventType } from '../../events/cloudevents.js';
+import { jobId } from '../../events/ids.js';
+import { jobRecord } from '../../events/job-change.js';
+import { payloadHash } from '../../events/payload-hash.js';
+import { type ObjectRef, objectRef } from '../../events/prompt.js';
+import type { NewRecord } from '../../events/record.js';
+import { recordId } from '../../events/replay.js';
+import type { EventData } from '../../events/schemas.js';
+import type { Resources } from '../../flow/operator.js';
+import type { Settlement } from '../../flow/settlement.js';
+import { isOver, type JobTry } from '../../stores/jobs/jobs.js';
+
+/** One try of a request, as the jobs topic tells of it. */
+export function tryOf({ event, origin }: Pick<Settlement, 'event' | 'origin'>, pipeline: string): JobTry {
+  const { source, id } = event;
+  return {
+    job: jobId(pipeline, event),
+    request: { source, id, record: recordId(origin), payload: payloadHash(event.data) },
+  };
+}
+
+/**
+ * The last word on a job, for the commit that carries its outcome. None for events that are no requests, nor for a request
+ * whose job belongs to another record (a duplicate must not speak for the first) or has its last word already.
+ */
+export function jobOutcome(
+  settlement: Settlement,
+  topic: string,
+  { pipeline, jobs }: Pick<Resources, 'pipeline' | 'jobs'>,
+): NewRecord[] {
+  const { event, outcome, outputs } = settlement;
+  if (event.schema !== 'generation.requested') return [];
+  const own = tryOf(settlement, pipeline);
+  const known = jobs.known(own.job);
+  const isMine = known?.request.record === own.request.record;
+  if (known && (isMine ? isOver(known.state) : known.state !== 'failed')) return [];
+  // Cancelled before it had said that the job is its own: the cancel tells of that itself.
+  if (!known && outcome.kind === 'dropped' && outcome.reason === 'cancelled') return [];
+  const data: EventData<'job.changed'> =
+    outcome.kind === 'delivered'
+      ? { ...own, state: 'completed', progress: 1, ...videoOf(outputs) }
+      : outcome.kind === 'rejected'
+        ? { ...own, state: 'failed', error: { code: outcome.error.code, message: outcome.error.message } }
+        : { ...own, state: outcome.reason === 'cancelled' ? 'cancelled' : 'failed', ...dropOf(outcome.reason) };
+  return [jobRecord(data, { pipeline, topic }, { traceparent: event.traceparent })];
+}
+
+function videoOf(outputs: NewRecord[]): { video?: ObjectRef } {
+  const record = outputs.find(({ headers }) => headers.ce_type?.toString() === eventType('video.completed'));
+  if (!record?.value) return {};
+  const found = objectRef.safeParse((JSON.parse(record.value.toString()) as { object?: unknown }).object);
+  return found.success ? { video: found.data } : {};
+}
+
+function dropOf(reason: string): { error?: { code: string; message: string } } {
+  if (reason === 'cancelled') return {};
+  return { error: { code: 'REQUEST_DROPPED', message: `A step dropped the request: ${reason}` } };
+}

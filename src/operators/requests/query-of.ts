@@ -1,0 +1,72 @@
+import type { ImageRole, PromptPart, Task } from '../../events/prompt.js';
+import type { GenerationRequested } from '../../events/schemas.js';
+import type { Query } from '../../flow/flow.js';
+import type { Resources } from '../../flow/operator.js';
+import { promptText } from '../grounding/prompt-text.js';
+import type { GivenPart } from './check-request.js';
+import { storePromptClip } from './prompt-clip.js';
+import { storePromptImage } from './prompt-image.js';
+
+/** Of one image of a prompt, as a step's settings say. */
+export interface ImageBounds {
+  max_image_bytes: number;
+  max_image_pixels: number;
+}
+
+/** The same of its clips. */
+export interface MediaBounds extends ImageBounds {
+  max_clip_bytes: number;
+  max_clip_seconds: number;
+}
+
+type Around = Pick<Resources, 'objects' | 'mediaRoots' | 'workDir'> & { signal: AbortSignal };
+
+/** Of a frame of a clip, before it is made small. */
+const mostClipPixels = 40_000_000;
+/** Images and clips are kept this small: no model here looks closer. */
+export const longestSide = 512;
+
+/** What a request that was checked says: what is searched for, and what the model reads. Its images and clips are stored; MEDIA_*. */
+export async function queryOf(
+  { retrieval }: Pick<GenerationRequested, 'retrieval'>,
+  { given, task }: { given: GivenPart[]; task: Task },
+  bounds: MediaBounds,
+  around: Around,
+): Promise<Query> {
+  const parts = await takeIn(given, task, bounds, around);
+  const texts = parts.flatMap((part) => ('text' in part ? [part.text] : []));
+  return { task, parts, text: texts.join(' '), retrieval, self: {} };
+}
+
+async function takeIn(
+  given: GivenPart[],
+  task: Task,
+  { max_image_bytes, max_image_pixels, max_clip_bytes, max_clip_seconds }: MediaBounds,
+  around: Around,
+): Promise<PromptPart[]> {
+  const clipLimits = {
+    ...{ maxBytes: max_clip_bytes, maxSeconds: max_clip_seconds },
+    ...{ maxPixels: mostClipPixels, longest: longestSide },
+  };
+  const limits = { maxBytes: max_image_bytes, maxPixels: max_image_pixels, longest: longestSide };
+  const hasFirstFrame = given.some((part) => 'image' in part && part.role === 'first-frame');
+  let roleOfNext: ImageRole = task === 'prediction' && !hasFirstFrame ? 'first-frame' : 'subject';
+  const parts: PromptPart[] = [];
+  // One after the other: an image of the allowed size takes 120 MB while it is decoded.
+  for (const [n, part] of given.entries()) {
+    if ('clip' in part) {
+      const clip = await storePromptClip(part, clipLimits, around);
+      parts.push({ clip, caption: promptText(part.caption ?? ''), role: 'motion' });
+      continue;
+    }
+    if (!('image' in part)) {
+      const text = promptText(part.text);
+      if (text !== '') parts.push({ text });
+      continue;
+    }
+    const image = await storePromptImage(part, `prompt.${n}.image`, limits, around);
+    parts.push({ image, role: part.role ?? roleOfNext });
+    if (part.role === undefined) roleOfNext = 'subject';
+  }
+  return parts;
+}

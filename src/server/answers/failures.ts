@@ -1,0 +1,67 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { asVimiError, VimiError } from '../../core/errors.js';
+import type { Log } from '../../core/log.js';
+import { problemOf, problemType } from './problem.js';
+
+/** Seconds after which whoever was turned away may come again. */
+const retryAfter = 5;
+
+/** Answers every error as a problem, and every address that is not there. */
+export function answerFailures(app: FastifyInstance, log: Log): void {
+  const addresses: { path: RegExp; method: string }[] = [];
+  app.addHook('onRoute', ({ url, method }) => {
+    const path = new RegExp(`^${url.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/:\w+/g, '[^/]+')}$`);
+    for (const one of [method].flat()) addresses.push({ path, method: one });
+  });
+  app.setErrorHandler((thrown, request, reply) => {
+    const error = ofFastify(thrown, request) ?? asVimiError(thrown);
+    if (error.code === 'INTERNAL')
+      log.error(
+        { error: (thrown as Error).stack, method: request.method, path: request.routeOptions.url },
+        'A request failed',
+      );
+    return sendProblem(reply, error);
+  });
+  app.setNotFoundHandler((request, reply) => {
+    const path = request.url.split('?', 1)[0]!;
+    const allowed = addresses.filter((one) => one.path.test(path)).map(({ method }) => method);
+    if (allowed.length === 0 && path !== '*') {
+      return sendProblem(reply, new VimiError('ROUTE_UNKNOWN', 'There is nothing at this address'));
+    }
+    reply.header('allow', [...new Set(allowed.length > 0 ? allowed : ['GET', 'HEAD'])].sort().join(', '));
+    const error = new VimiError('ROUTE_UNKNOWN', 'This address does not take this method', { found: request.method });
+    return sendProblem(reply, error, 405);
+  });
+}
+
+export function sendProblem(reply: FastifyReply, error: VimiError, status?: number): FastifyReply {
+  const problem = { ...problemOf(error), ...(status !== undefined && { status }) };
+  if ((problem.status === 503 || problem.status === 429) && !reply.hasHeader('retry-after'))
+    reply.header('retry-after', String(retryAfter));
+  // What was not read of the body is not waited for.
+  if (problem.status === 413) reply.header('connection', 'close');
+  // As text, so that a route's own schemas leave it as it is.
+  return reply
+    .code(problem.status)
+    .header('content-type', problemType)
+    .serializer((value: unknown) => JSON.stringify(value))
+    .send(problem);
+}
+
+export function mediaTypeRefused({ headers }: FastifyRequest): VimiError {
+  return new VimiError('HTTP_MEDIA_TYPE', 'The body has a type that this address does not take', {
+    found: headers['content-type'] ?? 'no type',
+  });
+}
+
+/** What fastify itself refuses. */
+function ofFastify(thrown: unknown, request: FastifyRequest): VimiError | undefined {
+  if (!(thrown instanceof Error) || thrown instanceof VimiError) return undefined;
+  const { code, statusCode } = thrown as Error & { code?: string; statusCode?: number };
+  const facts = { found: thrown.message };
+  if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return mediaTypeRefused(request);
+  if (statusCode === 413) return new VimiError('HTTP_TOO_LARGE', 'The body is too large', facts);
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
+    return new VimiError('HTTP_MALFORMED', 'This request cannot be read', facts);
+  return undefined;
+}

@@ -1,0 +1,97 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import multipart from '@fastify/multipart';
+import swagger from '@fastify/swagger';
+import fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerDefault } from 'fastify';
+import {
+  jsonSchemaTransform,
+  jsonSchemaTransformObject,
+  serializerCompiler,
+  type ZodTypeProvider,
+} from 'fastify-type-provider-zod';
+import type { z } from 'zod';
+import { VimiError } from '../core/errors.js';
+import type { Log } from '../core/log.js';
+import { answerFailures, mediaTypeRefused, sendProblem } from './answers/failures.js';
+import { InvalidInput } from './answers/problem.js';
+import { onlyUsed } from './only-used.js';
+
+export type App = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  ZodTypeProvider
+>;
+
+/** Bytes of a JSON body: eight inline images of 1 MiB in base64, and their texts. */
+const bodyBytes = 12 * 1024 * 1024;
+/** Whoever neither sends nor takes anything for so long is let go. Milliseconds. */
+const silenceMs = 120_000;
+/** For all that belongs to one request, an upload of 20 MB over a slow line included. */
+const arrivalMs = 300_000;
+
+const parts = { body: 'body', querystring: 'query', params: 'path', headers: 'headers' } as const;
+
+export interface AppOptions {
+  log: Log;
+  version: string;
+  /** Whether callers are asked for API keys. */
+  hasKeys?: boolean;
+}
+
+/** An empty server: what comes in is checked by zod, errors are problems, and routes describe themselves. */
+export async function openApp({ log, version, hasKeys = false }: AppOptions): Promise<App> {
+  const app = fastify({
+    logger: false,
+    bodyLimit: bodyBytes,
+    connectionTimeout: silenceMs,
+    requestTimeout: arrivalMs,
+    forceCloseConnections: 'idle',
+    routerOptions: { maxParamLength: 200, ignoreDuplicateSlashes: false },
+    // A proxy may send its whole address.
+    rewriteUrl: ({ url = '' }) => url.replace(/^https?:\/\/[^/]*/i, '') || '/',
+    frameworkErrors: (_, __, reply) => void sendProblem(reply, new VimiError('ROUTE_UNKNOWN', 'This is no address')),
+  }).withTypeProvider<ZodTypeProvider>();
+  app.setValidatorCompiler<z.ZodType>(({ schema, httpPart }) => (value) => {
+    const { data, error } = schema.safeParse(value);
+    const part = parts[httpPart as keyof typeof parts] ?? 'body';
+    return error ? { error: new InvalidInput(error, value, part) } : { value: data };
+  });
+  app.setSerializerCompiler(serializerCompiler);
+  // Clients say that they send JSON and send nothing, with DELETE above all.
+  const readJson = app.getDefaultJsonParser('error', 'error');
+  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, text, done) =>
+    text === '' ? done(null, undefined) : readJson(request, text, done),
+  );
+  answerFailures(app, log);
+  await app.register(multipart);
+  app.addHook('preValidation', async (request) => {
+    const { schema } = request.routeOptions;
+    if (request.isMultipart() && schema?.body && !schema.consumes?.includes('multipart/form-data'))
+      throw mediaTypeRefused(request);
+  });
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.1',
+      info: {
+        title: 'vimi',
+        version,
+        description: 'Videos from prompts that are grounded in retrieved images and captions.',
+        license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      },
+      servers: [{ url: '/' }],
+      ...(hasKeys
+        ? { components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } }, security: [{ key: [] }] }
+        : { security: [] }),
+    },
+    transform: jsonSchemaTransform,
+    transformObject: jsonSchemaTransformObject,
+  });
+  // Made once: anybody may ask for it, and no address comes later.
+  let described: string | undefined;
+  app.get('/openapi.json', { schema: { hide: true } }, (_, reply) => {
+    described ??= JSON.stringify(onlyUsed(app.swagger() as object));
+    return reply.type('application/json; charset=utf-8').send(described);
+  });
+  return app;
+}

@@ -1,0 +1,164 @@
+import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Grounding, openGrounding } from '../app/grounding.js';
+import { type FollowedBoard, openJobBoard } from '../app/job-board.js';
+import type { Workspace } from '../app/workspace.js';
+import { VimiError } from '../core/errors.js';
+import type { PipelineSpec } from '../streams/delivery/pipeline-spec.js';
+import { type Address, isLoopback } from './address.js';
+import { openApp } from './app.js';
+import { addContextRoute } from './corpus/context.js';
+import { addDocumentRoutes } from './corpus/documents.js';
+import { addMediaRoute } from './corpus/media.js';
+import { recogniseCallers } from './keys/callers.js';
+import { Keys, keyPath } from './keys/key-file.js';
+import { addModelsRoute } from './models.js';
+import { addPage } from './page.js';
+import { addProbes } from './probes.js';
+import { addContentRoute } from './videos/content.js';
+import { addEventsRoute } from './videos/events.js';
+import { addVideoRoutes } from './videos/routes.js';
+import { VideoService } from './videos/video-service.js';
+
+export interface HttpServerOptions {
+  workspace: Workspace;
+  address: Address;
+  version: string;
+  /** Jobs that are not over; beyond them requests are turned away. Default 10,000. */
+  mostWaiting?: number;
+  /** Streams of events that are open at once. Default 500. */
+  mostStreams?: number;
+  /** Open connections at once. Default 1000. */
+  mostConnections?: number;
+}
+
+/** Answers that are under way have so long when the server closes. */
+const closeMs = 5000;
+/** Whoever asks while the list of jobs is read waits so long at most. */
+const startMs = 10_000;
+
+export interface HttpServer {
+  /** http://host:port */
+  url: string;
+  /** Takes nothing more; answers that are under way have 5 s. */
+  close(): Promise<void>;
+}
+
+/**
+ * Serves the HTTP API of a workspace: docs/guides/http.md. Port 0: a free one. Where no pipeline makes videos, all else is
+ * served. USAGE when the address cannot be used.
+ */
+export async function serveHttp({
+  workspace,
+  address: { host, port },
+  version,
+  mostWaiting = 10_000,
+  mostStreams = 500,
+  mostConnections = 1000,
+}: HttpServerOptions): Promise<HttpServer> {
+  const keys = await Keys.open(keyPath(workspace.topology.folder), workspace.log);
+  if (!keys && !isLoopback(host))
+    throw new VimiError('USAGE', 'HTTP is not served to other machines without keys', {
+      expected: 'an API key, or an address of this machine alone, such as 127.0.0.1:9400',
+      found: `${host}:${port}`,
+      where: '--http',
+      remedy: 'Make a key: vimi keys add NAME.',
+    });
+  const app = await openApp({ log: workspace.log, version, hasKeys: keys !== undefined });
+  const closing = new AbortController();
+  recogniseCallers(app, keys);
+  addProbes(app, workspace.metrics);
+  addPage(app);
+
+  let opened: Promise<FollowedBoard> | undefined;
+  let grounds: Promise<Grounding> | undefined;
+  const { topology } = workspace;
+  const pipeline = videoPipeline(workspace);
+  if (pipeline) {
+    // Opened once for all; what failed is tried again by the next who asks.
+    const board = () => {
+      opened ??= openJobBoard(workspace, pipeline, closing.signal);
+      opened.catch(() => {
+        opened = undefined;
+      });
+      return opened;
+    };
+    const grounding = () => {
+      grounds ??= openGrounding(workspace, pipeline);
+      grounds.catch(() => {
+        grounds = undefined;
+      });
+      return grounds;
+    };
+    let service: VideoService | undefined;
+    const videos = async () => {
+      const around = { workspace, pipeline, mostWaiting, closing: closing.signal };
+      service ??= new VideoService({ ...around, board: await within(board(), startMs) });
+      return service;
+    };
+    addVideoRoutes(app, videos);
+    addContentRoute(app, videos, workspace);
+    addEventsRoute(app, videos, { mostStreams, closing: closing.signal });
+    board().catch(() => {});
+    addModelsRoute(app, videos);
+    addContextRoute(app, grounding, closing.signal);
+  }
+  if (workspace.anyTopicsWith('corpus.document').length > 0) addDocumentRoutes(app, workspace);
+  const grower = topology.pipelines.find(({ schemas }) => schemas.includes('media.added'));
+  if (grower) addMediaRoute(app, workspace, grower);
+
+  // Whoever opens connections and says nothing takes no file handles from the run.
+  app.server.maxConnections = mostConnections;
+  try {
+    await app.listen({ host, port });
+  } catch (cause) {
+    await opened?.then((board) => board.close()).catch(() => {});
+    throw new VimiError('USAGE', 'HTTP cannot be served at this address', {
+      expected: 'a free port and an address of this machine',
+      found: (cause as Error).message,
+      where: `${host}:${port}`,
+      cause,
+    });
+  }
+  // No connection that cannot be taken may end a run.
+  app.server.on('error', () => {});
+  const { port: taken } = app.server.address() as AddressInfo;
+  return {
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${taken}`,
+    async close() {
+      closing.abort();
+      // Whoever does not take its answer keeps nobody from going.
+      const late = setTimeout(() => app.server.closeAllConnections(), closeMs);
+      await app.close();
+      clearTimeout(late);
+      await opened?.then((board) => board.close()).catch(() => {});
+      await grounds?.then((one) => one.close()).catch(() => {});
+    },
+  };
+}
+
+/** TRANSPORT_UNAVAILABLE when it takes longer. */
+async function within<T>(work: Promise<T>, milliseconds: number): Promise<T> {
+  const done = new AbortController();
+  const late = sleep(milliseconds, undefined, { signal: done.signal }).then(() => {
+    throw new VimiError('TRANSPORT_UNAVAILABLE', 'The list of jobs is not read yet', {
+      remedy: 'Ask again in a moment; GET /ready says what is missing.',
+    });
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    done.abort();
+    late.catch(() => {});
+  }
+}
+
+/** The first that reads requests and tells of their jobs. */
+function videoPipeline({ topology }: Workspace): PipelineSpec | undefined {
+  return topology.pipelines.find(({ schemas, steps, to }) => {
+    const tells = to.some((sink) => 'topic' in sink && sink.schema === 'video.completed');
+    return (
+      schemas.includes('generation.requested') && tells && steps.some(({ operator }) => operator.adds.includes('job'))
+    );
+  });
+}

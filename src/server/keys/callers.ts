@@ -1,0 +1,98 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { VimiError } from '../../core/errors.js';
+import { isLoopback } from '../address.js';
+import type { App } from '../app.js';
+import type { Keys, Scope, StoredKey } from './key-file.js';
+import { Quota } from './quota.js';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What a key must be allowed to; left out: nobody is asked for a key. */
+    scope?: Scope;
+  }
+  interface FastifyRequest {
+    caller: Caller;
+  }
+}
+
+/** Who asks. */
+export interface Caller {
+  /** The source of its requests: keys with one name are one tenant. */
+  source: string;
+  /** Whether it may see a request of this source. */
+  sees(source: string): boolean;
+  /** The source that its lists are narrowed to; undefined: they are not. */
+  only: string | undefined;
+}
+
+/** Where no keys are: whoever is on this machine. */
+const anybody: Caller = { source: '/vimi/http', sees: () => true, only: undefined };
+
+/**
+ * Finds out who asks, before a body is read: KEY_MISSING, KEY_REFUSED, RATE_LIMITED. Web pages of other origins are refused
+ * (ORIGIN_REFUSED), and so is, without keys, whoever calls this machine by a foreign name, as a page behind a forged DNS entry does.
+ */
+export function recogniseCallers(app: App, keys: Keys | undefined): void {
+  const quota = new Quota();
+  app.decorateRequest('caller', undefined as unknown as Caller);
+  app.addHook('onRequest', async (request, reply) => {
+    const { scope } = request.routeOptions.config;
+    if (scope === undefined) return;
+    checkOrigin(request, keys !== undefined);
+    if (!keys) {
+      request.caller = anybody;
+      return;
+    }
+    const key = await keyOf(request, keys);
+    if (!key) {
+      reply.header('www-authenticate', 'Bearer realm="vimi"');
+      throw new VimiError('KEY_MISSING', 'This server asks for an API key', {
+        expected: 'Authorization: Bearer vimi_...',
+        found: request.headers.authorization === undefined ? 'nothing' : 'no key that is known',
+      });
+    }
+    spend(quota, key, reply);
+    const isAdmin = key.scopes.includes('admin');
+    if (!isAdmin && !key.scopes.includes(scope))
+      throw new VimiError('KEY_REFUSED', 'This key may not do that', {
+        expected: `a key with the scope ${scope}`,
+        found: key.scopes.join(', '),
+      });
+    const source = `/vimi/http/${key.name}`;
+    request.caller = { source, sees: (other) => isAdmin || other === source, only: isAdmin ? undefined : source };
+  });
+}
+
+async function keyOf({ headers }: FastifyRequest, keys: Keys): Promise<StoredKey | undefined> {
+  const [, text] = /^Bearer +(\S{1,200})$/i.exec(headers.authorization ?? '') ?? [];
+  return text === undefined ? undefined : keys.find(text);
+}
+
+/** The header fields of draft-ietf-httpapi-ratelimit-headers-10. */
+function spend(quota: Quota, { name }: StoredKey, reply: FastifyReply): void {
+  const { limit, seconds, left, reset } = quota.spend(name);
+  reply.header('ratelimit-policy', `"requests";q=${limit};w=${seconds}`);
+  reply.header('ratelimit', `"requests";r=${Math.max(0, left)};t=${reset}`);
+  if (left >= 0) return;
+  reply.header('retry-after', String(reset));
+  throw new VimiError('RATE_LIMITED', 'Too many requests', { expected: `at most ${limit} in ${seconds} s` });
+}
+
+function checkOrigin({ headers }: FastifyRequest, hasKeys: boolean): void {
+  const { host = '', origin } = headers;
+  if (!hasKeys && !isLoopback(hostname(`http://${host}`)))
+    throw new VimiError('ORIGIN_REFUSED', 'This server is asked by a name that is not its own', {
+      expected: 'localhost or a loopback address',
+      found: host,
+      where: 'Host',
+    });
+  if (origin === undefined || (URL.canParse(origin) && new URL(origin).host === host)) return;
+  throw new VimiError('ORIGIN_REFUSED', 'Web pages of other origins are not answered', {
+    found: origin,
+    where: 'Origin',
+  });
+}
+
+function hostname(address: string): string {
+  return URL.canParse(address) ? new URL(address).hostname.replace(/^\[|\]$/g, '') : '';
+}

@@ -1,0 +1,83 @@
+import { z } from 'zod';
+import { VimiError } from '../../core/errors.js';
+import { isOver } from '../../stores/jobs/jobs.js';
+import { answers, bytes } from '../answers/answers.js';
+import { type ServerEvent, streamEvents } from '../answers/event-stream.js';
+import type { App } from '../app.js';
+import { jobParams } from './routes.js';
+import type { VideoService } from './video-service.js';
+
+/**
+ * GET /v1/videos/{id}/events: the job as server-sent events. Each carries the whole job as GET gives it, so nothing exists on
+ * the stream alone; its id is the version of the job, the same from every process.
+ */
+export function addEventsRoute(
+  app: App,
+  service: () => Promise<VideoService>,
+  { mostStreams, closing }: { mostStreams: number; closing: AbortSignal },
+): void {
+  let open = 0;
+  app.get(
+    '/v1/videos/:id/events',
+    {
+      exposeHeadRoute: false,
+      config: { scope: 'read' },
+      schema: {
+        ...{ tags: ['videos'], summary: 'A job as server-sent events, until it is over', operationId: 'followVideo' },
+        params: jobParams,
+        headers: z.object({
+          'last-event-id': z
+            .string()
+            .max(1000)
+            .optional()
+            .describe('what this client has: then only what is newer is sent'),
+        }),
+        response: answers({
+          200: bytes(
+            'status, when the job is queued or taken up; progress; end, with which the stream ends; deleted, if somebody deletes it. The data is the job.',
+            'text/event-stream',
+          ),
+          204: z.undefined().describe('The job is over, and this client has its end: no need to connect again.'),
+        }),
+      },
+    },
+    async (request, reply) => {
+      const videos = await service();
+      const { id } = request.params;
+      const job = await videos.get(id, request.caller);
+      // Anything that is no version of this job counts as none.
+      let told = request.headers['last-event-id'];
+      if (told === String(job.version) && isOver(job.state)) return reply.code(204).send();
+      if (open >= mostStreams)
+        throw new VimiError('STREAMS_FULL', 'Too many streams are open', {
+          expected: `at most ${mostStreams}`,
+          remedy: 'GET the job from time to time instead, or connect again later.',
+        });
+      let state: string | undefined;
+      const next = (): ServerEvent | undefined => {
+        const now = videos.known(id);
+        if (!now) return { event: 'deleted', id: told ?? '0', data: { id }, isLast: true };
+        const version = String(now.version);
+        if (version === told) return undefined;
+        const isLast = isOver(now.state);
+        const event = isLast ? 'end' : now.state === state ? 'progress' : 'status';
+        [told, state] = [version, now.state];
+        return { event, id: version, data: videos.shown(now), isLast };
+      };
+      reply.hijack();
+      // It left while its job was looked up: nothing more is heard of it.
+      if (reply.raw.destroyed) return reply;
+      open++;
+      let leave = () => {};
+      reply.raw.once('close', () => {
+        open--;
+        leave();
+      });
+      const look = streamEvents(reply.raw, { next, closing });
+      leave = videos.onChange(id, look);
+      // What was said since it looked.
+      look();
+      return reply;
+    },
+  );
+}

@@ -1,0 +1,19 @@
+/** Seconds that an answer is held back at most. */
+export const longestWait = 60;
+
+/** `Prefer: wait=10` (RFC 7240): seconds that the caller would wait for the end; 0 where it says nothing of the kind. */
+export function waitOf(prefer: string | string[] | undefined): number {
+  const [, wanted] = /(?:^|[,;])\s*wait\s*=\s*"?(\d{1,6})"?\s*(?:$|[,;])/i.exec([prefer ?? []].flat().join(',')) ?? [];
+  return Math.min(Number(wanted ?? 0), longestWait);
+}
+
+/**
+ * The value of Idempotency-Key: a quoted string, as the draft has it, or plain text. undefined: there is none, or nothing
+ * that could name a request.
+ */
+export function idempotencyKey(header: string | undefined): string | undefined {
+  if (header === undefined) return undefined;
+  const text = header.trim();
+  const quoted = /^"((?:[^"\\]|\\["\\])*)"$/.exec(text);
+  return quoted ? quoted[1]!.replace(/\\(["\\])/g, '$1') : text;
+}

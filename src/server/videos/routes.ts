@@ -1,0 +1,199 @@
+import type { FastifyReply } from 'fastify';
+import { z } from 'zod';
+import { jobState } from '../../events/schemas.js';
+import type { BoardJob } from '../../stores/jobs/job-board.js';
+import { isOver } from '../../stores/jobs/jobs.js';
+import { answers, json } from '../answers/answers.js';
+import { gone } from '../answers/gone.js';
+import type { App } from '../app.js';
+import { readForm } from '../images/form.js';
+import type { Uploads } from '../images/references.js';
+import { askedVideo } from './asked-video.js';
+import { idempotencyKey, longestWait, waitOf } from './prefer.js';
+import { video } from './video.js';
+import { videoRequest } from './video-request.js';
+import type { VideoService } from './video-service.js';
+
+const tags = ['videos'];
+export const jobParams = z.object({ id: z.string().describe('of the job') });
+
+const prefer = z
+  .string()
+  .max(1000)
+  .optional()
+  .describe(`wait=N: the answer may come up to N seconds later (at most ${longestWait}), if the job is over by then`);
+
+const list = z.object({
+  object: z.literal('list'),
+  data: z.array(video),
+  first_id: z.string().nullable(),
+  last_id: z.string().nullable(),
+  has_more: z.boolean(),
+});
+
+const deleted = z.object({ id: z.string(), object: z.literal('video.deleted'), deleted: z.literal(true) });
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Images of a multipart request. */
+    uploads?: Uploads;
+  }
+}
+
+/** Ask for videos, look at their jobs, stop and delete them. */
+export function addVideoRoutes(app: App, service: () => Promise<VideoService>): void {
+  app.post(
+    '/v1/videos',
+    {
+      config: { scope: 'create' },
+      async preValidation(request) {
+        if (!request.isMultipart()) return;
+        const { images, mostImages } = await service();
+        const { body, uploads } = await readForm(request, images, mostImages);
+        Object.assign(request, { body, uploads });
+      },
+      schema: {
+        ...{ tags, summary: 'Ask for a video', operationId: 'createVideo' },
+        consumes: ['application/json', 'multipart/form-data'],
+        body: videoRequest,
+        headers: z.object({
+          prefer,
+          'idempotency-key': z
+            .string()
+            .min(1)
+            .max(200)
+            .optional()
+            .describe('the same request under the same key is the same job; another one is refused'),
+          traceparent: z.string().max(200).optional().describe('W3C trace context, passed on to all that follows'),
+        }),
+        response: answers({
+          200: json('The job, which is over: asked for with Prefer, or the same request before.', video),
+          202: json('The job. Location is its address.', video),
+        }),
+      },
+    },
+    async (request, reply) => {
+      const videos = await service();
+      const { headers } = request;
+      const event = await askedVideo(request.body, request.uploads ?? new Map(), videos, gone(reply));
+      const key = idempotencyKey(headers['idempotency-key']);
+      const { traceparent } = headers;
+      const job = await videos.submit(event, { source: request.caller.source, key, traceparent });
+      reply.header('location', `/v1/videos/${job.job}`);
+      return waited(videos, job, headers.prefer, reply, 202);
+    },
+  );
+
+  app.get(
+    '/v1/videos',
+    {
+      config: { scope: 'read' },
+      schema: {
+        ...{ tags, summary: 'List jobs', operationId: 'listVideos' },
+        querystring: z.object({
+          after: z.string().max(200).optional().describe('the id of the job behind which the list begins'),
+          limit: z.coerce.number().int().min(1).max(100).default(20),
+          order: z.enum(['asc', 'desc']).default('desc').describe('by the time of the request'),
+          status: jobState.optional(),
+        }),
+        response: answers({ 200: json('Jobs, one page.', list) }),
+      },
+    },
+    async ({ query: { after, limit, order, status }, caller }) => {
+      const videos = await service();
+      const found = await videos.list({ after, limit: limit + 1, order, state: status, source: caller.only });
+      const page = found.slice(0, limit).map((job) => videos.shown(job));
+      return {
+        object: 'list' as const,
+        data: page,
+        first_id: page[0]?.id ?? null,
+        last_id: page.at(-1)?.id ?? null,
+        has_more: found.length > limit,
+      };
+    },
+  );
+
+  app.get(
+    '/v1/videos/:id',
+    {
+      config: { scope: 'read' },
+      schema: {
+        ...{ tags, summary: 'The state of a job', operationId: 'getVideo' },
+        params: jobParams,
+        response: answers({ 200: json('The job.', video) }),
+      },
+    },
+    async ({ params, caller }) => {
+      const videos = await service();
+      return videos.shown(await videos.get(params.id, caller));
+    },
+  );
+
+  app.post(
+    '/v1/videos/:id/cancel',
+    {
+      config: { scope: 'cancel' },
+      schema: {
+        ...{
+          tags,
+          summary: 'Stop a job at its next step; a job that is over stays as it is',
+          operationId: 'cancelVideo',
+        },
+        params: jobParams,
+        headers: z.object({ prefer }),
+        response: answers({
+          200: json('The job as it is now: the cancellation takes effect at its next step.', video),
+        }),
+      },
+    },
+    async ({ params, headers, caller }, reply) => {
+      const videos = await service();
+      const job = await videos.get(params.id, caller);
+      await videos.cancel(job);
+      return waited(videos, job, headers.prefer, reply, 200);
+    },
+  );
+
+  app.delete(
+    '/v1/videos/:id',
+    {
+      config: { scope: 'cancel' },
+      schema: {
+        ...{
+          tags,
+          summary: 'Delete a job that is over, with its video; stop one that is not',
+          operationId: 'deleteVideo',
+        },
+        params: jobParams,
+        response: answers({
+          200: json('It is gone.', deleted),
+          202: json('The job was not over: it is being cancelled. Delete it again then.', video),
+        }),
+      },
+    },
+    async ({ params, caller }, reply) => {
+      const videos = await service();
+      const job = await videos.get(params.id, caller);
+      if (!isOver(job.state)) {
+        await videos.cancel(job);
+        return reply.code(202).send(videos.shown(job));
+      }
+      await videos.remove(job);
+      return reply.code(200).send({ id: job.job, object: 'video.deleted' as const, deleted: true as const });
+    },
+  );
+}
+
+/** `otherwise`: the status where the job is not over in time. */
+async function waited(
+  videos: VideoService,
+  job: BoardJob,
+  prefer: string | undefined,
+  reply: FastifyReply,
+  otherwise: 200 | 202,
+) {
+  const seconds = waitOf(prefer);
+  const now = seconds > 0 ? await videos.untilOver(job, seconds) : job;
+  if (seconds > 0) reply.header('preference-applied', `wait=${seconds}`);
+  return reply.code(isOver(now.state) ? 200 : otherwise).send(videos.shown(now));
+}

@@ -1,0 +1,175 @@
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { answerTopics } from '../../app/client/answer-topics.js';
+import { cancelRecord, requestRecord } from '../../app/client/request-records.js';
+import type { FollowedBoard } from '../../app/job-board.js';
+import { modelChoices } from '../../app/models.js';
+import { RequestImages } from '../../app/request-images.js';
+import type { Workspace } from '../../app/workspace.js';
+import { VimiError } from '../../core/errors.js';
+import { jobId } from '../../events/ids.js';
+import { payloadHash } from '../../events/payload-hash.js';
+import type { GenerationRequested } from '../../events/schemas.js';
+import { checkRequest, type RequestLimits } from '../../operators/requests/check-request.js';
+import type { ImageBounds } from '../../operators/requests/query-of.js';
+import type { BoardJob, ListedBoard } from '../../stores/jobs/job-board.js';
+import { isOver } from '../../stores/jobs/jobs.js';
+import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
+import type { Caller } from '../keys/callers.js';
+import { type Video, videoOf } from './video.js';
+import type { ServedModel } from './video-request.js';
+
+export interface VideoServiceOptions {
+  workspace: Workspace;
+  pipeline: PipelineSpec;
+  board: FollowedBoard;
+  /** Jobs that are not over; beyond them requests are turned away. */
+  mostWaiting: number;
+  /** Aborted when the server closes: nobody waits any longer. */
+  closing: AbortSignal;
+}
+
+/** What others have said since is waited for so long at most. Milliseconds. */
+const freshMs = 2000;
+
+/** Of an image, where no step of the pipeline says it. */
+const usualBounds: ImageBounds = { max_image_bytes: 20_000_000, max_image_pixels: 100_000_000 };
+
+/** Jobs of one pipeline, as the routes need them. */
+export class VideoService {
+  readonly #options: VideoServiceOptions;
+  readonly models: readonly ServedModel[];
+  readonly images: RequestImages;
+  /** Images in one prompt. */
+  readonly mostImages: number;
+  readonly #limits: RequestLimits | undefined;
+
+  constructor(options: VideoServiceOptions) {
+    this.#options = options;
+    const { workspace, pipeline } = options;
+    const admit = pipeline.steps.find(({ operator }) => operator.name === 'admit');
+    this.#limits = admit?.config as unknown as RequestLimits | undefined;
+    this.images = new RequestImages(workspace, (admit?.config as unknown as ImageBounds | undefined) ?? usualBounds);
+    this.mostImages = this.#limits?.max_images ?? 8;
+    const names = pipeline.steps.flatMap(({ operator, config }) => operator.models?.(config) ?? []);
+    this.models = modelChoices(pipeline, workspace.topology).map((choice, n) => ({
+      name: names[n]!.model,
+      describe: async () => (await workspace.modelsOf(pipeline)).of(choice).describe(),
+    }));
+  }
+
+  /** Refuses what the pipeline would reject at once. */
+  check(request: GenerationRequested): void {
+    if (this.#limits) checkRequest(request, this.#limits);
+  }
+
+  /**
+   * Publishes a request, and gives its job. The same request under the same `key` is the same job; another one under it:
+   * REQUEST_ID_TAKEN. QUEUE_FULL; what no pipeline could take is refused as the pipeline would reject it.
+   */
+  async submit(
+    request: GenerationRequested,
+    { source, key, traceparent }: { source: string; key?: string | undefined; traceparent?: string | undefined },
+  ): Promise<BoardJob> {
+    const { workspace, pipeline, board, mostWaiting } = this.#options;
+    const named = { source, id: key ?? randomUUID() };
+    const { record, data } = requestRecord(request, named, pipeline, { traceparent });
+    this.check(data);
+    const job = jobId(pipeline.name, named);
+    if (key !== undefined) {
+      await board.caughtUp();
+      const known = board.board.get(job);
+      if (known && known.state !== 'failed') {
+        if (known.payload === payloadHash(data)) return known;
+        throw new VimiError('REQUEST_ID_TAKEN', 'Another request has this key already', {
+          expected: 'a key of its own, or the same request as before',
+          found: key,
+          where: 'Idempotency-Key',
+        });
+      }
+    }
+    if (board.board.live() >= mostWaiting) await board.caughtUp();
+    const waiting = board.board.live();
+    if (waiting >= mostWaiting)
+      throw new VimiError('QUEUE_FULL', 'Too many jobs are waiting', {
+        expected: `fewer than ${mostWaiting}`,
+        found: String(waiting),
+      });
+    await (await workspace.transport()).publish([record]);
+    await board.caughtUp();
+    return this.get(job, { sees: () => true });
+  }
+
+  /** A job as it is now; as it was when the log was last there, if it is away. JOB_NOT_FOUND, also for jobs of others. */
+  async get(job: string, { sees }: Pick<Caller, 'sees'>): Promise<BoardJob> {
+    await this.#fresh();
+    const found = this.#options.board.board.get(job);
+    if (found && sees(found.source)) return found;
+    throw new VimiError('JOB_NOT_FOUND', 'There is no such job', { found: job });
+  }
+
+  /** As this process knows it. */
+  known(job: string): BoardJob | undefined {
+    return this.#options.board.board.get(job);
+  }
+
+  /** Calls `look` after each change of a job, until the returned function is called. */
+  onChange(job: string, look: () => void): () => void {
+    return this.#options.board.onChange(job, look);
+  }
+
+  /** JOB_NOT_FOUND for an unknown `after`. */
+  async list(options: ListedBoard): Promise<BoardJob[]> {
+    await this.#fresh();
+    const found = this.#options.board.board.list(options);
+    if (found) return found;
+    throw new VimiError('JOB_NOT_FOUND', 'There is no such job', { found: options.after, where: 'after' });
+  }
+
+  /** Asks for the end of a job that is not over. */
+  async cancel(job: BoardJob): Promise<void> {
+    const { workspace, pipeline } = this.#options;
+    if (isOver(job.state)) return;
+    await (await workspace.transport()).publish([cancelRecord(job, pipeline)]);
+  }
+
+  /** Forgets a job that is over, and removes its video. */
+  async remove({ job, video }: BoardJob): Promise<void> {
+    const { workspace, pipeline, board } = this.#options;
+    if (video) await (await workspace.objects()).remove(video.key);
+    const tombstone = { topic: answerTopics(pipeline).jobs, key: Buffer.from(job), value: null, headers: {} };
+    await (await workspace.transport()).publish([tombstone]);
+    await board.caughtUp();
+  }
+
+  /** The job once it is over, or as it is after `seconds`, or when the server closes. */
+  async untilOver(job: BoardJob, seconds: number): Promise<BoardJob> {
+    const { board, closing } = this.#options;
+    const stop = AbortSignal.any([closing, AbortSignal.timeout(seconds * 1000)]);
+    return new Promise((resolve) => {
+      const look = () => {
+        const now = board.board.get(job.job) ?? job;
+        if (!isOver(now.state) && !stop.aborted) return;
+        leave();
+        stop.removeEventListener('abort', look);
+        resolve(now);
+      };
+      const leave = board.onChange(job.job, look);
+      stop.addEventListener('abort', look);
+      look();
+    });
+  }
+
+  /** As the API tells of it. */
+  shown(job: BoardJob): Video {
+    const ahead = job.state === 'queued' ? this.#options.board.board.ahead(job) : 0;
+    return videoOf(job, { ahead, model: this.models[0]?.name ?? null });
+  }
+
+  async #fresh(): Promise<void> {
+    const done = new AbortController();
+    const late = sleep(freshMs, undefined, { signal: done.signal }).catch(() => {});
+    await Promise.race([this.#options.board.caughtUp().catch(() => {}), late]);
+    done.abort();
+  }
+}

@@ -1,0 +1,145 @@
+import { fromBlob } from '../ranking/checked-vector.js';
+import { prepared, type Sqlite } from './database.js';
+import { removalsSince } from './documents-table.js';
+import { Best } from './lexical/best.js';
+import type { Roster } from './roster.js';
+import { VectorGraph } from './vector-graph.js';
+
+export type VectorKind = 'caption' | 'image';
+
+/** Both graphs, complete up to one change of the database. */
+export interface Graphs {
+  caption: VectorGraph;
+  image: VectorGraph;
+  seq: number;
+}
+
+/** A vector with its length. */
+interface Stored {
+  vector: Float32Array;
+  square: number;
+}
+
+/** Candidates that a graph gives beyond those that are wanted, for what filters take away. */
+const spare = 14;
+
+/**
+ * All vectors by likeness. Those that are in no graph yet are compared one by one, and the graph's candidates with them, so
+ * that scores are exact; `settle` moves vectors into the graphs, a millisecond each.
+ */
+export class DenseIndex {
+  #graphs: Graphs | null = null;
+  readonly #loose = new Map<number, Record<VectorKind, Stored>>();
+  /** Up to which change of the database it knows all. */
+  #seq = 0;
+  readonly #dimensions: { text: number; image: number };
+  readonly #exactUpTo: number;
+
+  /** `load`: graphs that were saved; null where there are none. */
+  constructor(dimensions: { text: number; image: number }, exactUpTo: number, load: () => Graphs | null) {
+    this.#dimensions = dimensions;
+    this.#exactUpTo = exactUpTo;
+    this.#load = load;
+  }
+  #load: (() => Graphs | null) | null;
+
+  /** How many vectors the graphs have, and up to which change. null: they are not there, or not loaded. */
+  get graphs(): Graphs | null {
+    return this.#graphs;
+  }
+
+  /** Brings it to the database's state, the roster being there already. */
+  catchUp(database: Sqlite, roster: Roster, seq: number): void {
+    if (this.#load && roster.searchable > this.#exactUpTo) {
+      this.#graphs = this.#load();
+      this.#seq = this.#graphs?.seq ?? 0;
+    }
+    this.#load = null;
+    if (seq === this.#seq) return;
+    for (const label of removalsSince(database, this.#seq))
+      if (!this.#loose.delete(label)) {
+        this.#graphs?.caption.remove(label);
+        this.#graphs?.image.remove(label);
+      }
+    const rows = prepared(
+      database,
+      'SELECT seq, caption_vector, image_vector FROM documents WHERE seq > ? ORDER BY seq',
+    ).iterate(this.#seq) as IterableIterator<{ seq: number; caption_vector: Buffer; image_vector: Buffer }>;
+    for (const { seq: label, caption_vector, image_vector } of rows)
+      if (roster.isSearchable(label))
+        this.#loose.set(label, { caption: stored(caption_vector), image: stored(image_vector) });
+    this.#seq = seq;
+  }
+
+  /** Moves at most so many vectors into the graphs, once there are too many to compare them all. Returns whether there are more. */
+  settle(most: number): boolean {
+    if (!this.#graphs) {
+      if (this.#loose.size <= this.#exactUpTo) return false;
+      const { text, image } = this.#dimensions;
+      this.#graphs = { caption: VectorGraph.empty(text), image: VectorGraph.empty(image), seq: 0 };
+    }
+    let moved = 0;
+    for (const [label, { caption, image }] of this.#loose) {
+      if (moved++ === most) return true;
+      this.#graphs.caption.add(label, caption.vector);
+      this.#graphs.image.add(label, image.vector);
+      this.#graphs.seq = label;
+      this.#loose.delete(label);
+    }
+    this.#graphs.seq = this.#seq;
+    return false;
+  }
+
+  /** The nearest that `allows` lets through, with their cosines, best first. */
+  nearest(
+    kind: VectorKind,
+    vector: readonly number[],
+    {
+      depth,
+      allows,
+      database,
+      roster,
+    }: { depth: number; allows(label: number): boolean; database: Sqlite; roster: Roster },
+  ): { label: number; score: number }[] {
+    const best = new Best(depth, (a, b) => roster.isBefore(a, b));
+    const square = squareOf(vector);
+    const offer = (label: number, { vector: other, square: otherSquare }: Stored) => {
+      const product = Math.sqrt(square * otherSquare);
+      best.offer(label, product === 0 ? 0 : dot(vector, other) / product);
+    };
+    for (const [label, vectors] of this.#loose) if (allows(label)) offer(label, vectors[kind]);
+    const graph = this.#graphs?.[kind];
+    if (graph) {
+      const read = prepared(database, `SELECT ${kind}_vector FROM documents WHERE seq = ?`).pluck();
+      for (const label of candidates(graph, vector, depth, allows)) offer(label, stored(read.get(label) as Buffer));
+    }
+    return best.ranking();
+  }
+}
+
+/** A filter that takes little away is applied afterwards: in the graph each step of the search would have to call it. */
+function candidates(
+  graph: VectorGraph,
+  vector: readonly number[],
+  depth: number,
+  allows: (label: number) => boolean,
+): number[] {
+  const found = graph.nearest(vector, depth + spare).filter(allows);
+  if (found.length >= depth || graph.size <= depth + spare) return found.slice(0, depth);
+  return graph.nearest(vector, depth, allows);
+}
+
+function stored(blob: Buffer): Stored {
+  const vector = fromBlob(blob);
+  return { vector, square: squareOf(vector) };
+}
+
+function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
+  let sum = 0;
+  for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
+  return sum;
+}
+
+function squareOf(vector: ArrayLike<number>): number {
+  return dot(vector, vector);
+}

@@ -1,0 +1,71 @@
+import hnswlib from 'hnswlib-node';
+import { forgetRemoved } from './graph-file.js';
+
+/** Neighbours looked at while a point is put in its place; more is better and slower. */
+const efConstruction = 100;
+/** Links of a point. */
+const links = 16;
+
+/**
+ * One HNSW graph over cosine distance. hnswlib is synchronous, takes plain arrays only, and aborts the process when a
+ * search throws: callers check vectors first (checkVector), and this never searches an empty graph.
+ */
+export class VectorGraph {
+  readonly #graph: hnswlib.HierarchicalNSW;
+  #count: number;
+  /** Since it was loaded. */
+  #hasRemoved = false;
+
+  private constructor(graph: hnswlib.HierarchicalNSW, count: number) {
+    this.#graph = graph;
+    this.#count = count;
+  }
+
+  static empty(dimensions: number): VectorGraph {
+    const graph = new hnswlib.HierarchicalNSW('cosine', dimensions);
+    graph.initIndex({ maxElements: 4096, m: links, efConstruction, randomSeed: 100 });
+    return new VectorGraph(graph, 0);
+  }
+
+  /** A graph from a file that was checked to be the one `save` wrote. */
+  static load(path: string, dimensions: number): VectorGraph {
+    const graph = new hnswlib.HierarchicalNSW('cosine', dimensions);
+    graph.readIndexSync(path);
+    return new VectorGraph(graph, graph.getCurrentCount());
+  }
+
+  /** Points, the removed ones included. */
+  get size(): number {
+    return this.#count;
+  }
+
+  add(label: number, vector: ArrayLike<number>): void {
+    if (this.#count >= this.#graph.getMaxElements()) this.#graph.resizeIndex(this.#graph.getMaxElements() * 2);
+    this.#graph.addPoint(Array.from(vector), label);
+    this.#count++;
+  }
+
+  /** Takes a point out of all answers; nothing happens when it is not there. */
+  remove(label: number): void {
+    try {
+      this.#graph.markDelete(label);
+      this.#hasRemoved = true;
+    } catch {
+      // hnswlib says so when the label is unknown or was removed before.
+    }
+  }
+
+  /** Labels of about the `k` nearest points that `allows` lets through, nearest first; fewer where there are no more. */
+  nearest(vector: readonly number[], k: number, allows?: (label: number) => boolean): number[] {
+    if (this.#count === 0) return [];
+    // `ef` is not stored in the file: set it each time.
+    this.#graph.setEf(Math.max(2 * k, 200));
+    return this.#graph.searchKnn([...vector], Math.min(k, this.#count), allows).neighbors;
+  }
+
+  /** Without the vectors that were removed. */
+  save(path: string): void {
+    this.#graph.writeIndexSync(path);
+    if (this.#hasRemoved) forgetRemoved(path);
+  }
+}

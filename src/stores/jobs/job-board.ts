@@ -1,0 +1,289 @@
+import { rmSync } from 'node:fs';
+import Database from 'better-sqlite3';
+import type { ContextEntry, ObjectRef } from '../../events/prompt.js';
+import type { GenerationRequested, JobChanged, VideoCompleted } from '../../events/schemas.js';
+import type { KnownJob } from './jobs.js';
+import { succeed } from './succession.js';
+
+/*
+ * All jobs of a pipeline as three topics tell of them, one row a job: requests (what was asked, and when), jobs (what became
+ * of it) and videos (what was made). The topics are the truth and everybody reads them alike, so every process that keeps a
+ * board gives the same answers. The file is made anew at each start.
+ */
+
+/** Where a record lies, and when it was written: milliseconds since 1970. */
+export interface Placed {
+  partition: number;
+  offset: number;
+  timestamp: number;
+}
+
+export interface RequestRow extends Placed {
+  job: string;
+  /** The record by its name for good: topic-partition-offset@milliseconds. */
+  record: string;
+  source: string;
+  id: string;
+  payload: string;
+  /** Without the bytes of its images. */
+  request: GenerationRequested;
+}
+
+export interface ChangeRow extends Placed {
+  /** The record's key. */
+  job: string;
+  /** null: the job is to be forgotten. undefined: no change of a job of this pipeline. */
+  change: KnownJob | null | undefined;
+}
+
+export interface VideoRow extends Placed {
+  job: string;
+  video: MadeVideo;
+}
+
+/** What a board keeps of a finished video. */
+export type MadeVideo = Pick<VideoCompleted, 'width' | 'height' | 'frames' | 'fps' | 'model'> & {
+  object: ObjectRef;
+  seed: number;
+  context: ContextEntry[];
+  /** Parts of the prompt that the model did not read; left out: none. */
+  unread?: number[] | undefined;
+};
+
+export interface BoardJob {
+  job: string;
+  source: string;
+  id: string;
+  /** Milliseconds since 1970: when it was asked for, and when its state changed last. */
+  created: number;
+  changed: number;
+  /** Grows with each change: the next offset behind it on the jobs topic; 0 before the first. */
+  version: number;
+  state: JobChanged['state'];
+  progress?: number | undefined;
+  error?: JobChanged['error'];
+  video?: ObjectRef | undefined;
+  payload?: string | undefined;
+  /** undefined: its topic keeps the request no more. */
+  request?: GenerationRequested | undefined;
+  made?: MadeVideo | undefined;
+}
+
+export interface ListedBoard {
+  /** Only jobs behind this one, in the order asked for. */
+  after?: string | undefined;
+  limit: number;
+  order: 'asc' | 'desc';
+  state?: JobChanged['state'] | undefined;
+  /** Only requests of this source. */
+  source?: string | undefined;
+}
+
+interface Row {
+  job: string;
+  created: number;
+  changed: number;
+  version: number;
+  state: JobChanged['state'];
+  known: string | null;
+}
+
+export type BoardTopic = 'requests' | 'jobs' | 'videos';
+
+export class JobBoard {
+  readonly #file: Database.Database;
+  readonly #sql;
+  readonly #positions: Record<BoardTopic, Record<number, number>> = { requests: {}, jobs: {}, videos: {} };
+
+  constructor(path: string) {
+    rmSync(path, { force: true });
+    this.#file = new Database(path);
+    // Only so that what fails in the middle can be taken back.
+    this.#file.pragma('journal_mode = MEMORY');
+    this.#file.pragma('synchronous = OFF');
+    this.#file.exec(`
+      CREATE TABLE jobs (
+        job TEXT PRIMARY KEY, source TEXT NOT NULL, created INTEGER NOT NULL, changed INTEGER NOT NULL,
+        version INTEGER NOT NULL, state TEXT NOT NULL, known TEXT
+      );
+      CREATE INDEX jobs_by_time ON jobs (created, job);
+      CREATE INDEX jobs_by_state ON jobs (state, created, job);
+      CREATE TABLE requests (
+        job TEXT NOT NULL, record TEXT NOT NULL, created INTEGER NOT NULL, json TEXT NOT NULL, PRIMARY KEY (job, record)
+      );
+      CREATE TABLE videos (job TEXT PRIMARY KEY, json TEXT NOT NULL);
+    `);
+    const prepare = (sql: string) => this.#file.prepare(sql);
+    this.#sql = {
+      get: prepare('SELECT job, created, changed, version, state, known FROM jobs WHERE job = ?'),
+      put: prepare(`
+        INSERT INTO jobs (job, source, created, changed, version, state, known)
+        VALUES (@job, @source, @created, @changed, @version, @state, @known)
+        ON CONFLICT (job) DO UPDATE SET source = @source, created = @created, changed = @changed, version = @version,
+          state = @state, known = @known
+      `),
+      forget: ['jobs', 'videos'].map((table) => prepare(`DELETE FROM ${table} WHERE job = ?`)),
+      forgetRequests: prepare('DELETE FROM requests WHERE job = ? AND created <= ?'),
+      request: prepare('SELECT json FROM requests WHERE job = ? AND record = ?').pluck(),
+      firstRequest: prepare('SELECT json, created FROM requests WHERE job = ? ORDER BY created, record LIMIT 1'),
+      putRequest: prepare('INSERT OR REPLACE INTO requests (job, record, created, json) VALUES (?, ?, ?, ?)'),
+      video: prepare('SELECT json FROM videos WHERE job = ?').pluck(),
+      putVideo: prepare('INSERT OR REPLACE INTO videos (job, json) VALUES (?, ?)'),
+      live: prepare(`SELECT COUNT(*) FROM jobs WHERE state IN ('queued', 'in_progress')`).pluck(),
+      ahead: prepare(`
+        SELECT COUNT(*) FROM jobs WHERE state IN ('queued', 'in_progress') AND (created, job) < (@created, @job)
+      `).pluck(),
+      unheard: prepare(`
+        SELECT requests.job, requests.record FROM requests JOIN jobs USING (job) WHERE jobs.version = 0
+      `),
+    };
+  }
+
+  /** The next offset that is wanted of each partition. */
+  positions(topic: BoardTopic): Record<number, number> {
+    return { ...this.#positions[topic] };
+  }
+
+  get(job: string): BoardJob | undefined {
+    const row = this.#sql.get.get(job) as Row | undefined;
+    return row && this.#whole(row);
+  }
+
+  /** Undefined: there is no job `after`, or it is of another source. */
+  list({ after, limit, order, state, source }: ListedBoard): BoardJob[] | undefined {
+    const mark = after === undefined ? undefined : (this.#sql.get.get(after) as Row | undefined);
+    if (after !== undefined && !mark) return undefined;
+    if (mark && source !== undefined && this.#whole(mark).source !== source) return undefined;
+    const rules = [
+      mark && `(created, job) ${order === 'asc' ? '>' : '<'} (@created, @mark)`,
+      state && 'state = @state',
+      source !== undefined && 'source = @source',
+    ].filter(Boolean);
+    const where = rules.length > 0 ? `WHERE ${rules.join(' AND ')}` : '';
+    const rows = this.#file
+      .prepare(
+        `SELECT job, created, changed, version, state, known FROM jobs ${where} ORDER BY created ${order}, job ${order} LIMIT @limit`,
+      )
+      .all({ limit, ...(mark && { created: mark.created, mark: mark.job }), ...(state && { state }), source }) as Row[];
+    return rows.map((row) => this.#whole(row));
+  }
+
+  /** How many jobs are not over. */
+  live(): number {
+    return this.#sql.live.get() as number;
+  }
+
+  /** How many jobs that are not over were asked for before this one. */
+  ahead({ created, job }: Pick<BoardJob, 'created' | 'job'>): number {
+    return this.#sql.ahead.get({ created, job }) as number;
+  }
+
+  /** Requests of which the jobs topic says nothing. */
+  unheard(): { job: string; record: string }[] {
+    return this.#sql.unheard.all() as { job: string; record: string }[];
+  }
+
+  /** Forgets a job, unless something was said of it meanwhile. */
+  forgetUnheard(job: string): void {
+    if ((this.#sql.get.get(job) as Row | undefined)?.version === 0) this.#forget(job, Number.MAX_SAFE_INTEGER);
+  }
+
+  /** Takes requests in; gives the jobs that are new. */
+  applyRequests(rows: readonly (RequestRow | Placed)[]): Set<string> {
+    return this.#apply('requests', rows, (row, told) => {
+      if (!('job' in row)) return;
+      const { job, record, source, id, payload, request, timestamp } = row;
+      this.#sql.putRequest.run(job, record, timestamp, JSON.stringify({ source, id, payload, request }));
+      if (this.#sql.get.get(job)) return;
+      this.#ask(job, source, timestamp);
+      told.add(job);
+    });
+  }
+
+  /** Takes changes in; gives the jobs that are told of. */
+  applyChanges(rows: readonly ChangeRow[]): Set<string> {
+    return this.#apply('jobs', rows, ({ job, change, offset, timestamp }, told) => {
+      if (change === undefined) return;
+      told.add(job);
+      if (change === null) return this.#forget(job, timestamp);
+      const before = this.#sql.get.get(job) as Row | undefined;
+      const next = succeed(before?.known ? (JSON.parse(before.known) as KnownJob) : undefined, change);
+      if (!next) return;
+      this.#sql.put.run({
+        ...{ job, source: next.request.source, state: next.state, known: JSON.stringify(next) },
+        ...{ created: writtenAt(next.request.record) ?? before?.created ?? timestamp, changed: timestamp },
+        version: offset + 1,
+      });
+    });
+  }
+
+  applyVideos(rows: readonly (VideoRow | Placed)[]): Set<string> {
+    return this.#apply('videos', rows, (row) => {
+      if ('job' in row) this.#sql.putVideo.run(row.job, JSON.stringify(row.video));
+    });
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+
+  /** All or none of them; what it has already is passed over. */
+  #apply<R extends Placed>(
+    topic: BoardTopic,
+    rows: readonly R[],
+    take: (row: R, told: Set<string>) => void,
+  ): Set<string> {
+    const reached = this.positions(topic);
+    const told = new Set<string>();
+    this.#file.transaction(() => {
+      for (const row of rows) {
+        if (row.offset < (reached[row.partition] ?? 0)) continue;
+        reached[row.partition] = row.offset + 1;
+        take(row, told);
+      }
+    })();
+    this.#positions[topic] = reached;
+    return told;
+  }
+
+  /** What was asked for under the same name later is a job again. */
+  #forget(job: string, until: number): void {
+    for (const statement of this.#sql.forget) statement.run(job);
+    this.#sql.forgetRequests.run(job, until);
+    const again = this.#firstRequest(job);
+    if (again) this.#ask(job, again.source, again.created);
+  }
+
+  #ask(job: string, source: string, created: number): void {
+    this.#sql.put.run({ job, source, created, changed: created, version: 0, state: 'queued', known: null });
+  }
+
+  #firstRequest(job: string): (AskedJson & { created: number }) | undefined {
+    const row = this.#sql.firstRequest.get(job) as { json: string; created: number } | undefined;
+    return row && { ...(JSON.parse(row.json) as AskedJson), created: row.created };
+  }
+
+  #whole({ job, created, changed, version, state, known }: Row): BoardJob {
+    const said = known === null ? undefined : (JSON.parse(known) as KnownJob);
+    const own = said && (this.#sql.request.get(job, said.request.record) as string | undefined);
+    const request = own === undefined ? this.#firstRequest(job) : (JSON.parse(own) as AskedJson);
+    const made = this.#sql.video.get(job) as string | undefined;
+    return {
+      ...{ job, created, changed, version, state },
+      source: said?.request.source ?? request?.source ?? '',
+      id: said?.request.id ?? request?.id ?? '',
+      ...{ progress: said?.progress, error: said?.error, video: said?.video },
+      payload: said?.request.payload ?? request?.payload,
+      request: request?.request,
+      made: made === undefined ? undefined : (JSON.parse(made) as MadeVideo),
+    };
+  }
+}
+
+type AskedJson = Pick<RequestRow, 'source' | 'id' | 'payload' | 'request'>;
+
+/** When a record was written, by its name: topic-partition-offset@milliseconds. */
+function writtenAt(record: string): number | undefined {
+  const [, moment] = /@(\d{1,15})$/.exec(record) ?? [];
+  return moment === undefined ? undefined : Number(moment);
+}

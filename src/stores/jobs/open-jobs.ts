@@ -1,0 +1,200 @@
+import { decodeEvent } from '../../events/cloudevents.js';
+import { jobRecord } from '../../events/job-change.js';
+import type { NewRecord, StoredRecord } from '../../events/record.js';
+import type { JobChanged } from '../../events/schemas.js';
+import { followTopic } from '../follow-topic.js';
+import { isOver, type Jobs, type JobTry, type KnownJob } from './jobs.js';
+import { judge } from './succession.js';
+import { type Change, JobsView } from './view.js';
+
+export interface OpenJobsOptions {
+  pipeline: string;
+  /** The topic of jobs, and how to reach it. */
+  topic: string;
+  read(
+    topic: string,
+    options: { from: Record<number, number>; follow: boolean; signal: AbortSignal },
+  ): AsyncIterable<StoredRecord>;
+  ends(topic: string): Promise<{ partition: number; high: number }[]>;
+  publish(records: NewRecord[]): Promise<{ partition: number; offset: number }[]>;
+  /** Where the view may lie; nothing there is kept. */
+  file: string;
+  /** Whether a request's record has its outcome already, or is gone: then what is still under way by the topic never ends. */
+  isSettled(record: string): Promise<boolean>;
+  log: { warn(fields: object, message: string): void; info(fields: object, message: string): void };
+}
+
+/** No job's id. */
+const anyMove = '';
+
+/** Opens the memory of a pipeline's jobs, which follows the jobs topic until it is closed. */
+export function openJobs(options: OpenJobsOptions): Jobs {
+  const { pipeline, topic, log } = options;
+  const view = new JobsView(options.file);
+  /** Those who wait for a place in the topic, or for a job. */
+  const waiting = new Map<string, Set<() => void>>();
+  const closing = new AbortController();
+  let closed = false;
+
+  const follower = followTopic<StoredRecord>({
+    what: 'The memory of jobs',
+    read: (from, how) => options.read(topic, { from, ...how }),
+    positions: async () => view.positions,
+    async apply(records) {
+      if (closed) return;
+      const told = view.apply(records.map(changeOf));
+      for (const what of [anyMove, ...told]) for (const look of [...(waiting.get(what) ?? [])]) look();
+    },
+    log,
+  });
+  const caughtUp = async () => follower.caughtUp(await options.ends(topic));
+  /** Decided is only by what was there when this began, at least. */
+  let begun: Promise<void> | undefined;
+  const hasBegun = async (signal: AbortSignal) => {
+    begun ??= caughtUp();
+    // A log that was away is asked again.
+    begun.catch(() => {
+      begun = undefined;
+    });
+    await unlessAborted(begun, signal);
+  };
+
+  /** Until `find` finds something in the view; it looks again whenever `what` (a job, or anything) was told of. */
+  async function until<T>(what: string, find: () => T | undefined, signal: AbortSignal): Promise<T> {
+    const stop = AbortSignal.any([signal, closing.signal]);
+    for (;;) {
+      stop.throwIfAborted();
+      const found = find();
+      if (found !== undefined) return found;
+      await new Promise<void>((resolve) => {
+        const looks = waiting.get(what) ?? new Set();
+        waiting.set(what, looks);
+        const look = () => {
+          looks.delete(look);
+          if (looks.size === 0) waiting.delete(what);
+          stop.removeEventListener('abort', look);
+          resolve();
+        };
+        looks.add(look);
+        stop.addEventListener('abort', look, { once: true });
+      });
+    }
+  }
+
+  /** One after the other for each job: who comes second in this process sees what the first has said. */
+  const turns = new Map<string, Promise<unknown>>();
+  async function inTurn<T>(job: string, work: () => Promise<T>): Promise<T> {
+    const turn = (turns.get(job) ?? Promise.resolve()).catch(() => {}).then(work);
+    turns.set(job, turn);
+    try {
+      return await turn;
+    } finally {
+      if (turns.get(job) === turn) turns.delete(job);
+    }
+  }
+
+  /** Says something of a job, and waits until this view has read as far. */
+  async function say(change: KnownJob, signal: AbortSignal, traceparent?: string): Promise<void> {
+    const record = jobRecord(change, { pipeline, topic }, { traceparent });
+    const [place] = await options.publish([record]);
+    const { partition, offset } = place!;
+    await until(anyMove, () => view.reached(partition) > offset || undefined, signal);
+  }
+
+  /** What was said too late hides what holds: that is said once more, and again when it came too late itself. */
+  async function restated(known: { job: KnownJob; isHidden: boolean }, signal: AbortSignal): Promise<KnownJob> {
+    let now = known;
+    while (now.isHidden) {
+      await say(now.job, signal);
+      now = view.get(now.job.job) ?? { ...now, isHidden: false };
+    }
+    return now.job;
+  }
+
+  /** Waits for nobody who will never come: null, when the record that has the job will not end it any more. */
+  async function alive(known: KnownJob, signal: AbortSignal): Promise<KnownJob | null> {
+    if (isOver(known.state) || !(await options.isSettled(known.request.record))) return known;
+    // Its end may have been told since.
+    await unlessAborted(caughtUp(), signal);
+    const now = view.get(known.job)?.job;
+    const isLost = now && !isOver(now.state) && now.request.record === known.request.record;
+    return isLost ? null : (now ?? known);
+  }
+
+  return {
+    async claim(asked, { signal, isOwn = false, traceparent }) {
+      await hasBegun(signal);
+      return inTurn(asked.job, async () => {
+        for (;;) {
+          const known = view.get(asked.job);
+          const claim = judge(known?.job, asked, isOwn);
+          if (claim === 'mine') return claim;
+          if (claim !== 'free' && known && (await alive(known.job, signal))) {
+            await restated(known, signal);
+            return claim;
+          }
+          await say({ ...after(asked, known?.job), state: 'queued' }, signal, traceparent);
+        }
+      });
+    },
+    cancel: (asked, { signal }) =>
+      inTurn(asked.job, async () => {
+        await unlessAborted(caughtUp(), signal);
+        for (;;) {
+          const known = view.get(asked.job);
+          if (known && (await alive(known.job, signal))) return restated(known, signal);
+          await say({ ...after(asked, known?.job), state: 'cancelled' }, signal);
+        }
+      }),
+    known: (job) => (closed ? undefined : view.get(job)?.job),
+    named: (id) => (closed ? [] : view.named(id)),
+    over: (job, signal) =>
+      until(
+        job,
+        () => {
+          const known = view.get(job)?.job;
+          return known && isOver(known.state) ? known : undefined;
+        },
+        signal,
+      ),
+    async close() {
+      if (closed) return;
+      closing.abort(new Error('The memory of jobs was closed'));
+      await follower.close();
+      closed = true;
+      view.close();
+    },
+  };
+}
+
+function after(asked: JobTry, known: KnownJob | undefined): JobTry {
+  const { record } = known?.request ?? {};
+  return { ...asked, request: { ...asked.request, ...(record !== undefined && { after: record }) } };
+}
+
+async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
+  signal.throwIfAborted();
+  let onAbort = () => {};
+  const aborted = new Promise<never>((_, reject) => {
+    onAbort = () => reject(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+}
+
+/** A record that tells of no job is passed over: somebody else's, or of a time when jobs had no memory. */
+function changeOf(record: StoredRecord): Change {
+  const { partition, offset, key, value } = record;
+  const job = key?.toString() ?? '';
+  if (value === null) return { partition, offset, job, change: null };
+  try {
+    const change = decodeEvent(record, ['job.changed']).data as JobChanged;
+    return { partition, offset, job, change: change.request && change.job === job ? (change as KnownJob) : undefined };
+  } catch {
+    return { partition, offset, job, change: undefined };
+  }
+}

@@ -1,0 +1,94 @@
+import { rmSync } from 'node:fs';
+import Database from 'better-sqlite3';
+import type { KnownJob } from './jobs.js';
+import { succeed } from './succession.js';
+
+export interface Change {
+  partition: number;
+  offset: number;
+  /** The key: the job that is told of. */
+  job: string;
+  /** null: it is to be forgotten. undefined: nothing that this view could hold. */
+  change: KnownJob | null | undefined;
+}
+
+export interface Remembered {
+  job: KnownJob;
+  /** A change that came too late is the newest record of its key: compaction would keep that one alone. */
+  isHidden: boolean;
+}
+
+/**
+ * What the jobs topic says of each job, one row a job, in a file that is made anew at each start: memory stays small
+ * however many jobs there were, and nothing in it can be out of date.
+ */
+export class JobsView {
+  readonly #file: Database.Database;
+  readonly #sql;
+  #positions: Record<number, number> = {};
+
+  constructor(path: string) {
+    rmSync(path, { force: true });
+    this.#file = new Database(path);
+    // It may be lost: the topic is the truth. The journal is there so that what fails in the middle can be taken back.
+    this.#file.pragma('journal_mode = MEMORY');
+    this.#file.pragma('synchronous = OFF');
+    this.#file.exec(`
+      CREATE TABLE jobs (job TEXT PRIMARY KEY, request TEXT NOT NULL, hidden INTEGER NOT NULL, json TEXT NOT NULL);
+      CREATE INDEX jobs_by_request ON jobs (request);
+    `);
+    this.#sql = {
+      get: this.#file.prepare('SELECT json, hidden FROM jobs WHERE job = ?'),
+      named: this.#file.prepare('SELECT json FROM jobs WHERE request = ? ORDER BY job').pluck(),
+      put: this.#file.prepare('INSERT OR REPLACE INTO jobs (job, request, hidden, json) VALUES (?, ?, 0, ?)'),
+      hide: this.#file.prepare('UPDATE jobs SET hidden = 1 WHERE job = ?'),
+      forget: this.#file.prepare('DELETE FROM jobs WHERE job = ?'),
+    };
+  }
+
+  get(job: string): Remembered | undefined {
+    const row = this.#sql.get.get(job) as { json: string; hidden: number } | undefined;
+    return row && { job: JSON.parse(row.json) as KnownJob, isHidden: row.hidden === 1 };
+  }
+
+  named(id: string): KnownJob[] {
+    return (this.#sql.named.all(id) as string[]).map((json) => JSON.parse(json) as KnownJob);
+  }
+
+  /** The next offset of each partition. */
+  get positions(): Record<number, number> {
+    return { ...this.#positions };
+  }
+
+  reached(partition: number): number {
+    return this.#positions[partition] ?? 0;
+  }
+
+  /** Takes changes in, all or none; gives the jobs that they told of. */
+  apply(changes: Change[]): Set<string> {
+    const reached = this.positions;
+    const told = new Set<string>();
+    this.#file.transaction(() => {
+      for (const { partition, offset, job, change } of changes) {
+        if (offset < (reached[partition] ?? 0)) continue;
+        reached[partition] = offset + 1;
+        // Not ours, or no job's.
+        if (change === undefined || job === '') continue;
+        told.add(job);
+        if (change === null) {
+          this.#sql.forget.run(job);
+          continue;
+        }
+        const next = succeed(this.get(job)?.job, change);
+        if (next) this.#sql.put.run(job, next.request.id, JSON.stringify(next));
+        else this.#sql.hide.run(job);
+      }
+    })();
+    this.#positions = reached;
+    return told;
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+}

@@ -1,0 +1,90 @@
+import { createHash } from 'node:crypto';
+import type { Clock } from '../../core/clock.js';
+import { VimiError } from '../../core/errors.js';
+import { encodeEvent } from '../../events/cloudevents.js';
+import type { ObjectRef } from '../../events/prompt.js';
+import type { NewRecord } from '../../events/record.js';
+import type { EventData } from '../../events/schemas.js';
+import type { Product } from '../../flow/flow.js';
+import { besideKey } from '../../stores/objects/object-key.js';
+import type { ObjectStore } from '../../stores/objects/object-store.js';
+import type { SinkSpec } from './pipeline-spec.js';
+import { pipelineSource } from './rejects.js';
+
+/** Stores a product's bytes and gives the records that tell of it. */
+export type Sinks = (product: Product, origin?: { key: Buffer | null; traceparent?: string }) => Promise<NewRecord[]>;
+
+/**
+ * The sinks of a pipeline. Objects come before the event that names them, and their names follow from the event or from
+ * the bytes: a redo writes the same bytes to the same place, or others beside them, and nobody reads of an object that is
+ * not there. The event goes to each topic that carries its schema, under the key of the record it comes from, or its own id
+ * where that had none. A link is made for the one record that is published: a redo makes another.
+ */
+export function createSinks(
+  to: readonly SinkSpec[],
+  { pipeline, objects, clock }: { pipeline: string; objects: () => ObjectStore; clock: Clock },
+): Sinks {
+  return async (product, origin) => {
+    let object: ObjectRef | undefined;
+    for (const sink of to) {
+      if (!('objects' in sink)) continue;
+      const byContent = sink.objects.includes('{digest}');
+      object = await objects().put(objectKey(sink.objects, product.fields), product.body, {
+        mediaType: product.mediaType,
+        byContent,
+      });
+      for (const { ending, text } of product.beside ?? [])
+        await objects().put(besideKey(object.key, ending), Buffer.from(text), { mediaType: 'text/plain', byContent });
+    }
+    const records: NewRecord[] = [];
+    for (const sink of to) {
+      if (!('topic' in sink) || sink.schema !== product.schema) continue;
+      const link = object && sink.linkSeconds ? await objects().link?.(object.key, sink.linkSeconds) : undefined;
+      records.push(
+        encodeEvent({
+          schema: sink.schema,
+          id: product.id,
+          source: pipelineSource(pipeline),
+          time: new Date(clock.now()).toISOString(),
+          traceparent: origin?.traceparent,
+          topic: sink.topic,
+          key: origin?.key ?? product.id,
+          data: { ...product.data, ...(object && { object }), ...(link && { link }) } as EventData<typeof sink.schema>,
+        }),
+      );
+    }
+    return records;
+  };
+}
+
+/**
+ * Fills a pattern such as `videos/{job}.mp4`. Throws OBJECT_KEY_INVALID for a field that the product lacks. A value is
+ * one segment of the key: what else it holds than letters, digits, dot, dash and underscore is replaced, and a hash of
+ * the whole added, so that two values never share a name.
+ */
+function objectKey(pattern: string, fields: Record<string, string>): string {
+  return pattern.replace(/\{(\w+)\}/g, (_, field: string) => {
+    const value = Object.hasOwn(fields, field) ? fields[field] : undefined;
+    if (value === undefined)
+      throw new VimiError(
+        'OBJECT_KEY_INVALID',
+        `The name of this object needs {${field}}, which the event does not have`,
+        {
+          expected: Object.keys(fields)
+            .map((name) => `{${name}}`)
+            .join(' or '),
+          where: pattern,
+        },
+      );
+    return segment(value);
+  });
+}
+
+function segment(value: string): string {
+  const plain = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/.test(value);
+  // What looks like a replaced name is replaced as well, else it could be made to meet another's.
+  if (plain && !/-[0-9a-f]{32}$/.test(value)) return value;
+  const hash = createHash('sha256').update(value).digest('hex').slice(0, 32);
+  const start = value.replace(/[^A-Za-z0-9_-]+/g, '_').slice(0, 80);
+  return `${start || '_'}-${hash}`;
+}

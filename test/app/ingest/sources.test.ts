@@ -1,0 +1,304 @@
+import { execFileSync } from 'node:child_process';
+import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { look } from '../../../src/app/ingest/look.js';
+import { type BrokenSource, offeredBy } from '../../../src/app/ingest/offered-by.js';
+import { openSources } from '../../../src/app/ingest/open-sources.js';
+import { PassedOver } from '../../../src/app/ingest/passed-over.js';
+import { packTar } from '../../../src/media/tar.js';
+import { parseTarAddress } from '../../../src/media/tar-address.js';
+import { memoryObjects } from '../../../src/stores/objects/memory.js';
+import type { ObjectsSpec, Profile } from '../../../src/streams/topology/profiles.js';
+import { quartered } from '../../media/make-images.js';
+import { testFolder } from '../../media/make-media.js';
+
+const folder = await testFolder();
+const png = await quartered().png().toBuffer();
+const store = memoryObjects();
+const objectsSpec: ObjectsSpec = {
+  type: 's3',
+  endpoint: 'http://s3.example',
+  bucket: 'vimi',
+  region: 'x',
+  prefix: 'team/',
+};
+const profile = { objects: objectsSpec } as Profile;
+const topology = { profile, mediaRoots: [folder], file: 'topology.yaml' };
+const never = new AbortController().signal;
+
+async function put(name: string, bytes: string | Buffer): Promise<string> {
+  const path = join(folder, name);
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, bytes);
+  return path;
+}
+
+async function offered(...names: string[]) {
+  return offeredWith({}, ...names);
+}
+
+async function offeredWith(how: { after?: string; labels?: string[] }, ...names: string[]) {
+  const passedOver = new PassedOver();
+  const broken: BrokenSource[] = [];
+  const media = [];
+  for await (const one of offeredBy(await openSources(names, { topology, objects: async () => store, ...how }), {
+    passedOver,
+    broken,
+    signal: never,
+  }))
+    media.push(one);
+  const short = (uri: string) => parseTarAddress(uri)?.name ?? (uri.startsWith('/') ? relative(folder, uri) : uri);
+  return {
+    uris: media.map(({ uri }) => uri),
+    media: media.map(({ uri, version: _, ...facts }) => [short(uri), facts]),
+    passed: passedOver
+      .list()
+      .flatMap(({ reason, names: those }) => those.map((name) => [relative(folder, name), reason])),
+    broken: broken.map(({ name, error }) => [relative(folder, name), error.code]),
+    versions: media.map(({ version }) => version),
+  };
+}
+
+const tarOf = (members: Record<string, string | Buffer>) =>
+  packTar(Object.entries(members).map(([name, bytes]) => ({ name, bytes: Buffer.from(bytes) })));
+
+describe('a WebDataset tar', () => {
+  it('offers its media where they lie, with what the texts of their sample say', async () => {
+    const tar = await put(
+      'set.tar',
+      await tarOf({
+        '0001.png': png,
+        '0001.txt': 'a fox',
+        '0001.json': '{"caption": "not this", "license": "CC0-1.0", "source": "zoo"}',
+        '0001.seg.png': png,
+        '0001.cls': '3',
+        '0002.json': '{"text": "an owl"}',
+        '0002.webp': png,
+        'deep/0003.holiday.png': png,
+        'deep/0003.holiday.txt': 'a beach',
+        '0004': png,
+        '0005.bin': Buffer.from([0, 1, 2, 3]),
+        '0006.png': png,
+        '0006.txt': Buffer.from('caf\xe9', 'latin1'),
+        '._0007.png': png,
+      }),
+    );
+    const { media, passed, uris } = await offered(tar);
+    expect(media).toEqual([
+      ['0001.png', { caption: 'a fox', source: 'zoo', licence: 'CC0-1.0' }],
+      ['0002.webp', { caption: 'an owl' }],
+      ['deep/0003.holiday.png', { caption: 'a beach' }],
+      ['0004', {}],
+    ]);
+    expect(Object.fromEntries(passed)).toEqual({
+      'set.tar/0001.cls': 'text',
+      'set.tar/0001.seg.png': 'a further part of a sample',
+      'set.tar/0005.bin': 'bytes of no kind that is known here',
+      'set.tar/0006.png': 'The text of a medium cannot be read',
+      'set.tar/0006.txt': 'text',
+      'set.tar/._0007.png': 'hidden',
+    });
+    expect(
+      await look({ uri: uris[0]!, caption: 'a fox', version: '' }, { mediaRoots: [folder], mediaHosts: [] }, ['given']),
+    ).toEqual({ kind: 'png' });
+    expect(
+      (await look({ uri: uris[3]!, version: '' }, { mediaRoots: [folder], mediaHosts: [] }, ['given', 'sidecar']))
+        .problem?.code,
+    ).toBe('CAPTION_MISSING');
+  });
+
+  it('passes over links and names that lead elsewhere are names of members alone', async () => {
+    await put('links/target.png', png);
+    await symlink('/etc/passwd', join(folder, 'links/evil.png'));
+    execFileSync('tar', ['-cf', join(folder, 'links.tar'), '-P', 'links/evil.png', 'links/../links/target.png'], {
+      cwd: folder,
+    });
+    const { media, passed } = await offered(join(folder, 'links.tar'));
+    expect(media).toEqual([['links/../links/target.png', {}]]);
+    expect(passed).toEqual([['links.tar/links/evil.png', 'a link, pipe or device in a tar']]);
+  });
+
+  it('that is cut short is told of, and the others go on; a compressed one is refused', async () => {
+    const whole = await tarOf({ 'a.png': png, 'b.png': png });
+    const cut = await put('cut.tar', whole.subarray(0, 1400));
+    const text = await put('text.tar', 'no tar\n'.repeat(200));
+    const good = await put('good.tar', whole);
+    const { media, broken } = await offered(cut, text, good);
+    expect(media.map(([name]) => name)).toEqual(['a.png', 'b.png']);
+    expect(broken).toEqual([
+      ['cut.tar', 'MEDIA_DAMAGED'],
+      ['text.tar', 'MEDIA_DAMAGED'],
+    ]);
+    await expect(offered(await put('good.tar.gz', 'x'))).rejects.toMatchObject({ code: 'MEDIA_UNSUPPORTED' });
+  });
+
+  it('outside of media_roots is refused as a whole', async () => {
+    const elsewhere = await testFolder();
+    await writeFile(join(elsewhere, 'x.tar'), await tarOf({ 'a.png': png }));
+    await expect(offered(join(elsewhere, 'x.tar'))).rejects.toMatchObject({ code: 'MEDIA_FORBIDDEN' });
+  });
+});
+
+describe('a manifest', () => {
+  const rows = [
+    { uri: 'fox.png', caption: ' a fox ', source: 'zoo', license: 'CC0-1.0' },
+    { URL: 'https://media.example/owl.jpg', TEXT: 'an owl' },
+    { uri: 'object:incoming/owl.mp4' },
+    { uri: '../../outside.png', caption: 'o' },
+    { uri: '/etc/passwd' },
+    { uri: 'tar:/etc/passwd#0/x' },
+    { uri: 'ftp://media.example/owl.jpg' },
+    { caption: 'no address' },
+    { uri: 'fox.png' },
+    { uri: 'long.png', caption: 'c'.repeat(4001) },
+    { uri: 'a\0b.png' },
+    { uri: 'a-link.png' },
+    ['a list'],
+  ];
+  const taken = [
+    ['manifest/fox.png', { caption: 'a fox', source: 'zoo', licence: 'CC0-1.0' }],
+    ['https://media.example/owl.jpg', { caption: 'an owl' }],
+    ['object:incoming/owl.mp4', {}],
+  ];
+
+  it('in JSONL offers what its lines name, and nothing that lies outside of media_roots', async () => {
+    await put('manifest/fox.png', png);
+    await symlink('/etc/passwd', join(folder, 'manifest/a-link.png'));
+    const text = `\ufeff${rows.map((row) => JSON.stringify(row)).join('\n')}\n\nno json\n`;
+    const { media, passed } = await offered(await put('manifest/m.jsonl', text));
+    expect(media).toEqual(taken);
+    expect(Object.fromEntries(passed)).toEqual({
+      'manifest/m.jsonl:4': 'outside of media_roots',
+      'manifest/m.jsonl:5': 'outside of media_roots',
+      'manifest/m.jsonl:6': 'outside of media_roots',
+      'manifest/m.jsonl:7': 'an address that begins with ftp:',
+      'manifest/m.jsonl:8': 'a row without uri, url, file_name, path, image or video',
+      'manifest/fox.png': 'named twice',
+      'manifest/m.jsonl:10': 'a caption of more than 4000 characters',
+      'manifest/m.jsonl:11': 'outside of media_roots',
+      'manifest/m.jsonl:12': 'outside of media_roots',
+      'manifest/m.jsonl:13': 'a line that is not a JSON object',
+      'manifest/m.jsonl:15': 'a line that is not a JSON object',
+    });
+  });
+
+  it('in CSV has cells with line breaks, and rows of other lengths', async () => {
+    const csv = 'file_name,Caption,licence\nfox.png,"a fox,\nrunning",MIT\n"owl.png",an owl\n,x,y\nbad.png,caf\ufffd\n';
+    const { media, passed } = await offered(await put('manifest/m.csv', csv));
+    expect(media).toEqual([
+      ['manifest/fox.png', { caption: 'a fox,\nrunning', licence: 'MIT' }],
+      ['manifest/owl.png', { caption: 'an owl' }],
+    ]);
+    expect(passed.map(([, reason]) => reason)).toEqual([
+      'a row without uri, url, file_name, path, image or video',
+      'a line that is not UTF-8',
+    ]);
+    const tabs = await offered(await put('manifest/m.tsv', 'url\ttext\nfox.png\ta, fox\n'));
+    expect(tabs.media).toEqual([['manifest/fox.png', { caption: 'a, fox' }]]);
+  });
+
+  // Written by pyarrow: two row groups, a column of structs with bytes.
+  it.each(['zstd', 'gzip', 'snappy', 'lz4'])('in Parquet is read group by group (%s)', async (codec) => {
+    const { media, passed, broken } = await offered(join(import.meta.dirname, `${codec}.parquet`));
+    expect(broken).toEqual([]);
+    expect(media.map(([, facts]) => facts)).toEqual([{ caption: 'an owl' }]);
+    expect(passed.map(([name, reason]) => [name?.slice(-2), reason])).toEqual([
+      [':1', 'outside of media_roots'],
+      [':4', 'outside of media_roots'],
+      [':3', 'a row without uri, url, file_name, path, image or video'],
+    ]);
+  });
+
+  it.each([
+    ['a line that does not end', 'm1.jsonl', () => `{"uri":"${'x'.repeat(5 * 1024 ** 2)}"}`],
+    ['a quotation mark that does not close', 'm2.csv', () => 'uri,caption\n"a,b\n'],
+    ['a row that does not end', 'm3.csv', () => `uri,caption\n"${'x'.repeat(5 * 1024 ** 2)}`],
+    ['no Parquet', 'm4.parquet', () => 'PAR1 and nothing'],
+    ['an empty Parquet', 'm5.parquet', () => ''],
+  ])('with %s is not read on, and says so', async (_, name, make) => {
+    expect((await offered(await put(name, make()))).broken).toEqual([[name, 'MANIFEST_UNREADABLE']]);
+  });
+
+  it('gives a medium another version when its file or its row changes', async () => {
+    const path = await put('versions/fox.png', png);
+    const row = (caption: string) => put('versions/m.jsonl', JSON.stringify({ uri: 'fox.png', caption }));
+    const version = async (caption: string) => (await offered(await row(caption))).versions[0];
+    const first = await version('a fox');
+    expect(await version('a fox')).toBe(first);
+    expect(await version('an owl')).not.toBe(first);
+    await writeFile(path, Buffer.concat([png, Buffer.from('x')]));
+    expect(await version('a fox')).not.toBe(first);
+  });
+});
+
+describe('a prefix of the object store', () => {
+  it('is listed, and goes on behind a key', async () => {
+    for (const key of ['in/a.png', 'in/a.txt', 'in/b.mp4', 'in/c/d.webp', 'in/e.bin', 'images/own.png'])
+      await store.put(key, png, { mediaType: 'image/png' });
+    const all = await offered('object:in/');
+    expect(all.uris).toEqual(['object:in/a.png', 'object:in/b.mp4', 'object:in/c/d.webp']);
+    expect(all.passed.map(([, reason]) => reason)).toEqual([
+      'text',
+      'an object whose name is not that of an image or video',
+    ]);
+    expect((await offered('s3://vimi/team/in/c')).uris).toEqual(['object:in/c/d.webp']);
+    expect((await offeredWith({ after: 'in/a.txt' }, 'object:in/')).uris).toEqual([
+      'object:in/b.mp4',
+      'object:in/c/d.webp',
+    ]);
+  });
+
+  it.each([
+    ['object:', 'USAGE'],
+    ['s3://vimi/team/', 'USAGE'],
+    ['s3://vimi/elsewhere/', 'MEDIA_FORBIDDEN'],
+    ['s3://other/team/in/', 'MEDIA_FORBIDDEN'],
+    ['object:../in', 'OBJECT_KEY_INVALID'],
+    ['object:in//x', 'OBJECT_KEY_INVALID'],
+    ['object:.store/meta', 'OBJECT_KEY_INVALID'],
+  ])('%s is refused', async (name, code) => {
+    await expect(offered(name)).rejects.toMatchObject({ code });
+  });
+});
+
+describe('labels', () => {
+  const wanted = ['label', 'Verb', 'tags', 'n'];
+  const row = { label: 'fox', VERB: ' runs ', tags: ['red', 'wild'], n: 3, unwanted: 'x' };
+  const labels = { label: 'fox', Verb: 'runs', tags: 'red, wild', n: 3 };
+
+  it('are the columns and fields that the captions of the pipeline are made of, in every source', async () => {
+    await put('labels/fox.png', png);
+    const tar = await put('labels.tar', await tarOf({ '1.png': png, '1.json': JSON.stringify(row) }));
+    const jsonl = await put('labels/m.jsonl', JSON.stringify({ uri: 'fox.png', ...row }));
+    const csv = await put('labels/m.csv', 'uri,label,VERB,tags,n\nfox.png,fox,runs,"red, wild",3\n');
+    expect((await offeredWith({ labels: wanted }, tar)).media).toEqual([['1.png', { labels }]]);
+    expect((await offeredWith({ labels: wanted }, jsonl)).media).toEqual([['labels/fox.png', { labels }]]);
+    expect((await offeredWith({ labels: wanted }, csv)).media).toEqual([
+      ['labels/fox.png', { labels: { ...labels, n: '3' } }],
+    ]);
+    expect((await offered(jsonl)).media).toEqual([['labels/fox.png', {}]]);
+    await put('labelled/fox.png', png);
+    await put('labelled/metadata.csv', 'file_name,label\nfox.png,fox\n');
+    const folderOnly = join(folder, 'labelled');
+    expect((await offeredWith({ labels: wanted }, folderOnly)).media).toEqual([
+      ['labelled/fox.png', { labels: { label: 'fox' } }],
+    ]);
+    // Parquet: written by pyarrow; its column of texts may be a label.
+    const parquet = await offeredWith({ labels: ['text'] }, join(import.meta.dirname, 'zstd.parquet'));
+    expect(parquet.media.map(([, facts]) => facts)).toEqual([{ caption: 'an owl', labels: { text: 'an owl' } }]);
+  });
+
+  it('give a medium another version when they change, and are no other things than texts and numbers', async () => {
+    await put('labels/owl.png', png);
+    const of = async (label: unknown) =>
+      offeredWith({ labels: ['label'] }, await put('labels/o.jsonl', JSON.stringify({ uri: 'owl.png', label })));
+    const first = (await of('owl')).versions[0];
+    expect((await of('owl')).versions[0]).toBe(first);
+    expect((await of('an owl')).versions[0]).not.toBe(first);
+    for (const none of [null, {}, [1], 'x'.repeat(1001), ' ']) expect((await of(none)).media[0]![1]).toEqual({});
+    expect((await of('a\u0000b')).passed).toEqual([
+      ['labels/o.jsonl:1', 'a text with control characters, or half a surrogate pair'],
+    ]);
+  });
+});

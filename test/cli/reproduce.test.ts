@@ -1,0 +1,100 @@
+import { createHash } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openClient } from '../../src/app/client/index.js';
+import { runPipelines } from '../../src/app/run-pipelines.js';
+import { Workspace } from '../../src/app/workspace.js';
+import { reproduceVideo } from '../../src/cli/commands/reproduce.js';
+import { commentOf, withComment } from '../../src/media/mp4-comment.js';
+
+import { discPng, makeVideo, never, testFolder } from '../media/make-media.js';
+import { quietLog, thrownBy } from '../operators/run-operator.js';
+import { patient } from '../support/patience.js';
+import { printed } from './printed.js';
+
+const folder = await testFolder();
+const topology = join(folder, 'topology.yaml');
+const write = (denoise: string) =>
+  writeFileSync(
+    topology,
+    readFileSync(join(import.meta.dirname, '../../topology.yaml'), 'utf8').replace(
+      /denoise: \{ model: nano, upsampler: [\w-]+ \}/,
+      `denoise: { ${denoise} }`,
+    ),
+  );
+write('model: fake');
+const workspace = await Workspace.open({ topology, log: quietLog });
+afterAll(() => workspace.close());
+const again = async (video: string, within = workspace, options: object = {}) => {
+  const out = printed();
+  const isSame = await reproduceVideo(within, video, { signal: never, ...options }, out);
+  return { isSame, text: out.text };
+};
+
+describe('a video', patient, () => {
+  const file = join(folder, 'disc.mp4');
+  beforeAll(async () => {
+    const client = await openClient({ topology });
+    const image = { base64: (await discPng(40)).toString('base64') };
+    const asked = { prompt: [{ image, role: 'subject' as const }, { text: 'it spins' }], frames: 6, guidance: 3 };
+    const job = await client.submit(asked, { id: 'disc', source: '/shop' });
+    await runPipelines(workspace, [workspace.pipeline('generate')], { drain: true, signal: never });
+    await client.save(await job.video(), file);
+    await client.close();
+  });
+
+  it('is made again from its file, and from its request: byte for byte', async () => {
+    const sha256 = createHash('sha256').update(readFileSync(file)).digest('hex');
+    const same = { isSame: true, text: `the same video, byte for byte (sha256 ${sha256})\n` };
+    expect(await again(file)).toEqual(same);
+    const copy = join(folder, 'copy.mp4');
+    expect(await again('disc', workspace, { out: copy })).toEqual(same);
+    expect(readFileSync(copy).equals(readFileSync(file))).toBe(true);
+  });
+
+  it('whose settings are not those of its record any more is told from it', async () => {
+    const other = join(folder, 'other.mp4');
+    const mp4 = readFileSync(file);
+    const record = JSON.parse(commentOf(mp4)!);
+    record.model.weights = 'f'.repeat(64);
+    record.sampler.seed = 1;
+    writeFileSync(other, withComment(mp4, JSON.stringify(record)));
+    const { isSame, text } = await again(other, workspace, { json: true });
+    expect(isSame).toBe(false);
+    const { differences } = JSON.parse(text);
+    expect(differences).toEqual([expect.stringMatching(/^model\.weights: was f{64}, is \w{64}$/)]);
+  });
+
+  it('whose steps have other settings is told from it', async () => {
+    write('model: fake, oscillation: { steady: 1, low: 0 }');
+    const changed = await Workspace.open({ topology, log: quietLog });
+    try {
+      const { isSame, text } = await again(file, changed);
+      expect(isSame).toBe(false);
+      expect(text).toContain('\n  sampler.oscillation: was nothing, is {"low":0,"steady":1}\n');
+    } finally {
+      await changed.close();
+      write('model: fake');
+    }
+  });
+
+  it('of another program is refused', async () => {
+    const foreign = await makeVideo(folder, 'foreign.mp4', { scenes: [4] });
+    expect(await thrownBy(() => again(foreign))).toMatchObject({ code: 'MEDIA_UNSUPPORTED', where: foreign });
+    const odd = join(folder, 'odd.mp4');
+    const mp4 = readFileSync(file);
+    for (const [comment, found] of [
+      ['by hand', 'a comment that is not JSON'],
+      ['{"job": 7}', 'job: expected text, found 7'],
+    ] as const) {
+      writeFileSync(odd, withComment(mp4, comment));
+      expect((await thrownBy(() => again(odd))).found).toContain(found);
+    }
+    for (const bytes of [mp4.subarray(0, 100), Buffer.alloc(0), Buffer.from('no video at all'), mp4.subarray(40)]) {
+      writeFileSync(odd, bytes);
+      expect((await thrownBy(() => again(odd))).code).toBe('MEDIA_UNSUPPORTED');
+    }
+    expect((await thrownBy(() => again('nobody'))).code).toBe('VIDEO_NOT_FOUND');
+  });
+});

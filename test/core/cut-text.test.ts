@@ -1,0 +1,23 @@
+import { describe, expect, it } from 'vitest';
+import { cutText } from '../../src/core/cut-text.js';
+import { VimiError } from '../../src/core/errors.js';
+
+describe('a text that is cut', () => {
+  it('keeps whole characters, wherever the cut falls [kind 1]', () => {
+    const text = 'ab🦊c狐🏴d';
+    for (let most = 0; most <= text.length + 1; most++) {
+      const cut = cutText(text, most);
+      expect(text.startsWith(cut)).toBe(true);
+      expect(cut.length).toBeLessThanOrEqual(most);
+      expect(cut.length).toBeGreaterThanOrEqual(Math.min(most, text.length) - 1);
+      expect(Buffer.from(cut).toString()).toBe(cut);
+    }
+  });
+
+  it('is so in messages, which are told in events [kind 1]', () => {
+    for (let n = 190; n < 210; n++) {
+      const { message } = new VimiError('EVENT_INVALID', 'Wrong', { found: `${'x'.repeat(n)}🦊${'y'.repeat(50)}` });
+      expect(Buffer.from(message).toString()).toBe(message);
+    }
+  });
+});

@@ -1,0 +1,76 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { expect, it } from 'vitest';
+import { probeMedia } from '../../src/media/probe-media.js';
+import { readFrames } from '../../src/media/read-frames.js';
+import { onEachFfmpeg } from './installations.js';
+import { never, testFolder } from './make-media.js';
+import { h264, make, quad } from './recipes.js';
+
+const folder = await testFolder();
+const colours = { red: [220, 30, 30], green: [30, 180, 30], blue: [30, 30, 220], yellow: [220, 200, 30] };
+
+/** The name of the colour at a place of each frame, 0 to 1 each. */
+async function seen(path: string, x = 0.12, y = 0.12) {
+  const probe = await probeMedia(path, { maxPixels: 1e7, signal: never });
+  const { width, height, fps } = probe;
+  const { frames } = await readFrames(path, probe, { width, height, fps, signal: never });
+  const names: string[] = [];
+  for await (const frame of frames) {
+    const at = 3 * (Math.floor(y * height) * width + Math.floor(x * width));
+    const isNear = (colour: number[]) => colour.every((value, c) => Math.abs(frame[at + c]! - value) <= 8);
+    names.push(Object.entries(colours).find(([, colour]) => isNear(colour))?.[0] ?? `${frame.subarray(at, at + 3)}`);
+  }
+  return { width, height, fps, duration: probe.duration, names };
+}
+const times = (n: number, name: string) => Array.from({ length: n }, () => name);
+const plain = (colour: string, seconds: number) => `color=c=${colour}:s=160x120:r=25:d=${seconds},format=gbrp`;
+const twoScenes = ['-filter_complex', `${plain('0xDC1E1E', 1)}[a];${plain('0x1E1EDC', 1)}[b];[a][b]concat=n=2:v=1`];
+
+onEachFfmpeg('odd films', () => {
+  it.each([
+    ['2/1', 640, 240],
+    ['1/2', 160, 240],
+    ['32/27', 379, 240],
+  ])('of pixels that are not square (%s) are shown in their shape', async (aspect, width, height) => {
+    const path = await make(folder, `aspect-${aspect.replace('/', '-')}.mp4`, [
+      ...['-f', 'lavfi', '-i', `${quad()},setsar=${aspect}`, ...h264],
+    ]);
+    const film = await seen(path);
+    expect([film.width, film.height]).toEqual([width, height]);
+    expect(film.names).toEqual(times(25, 'red'));
+    expect((await seen(path, 0.88, 0.88)).names).toEqual(times(25, 'yellow'));
+  });
+
+  it('with an edit list begin where it says', async () => {
+    const whole = await make(folder, 'whole.mp4', [...twoScenes, ...h264, '-g', '100', '-bf', '0']);
+    const path = await make(folder, 'edited.mp4', ['-ss', '1', '-i', whole, '-c', 'copy']);
+    expect((await readFile(path)).includes('elst')).toBe(true);
+    const film = await seen(path);
+    expect(film.names).toEqual(times(25, 'blue'));
+    expect(film.duration).toBeCloseTo(1, 1);
+  });
+
+  it('whose clock wraps around keep all frames', async () => {
+    // MPEG-TS counts to 2 ** 33 at 90 kHz: that is 95,443.7 s.
+    const path = await make(folder, 'wraps.ts', [
+      ...[...twoScenes, ...h264, '-bf', '0', '-muxdelay', '0', '-output_ts_offset', '95442.9', '-f', 'mpegts'],
+    ]);
+    expect((await seen(path)).names).toEqual([...times(25, 'red'), ...times(25, 'blue')]);
+  });
+
+  it('that change their size on the way keep the first one, and all frames', async () => {
+    const parts = await Promise.all(
+      ['320x240', '160x120'].map(async (size) =>
+        readFile(await make(folder, `${size}.ts`, ['-f', 'lavfi', '-i', quad({ size }), ...h264, '-f', 'mpegts'])),
+      ),
+    );
+    const path = join(folder, 'sizes.ts');
+    await writeFile(path, Buffer.concat(parts));
+    const film = await seen(path);
+    expect([film.width, film.height]).toEqual([320, 240]);
+    expect(new Set(film.names)).toEqual(new Set(['red']));
+    expect(film.names.length).toBeGreaterThanOrEqual(49);
+    expect(new Set((await seen(path, 0.88, 0.88)).names)).toEqual(new Set(['yellow']));
+  });
+});

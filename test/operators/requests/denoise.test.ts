@@ -1,0 +1,222 @@
+import { describe, expect, it } from 'vitest';
+import type { Clock } from '../../../src/core/clock.js';
+import { decodeEvent } from '../../../src/events/cloudevents.js';
+import { jobId } from '../../../src/events/ids.js';
+import type { NewRecord } from '../../../src/events/record.js';
+import type { JobChanged } from '../../../src/events/schemas.js';
+import type { Flow, Job } from '../../../src/flow/flow.js';
+import type { Denoiser, GenerateInput, ModelDescription } from '../../../src/models/ports.js';
+import { denoise } from '../../../src/operators/requests/denoise.js';
+import { testFolder } from '../../media/make-media.js';
+import { mediaResources, storedImage } from '../media-resources.js';
+import { describeOperator } from '../operator-contract.js';
+import { only, outcomes, quietLog, resourcesWith, runOperator } from '../run-operator.js';
+
+const folder = await testFolder();
+const media = await mediaResources(folder);
+const image = await storedImage(media, '#ff0000');
+
+const description: ModelDescription = {
+  ...{ name: 'scripted', weights: 'e'.repeat(64), backend: 'none', parameters: 0, sampler: 'none' },
+  defaults: { frames: 4, width: 16, height: 8, fps: 8, steps: 50, guidance: { text: 3, image: 2 } },
+  limits: { frames: 8, width: 32, height: 32, images: 3 },
+  multiple: 8,
+};
+
+/** A model that writes down what it was asked and makes grey frames; each step lasts as long as `step` says. */
+function scripted({ step = () => {} }: { step?(done: number): void } = {}) {
+  const asked: GenerateInput[] = [];
+  const denoiser: Denoiser = {
+    describe: async () => description,
+    async generate(input, { signal, onStep }) {
+      asked.push(input);
+      for (let done = 1; done <= input.steps; done++) {
+        signal.throwIfAborted();
+        step(done);
+        onStep?.(done, input.steps);
+      }
+      const { frames, width, height } = input;
+      const video = { frames, width, height, data: new Uint8Array(frames * width * height * 3).fill(127) };
+      return { video, seconds: 1.5 };
+    },
+    close: async () => {},
+  };
+  return { denoiser, asked };
+}
+
+const flow = (job: Partial<Job> = {}, shown = image): Flow => ({
+  job: { id: 'job-1', request: { source: '/shop', id: 'order-66' }, seed: 7, ...job },
+  prompt: {
+    task: 'text-to-video',
+    instruction: 'Make a video.',
+    parts: [{ text: 'a red square' }, { image: shown, role: 'reference' }, { text: 'a fox' }],
+  },
+});
+const given = (denoiser: Denoiser, other: object = {}) =>
+  resourcesWith({ objects: media.objects, models: only(denoiser), ...other });
+const input = { schema: 'generation.requested', topic: 'requests' } as const;
+
+describeOperator(denoise, {
+  resources: () => given(scripted().denoiser),
+  good: () => flow(),
+  bad: () => ({ flow: flow({}, { ...image, key: 'images/missing.webp' }), code: 'OBJECT_NOT_FOUND' }),
+  input,
+});
+
+describe('denoise', () => {
+  it('takes settings from the request, then the step, then the model', async () => {
+    const { denoiser, asked } = scripted();
+    const config = { steps: 5, guidance: { text: 6, image: 1.5 } };
+    const run = await runOperator(denoise, config, given(denoiser), [
+      flow(),
+      flow({ steps: 2, frames: 3, fps: 24, width: 32, guidance: { text: 1 } }),
+    ]);
+    asked.sort((a, b) => b.frames - a.frames);
+    expect(asked[0]).toMatchObject({ frames: 4, width: 16, height: 8, fps: 8, steps: 5, seed: 7 });
+    expect(asked[0]!.guidance).toEqual({ text: 6, image: 1.5 });
+    expect(asked[1]).toMatchObject({ frames: 3, width: 32, height: 8, fps: 24, steps: 2 });
+    expect(asked[1]!.guidance).toEqual({ text: 1, image: 1.5 });
+    const made = run.emitted.map(({ data }) => data.frames!).sort((a, b) => b.video.frames - a.video.frames);
+    expect(made[0]).toMatchObject({
+      fps: 8,
+      model: { name: 'scripted', weights: 'e'.repeat(64), backend: 'none' },
+      sampler: { name: 'none', steps: 5, guidance: { text: 6, image: 1.5 }, seed: 7 },
+      video: { frames: 4, width: 16, height: 8 },
+    });
+  });
+
+  it('[kind 13] names the words of the prompt that the model was not trained with', async () => {
+    const { denoiser } = scripted();
+    const words = ['a', 'red', 'square'];
+    const knowing = { ...denoiser, describe: async () => ({ ...description, words }) };
+    const [known] = (await runOperator(denoise, {}, given(knowing), [flow()])).emitted;
+    expect(known!.data.frames!.unknownWords).toEqual(['fox']);
+    const [unknown] = (await runOperator(denoise, {}, given(denoiser), [flow()])).emitted;
+    expect(unknown!.data.frames).not.toHaveProperty('unknownWords');
+  });
+
+  it('gives the model its own settings and the prompt in its order, with pixels for images', async () => {
+    const { denoiser, asked } = scripted();
+    await runOperator(denoise, {}, given(denoiser), [flow()]);
+    // What neither the request nor the step says is the model's own.
+    expect(asked[0]).toMatchObject({ steps: 50, guidance: { text: 3, image: 2 } });
+    const [first, second, third] = asked[0]!.prompt.parts;
+    expect([first, third]).toEqual([{ text: 'a red square' }, { text: 'a fox' }]);
+    expect(second).toMatchObject({ role: 'reference', pixels: { width: 8, height: 8 } });
+    expect([...(second as { pixels: { data: Uint8Array } }).pixels.data.subarray(0, 3)]).toEqual([255, 0, 0]);
+  });
+
+  it('leaves out clips, which no model reads, and says so: in the result, and once in the log', async () => {
+    const clip = { key: 'clips/none.mp4', size: 9, sha256: 'c'.repeat(64), media_type: 'video/mp4' };
+    const { denoiser, asked } = scripted();
+    const plain = flow();
+    const motion = {
+      clip: { ...clip, frames: 24, fps: 12, seconds: 2 },
+      caption: 'a dog runs',
+      role: 'motion' as const,
+    };
+    const [first, ...others] = plain.prompt!.parts;
+    const moving = { ...plain, prompt: { ...plain.prompt!, parts: [first!, motion, ...others] } };
+    const told: object[] = [];
+    const log = { ...quietLog, warn: (fields: object) => told.push(fields) };
+    const { emitted } = await runOperator(denoise, {}, given(denoiser, { log }), [plain, moving, moving]);
+    const made = emitted.map(({ data }) => data.frames!.unreadParts);
+    expect(made.filter((one) => one === undefined)).toHaveLength(1);
+    expect(made.filter(Boolean)).toEqual([[1], [1]]);
+    expect(asked.map(({ prompt }) => prompt)).toEqual([asked[0]!.prompt, asked[0]!.prompt, asked[0]!.prompt]);
+    expect(told).toEqual([expect.objectContaining({ model: 'scripted' })]);
+  });
+
+  it('trusts no image whose bytes are not the promised ones', async () => {
+    const run = await runOperator(denoise, {}, given(scripted().denoiser), [
+      flow({}, { ...image, sha256: '0'.repeat(64) }),
+    ]);
+    expect(outcomes(run)).toEqual(['OBJECT_DAMAGED']);
+  });
+
+  it('lets each step have the model that it names [use U17]', async () => {
+    const asked: string[] = [];
+    const models = {
+      all: () => [],
+      of({ model }: { model: string }) {
+        asked.push(model);
+        return { ...scripted().denoiser, describe: async () => ({ ...description, name: model }) };
+      },
+    };
+    const made = async (model: string) => {
+      const run = await runOperator(denoise, { model }, given(scripted().denoiser, { models }), [flow()]);
+      return run.emitted[0]!.data.frames!.model.name;
+    };
+    expect([await made('nano'), await made('other.safetensors')]).toEqual(['nano', 'other.safetensors']);
+    expect(asked).toEqual(['nano', 'other.safetensors']);
+  });
+
+  it('tells what the generation took, not what it waited [streams F16] [streams F18]', async () => {
+    // A clock that is set back an hour while the model works.
+    let now = 7_200_000;
+    const clock: Clock = { now: () => now, elapsed: () => 0, sleep: async () => {} };
+    const { denoiser } = scripted({ step: () => (now -= 3_600_000) });
+    const run = await runOperator(denoise, { steps: 1 }, given(denoiser, { clock }), [flow()]);
+    expect(run.emitted[0]!.data.frames!.seconds).toBe(1.5);
+  });
+
+  it('is in progress from the first step on, then at most once a second, in order and before it is done [streams F17] [streams F18]', async () => {
+    let now = 0;
+    // The wall clock goes backwards: progress goes on.
+    const clock: Clock = { now: () => -now, elapsed: () => now, sleep: async () => {} };
+    const records: NewRecord[] = [];
+    const announce = async (given: NewRecord[]) => void records.push(...given);
+    const { denoiser } = scripted({ step: () => (now += 300) });
+    await runOperator(denoise, { steps: 10 }, given(denoiser, { clock, announce }), [flow()], input);
+    const events = records.map((record) =>
+      decodeEvent({ ...record, partition: 0, offset: 0, timestamp: 0 }, ['job.changed']),
+    );
+    const changes = events.map(({ data }) => data as JobChanged);
+    const id = jobId('test', { source: '/test/requests', id: 'requests-0-0' });
+    expect(changes.map(({ job, state, progress }) => [job, state, progress])).toEqual([
+      [id, 'in_progress', 0.1],
+      [id, 'in_progress', 0.5],
+      [id, 'in_progress', 0.9],
+    ]);
+    expect(records.every(({ topic, key }) => topic === 'jobs' && key?.toString() === id)).toBe(true);
+    expect(new Set(events.map(({ id }) => id)).size).toBe(3);
+  });
+
+  it('goes on when progress cannot be announced', async () => {
+    const announce = async () => {
+      throw new Error('the topic is gone');
+    };
+    const warned: object[] = [];
+    const log = { debug() {}, info() {}, warn: (fields: object) => void warned.push(fields), error() {} };
+    const run = await runOperator(denoise, {}, given(scripted().denoiser, { announce, log }), [flow()]);
+    expect(outcomes(run)).toEqual(['delivered']);
+    expect(warned.length).toBeGreaterThan(0);
+  });
+
+  it('ends at the next step when its job is cancelled', async () => {
+    const { VimiError } = await import('../../../src/core/errors.js');
+    const stop = new AbortController();
+    const { denoiser } = scripted({
+      step: (done) => done === 2 && stop.abort(new VimiError('CANCELLED', 'The test cancelled it')),
+    });
+    const run = await runOperator(denoise, {}, given(denoiser), [flow()], { ...input, signal: stop.signal });
+    expect(run.settlements[0]!.outcome).toEqual({ kind: 'dropped', reason: 'cancelled' });
+    expect(run.emitted).toEqual([]);
+  });
+
+  it('ends at the next step when the deadline passes [streams F5]', async () => {
+    const { VimiError } = await import('../../../src/core/errors.js');
+    const expired = new VimiError('REQUEST_EXPIRED', 'The deadline of this request has passed');
+    const stop = new AbortController();
+    let last = 0;
+    const { denoiser } = scripted({
+      step(done) {
+        last = done;
+        if (done === 2) stop.abort(expired);
+      },
+    });
+    const run = await runOperator(denoise, {}, given(denoiser), [flow()], { ...input, signal: stop.signal });
+    expect(run.settlements[0]!.outcome).toMatchObject({ kind: 'rejected', error: expired, step: 'denoise' });
+    expect(last).toBe(2);
+  });
+});

@@ -1,0 +1,124 @@
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { parseEnv, promisify } from 'node:util';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { VimiError } from '../../src/core/errors.js';
+import { followCorpus } from '../../src/stores/corpus/corpus-follower.js';
+import { openCorpus } from '../../src/stores/corpus/index/open-corpus.js';
+import { openWeaviate } from '../../src/stores/corpus/weaviate/open-weaviate.js';
+import { quietLog } from '../operators/run-operator.js';
+import { corpusDocument, embedder, query } from '../stores/corpus/corpus-documents.js';
+
+// Servers of its own, for one of them is killed.
+const folder = mkdtempSync(join(tmpdir(), 'vimi-weaviate-'));
+const infra = (...args: string[]) =>
+  promisify(execFile)(process.execPath, ['infra/servers.mjs', ...args], {
+    env: { ...process.env, VIMI_INFRA: folder },
+  });
+let server: { urls: string[]; apiKey: string };
+
+beforeAll(async () => {
+  await infra('up', 'weaviate', '--nodes', '3');
+  const known = parseEnv(readFileSync(join(folder, 'env'), 'utf8').replaceAll('export ', ''));
+  server = { urls: known.WEAVIATE_URL!.split(','), apiKey: known.WEAVIATE_API_KEY! };
+});
+afterAll(async () => {
+  await infra('down', 'weaviate');
+  rmSync(folder, { recursive: true, force: true });
+});
+
+function kill(name: string): void {
+  const [pid] = readFileSync(join(folder, 'run', `${name}.pid`), 'utf8').split('\n');
+  process.kill(Number(pid), 'SIGKILL');
+}
+
+it('three nodes, one killed while documents come in and are searched: none is lost, and no answer is wrong', async () => {
+  const documents = Array.from({ length: 240 }, (_, n) => corpusDocument(`a drawing of the number ${n}`));
+  const open = (of = {}) =>
+    openWeaviate({ ...server, index: 'Cluster', replicas: 3, encoder: embedder, log: quietLog, ...of });
+  const corpus = await open();
+  const lines: string[] = [];
+  const note = (_: object, message: string) => void lines.push(message);
+  let published = 0;
+  let grew = () => {};
+  const follower = followCorpus<{ partition: number; offset: number }>({
+    corpus,
+    decode: ({ offset }) => ({ id: documents[offset]!.id, document: documents[offset]! }),
+    log: { info: note, warn: note },
+    retryMs: 200,
+    async *read(from, { follow, signal }) {
+      for (let offset = from[0] ?? 0; !signal.aborted; offset++) {
+        while (offset >= published && follow && !signal.aborted)
+          await new Promise<void>((resolve) => {
+            grew = resolve;
+            signal.addEventListener('abort', () => resolve(), { once: true });
+          });
+        if (offset >= published) return;
+        yield { partition: 0, offset };
+      }
+    },
+  });
+  const publish = (count: number) => {
+    published += count;
+    grew();
+  };
+
+  publish(80);
+  await follower.caughtUp();
+  let isOver = false;
+  const asked = { answers: 0, waits: 0 };
+  // What was applied before the kill is found at every moment, or the search says that it cannot be made.
+  const searching = (async () => {
+    for (let n = 0; !isOver; n++) {
+      const { caption, id } = documents[n % 80]!;
+      try {
+        const { context } = await corpus.search(query(caption, { mode: n % 2 ? 'dense' : 'hybrid', k: 3 }));
+        expect(context.map(({ document }) => document)).toContain(id);
+        asked.answers++;
+      } catch (thrown) {
+        if (!(thrown instanceof VimiError)) throw thrown;
+        expect(thrown).toMatchObject({ code: 'SEARCH_UNAVAILABLE', fault: 'surroundings' });
+        asked.waits++;
+      }
+    }
+  })();
+  publish(40);
+  kill('weaviate-2');
+  publish(40);
+  const until = asked.answers + 20;
+  while (asked.answers < until) await new Promise((resolve) => setTimeout(resolve, 50));
+  await infra('up', 'weaviate');
+  publish(80);
+  await follower.caughtUp();
+  isOver = true;
+  await searching;
+
+  const embedded = await openCorpus({ folder: join(folder, 'embedded'), embedder, log: quietLog });
+  await embedded.apply(documents.map((document, offset) => ({ partition: 0, offset, id: document.id, document })));
+  expect(await corpus.state()).toEqual(await embedded.state());
+  // Each node alone has everything, and gives the same answers.
+  const answers = new Set<string>();
+  for (const url of server.urls) {
+    const one = await open({ urls: [url] });
+    const found = [];
+    for (const { caption, id } of documents.filter((_, n) => n % 8 === 0)) {
+      const { context } = await one.search(query(caption, { mode: 'dense', k: 5 }));
+      expect(context[0]?.document).toBe(id);
+      found.push(context);
+    }
+    answers.add(JSON.stringify(found));
+    expect((await one.find({})).length).toBe(documents.length);
+    await one.close();
+  }
+  expect(answers.size).toBe(1);
+  // While a node was away nothing could be written to all: that was said, not at every try, and that it went on.
+  const complaints = lines.filter((line) => line.includes('cannot follow'));
+  expect(complaints.length).toBeGreaterThan(0);
+  expect(complaints.length).toBeLessThan(5);
+  expect(lines.at(-1)).toContain('follows its topic again');
+  await follower.close();
+  await corpus.close();
+  await embedded.close();
+});

@@ -1,0 +1,58 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { addressOf } from '../../src/server/address.js';
+import { thrownBy } from '../operators/run-operator.js';
+import { patient } from '../support/patience.js';
+import { ownTopology, type Served, serve } from './served.js';
+
+const open: Served[] = [];
+afterEach(async () => {
+  for (const served of open.splice(0)) await served.close();
+});
+async function served(topology: string, options?: Parameters<typeof serve>[1]): Promise<Served> {
+  const one = await serve(topology, options);
+  open.push(one);
+  return one;
+}
+
+describe('the HTTP server', patient, () => {
+  it('takes a bounded number of connections, and others again when those are gone', async () => {
+    const { server } = await served(await ownTopology(), { mostConnections: 10 });
+    const port = Number(new URL(server.url).port);
+    const idle = Array.from({ length: 10 }, () => connect(port, '127.0.0.1'));
+    await Promise.all(idle.map((socket) => once(socket, 'connect')));
+    // By hand: fetch can wait for ever where its connection is closed before anything was sent.
+    const tooMany = connect(port, '127.0.0.1').resume();
+    tooMany.on('error', () => {});
+    await once(tooMany, 'close');
+    for (const socket of idle) socket.destroy();
+    const look = () => fetch(`${server.url}/health`, { signal: AbortSignal.timeout(2000) });
+    await vi.waitFor(async () => expect((await look()).status).toBe(200), patient);
+  });
+
+  it('says which address is taken, and what is no address', async () => {
+    const topology = await ownTopology();
+    const { server } = await served(topology);
+    const port = Number(new URL(server.url).port);
+    const error = await thrownBy(() => serve(topology, { address: { host: '127.0.0.1', port } }));
+    expect(error).toMatchObject({ code: 'USAGE', where: `127.0.0.1:${port}` });
+    expect(error.message).toContain('expected a free port');
+    expect(addressOf('0.0.0.0:80')).toEqual({ host: '0.0.0.0', port: 80 });
+    expect(addressOf('[::1]:80')).toEqual({ host: '::1', port: 80 });
+    expect(addressOf(':0')).toEqual({ host: '127.0.0.1', port: 0 });
+    for (const text of ['9400', 'host', 'a:b', 'a:70000', '::1:80'])
+      expect((await thrownBy(async () => addressOf(text))).code).toBe('USAGE');
+  });
+
+  it('serves all but videos where no pipeline makes them', async () => {
+    const topology = await ownTopology((text) =>
+      text
+        .replace(/ {2}# Requests become videos\.[\s\S]*?(?= {2}# Media become)/, '')
+        .replace(/\ntests:[\s\S]*$/, '\n'),
+    );
+    const { call, server } = await served(topology);
+    expect((await call('/v1/videos')).body.code).toBe('ROUTE_UNKNOWN');
+    expect((await fetch(`${server.url}/health`)).status).toBe(200);
+  });
+});

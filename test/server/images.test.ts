@@ -1,0 +1,213 @@
+import { createServer } from 'node:http';
+import { connect } from 'node:net';
+import { afterAll, describe, expect, it } from 'vitest';
+import { endsOf } from '../../src/app/new-records.js';
+import { quartered } from '../media/make-images.js';
+import { discPng, hollowPng } from '../media/make-media.js';
+import { patient } from '../support/patience.js';
+import { ownTopology, serve } from './served.js';
+
+/* Images that come with requests. A web server of this machine plays the internet where media_hosts names it. */
+
+const png = await discPng(64);
+const jpeg = await quartered().jpeg().toBuffer();
+const web = createServer((request, answer) => {
+  if (request.url === '/disc.png') answer.end(png);
+  else if (request.url === '/page') answer.end('<html><body>hello</body></html>');
+  else if (request.url === '/leads-home') answer.writeHead(302, { location: 'http://169.254.169.254/latest' }).end();
+  else if (request.url === '/cut') {
+    answer.writeHead(200, { 'content-length': 2 * png.length });
+    answer.write(png, () => answer.destroy());
+  } else if (request.url === '/endless') {
+    const timer = setInterval(() => answer.write(Buffer.alloc(1024 * 1024)), 1);
+    answer.on('close', () => clearInterval(timer));
+  } else answer.writeHead(404).end();
+});
+await new Promise<void>((resolve) => web.listen(0, '127.0.0.1', () => resolve()));
+const { port } = web.address() as { port: number };
+const topology = await ownTopology((text) => `${text}\nmedia_hosts: ["127.0.0.1:${port}"]\n`);
+const { server, workspace, post, call, drain, close } = await serve(topology);
+afterAll(async () => {
+  await close();
+  web.closeAllConnections();
+  web.close();
+});
+
+const dataUrl = (bytes: Buffer, type = 'image/png') => `data:${type};base64,${bytes.toString('base64')}`;
+const requests = async () => endsOf(await workspace.transport(), 'requests');
+const upload = (fields: Record<string, string>, files: [name: string, bytes: Buffer][] = []) => {
+  const form = new FormData();
+  for (const [name, value] of Object.entries(fields)) form.append(name, value);
+  for (const [name, bytes] of files) form.append(name, new Blob([new Uint8Array(bytes)]), 'image.png');
+  return call('/v1/videos', { method: 'POST', body: form });
+};
+/** The images that a job was drawn with, by their roles. */
+async function drawnWith(id: string): Promise<string[]> {
+  await drain();
+  const { status, error } = (await call(`/v1/videos/${id}`)).body;
+  expect([status, error]).toEqual(['completed', null]);
+  for await (const { value } of (await workspace.transport()).read('videos')) {
+    const { job, prompt } = JSON.parse(String(value));
+    if (job === id) return prompt.parts.map((part: { role?: string; text?: string }) => part.role ?? part.text);
+  }
+  throw new Error('no video');
+}
+
+describe('images of requests over HTTP', patient, () => {
+  it('come as data URLs, from addresses, and as objects that are there', async () => {
+    const first = await post('/v1/videos', {
+      prompt: 'moves left',
+      references: [
+        { role: 'subject', data_url: dataUrl(png) },
+        { role: 'background', image_url: `http://127.0.0.1:${port}/disc.png` },
+      ],
+    });
+    expect(first.status).toBe(202);
+    expect(await drawnWith(first.body.id)).toEqual(['subject', 'background', 'moves left']);
+    const listed = [];
+    for await (const key of (await workspace.objects()).list('images/')) listed.push(key);
+    const again = await post('/v1/videos', {
+      prompt: [{ image: { uri: `object:${listed[0]}` }, role: 'first-frame' }, { text: 'moves' }],
+    });
+    expect(await drawnWith(again.body.id)).toEqual(['first-frame', 'moves']);
+    // What is null was left out.
+    const nulls = await post('/v1/videos', {
+      prompt: [
+        { text: 'a cup', image: null, clip: null, role: null },
+        { image: { uri: `object:${listed[0]}` }, text: null, role: null },
+      ],
+      seconds: null,
+      references: null,
+    });
+    expect(await drawnWith(nulls.body.id)).toEqual(['a cup', 'subject']);
+    const other = await post('/v1/videos', { prompt: 'x', image_reference: { image_url: dataUrl(jpeg, 'text/html') } });
+    expect(await drawnWith(other.body.id)).toEqual(['first-frame', 'x']);
+  });
+
+  it('come as parts of a form, whose names say what they are for', async () => {
+    const asked = await upload({ prompt: '7', seconds: '1', seed: '5', size: '32x32' }, [
+      ['input_reference', png],
+      ['background', jpeg],
+    ]);
+    expect(asked.body).toMatchObject({ status: 'queued', prompt: '7', seconds: null, size: '32x32', seed: 5 });
+    expect(await drawnWith(asked.body.id)).toEqual(['first-frame', 'background', '7']);
+    const references = JSON.stringify([{ role: 'subject', upload: 'cup' }]);
+    const named = await upload({ prompt: 'a cup', references }, [['cup', png]]);
+    expect(await drawnWith(named.body.id)).toEqual(['subject', 'a cup']);
+  });
+
+  const nine = Array.from({ length: 30 }, () => ({ image_url: 'http://10.0.0.1/never-asked' }));
+  it.each([
+    ['30 references', { references: nine }, 422, 'REQUEST_OVER_LIMIT'],
+    ['65 references', { references: [...nine, ...nine, ...nine] }, 422, 'EVENT_INVALID'],
+    ['a private address', { references: [{ image_url: 'http://10.0.0.1/x.png' }] }, 403, 'MEDIA_FORBIDDEN'],
+    [
+      'the metadata of a cloud',
+      { references: [{ image_url: 'http://169.254.169.254/latest' }] },
+      403,
+      'MEDIA_FORBIDDEN',
+    ],
+    ['loopback in other words', { references: [{ image_url: `http://2130706433:1/x` }] }, 403, 'MEDIA_FORBIDDEN'],
+    [
+      'a redirect into the own network',
+      { references: [{ image_url: `http://127.0.0.1:${port}/leads-home` }] },
+      403,
+      'MEDIA_FORBIDDEN',
+    ],
+    ['a file address', { references: [{ image_url: 'file:///etc/passwd' }] }, 403, 'MEDIA_FORBIDDEN'],
+    ['nothing there', { references: [{ image_url: `http://127.0.0.1:${port}/none` }] }, 422, 'MEDIA_NOT_FOUND'],
+    ['an endless image', { references: [{ image_url: `http://127.0.0.1:${port}/endless` }] }, 413, 'MEDIA_TOO_LARGE'],
+    ['half of an answer', { references: [{ image_url: `http://127.0.0.1:${port}/cut` }] }, 502, 'SOURCE_UNREACHABLE'],
+    ['a web page', { references: [{ image_url: `http://127.0.0.1:${port}/page` }] }, 415, 'MEDIA_UNSUPPORTED'],
+    [
+      'SVG',
+      {
+        references: [{ data_url: dataUrl(Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>'), 'image/svg+xml') }],
+      },
+      415,
+      'MEDIA_UNSUPPORTED',
+    ],
+    [
+      'HTML that calls itself PNG',
+      { references: [{ data_url: dataUrl(Buffer.from('<!doctype html><script>')) }] },
+      415,
+      'MEDIA_UNSUPPORTED',
+    ],
+    ['a bomb of pixels', { references: [{ data_url: dataUrl(hollowPng(60_000, 60_000)) }] }, 413, 'MEDIA_TOO_LARGE'],
+    ['no base64', { references: [{ data_url: 'data:image/png;base64,@@@@' }] }, 422, 'MEDIA_DAMAGED'],
+    ['a data URL without data', { references: [{ data_url: `data:${',x'.repeat(100_000)}` }] }, 422, 'MEDIA_DAMAGED'],
+    ['half an image', { references: [{ data_url: dataUrl(png.subarray(0, 60)) }] }, 422, 'MEDIA_DAMAGED'],
+    ['an unknown document', { references: [{ document_id: '../../etc/passwd' }] }, 404, 'DOCUMENT_NOT_FOUND'],
+    ['an upload that did not come', { references: [{ upload: 'cup' }] }, 422, 'EVENT_INVALID'],
+    ['two sources at once', { references: [{ upload: 'cup', data_url: 'data:' }] }, 422, 'EVENT_INVALID'],
+    ['no source', { references: [{ role: 'subject' }] }, 422, 'EVENT_INVALID'],
+    ['an unknown role', { references: [{ role: 'motion', data_url: dataUrl(png) }] }, 422, 'EVENT_INVALID'],
+    [
+      'two first frames',
+      { references: [1, 2].map(() => ({ role: 'first_frame', data_url: dataUrl(png) })) },
+      422,
+      'EVENT_INVALID',
+    ],
+    ['a file of the server', { prompt: [{ image: { uri: 'topology.yaml' } }] }, 403, 'MEDIA_FORBIDDEN'],
+    ['another object of the store', { prompt: [{ image: { uri: 'object:samples/x.tar' } }] }, 403, 'MEDIA_FORBIDDEN'],
+    ['a clip of the server', { prompt: [{ text: 'x' }, { clip: { uri: '/etc/passwd' } }] }, 403, 'MEDIA_FORBIDDEN'],
+    [
+      'an object by a detour',
+      { prompt: [{ image: { uri: `object:images/../../${'0'.repeat(64)}.webp` } }] },
+      403,
+      'MEDIA_FORBIDDEN',
+    ],
+  ])('refuses %s', async (_, body, status, code) => {
+    const before = await requests();
+    const answer = await post('/v1/videos', { prompt: 'x', ...body });
+    expect([answer.status, answer.body.code]).toEqual([status, code]);
+    expect(await requests()).toEqual(before);
+  });
+
+  it('refuses forms that are too much or make no sense', async () => {
+    const before = await requests();
+    const codes = async (fields: Record<string, string>, files?: [string, Buffer][]) => {
+      const { status, body } = await upload(fields, files);
+      return [status, body.code];
+    };
+    expect(await codes({ prompt: 'x' }, [['hat', png]])).toEqual([422, 'EVENT_INVALID']);
+    expect(await codes({ prompt: 'x' }, [['subject', Buffer.from('<html></html>')]])).toEqual([
+      415,
+      'MEDIA_UNSUPPORTED',
+    ]);
+    expect(await codes({ prompt: 'x' }, [['subject', Buffer.alloc(0)]])).toEqual([422, 'MEDIA_EMPTY']);
+    expect(await codes({ prompt: 'x' }, [['subject', Buffer.alloc(21_000_000)]])).toEqual([413, 'HTTP_TOO_LARGE']);
+    expect(await codes({ prompt: 'x', seed: 'many' })).toEqual([422, 'EVENT_INVALID']);
+    expect(await codes({ seed: '1' })).toEqual([422, 'EVENT_INVALID']);
+    expect(
+      await codes(
+        { prompt: 'x' },
+        Array.from({ length: 12 }, (): [string, Buffer] => ['subject', png]),
+      ),
+    ).toEqual([413, 'HTTP_TOO_LARGE']);
+    expect(await codes(Object.fromEntries(Array.from({ length: 80 }, (_, n) => [`f${n}`, 'x'])))).toEqual([
+      413,
+      'HTTP_TOO_LARGE',
+    ]);
+    expect(await codes({ prompt: 'x'.repeat(2_000_000) })).toEqual([413, 'HTTP_TOO_LARGE']);
+    const headers = { 'content-type': 'multipart/form-data' };
+    expect((await call('/v1/videos', { method: 'POST', headers, body: 'x' })).status).toBe(400);
+    const broken = { 'content-type': 'multipart/form-data; boundary=x' };
+    expect((await call('/v1/videos', { method: 'POST', headers: broken, body: '--x\r\nnot a part' })).status).toBe(400);
+    expect(await requests()).toEqual(before);
+    // Somebody leaves in the middle of an upload: the next is served.
+    const { hostname, port: own } = new URL(server.url);
+    await new Promise<void>((resolve) => {
+      const socket = connect(Number(own), hostname, () => {
+        socket.write(
+          'POST /v1/videos HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\nContent-Type: multipart/form-data; boundary=x\r\n\r\n',
+        );
+        socket.write('--x\r\nContent-Disposition: form-data; name="subject"; filename="a"\r\n\r\n1234', () =>
+          socket.destroy(),
+        );
+      });
+      socket.on('close', () => resolve());
+    });
+    expect((await upload({ prompt: 'x' }, [['subject', png]])).status).toBe(202);
+  });
+});

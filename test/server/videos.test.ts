@@ -1,0 +1,266 @@
+import { createHash } from 'node:crypto';
+import { afterAll, describe, expect, it, vi } from 'vitest';
+import { Client } from '../../src/app/client/client.js';
+import { video } from '../../src/server/videos/video.js';
+import { patient } from '../support/patience.js';
+import { ownTopology, serve } from './served.js';
+
+/* Two replicas of one folder: what one is asked, the other knows. The pipeline runs when a test says so. */
+
+const topology = await ownTopology();
+const one = await serve(topology);
+const other = await serve(topology);
+afterAll(async () => {
+  await one.close();
+  await other.close();
+});
+
+describe('videos over HTTP', patient, () => {
+  it('takes a request, tells of its job from every replica, and gives the MP4', async () => {
+    const asked = await one.post('/v1/videos', { prompt: 'a fox runs', seed: 7, frames: 8, fps: 8 });
+    expect(asked.status).toBe(202);
+    const { id } = asked.body;
+    expect(asked.headers.get('location')).toBe(`/v1/videos/${id}`);
+    expect(asked.body).toMatchObject({
+      ...{ object: 'video', status: 'queued', progress: 0, prompt: 'a fox runs', model: 'fake', seconds: '1' },
+      ...{ queue: { position: 1, ahead: 0 }, completed_at: null, error: null, version: 0 },
+    });
+    // Nothing was drawn yet, and the other replica was not asked.
+    expect((await other.call(`/v1/videos/${id}`)).body).toEqual(asked.body);
+    const early = await other.call(`/v1/videos/${id}/content`);
+    expect([early.status, early.body.code]).toEqual([409, 'VIDEO_NOT_READY']);
+
+    await one.drain();
+    const done = await one.call(`/v1/videos/${id}`);
+    expect(done.body).toMatchObject({ status: 'completed', progress: 100, seed: 7, queue: null, context: [] });
+    expect(done.body.version).toBeGreaterThan(0);
+    expect((await other.post(`/v1/videos/${id}/cancel`, '{}')).body).toEqual(done.body);
+    const mp4 = await fetch(`${other.server.url}/v1/videos/${id}/content`);
+    const bytes = Buffer.from(await mp4.arrayBuffer());
+    expect(mp4.headers.get('etag')).toBe(`"${createHash('sha256').update(bytes).digest('hex')}"`);
+    expect(bytes.subarray(4, 8).toString()).toBe('ftyp');
+  });
+
+  it('gives parts of the MP4, and nothing of what the caller has', async () => {
+    const asked = await one.post('/v1/videos', { prompt: 'a boat' });
+    await one.drain();
+    const address = `${one.server.url}/v1/videos/${asked.body.id}/content`;
+    const whole = await fetch(address);
+    const bytes = Buffer.from(await whole.arrayBuffer());
+    const etag = whole.headers.get('etag')!;
+    const part = async (headers: Record<string, string>, method = 'GET') => {
+      const answer = await fetch(address, { headers, method });
+      const range = answer.headers.get('content-range');
+      return {
+        status: answer.status,
+        range,
+        length: answer.headers.get('content-length'),
+        bytes: Buffer.from(await answer.arrayBuffer()),
+      };
+    };
+    const size = bytes.length;
+    const first = await part({ range: 'bytes=0-99' });
+    expect(first).toMatchObject({ status: 206, range: `bytes 0-99/${size}`, length: '100' });
+    expect(first.bytes.equals(bytes.subarray(0, 100))).toBe(true);
+    expect((await part({ range: 'bytes=-10' })).bytes.equals(bytes.subarray(-10))).toBe(true);
+    expect((await part({ range: `bytes=${size - 5}-${size + 5}` })).range).toBe(
+      `bytes ${size - 5}-${size - 1}/${size}`,
+    );
+    expect(await part({ range: `bytes=${size}-` })).toMatchObject({ status: 416, range: `bytes */${size}` });
+    // What is not understood is answered with the whole.
+    for (const range of ['bytes=9-3', 'bytes=0-1,4-5', 'lines=1-2', 'bytes=-'])
+      expect((await part({ range })).status).toBe(200);
+    expect((await part({ range: 'bytes=0-99', 'if-range': '"other"' })).status).toBe(200);
+    expect((await part({ range: 'bytes=0-99', 'if-range': etag })).status).toBe(206);
+    expect(await part({ 'if-none-match': `"other", ${etag}` })).toMatchObject({ status: 304, length: null });
+    expect(await part({}, 'HEAD')).toMatchObject({ status: 200, length: String(size), bytes: Buffer.alloc(0) });
+  });
+
+  it('knows requests that came another way, and a client knows its own', async () => {
+    const client = await Client.of(one.workspace, one.workspace.pipeline('generate'));
+    const job = await client.submit({ prompt: [{ text: 'a kite' }] }, { id: 'order-1', source: '/shop' });
+    expect((await other.call(`/v1/videos/${job.id}`)).body).toMatchObject({
+      ...{ status: 'queued', prompt: 'a kite', request: { source: '/shop', id: 'order-1' } },
+    });
+    const asked = await other.post('/v1/videos', { prompt: 'a bell' });
+    await one.drain();
+    const theirs = await client.job(asked.body.request);
+    expect((await theirs.video()).data.job).toBe(asked.body.id);
+    await client.close();
+  });
+
+  it('lists jobs page by page, in both orders, by status', async () => {
+    for (const prompt of ['one', 'two', 'three']) await one.post('/v1/videos', { prompt });
+    const pages: string[] = [];
+    for (let after = ''; ; ) {
+      const { body } = await other.call(`/v1/videos?limit=2${after && `&after=${after}`}`);
+      pages.push(...body.data.map(({ prompt }: { prompt: string }) => prompt));
+      expect(body.last_id).toBe(body.data.at(-1).id);
+      if (!body.has_more) break;
+      after = body.last_id;
+    }
+    expect(pages.slice(0, 3)).toEqual(['three', 'two', 'one']);
+    const backwards = (await one.call('/v1/videos?order=asc&limit=100')).body.data;
+    expect(backwards.map(({ prompt }: { prompt: string }) => prompt)).toEqual(pages.toReversed());
+    const queued = (await one.call('/v1/videos?status=queued&order=asc')).body.data;
+    expect(queued.map(({ queue }: { queue: object }) => queue)).toEqual(
+      [0, 1, 2].map((ahead) => ({ position: ahead + 1, ahead })),
+    );
+    await one.drain();
+    expect((await one.call('/v1/videos?status=queued')).body).toMatchObject({
+      data: [],
+      first_id: null,
+      has_more: false,
+    });
+    expect((await one.call('/v1/videos?after=nobody')).body.code).toBe('JOB_NOT_FOUND');
+  });
+
+  it('makes one job of one key, whichever replica is asked, and refuses another request under it', async () => {
+    const body = { prompt: 'a fox', seed: 1 };
+    const first = await one.post('/v1/videos', body, { 'idempotency-key': '"order 66"' });
+    expect(
+      (await other.post('/v1/videos', { seed: 1, prompt: 'a fox' }, { 'idempotency-key': 'order 66' })).body,
+    ).toEqual(first.body);
+    const wrong = await other.post('/v1/videos', { prompt: 'a boat' }, { 'idempotency-key': 'order 66' });
+    expect([wrong.status, wrong.body.code]).toEqual([422, 'REQUEST_ID_TAKEN']);
+    await one.drain();
+    const again = await other.post('/v1/videos', body, { 'idempotency-key': 'order 66' });
+    expect([again.status, again.body.status, again.body.id]).toEqual([200, 'completed', first.body.id]);
+  });
+
+  it('waits for the end as long as Prefer says', async () => {
+    const early = await one.post('/v1/videos', { prompt: 'a fox' }, { prefer: 'wait=1' });
+    expect([early.status, early.body.status, early.headers.get('preference-applied')]).toEqual([
+      202,
+      'queued',
+      'wait=1',
+    ]);
+    await one.drain();
+    const waiting = one.post('/v1/videos', { prompt: 'a fox' }, { prefer: 'respond-async, wait=60' });
+    await vi.waitFor(
+      async () => expect((await other.call('/v1/videos?status=queued')).body.data).toHaveLength(1),
+      patient,
+    );
+    await other.drain();
+    const done = await waiting;
+    expect([done.status, done.body.status]).toEqual([200, 'completed']);
+  });
+
+  it('cancels a job that waits, and deletes one that is over with its video', async () => {
+    const { body } = await one.post('/v1/videos', { prompt: 'a fox' });
+    const live = await other.call(`/v1/videos/${body.id}`, { method: 'DELETE' });
+    expect([live.status, live.body.status]).toEqual([202, 'queued']);
+    await one.drain();
+    expect((await one.call(`/v1/videos/${body.id}`)).body).toMatchObject({ status: 'cancelled', error: null });
+
+    const done = await one.post('/v1/videos', { prompt: 'a fox' });
+    await one.drain();
+    const object = await objectOf(done.body.id);
+    const objects = await one.workspace.objects();
+    expect(await objects.stat(object.key)).not.toBeNull();
+    // As clients do, which say that they send JSON and send nothing.
+    const headers = { 'content-type': 'application/json' };
+    const gone = await other.call(`/v1/videos/${done.body.id}`, { method: 'DELETE', headers });
+    expect(gone).toMatchObject({ status: 200, body: { id: done.body.id, object: 'video.deleted', deleted: true } });
+    expect(await objects.stat(object.key)).toBeNull();
+    for (const method of ['GET', 'DELETE'])
+      expect((await one.call(`/v1/videos/${done.body.id}`, { method })).status).toBe(404);
+    // A replica that starts later knows neither: the request is still on its topic.
+    const late = await serve(topology);
+    expect((await late.call(`/v1/videos/${done.body.id}`)).status).toBe(404);
+    expect((await late.call('/v1/videos?limit=100')).body).toEqual((await one.call('/v1/videos?limit=100')).body);
+    await late.close();
+  });
+
+  it('tells why a job failed', async () => {
+    const { body } = await one.post('/v1/videos', { prompt: 'a fox', width: 9, height: 9 });
+    await one.drain();
+    const { status, error, completed_at } = (await other.call(`/v1/videos/${body.id}`)).body;
+    expect([status, error.code, error.retryable]).toEqual(['failed', 'REQUEST_OVER_LIMIT', false]);
+    expect(completed_at).toBeGreaterThan(0);
+  });
+
+  it.each([
+    ['{"prompt":"x","seconds":"ten"}', 422, 'EVENT_INVALID', ['/seconds']],
+    ['{"prompt":"x","seconds":900}', 422, 'REQUEST_OVER_LIMIT', undefined],
+    ['{"prompt":"x","seconds":1,"frames":8}', 422, 'EVENT_INVALID', undefined],
+    ['{"prompt":"x","size":"0x64"}', 422, 'EVENT_INVALID', ['/size']],
+    ['{"prompt":"x","seeed":3,"frames":"many"}', 422, 'EVENT_INVALID', ['/frames', '/seeed']],
+    ['{"prompt":[{"text":"x"},{"text":5}]}', 422, 'EVENT_INVALID', ['/prompt/1/text']],
+    ['{"prompt":"x","model":"sora-2"}', 422, 'MODEL_UNKNOWN', undefined],
+    ['{"prompt":" "}', 422, 'PROMPT_EMPTY', undefined],
+    ['{"prompt":"x","width":4000}', 422, 'REQUEST_OVER_LIMIT', undefined],
+    ['{"prompt":"x","__proto__":{"frames":8}}', 400, 'HTTP_MALFORMED', undefined],
+    [`{"prompt":[{"text":"x","y":${'['.repeat(3000)}${']'.repeat(3000)}}]}`, 400, 'EVENT_MALFORMED', undefined],
+    [`{"prompt":[{"text":"x","y":${'['.repeat(100_000)}${']'.repeat(100_000)}}]}`, 400, 'EVENT_MALFORMED', undefined],
+    ['{bad', 400, 'HTTP_MALFORMED', undefined],
+    ['', 422, 'EVENT_INVALID', ['']],
+    ['[]', 422, 'EVENT_INVALID', ['']],
+    [`{"prompt":"${'x'.repeat(13_000_000)}"}`, 413, 'HTTP_TOO_LARGE', undefined],
+    [`{"prompt":"${'x'.repeat(5_000_000)}"}`, 422, 'PROMPT_TOO_LONG', undefined],
+    [
+      JSON.stringify({ prompt: Array(4).fill({ image: { base64: 'A'.repeat(1_200_000) } }) }),
+      413,
+      'EVENT_TOO_LARGE',
+      undefined,
+    ],
+  ])('refuses %.60s', async (body, status, code, pointers) => {
+    const before = await (await one.workspace.transport()).ends('requests');
+    const answer = await one.post('/v1/videos', body);
+    expect([answer.status, answer.body.code]).toEqual([status, code]);
+    expect(answer.headers.get('content-type')).toBe('application/problem+json');
+    expect(answer.body).toMatchObject({ status, type: `urn:vimi:error:${code}`, retryable: false });
+    expect(answer.body.remedy).not.toBe('');
+    expect(answer.body.errors?.map(({ pointer }: { pointer: string }) => pointer)).toEqual(pointers);
+    expect(await (await one.workspace.transport()).ends('requests')).toEqual(before);
+  });
+
+  it.each([
+    ['GET', '/v1/videos/..%2f..%2fetc%2fpasswd', 404, 'JOB_NOT_FOUND'],
+    ['GET', '/v1/videos/%00', 404, 'JOB_NOT_FOUND'],
+    ['GET', `/v1/videos/${'x'.repeat(500)}`, 404, 'ROUTE_UNKNOWN'],
+    ['GET', '/v1/videos/__proto__/content', 404, 'JOB_NOT_FOUND'],
+    ['GET', '/v1/videos/%E0%A4%A', 404, 'ROUTE_UNKNOWN'],
+    ['GET', '/v1/nothing', 404, 'ROUTE_UNKNOWN'],
+    ['PUT', '/v1/videos', 405, 'ROUTE_UNKNOWN'],
+    ['GET', '/v1/videos?limit=0', 400, 'HTTP_MALFORMED'],
+    ['GET', '/v1/videos?limit=1&limit=2', 400, 'HTTP_MALFORMED'],
+    ['GET', '/v1/videos?status=done', 400, 'HTTP_MALFORMED'],
+  ])('answers %s %.60s with a problem', async (method, path, status, code) => {
+    const answer = await one.call(path, { method });
+    expect([answer.status, answer.body.code]).toEqual([status, code]);
+    if (status === 405) expect(answer.headers.get('allow')).toBe('GET, HEAD, POST');
+  });
+
+  it('turns requests away while too many wait', async () => {
+    const small = await serve(topology, { mostWaiting: 1 });
+    await small.post('/v1/videos', { prompt: 'a fox' });
+    const full = await small.post('/v1/videos', { prompt: 'a fox' });
+    expect([full.status, full.body.code, full.body.retryable]).toEqual([429, 'QUEUE_FULL', true]);
+    expect(Number(full.headers.get('retry-after'))).toBeGreaterThan(0);
+    await one.drain();
+    expect((await small.post('/v1/videos', { prompt: 'a fox' })).status).toBe(202);
+    await small.close();
+    await one.drain();
+  });
+
+  it('describes itself by the schemas that check', async () => {
+    const { body } = await one.call('/openapi.json');
+    expect(body.openapi).toBe('3.1.1');
+    const request = body.paths['/v1/videos'].post.requestBody.content['application/json'].schema;
+    const { properties } = body.components.schemas[request.$ref.split('/').at(-1)];
+    expect(properties.frames).toMatchObject({ type: 'integer', minimum: 1, maximum: 1024 });
+    expect(Object.keys(properties)).toEqual(expect.arrayContaining(['prompt', 'seed', 'retrieval', 'seconds', 'size']));
+    const { body: jobs } = await one.call('/v1/videos?limit=1');
+    expect(video.safeParse(jobs.data[0]).error).toBeUndefined();
+  });
+
+  async function objectOf(job: string) {
+    const client = await Client.of(one.workspace, one.workspace.pipeline('generate'));
+    try {
+      return (await client.video(job)).data.object;
+    } finally {
+      await client.close();
+    }
+  }
+});

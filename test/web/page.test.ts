@@ -1,0 +1,347 @@
+import { mkdirSync } from 'node:fs';
+import type { Browser, Locator, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { patient } from '../support/patience.js';
+import { breaches, openBrowser, visit } from './browser.js';
+import { imageFile, Service } from './service.js';
+
+/* The tests follow each other: what one asked for, the next finds. */
+
+let browser: Browser;
+let service: Service;
+let stopServing: () => Promise<void>;
+let stopDrawing: () => Promise<void>;
+beforeAll(async () => {
+  [browser, service] = await Promise.all([openBrowser(), Service.start()]);
+  stopServing = await service.serve();
+});
+afterAll(async () => {
+  await browser?.close();
+  await service?.close();
+});
+
+/** Pictures of the page as it was, where VIMI_SCREENSHOTS says. */
+async function picture(page: Page, name: string): Promise<void> {
+  const folder = process.env.VIMI_SCREENSHOTS;
+  if (!folder) return;
+  mkdirSync(folder, { recursive: true });
+  await page.screenshot({ path: `${folder}/${name}.png` });
+}
+
+const state = (page: Page) => page.locator('#job-state');
+/** Entries of the list, as they are read. */
+const listed = (page: Page) => page.locator('#queue-list li').allInnerTexts();
+async function says(page: Page, words: string | RegExp): Promise<void> {
+  await vi.waitFor(async () => expect(await state(page).innerText()).toMatch(words), patient);
+}
+async function ask(page: Page, prompt: string): Promise<string> {
+  await page.getByLabel('What should it show?').fill(prompt);
+  await page.getByRole('button', { name: 'Make the video' }).click();
+  await page.getByRole('heading', { name: prompt }).waitFor();
+  return jobIn(page);
+}
+/** The job that the address names. */
+function jobIn(page: Page): string {
+  return new URL(page.url()).searchParams.get('job')!;
+}
+
+/** Waits until an image is drawn. */
+async function seen(image: Locator): Promise<void> {
+  await vi.waitFor(
+    async () => expect(await image.evaluate((one: HTMLImageElement) => one.naturalWidth)).toBeGreaterThan(0),
+    patient,
+  );
+}
+
+describe('the page', patient, () => {
+  it('asks, waits in line, cancels, watches, is loaded again in the middle, and plays what was made', async () => {
+    const { page, broken } = await visit(browser, service.url);
+    await page.getByText('Nobody has asked for one yet.').waitFor();
+    const statue = await ask(page, 'a statue of a fox');
+    await says(page, 'Waiting, next in line');
+    await ask(page, 'a red balloon rises');
+    await says(page, 'Waiting, number 2 in line');
+    await ask(page, 'an anchor');
+    await says(page, 'Waiting, number 3 in line');
+    await vi.waitFor(async () => expect(await listed(page)).toHaveLength(3), patient);
+    expect(await page.locator('#queue-list [aria-current]').innerText()).toContain('an anchor');
+    await picture(page, 'waiting');
+    await page.getByRole('link', { name: 'a red balloon rises' }).click();
+    await page.getByRole('heading', { name: 'a red balloon rises' }).waitFor();
+    await page.getByRole('button', { name: 'Cancel' }).click();
+    await says(page, 'Cancelling');
+    await page.getByRole('link', { name: 'an anchor' }).click();
+
+    stopDrawing = await service.draw();
+    await says(page, /^Done$/);
+    // The address names the job: another browser, that was told of it, sees the same.
+    await page.getByRole('link', { name: 'a statue of a fox' }).click();
+    expect(new URL(page.url()).searchParams.get('job')).toBe(statue);
+    await says(page, /^Drawing$/);
+    await picture(page, 'drawing');
+    await page.reload();
+    await says(page, /^Drawing$/);
+    const other = await visit(browser, page.url());
+    await says(other.page, /^Drawing$/);
+    expect(await other.page.locator('#job-progress').getAttribute('value')).not.toBe(null);
+
+    service.letStatuesGo();
+    await says(page, /^Done$/);
+    await says(other.page, /^Done$/);
+    const film = page.locator('video');
+    await vi.waitFor(async () => expect(await film.evaluate((v: HTMLVideoElement) => v.videoWidth)).toBe(128), patient);
+    await vi.waitFor(
+      async () => expect(await film.evaluate((v: HTMLVideoElement) => v.currentTime)).toBeGreaterThan(0),
+      patient,
+    );
+    expect(await page.locator('#job-context li').allInnerTexts()).toContainEqual(
+      expect.stringMatching(/fox[\s\S]*score \d/),
+    );
+    await seen(page.locator('#job-context img').first());
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('link', { name: 'Download' }).click(),
+    ]);
+    expect(download.suggestedFilename()).toBe(`${statue}.mp4`);
+    await picture(page, 'done');
+    expect([...broken, ...other.broken]).toEqual([]);
+  });
+
+  it('cancels a job that is drawn, and one that waits', async () => {
+    service.holdStatues();
+    const { page, broken } = await visit(browser, service.url);
+    await ask(page, 'an unfinished statue');
+    await says(page, /^Drawing$/);
+    const cancel = page.getByRole('button', { name: 'Cancel' });
+    await cancel.click();
+    await says(page, 'Cancelled');
+    await stopDrawing();
+
+    await ask(page, 'a bicycle');
+    await says(page, 'Waiting, next in line');
+    await cancel.click();
+    await says(page, 'Cancelling');
+    expect(await cancel.isVisible()).toBe(false);
+    stopDrawing = await service.draw();
+    await says(page, 'Cancelled');
+    expect(await page.locator('video').isVisible()).toBe(false);
+    expect(broken).toEqual([]);
+  });
+
+  it('asks again for the same with another seed', async () => {
+    const { page, broken } = await visit(browser, service.url);
+    await page.getByText('Options').click();
+    await page.getByLabel('Frames').fill('6');
+    await page.getByLabel('Seed').fill('7');
+    await page.getByLabel('Examples').selectOption('none');
+    const first = await ask(page, 'a sailboat');
+    await says(page, /^Done$/);
+    await page.getByText('Nothing: no example was asked for').waitFor();
+    await page.getByRole('button', { name: 'Again with another seed' }).click();
+    await vi.waitFor(() => expect(new URL(page.url()).searchParams.get('job')).not.toBe(first), patient);
+    await says(page, /^Done$/);
+    const { seed, request } = await (await fetch(`${service.url}/v1/videos/${jobIn(page)}`)).json();
+    expect(request.asked).toEqual({ prompt: 'a sailboat', frames: 6, seed, retrieval: false });
+    expect(seed).not.toBe(7);
+    // Back is the first one.
+    await page.goBack();
+    await page.getByText('Record').click();
+    expect(await page.locator('#job-record').innerText()).toMatch(/Seed\s+7\b/);
+    expect(broken).toEqual([]);
+  });
+
+  it('shows the examples before anything is drawn, and sends images along', async () => {
+    const { page, broken } = await visit(browser, service.url);
+    const prompt = 'a fox rides over a hill';
+    await page.getByLabel('What should it show?').fill(prompt);
+    await page.getByRole('button', { name: 'See the examples first' }).click();
+    const example = page.locator('#examples-list li', { hasText: 'fox' });
+    await seen(example.locator('img'));
+    expect(await page.locator('#examples-state').innerText()).toBe(
+      'The model would see these examples. The corpus has 5 documents.',
+    );
+    await example.getByRole('button').click();
+    await page.getByLabel('Images of a subject').setInputFiles(imageFile('balloon'));
+    await page.getByLabel('What balloon.png is for').selectOption('the background');
+    await page.getByLabel('Images of a subject').setInputFiles(imageFile('anchor'));
+    await page.getByRole('button', { name: 'Remove anchor.png' }).click();
+    await seen(page.locator('#references img').last());
+    expect(await breaches(page)).toEqual([]);
+    await picture(page, 'examples');
+    await ask(page, prompt);
+    await says(page, /^Done$/);
+    const first = jobIn(page);
+    const { request } = await (await fetch(`${service.url}/v1/videos/${jobIn(page)}`)).json();
+    const image = { uri: expect.stringMatching(/^object:/) };
+    expect(request.asked.prompt).toEqual([{ image, role: 'subject' }, { image, role: 'background' }, { text: prompt }]);
+    await page.getByRole('button', { name: 'Again with another seed' }).click();
+    await vi.waitFor(() => expect(jobIn(page)).not.toBe(first), patient);
+    await says(page, /^Done$/);
+
+    // What is no image is refused, with its name.
+    await page.getByLabel('Images of a subject').setInputFiles({
+      ...{
+        name: 'drawing.svg',
+        mimeType: 'image/svg+xml',
+        buffer: Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>'),
+      },
+    });
+    await page.getByRole('button', { name: 'Make the video' }).click();
+    await page.locator('#form-wrong').waitFor();
+    expect(await page.locator('#form-wrong').innerText()).toMatch(/PNG|image/);
+    expect(broken).toEqual([]);
+  });
+
+  it('says what is wrong, at its field where there is one', async () => {
+    const { page, broken } = await visit(browser, service.url);
+    // What the browser would not let through.
+    await page.locator('form#ask-form').evaluate((form: HTMLFormElement) => {
+      form.noValidate = true;
+    });
+    await page.locator('#frames').evaluate((field: HTMLInputElement) => {
+      field.value = '5000';
+    });
+    await page.getByLabel('What should it show?').fill('a fox');
+    await page.getByRole('button', { name: 'Make the video' }).click();
+    await page.locator('#frames-wrong').waitFor();
+    expect(await page.locator('#frames-wrong').innerText()).toContain('1024');
+    expect(await page.locator('#frames').evaluate((field) => field === document.activeElement)).toBe(true);
+    expect(await breaches(page)).toEqual([]);
+    await page.getByLabel('Frames').fill('');
+    await page.getByLabel('What should it show?').fill(' ');
+    await page.getByRole('button', { name: 'Make the video' }).click();
+    await page.locator('#form-wrong').waitFor();
+    expect(await page.locator('#frames-wrong').isVisible()).toBe(false);
+    expect(await page.locator('#form-wrong').innerText()).toContain('prompt');
+
+    await page.goto(`${service.url}/?job=nobody`);
+    await page.getByText('There is no such job').waitFor();
+    await page.goBack();
+    expect(await page.locator('#trouble').isVisible()).toBe(false);
+    expect(broken).toEqual([]);
+  });
+
+  it('goes on by itself when the server was away', async () => {
+    const { page } = await visit(browser, service.url);
+    await stopDrawing();
+    await ask(page, 'a fox while the server restarts');
+    await stopServing();
+    await page.getByText('The server does not answer').waitFor();
+    stopDrawing = await service.draw();
+    stopServing = await service.serve();
+    await says(page, /^Done$/);
+    await page.locator('#trouble').waitFor({ state: 'hidden' });
+  });
+
+  it('is used with the keyboard alone', async () => {
+    const { page, broken } = await visit(browser, service.url);
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Enter');
+    await page.keyboard.type('a balloon by keyboard');
+    await page.keyboard.press('Control+Enter');
+    await says(page, /^Done$/);
+    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('a balloon by keyboard');
+    expect(broken).toEqual([]);
+  });
+
+  it('is looked at by an axe that finds what is wrong', async () => {
+    const { page } = await visit(browser, service.url);
+    await page.evaluate(() => document.body.append(document.createElement('img')));
+    expect(await breaches(page)).toContainEqual(expect.stringMatching(/^image-alt: /));
+  });
+
+  it.each(['light', 'dark'] as const)(
+    'breaks no rule of WCAG AA, at full and at phone width, %s',
+    async (colorScheme) => {
+      service.holdStatues();
+      for (const viewport of [
+        { width: 1280, height: 900 },
+        { width: 360, height: 740 },
+      ]) {
+        const { page, broken } = await visit(browser, service.url, { colorScheme, viewport });
+        await page.locator('#queue-list li').first().waitFor();
+        await page.getByText('Options').click();
+        expect(await breaches(page)).toEqual([]);
+        await page.getByText('Options').click();
+        await ask(page, 'a statue of a bicycle with a name that is longer than any line of a phone would take');
+        await says(page, /^Drawing$/);
+        expect(await breaches(page)).toEqual([]);
+        await page.getByRole('button', { name: 'Cancel' }).click();
+        await says(page, 'Cancelled');
+        await page.getByRole('link', { name: 'a statue of a fox' }).click();
+        await says(page, /^Done$/);
+        await page.getByText('Record').click();
+        expect(await breaches(page)).toEqual([]);
+        expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(viewport.width);
+        await picture(page, `done-${colorScheme}-${viewport.width}`);
+        expect(broken).toEqual([]);
+      }
+    },
+  );
+
+  it('searches the corpus, tells where a document comes from, takes it out and offers another', async () => {
+    const { page, broken } = await visit(browser, service.url, { colorScheme: 'dark' });
+    await page.getByRole('link', { name: 'Corpus' }).click();
+    await page.getByLabel('Search for').fill('a ship with sails');
+    await page.getByRole('button', { name: 'Search' }).click();
+    await page.getByText('The nearest 5 of 5 documents, best first.').waitFor();
+    const first = page.locator('#corpus-list li').first();
+    expect(await first.innerText()).toContain('sailboat');
+    await seen(first.locator('img'));
+    await first.getByRole('button', { name: /^Origin/ }).click();
+    await first.getByText('images/sailboat.png').first().waitFor();
+    expect(await breaches(page)).toEqual([]);
+    await picture(page, 'corpus');
+
+    await first.getByRole('button', { name: /^Remove/ }).click();
+    expect(await breaches(page)).toEqual([]);
+    await page.getByRole('button', { name: 'Keep it' }).click();
+    await first.getByRole('button', { name: /^Remove/ }).click();
+    await page.getByRole('button', { name: 'Remove it' }).click();
+    await vi.waitFor(async () => expect(await page.locator('#corpus-list li').count()).toBe(4), patient);
+    await page.reload();
+    await page.getByText('The nearest 4 of 4 documents, best first.').waitFor();
+
+    await page.getByText('Add an image or a video').click();
+    await page.getByLabel('Path or address').fill('images/rocket.png');
+    await page.getByLabel('Caption').fill('a rocket that was offered');
+    await page.getByRole('button', { name: 'Add it' }).click();
+    await page.getByText('images/rocket.png is offered.').waitFor();
+    await vi.waitFor(async () => {
+      await page.getByRole('button', { name: 'Search' }).click();
+      expect(await page.locator('#corpus-list').innerText()).toContain('a rocket that was offered');
+    }, patient);
+    // Back and forth by the address alone.
+    await page.goto(`${service.url}/?corpus=an%20anchor`);
+    await page.getByRole('link', { name: 'Videos' }).click();
+    await page.getByRole('heading', { name: 'Ask for a video' }).waitFor();
+    await page.goBack();
+    await page.getByText('documents, best first').waitFor();
+    expect(await page.locator('#corpus-list li').first().innerText()).toContain('anchor');
+    expect(broken).toEqual([]);
+  });
+
+  it('asks for an API key where the server does, and shows what the key may see', async () => {
+    const key = await service.addKey();
+    service.letStatuesGo();
+    await stopServing();
+    stopServing = await service.serve();
+    const { page, broken } = await visit(browser, service.url);
+    const field = page.locator('#key-text');
+    await field.fill('vimi_of_nobody');
+    await field.press('Enter');
+    await vi.waitFor(async () => expect(await field.inputValue()).toBe(''), patient);
+    expect(await breaches(page)).toEqual([]);
+    await field.fill(key);
+    await page.getByRole('button', { name: 'Go on' }).click();
+    await page.getByText('Nobody has asked for one yet.').waitFor();
+    await ask(page, 'a fox with a key');
+    await says(page, /^Done$/);
+    const film = page.locator('video');
+    await vi.waitFor(async () => expect(await film.evaluate((v: HTMLVideoElement) => v.videoWidth)).toBe(128), patient);
+    await page.reload();
+    await says(page, /^Done$/);
+    expect(await listed(page)).toHaveLength(1);
+    expect(broken).toEqual([]);
+  });
+});

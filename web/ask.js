@@ -1,0 +1,142 @@
+import { Problem, read, send } from './api.js';
+import { hideExamples, showExamples } from './examples.js';
+import { part, write } from './part.js';
+import { askedReferences, prepareReferences } from './references.js';
+
+/** @typedef {import('./api.js').Video} Video */
+
+const numbers = ['frames', 'width', 'height', 'steps', 'seed'];
+
+/**
+ * The form that asks for a video.
+ * @param {(video: Video) => void} onAsked
+ */
+export function prepareForm(onAsked) {
+  const form = part('ask-form', HTMLFormElement);
+  const button = /** @type {HTMLButtonElement} */ (form.querySelector('button[type=submit]'));
+  /** The same attempt, sent again after a lost connection, is the same job. */
+  let attempt = { body: '', key: '' };
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    if (button.ariaDisabled === 'true') return;
+    const { asked, files } = askedReferences();
+    const request = { ...requestOf(new FormData(form)), ...(asked.length > 0 && { references: asked }) };
+    const body = JSON.stringify([
+      request,
+      [...files.values()].map(({ name, size, lastModified }) => [name, size, lastModified]),
+    ]);
+    if (attempt.body !== body) attempt = { body, key: randomName() };
+    button.ariaDisabled = 'true';
+    show([]);
+    try {
+      const headers = { 'idempotency-key': attempt.key };
+      const video = await (files.size > 0 ? upload(request, files, headers) : send('/v1/videos', request, headers));
+      attempt = { body: '', key: '' };
+      hideExamples();
+      onAsked(video);
+    } catch (error) {
+      showProblem(error);
+    } finally {
+      button.ariaDisabled = null;
+    }
+  });
+  part('see', HTMLButtonElement).addEventListener('click', async () => {
+    if (!form.reportValidity()) return;
+    const { prompt, retrieval } = requestOf(new FormData(form));
+    show([]);
+    try {
+      await showExamples({ prompt, ...(retrieval === false && { retrieval }) });
+    } catch (error) {
+      hideExamples();
+      showProblem(error);
+    }
+  });
+  prepareReferences(form);
+  form.addEventListener('keydown', (event) => {
+    if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) form.requestSubmit();
+  });
+}
+
+/**
+ * The same once more, with another seed.
+ * @param {Video} video
+ * @returns {Promise<Video>}
+ */
+export function askAgain({ request }) {
+  return send('/v1/videos', { ...request.asked, seed: crypto.getRandomValues(new Uint32Array(1))[0] });
+}
+
+/**
+ * Whether it can be asked for again: not where images came inline, whose bytes nobody has any more.
+ * @param {Video} video
+ */
+export function isRepeatable({ request }) {
+  const prompt = request.asked?.prompt;
+  return request.asked !== null && !(Array.isArray(prompt) && prompt.some(({ image }) => image?.base64 === ''));
+}
+
+/**
+ * Sends a request with files.
+ * @param {Record<string, unknown>} request
+ * @param {Map<string, File>} files
+ * @param {Record<string, string>} headers
+ */
+function upload(request, files, headers) {
+  const body = new FormData();
+  for (const [name, value] of Object.entries(request))
+    body.append(name, typeof value === 'string' ? value : JSON.stringify(value));
+  for (const [name, file] of files) body.append(name, file);
+  return read('/v1/videos', { method: 'POST', headers, body });
+}
+
+/**
+ * @param {FormData} form
+ * @returns {{ prompt: string, retrieval?: false }}
+ */
+function requestOf(form) {
+  const given = numbers.filter((name) => form.get(name) !== '').map((name) => [name, Number(form.get(name))]);
+  return {
+    prompt: String(form.get('prompt')),
+    ...Object.fromEntries(given),
+    ...(form.get('retrieval') === 'none' && { retrieval: /** @type {const} */ (false) }),
+  };
+}
+
+/** @param {unknown} error */
+function showProblem(error) {
+  const mistakes = error instanceof Problem ? error.mistakes : [];
+  const known = mistakes.filter(({ pointer }) => document.getElementById(`${pointer.slice(1)}-wrong`));
+  show(known, known.length > 0 ? '' : /** @type {Error} */ (error).message);
+}
+
+/**
+ * @param {{ pointer: string, detail: string }[]} mistakes
+ * @param {string} [all] what no field is to blame for
+ */
+function show(mistakes, all = '') {
+  for (const name of ['prompt', ...numbers]) {
+    const mistake = mistakes.find(({ pointer }) => pointer === `/${name}`);
+    const field = part(name, HTMLElement);
+    field.ariaInvalid = mistake ? 'true' : null;
+    tell(`${name}-wrong`, mistake?.detail ?? '');
+  }
+  tell('form-wrong', all);
+  const first = mistakes[0]?.pointer.slice(1);
+  if (first && first !== 'prompt') part('options', HTMLDetailsElement).open = true;
+  if (first) part(first, HTMLElement).focus();
+}
+
+/**
+ * @param {string} id
+ * @param {string} text
+ */
+function tell(id, text) {
+  const element = part(id, HTMLElement);
+  write(element, text);
+  element.hidden = text === '';
+}
+
+/** For pages without TLS too, which have no crypto.randomUUID. */
+function randomName() {
+  return [...crypto.getRandomValues(new Uint32Array(4))].map((n) => n.toString(16).padStart(8, '0')).join('');
+}

@@ -1,0 +1,136 @@
+import { call, read, send } from './api.js';
+import { documentItem } from './documents.js';
+import { made, part, write } from './part.js';
+import { troubleOf } from './trouble.js';
+
+/** @typedef {{ document: string, caption: string, score: number }} Found */
+
+const shown = 24;
+
+/**
+ * The corpus: search it, see where a document comes from, take it out, offer another one.
+ * @param {(query: string) => void} onSearch
+ */
+export function showCorpus(onSearch) {
+  const trouble = troubleOf('the corpus');
+  const form = part('corpus-form', HTMLFormElement);
+  const field = part('corpus-query', HTMLInputElement);
+  const state = part('corpus-state', HTMLElement);
+  const list = part('corpus-list', HTMLOListElement);
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    onSearch(field.value.trim());
+  });
+  prepareOffer();
+  let latest = 0;
+
+  return {
+    /** @param {string} query what to search for; empty: nothing yet */
+    async open(query) {
+      const turn = ++latest;
+      trouble(undefined);
+      field.value = query;
+      document.title = `${query || 'Corpus'} · vimi`;
+      list.replaceChildren();
+      write(state, '');
+      if (!query) return;
+      write(state, 'Looking');
+      try {
+        const { data, corpus } = await read(`/v1/corpus/documents?k=${shown}&q=${encodeURIComponent(query)}`);
+        if (turn !== latest) return;
+        write(state, `The nearest ${data.length} of ${corpus.documents} documents, best first.`);
+        list.replaceChildren(...data.map(itemOf));
+      } catch (error) {
+        if (turn !== latest) return;
+        write(state, '');
+        trouble(error);
+      }
+    },
+  };
+}
+
+/** @param {Found} found */
+function itemOf(found) {
+  const failed = troubleOf('a document');
+  const about = made('dl', { hidden: true });
+  const address = `/v1/corpus/documents/${encodeURIComponent(found.document)}`;
+  const where = made(
+    'button',
+    { type: 'button', ariaLabel: `Origin of ${found.caption}`, ariaExpanded: 'false' },
+    'Origin',
+  );
+  const remove = made('button', { type: 'button', ariaLabel: `Remove ${found.caption}` }, 'Remove');
+  const item = documentItem(found, { actions: [made('div', { className: 'actions' }, where, remove), about] });
+  where.addEventListener('click', async () => {
+    failed(undefined);
+    try {
+      if (!about.firstChild) about.append(...factsOf(await read(address)));
+      about.hidden = !about.hidden;
+      where.ariaExpanded = String(!about.hidden);
+    } catch (error) {
+      failed(error);
+    }
+  });
+  remove.addEventListener('click', async () => {
+    failed(undefined);
+    if (!(await isSure(found.caption))) return;
+    try {
+      await call(address, { method: 'DELETE' });
+      const next = /** @type {HTMLElement | null} */ (item.nextElementSibling?.querySelector('button') ?? null);
+      item.remove();
+      (next ?? part('corpus-query', HTMLInputElement)).focus();
+    } catch (error) {
+      failed(error);
+    }
+  });
+  return item;
+}
+
+/** @param {{ id: string, kind?: string, captions?: { text: string }[], provenance: Record<string, string> }} document */
+function factsOf({ id, kind, captions = [], provenance: { uri = '', source = '', licence = '' } }) {
+  /** @type {[string, string][]} */
+  const facts = [
+    ['Medium', uri],
+    ['Source', source || 'not told'],
+    ['Licence', licence || 'not told'],
+    ['Kind', kind ?? ''],
+    ...captions.slice(1).map(({ text }) => /** @type {[string, string]} */ (['Caption', text])),
+    ['Document', id],
+  ];
+  return facts
+    .filter(([, value]) => value !== '')
+    .map(([name, value]) => made('div', {}, made('dt', {}, name), made('dd', {}, value)));
+}
+
+/** @param {string} caption */
+function isSure(caption) {
+  const dialog = part('remove', HTMLDialogElement);
+  write(part('remove-caption', HTMLElement), caption);
+  dialog.returnValue = '';
+  dialog.showModal();
+  return /** @type {Promise<boolean>} */ (
+    new Promise((resolve) =>
+      dialog.addEventListener('close', () => resolve(dialog.returnValue === 'remove'), { once: true }),
+    )
+  );
+}
+
+function prepareOffer() {
+  const form = part('offer-form', HTMLFormElement);
+  const told = part('offer-told', HTMLElement);
+  form.addEventListener('submit', async (event) => {
+    event.preventDefault();
+    told.hidden = true;
+    const given = [...new FormData(form)].map(([name, value]) => [name, String(value).trim()]);
+    try {
+      const { uri } = await send('/v1/media', Object.fromEntries(given.filter(([, value]) => value !== '')));
+      form.reset();
+      told.className = 'hint';
+      write(told, `${uri} is offered. A running pipeline takes it up; vimi rejects says why, if it does not.`);
+    } catch (error) {
+      told.className = 'wrong';
+      write(told, /** @type {Error} */ (error).message);
+    }
+    told.hidden = false;
+  });
+}

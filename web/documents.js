@@ -1,0 +1,26 @@
+import { made } from './part.js';
+import { picture } from './picture.js';
+
+/**
+ * A document as a search found it, in a list.
+ * @param {{ document: string, caption: string, score: number, kind?: string }} found
+ * @param {{ motion?: string, actions?: Node[] }} [more] `motion`: what is said of a motion example; `actions`: what can be done with it
+ */
+export function documentItem(
+  { document: id, caption, score, kind },
+  { motion = 'motion example, ', actions = [] } = {},
+) {
+  const words = made(
+    'div',
+    {},
+    made('span', { className: 'title' }, caption),
+    made('span', { className: 'state' }, `${kind === 'clip' ? motion : ''}score ${score.toFixed(3)}`),
+    ...actions,
+  );
+  return made('li', { className: 'document' }, picture(imageOf(id)), words);
+}
+
+/** @param {string} id */
+export function imageOf(id) {
+  return `/v1/corpus/documents/${encodeURIComponent(id)}/image`;
+}

@@ -1,0 +1,37 @@
+import { Unreachable } from './api.js';
+
+/**
+ * The server-sent events (WHATWG HTML, 9.2) of an answer. Browsers' own EventSource sends no API key.
+ * @param {Response} answer
+ * @returns {AsyncGenerator<{ event: string, data: string }>} Unreachable, when the line is lost
+ */
+export async function* eventsOf(answer) {
+  const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
+  if (!reader) return;
+  let text = '';
+  try {
+    for (;;) {
+      const { done, value } = await reader.read().catch((error) => {
+        throw error.name === 'AbortError' ? error : new Unreachable();
+      });
+      if (done) return;
+      // Each event ends with an empty line.
+      const events = (text + value).split('\n\n');
+      text = events.pop() ?? '';
+      for (const event of events.map(parsed)) if (event.data) yield event;
+    }
+  } finally {
+    reader.cancel().catch(() => {});
+  }
+}
+
+/** @param {string} text */
+function parsed(text) {
+  const found = { event: 'message', data: '' };
+  for (const line of text.split('\n')) {
+    const [, name, value = ''] = /^(event|data): ?(.*)$/.exec(line) ?? [];
+    if (name === 'event') found.event = value;
+    if (name === 'data') found.data += value;
+  }
+  return found;
+}
