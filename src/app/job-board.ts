@@ -161,10 +161,10 @@ function changeRow(record: StoredRecord, { name }: PipelineSpec): ChangeRow {
 function videoRow(record: StoredRecord): VideoRow | Placed {
   try {
     const { data } = decodeEvent(record, ['video.completed']) as VimiEvent<VideoCompleted>;
-    const { job, width, height, frames, fps, model, object, sampler, context, unread_parts: unread } = data;
+    const { job, width, height, frames, fps, model, object, sampler, context, unread_parts: unread, timings } = data;
     const { partition, offset, timestamp } = record;
     const video = { width, height, frames, fps, model, object, seed: sampler.seed, context, ...(unread && { unread }) };
-    return { partition, offset, timestamp, job, video };
+    return { partition, offset, timestamp, job, video, seconds: timings?.denoise_seconds };
   } catch {
     return record;
   }
