@@ -306,6 +306,10 @@ const spritesheet = objectRef.extend({
   tile_width: side.describe('pixels'),
   tile_height: side.describe('pixels'),
 });
+export type SheetGeometry = Pick<
+  z.infer<typeof spritesheet>,
+  'tiles' | 'columns' | 'rows' | 'tile_width' | 'tile_height'
+>;
 
 /**
  * All that a consumer needs to trust a video and to make it again. The MP4 carries the same record less `object`,

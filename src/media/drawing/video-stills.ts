@@ -8,7 +8,7 @@ const tileSide = 160;
 export const mostTiles = 25;
 
 /** How the tiles of a spritesheet lie: row by row, from the upper left. Each stands for as much of the video as any other. */
-export interface SheetGeometry {
+interface SheetGeometry {
   tiles: number;
   columns: number;
   rows: number;
@@ -16,7 +16,7 @@ export interface SheetGeometry {
   tile_height: number;
 }
 
-export interface VideoStills {
+interface VideoStills {
   /** The middle frame: WebP. */
   thumbnail: Buffer;
   /** Frames spread over the video, in a grid: WebP. */

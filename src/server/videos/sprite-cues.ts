@@ -1,4 +1,4 @@
-import type { SheetGeometry } from '../../media/drawing/video-stills.js';
+import type { SheetGeometry } from '../../events/schemas.js';
 
 /**
  * WebVTT that tells players which tile of a spritesheet to show at which time. Each cue names the sheet beside it, and a part

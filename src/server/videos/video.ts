@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import { VimiError } from '../../core/errors.js';
-import { type GenerationRequested, generationRequested, jobState } from '../../events/schemas.js';
-import type { SheetGeometry } from '../../media/drawing/video-stills.js';
+import { type GenerationRequested, generationRequested, jobState, type SheetGeometry } from '../../events/schemas.js';
 import type { BoardJob } from '../../stores/jobs/job-board.js';
 import { isOver } from '../../stores/jobs/jobs.js';
 
