@@ -37,12 +37,11 @@ export function jobOutcome(
   if (known && (isMine ? isOver(known.state) : known.state !== 'failed')) return [];
   // Cancelled before it had said that the job is its own: the cancel tells of that itself.
   if (!known && outcome.kind === 'dropped' && outcome.reason === 'cancelled') return [];
-  const end: Pick<EventData<'job.changed'>, 'state' | 'progress' | 'video' | 'error'> =
-    outcome.kind === 'delivered'
-      ? { state: 'completed', progress: 1, ...videoOf(outputs) }
-      : outcome.kind === 'rejected'
-        ? { state: 'failed', error: { code: outcome.error.code, message: outcome.error.message } }
-        : { state: outcome.reason === 'cancelled' ? 'cancelled' : 'failed', ...dropOf(outcome.reason) };
+  const end: Pick<EventData<'job.changed'>, 'state' | 'progress' | 'video' | 'error'> = outcome.kind === 'delivered'
+    ? { state: 'completed', progress: 1, ...videoOf(outputs) }
+    : outcome.kind === 'rejected'
+      ? { state: 'failed', error: { code: outcome.error.code, message: outcome.error.message } }
+      : { state: outcome.reason === 'cancelled' ? 'cancelled' : 'failed', ...dropOf(outcome.reason) };
   const started = startOf(settlement) ?? (isMine ? known?.started_at : undefined);
   const data = { ...own, ...end, ...(started !== undefined && { started_at: started }) };
   return [jobRecord(data, { pipeline, topic }, { traceparent: event.traceparent })];

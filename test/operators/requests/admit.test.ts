@@ -118,7 +118,11 @@ describe('admit', () => {
     ['too high', { height: 513 }, 'REQUEST_OVER_LIMIT'],
     ['too many steps', { steps: 251 }, 'REQUEST_OVER_LIMIT'],
     ['a finish_by that passed', { finish_by: '2026-11-23T11:59:59Z' }, 'REQUEST_EXPIRED'],
-    ['a start_by that passed', { start_by: '2026-11-23T11:59:59Z', finish_by: '2099-01-01T00:00:00Z' }, 'REQUEST_EXPIRED'],
+    [
+      'a start_by that passed',
+      { start_by: '2026-11-23T11:59:59Z', finish_by: '2099-01-01T00:00:00Z' },
+      'REQUEST_EXPIRED',
+    ],
     ['a task without its image', { task: 'prediction' }, 'EVENT_INVALID'],
     [
       'two first frames [kind 13]',
