@@ -161,8 +161,12 @@ function videoRow(record: StoredRecord): VideoRow | Placed {
   try {
     const { data } = decodeEvent(record, ['video.completed']) as VimiEvent<VideoCompleted>;
     const { job, width, height, frames, fps, model, object, sampler, context, unread_parts: unread } = data;
+    const { thumbnail, spritesheet } = data;
     const { partition, offset, timestamp } = record;
-    const video = { width, height, frames, fps, model, object, seed: sampler.seed, context, ...(unread && { unread }) };
+    const video = {
+      ...{ width, height, frames, fps, model, object, seed: sampler.seed, context },
+      ...{ ...(unread && { unread }), ...(thumbnail && { thumbnail }), ...(spritesheet && { spritesheet }) },
+    };
     return { partition, offset, timestamp, job, video };
   } catch {
     return record;

@@ -42,7 +42,10 @@ export interface VideoRow extends Placed {
 }
 
 /** What a board keeps of a finished video. */
-export type MadeVideo = Pick<VideoCompleted, 'width' | 'height' | 'frames' | 'fps' | 'model'> & {
+export type MadeVideo = Pick<
+  VideoCompleted,
+  'width' | 'height' | 'frames' | 'fps' | 'model' | 'thumbnail' | 'spritesheet'
+> & {
   object: ObjectRef;
   seed: number;
   context: ContextEntry[];
