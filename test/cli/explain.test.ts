@@ -6,9 +6,9 @@ import { pathToFileURL } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { explain } from '../../src/cli/commands/explain.js';
-import { render } from '../../src/cli/commands/render.js';
 import { operators } from '../../src/operators/index.js';
 import { checkTopology, readTopology } from '../../src/streams/topology/read-topology.js';
+import { render } from '../../src/streams/topology/render.js';
 import type { ReadOptions, Topology } from '../../src/streams/topology/topology.js';
 import { written } from './small-corpus.js';
 

@@ -1,6 +1,6 @@
 import { stringify } from 'yaml';
-import { plainOf } from '../../streams/topology/effective.js';
-import type { Topology } from '../../streams/topology/topology.js';
+import { plainOf } from './effective.js';
+import type { Topology } from './topology.js';
 
 export const renderFormats = ['yaml', 'json'] as const;
 export type RenderFormat = (typeof renderFormats)[number];
