@@ -243,6 +243,10 @@ export class Workspace {
     });
   }
 
+  get clock(): Clock {
+    return this.#instead.clock ?? systemClock;
+  }
+
   /** All that the operators of a pipeline may reach, for one run of it. */
   async resources(pipeline: PipelineSpec): Promise<Resources> {
     checkTools(pipeline);
@@ -258,7 +262,7 @@ export class Workspace {
       mediaHosts: this.topology.mediaHosts,
       topologyFolder: this.topology.folder,
       work: this.topology.profile.work,
-      clock: this.#instead.clock ?? systemClock,
+      clock: this.clock,
     };
     return openResources(pipeline, shared, this.#onClose);
   }

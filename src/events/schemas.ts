@@ -26,6 +26,9 @@ const none = leftOut(z.never());
 
 const weight = z.number().min(0).max(50);
 
+/** Of a request; the first goes first. */
+export const priorities = ['interactive', 'standard', 'batch'] as const;
+
 /** A clip in a request that shows how something moves: a path under an allowed root, or an object's key. */
 const requestClip = z.looseObject({
   clip: z.looseObject({ uri }),
@@ -81,8 +84,8 @@ export const generationRequested = z.looseObject({
       }),
     ]),
   ).describe('how the prompt is grounded; false: not at all'),
-  priority: leftOut(z.enum(['interactive', 'standard', 'batch'])).describe(
-    'default: standard; no effect yet, requests are served in order',
+  priority: leftOut(z.enum(priorities)).describe(
+    'default: standard. Whoever waits longer than the ageing of the pipeline (10 minutes) counts as one priority higher',
   ),
   deadline: leftOut(moment).describe(
     'a moment with its offset from UTC; a request that is not finished by then is rejected',

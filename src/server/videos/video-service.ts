@@ -163,7 +163,8 @@ export class VideoService {
 
   /** As the API tells of it. */
   shown(job: BoardJob): Video {
-    const ahead = job.state === 'queued' ? this.#options.board.board.ahead(job) : 0;
+    const now = this.#options.workspace.clock.now();
+    const ahead = job.state === 'queued' ? this.#options.board.board.ahead(job, now) : 0;
     return videoOf(job, { ahead, model: this.models[0]?.name ?? null });
   }
 

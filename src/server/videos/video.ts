@@ -28,10 +28,12 @@ export const video = z
     queue: z
       .object({
         position: z.number().int().describe('1: the next'),
-        ahead: z.number().int().describe('jobs that were asked for before and are not over'),
+        ahead: z.number().int().describe('jobs that run, and those that wait and have their turn before'),
       })
       .nullable()
-      .describe('of a queued job. Jobs start in this order within a partition of the topic, not beyond'),
+      .describe(
+        'of a queued job. It changes as others come and as they wait: docs/concepts/delivery.md, Whose turn it is',
+      ),
     context: z
       .array(
         z.object({

@@ -41,6 +41,9 @@ export const pipelineSettings = z.strictObject({
       'The topic of dead letters: the one that carries event.rejected when left out; false: they are only logged.',
     ),
   step_limit: duration.optional().describe('The most time that a step may take for one event, such as 5m.'),
+  ageing: duration
+    .optional()
+    .describe('A request that waits counts as one priority higher after so long each; 10m when left out.'),
   on_lost_position: z
     .enum(lostPositionChoices)
     .optional()
@@ -129,6 +132,7 @@ async function readPipeline(
       to: sinks.flatMap(({ sink }) => (sink ? [sink] : [])),
       rejects,
       ...(checked.step_limit && { stepLimitMs: checked.step_limit }),
+      ...(checked.ageing && { ageingMs: checked.ageing }),
       ...(checked.on_lost_position && { onLostPosition: checked.on_lost_position }),
     },
     outline: {
