@@ -12,6 +12,7 @@ import { keyPath, scopes } from '../server/keys/key-file.js';
 import { drainMs } from '../streams/delivery/pipeline.js';
 import { type RenderFormat, render, renderFormats } from '../streams/topology/render.js';
 import { age } from './commands/age.js';
+import { restoreBackup, writeBackup } from './commands/backup.js';
 import { corpusLineage } from './commands/corpus-lineage.js';
 import { corpusBalance, corpusDedup, forgetPass, listPasses } from './commands/corpus-pass.js';
 import { corpusRebuild } from './commands/corpus-rebuild.js';
@@ -806,6 +807,26 @@ program
   .addHelpText('after', '\nExample:\n  vimi graph --format svg > pipelines.svg')
   .action(({ format }: { format: GraphFormat }) =>
     within(async ({ topology }) => void out.write(graph(topology, format))),
+  );
+
+program
+  .command('backup')
+  .description('write a backup of the embedded profile to a folder, also while it runs')
+  .argument('<folder>', 'an empty folder, or that of an earlier backup, which is brought up to date')
+  .option('--json', 'as JSON')
+  .addHelpText('after', '\nExample:\n  vimi backup /backup/vimi')
+  .action((folder: string, options: { json?: boolean }) =>
+    within((workspace) => writeBackup(workspace, folder, { ...options, signal: interruption('stopping') }, out)),
+  );
+
+program
+  .command('restore')
+  .description('put a backup where the embedded profile has nothing yet')
+  .argument('<folder>', 'the folder of the backup')
+  .option('--json', 'as JSON')
+  .addHelpText('after', '\nExample:\n  mv .vimi .vimi-before && vimi restore /backup/vimi')
+  .action((folder: string, options: { json?: boolean }) =>
+    within((workspace) => restoreBackup(workspace, folder, { ...options, signal: interruption('stopping') }, out)),
   );
 
 program

@@ -1,0 +1,29 @@
+import { rename, rm } from 'node:fs/promises';
+import Database from 'better-sqlite3';
+import { checkEnds, translated } from './file.js';
+
+/** In one go: between two, another writer would make SQLite begin anew. Readers and writers go on meanwhile. */
+const allPages = 2 ** 31 - 1;
+
+/** Copies the log as it is at one moment, whoever writes to it, and checks the copy. LOG_DAMAGED, STORAGE_FULL. */
+export async function copyLog(path: string, to: string): Promise<void> {
+  const unfinished = `${to}.part`;
+  await rm(unfinished, { force: true });
+  const log = translated(path, () => new Database(path, { readonly: true, fileMustExist: true }));
+  try {
+    await log.backup(unfinished, { progress: () => allPages });
+  } finally {
+    log.close();
+  }
+  translated(unfinished, () => {
+    const copy = new Database(unfinished);
+    try {
+      // A copy is one file: nothing of it may wait in another.
+      copy.pragma('journal_mode = DELETE');
+      checkEnds(copy, unfinished);
+    } finally {
+      copy.close();
+    }
+  });
+  await rename(unfinished, to);
+}
