@@ -5,6 +5,14 @@ import { forgetRemoved } from './graph-file.js';
 const efConstruction = 100;
 /** Links of a point. */
 const links = 16;
+/** Neighbours looked at in a search, at least. */
+const leastEf = 200;
+
+export interface Neighbours {
+  labels: number[];
+  /** 1 - cosine. */
+  distances: number[];
+}
 
 /**
  * One HNSW graph over cosine distance. hnswlib is synchronous, takes plain arrays only, and aborts the process when a
@@ -55,12 +63,16 @@ export class VectorGraph {
     }
   }
 
-  /** Labels of about the `k` nearest points that `allows` lets through, nearest first; fewer where there are no more. */
-  nearest(vector: readonly number[], k: number, allows?: (label: number) => boolean): number[] {
-    if (this.#count === 0) return [];
+  /**
+   * About the `k` nearest points that `allows` lets through, nearest first, with their distances in 32 bits; fewer where there
+   * are no more.
+   */
+  nearest(vector: readonly number[], k: number, allows?: (label: number) => boolean): Neighbours {
+    if (this.#count === 0) return { labels: [], distances: [] };
     // `ef` is not stored in the file: set it each time.
-    this.#graph.setEf(Math.max(2 * k, 200));
-    return this.#graph.searchKnn([...vector], Math.min(k, this.#count), allows).neighbors;
+    this.#graph.setEf(Math.max(2 * k, leastEf));
+    const { neighbors, distances } = this.#graph.searchKnn(vector as number[], Math.min(k, this.#count), allows);
+    return { labels: neighbors, distances };
   }
 
   /** Without the vectors that were removed. */

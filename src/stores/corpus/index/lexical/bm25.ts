@@ -41,9 +41,9 @@ export interface Ranked {
  * The best documents by BM25 for any of the terms; with `required`, of those alone that have one of these as well, even if
  * they have no term. Exactly what scoring all would give, equal scores in the order of `before`.
  *
- * Rare terms come first, one after the other. Once what the rest can give together lifts no further document into the
- * ranking, the rest only adds to the scores of what the rarer ones found, and of that to the documents that can still win
- * ("continue" of Moffat and Zobel, 1996, with the bounds of MaxScore). So common words are not scanned.
+ * Rare terms come first, one after the other. What candidates score already says how much a further one must be able to score,
+ * with what the terms that come later can give at most (MaxScore; Turtle and Flood, 1995). So of common words only short
+ * documents are looked at, or none: they add to the scores of what rarer words found.
  */
 export function bm25(
   terms: readonly Term[],
@@ -67,37 +67,51 @@ export function bm25(
 
   candidates.begin(lengths.length);
   if (required) markAll(required);
-  let isOpen = true;
+  /** Who scores less cannot be among the best. */
   let least = Number.NEGATIVE_INFINITY;
-  for (const [n, { runs, weight }] of scorers.entries()) {
-    if (isOpen) {
-      for (const run of runs) admit(run, weight);
-    } else for (const run of runs) addTo(run, weight);
-    if (candidates.count >= depth) {
-      least = Math.max(least, leastOfBest() - 2 * step);
-      isOpen &&= rest[n + 1]! >= least;
-      if (!isOpen) candidates.keep(least - rest[n + 1]!);
-    }
+  /** At so many candidates it is worth looking whether it has risen. */
+  let due = depth;
+  for (const [n, { runs, weight, bound }] of scorers.entries()) {
+    for (const run of runs) addTo(run, weight);
+    if (rest[n]! >= least) for (const run of runs) admit(run, weight, rest[n + 1]!);
+    if (bound > 0) raise(rest[n + 1]!);
   }
-  if (required && isOpen) admitRest(required);
+  if (required && least <= 0) admitRest(required);
 
   const best = new Best(depth, before);
   const { labels, scores, count } = candidates;
   for (let place = 0; place < count; place++) best.offer(labels[place]!, Math.round(scores[place]! / step) * step);
   return best.ranking();
 
-  /** Documents that have the term are candidates from now on. */
-  function admit({ labels, values, from, to }: Run, weight: number): void {
+  /** Documents that have the term are candidates from now on, if with it and the `rest` they can be among the best. */
+  function admit({ labels, values, from, to }: Run, weight: number, rest: number): void {
+    let longest = longestOf(weight, rest);
     for (let i = from; i < to; i++) {
       const label = labels[i]!;
       const length = lengths[label]!;
-      if (length === 0) continue;
       const times = values[i]!;
+      if ((length > longest && times === 1) || length === 0 || candidates.placeOf(label) >= 0) continue;
       const part = (weight * times) / (times + fixed + perWord * length);
-      const place = candidates.placeOf(label);
-      if (place >= 0) candidates.scores[place]! += part;
-      else if ((!required || candidates.isMarked(label)) && accepts(label)) candidates.add(label, part);
+      if (part + rest < least || (required && !candidates.isMarked(label)) || !accepts(label)) continue;
+      candidates.add(label, part);
+      if (candidates.count >= due) {
+        raise(rest);
+        longest = longestOf(weight, rest);
+      }
     }
+  }
+
+  /** A longer document that has the term once cannot be among the best, by it and the `rest`. */
+  function longestOf(weight: number, rest: number): number {
+    return rest >= least ? Number.POSITIVE_INFINITY : (weight / (least - rest) - 1 - fixed) / perWord + 1;
+  }
+
+  /** By what candidates have already; drops those that cannot be among the best even with the `rest`. */
+  function raise(rest: number): void {
+    if (candidates.count < depth) return;
+    least = Math.max(least, leastOfBest() - 2 * step);
+    candidates.keep(least - rest);
+    due = Math.max(depth, 2 * candidates.count, 256);
   }
 
   /** Candidates that have the term score more. */
