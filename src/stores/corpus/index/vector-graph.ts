@@ -5,8 +5,13 @@ import { forgetRemoved } from './graph-file.js';
 const efConstruction = 100;
 /** Links of a point. */
 const links = 16;
-/** Neighbours looked at in a search, at least. */
-const leastEf = 200;
+/**
+ * Neighbours looked at in a search: more finds more and takes longer. Among made-up captions (bench/search) recall of the ten nearest was
+ * .98 with 75 of 10,000 and with 180 of 100,000, so it follows the cube root.
+ */
+function efOf(points: number): number {
+  return Math.max(100, Math.ceil(4 * Math.cbrt(points)));
+}
 
 export interface Neighbours {
   labels: number[];
@@ -70,7 +75,7 @@ export class VectorGraph {
   nearest(vector: readonly number[], k: number, allows?: (label: number) => boolean): Neighbours {
     if (this.#count === 0) return { labels: [], distances: [] };
     // `ef` is not stored in the file: set it each time.
-    this.#graph.setEf(Math.max(2 * k, leastEf));
+    this.#graph.setEf(Math.max(2 * k, efOf(this.#count)));
     const { neighbors, distances } = this.#graph.searchKnn(vector as number[], Math.min(k, this.#count), allows);
     return { labels: neighbors, distances };
   }
