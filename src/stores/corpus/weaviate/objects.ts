@@ -6,6 +6,8 @@ import type { StoredObject } from './stored.js';
 
 /** Objects written, and ids asked for, in one call. */
 const most = 64;
+/** The same of objects that are searched: for some moments of the call none of them is in the indexes. */
+export const batchAgain = 8;
 /** What one query gives at most: the server's own limit. */
 export const mostHits = 10_000;
 
@@ -63,9 +65,9 @@ export class Objects {
   }
 
   /** On all replicas: whichever answers next knows of it. `before` is called before each call. */
-  async write(objects: readonly StoredObject[], before?: () => Promise<void>): Promise<void> {
+  async write(objects: readonly StoredObject[], before?: () => Promise<void>, batch = most): Promise<void> {
     await this.checkReplicas();
-    await this.#writeAll(objects, before);
+    await this.#writeAll(objects, batch, before);
     await this.checkReplicas();
   }
 
@@ -95,11 +97,11 @@ export class Objects {
     return this.#placed;
   }
 
-  async #writeAll(objects: readonly StoredObject[], before?: () => Promise<void>): Promise<void> {
-    for (let n = 0; n < objects.length; n += most) {
+  async #writeAll(objects: readonly StoredObject[], batch: number, before?: () => Promise<void>): Promise<void> {
+    for (let n = 0; n < objects.length; n += batch) {
       await before?.();
       const { json } = await this.#http.call('POST', '/v1/batch/objects?consistency_level=ALL', {
-        body: { objects: objects.slice(n, n + most) },
+        body: { objects: objects.slice(n, n + batch) },
       });
       for (const { result } of json as { result?: { errors?: { error?: { message: string }[] } | null } }[]) {
         const message = result?.errors?.error?.map((one) => one.message).join('; ');
@@ -108,11 +110,13 @@ export class Objects {
     }
   }
 
-  async remove(documents: readonly string[]): Promise<void> {
-    for (const document of documents)
+  async remove(documents: readonly string[], before?: () => Promise<void>): Promise<void> {
+    for (const document of documents) {
+      await before?.();
       await this.#http.call('DELETE', `/v1/objects/${this.collection}/${keyOf(document)}?consistency_level=ALL`, {
         accepts: [404],
       });
+    }
   }
 
   /** An object that is no document: found by its name alone. */
