@@ -19,13 +19,16 @@ import {
 import { OutOfTurn } from './failures.js';
 import type { WeaviateHttp } from './http.js';
 import { isStartedAgain, type NodeStarts, nodeStarts } from './node-starts.js';
-import { batchAgain, Objects } from './objects.js';
+import { most, Objects } from './objects.js';
 import { removedDocument, type StoredProperties, storedDocument } from './stored.js';
 import { Writer } from './writer.js';
 
 const record = 'state';
 /** How often a process that is not the writer looks whether the writer has applied what it waits for. */
 const pollMs = 250;
+/** How often, and how long, a search looks whether what is written again is written. */
+const lookMs = 50;
+const standsStillMs = 3_000;
 const fields = 'document retrievable clip removed counted partition offset';
 
 /** Brings records into one collection: see stored.ts for how the state stays right, and writer.ts for who writes. */
@@ -80,28 +83,39 @@ export class Applying {
     }
   }
 
+  /** Resolves when what is being written again is written, or nothing was written for a while. */
+  async untilWritten(): Promise<void> {
+    const placeOf = ({ birth, again }: CollectionState) => (again ? JSON.stringify([birth, again]) : null);
+    const place = placeOf(await this.state());
+    for (let waited = 0; place !== null && waited < standsStillMs; waited += lookMs) {
+      await sleep(lookMs);
+      if (placeOf(await this.state()) !== place) return;
+    }
+  }
+
   /**
-   * For when there are no records: looks whether a node was started again, and if so has the last records come again. True:
-   * the positions are others than those that were told last.
+   * For when there are no records: looks whether a node was started again, and if so has the last records come again
+   * (`rewound`). `moved`: the positions are others than those that were told last.
    */
-  look(): Promise<boolean> {
-    if (this.#applying > 0) return Promise.resolve(false);
+  look(): Promise<'rewound' | 'moved' | 'same'> {
+    if (this.#applying > 0) return Promise.resolve('same');
     const looking = this.#look();
     this.#looking = looking.catch(() => {});
     return looking;
   }
 
-  async #look(): Promise<boolean> {
+  async #look(): Promise<'rewound' | 'moved' | 'same'> {
     const state = await this.state();
-    if (this.#told === null || state.birth === '') return false;
-    if (state.birth !== this.#told) return true;
+    if (this.#told === null || state.birth === '') return 'same';
+    if (state.birth !== this.#told) return 'moved';
     const starts = await nodeStarts(this.#http);
-    if (!isStartedAgain(state.starts ?? {}, starts)) return false;
-    if (!(await this.#writer.isMine())) return false;
+    if (!isStartedAgain(state.starts ?? {}, starts) || !(await this.#writer.isMine())) return 'same';
     try {
+      // It may have changed before the turn came here.
       const current = await this.state();
-      if (current.birth === this.#told) await this.#rewind(current, starts);
-      return true;
+      if (current.birth !== this.#told) return 'moved';
+      await this.#rewind(current, starts);
+      return 'rewound';
     } finally {
       this.#writer.rest();
     }
@@ -155,7 +169,8 @@ export class Applying {
   async #write(state: CollectionState, records: readonly CorpusRecord[], starts: NodeStarts): Promise<void> {
     // What comes again is counted already; a replica that misses some of it could not say so. New records follow after it.
     const all = wantedOf(records, state);
-    const again = comingAgain(all, state);
+    // In one call, before the state moves on: that is what `untilWritten` waits for.
+    const again = comingAgain(all, state).slice(0, most);
     const isAgain = again.length > 0;
     const wanted = isAgain ? again : all;
     const last = new Map(wanted.filter(({ id }) => id !== '').map((one) => [one.id, one]));
@@ -191,7 +206,7 @@ export class Applying {
     });
     const confirm = () => this.#confirm();
     await this.objects.remove(anew, confirm);
-    await this.objects.write(objects, confirm, isAgain ? batchAgain : undefined);
+    await this.objects.write(objects, confirm);
     await this.objects.putRecord(record, next, confirm);
     if (this.#told === state.birth) this.#told = next.birth;
     // Counted no more: what is left of them may go.

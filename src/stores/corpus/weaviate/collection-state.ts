@@ -34,7 +34,13 @@ export const unborn: CollectionState = { birth: '', positions: {}, documents: 0,
 export function rewound(state: CollectionState, starts: NodeStarts): CollectionState {
   const from = state.earlier?.at(0)?.positions ?? {};
   const again = Object.fromEntries(Object.keys(state.positions).map((partition) => [partition, from[+partition] ?? 0]));
-  return { ...state, birth: randomUUID(), again, round: (state.round ?? 0) + 1, starts };
+  return {
+    ...state,
+    birth: randomUUID(),
+    again,
+    round: (state.round ?? 0) + 1,
+    starts: { ...state.starts, ...starts },
+  };
 }
 
 /** With the records that are `written`. What they change of the count and the digest is not in it yet. */
@@ -45,8 +51,10 @@ export function advanced(
 ): CollectionState {
   const positions = { ...state.positions };
   for (const { partition, offset } of written) positions[partition] = Math.max(offset + 1, positions[partition] ?? 0);
-  const birth = state.birth || randomUUID();
-  return { ...state, birth, positions, again: stillAgain(written, state), starts, earlier: earlierThan(state) };
+  return {
+    ...{ ...state, birth: state.birth || randomUUID(), positions, again: stillAgain(written, state) },
+    ...{ starts: { ...state.starts, ...starts }, earlier: earlierThan(state) },
+  };
 }
 
 /**

@@ -6,15 +6,15 @@ import type { WeaviateHttp } from './http.js';
  */
 export type NodeStarts = Record<string, number>;
 
-/** Of the nodes that answer. */
+/** Of the nodes that are ready: one that is just starting does not know its number yet. */
 export async function nodeStarts(http: WeaviateHttp): Promise<NodeStarts> {
   const { json } = await http.call('GET', '/v1/cluster/statistics');
   const { statistics } = json as {
-    statistics?: ({ name?: string; initialLastAppliedIndex?: number; raft?: unknown } | null)[];
+    statistics?: ({ name?: string; initialLastAppliedIndex?: number; ready?: boolean } | null)[];
   };
   const starts: NodeStarts = {};
   for (const node of statistics ?? [])
-    if (node?.name && node.raft) starts[node.name] = node.initialLastAppliedIndex ?? 0;
+    if (node?.name && node.ready) starts[node.name] = node.initialLastAppliedIndex ?? 0;
   return starts;
 }
 

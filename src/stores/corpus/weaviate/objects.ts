@@ -5,9 +5,7 @@ import { keyOf } from './key.js';
 import type { StoredObject } from './stored.js';
 
 /** Objects written, and ids asked for, in one call. */
-const most = 64;
-/** The same of objects that are searched: for some moments of the call none of them is in the indexes. */
-export const batchAgain = 8;
+export const most = 64;
 /** What one query gives at most: the server's own limit. */
 export const mostHits = 10_000;
 
@@ -65,9 +63,9 @@ export class Objects {
   }
 
   /** On all replicas: whichever answers next knows of it. `before` is called before each call. */
-  async write(objects: readonly StoredObject[], before?: () => Promise<void>, batch = most): Promise<void> {
+  async write(objects: readonly StoredObject[], before?: () => Promise<void>): Promise<void> {
     await this.checkReplicas();
-    await this.#writeAll(objects, batch, before);
+    await this.#writeAll(objects, before);
     await this.checkReplicas();
   }
 
@@ -97,11 +95,11 @@ export class Objects {
     return this.#placed;
   }
 
-  async #writeAll(objects: readonly StoredObject[], batch: number, before?: () => Promise<void>): Promise<void> {
-    for (let n = 0; n < objects.length; n += batch) {
+  async #writeAll(objects: readonly StoredObject[], before?: () => Promise<void>): Promise<void> {
+    for (let n = 0; n < objects.length; n += most) {
       await before?.();
       const { json } = await this.#http.call('POST', '/v1/batch/objects?consistency_level=ALL', {
-        body: { objects: objects.slice(n, n + batch) },
+        body: { objects: objects.slice(n, n + most) },
       });
       for (const { result } of json as { result?: { errors?: { error?: { message: string }[] } | null } }[]) {
         const message = result?.errors?.error?.map((one) => one.message).join('; ');

@@ -54,6 +54,9 @@ export async function openWeaviate(options: OpenWeaviateOptions): Promise<Corpus
   return corpus;
 }
 
+/** Records are not written again so soon after it was decided that they are to be: the followers read the positions first. */
+const quickMs = 100;
+
 interface Collection {
   applying: Applying;
   searching: Searching;
@@ -87,8 +90,13 @@ class WeaviateCorpus implements Corpus {
   async search(query: SearchQuery): Promise<SearchResult> {
     checkQuery(query, this.#options.encoder.dimensions);
     return this.#inCurrent(async ({ applying, searching, searchingSteadily }) => {
-      const { documents, digest, again } = await applying.state();
-      return (again ? searchingSteadily : searching).search(query, { documents, digest });
+      for (;;) {
+        const { documents, digest, again, birth } = await applying.state();
+        const began = performance.now();
+        const found = await (again ? searchingSteadily : searching).search(query, { documents, digest });
+        // One that took longer may have met records that began to be written again after it had asked.
+        if (performance.now() - began < quickMs || (await applying.state()).birth === birth) return found;
+      }
     });
   }
 
@@ -216,8 +224,10 @@ class WeaviateCorpus implements Corpus {
   }
 
   async #look(): Promise<void> {
-    if (!(await this.#inCurrent(({ applying }) => applying.look()))) return;
-    this.#options.log.warn({}, 'A node of the search engine was started again: the last records are written again');
+    const seen = await this.#inCurrent(({ applying }) => applying.look());
+    if (seen === 'same') return;
+    if (seen === 'rewound')
+      this.#options.log.warn({}, 'A node of the search engine was started again: the last records are written again');
     for (const listener of this.#again) listener();
   }
 
@@ -229,11 +239,12 @@ class WeaviateCorpus implements Corpus {
       log.warn({ document, model }, 'A document has no vectors of this embedder: words only');
     const applying = new Applying(this.#http, name, { encoder, onForeign });
     const { objects } = applying;
+    const steady = new SteadyObjects(this.#http, name, () => applying.untilWritten());
     const noise = new NoiseOfCollection(objects);
     const made = {
       applying,
       searching: new Searching(objects, encoder, noise),
-      searchingSteadily: new Searching(new SteadyObjects(this.#http, name), encoder, noise),
+      searchingSteadily: new Searching(steady, encoder, noise),
     };
     this.#collections.set(name, made);
     return made;
