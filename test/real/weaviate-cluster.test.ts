@@ -4,11 +4,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseEnv, promisify } from 'node:util';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { withOwnVectors } from '../../src/app/own-vectors.js';
 import { VimiError } from '../../src/core/errors.js';
 import type { Corpus } from '../../src/stores/corpus/corpus.js';
 import { followCorpus } from '../../src/stores/corpus/corpus-follower.js';
 import { openCorpus } from '../../src/stores/corpus/index/open-corpus.js';
 import { type OpenWeaviateOptions, openWeaviate } from '../../src/stores/corpus/weaviate/open-weaviate.js';
+import { openFileStore } from '../../src/stores/objects/files.js';
 import { quietLog } from '../operators/run-operator.js';
 import { corpusDocument, embedder, query } from '../stores/corpus/corpus-documents.js';
 import { patient } from '../support/patience.js';
@@ -43,8 +45,9 @@ const open = (index: string, changes: Partial<OpenWeaviateOptions> = {}) =>
 
 const documents = Array.from({ length: 240 }, (_, n) => corpusDocument(`a drawing of the number ${n}`));
 
-/** A topic of one partition that holds the first documents, as many as were published; a corpus that follows it. */
-function topic(corpus: Corpus) {
+/** A topic of one partition that holds the first documents, as many as were published; a corpus that follows it, as in vimi. */
+async function topic(corpus: Corpus) {
+  const objects = await openFileStore(join(folder, 'objects'));
   const lines: string[] = [];
   const note = (_: object, message: string) => void lines.push(message);
   let published = 0;
@@ -54,7 +57,7 @@ function topic(corpus: Corpus) {
       grew = resolve;
     });
   const follower = followCorpus<{ partition: number; offset: number }>({
-    corpus,
+    corpus: withOwnVectors(corpus, { embedder, objects, log: quietLog }),
     decode: ({ offset }) => ({ id: documents[offset]!.id, document: documents[offset]! }),
     log: { info: note, warn: note },
     retryMs: 200,
@@ -96,7 +99,7 @@ async function checkNodes(index: string, count: number): Promise<void> {
 
 it('three nodes, one killed while documents come in and are searched: none is lost, and no answer is wrong', async () => {
   const corpus = await open('Cluster');
-  const { follower, publish, lines } = topic(corpus);
+  const { follower, publish, lines } = await topic(corpus);
   const began = performance.now();
   publish(80);
   await follower.caughtUp();
@@ -150,7 +153,7 @@ it('a node that dies and is back while nobody writes: what its index lost is wri
   const said: string[] = [];
   const log = { ...quietLog, warn: (_: object, message: string) => void said.push(message) };
   const corpus = await open('Rest', { watchMs: 200, log });
-  const { follower, publish } = topic(corpus);
+  const { follower, publish } = await topic(corpus);
   publish(60);
   await follower.caughtUp();
   await kill();
