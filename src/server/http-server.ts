@@ -57,14 +57,14 @@ export async function serveHttp({
   mostConnections = 1000,
 }: HttpServerOptions): Promise<HttpServer> {
   const keys = await Keys.open(keyPath(workspace.topology.folder), workspace.log);
-  if (!keys && !isLoopback(host))
+  if (!(await keys.ask()) && !isLoopback(host))
     throw new VimiError('USAGE', 'HTTP is not served to other machines without keys', {
       expected: 'an API key, or an address of this machine alone, such as 127.0.0.1:9400',
       found: `${host}:${port}`,
       where: '--http',
       remedy: 'Make a key: vimi keys add NAME.',
     });
-  const app = await openApp({ log: workspace.log, version, hasKeys: keys !== undefined });
+  const app = await openApp({ log: workspace.log, version, hasKeys: () => keys.ask() });
   const closing = new AbortController();
   recogniseCallers(app, keys);
   addProbes(app, workspace.metrics);
