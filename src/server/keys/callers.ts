@@ -30,7 +30,7 @@ export interface Caller {
 }
 
 /** The source of requests of whoever is on this machine, while there are no keys. */
-export const localSource = '/vimi/http';
+const localSource = '/vimi/http';
 
 /**
  * Finds out who asks, before a body is read: KEY_MISSING, KEY_REFUSED, RATE_LIMITED. Web pages of other origins are refused
