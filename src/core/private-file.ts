@@ -93,9 +93,11 @@ export class WatchedFile<T> {
     return new WatchedFile(options, await options.read(options.path), changed);
   }
 
-  async now(): Promise<T> {
+  /** `isUrgent`: the caller misses something, which may have come a moment ago. */
+  async now(isUrgent = false): Promise<T> {
     const { path, read, isEmpty, log, troubleText } = this.#options;
-    if (performance.now() - this.#looked < freshMs && !isEmpty(this.#content)) return this.#content;
+    const isFresh = performance.now() - this.#looked < freshMs;
+    if (isFresh && !isUrgent && !isEmpty(this.#content)) return this.#content;
     this.#looked = performance.now();
     const changed = await changeOf(path);
     if (changed === this.#changed) return this.#content;

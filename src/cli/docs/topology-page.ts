@@ -25,6 +25,10 @@ export function topologyPage(): string {
           '`model_hosts`',
           'Hosts of model servers that steps call, such as captioners; written as those of media_hosts. Names may lead into private networks. Default: none',
         ],
+        [
+          '`webhook_hosts`',
+          'Hosts that [webhooks](../guides/webhooks.md) may go to over https; written as those of media_hosts. Default: none',
+        ],
         ['[`topics`](#topics)', 'What each topic carries, by name.'],
         ['[`segments`](#segments-and-steps)', 'Lists of steps that pipelines share, by name.'],
         ['[`pipelines`](#pipelines)', 'From a topic, through steps, to sinks, by name.'],

@@ -24,6 +24,8 @@ export interface Topology {
   mediaRoots: string[];
   /** Hosts that media may be fetched from. */
   mediaHosts: string[];
+  /** Hosts that webhooks may go to. */
+  webhookHosts: string[];
   /** By name, in the order of the file. */
   topics: Map<string, TopicDeclaration>;
   /** In the order of the file. */
