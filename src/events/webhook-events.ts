@@ -5,7 +5,7 @@ import { characters, leftOut, moment } from './input.js';
  * Webhooks by Standard Webhooks 1.0.0: what a request says of its own, and the ledger of what was sent for it.
  */
 
-export const webhookTypes = ['video.completed', 'video.failed', 'video.cancelled'] as const;
+const webhookTypes = ['video.completed', 'video.failed', 'video.cancelled'] as const;
 export const webhookType = z.enum(webhookTypes);
 export type WebhookType = z.infer<typeof webhookType>;
 

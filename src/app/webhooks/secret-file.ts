@@ -92,7 +92,7 @@ export async function revokeSecret(path: string, id: string): Promise<StoredSecr
 }
 
 /** The tenant of a request by its source: the name of its API key; null: it came without one. */
-export function tenantOf(source: string): string | null {
+function tenantOf(source: string): string | null {
   const [, name] = /^\/vimi\/http\/([^/]+)$/.exec(source) ?? [];
   return name ?? null;
 }

@@ -27,7 +27,7 @@ export function topologyPage(): string {
         ],
         [
           '`webhook_hosts`',
-          'Hosts that [webhooks](../guides/webhooks.md) may go to over https; written as those of media_hosts. Default: none',
+          'Hosts that webhooks may go to over https (`docs/guides/webhooks.md`); written as those of media_hosts. Default: none',
         ],
         ['[`topics`](#topics)', 'What each topic carries, by name.'],
         ['[`segments`](#segments-and-steps)', 'Lists of steps that pipelines share, by name.'],

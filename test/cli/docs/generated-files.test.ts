@@ -52,6 +52,7 @@ describe('the AsyncAPI document', () => {
       'passes',
       'jobs',
       'videos',
+      'webhooks',
       'samples',
       'rejects',
     ]);
