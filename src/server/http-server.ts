@@ -108,7 +108,7 @@ export async function serveHttp({
     const webhooks = () => {
       hooks ??= (async () => {
         const followed = await board();
-        const shown = (job: BoardJob) => service?.shown(job) ?? videoOf(job, { ahead: 0, model: null });
+        const shown = (job: BoardJob) => service?.shown(job) ?? videoOf(job, { place: undefined, model: null });
         const describe = (job: BoardJob) => toldJob(shown(job));
         return openWebhooks({ workspace, pipeline, board: followed, describe, around: receivers });
       })();

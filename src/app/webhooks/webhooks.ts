@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../../core/clock.js';
+import type { Clock } from '../../core/clock.js';
 import { VimiError } from '../../core/errors.js';
 import type { RequestWebhook } from '../../events/webhook-events.js';
 import type { OutgoingOptions } from '../../media/web/outgoing.js';
@@ -32,7 +32,7 @@ export interface Webhooks {
 /** undefined: the topology has no topic for them. */
 export async function openWebhooks(options: WebhooksOptions): Promise<Webhooks | undefined> {
   const { workspace, pipeline, board, describe, around = {} } = options;
-  const { clock = systemClock, random = Math.random, ...outgoing } = around;
+  const { clock = options.workspace.clock, random = Math.random, ...outgoing } = around;
   const { topology, log } = workspace;
   const secrets = await Secrets.open(secretPath(topology.folder), log);
   const list = await openLedger(workspace);

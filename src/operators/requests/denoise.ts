@@ -32,7 +32,7 @@ export const denoise = defineOperator(
       out: 'frames: RGB, with the model, its weights and the sampler settings. Settings of the request come before those of the step, and these before the model’s defaults. Clips of the prompt are left out, since the model reads none; the record of the video names them (unread_parts), and the first one is logged. After the first sampler step the job is in_progress on the jobs topic, with its progress at most once a second. These records are outside the commit: after a crash they may be repeated or missing.',
       drops: 'Cancelled jobs, at the next step of the sampler.',
       fails:
-        'REQUEST_EXPIRED at the sampler step at which the deadline has passed; REQUEST_OVER_LIMIT if the model cannot make this video; OBJECT_NOT_FOUND, OBJECT_DAMAGED or MEDIA_DAMAGED for an image of the prompt; MODEL_CRASHED if retries do not help.',
+        'REQUEST_EXPIRED if start_by has passed when its turn comes, and at the sampler step at which finish_by has passed; REQUEST_OVER_LIMIT if the model cannot make this video; OBJECT_NOT_FOUND, OBJECT_DAMAGED or MEDIA_DAMAGED for an image of the prompt; MODEL_CRASHED if retries do not help.',
       memory: 'The prompts that run at once, with decoded images and videos.',
     },
     config: z.strictObject({
@@ -63,8 +63,10 @@ export const denoise = defineOperator(
         .int()
         .min(1)
         .max(64)
-        .default(4)
-        .describe('Jobs whose images are read in advance; the model makes one video after the other.'),
+        .default(1)
+        .describe(
+          'Jobs that the model is given at once. It makes one video after the other: further ones have their images read in advance, and are no longer overtaken.',
+        ),
       jobs: z
         .string()
         .min(1)
@@ -109,6 +111,8 @@ export const denoise = defineOperator(
         );
       }
       const input = { prompt: await readPrompt(prompt, context), ...wanted, fps, ...settings };
+      context.signal.throwIfAborted();
+      context.begin();
       const progress = announcer(context, config.jobs);
       try {
         const { video, seconds } = await denoiser.generate(input, {
@@ -123,6 +127,7 @@ export const denoise = defineOperator(
             sampler,
             ...(words && { unknownWords: unknownWords(prompt, words) }),
             ...(unreadParts.length > 0 && { unreadParts }),
+            started: progress.started,
             seconds,
           },
         };
@@ -147,22 +152,27 @@ async function readPrompt(prompt: Prompt, { objects }: Pick<Resources, 'objects'
 }
 
 function announcer(context: StepContext<unknown, unknown>, topic: string) {
-  const { clock, announce, log, pipeline, event } = context;
+  const { clock, announce, log, pipeline, event, jobs } = context;
   const asked = tryOf(context, pipeline);
   const { job } = asked;
   const { traceparent } = event;
+  // Done again after a crash: it began then.
+  const before = jobs.known(job);
+  const isSame = before?.state === 'in_progress' && before.request.record === asked.request.record;
+  const started = (isSame && before.started_at) || new Date(clock.now()).toISOString();
   let last = Number.NEGATIVE_INFINITY;
   let sending = Promise.resolve();
   const report = (done: number, total: number) => {
     const now = clock.elapsed();
     if (now - last < announceMs) return;
     last = now;
-    const change = { ...asked, state: 'in_progress' as const, progress: total > 0 ? done / total : 0 };
+    const progress = total > 0 ? done / total : 0;
+    const change = { ...asked, state: 'in_progress' as const, progress, started_at: started };
     sending = sending
       .then(() => announce([jobRecord(change, { pipeline, topic }, { moment: `step-${done}`, traceparent })]))
       .catch((error: unknown) =>
         log.warn({ job, error: String(error) }, 'Progress could not be published; the job continues'),
       );
   };
-  return { report, sent: () => sending };
+  return { report, started, sent: () => sending };
 }

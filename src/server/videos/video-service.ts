@@ -15,6 +15,7 @@ import type { GenerationRequested } from '../../events/schemas.js';
 import { forgetting } from '../../events/webhook-records.js';
 import { checkRequest, type RequestLimits } from '../../operators/requests/check-request.js';
 import type { ImageBounds } from '../../operators/requests/query-of.js';
+import { removeVideo } from '../../operators/requests/stills-beside.js';
 import type { BoardJob, ListedBoard } from '../../stores/jobs/job-board.js';
 import { isOver } from '../../stores/jobs/jobs.js';
 import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
@@ -138,10 +139,10 @@ export class VideoService {
     await (await workspace.transport()).publish([cancelRecord(job, pipeline)]);
   }
 
-  /** Forgets a job that is over, and removes its video. */
+  /** Forgets a job that is over, and removes its video, thumbnail and spritesheet. */
   async remove({ job, video }: BoardJob): Promise<void> {
     const { workspace, pipeline, board, webhooks } = this.#options;
-    if (video) await (await workspace.objects()).remove(video.key);
+    if (video) await removeVideo(await workspace.objects(), video.key);
     const list = (await webhooks())?.list;
     await list?.caughtUp();
     const messages = list?.ledger.ofJob(job).map((id) => forgetting(list.topic, id)) ?? [];
@@ -169,8 +170,9 @@ export class VideoService {
 
   /** As the API tells of it. */
   shown(job: BoardJob): Video {
-    const ahead = job.state === 'queued' ? this.#options.board.board.ahead(job) : 0;
-    return videoOf(job, { ahead, model: this.models[0]?.name ?? null });
+    const now = this.#options.workspace.clock.now();
+    const place = job.state === 'queued' ? this.#options.board.board.place(job, now) : undefined;
+    return videoOf(job, { place, model: this.models[0]?.name ?? null });
   }
 
   /** Refuses a receiver to which nothing could be sent. */
