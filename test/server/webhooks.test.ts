@@ -132,7 +132,8 @@ describe('webhooks', patient, () => {
     const done = await one.post('/v1/videos', { prompt: 'a fox', webhook: { url } });
     const bad = await other.post('/v1/videos', {
       prompt: 'a boat',
-      deadline: '2020-01-01T00:00:00Z',
+      width: 9,
+      height: 9,
       webhook: { url },
     });
     const gone = await other.post('/v1/videos', { prompt: 'a kite', webhook: { url } });
