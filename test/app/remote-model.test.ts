@@ -14,7 +14,10 @@ import { patient } from '../support/patience.js';
 
 const drawing = await serve(await ownTopology((text) => text.replace('encode: { scale: 4 }', 'encode: { crf: 1 }')));
 const stop = new AbortController();
-const running = runPipelines(drawing.workspace, [drawing.workspace.pipeline('generate')], { drain: false, signal: stop.signal });
+const running = runPipelines(drawing.workspace, [drawing.workspace.pipeline('generate')], {
+  drain: false,
+  signal: stop.signal,
+});
 const { host } = new URL(drawing.server.url);
 const topology = await ownTopology((text) =>
   text
