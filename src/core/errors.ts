@@ -255,6 +255,11 @@ export const errorCodes = {
   RANGE_INVALID: { fault: 'input', remedy: 'Ask for bytes that are there, or for the whole: leave Range out.' },
   DOCUMENT_NOT_FOUND: { fault: 'input', remedy: 'Check the id; GET /v1/corpus/documents?q= finds documents.' },
   JOB_NOT_FOUND: { fault: 'input', remedy: 'Check the id; GET /v1/videos lists the jobs.' },
+  VARIANT_NOT_FOUND: {
+    fault: 'input',
+    remedy:
+      'Take the video itself. Videos that older versions or custom steps made have no thumbnail and no spritesheet.',
+  },
   VIDEO_NOT_READY: { fault: 'input', remedy: 'Wait until the job is completed: GET /v1/videos/ID has its state.' },
   STREAMS_FULL: { fault: 'passing', remedy: 'Connect again after the time that Retry-After names.' },
   QUEUE_FULL: { fault: 'passing', remedy: 'Send the request again after the time that Retry-After names.' },

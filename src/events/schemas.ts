@@ -26,6 +26,9 @@ const none = leftOut(z.never());
 
 const weight = z.number().min(0).max(50);
 
+/** Of a request; the first goes first. */
+export const priorities = ['interactive', 'standard', 'batch'] as const;
+
 /** A clip in a request that shows how something moves: a path under an allowed root, or an object's key. */
 const requestClip = z.looseObject({
   clip: z.looseObject({ uri }),
@@ -81,8 +84,8 @@ export const generationRequested = z.looseObject({
       }),
     ]),
   ).describe('how the prompt is grounded; false: not at all'),
-  priority: leftOut(z.enum(['interactive', 'standard', 'batch'])).describe(
-    'default: standard; no effect yet, requests are served in order',
+  priority: leftOut(z.enum(priorities)).describe(
+    'default: standard. Whoever waits longer than the ageing of the pipeline (10 minutes) counts as one priority higher',
   ),
   deadline: leftOut(moment).describe(
     'a moment with its offset from UTC; a request that is not finished by then is rejected',
@@ -297,15 +300,33 @@ const sampler = z.looseObject({
   seed: z.number().int(),
 });
 
+const side = z.number().int().positive();
+/** Tiles lie row by row, from the upper left; each stands for as much of the video as any other. */
+const spritesheet = objectRef.extend({
+  tiles: side.describe('number of frames in it'),
+  columns: side,
+  rows: side,
+  tile_width: side.describe('pixels'),
+  tile_height: side.describe('pixels'),
+});
+export type SheetGeometry = Pick<
+  z.infer<typeof spritesheet>,
+  'tiles' | 'columns' | 'rows' | 'tile_width' | 'tile_height'
+>;
+
 /**
  * All that a consumer needs to trust a video and to make it again. The MP4 carries the same record less `object`,
- * `link` and timings.
+ * `link`, `thumbnail`, `spritesheet` and timings.
  */
 export const videoCompleted = z.looseObject({
   job: z.string().describe('the id of the job, the same in all that follows from one request'),
   request: requestRef.optional().describe('the request as its sender named it'),
   object: objectRef.describe('the MP4'),
   link: objectLink.optional().describe('to the MP4, if the profile sets links'),
+  thumbnail: objectRef.optional().describe('the middle frame: WebP; missing in older events'),
+  spritesheet: spritesheet
+    .optional()
+    .describe('frames spread over the video, in a grid: WebP; missing in older events'),
   width: z.number().int().describe('pixels'),
   height: z.number().int().describe('pixels'),
   frames: z.number().int(),

@@ -144,8 +144,8 @@ export interface Query {
 export interface Product {
   body: Buffer | { file: string };
   mediaType: string;
-  /** What is stored beside it, under its name with another ending, such as `.idx`. */
-  beside?: { ending: string; text: string }[];
+  /** What is stored beside it. */
+  beside?: Beside[];
   /** For the object's name: {job}, {shard}, ... */
   fields: Record<string, string>;
   schema: SchemaName;
@@ -153,4 +153,14 @@ export interface Product {
   data: Record<string, unknown>;
   /** The event's id: follows from the input, never random. */
   id: string;
+}
+
+/** Bytes that belong to a product and are stored under its name with another ending, such as `.idx`. */
+export interface Beside {
+  /** With `{digest}` in it: of these bytes, 16 hex digits. */
+  ending: string;
+  body: Buffer;
+  mediaType: string;
+  /** The field of the event that names it, once it is stored, and what that says besides. */
+  named?: { field: string; more?: object };
 }

@@ -377,7 +377,7 @@ async function seal(
         products.push({
           body: { file: file.path },
           mediaType: 'application/x-tar',
-          beside: [{ ending: '.idx', text: file.index() }],
+          beside: [{ ending: '.idx', body: Buffer.from(file.index()), mediaType: 'text/plain' }],
           fields: { shard, digest, kind },
           schema: 'samples.sealed',
           data: { shard, ...of, samples: file.samples, range, ...(products.length === 0 && left) },

@@ -60,8 +60,10 @@ export const denoise = defineOperator(
         .int()
         .min(1)
         .max(64)
-        .default(4)
-        .describe('Jobs whose images are read in advance; the model makes one video after the other.'),
+        .default(1)
+        .describe(
+          'Jobs that the model is given at once. It makes one video after the other: further ones have their images read in advance, and are no longer overtaken.',
+        ),
       jobs: z
         .string()
         .min(1)

@@ -12,6 +12,7 @@ import { payloadHash } from '../../events/payload-hash.js';
 import type { GenerationRequested } from '../../events/schemas.js';
 import { checkRequest, type RequestLimits } from '../../operators/requests/check-request.js';
 import type { ImageBounds } from '../../operators/requests/query-of.js';
+import { removeVideo } from '../../operators/requests/stills-beside.js';
 import type { BoardJob, ListedBoard } from '../../stores/jobs/job-board.js';
 import { isOver } from '../../stores/jobs/jobs.js';
 import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
@@ -133,10 +134,10 @@ export class VideoService {
     await (await workspace.transport()).publish([cancelRecord(job, pipeline)]);
   }
 
-  /** Forgets a job that is over, and removes its video. */
+  /** Forgets a job that is over, and removes its video, thumbnail and spritesheet. */
   async remove({ job, video }: BoardJob): Promise<void> {
     const { workspace, pipeline, board } = this.#options;
-    if (video) await (await workspace.objects()).remove(video.key);
+    if (video) await removeVideo(await workspace.objects(), video.key);
     const tombstone = { topic: answerTopics(pipeline).jobs, key: Buffer.from(job), value: null, headers: {} };
     await (await workspace.transport()).publish([tombstone]);
     await board.caughtUp();
@@ -162,7 +163,8 @@ export class VideoService {
 
   /** As the API tells of it. */
   shown(job: BoardJob): Video {
-    const ahead = job.state === 'queued' ? this.#options.board.board.ahead(job) : 0;
+    const now = this.#options.workspace.clock.now();
+    const ahead = job.state === 'queued' ? this.#options.board.board.ahead(job, now) : 0;
     return videoOf(job, { ahead, model: this.models[0]?.name ?? null });
   }
 

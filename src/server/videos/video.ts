@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { VimiError } from '../../core/errors.js';
-import { type GenerationRequested, generationRequested, jobState } from '../../events/schemas.js';
+import { type GenerationRequested, generationRequested, jobState, type SheetGeometry } from '../../events/schemas.js';
 import type { BoardJob } from '../../stores/jobs/job-board.js';
 import { isOver } from '../../stores/jobs/jobs.js';
 
@@ -28,10 +28,12 @@ export const video = z
     queue: z
       .object({
         position: z.number().int().describe('1: the next'),
-        ahead: z.number().int().describe('jobs that were asked for before and are not over'),
+        ahead: z.number().int().describe('jobs that run, and those that wait and have their turn before'),
       })
       .nullable()
-      .describe('of a queued job. Jobs start in this order within a partition of the topic, not beyond'),
+      .describe(
+        'of a queued job. It changes as others come and as they wait: docs/concepts/delivery.md, Whose turn it is',
+      ),
     context: z
       .array(
         z.object({
@@ -46,6 +48,16 @@ export const video = z
       .describe(
         'what the prompt was grounded in: images, then motion examples, best first; null until the video is made',
       ),
+    spritesheet: z
+      .object({
+        tiles: z.number().int().describe('frames in it; tile n stands for the n-th part of the video'),
+        columns: z.number().int(),
+        rows: z.number().int(),
+        tile_width: z.number().int().describe('pixels'),
+        tile_height: z.number().int().describe('pixels'),
+      })
+      .nullable()
+      .describe('how the tiles of variant=spritesheet lie, row by row; null until it is made'),
     unread_parts: z
       .array(z.number().int())
       .nullable()
@@ -63,7 +75,10 @@ export const video = z
       })
       .describe('the request as its sender named it'),
     version: z.number().int().describe('grows with each change'),
-    urls: z.object({ self: z.string(), events: z.string(), content: z.string(), cancel: z.string() }),
+    urls: z.object({
+      ...{ self: z.string(), events: z.string(), content: z.string(), cancel: z.string() },
+      ...{ thumbnail: z.string(), spritesheet: z.string() },
+    }),
   })
   .meta({ id: 'Video' });
 export type Video = z.infer<typeof video>;
@@ -95,11 +110,21 @@ export function videoOf(job: BoardJob, { ahead, model }: { ahead: number; model:
         ...{ document, caption, kind: clip ? ('clip' as const) : ('image' as const), score },
         ranks: ranks as Record<string, number | undefined>,
       })) ?? null,
+    spritesheet: made?.spritesheet ? geometryOf(made.spritesheet) : null,
     unread_parts: made ? (made.unread ?? []) : null,
     request: { source: job.source, id: job.id, asked: request ? knownFields(request) : null },
     version,
-    urls: { self, events: `${self}/events`, content: `${self}/content`, cancel: `${self}/cancel` },
+    urls: {
+      ...{ self, events: `${self}/events`, content: `${self}/content`, cancel: `${self}/cancel` },
+      thumbnail: `${self}/content?variant=thumbnail`,
+      spritesheet: `${self}/content?variant=spritesheet`,
+    },
   };
+}
+
+/** Without where it lies. */
+function geometryOf({ tiles, columns, rows, tile_width, tile_height }: SheetGeometry): SheetGeometry {
+  return { tiles, columns, rows, tile_width, tile_height };
 }
 
 function textOf(prompt: NonNullable<BoardJob['request']>['prompt']): string {

@@ -4,6 +4,7 @@ import type { ContextEntry, ObjectRef } from '../../events/prompt.js';
 import type { GenerationRequested, JobChanged, VideoCompleted } from '../../events/schemas.js';
 import type { KnownJob } from './jobs.js';
 import { succeed } from './succession.js';
+import { noDeadline, standingOf, turnColumns } from './turn-order.js';
 
 /*
  * All jobs of a pipeline as three topics tell of them, one row a job: requests (what was asked, and when), jobs (what became
@@ -42,7 +43,10 @@ export interface VideoRow extends Placed {
 }
 
 /** What a board keeps of a finished video. */
-export type MadeVideo = Pick<VideoCompleted, 'width' | 'height' | 'frames' | 'fps' | 'model'> & {
+export type MadeVideo = Pick<
+  VideoCompleted,
+  'width' | 'height' | 'frames' | 'fps' | 'model' | 'thumbnail' | 'spritesheet'
+> & {
   object: ObjectRef;
   seed: number;
   context: ContextEntry[];
@@ -95,7 +99,11 @@ export class JobBoard {
   readonly #sql;
   readonly #positions: Record<BoardTopic, Record<number, number>> = { requests: {}, jobs: {}, videos: {} };
 
-  constructor(path: string) {
+  /** `ageingMs`: of the pipeline. */
+  constructor(
+    path: string,
+    readonly ageingMs: number,
+  ) {
     rmSync(path, { force: true });
     this.#file = new Database(path);
     // Only so that what fails in the middle can be taken back.
@@ -104,7 +112,8 @@ export class JobBoard {
     this.#file.exec(`
       CREATE TABLE jobs (
         job TEXT PRIMARY KEY, source TEXT NOT NULL, created INTEGER NOT NULL, changed INTEGER NOT NULL,
-        version INTEGER NOT NULL, state TEXT NOT NULL, known TEXT
+        version INTEGER NOT NULL, state TEXT NOT NULL, known TEXT, priority INTEGER NOT NULL DEFAULT 1,
+        deadline INTEGER NOT NULL DEFAULT ${noDeadline}
       );
       CREATE INDEX jobs_by_time ON jobs (created, job);
       CREATE INDEX jobs_by_state ON jobs (state, created, job);
@@ -130,8 +139,11 @@ export class JobBoard {
       video: prepare('SELECT json FROM videos WHERE job = ?').pluck(),
       putVideo: prepare('INSERT OR REPLACE INTO videos (job, json) VALUES (?, ?)'),
       live: prepare(`SELECT COUNT(*) FROM jobs WHERE state IN ('queued', 'in_progress')`).pluck(),
-      ahead: prepare(`
-        SELECT COUNT(*) FROM jobs WHERE state IN ('queued', 'in_progress') AND (created, job) < (@created, @job)
+      turn: prepare('UPDATE jobs SET priority = @priority, deadline = @deadline WHERE job = @job'),
+      running: prepare(`SELECT COUNT(*) FROM jobs WHERE state = 'in_progress'`).pluck(),
+      before: prepare(`
+        SELECT COUNT(*) FROM jobs WHERE state = 'queued' AND (${turnColumns}, job) <
+          (SELECT ${turnColumns}, job FROM jobs WHERE job = @job)
       `).pluck(),
       unheard: prepare(`
         SELECT requests.job, requests.record FROM requests JOIN jobs USING (job) WHERE jobs.version = 0
@@ -173,9 +185,10 @@ export class JobBoard {
     return this.#sql.live.get() as number;
   }
 
-  /** How many jobs that are not over were asked for before this one. */
-  ahead({ created, job }: Pick<BoardJob, 'created' | 'job'>): number {
-    return this.#sql.ahead.get({ created, job }) as number;
+  /** How many jobs have their turn before this one, which is queued: those that run, and those that wait and go first by now. */
+  ahead({ job }: Pick<BoardJob, 'job'>, now: number): number {
+    const before = this.#sql.before.get({ job, now, ageing: this.ageingMs }) as number;
+    return before + (this.#sql.running.get() as number);
   }
 
   /** Requests of which the jobs topic says nothing. */
@@ -194,9 +207,11 @@ export class JobBoard {
       if (!('job' in row)) return;
       const { job, record, source, id, payload, request, timestamp } = row;
       this.#sql.putRequest.run(job, record, timestamp, JSON.stringify({ source, id, payload, request }));
-      if (this.#sql.get.get(job)) return;
-      this.#ask(job, source, timestamp);
-      told.add(job);
+      if (!this.#sql.get.get(job)) {
+        this.#ask(job, source, timestamp);
+        told.add(job);
+      }
+      this.#order(job);
     });
   }
 
@@ -214,6 +229,7 @@ export class JobBoard {
         ...{ created: writtenAt(next.request.record) ?? before?.created ?? timestamp, changed: timestamp },
         version: offset + 1,
       });
+      this.#order(job);
     });
   }
 
@@ -251,7 +267,17 @@ export class JobBoard {
     for (const statement of this.#sql.forget) statement.run(job);
     this.#sql.forgetRequests.run(job, until);
     const again = this.#firstRequest(job);
-    if (again) this.#ask(job, again.source, again.created);
+    if (!again) return;
+    this.#ask(job, again.source, again.created);
+    this.#order(job);
+  }
+
+  /** Writes down when the turn of a job comes, if it waits. */
+  #order(job: string): void {
+    const row = this.#sql.get.get(job) as Row;
+    if (row.state !== 'queued') return;
+    const { priority, deadline } = standingOf(this.#whole(row).request ?? {}, row.created);
+    this.#sql.turn.run({ job, priority, deadline });
   }
 
   #ask(job: string, source: string, created: number): void {

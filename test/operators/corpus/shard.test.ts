@@ -10,7 +10,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../../src/core/clock.js';
 import { VimiError } from '../../../src/core/errors.js';
 import type { Outcome } from '../../../src/flow/envelope.js';
-import type { Flow, Product } from '../../../src/flow/flow.js';
+import type { Beside, Flow, Product } from '../../../src/flow/flow.js';
 import { type Drop, drop, mapEach } from '../../../src/flow/map-each.js';
 import type { OffsetMove, OperatorInstance, Resources, Sealed } from '../../../src/flow/operator.js';
 import { Pause } from '../../../src/flow/pause.js';
@@ -265,8 +265,8 @@ describe('shard', () => {
     const [clip, text, json] = found.slice(3).map(({ bytes }) => bytes);
     // The index beside it names the place of every member.
     const tar = await readFile(fileOf(product));
-    const [{ ending, text: index }] = product.beside as [{ ending: string; text: string }];
-    const [head, ...rows] = index.trimEnd().split('\n');
+    const [{ ending, body: index }] = product.beside as [Beside];
+    const [head, ...rows] = String(index).trimEnd().split('\n');
     expect([ending, head]).toEqual(['.idx', 'v1.2 3']);
     expect(
       rows
