@@ -87,8 +87,11 @@ export const generationRequested = z.looseObject({
   priority: leftOut(z.enum(priorities)).describe(
     'default: standard. Whoever waits longer than the ageing of the pipeline (10 minutes) counts as one priority higher',
   ),
-  deadline: leftOut(moment).describe(
-    'a moment with its offset from UTC; a request that is not finished by then is rejected',
+  start_by: leftOut(moment).describe(
+    'a moment with its offset from UTC; a request whose first denoising step does not begin by then is rejected, before the model spends anything on it',
+  ),
+  finish_by: leftOut(moment).describe(
+    'a moment with its offset from UTC; a request that is not finished by then is rejected, at the next denoising step',
   ),
 });
 export type GenerationRequested = z.infer<typeof generationRequested>;
@@ -287,6 +290,7 @@ export const jobChanged = z.looseObject({
   request: requestTry.optional().describe('the request as its sender named it'),
   state: jobState,
   progress: z.number().min(0).max(1).optional().describe('share of the denoising steps done'),
+  started_at: z.string().max(40).optional().describe('when its denoising began; ISO 8601'),
   video: objectRef.optional().describe('after completion'),
   error: z.looseObject({ code: z.string(), message: z.string() }).optional().describe('why it failed'),
 });
@@ -368,6 +372,10 @@ export const videoCompleted = z.looseObject({
     })
     .describe('what made the frames'),
   sampler: sampler.describe('with the same settings and backend the result is the same video'),
+  timings: z
+    .looseObject({ denoise_seconds: z.number().nonnegative().optional() })
+    .optional()
+    .describe('seconds of work on this video; waiting is not counted'),
   unknown_words: z
     .array(z.string())
     .optional()

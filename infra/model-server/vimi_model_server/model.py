@@ -40,7 +40,7 @@ class Model:
         # The decoder of a video model in 16 bits leaves bands in the sky.
         self.pipeline = diffusers.DiffusionPipeline.from_pretrained(
             self.folder,
-            torch_dtype={"default": dtype, "vae": torch.float32},
+            dtype={"default": dtype, "vae": torch.float32},
             local_files_only=True,
             use_safetensors=True,
         )

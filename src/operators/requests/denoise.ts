@@ -29,7 +29,7 @@ export const denoise = defineOperator(
       out: 'frames: RGB, with the model, its weights and the sampler settings. Settings of the request come before those of the step, and these before the model’s defaults. What the model does not read is left out: clips, and for a model server the retrieved images that it has no place for. The record of the video names these parts (unread_parts), and the first time is logged. After the first sampler step the job is in_progress on the jobs topic, with its progress at most once a second. These records are outside the commit: after a crash they may be repeated or missing.',
       drops: 'Cancelled jobs, at the next step of the sampler.',
       fails:
-        'REQUEST_EXPIRED at the sampler step at which the deadline has passed; REQUEST_OVER_LIMIT if the model cannot make this video, REQUEST_UNSUPPORTED if it cannot take what the request brings; OBJECT_NOT_FOUND, OBJECT_DAMAGED or MEDIA_DAMAGED for an image of the prompt; MODEL_CRASHED if retries do not help. Of a model server: MODEL_SERVER_REFUSED and MODEL_ANSWER_INVALID; MODEL_SERVER_FAILED if retries do not help. While it is away (MODEL_SERVER_UNAVAILABLE), has no room (MODEL_SERVER_BUSY) or refuses the key (MODEL_SERVER_DENIED), the pipeline pauses.',
+        'REQUEST_EXPIRED if start_by has passed when its turn comes, and at the sampler step at which finish_by has passed; REQUEST_OVER_LIMIT if the model cannot make this video, REQUEST_UNSUPPORTED if it cannot take what the request brings; OBJECT_NOT_FOUND, OBJECT_DAMAGED or MEDIA_DAMAGED for an image of the prompt; MODEL_CRASHED if retries do not help. Of a model server: MODEL_SERVER_REFUSED and MODEL_ANSWER_INVALID; MODEL_SERVER_FAILED if retries do not help. While it is away (MODEL_SERVER_UNAVAILABLE), has no room (MODEL_SERVER_BUSY) or refuses the key (MODEL_SERVER_DENIED), the pipeline pauses.',
       memory: 'The prompts that run at once, with decoded images and videos.',
     },
     config: z.strictObject({
@@ -109,6 +109,8 @@ export const denoise = defineOperator(
         );
       }
       const input = { prompt: read, ...wanted, fps, ...settings };
+      context.signal.throwIfAborted();
+      context.begin();
       const progress = announcer(context, config.jobs);
       try {
         const { video, seconds, asked } = await denoiser.generate(input, {
@@ -126,6 +128,7 @@ export const denoise = defineOperator(
             sampler,
             ...(words && { unknownWords: unknownWords(prompt, words) }),
             ...(unreadParts.length > 0 && { unreadParts }),
+            started: progress.started,
             seconds,
           },
         };
@@ -138,22 +141,27 @@ export const denoise = defineOperator(
 );
 
 function announcer(context: StepContext<unknown, unknown>, topic: string) {
-  const { clock, announce, log, pipeline, event } = context;
+  const { clock, announce, log, pipeline, event, jobs } = context;
   const asked = tryOf(context, pipeline);
   const { job } = asked;
   const { traceparent } = event;
+  // Done again after a crash: it began then.
+  const before = jobs.known(job);
+  const isSame = before?.state === 'in_progress' && before.request.record === asked.request.record;
+  const started = (isSame && before.started_at) || new Date(clock.now()).toISOString();
   let last = Number.NEGATIVE_INFINITY;
   let sending = Promise.resolve();
   const report = (done: number, total: number) => {
     const now = clock.elapsed();
     if (now - last < announceMs) return;
     last = now;
-    const change = { ...asked, state: 'in_progress' as const, progress: total > 0 ? done / total : 0 };
+    const progress = total > 0 ? done / total : 0;
+    const change = { ...asked, state: 'in_progress' as const, progress, started_at: started };
     sending = sending
       .then(() => announce([jobRecord(change, { pipeline, topic }, { moment: `step-${done}`, traceparent })]))
       .catch((error: unknown) =>
         log.warn({ job, error: String(error) }, 'Progress could not be published; the job continues'),
       );
   };
-  return { report, sent: () => sending };
+  return { report, started, sent: () => sending };
 }
