@@ -19,6 +19,8 @@ const mistakesOf = async (models: string, hosts?: string) =>
 
 const url = 'url: "https://gpu.internal:8000/api"';
 
+const makes = '{ frames: 81, width: 832, height: 480, fps: 16, steps: 30, guidance: 5 }';
+
 it('reads models of servers', async () => {
   const { topology, mistakes } = await check(
     `{ wan: { type: remote, ${url}, api_key: "\${file:wan.key}", ca: wan.pem, model: wan-1.3b, run_limit: 30m } }`,
@@ -28,7 +30,7 @@ it('reads models of servers', async () => {
     [
       'wan',
       {
-        ...{ type: 'remote', url: 'https://gpu.internal:8000/api', model: 'wan-1.3b' },
+        ...{ type: 'remote', url: 'https://gpu.internal:8000/api', model: 'wan-1.3b', dialect: 'vimi' },
         ...{ api_key: 'sesame-opens', ca: join(folder, 'wan.pem'), run_limit: 1_800_000 },
       },
     ],
@@ -53,6 +55,9 @@ it.each([
     'letters, digits and signs',
   ],
   ['a misspelt setting', `{ wan: { type: remote, ${url}, apikey: x } }`, undefined, "unknown key 'apikey'"],
+  ['makes where the server says it', `{ wan: { type: remote, ${url}, makes: ${makes} } }`, undefined, 'leave it out'],
+  ['no makes where it does not', `{ wan: { type: remote, ${url}, dialect: sglang } }`, undefined, 'missing makes'],
+  ['a dialect that nobody speaks', `{ wan: { type: remote, ${url}, dialect: sora } }`, undefined, 'dialect: expected'],
   ['a list', '[wan]', undefined, 'expected a map of models by name'],
   [
     'a key file that is not there',

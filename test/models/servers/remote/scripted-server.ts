@@ -7,6 +7,7 @@ export interface AskedCall {
   headers: IncomingMessage['headers'];
   // biome-ignore lint/suspicious/noExplicitAny: what came is what the test looks at.
   body: any;
+  bytes: Buffer;
 }
 
 /** An answer of the server: JSON, or bytes with their type. undefined: the connection is cut. */
@@ -29,11 +30,12 @@ export class ScriptedServer {
     server.on('request', async (request, response) => {
       const chunks: Buffer[] = [];
       for await (const chunk of request) chunks.push(chunk as Buffer);
-      const text = Buffer.concat(chunks).toString('utf8');
+      const bytes = Buffer.concat(chunks);
+      const text = bytes.toString('utf8');
       const isJson = request.headers['content-type'] === 'application/json';
       const call = {
         ...{ method: request.method ?? '', path: request.url ?? '', headers: request.headers },
-        body: isJson && text !== '' ? JSON.parse(text) : text,
+        ...{ body: isJson && text !== '' ? JSON.parse(text) : text, bytes },
       };
       scripted.asked.push(call);
       send(response, await answer(call));
