@@ -35,7 +35,7 @@ export interface Answered {
 }
 
 /** Nothing moves for so long: the server is away. Milliseconds. */
-export const silenceMs = 30_000;
+const silenceMs = 30_000;
 /** All of an answer, however slowly it comes. Milliseconds. */
 const wholeMs = 600_000;
 

@@ -51,7 +51,7 @@ interface Part {
 const dataUrl = (png: Buffer) => ({ image_url: `data:image/png;base64,${png.toString('base64')}` });
 const named = z.string().min(1).max(500);
 
-export const openAiDialects = {
+const openAiDialects = {
   'vllm-omni': {
     models: {
       path: 'v1/models',
