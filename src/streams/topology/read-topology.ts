@@ -6,6 +6,7 @@ import { effectiveTopology } from './effective-topology.js';
 import { hosts } from './hosts.js';
 import { checkLinks } from './links.js';
 import { Mistakes, mistakeLine, type TopologyMistake } from './mistake.js';
+import { readModels } from './models.js';
 import { readPipelines } from './pipelines.js';
 import { mediaRoots, readProfiles } from './profiles.js';
 import { fixedMap } from './sections.js';
@@ -22,6 +23,7 @@ const sections = [
   'media_hosts',
   'model_hosts',
   'webhook_hosts',
+  'models',
   'topics',
   'segments',
   'pipelines',
@@ -89,6 +91,7 @@ export async function checkTopology(
   };
   const [mediaHosts, modelHosts] = [hostsIn('media_hosts'), hostsIn('model_hosts')];
   const webhookHosts = hostsIn('webhook_hosts');
+  const models = readModels(section('models'), { folder, hosts: modelHosts }, mistakes);
   const { topics, names } = readTopics(section('topics'), mistakes);
   const profiles = section('profiles');
   const profile = readProfiles(profiles, wanted, folder, mistakes);
@@ -115,6 +118,7 @@ export async function checkTopology(
     mediaRoots: (profile.mediaRoots ?? roots ?? ['.']).map((path) => resolve(folder, path)),
     mediaHosts,
     webhookHosts,
+    models,
     topics,
     pipelines: pipelines.map(({ spec }) => spec),
     outline: pipelines.map(({ outline }) => outline),
