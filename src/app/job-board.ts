@@ -162,13 +162,13 @@ function videoRow(record: StoredRecord): VideoRow | Placed {
   try {
     const { data } = decodeEvent(record, ['video.completed']) as VimiEvent<VideoCompleted>;
     const { job, width, height, frames, fps, model, object, sampler, context, unread_parts: unread } = data;
-    const { thumbnail, spritesheet } = data;
+    const { thumbnail, spritesheet, timings } = data;
     const { partition, offset, timestamp } = record;
     const video = {
       ...{ width, height, frames, fps, model, object, seed: sampler.seed, context },
       ...{ ...(unread && { unread }), ...(thumbnail && { thumbnail }), ...(spritesheet && { spritesheet }) },
     };
-    return { partition, offset, timestamp, job, video };
+    return { partition, offset, timestamp, job, video, seconds: timings?.denoise_seconds };
   } catch {
     return record;
   }

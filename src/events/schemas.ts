@@ -12,6 +12,7 @@ import {
   sha256,
   task,
 } from './prompt.js';
+import { requestWebhook, webhookDelivery, webhookDisabled } from './webhook-events.js';
 
 /*
  * One schema an event. Objects are loose: unknown fields survive, so that an older reader passes on what a newer writer
@@ -87,9 +88,13 @@ export const generationRequested = z.looseObject({
   priority: leftOut(z.enum(priorities)).describe(
     'default: standard. Whoever waits longer than the ageing of the pipeline (10 minutes) counts as one priority higher',
   ),
-  deadline: leftOut(moment).describe(
-    'a moment with its offset from UTC; a request that is not finished by then is rejected',
+  start_by: leftOut(moment).describe(
+    'a moment with its offset from UTC; a request whose first denoising step does not begin by then is rejected, before the model spends anything on it',
   ),
+  finish_by: leftOut(moment).describe(
+    'a moment with its offset from UTC; a request that is not finished by then is rejected, at the next denoising step',
+  ),
+  webhook: leftOut(requestWebhook).describe('whom to tell of the end (docs/guides/webhooks.md)'),
 });
 export type GenerationRequested = z.infer<typeof generationRequested>;
 
@@ -287,6 +292,7 @@ export const jobChanged = z.looseObject({
   request: requestTry.optional().describe('the request as its sender named it'),
   state: jobState,
   progress: z.number().min(0).max(1).optional().describe('share of the denoising steps done'),
+  started_at: z.string().max(40).optional().describe('when its denoising began; ISO 8601'),
   video: objectRef.optional().describe('after completion'),
   error: z.looseObject({ code: z.string(), message: z.string() }).optional().describe('why it failed'),
 });
@@ -344,15 +350,34 @@ export const videoCompleted = z.looseObject({
   model: z
     .looseObject({
       name: z.string(),
-      weights: sha256,
+      weights: sha256
+        .optional()
+        .describe(
+          'SHA-256 of the file; missing: a model server that does not state it, so the video cannot be promised again',
+        ),
       backend: z.string(),
+      server: z
+        .looseObject({
+          url: z.string(),
+          dialect: z.string(),
+          asked: z
+            .looseObject({})
+            .optional()
+            .describe('what it was asked: text, sizes, settings, and references by role, words and SHA-256'),
+        })
+        .optional()
+        .describe('the model server that made the frames'),
       upsampler: z
         .looseObject({ name: z.string(), weights: sha256 })
         .optional()
         .describe('the model that enlarged the video'),
     })
-    .describe('weights: SHA-256 of the file'),
+    .describe('what made the frames'),
   sampler: sampler.describe('with the same settings and backend the result is the same video'),
+  timings: z
+    .looseObject({ denoise_seconds: z.number().nonnegative().optional() })
+    .optional()
+    .describe('seconds of work on this video; waiting is not counted'),
   unknown_words: z
     .array(z.string())
     .optional()
@@ -457,6 +482,8 @@ export const schemas = {
   'samples.sealed': samplesSealed,
   'event.rejected': eventRejected,
   'reject.dismissed': rejectDismissed,
+  'webhook.delivery': webhookDelivery,
+  'webhook.disabled': webhookDisabled,
 } as const;
 export type SchemaName = keyof typeof schemas;
 export type EventData<N extends SchemaName> = z.infer<(typeof schemas)[N]>;

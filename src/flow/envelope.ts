@@ -96,6 +96,12 @@ export interface Envelope<T = unknown> {
   abort(reason: VimiError): void;
   /** Adds a record to what is published, atomically with the commit of the event. Outputs of a rejected part are left out. */
   output(record: NewRecord): void;
+  /**
+   * The work that its request asks for begins now: `start_by` ends it no longer. For the step that spends what is dear, such as the
+   * model's time.
+   */
+  begin(): void;
+  readonly hasBegun: boolean;
   /** Calls `done` once: when the whole event has its outcome, or the work on it is abandoned. */
   onEnd(done: () => void): void;
   /** Ends it. The first call counts; a second is a defect and throws INTERNAL. */

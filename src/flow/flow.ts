@@ -38,7 +38,14 @@ export interface Flow {
   frames?: {
     video: RgbVideo;
     fps: number;
-    model: { name: string; weights: string; backend: string; upsampler?: { name: string; weights: string } };
+    model: {
+      name: string;
+      weights?: string;
+      backend: string;
+      upsampler?: { name: string; weights: string };
+      /** The model server that made it, and what it was asked. */
+      server?: { url: string; dialect: string; asked?: Record<string, unknown> };
+    };
     /** As it ran: request, step and model defaults resolved. */
     sampler: {
       name: string;
@@ -51,6 +58,8 @@ export interface Flow {
     unknownWords?: string[];
     /** Places of the prompt's parts that the model does not read; left out: it read all. */
     unreadParts?: number[];
+    /** When its denoising began: ISO 8601. */
+    started?: string;
     /** Of the generation alone; waiting for the model is not counted. */
     seconds: number;
   };

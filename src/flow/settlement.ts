@@ -71,6 +71,7 @@ class Whole {
   readonly #settled: (SettledPart & { outputs: NewRecord[] })[] = [];
   /** Parts without an outcome. */
   open = 1;
+  hasBegun = false;
   /** What waits for the end. */
   #ends: Set<() => void> | undefined;
 
@@ -183,6 +184,14 @@ class Part<T> implements Envelope<T> {
 
   abort(reason: VimiError): void {
     this.#whole.life.abort(reason);
+  }
+
+  begin(): void {
+    this.#whole.hasBegun = true;
+  }
+
+  get hasBegun(): boolean {
+    return this.#whole.hasBegun;
   }
 
   with<U>(data: U): Envelope<U> {

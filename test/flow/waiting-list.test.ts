@@ -20,7 +20,7 @@ interface Asked {
   id: string;
   /** Milliseconds after the start. */
   came: number;
-  wishes?: Pick<GenerationRequested, 'priority' | 'deadline'>;
+  wishes?: Pick<GenerationRequested, 'priority' | 'start_by' | 'finish_by'>;
   signal?: AbortSignal;
 }
 
@@ -98,8 +98,8 @@ describe('requests that wait for a step', () => {
       { id: 'batch', came: 1, wishes: { priority: 'batch' } },
       { id: 'usual', came: 2 },
       { id: 'usual, later', came: 3, wishes: { priority: 'standard' } },
-      { id: 'hurried', came: 4, wishes: { deadline: deadline(500) } },
-      { id: 'more hurried', came: 5, wishes: { deadline: deadline(400) } },
+      { id: 'hurried', came: 4, wishes: { finish_by: deadline(500) } },
+      { id: 'more hurried', came: 5, wishes: { start_by: deadline(400), finish_by: deadline(900) } },
       { id: 'someone', came: 6, wishes: { priority: 'interactive' } },
     ];
     expect(ids(await served(asked, second))).toEqual([
@@ -126,7 +126,7 @@ describe('requests that wait for a step', () => {
     const request = fc.record({
       came: fc.integer({ min: 0, max: 600 }).map((seconds) => seconds * second),
       priority: fc.constantFrom(...priorities),
-      deadline: fc.option(
+      finish_by: fc.option(
         fc.integer({ min: 0, max: 2000 }).map((seconds) => new Date(start + seconds * second).toISOString()),
         { nil: undefined },
       ),

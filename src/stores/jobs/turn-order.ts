@@ -1,7 +1,7 @@
 import { type GenerationRequested, priorities } from '../../events/schemas.js';
 
 /*
- * Whose turn comes first among requests that wait: by priority, then by deadline, then by arrival. A request that waits gains one
+ * Whose turn comes first among requests that wait: by priority, then by deadline (start_by or finish_by, whichever is earlier), then by arrival. A request that waits gains one
  * priority after each `ageingMs`, without an end: whatever keeps coming, it is overtaken only by what came until then, so
  * nobody starves. Steps order what waits by it (flow/waiting-list.ts), and the board of jobs counts by it who is ahead.
  */
@@ -22,15 +22,20 @@ export const noDeadline = Number.MAX_SAFE_INTEGER;
 /** Of pipelines that say nothing else. */
 export const usualAgeingMs = 10 * 60_000;
 
-export function standingOf({ priority = 'standard', deadline }: TurnWishes, arrived: number): Standing {
+export function standingOf({ priority = 'standard', ...times }: TurnWishes, arrived: number): Standing {
   return {
     priority: priorities.indexOf(priority),
-    deadline: deadline === undefined ? noDeadline : Date.parse(deadline),
+    deadline: Math.min(momentOf(times.start_by), momentOf(times.finish_by)),
     arrived,
   };
 }
 
-type TurnWishes = Pick<GenerationRequested, 'priority' | 'deadline'>;
+type TurnWishes = Pick<GenerationRequested, 'priority' | 'start_by' | 'finish_by'>;
+
+/** Milliseconds since 1970; `noDeadline` for none. */
+export function momentOf(text: string | undefined): number {
+  return text === undefined ? noDeadline : Date.parse(text);
+}
 
 /** Below 0: `a` comes first. 0: the two are alike. */
 export function compareTurns(a: Standing, b: Standing, now: number, ageingMs: number): number {

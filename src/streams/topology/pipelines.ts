@@ -5,6 +5,8 @@ import type { PipelineSpec, StepSpec } from '../delivery/pipeline-spec.js';
 import { lostPositionChoices } from '../delivery/pipeline-spec.js';
 import { checkAgainst } from './against.js';
 import { duration } from './duration.js';
+import type { Effective } from './effective.js';
+import { effectivePipeline } from './effective-topology.js';
 import { checkServers } from './hosts.js';
 import { type Mistakes, quote } from './mistake.js';
 import { checkNeeds } from './needs.js';
@@ -59,11 +61,14 @@ interface Surroundings {
   mistakes: Mistakes;
 }
 
+export interface ReadPipeline {
+  spec: PipelineSpec;
+  outline: PipelineOutline;
+  effective: Effective;
+}
+
 /** All pipelines, in order; those with mistakes are left out. */
-export async function readPipelines(
-  node: Placed | undefined,
-  around: Surroundings,
-): Promise<{ spec: PipelineSpec; outline: PipelineOutline }[]> {
+export async function readPipelines(node: Placed | undefined, around: Surroundings): Promise<ReadPipeline[]> {
   const { mistakes } = around;
   if (!node) {
     mistakes.add('missing-key', { line: 1, column: 1 }, "missing 'pipelines': expected a map of pipelines by name");
@@ -73,7 +78,7 @@ export async function readPipelines(
   const entries = namedEntries(node, 'pipeline', mistakes);
   if (node.kind === 'map' && entries.length === 0)
     mistakes.add('missing-key', node.place, 'there is no pipeline: expected at least one');
-  const pipelines: { spec: PipelineSpec; outline: PipelineOutline }[] = [];
+  const pipelines: ReadPipeline[] = [];
   const groups = new Map<string, string>();
   for (const entry of entries) {
     const pipeline = await readPipeline(entry, around);
@@ -95,8 +100,9 @@ export async function readPipelines(
 async function readPipeline(
   { name, place, value }: PlacedEntry,
   around: Surroundings,
-): Promise<{ spec: PipelineSpec; outline: PipelineOutline } | undefined> {
+): Promise<ReadPipeline | undefined> {
   const { topics, topicNames, links, operators, modelHosts, reader, mistakes } = around;
+  const { folder } = reader;
   const what = `pipeline '${name}'`;
   const checked = checkAgainst(pipelineSettings, value, what, mistakes);
   if (value.kind !== 'map') return undefined;
@@ -136,6 +142,12 @@ async function readPipeline(
       to: sinks.map(({ outline }) => outline),
       rejects,
     },
+    effective: effectivePipeline(
+      value,
+      { ...checked, from: topic.name, rejects: rejects ?? false, name },
+      steps,
+      folder,
+    ),
   };
 }
 

@@ -13,7 +13,7 @@ const noon = Date.parse('2026-01-31T12:00:00Z');
 const at = (minutes: number) => noon + minutes * minute;
 const iso = (minutes: number) => new Date(at(minutes)).toISOString();
 
-type Asked = Pick<GenerationRequested, 'priority' | 'deadline'> & { came: number };
+type Asked = Pick<GenerationRequested, 'priority' | 'start_by' | 'finish_by'> & { came: number };
 
 /** The names of requests, whoever goes first first, as it is at a moment. */
 function inTurn(asked: Record<string, Asked>, now: number): string[] {
@@ -24,10 +24,10 @@ function inTurn(asked: Record<string, Asked>, now: number): string[] {
 describe('whose turn it is', () => {
   it('goes by priority, then by deadline, then by arrival', () => {
     const asked: Record<string, Asked> = {
-      batch: { priority: 'batch', deadline: iso(20), came: 0 },
+      batch: { priority: 'batch', start_by: iso(20), came: 0 },
       usual: { came: 1 },
-      hurried: { deadline: iso(40), came: 2 },
-      'more hurried': { priority: 'standard', deadline: iso(30), came: 3 },
+      hurried: { finish_by: iso(40), came: 2 },
+      'more hurried': { priority: 'standard', start_by: iso(30), finish_by: iso(90), came: 3 },
       'usual, later': { priority: 'standard', came: 4 },
       someone: { priority: 'interactive', came: 5 },
     };
@@ -51,7 +51,7 @@ describe('whose turn it is', () => {
   it('who waits long enough goes before every newcomer, whatever deadline that has', () => {
     const asked: Record<string, Asked> = {
       batch: { priority: 'batch', came: 0 },
-      someone: { priority: 'interactive', deadline: iso(31), came: 30 },
+      someone: { priority: 'interactive', finish_by: iso(31), came: 30 },
     };
     expect(inTurn(asked, 30)).toEqual(['batch', 'someone']);
   });
@@ -60,7 +60,7 @@ describe('whose turn it is', () => {
 describe('the board of jobs', () => {
   const request = fc.record({
     priority: fc.option(fc.constantFrom(...priorities), { nil: undefined }),
-    deadline: fc.option(fc.integer({ min: 0, max: 90 }).map(iso), { nil: undefined }),
+    finish_by: fc.option(fc.integer({ min: 0, max: 90 }).map(iso), { nil: undefined }),
     came: fc.integer({ min: 0, max: 60 }),
     runs: fc.boolean(),
   });
@@ -98,7 +98,7 @@ describe('the board of jobs', () => {
         const turn = waiting.toSorted(
           (a, b) => compareTurns(standing(a), standing(b), at(now), ageing) || (a.job < b.job ? -1 : 1),
         );
-        const ahead = turn.map(({ job }) => board.ahead({ job }, at(now)));
+        const ahead = turn.map(({ job }) => board.place({ job }, at(now)).ahead);
         board.close();
         expect(ahead).toEqual(turn.map((_, n) => running + n));
       }),
@@ -114,7 +114,7 @@ describe('the board of jobs', () => {
     const said = (job: string, n: number) =>
       ({ job, state: 'queued', request: { source: '/s', id: job, record: record(n), payload: job } }) as KnownJob;
     board.applyChanges(names.map((job, n) => ({ ...place(n), job, change: said(job, n) })));
-    const ahead = () => names.map((job) => board.ahead({ job }, at(2)));
+    const ahead = () => names.map((job) => board.place({ job }, at(2)).ahead);
     expect(ahead()).toEqual([0, 1]);
     board.applyRequests(
       names.map((job, n) => ({

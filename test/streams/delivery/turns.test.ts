@@ -51,7 +51,7 @@ const requests = [
   request('first', 0, {}),
   request('batch', 1, { priority: 'batch' }),
   request('usual', 6, {}),
-  request('hurried', 7, { priority: 'standard', deadline: '2026-01-31T13:00:00Z' }),
+  request('hurried', 7, { priority: 'standard', finish_by: '2026-01-31T13:00:00Z' }),
   request('someone', 14, { priority: 'interactive' }),
 ];
 
