@@ -17,6 +17,7 @@ import { addPage } from './page.js';
 import { addProbes } from './probes.js';
 import { addContentRoute } from './videos/content.js';
 import { addEventsRoute } from './videos/events.js';
+import { addPreviewRoute } from './videos/preview.js';
 import { addVideoRoutes } from './videos/routes.js';
 import { VideoService } from './videos/video-service.js';
 
@@ -98,6 +99,7 @@ export async function serveHttp({
     };
     addVideoRoutes(app, videos);
     addContentRoute(app, videos, workspace);
+    addPreviewRoute(app, videos, workspace);
     addEventsRoute(app, videos, { mostStreams, closing: closing.signal });
     board().catch(() => {});
     addModelsRoute(app, videos);

@@ -64,6 +64,9 @@ export interface BoardJob {
   version: number;
   state: JobChanged['state'];
   progress?: number | undefined;
+  context?: JobChanged['context'];
+  /** The newest one of a job that is drawn. */
+  preview?: ObjectRef | undefined;
   error?: JobChanged['error'];
   video?: ObjectRef | undefined;
   payload?: string | undefined;
@@ -276,6 +279,7 @@ export class JobBoard {
       source: said?.request.source ?? request?.source ?? '',
       id: said?.request.id ?? request?.id ?? '',
       ...{ progress: said?.progress, error: said?.error, video: said?.video },
+      ...{ context: said?.context, preview: said?.preview },
       payload: said?.request.payload ?? request?.payload,
       request: request?.request,
       made: made === undefined ? undefined : (JSON.parse(made) as MadeVideo),
