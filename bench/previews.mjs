@@ -6,9 +6,11 @@ import { openServing } from '../dist/models/servers/serving-backend.js';
 import { loadModel } from '../dist/models/weights/load-model.js';
 
 const rounds = 5;
-const { description, graphs } = await openServing(process.argv[2] ?? 'auto', {});
+const backend = /** @type {import('../dist/models/backends/names.js').ServingBackend} */ (process.argv[2] ?? 'auto');
+const { description, graphs } = await openServing(backend, {});
 const [base, upsampler] = [await loadModel('nano'), await loadModel('nano-upsampler')];
 const { preset } = upsampler.model;
+/** @type {import('../dist/models/ports.js').GenerateInput} */
 const input = {
   prompt: { task: 'text-to-video', instruction: '', parts: [{ text: 'a fox moves left on a blue background' }] },
   ...{ frames: preset.frames, ...sizeOfVideo(preset), fps: preset.defaults.fps },

@@ -36,6 +36,8 @@ export interface WorkspaceOptions {
   topology: string;
   /** One of its profiles; the first when left out. */
   profile?: string;
+  /** Values in the place of those of the topology, PATH=VALUE. */
+  set?: readonly string[];
   /** What `${NAME}` in the topology stands for. Default: the variables of this process. */
   env?: Record<string, string | undefined>;
   /** Servers that were never met are waited for so long (milliseconds); when left out, as their clients say (15 s). */
@@ -78,8 +80,8 @@ export class Workspace {
 
   /** Reads the topology, and opens nothing yet. TOPOLOGY_NOT_FOUND, TOPOLOGY_INVALID with every mistake. */
   static async open(options: WorkspaceOptions): Promise<Workspace> {
-    const { topology, profile, env = process.env } = options;
-    return new Workspace(await readTopology(topology, { env, profile, operators }), options);
+    const { topology, profile, set, env = process.env } = options;
+    return new Workspace(await readTopology(topology, { env, profile, set, operators }), options);
   }
 
   /** Of a topology that was read before, for tests of it. */
@@ -241,6 +243,10 @@ export class Workspace {
     });
   }
 
+  get clock(): Clock {
+    return this.#instead.clock ?? systemClock;
+  }
+
   /** All that the operators of a pipeline may reach, for one run of it. */
   async resources(pipeline: PipelineSpec): Promise<Resources> {
     checkTools(pipeline);
@@ -256,7 +262,7 @@ export class Workspace {
       mediaHosts: this.topology.mediaHosts,
       topologyFolder: this.topology.folder,
       work: this.topology.profile.work,
-      clock: this.#instead.clock ?? systemClock,
+      clock: this.clock,
     };
     return openResources(pipeline, shared, this.#onClose);
   }

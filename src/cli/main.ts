@@ -10,6 +10,7 @@ import { jobState } from '../events/schemas.js';
 import { trainingBackends } from '../models/backends/names.js';
 import { keyPath, scopes } from '../server/keys/key-file.js';
 import { drainMs } from '../streams/delivery/pipeline.js';
+import { type RenderFormat, render, renderFormats } from '../streams/topology/render.js';
 import { age } from './commands/age.js';
 import { corpusLineage } from './commands/corpus-lineage.js';
 import { corpusBalance, corpusDedup, forgetPass, listPasses } from './commands/corpus-pass.js';
@@ -28,6 +29,7 @@ import { demo } from './commands/demo.js';
 import { writeDemoTopology } from './commands/demo-topology.js';
 import { printOperator } from './commands/docs.js';
 import { examine, firstContactMs, printFindings } from './commands/doctor.js';
+import { explain } from './commands/explain.js';
 import { exportTo } from './commands/export.js';
 import { generate } from './commands/generate.js';
 import { ingest } from './commands/ingest.js';
@@ -72,6 +74,11 @@ const program = new Command('vimi')
       'profile: transport, objects and search (default: the first of the topology)',
     ).env('VIMI_PROFILE'),
   )
+  .option(
+    '--set <path=value>',
+    'a value in the place of the topology’s: pipelines.generate.max_in_flight=8, segments.ground.retrieve.k=5 (may be repeated)',
+    several,
+  )
   .addOption(
     new Option('--log-level <level>', 'lowest level of the log, as JSON lines on stderr')
       .env('VIMI_LOG_LEVEL')
@@ -113,8 +120,8 @@ function openLog() {
 }
 
 function openWorkspace(more: Partial<Omit<WorkspaceOptions, 'log'>> = {}): Promise<Workspace> {
-  const { topology, profile } = program.opts<{ topology: string; profile?: string }>();
-  return Workspace.open({ topology, profile, log: openLog(), ...more });
+  const { topology, profile, set } = program.opts<{ topology: string; profile?: string; set?: string[] }>();
+  return Workspace.open({ topology, profile, set, log: openLog(), ...more });
 }
 
 interface RunArguments {
@@ -679,13 +686,13 @@ corpusCommand
   .description(
     'apply limits to the corpus from recorded scores: remove what fails, name what would pass; decodes nothing',
   )
-  .option('--set <limit=value>', 'a limit in place of the one in the topology (may be repeated)', several)
+  .option('--limit <name=value>', 'a limit in place of the one in the topology (may be repeated)', several)
   .option('--rewrite-shards', 'write shards anew without the samples that go')
   .option('--dry-run', 'list what would go and what would pass, and change nothing')
   .option('--json', 'one JSON object a line')
   .addHelpText(
     'after',
-    '\nWhat goes stays out, as with `corpus remove`; `corpus remove ID --lift` takes that back.\n\nExample:\n  vimi corpus regrade --set min_motion=0.03 --dry-run',
+    '\nWhat goes stays out, as with `corpus remove`; `corpus remove ID --lift` takes that back.\n\nExample:\n  vimi corpus regrade --limit min_motion=0.03 --dry-run',
   )
   .action((options) => within((workspace) => corpusRegrade(workspace, options, out)));
 corpusCommand
@@ -693,10 +700,10 @@ corpusCommand
   .description(
     'count what other limits of the step `filter` would keep and drop, from recorded scores; decodes nothing',
   )
-  .option('--set <limit=value>', 'a limit in place of the one in the topology (may be repeated)', several)
-  .option('--list', 'name each clip that --set decides otherwise')
+  .option('--limit <name=value>', 'a limit in place of the one in the topology (may be repeated)', several)
+  .option('--list', 'name each clip that --limit decides otherwise')
   .option('--json', 'as JSON')
-  .addHelpText('after', '\nExample:\n  vimi corpus thresholds --set min_motion=0.03 --set min_sharpness=0.001')
+  .addHelpText('after', '\nExample:\n  vimi corpus thresholds --limit min_motion=0.03 --limit min_sharpness=0.001')
   .action((options) => within((workspace) => corpusThresholds(workspace, options, out)));
 
 program
@@ -758,8 +765,8 @@ program
   .argument('[file]', 'topology file (default: --topology)')
   .option('--json', 'as JSON')
   .action(async (file: string | undefined, { json }: { json?: boolean }) => {
-    const { topology, profile } = program.opts<{ topology: string; profile?: string }>();
-    process.exitCode = await validate(file ?? topology, { profile, json, out });
+    const { topology, profile, set } = program.opts<{ topology: string; profile?: string; set?: string[] }>();
+    process.exitCode = await validate(file ?? topology, { profile, set, json, out });
   });
 
 program
@@ -799,6 +806,28 @@ program
   .addHelpText('after', '\nExample:\n  vimi graph --format svg > pipelines.svg')
   .action(({ format }: { format: GraphFormat }) =>
     within(async ({ topology }) => void out.write(graph(topology, format))),
+  );
+
+program
+  .command('render')
+  .description('print the topology as it takes effect: one profile, segments unfolded, defaults filled in')
+  .addOption(new Option('--format <format>').choices(renderFormats).default('yaml'))
+  .addHelpText(
+    'after',
+    '\nValues from the environment stand by their names.\n\nExample:\n  vimi --profile cluster render',
+  )
+  .action(({ format }: { format: RenderFormat }) =>
+    within(async ({ topology }) => void out.write(render(topology, format))),
+  );
+
+program
+  .command('explain')
+  .description('say what a pipeline or a step does, with its settings, and where each value comes from')
+  .argument('[what]', 'PIPELINE or PIPELINE.STEP (default: lists them)')
+  .option('--json', 'as JSON')
+  .addHelpText('after', '\nExample:\n  vimi explain generate.retrieve')
+  .action((what: string | undefined, options: { json?: boolean }) =>
+    within(async ({ topology }) => explain(topology, what, options, out)),
   );
 
 program

@@ -37,7 +37,7 @@ export const errorCodes = {
     fault: 'input',
     remedy: 'Give each request its own id. To repeat a request, send the same content.',
   },
-  REQUEST_EXPIRED: { fault: 'input', remedy: 'Send the request again with a later deadline.' },
+  REQUEST_EXPIRED: { fault: 'input', remedy: 'Send the request again with a later start_by or finish_by.' },
   // Media.
   MEDIA_NOT_FOUND: {
     fault: 'input',

@@ -48,7 +48,7 @@ export const catalogue: { [N in SchemaName]: EventStory<N> } = {
     summary: 'Asks for a video.',
     writers: 'Upstream systems, in any language; `vimi generate`.',
     readers: '',
-    key: 'Free, and so is the partitioner. Requests of one partition start in order.',
+    key: 'Free, and so is the partitioner. Requests start by priority, then deadline, then arrival.',
     example: { prompt: 'a fox runs through snow', frames: 8, seed: 7, priority: 'interactive' },
     field: 'request',
     asks: 'job',

@@ -26,6 +26,9 @@ const none = leftOut(z.never());
 
 const weight = z.number().min(0).max(50);
 
+/** Of a request; the first goes first. */
+export const priorities = ['interactive', 'standard', 'batch'] as const;
+
 /** A clip in a request that shows how something moves: a path under an allowed root, or an object's key. */
 const requestClip = z.looseObject({
   clip: z.looseObject({ uri }),
@@ -81,11 +84,14 @@ export const generationRequested = z.looseObject({
       }),
     ]),
   ).describe('how the prompt is grounded; false: not at all'),
-  priority: leftOut(z.enum(['interactive', 'standard', 'batch'])).describe(
-    'default: standard; no effect yet, requests are served in order',
+  priority: leftOut(z.enum(priorities)).describe(
+    'default: standard. Whoever waits longer than the ageing of the pipeline (10 minutes) counts as one priority higher',
   ),
-  deadline: leftOut(moment).describe(
-    'a moment with its offset from UTC; a request that is not finished by then is rejected',
+  start_by: leftOut(moment).describe(
+    'a moment with its offset from UTC; a request whose first denoising step does not begin by then is rejected, before the model spends anything on it',
+  ),
+  finish_by: leftOut(moment).describe(
+    'a moment with its offset from UTC; a request that is not finished by then is rejected, at the next denoising step',
   ),
 });
 export type GenerationRequested = z.infer<typeof generationRequested>;
@@ -298,6 +304,7 @@ export const jobChanged = z.looseObject({
     .optional()
     .describe('what the prompt was grounded in, while the video is drawn; then the event of the video has it'),
   preview: objectRef.optional().describe('the newest preview, which is there until the job is over'),
+  started_at: z.string().max(40).optional().describe('when its denoising began; ISO 8601'),
   video: objectRef.optional().describe('after completion'),
   error: z.looseObject({ code: z.string(), message: z.string() }).optional().describe('why it failed'),
 });
@@ -364,6 +371,10 @@ export const videoCompleted = z.looseObject({
     })
     .describe('weights: SHA-256 of the file'),
   sampler: sampler.describe('with the same settings and backend the result is the same video'),
+  timings: z
+    .looseObject({ denoise_seconds: z.number().nonnegative().optional() })
+    .optional()
+    .describe('seconds of work on this video; waiting is not counted'),
   unknown_words: z
     .array(z.string())
     .optional()

@@ -51,6 +51,8 @@ export interface Flow {
     unknownWords?: string[];
     /** Places of the prompt's parts that the model does not read; left out: it read all. */
     unreadParts?: number[];
+    /** When its denoising began: ISO 8601. */
+    started?: string;
     /** Of the generation alone; waiting for the model is not counted. */
     seconds: number;
   };

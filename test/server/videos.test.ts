@@ -181,6 +181,23 @@ describe('videos over HTTP', patient, () => {
     expect((await one.call('/v1/videos?after=nobody')).body.code).toBe('JOB_NOT_FOUND');
   });
 
+  it('says how many jobs have their turn before one, by their priorities', async () => {
+    const priorities = ['batch', undefined, 'interactive', 'standard'];
+    const asked: string[] = [];
+    for (const priority of priorities)
+      asked.push((await one.post('/v1/videos', { prompt: 'a queue', priority })).body.id);
+    const ahead = [];
+    for (const id of asked) ahead.push((await other.call(`/v1/videos/${id}`)).body.queue.ahead);
+    expect(ahead).toEqual([3, 1, 0, 2]);
+    await one.drain();
+    for (const id of asked)
+      expect((await other.call(`/v1/videos/${id}`)).body).toMatchObject({ status: 'completed', queue: null });
+    expect((await one.post('/v1/videos', { prompt: 'a queue', priority: 'urgent' })).body).toMatchObject({
+      code: 'EVENT_INVALID',
+      errors: [{ pointer: '/priority' }],
+    });
+  });
+
   it('makes one job of one key, whichever replica is asked, and refuses another request under it', async () => {
     const body = { prompt: 'a fox', seed: 1 };
     const first = await one.post('/v1/videos', body, { 'idempotency-key': '"order 66"' });

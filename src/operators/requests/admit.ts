@@ -57,7 +57,7 @@ export const admit = defineOperator(
       drops:
         'Cancelled requests, also those that were cancelled before they arrived. duplicate-request: a request that was sent again with the same source, id and content, during or after its service; a failed request may be sent again.',
       fails:
-        'REQUEST_ID_TAKEN if other content was sent before with this source and id; PROMPT_EMPTY, PROMPT_TOO_LONG; REQUEST_OVER_LIMIT for more than this step or a model of the pipeline allows; REQUEST_EXPIRED when the deadline passes before the request has its outcome, in whatever step it is then; EVENT_INVALID for a task whose image is missing; for an image or a clip MEDIA_FORBIDDEN, MEDIA_NOT_FOUND, MEDIA_EMPTY, MEDIA_UNSUPPORTED, MEDIA_TOO_LARGE or MEDIA_DAMAGED; ENCODER_FAILED and TIMED_OUT for a clip.',
+        'REQUEST_ID_TAKEN if other content was sent before with this source and id; PROMPT_EMPTY, PROMPT_TOO_LONG; REQUEST_OVER_LIMIT for more than this step or a model of the pipeline allows; REQUEST_EXPIRED when start_by passes before its denoising begins, or finish_by before it has its outcome, in whatever step it is then; EVENT_INVALID for a task whose image is missing; for an image or a clip MEDIA_FORBIDDEN, MEDIA_NOT_FOUND, MEDIA_EMPTY, MEDIA_UNSUPPORTED, MEDIA_TOO_LARGE or MEDIA_DAMAGED; ENCODER_FAILED and TIMED_OUT for a clip.',
       memory:
         'The prompts that are admitted at once, with their encoded images; each decodes one image or clip at a time. Of a clip, 48 MiB of frames are in memory, the others in the temporary folder.',
     },
@@ -76,7 +76,9 @@ export const admit = defineOperator(
       if (claim === 'duplicate') return drop('duplicate-request');
       if (claim === 'cancelled') return drop('cancelled');
       if (claim === 'taken') throw idTaken(asked.request);
-      if (request.deadline !== undefined) deadlines.keep(context, request.deadline);
+      // Done again after a crash: it has begun already.
+      if (context.jobs.known(asked.job)?.state === 'in_progress') context.begin();
+      deadlines.keep(context, request);
       const checked = checkRequest(request, options);
       const wanted = { ...videoOf(request), images: checked.images.length };
       for (const model of context.models.all()) checkVideo(wanted, await model.describe());

@@ -30,7 +30,7 @@ export const denoise = defineOperator(
       out: 'frames: RGB, with the model, its weights and the sampler settings. Settings of the request come before those of the step, and these before the model’s defaults. Clips of the prompt are left out, since the model reads none; the record of the video names them (unread_parts), and the first one is logged. After the first sampler step the job is in_progress on the jobs topic, with its progress at most once a second, what it was grounded in, and a preview if the model gives one: a frame of what the video looks like so far, as previews/{job}.webp in the object store until the job has its outcome. These records are outside the commit: after a crash they may be repeated or missing.',
       drops: 'Cancelled jobs, at the next step of the sampler.',
       fails:
-        'REQUEST_EXPIRED at the sampler step at which the deadline has passed; REQUEST_OVER_LIMIT if the model cannot make this video; OBJECT_NOT_FOUND, OBJECT_DAMAGED or MEDIA_DAMAGED for an image of the prompt; MODEL_CRASHED if retries do not help.',
+        'REQUEST_EXPIRED if start_by has passed when its turn comes, and at the sampler step at which finish_by has passed; REQUEST_OVER_LIMIT if the model cannot make this video; OBJECT_NOT_FOUND, OBJECT_DAMAGED or MEDIA_DAMAGED for an image of the prompt; MODEL_CRASHED if retries do not help.',
       memory: 'The prompts that run at once, with decoded images and videos.',
     },
     config: z.strictObject({
@@ -61,8 +61,10 @@ export const denoise = defineOperator(
         .int()
         .min(1)
         .max(64)
-        .default(4)
-        .describe('Jobs whose images are read in advance; the model makes one video after the other.'),
+        .default(1)
+        .describe(
+          'Jobs that the model is given at once. It makes one video after the other: further ones have their images read in advance, and are no longer overtaken.',
+        ),
       jobs: z
         .string()
         .min(1)
@@ -111,6 +113,8 @@ export const denoise = defineOperator(
         );
       }
       const input = { prompt: await readPrompt(prompt, context), ...wanted, fps, ...settings };
+      context.signal.throwIfAborted();
+      context.begin();
       const progress = jobProgress(context, config.jobs, grounded?.entries ?? []);
       progress.grounded();
       try {
@@ -127,6 +131,7 @@ export const denoise = defineOperator(
             sampler,
             ...(words && { unknownWords: unknownWords(prompt, words) }),
             ...(unreadParts.length > 0 && { unreadParts }),
+            started: progress.started,
             seconds,
           },
         };

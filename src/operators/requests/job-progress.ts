@@ -18,6 +18,8 @@ export interface JobProgress {
   /** What the prompt was grounded in is known, and nothing is drawn yet. */
   grounded(): void;
   report(done: number, total: number): void;
+  /** When it began; ISO 8601. */
+  started: string;
   /** Goes with the next report that is published. */
   show(frame: RgbImage): void;
   /** All that was reported is published, or could not be. */
@@ -40,13 +42,17 @@ export function jobProgress(
   const asked = tryOf(context, pipeline);
   const { job } = asked;
   const { traceparent } = event;
+  // Done again after a crash: it began then.
+  const before = jobs.known(job);
+  const isSame = before?.state === 'in_progress' && before.request.record === asked.request.record;
+  const started = (isSame && before.started_at) || new Date(clock.now()).toISOString();
   const grounding = entries.length > 0 ? { context: entries.map(toldEntry) } : {};
   let last = Number.NEGATIVE_INFINITY;
   let sending = Promise.resolve();
   let frame: RgbImage | undefined;
   let shown: ObjectRef | undefined;
   let hasShown = false;
-  const send = (change: Pick<JobChanged, 'state' | 'progress'>, moment: string, next?: RgbImage) => {
+  const send = (change: Pick<JobChanged, 'state' | 'progress' | 'started_at'>, moment: string, next?: RgbImage) => {
     sending = sending
       .then(async () => {
         if (next) {
@@ -69,12 +75,14 @@ export function jobProgress(
       const now = clock.elapsed();
       if (now - last < announceMs) return;
       last = now;
-      send({ state: 'in_progress', progress: total > 0 ? done / total : 0 }, `step-${done}`, frame);
+      const progress = total > 0 ? done / total : 0;
+      send({ state: 'in_progress', progress, started_at: started }, `step-${done}`, frame);
       frame = undefined;
     },
     show(next) {
       frame = next;
     },
+    started,
     sent: () => sending,
     hasShown: () => hasShown,
   };

@@ -163,8 +163,9 @@ export class VideoService {
 
   /** As the API tells of it. */
   shown(job: BoardJob): Video {
-    const ahead = job.state === 'queued' ? this.#options.board.board.ahead(job) : 0;
-    return videoOf(job, { ahead, model: this.models[0]?.name ?? null });
+    const now = this.#options.workspace.clock.now();
+    const place = job.state === 'queued' ? this.#options.board.board.place(job, now) : undefined;
+    return videoOf(job, { place, model: this.models[0]?.name ?? null });
   }
 
   async #fresh(): Promise<void> {

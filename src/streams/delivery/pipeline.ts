@@ -147,6 +147,7 @@ class PipelineRun {
       : null;
     this.#parts = {
       ...{ schemas, steps, sinks, inFlight, clock, log, pause, watch, fail },
+      ageingMs: spec.ageingMs,
       chain: this.#chain,
       cancels: this.#cancels,
       report: this.#report,

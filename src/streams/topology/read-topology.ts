@@ -2,12 +2,14 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { VimiError } from '../../core/errors.js';
 import { checkAgainst } from './against.js';
+import { effectiveTopology } from './effective-topology.js';
 import { hosts } from './hosts.js';
 import { checkLinks } from './links.js';
 import { Mistakes, mistakeLine, type TopologyMistake } from './mistake.js';
 import { readPipelines } from './pipelines.js';
 import { mediaRoots, readProfiles } from './profiles.js';
 import { fixedMap } from './sections.js';
+import { setValues } from './set.js';
 import { type Placed, readSource, reportUnset } from './source.js';
 import { StepReader } from './steps.js';
 import { readTests, type TopologyTest } from './tests.js';
@@ -64,12 +66,15 @@ function textOf(file: string, mistakes: Mistakes): string | undefined {
 /** Checks the text of a topology file; `file` names it in messages, and relative paths start at its folder. */
 export async function checkTopology(
   text: string,
-  { file, env, profile: wanted, operators }: ReadOptions & { file: string },
+  { file, env, profile: wanted, operators, set = [] }: ReadOptions & { file: string },
 ): Promise<CheckedTopology> {
   const folder = dirname(resolve(file));
   const mistakes = new Mistakes(file);
   const root = readSource(text, { env, folder }, mistakes);
-  const map = root && fixedMap(root, 'this file', sections, mistakes);
+  const isEmpty = root?.kind === 'scalar' && root.value === null;
+  if (isEmpty) mistakes.add('missing-key', root.place, "this file is empty: expected 'topics' and 'pipelines'");
+  if (root?.kind === 'map') setValues(root, set, { env, folder }, mistakes);
+  const map = root && !isEmpty ? fixedMap(root, 'this file', sections, mistakes) : undefined;
   if (!map) return { mistakes: mistakes.list() };
   const section = (name: (typeof sections)[number]) => map.entries.get(name)?.value;
 
@@ -111,6 +116,15 @@ export async function checkTopology(
     pipelines: pipelines.map(({ spec }) => spec),
     outline: pipelines.map(({ outline }) => outline),
     tests,
+    effective: effectiveTopology({
+      map,
+      profile,
+      topics,
+      mediaRoots: roots ?? ['.'],
+      mediaHosts,
+      modelHosts,
+      pipelines,
+    }),
   };
   return { topology, mistakes: [] };
 }

@@ -2,6 +2,7 @@ import type { SchemaName } from '../../events/schemas.js';
 import type { Operator } from '../../flow/operator.js';
 import type { PipelineSpec } from '../delivery/pipeline-spec.js';
 import type { TopicSpec } from '../transports/transport.js';
+import type { EffectiveMap } from './effective.js';
 import type { Environment } from './environment.js';
 import type { TopologyMistake } from './mistake.js';
 import type { Profile } from './profiles.js';
@@ -32,6 +33,8 @@ export interface Topology {
   outline: PipelineOutline[];
   /** Of the file itself, in its order. */
   tests: TopologyTest[];
+  /** All that takes effect, in the shape of the file: segments unfolded, defaults filled in, each value with its origin. */
+  effective: EffectiveMap;
 }
 
 export interface PipelineOutline {
@@ -49,6 +52,8 @@ export interface ReadOptions {
   profile?: string | null;
   /** The operators that steps may name. */
   operators: readonly Operator[];
+  /** Values in the place of those of the file, PATH=VALUE. */
+  set?: readonly string[];
 }
 
 export interface CheckedTopology {
