@@ -50,6 +50,7 @@ import { samplesVerify } from './commands/samples-verify.js';
 import { serveWith } from './commands/serve.js';
 import { sweep } from './commands/sweep.js';
 import { testTopology } from './commands/test.js';
+import { top } from './commands/top.js';
 import { topics } from './commands/topics.js';
 import { trainOn } from './commands/train.js';
 import { planTrain } from './commands/train-plan.js';
@@ -61,6 +62,7 @@ import { leaveNow } from './leave-now.js';
 import { cosine, deviceList, offsetOrEnd, several, size, weight, wholeNumber } from './option-values.js';
 import { printable, printableStream } from './printable.js';
 import { runView } from './run-view.js';
+import { sortKeys } from './top/rows.js';
 import { validate } from './validate.js';
 import { version } from './version.js';
 
@@ -806,6 +808,31 @@ program
   .addHelpText('after', '\nExample:\n  vimi graph --format svg > pipelines.svg')
   .action(({ format }: { format: GraphFormat }) =>
     within(async ({ topology }) => void out.write(graph(topology, format))),
+  );
+
+program
+  .command('top')
+  .description('show what runs: rate, events in flight and times of each pipeline and step, over and over')
+  .argument('[address...]', 'HOST:PORT of each process (default: 127.0.0.1:9400)')
+  .option('--interval <time>', 'between two looks, such as 2s', '1s')
+  .option('--count <n>', 'end after so many tables', wholeNumber(1))
+  .addOption(
+    new Option('--sort <column>', 'the most first; order: as the steps run').choices(sortKeys).default('order'),
+  )
+  .option('--pipeline <name>', 'only this one (may be repeated)', several)
+  .option('--json', 'one JSON object for each look')
+  .addHelpText('after', '\nExample:\n  vimi top worker-1:9400 worker-2:9400 --sort p99')
+  .action((addresses: string[], { interval, ...options }) =>
+    top(
+      addresses.length > 0 ? addresses : ['127.0.0.1:9400'],
+      {
+        ...options,
+        intervalMs: Math.max(100, age(interval)),
+        signal: interruption('stopping'),
+        redraws: process.stdout.isTTY === true && !options.json,
+      },
+      process.stdout,
+    ),
   );
 
 program

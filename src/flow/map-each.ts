@@ -135,7 +135,10 @@ export function mapEach<N extends keyof Flow>(
     } catch (thrown) {
       return failed(envelope, thrown, tries);
     }
-    if (!isPromise(returned)) return made(envelope, returned);
+    if (!isPromise(returned)) {
+      envelope.watch.passed(step);
+      return made(envelope, returned);
+    }
     return envelope.watch.watch(step, envelope.origin, returned).then(
       (known) => made(envelope, known),
       (thrown) => failed(envelope, thrown, tries),

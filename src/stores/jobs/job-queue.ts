@@ -80,12 +80,14 @@ export class JobQueue {
     const running = this.#sql.running.all() as Running[];
     const ahead = running.length + before.reduce((sum, { jobs }) => sum + jobs, 0);
     const times = this.#times();
-    const left = [
-      ...running.map((one) => leftOf(one, times, now)),
-      ...before.map(({ kind, jobs }) => jobs * (times.get(kind) ?? Number.NaN)),
-    ];
-    // As many as run now, run at once; while none does, nobody knows whether one will.
-    const seconds = left.reduce((sum, one) => sum + one, 0) / running.length;
+    const left = running.map((one) => leftOf(one, times, now));
+    const work = before.reduce(
+      (sum, { kind, jobs }) => sum + jobs * (times.get(kind) ?? Number.NaN),
+      left.reduce((sum, one) => sum + one, 0),
+    );
+    // One that has had its time has left the model, as a rule, and is being encoded. While none runs, nobody knows whether one will.
+    const atOnce = Math.max(1, left.filter((one) => one > 0).length);
+    const seconds = running.length > 0 ? work / atOnce : Number.NaN;
     return { ahead, ...(Number.isFinite(seconds) && { seconds }) };
   }
 

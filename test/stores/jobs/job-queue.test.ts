@@ -107,6 +107,24 @@ describe('when the turn of a job comes', () => {
   });
 });
 
+describe('jobs that run at once', () => {
+  it('are those that the model has: one that had its time is being encoded, and takes no part', () => {
+    ask('done', 0);
+    make('done', 10);
+    for (const [job, began] of [
+      ['encoded', 0],
+      ['encoded, too', 10],
+      ['drawn', 20],
+    ] as const) {
+      ask(job, 0);
+      runs(job, began, began + 1, 0.1);
+    }
+    ask('next', 1);
+    ask('asked', 2);
+    expect(eta('asked', 24)).toEqual({ ahead: 4, seconds: 6 + 10 });
+  });
+});
+
 it('a job says when its denoising began, and keeps it to its end', () => {
   ask('one', 0);
   expect(board.get('one')!.started).toBeUndefined();
