@@ -199,6 +199,36 @@ export const errorCodes = {
     remedy: 'Give the model process what it lacks, most often memory; vimi restarts it.',
   },
   MODEL_CRASHED: { fault: 'passing', remedy: 'vimi restarts the model process. If events were rejected, replay them.' },
+  MODEL_SERVER_UNAVAILABLE: {
+    fault: 'surroundings',
+    remedy:
+      'Check that the model server runs under its url in `models` of the topology, and answers as docs/guides/model-servers.md says; a running pipeline continues by itself.',
+  },
+  MODEL_SERVER_BUSY: {
+    fault: 'surroundings',
+    remedy: 'Nothing: the pipeline asks again after the time that the server names. If it lasts, add a server.',
+  },
+  MODEL_SERVER_DENIED: {
+    fault: 'surroundings',
+    remedy: 'Check the api_key of the model server in `models` of the topology, and its rights.',
+  },
+  MODEL_SERVER_FAILED: {
+    fault: 'passing',
+    remedy: 'Read the log of the model server. Then replay the event.',
+  },
+  MODEL_SERVER_REFUSED: {
+    fault: 'input',
+    remedy:
+      'Read the answer of the model server: it refused or failed this request, and says that trying again does not help.',
+  },
+  MODEL_ANSWER_INVALID: {
+    fault: 'input',
+    remedy: 'Correct the model server: docs/guides/model-servers.md says what it has to answer. Then replay the event.',
+  },
+  REQUEST_UNSUPPORTED: {
+    fault: 'input',
+    remedy: 'Leave out what the model cannot take, or ask a model that takes it; GET /v1/models lists what each takes.',
+  },
   TRAINING_DIVERGED: { fault: 'input', remedy: 'Lower the learning rate and resume from the last checkpoint.' },
   // The machine.
   INSTALL_FOREIGN: {

@@ -362,14 +362,29 @@ export const videoCompleted = z.looseObject({
   model: z
     .looseObject({
       name: z.string(),
-      weights: sha256,
+      weights: sha256
+        .optional()
+        .describe(
+          'SHA-256 of the file; missing: a model server that does not state it, so the video cannot be promised again',
+        ),
       backend: z.string(),
+      server: z
+        .looseObject({
+          url: z.string(),
+          dialect: z.string(),
+          asked: z
+            .looseObject({})
+            .optional()
+            .describe('what it was asked: text, sizes, settings, and references by role, words and SHA-256'),
+        })
+        .optional()
+        .describe('the model server that made the frames'),
       upsampler: z
         .looseObject({ name: z.string(), weights: sha256 })
         .optional()
         .describe('the model that enlarged the video'),
     })
-    .describe('weights: SHA-256 of the file'),
+    .describe('what made the frames'),
   sampler: sampler.describe('with the same settings and backend the result is the same video'),
   timings: z
     .looseObject({ denoise_seconds: z.number().nonnegative().optional() })

@@ -90,6 +90,13 @@ export function frameAsWebp(frame: RgbImage): Promise<Buffer> {
   return losslessWebp({ ...frame, channels: 3 });
 }
 
+/** A frame as PNG, for readers that may know no WebP. */
+export function frameAsPng({ width, height, data }: RgbImage): Promise<Buffer> {
+  return sharp(data, { raw: { width, height, channels: 3 } })
+    .png()
+    .toBuffer();
+}
+
 export interface DecodeOptions {
   /** By its header; 40 million when left out. */
   maxPixels?: number;

@@ -6,6 +6,7 @@ import { effectiveTopology } from './effective-topology.js';
 import { hosts } from './hosts.js';
 import { checkLinks } from './links.js';
 import { Mistakes, mistakeLine, type TopologyMistake } from './mistake.js';
+import { readModels } from './models.js';
 import { readPipelines } from './pipelines.js';
 import { mediaRoots, readProfiles } from './profiles.js';
 import { fixedMap } from './sections.js';
@@ -21,6 +22,7 @@ const sections = [
   'media_roots',
   'media_hosts',
   'model_hosts',
+  'models',
   'topics',
   'segments',
   'pipelines',
@@ -87,6 +89,7 @@ export async function checkTopology(
     return (node && checkAgainst(hosts, node, name, mistakes)) ?? [];
   };
   const [mediaHosts, modelHosts] = [hostsIn('media_hosts'), hostsIn('model_hosts')];
+  const models = readModels(section('models'), { folder, hosts: modelHosts }, mistakes);
   const { topics, names } = readTopics(section('topics'), mistakes);
   const profiles = section('profiles');
   const profile = readProfiles(profiles, wanted, folder, mistakes);
@@ -112,6 +115,7 @@ export async function checkTopology(
     profile,
     mediaRoots: (profile.mediaRoots ?? roots ?? ['.']).map((path) => resolve(folder, path)),
     mediaHosts,
+    models,
     topics,
     pipelines: pipelines.map(({ spec }) => spec),
     outline: pipelines.map(({ outline }) => outline),
