@@ -267,6 +267,14 @@ export const errorCodes = {
   VIDEO_NOT_READY: { fault: 'input', remedy: 'Wait until the job is completed: GET /v1/videos/ID has its state.' },
   STREAMS_FULL: { fault: 'passing', remedy: 'Connect again after the time that Retry-After names.' },
   QUEUE_FULL: { fault: 'passing', remedy: 'Send the request again after the time that Retry-After names.' },
+  // Webhooks.
+  WEBHOOK_FORBIDDEN: {
+    fault: 'input',
+    remedy: 'Use an https address on one of webhook_hosts of the topology; private networks are refused.',
+  },
+  WEBHOOK_SECRET_MISSING: { fault: 'input', remedy: 'Make a secret: vimi webhooks secrets add.' },
+  WEBHOOK_NOT_FOUND: { fault: 'input', remedy: '`vimi webhooks list` lists the webhooks of the last 30 days.' },
+  WEBHOOK_UNREACHABLE: { fault: 'passing', remedy: 'Check the receiver; the webhook is sent again.' },
   // Control.
   CANCELLED: { fault: 'input', remedy: 'Nothing: somebody asked for it.' },
   REQUEST_DROPPED: {

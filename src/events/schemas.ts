@@ -12,6 +12,7 @@ import {
   sha256,
   task,
 } from './prompt.js';
+import { requestWebhook, webhookDelivery, webhookDisabled } from './webhook-events.js';
 
 /*
  * One schema an event. Objects are loose: unknown fields survive, so that an older reader passes on what a newer writer
@@ -93,6 +94,7 @@ export const generationRequested = z.looseObject({
   finish_by: leftOut(moment).describe(
     'a moment with its offset from UTC; a request that is not finished by then is rejected, at the next denoising step',
   ),
+  webhook: leftOut(requestWebhook).describe('whom to tell of the end (docs/guides/webhooks.md)'),
 });
 export type GenerationRequested = z.infer<typeof generationRequested>;
 
@@ -494,6 +496,8 @@ export const schemas = {
   'samples.sealed': samplesSealed,
   'event.rejected': eventRejected,
   'reject.dismissed': rejectDismissed,
+  'webhook.delivery': webhookDelivery,
+  'webhook.disabled': webhookDisabled,
 } as const;
 export type SchemaName = keyof typeof schemas;
 export type EventData<N extends SchemaName> = z.infer<(typeof schemas)[N]>;

@@ -27,6 +27,10 @@ export function topologyPage(): string {
           'Hosts of model servers that steps call, such as captioners; written as those of media_hosts. Names may lead into private networks. Default: none',
         ],
         [
+          '`webhook_hosts`',
+          'Hosts that webhooks may go to over https (`docs/guides/webhooks.md`); written as those of media_hosts. Default: none',
+        ],
+        [
           '[`models`](#models)',
           'Models that model servers have, by the names that the step denoise uses. Default: none',
         ],

@@ -8,6 +8,9 @@ import type { App } from '../app.js';
 import { jobParams } from './routes.js';
 import type { VideoService } from './video-service.js';
 
+/** Whoever follows a job is asked so often whether it still may. Milliseconds. */
+const welcomeMs = 1000;
+
 /** What is new of a job since it was told of. */
 function newsOf(now: BoardJob, before: BoardJob | undefined): 'status' | 'context' | 'preview' | 'progress' {
   if (now.state !== before?.state) return 'status';
@@ -77,11 +80,21 @@ export function addEventsRoute(
       if (reply.raw.destroyed) return reply;
       open++;
       let leave = () => {};
+      const ending = new AbortController();
+      const end = () => ending.abort();
+      closing.addEventListener('abort', end);
+      if (closing.aborted) end();
+      const asking = setInterval(async () => {
+        // Connecting again it hears why.
+        if (!(await request.caller.isWelcome())) end();
+      }, welcomeMs);
       reply.raw.once('close', () => {
         open--;
+        clearInterval(asking);
+        closing.removeEventListener('abort', end);
         leave();
       });
-      const look = streamEvents(reply.raw, { next, closing });
+      const look = streamEvents(reply.raw, { next, closing: ending.signal });
       leave = videos.onChange(id, look);
       // What was said since it looked.
       look();

@@ -41,6 +41,7 @@ export function topologySchema(operators: readonly Operator[]): Schema {
         media_roots: { ...fromZod(mediaRoots), description: 'Folders that media may be read from.' },
         media_hosts: { ...fromZod(hosts), description: 'Hosts that media may be fetched from.' },
         model_hosts: { ...fromZod(hosts), description: 'Hosts of model servers that steps may call.' },
+        webhook_hosts: { ...fromZod(hosts), description: 'Hosts that webhooks may go to.' },
         models: named('Models that model servers have, by the names that steps use.', ref('model')),
         topics: named('What each topic carries.', ref('topic')),
         segments: named('Lists of steps that pipelines share.', ref('steps')),

@@ -22,6 +22,7 @@ const sections = [
   'media_roots',
   'media_hosts',
   'model_hosts',
+  'webhook_hosts',
   'models',
   'topics',
   'segments',
@@ -83,12 +84,13 @@ export async function checkTopology(
   const rootsNode = section('media_roots');
   if (rootsNode) reportUnset(rootsNode, mistakes);
   const roots = rootsNode && checkAgainst(mediaRoots, rootsNode, 'media_roots', mistakes);
-  const hostsIn = (name: 'media_hosts' | 'model_hosts') => {
+  const hostsIn = (name: 'media_hosts' | 'model_hosts' | 'webhook_hosts') => {
     const node = section(name);
     if (node) reportUnset(node, mistakes);
     return (node && checkAgainst(hosts, node, name, mistakes)) ?? [];
   };
   const [mediaHosts, modelHosts] = [hostsIn('media_hosts'), hostsIn('model_hosts')];
+  const webhookHosts = hostsIn('webhook_hosts');
   const models = readModels(section('models'), { folder, hosts: modelHosts }, mistakes);
   const { topics, names } = readTopics(section('topics'), mistakes);
   const profiles = section('profiles');
@@ -115,6 +117,7 @@ export async function checkTopology(
     profile,
     mediaRoots: (profile.mediaRoots ?? roots ?? ['.']).map((path) => resolve(folder, path)),
     mediaHosts,
+    webhookHosts,
     models,
     topics,
     pipelines: pipelines.map(({ spec }) => spec),

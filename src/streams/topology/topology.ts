@@ -26,6 +26,8 @@ export interface Topology {
   mediaRoots: string[];
   /** Hosts that media may be fetched from. */
   mediaHosts: string[];
+  /** Hosts that webhooks may go to. */
+  webhookHosts: string[];
   /** Of model servers, by their names. */
   models: Map<string, RemoteModel>;
   /** By name, in the order of the file. */
