@@ -2,17 +2,22 @@
  * The embedded corpus index against tantivy and bm25s (words) and hnswlib in Python (vectors), on the same documents
  * (bench/search/documents.mjs), one thread each.
  *
- *   bash bench/search/setup.sh && npm run bench:search -- [--documents 10000,100000] [--queries 200] [--rounds 5]
- *     [--dimensions 256] [--without hnswlib,bm25s] [--json FILE]
+ *   bash bench/search/setup.sh && npm run bench:search -- [--documents 10000,100000] [--words 1000000] [--queries 200]
+ *     [--rounds 5] [--dimensions 256] [--without hnswlib,bm25s] [--json FILE]
  *
- * Words: the peers get the stems that the index holds, split already, and a query is any of its words; each returns the ten best. Here a
- * search is a whole one: from the caller's thread to the index's and back, the text split and stemmed, the documents
- * read and checked. Vectors: the ten nearest, recall against the exact ten; Python searches with several values of ef, and the
- * ratio is to the smallest of them that finds at least as much, .98 if nothing does. Build: both graphs and the words, into
- * files that survive a crash here, in memory only there. Opening: in a new process, from the call to the first answer of each kind.
+ * Words, in two comparisons. `words`: the ranking alone; each side gets the stems of a query, split already, and gives the
+ * numbers of the ten best. `lexical`: a whole search, from the text of a prompt to ten documents. Here that is from the
+ * caller's thread to the index's and back, the text split and stemmed, the documents read and checked; in tantivy its own
+ * English stemmer, and the same documents, stored as JSON and parsed. Vectors: the ten nearest. Recall counts a document
+ * as found if it is as near as the tenth is: many made-up captions are equal. Python searches with several values of ef, and
+ * the ratio is to the smallest of them that finds at least as much, .98 if nothing does. Build: both graphs and the words,
+ * into files that survive a crash here, in memory only there. Opening: in a new process, from the call to the first answer
+ * of each kind. `grounding` is the search of the shipped topology (hybrid, names, onlyNamed), which no peer does.
  *
- * Sides take turns, a round each; ratios are vimi over the peer, medians of the rounds' medians of a query. `grounding` is the search of the
- * shipped topology (hybrid, names, onlyNamed), which no peer does.
+ * `--words`: so many documents by their words alone, in memory on both sides.
+ *
+ * Sides take turns, a round each. Times are processor time of all threads of the side, so that a busy machine disturbs
+ * little; ratios are vimi over the peer, of the medians and of the means.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -23,13 +28,16 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { contentStems } from '../dist/language/stems.js';
 import { words } from '../dist/language/words.js';
+import { LexicalIndex } from '../dist/stores/corpus/index/lexical/lexical-index.js';
 import { openCorpus } from '../dist/stores/corpus/index/open-corpus.js';
+import { readSections } from '../dist/stores/corpus/index/sections.js';
 import { PythonPeer } from './python-peer.mjs';
 import { caption, randomFrom, vectors } from './search/documents.mjs';
 
 const { values: options } = parseArgs({
   options: {
     documents: { type: 'string', default: '10000,100000' },
+    words: { type: 'string', default: '' },
     queries: { type: 'string', default: '200' },
     rounds: { type: 'string', default: '5' },
     dimensions: { type: 'string', default: '256' },
@@ -44,6 +52,8 @@ const without = new Set(options.without.split(','));
 const embedder = { name: 'bench', dimensions: { text: dimensions, image: dimensions } };
 const quiet = { info() {}, warn() {} };
 const seed = 13;
+/** Rounds before the clock starts: V8 compiles what is called often, some thousand calls long. */
+const warmUp = 5;
 
 const ofCaption = vectors(dimensions, 1);
 const ofImage = vectors(dimensions, 2);
@@ -61,6 +71,8 @@ function queries() {
   });
 }
 
+const stemsOf = (text) => contentStems(words(text)).join(' ');
+
 const modes = {
   lexical: { mode: 'lexical', k: 10 },
   dense: { mode: 'dense', k: 10 },
@@ -77,7 +89,6 @@ const processorMs = () => {
   return (user + system) / 1000;
 };
 const idOf = (n) => createHash('sha256').update(String(n)).digest('hex');
-const stemsOf = (text) => contentStems(words(text)).join(' ');
 
 /** Fills the corpus as the follower of a topic does, and writes what the peers read. */
 async function build(folder, count) {
@@ -86,6 +97,7 @@ async function build(folder, count) {
   const corpus = await openCorpus({ folder: path, embedder, log: quiet });
   await corpus.positions();
   const lines = [];
+  const stored = openSync(join(folder, 'documents.jsonl'), 'w');
   let [seconds, processor] = [0, 0];
   let batch = [];
   const apply = async () => {
@@ -115,6 +127,8 @@ async function build(folder, count) {
         sha256: id,
       },
     };
+    const { caption, image, ...embeddings } = document.embeddings;
+    writeSync(stored, `${JSON.stringify({ ...document, embeddings })}\n`);
     batch.push({ partition: 0, offset: offset++, id, document });
     if (batch.length === 500) await apply();
   }
@@ -123,7 +137,7 @@ async function build(folder, count) {
   await corpus.close();
   seconds += (performance.now() - start) / 1000;
   processor += (processorMs() - before) / 1000;
-  files.map(closeSync);
+  [...files, stored].map(closeSync);
   writeFileSync(join(folder, 'words.txt'), lines.join('\n'));
   return { path, seconds, processor, bytes: bytesIn(path) };
 }
@@ -160,125 +174,201 @@ if (options.opening) {
   const { path, kind } = JSON.parse(options.opening);
   const [query] = queries();
   const before = process.memoryUsage().rss;
-  const start = performance.now();
+  const [start, used] = [performance.now(), processorMs()];
   const corpus = await openCorpus({ folder: path, embedder, log: quiet });
-  await corpus.search({ ...query, ...modes[kind] });
+  await searchOf(corpus, kind)(query);
   const ms = performance.now() - start;
-  console.log(JSON.stringify({ ms, memory: process.memoryUsage().rss - before }));
+  console.log(JSON.stringify({ ms, processor: processorMs() - used, memory: process.memoryUsage().rss - before }));
   await corpus.close();
   process.exit(0);
 }
 
-async function searchRound(corpus, mode, asked) {
-  const before = processorMs();
+async function searchRound(asked, search) {
   const [times, found] = [[], []];
   for (const query of asked) {
-    const start = performance.now();
-    const { context } = await corpus.search({ ...query, ...modes[mode] });
-    times.push(performance.now() - start);
-    found.push(context.map(({ document }) => document));
+    const before = processorMs();
+    found.push(await search(query));
+    times.push(processorMs() - before);
   }
-  return { times, found, processor: (processorMs() - before) / asked.length };
+  return { times, found };
 }
 
-function recall(found, truth) {
-  const hits = truth.map((ten, n) => ten.filter((one) => found[n].includes(one)).length / ten.length);
-  return hits.reduce((sum, part) => sum + part, 0) / hits.length;
+function searchOf(corpus, mode) {
+  return async ({ text, textEmbedding }) => {
+    const query = mode === 'lexical' ? { text } : { text, textEmbedding };
+    const { context } = await corpus.search({ ...query, ...modes[mode] });
+    return context.map(({ document }) => document);
+  };
+}
+
+/** The ranking alone, in this thread: numbers of documents, from 0. */
+function wordsOf(index) {
+  const one = { depth: 10, accepts: () => true, before: (a, b) => a < b };
+  return ({ text }) => {
+    const stems = [...new Set(stemsOf(text).split(' '))];
+    return () => index.search({ stems, runs: [], names: null }, one).map(({ label }) => label - 1);
+  };
+}
+
+/** Stems are split before the clock starts, on both sides. */
+async function wordsRound(index, asked) {
+  return searchRound(asked.map(wordsOf(index)), (search) => search());
 }
 
 function summary(all) {
   const times = all.flatMap(({ times }) => times);
-  return { p50: median(times), p99: quantile(times, 0.99), processor: median(all.map(({ processor }) => processor)) };
+  return {
+    p50: median(times),
+    p99: quantile(times, 0.99),
+    mean: times.reduce((sum, ms) => sum + ms, 0) / times.length,
+  };
 }
-const shown = ({ p50, p99, processor }) =>
-  `p50 ${p50.toFixed(2)} ms, p99 ${p99.toFixed(2)}, processor ${processor.toFixed(2)}`;
-const ratio = (ours, theirs, by = 'p50') => (ours[by] / theirs[by]).toFixed(2);
+const shown = ({ p50, p99, mean }) => `mean ${mean.toFixed(3)} ms, p50 ${p50.toFixed(3)}, p99 ${p99.toFixed(2)}`;
+const ratio = (ours, theirs) =>
+  `${(ours.p50 / theirs.p50).toFixed(2)}, of the means ${(ours.mean / theirs.mean).toFixed(2)}`;
+const row = (name, text) => console.log(`  ${name.padEnd(20)} ${text}`);
+const against = (ours, theirs) => `${shown(theirs)}; ratio ${ratio(ours, theirs)}`;
 const MiB = (bytes) => `${(bytes / 2 ** 20).toFixed(0)} MiB`;
 
-async function compare(count) {
+function writeQueries(folder, asked) {
+  writeFileSync(join(folder, 'queries.txt'), asked.map(({ text }) => stemsOf(text)).join('\n'));
+  writeFileSync(join(folder, 'texts.txt'), asked.map(({ text }) => text).join('\n'));
+  writeFileSync(
+    join(folder, 'queries.f32'),
+    Buffer.concat(asked.map(({ textEmbedding }) => Buffer.from(Float32Array.from(textEmbedding).buffer))),
+  );
+}
+
+/** What works in a folder, with the peers beside. */
+async function beside(count, work) {
   const folder = mkdtempSync(join(tmpdir(), 'vimi-bench-search-'));
-  console.log(`${count} documents`);
-  let peers;
+  const peers = new PythonPeer('search', 'search/peers.py', {
+    args: [folder, String(count), String(dimensions)],
+    env: { OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1' },
+  });
   try {
     const asked = queries();
-    const built = await build(folder, count);
-    writeFileSync(join(folder, 'queries.txt'), asked.map(({ text }) => stemsOf(text)).join('\n'));
-    writeFileSync(
-      join(folder, 'queries.f32'),
-      Buffer.concat(asked.map(({ textEmbedding }) => Buffer.from(Float32Array.from(textEmbedding).buffer))),
-    );
-    const opened = await opening(built.path);
+    writeQueries(folder, asked);
+    return await work(folder, peers, asked);
+  } finally {
+    peers.end();
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
 
-    peers = new PythonPeer('search', 'search/peers.py', {
-      args: [folder, String(count), String(dimensions)],
-      env: { OMP_NUM_THREADS: '1', OPENBLAS_NUM_THREADS: '1' },
-    });
-    const names = ['tantivy', 'bm25s', 'hnswlib'].filter((name) => !without.has(name));
+const wordPeers = ['tantivy', 'bm25s'].filter((name) => !without.has(name));
+
+/** The words of so many documents, in memory. */
+async function compareWords(count) {
+  console.log(`${count} documents, their words alone`);
+  return beside(count, async (folder, peers, asked) => {
+    const index = new LexicalIndex();
+    const lines = [];
+
+    for (const { text } of documents(count)) {
+      const line = stemsOf(text);
+      index.add(lines.length + 1, { words: line, names: '', characters: '', subjects: '' });
+      lines.push(line);
+    }
+    index.merge();
+    const { labels } = index.toColumns();
+    writeFileSync(join(folder, 'words.txt'), lines.join('\n'));
+    const result = { documents: count, postings: 6 * labels.length };
+    const sides = { words: [] };
+    for (const name of wordPeers) {
+      result[name] = { build: await peers.ask({ do: 'build', peer: name }) };
+      sides[name] = [];
+    }
+    for (let warm = 0; warm < warmUp; warm++) await wordsRound(index, asked);
+    for (let round = 0; round < rounds; round++) {
+      sides.words.push(await wordsRound(index, asked));
+      for (const name of wordPeers) sides[name].push(await peers.ask({ do: 'search', peer: name }));
+    }
+    result.words = summary(sides.words);
+    row('words', `${shown(result.words)}; postings ${MiB(result.postings)}`);
+    for (const name of wordPeers) {
+      Object.assign(result[name], summary(sides[name]));
+      row(name, `${against(result.words, result[name])}; memory ${MiB(result[name].build.memory)}`);
+    }
+    return result;
+  });
+}
+
+async function compare(count) {
+  console.log(`${count} documents`);
+  return beside(count, async (folder, peers, asked) => {
+    const built = await build(folder, count);
+    const opened = await opening(built.path);
+    const numbers = new Map(Array.from({ length: count }, (_, n) => [idOf(n), n]));
+
+    const names = ['tantivy', 'tantivy documents', 'bm25s', 'hnswlib'].filter((name) => !without.has(name));
     const theirs = {};
     for (const name of names) theirs[name] = { build: await peers.ask({ do: 'build', peer: name }) };
-    const truth = (await peers.ask({ do: 'truth' })).found.map((ten) => ten.map(idOf));
 
     const corpus = await openCorpus({ folder: built.path, embedder, log: quiet });
-    const ours = { lexical: [], dense: [], grounding: [] };
-    const efs = [100, 150, 200, 300, 400, 600, 800];
-    const sides = Object.fromEntries(['tantivy', 'bm25s', ...efs].map((side) => [side, []]));
-    for (const mode of Object.keys(modes)) await searchRound(corpus, mode, asked);
+    /** @type {any} */
+    const columns = readSections(join(built.path, 'snapshot', 'lexical.index'));
+    const index = LexicalIndex.fromColumns(columns);
+    const ours = { words: [], lexical: [], dense: [], grounding: [] };
+    const efs = [50, 75, 100, 150, 200, 300, 400, 600];
+    const sides = Object.fromEntries([...names, ...efs].map((side) => [side, []]));
+    const askWords = async (name) => theirs[name] && sides[name].push(await peers.ask({ do: 'search', peer: name }));
+    for (let warm = 0; warm < warmUp; warm++) {
+      for (const mode of Object.keys(modes)) await searchRound(asked, searchOf(corpus, mode));
+      await wordsRound(index, asked);
+    }
     for (let round = 0; round < rounds; round++) {
-      ours.lexical.push(await searchRound(corpus, 'lexical', asked));
-      for (const name of ['tantivy', 'bm25s'])
-        if (theirs[name]) sides[name].push(await peers.ask({ do: 'search', peer: name }));
-      ours.dense.push(await searchRound(corpus, 'dense', asked));
+      ours.words.push(await wordsRound(index, asked));
+      for (const name of ['tantivy', 'bm25s']) await askWords(name);
+      ours.lexical.push(await searchRound(asked, searchOf(corpus, 'lexical')));
+      await askWords('tantivy documents');
+      ours.dense.push(await searchRound(asked, searchOf(corpus, 'dense')));
       for (const ef of theirs.hnswlib ? efs : [])
         sides[ef].push(await peers.ask({ do: 'search', peer: 'hnswlib', ef }));
-      ours.grounding.push(await searchRound(corpus, 'grounding', asked));
+      ours.grounding.push(await searchRound(asked, searchOf(corpus, 'grounding')));
     }
     await corpus.close();
 
     const result = { documents: count, built, opened, peers: theirs };
     for (const [mode, all] of Object.entries(ours)) result[mode] = summary(all);
-    console.log(`  lexical    ${shown(result.lexical)}`);
-    for (const name of ['tantivy', 'bm25s'])
-      if (theirs[name]) {
+    for (const [mode, compared] of Object.entries({ words: ['tantivy', 'bm25s'], lexical: ['tantivy documents'] })) {
+      row(mode, shown(result[mode]));
+      for (const name of compared.filter((name) => theirs[name])) {
         result[name] = summary(sides[name]);
-        console.log(
-          `  ${name.padEnd(10)} ${shown(result[name])}; ratio ${ratio(result.lexical, result[name])}, of processor time ${ratio(result.lexical, result[name], 'processor')}`,
-        );
+        row(`  ${name}`, against(result[mode], result[name]));
       }
-    result.dense.recall = recall(ours.dense[0].found, truth);
-    console.log(`  dense      ${shown(result.dense)}, recall@10 ${result.dense.recall.toFixed(3)}`);
+    }
+    const recall = async (found) => (await peers.ask({ do: 'recall', found })).recall;
+    const found = ours.dense[0].found.map((ten) => ten.map((id) => numbers.get(id)));
+    result.dense.recall = await recall(found);
+    row('dense', `${shown(result.dense)}, recall@10 ${result.dense.recall.toFixed(3)}`);
     if (theirs.hnswlib) {
-      const found = efs.map((ef) => ({
-        ef,
-        ...summary(sides[ef]),
-        recall: recall(
-          sides[ef][0].found.map((ten) => ten.map(idOf)),
-          truth,
-        ),
-      }));
+      result.efs = [];
+      for (const ef of efs) result.efs.push({ ef, ...summary(sides[ef]), recall: await recall(sides[ef][0].found) });
       const least = Math.min(0.98, result.dense.recall);
-      result.hnswlib = found.find((one) => one.recall >= least) ?? found.at(-1);
-      result.efs = found;
-      console.log(
-        `  hnswlib    ${shown(result.hnswlib)}, recall@10 ${result.hnswlib.recall.toFixed(3)} at ef ${result.hnswlib.ef}; ratio ${ratio(result.dense, result.hnswlib)}, of processor time ${ratio(result.dense, result.hnswlib, 'processor')}`,
-      );
+      result.hnswlib = result.efs.find((one) => one.recall >= least) ?? result.efs.at(-1);
+      const { ef, recall: reached } = result.hnswlib;
+      row('  hnswlib', `${against(result.dense, result.hnswlib)}; recall@10 ${reached.toFixed(3)} at ef ${ef}`);
       const [here, there] = [built.processor, theirs.hnswlib.build.processor].map((s) => (1000 * s) / count);
-      console.log(
-        `  build      ${here.toFixed(2)} ms of processor time a document; hnswlib twice ${there.toFixed(2)}; ratio ${(here / there).toFixed(2)}`,
+      row(
+        'build',
+        `${here.toFixed(2)} ms a document; hnswlib twice ${there.toFixed(2)}; ratio ${(here / there).toFixed(2)}`,
       );
     }
-    console.log(`  grounding  ${shown(result.grounding)}`);
-    for (const [kind, { ms, memory }] of Object.entries(opened))
-      console.log(`  opening    first ${kind} answer after ${ms.toFixed(0)} ms, ${MiB(memory)}`);
-    console.log(
-      `  files      ${MiB(built.bytes)}; in memory tantivy ${MiB(theirs.tantivy?.build.memory ?? 0)}, bm25s ${MiB(theirs.bm25s?.build.memory ?? 0)}, hnswlib twice ${MiB(theirs.hnswlib?.build.memory ?? 0)}`,
-    );
+    row('grounding', shown(result.grounding));
+    for (const [kind, { ms, processor, memory }] of Object.entries(opened))
+      row(
+        'opening',
+        `first ${kind} answer after ${ms.toFixed(0)} ms, of processor time ${processor.toFixed(0)}; ${MiB(memory)}`,
+      );
+    const memories = Object.entries(theirs).map(([name, { build }]) => `${name} ${MiB(build.memory)}`);
+    row('files', `${MiB(built.bytes)}; in memory ${memories.join(', ')}`);
     return result;
-  } finally {
-    peers?.end();
-    rmSync(folder, { recursive: true, force: true });
-  }
+  });
 }
 
 const results = [];
-for (const count of options.documents.split(',').map(Number)) results.push(await compare(count));
+const counts = (list) => list.split(',').filter(Boolean).map(Number);
+for (const count of counts(options.documents)) results.push(await compare(count));
+for (const count of counts(options.words)) results.push(await compareWords(count));
 if (options.json) writeFileSync(options.json, JSON.stringify(results, null, 2));

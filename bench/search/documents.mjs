@@ -64,9 +64,16 @@ export function caption(random) {
   return { text: parts.join(' '), content };
 }
 
+/** Directions in which the vectors differ: those of real encoders have some tens, however many numbers they are. */
+const directions = 32;
+
 /** Vectors of texts, through one that is kept of each word. */
 export function vectors(dimensions, seed) {
   const known = new Map();
+  // A sum of three is near enough to a normal distribution.
+  const normal = (random) => random() + random() + random() - 1.5;
+  const draw = randomFrom(seed);
+  const axes = Array.from({ length: directions }, () => Float32Array.from({ length: dimensions }, () => normal(draw)));
   const ofWord = (word) => {
     let vector = known.get(word);
     if (vector) return vector;
@@ -74,8 +81,10 @@ export function vectors(dimensions, seed) {
       [...word].reduce((hash, letter) => Math.imul(hash ^ letter.charCodeAt(0), 16_777_619), seed),
     );
     vector = new Float32Array(dimensions);
-    // A sum of three is near enough to a normal distribution.
-    for (let i = 0; i < dimensions; i++) vector[i] = random() + random() + random() - 1.5;
+    for (const axis of axes) {
+      const along = normal(random);
+      for (let i = 0; i < dimensions; i++) vector[i] += along * axis[i];
+    }
     known.set(word, vector);
     return vector;
   };

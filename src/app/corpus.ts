@@ -79,7 +79,7 @@ export async function rebuildCorpus(corpus: Corpus, around: Around): Promise<{ n
 }
 
 function follow(
-  corpus: Pick<Corpus, 'positions' | 'apply'>,
+  corpus: Pick<Corpus, 'positions' | 'apply' | 'onAgain'>,
   { embedder, objects, topic, removed, transport, log }: Around,
 ): CorpusFollower {
   const topics = removed && { removals: removed.topic, corpus: topic };

@@ -9,6 +9,7 @@ import type { GenerationRequested, VideoCompleted } from '../events/schemas.js';
 import { type Follower, followTopic } from '../stores/follow-topic.js';
 import type { BoardTopic, ChangeRow, Placed, RequestRow, VideoRow } from '../stores/jobs/job-board.js';
 import { JobBoard } from '../stores/jobs/job-board.js';
+import { usualAgeingMs } from '../stores/jobs/turn-order.js';
 import type { PipelineSpec } from '../streams/delivery/pipeline-spec.js';
 import { isSettledRecord } from '../streams/delivery/settled-record.js';
 import { answerTopics } from './client/answer-topics.js';
@@ -34,7 +35,7 @@ export async function openJobBoard(
 ): Promise<FollowedBoard> {
   const transport = await workspace.transport();
   const folder = await makeWorkFolder(workspace.topology.profile.work, 'http');
-  const board = new JobBoard(join(folder.path, 'board.sqlite'));
+  const board = new JobBoard(join(folder.path, 'board.sqlite'), pipeline.ageingMs ?? usualAgeingMs);
   const { jobs, videos } = answerTopics(pipeline);
   const topics: Record<BoardTopic, string> = { requests: pipeline.from, jobs, videos };
   const listeners = new Map<string, Set<() => void>>();
@@ -161,9 +162,13 @@ function videoRow(record: StoredRecord): VideoRow | Placed {
   try {
     const { data } = decodeEvent(record, ['video.completed']) as VimiEvent<VideoCompleted>;
     const { job, width, height, frames, fps, model, object, sampler, context, unread_parts: unread } = data;
+    const { thumbnail, spritesheet, timings } = data;
     const { partition, offset, timestamp } = record;
-    const video = { width, height, frames, fps, model, object, seed: sampler.seed, context, ...(unread && { unread }) };
-    return { partition, offset, timestamp, job, video };
+    const video = {
+      ...{ width, height, frames, fps, model, object, seed: sampler.seed, context },
+      ...{ ...(unread && { unread }), ...(thumbnail && { thumbnail }), ...(spritesheet && { spritesheet }) },
+    };
+    return { partition, offset, timestamp, job, video, seconds: timings?.denoise_seconds };
   } catch {
     return record;
   }

@@ -13,11 +13,12 @@ import type { ObjectStore } from '../stores/objects/object-store.js';
  * beginning is complete. A document whose image is gone, or does not decode, comes in as it is: found by its words only.
  */
 export function withOwnVectors(
-  corpus: Pick<Corpus, 'positions' | 'apply'>,
+  corpus: Pick<Corpus, 'positions' | 'apply' | 'onAgain'>,
   around: { embedder: Embedder; objects: ObjectStore; log: Log },
-): Pick<Corpus, 'positions' | 'apply'> {
+): Pick<Corpus, 'positions' | 'apply' | 'onAgain'> {
   return {
     positions: () => corpus.positions(),
+    onAgain: (listener) => corpus.onAgain?.(listener),
     async apply(records) {
       const own: CorpusRecord[] = [];
       for (const record of records) {

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { type Clock, systemClock } from '../core/clock.js';
 import { didYouMean } from '../core/did-you-mean.js';
 import { VimiError } from '../core/errors.js';
@@ -25,6 +26,7 @@ import { keyOf, openModels } from './models.js';
 import { openObjects } from './objects.js';
 import { OpenedParts } from './opened-parts.js';
 import { type KeepListPlace, openKeepList } from './passes/keep-lists.js';
+import { openRemoteModel } from './remote-model.js';
 import { type FollowedRemovals, openRemovals } from './removal/open-removals.js';
 import type { RemovalTopics } from './removal/removal-records.js';
 import { checkTools, openResources } from './resources.js';
@@ -36,6 +38,8 @@ export interface WorkspaceOptions {
   topology: string;
   /** One of its profiles; the first when left out. */
   profile?: string;
+  /** Values in the place of those of the topology, PATH=VALUE. */
+  set?: readonly string[];
   /** What `${NAME}` in the topology stands for. Default: the variables of this process. */
   env?: Record<string, string | undefined>;
   /** Servers that were never met are waited for so long (milliseconds); when left out, as their clients say (15 s). */
@@ -78,8 +82,8 @@ export class Workspace {
 
   /** Reads the topology, and opens nothing yet. TOPOLOGY_NOT_FOUND, TOPOLOGY_INVALID with every mistake. */
   static async open(options: WorkspaceOptions): Promise<Workspace> {
-    const { topology, profile, env = process.env } = options;
-    return new Workspace(await readTopology(topology, { env, profile, operators }), options);
+    const { topology, profile, set, env = process.env } = options;
+    return new Workspace(await readTopology(topology, { env, profile, set, operators }), options);
   }
 
   /** Of a topology that was read before, for tests of it. */
@@ -111,7 +115,8 @@ export class Workspace {
 
   objects(): Promise<ObjectStore> {
     return this.#parts.once('objects', async () => {
-      const how = { firstContactMs: this.#firstContactMs, makesBucket: !this.#looksOnly };
+      const { work } = this.topology.profile;
+      const how = { firstContactMs: this.#firstContactMs, makesBucket: !this.#looksOnly, work };
       const { objects, close } = await openObjects(this.topology.profile.objects, how);
       this.#onClose(close);
       return objects;
@@ -235,10 +240,21 @@ export class Workspace {
   #denoiser(choice: ModelChoice): Promise<Denoiser> {
     return this.#parts.once(`denoiser ${keyOf(choice)}`, async () => {
       const log = (line: string) => this.log.info({ model: choice.model }, line);
-      const denoiser = await (this.#instead.openModel?.(choice) ?? createDenoiser({ ...choice, log }));
+      const server = this.topology.models.get(choice.model);
+      const denoiser = await (this.#instead.openModel?.(choice) ??
+        (server
+          ? openRemoteModel(server, {
+              workDir: join(this.topology.profile.work, 'model-servers'),
+              clock: this.#instead.clock,
+            })
+          : createDenoiser({ ...choice, log })));
       this.#onClose(() => denoiser.close());
       return denoiser;
     });
+  }
+
+  get clock(): Clock {
+    return this.#instead.clock ?? systemClock;
   }
 
   /** All that the operators of a pipeline may reach, for one run of it. */
@@ -256,7 +272,7 @@ export class Workspace {
       mediaHosts: this.topology.mediaHosts,
       topologyFolder: this.topology.folder,
       work: this.topology.profile.work,
-      clock: this.#instead.clock ?? systemClock,
+      clock: this.clock,
     };
     return openResources(pipeline, shared, this.#onClose);
   }

@@ -4,12 +4,15 @@ import { Command, CommanderError, Option } from 'commander';
 import { pino } from 'pino';
 import { modelName, presetName } from '../app/model-name.js';
 import { groupings } from '../app/passes/balance-corpus.js';
+import { secretPath } from '../app/webhooks/secret-file.js';
 import { Workspace, type WorkspaceOptions } from '../app/workspace.js';
 import { asVimiError, VimiError } from '../core/errors.js';
 import { jobState } from '../events/schemas.js';
+import { deliveryState } from '../events/webhook-events.js';
 import { trainingBackends } from '../models/backends/names.js';
 import { keyPath, scopes } from '../server/keys/key-file.js';
 import { drainMs } from '../streams/delivery/pipeline.js';
+import { type RenderFormat, render, renderFormats } from '../streams/topology/render.js';
 import { age } from './commands/age.js';
 import { corpusLineage } from './commands/corpus-lineage.js';
 import { corpusBalance, corpusDedup, forgetPass, listPasses } from './commands/corpus-pass.js';
@@ -28,6 +31,7 @@ import { demo } from './commands/demo.js';
 import { writeDemoTopology } from './commands/demo-topology.js';
 import { printOperator } from './commands/docs.js';
 import { examine, firstContactMs, printFindings } from './commands/doctor.js';
+import { explain } from './commands/explain.js';
 import { exportTo } from './commands/export.js';
 import { generate } from './commands/generate.js';
 import { ingest } from './commands/ingest.js';
@@ -48,10 +52,12 @@ import { samplesVerify } from './commands/samples-verify.js';
 import { serveWith } from './commands/serve.js';
 import { sweep } from './commands/sweep.js';
 import { testTopology } from './commands/test.js';
+import { top } from './commands/top.js';
 import { topics } from './commands/topics.js';
 import { trainOn } from './commands/train.js';
 import { planTrain } from './commands/train-plan.js';
 import { getVideo } from './commands/videos.js';
+import { listWebhooks, replayWebhooks, secretsAdd, secretsList, secretsRevoke } from './commands/webhooks.js';
 import { addEvalCommands } from './eval-commands.js';
 import { exitCodes, reportError } from './exit.js';
 import { type GraphFormat, graph, graphFormats } from './graph.js';
@@ -59,6 +65,7 @@ import { leaveNow } from './leave-now.js';
 import { cosine, deviceList, offsetOrEnd, several, size, weight, wholeNumber } from './option-values.js';
 import { printable, printableStream } from './printable.js';
 import { runView } from './run-view.js';
+import { sortKeys } from './top/rows.js';
 import { validate } from './validate.js';
 import { version } from './version.js';
 
@@ -71,6 +78,11 @@ const program = new Command('vimi')
       '-p, --profile <name>',
       'profile: transport, objects and search (default: the first of the topology)',
     ).env('VIMI_PROFILE'),
+  )
+  .option(
+    '--set <path=value>',
+    'a value in the place of the topology’s: pipelines.generate.max_in_flight=8, segments.ground.retrieve.k=5 (may be repeated)',
+    several,
   )
   .addOption(
     new Option('--log-level <level>', 'lowest level of the log, as JSON lines on stderr')
@@ -113,8 +125,8 @@ function openLog() {
 }
 
 function openWorkspace(more: Partial<Omit<WorkspaceOptions, 'log'>> = {}): Promise<Workspace> {
-  const { topology, profile } = program.opts<{ topology: string; profile?: string }>();
-  return Workspace.open({ topology, profile, log: openLog(), ...more });
+  const { topology, profile, set } = program.opts<{ topology: string; profile?: string; set?: string[] }>();
+  return Workspace.open({ topology, profile, set, log: openLog(), ...more });
 }
 
 interface RunArguments {
@@ -341,6 +353,44 @@ keysCommand
   .description('remove a key')
   .argument('<id>', 'of `vimi keys list`')
   .action((id: string) => within((workspace) => keysRevoke(keyPath(workspace.topology.folder), id, out)));
+
+const webhooksCommand = program
+  .command('webhooks')
+  .description('webhooks of requests: list them, send them again, and the secrets that sign them');
+const webhookState = () => new Option('--state <state>', 'those in this state').choices([...deliveryState.options]);
+webhooksCommand
+  .command('list', { isDefault: true })
+  .description('list webhooks, the newest first')
+  .addOption(webhookState())
+  .option('-n, --limit <n>', 'list at most this many', wholeNumber(1), 50)
+  .option('--json', 'one JSON object a line')
+  .action((options) => within((workspace) => listWebhooks(workspace, options, out)));
+webhooksCommand
+  .command('replay')
+  .description('send webhooks again from their first attempt on, under the same ids')
+  .argument('[id...]', 'of `vimi webhooks list`')
+  .addOption(webhookState())
+  .addHelpText('after', '\nExample:\n  vimi webhooks replay --state failed')
+  .action((ids: string[], options) => within((workspace) => replayWebhooks(workspace, ids, options, out)));
+const secretsCommand = webhooksCommand.command('secrets').description('secrets that sign webhooks');
+secretsCommand
+  .command('add')
+  .description('make a secret, and print it; several of one tenant all sign, so one can replace another')
+  .argument('[tenant]', 'name of API keys (default: requests that come without a key)')
+  .option('--json', 'print it as JSON')
+  .action((tenant: string | undefined, options) =>
+    within((workspace) => secretsAdd(secretPath(workspace.topology.folder), tenant, options, out)),
+  );
+secretsCommand
+  .command('list', { isDefault: true })
+  .description('list the secrets, without their texts')
+  .option('--json', 'one JSON object a line')
+  .action((options) => within((workspace) => secretsList(secretPath(workspace.topology.folder), options, out)));
+secretsCommand
+  .command('revoke')
+  .description('remove a secret')
+  .argument('<id>', 'of `vimi webhooks secrets list`')
+  .action((id: string) => within((workspace) => secretsRevoke(secretPath(workspace.topology.folder), id, out)));
 
 const jobsCommand = program.command('jobs').description('list the jobs of requests, follow them, and cancel them');
 jobsCommand
@@ -679,13 +729,13 @@ corpusCommand
   .description(
     'apply limits to the corpus from recorded scores: remove what fails, name what would pass; decodes nothing',
   )
-  .option('--set <limit=value>', 'a limit in place of the one in the topology (may be repeated)', several)
+  .option('--limit <name=value>', 'a limit in place of the one in the topology (may be repeated)', several)
   .option('--rewrite-shards', 'write shards anew without the samples that go')
   .option('--dry-run', 'list what would go and what would pass, and change nothing')
   .option('--json', 'one JSON object a line')
   .addHelpText(
     'after',
-    '\nWhat goes stays out, as with `corpus remove`; `corpus remove ID --lift` takes that back.\n\nExample:\n  vimi corpus regrade --set min_motion=0.03 --dry-run',
+    '\nWhat goes stays out, as with `corpus remove`; `corpus remove ID --lift` takes that back.\n\nExample:\n  vimi corpus regrade --limit min_motion=0.03 --dry-run',
   )
   .action((options) => within((workspace) => corpusRegrade(workspace, options, out)));
 corpusCommand
@@ -693,10 +743,10 @@ corpusCommand
   .description(
     'count what other limits of the step `filter` would keep and drop, from recorded scores; decodes nothing',
   )
-  .option('--set <limit=value>', 'a limit in place of the one in the topology (may be repeated)', several)
-  .option('--list', 'name each clip that --set decides otherwise')
+  .option('--limit <name=value>', 'a limit in place of the one in the topology (may be repeated)', several)
+  .option('--list', 'name each clip that --limit decides otherwise')
   .option('--json', 'as JSON')
-  .addHelpText('after', '\nExample:\n  vimi corpus thresholds --set min_motion=0.03 --set min_sharpness=0.001')
+  .addHelpText('after', '\nExample:\n  vimi corpus thresholds --limit min_motion=0.03 --limit min_sharpness=0.001')
   .action((options) => within((workspace) => corpusThresholds(workspace, options, out)));
 
 program
@@ -758,8 +808,8 @@ program
   .argument('[file]', 'topology file (default: --topology)')
   .option('--json', 'as JSON')
   .action(async (file: string | undefined, { json }: { json?: boolean }) => {
-    const { topology, profile } = program.opts<{ topology: string; profile?: string }>();
-    process.exitCode = await validate(file ?? topology, { profile, json, out });
+    const { topology, profile, set } = program.opts<{ topology: string; profile?: string; set?: string[] }>();
+    process.exitCode = await validate(file ?? topology, { profile, set, json, out });
   });
 
 program
@@ -799,6 +849,53 @@ program
   .addHelpText('after', '\nExample:\n  vimi graph --format svg > pipelines.svg')
   .action(({ format }: { format: GraphFormat }) =>
     within(async ({ topology }) => void out.write(graph(topology, format))),
+  );
+
+program
+  .command('top')
+  .description('show what runs: rate, events in flight and times of each pipeline and step, over and over')
+  .argument('[address...]', 'HOST:PORT of each process (default: 127.0.0.1:9400)')
+  .option('--interval <time>', 'between two looks, such as 2s', '1s')
+  .option('--count <n>', 'end after so many tables', wholeNumber(1))
+  .addOption(
+    new Option('--sort <column>', 'the most first; order: as the steps run').choices(sortKeys).default('order'),
+  )
+  .option('--pipeline <name>', 'only this one (may be repeated)', several)
+  .option('--json', 'one JSON object for each look')
+  .addHelpText('after', '\nExample:\n  vimi top worker-1:9400 worker-2:9400 --sort p99')
+  .action((addresses: string[], { interval, ...options }) =>
+    top(
+      addresses.length > 0 ? addresses : ['127.0.0.1:9400'],
+      {
+        ...options,
+        intervalMs: Math.max(100, age(interval)),
+        signal: interruption('stopping'),
+        redraws: process.stdout.isTTY === true && !options.json,
+      },
+      process.stdout,
+    ),
+  );
+
+program
+  .command('render')
+  .description('print the topology as it takes effect: one profile, segments unfolded, defaults filled in')
+  .addOption(new Option('--format <format>').choices(renderFormats).default('yaml'))
+  .addHelpText(
+    'after',
+    '\nValues from the environment stand by their names.\n\nExample:\n  vimi --profile cluster render',
+  )
+  .action(({ format }: { format: RenderFormat }) =>
+    within(async ({ topology }) => void out.write(render(topology, format))),
+  );
+
+program
+  .command('explain')
+  .description('say what a pipeline or a step does, with its settings, and where each value comes from')
+  .argument('[what]', 'PIPELINE or PIPELINE.STEP (default: lists them)')
+  .option('--json', 'as JSON')
+  .addHelpText('after', '\nExample:\n  vimi explain generate.retrieve')
+  .action((what: string | undefined, options: { json?: boolean }) =>
+    within(async ({ topology }) => explain(topology, what, options, out)),
   );
 
 program

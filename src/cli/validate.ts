@@ -7,6 +7,8 @@ import { exitCodes } from './exit.js';
 
 export interface ValidateOptions {
   profile?: string;
+  /** PATH=VALUE. */
+  set?: readonly string[];
   /** One object { file, mistakes } instead of lines. */
   json?: boolean;
   out: NodeJS.WritableStream;
@@ -20,9 +22,9 @@ export interface ValidateOptions {
  */
 export async function validate(
   file: string,
-  { profile, json, out, env = process.env, operators = ownList }: ValidateOptions,
+  { profile, set, json, out, env = process.env, operators = ownList }: ValidateOptions,
 ): Promise<number> {
-  const { topology, mistakes } = await checkTopologyFile(file, { profile, env, operators });
+  const { topology, mistakes } = await checkTopologyFile(file, { profile, set, env, operators });
   if (json) out.write(`${JSON.stringify({ file, mistakes })}\n`);
   else if (topology) {
     const counts = `${counted(topology.pipelines.length, 'pipeline')}, ${counted(topology.topics.size, 'topic')}`;

@@ -12,6 +12,7 @@ import {
   sha256,
   task,
 } from './prompt.js';
+import { requestWebhook, webhookDelivery, webhookDisabled } from './webhook-events.js';
 
 /*
  * One schema an event. Objects are loose: unknown fields survive, so that an older reader passes on what a newer writer
@@ -25,6 +26,9 @@ const captions = z.array(madeCaption).max(16).optional();
 const none = leftOut(z.never());
 
 const weight = z.number().min(0).max(50);
+
+/** Of a request; the first goes first. */
+export const priorities = ['interactive', 'standard', 'batch'] as const;
 
 /** A clip in a request that shows how something moves: a path under an allowed root, or an object's key. */
 const requestClip = z.looseObject({
@@ -81,12 +85,16 @@ export const generationRequested = z.looseObject({
       }),
     ]),
   ).describe('how the prompt is grounded; false: not at all'),
-  priority: leftOut(z.enum(['interactive', 'standard', 'batch'])).describe(
-    'default: standard; no effect yet, requests are served in order',
+  priority: leftOut(z.enum(priorities)).describe(
+    'default: standard. Whoever waits longer than the ageing of the pipeline (10 minutes) counts as one priority higher',
   ),
-  deadline: leftOut(moment).describe(
-    'a moment with its offset from UTC; a request that is not finished by then is rejected',
+  start_by: leftOut(moment).describe(
+    'a moment with its offset from UTC; a request whose first denoising step does not begin by then is rejected, before the model spends anything on it',
   ),
+  finish_by: leftOut(moment).describe(
+    'a moment with its offset from UTC; a request that is not finished by then is rejected, at the next denoising step',
+  ),
+  webhook: leftOut(requestWebhook).describe('whom to tell of the end (docs/guides/webhooks.md)'),
 });
 export type GenerationRequested = z.infer<typeof generationRequested>;
 
@@ -284,6 +292,7 @@ export const jobChanged = z.looseObject({
   request: requestTry.optional().describe('the request as its sender named it'),
   state: jobState,
   progress: z.number().min(0).max(1).optional().describe('share of the denoising steps done'),
+  started_at: z.string().max(40).optional().describe('when its denoising began; ISO 8601'),
   video: objectRef.optional().describe('after completion'),
   error: z.looseObject({ code: z.string(), message: z.string() }).optional().describe('why it failed'),
 });
@@ -297,15 +306,33 @@ const sampler = z.looseObject({
   seed: z.number().int(),
 });
 
+const side = z.number().int().positive();
+/** Tiles lie row by row, from the upper left; each stands for as much of the video as any other. */
+const spritesheet = objectRef.extend({
+  tiles: side.describe('number of frames in it'),
+  columns: side,
+  rows: side,
+  tile_width: side.describe('pixels'),
+  tile_height: side.describe('pixels'),
+});
+export type SheetGeometry = Pick<
+  z.infer<typeof spritesheet>,
+  'tiles' | 'columns' | 'rows' | 'tile_width' | 'tile_height'
+>;
+
 /**
  * All that a consumer needs to trust a video and to make it again. The MP4 carries the same record less `object`,
- * `link` and timings.
+ * `link`, `thumbnail`, `spritesheet` and timings.
  */
 export const videoCompleted = z.looseObject({
   job: z.string().describe('the id of the job, the same in all that follows from one request'),
   request: requestRef.optional().describe('the request as its sender named it'),
   object: objectRef.describe('the MP4'),
   link: objectLink.optional().describe('to the MP4, if the profile sets links'),
+  thumbnail: objectRef.optional().describe('the middle frame: WebP; missing in older events'),
+  spritesheet: spritesheet
+    .optional()
+    .describe('frames spread over the video, in a grid: WebP; missing in older events'),
   width: z.number().int().describe('pixels'),
   height: z.number().int().describe('pixels'),
   frames: z.number().int(),
@@ -323,15 +350,34 @@ export const videoCompleted = z.looseObject({
   model: z
     .looseObject({
       name: z.string(),
-      weights: sha256,
+      weights: sha256
+        .optional()
+        .describe(
+          'SHA-256 of the file; missing: a model server that does not state it, so the video cannot be promised again',
+        ),
       backend: z.string(),
+      server: z
+        .looseObject({
+          url: z.string(),
+          dialect: z.string(),
+          asked: z
+            .looseObject({})
+            .optional()
+            .describe('what it was asked: text, sizes, settings, and references by role, words and SHA-256'),
+        })
+        .optional()
+        .describe('the model server that made the frames'),
       upsampler: z
         .looseObject({ name: z.string(), weights: sha256 })
         .optional()
         .describe('the model that enlarged the video'),
     })
-    .describe('weights: SHA-256 of the file'),
+    .describe('what made the frames'),
   sampler: sampler.describe('with the same settings and backend the result is the same video'),
+  timings: z
+    .looseObject({ denoise_seconds: z.number().nonnegative().optional() })
+    .optional()
+    .describe('seconds of work on this video; waiting is not counted'),
   unknown_words: z
     .array(z.string())
     .optional()
@@ -436,6 +482,8 @@ export const schemas = {
   'samples.sealed': samplesSealed,
   'event.rejected': eventRejected,
   'reject.dismissed': rejectDismissed,
+  'webhook.delivery': webhookDelivery,
+  'webhook.disabled': webhookDisabled,
 } as const;
 export type SchemaName = keyof typeof schemas;
 export type EventData<N extends SchemaName> = z.infer<(typeof schemas)[N]>;

@@ -1,6 +1,7 @@
 import type { VimiError } from '../core/errors.js';
 import type { VimiEvent } from '../events/event.js';
 import type { NewRecord, StoredRecord } from '../events/record.js';
+import type { Standing } from '../stores/jobs/turn-order.js';
 import type { Pause } from './pause.js';
 import type { StepWatch } from './step-watch.js';
 
@@ -71,6 +72,16 @@ export interface Envelope<T = unknown> {
    * @internal
    */
   readonly watch: StepWatch;
+  /**
+   * Of a request: what decides when its turn comes, where it waits with others.
+   * @internal
+   */
+  readonly turn: Standing | undefined;
+  /**
+   * Of its pipeline: a request that waits gains a priority after so long each.
+   * @internal
+   */
+  readonly ageingMs: number;
   /** The same descendant with new data. */
   with<U>(data: U): Envelope<U>;
   /**
@@ -85,6 +96,12 @@ export interface Envelope<T = unknown> {
   abort(reason: VimiError): void;
   /** Adds a record to what is published, atomically with the commit of the event. Outputs of a rejected part are left out. */
   output(record: NewRecord): void;
+  /**
+   * The work that its request asks for begins now: `start_by` ends it no longer. For the step that spends what is dear, such as the
+   * model's time.
+   */
+  begin(): void;
+  readonly hasBegun: boolean;
   /** Calls `done` once: when the whole event has its outcome, or the work on it is abandoned. */
   onEnd(done: () => void): void;
   /** Ends it. The first call counts; a second is a defect and throws INTERNAL. */

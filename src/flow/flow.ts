@@ -38,7 +38,14 @@ export interface Flow {
   frames?: {
     video: RgbVideo;
     fps: number;
-    model: { name: string; weights: string; backend: string; upsampler?: { name: string; weights: string } };
+    model: {
+      name: string;
+      weights?: string;
+      backend: string;
+      upsampler?: { name: string; weights: string };
+      /** The model server that made it, and what it was asked. */
+      server?: { url: string; dialect: string; asked?: Record<string, unknown> };
+    };
     /** As it ran: request, step and model defaults resolved. */
     sampler: {
       name: string;
@@ -51,6 +58,8 @@ export interface Flow {
     unknownWords?: string[];
     /** Places of the prompt's parts that the model does not read; left out: it read all. */
     unreadParts?: number[];
+    /** When its denoising began: ISO 8601. */
+    started?: string;
     /** Of the generation alone; waiting for the model is not counted. */
     seconds: number;
   };
@@ -137,8 +146,8 @@ export interface Query {
 export interface Product {
   body: Buffer | { file: string };
   mediaType: string;
-  /** What is stored beside it, under its name with another ending, such as `.idx`. */
-  beside?: { ending: string; text: string }[];
+  /** What is stored beside it. */
+  beside?: Beside[];
   /** For the object's name: {job}, {shard}, ... */
   fields: Record<string, string>;
   schema: SchemaName;
@@ -146,4 +155,14 @@ export interface Product {
   data: Record<string, unknown>;
   /** The event's id: follows from the input, never random. */
   id: string;
+}
+
+/** Bytes that belong to a product and are stored under its name with another ending, such as `.idx`. */
+export interface Beside {
+  /** With `{digest}` in it: of these bytes, 16 hex digits. */
+  ending: string;
+  body: Buffer;
+  mediaType: string;
+  /** The field of the event that names it, once it is stored, and what that says besides. */
+  named?: { field: string; more?: object };
 }

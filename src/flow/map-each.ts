@@ -4,6 +4,7 @@ import { asVimiError, VimiError } from '../core/errors.js';
 import type { DropReason, Envelope } from './envelope.js';
 import type { Flow, Has } from './flow.js';
 import type { Step } from './operator.js';
+import { WaitingList } from './waiting-list.js';
 
 const dropped = Symbol.for('vimi.dropped');
 export interface Drop<R extends DropReason = DropReason> {
@@ -45,7 +46,7 @@ export type Returned = Partial<Flow> | Partial<Flow>[] | Drop | typeof delivered
  * pipeline that is paused begins with nothing here.
  * Work whose envelope was aborted is abandoned without an outcome: whoever owns the event next does it again. If it was
  * aborted with CANCELLED it is dropped as cancelled, with REQUEST_EXPIRED rejected; at once when it was still waiting.
- * Order is not kept. What mergeMap would do, by hand: it makes an observable, two subscribers and three promises for
+ * Whose turn it is among those that wait: waiting-list.ts. Order is not kept. What mergeMap would do, by hand: it makes an observable, two subscribers and three promises for
  * every event in every step, which is most of what a small step costs. Work that returns no promise is done at once. The
  * queue is unbounded, as mergeMap's is: the credit at the source is the bound.
  */
@@ -55,24 +56,10 @@ export function mapEach<N extends keyof Flow>(
 ): Step<N> {
   return (source: Observable<Envelope<Flow>>): Observable<Envelope<Flow>> =>
     new Observable((subscriber) => {
-      /** In order of arrival, each with what ends its wait. */
-      const waiting = new Map<Envelope<Flow>, () => void>();
+      const waiting = new WaitingList(clock, abandon);
       let active = 0;
       let ended = false;
 
-      const wait = (envelope: Envelope<Flow>) => {
-        const onAbort = () => {
-          leave(envelope);
-          abandon(envelope);
-        };
-        waiting.set(envelope, onAbort);
-        envelope.signal.addEventListener('abort', onAbort, { once: true });
-        if (envelope.isAborted) onAbort();
-      };
-      const leave = (envelope: Envelope<Flow>) => {
-        envelope.signal.removeEventListener('abort', waiting.get(envelope)!);
-        waiting.delete(envelope);
-      };
       const start = (envelope: Envelope<Flow>) => {
         active++;
         let result: ReturnType<typeof attempt>;
@@ -118,18 +105,14 @@ export function mapEach<N extends keyof Flow>(
       };
       const fail = (error: unknown) => subscriber.error(error);
       const goOn = () => {
-        for (const envelope of waiting.keys()) {
-          if (active >= concurrency || subscriber.closed) break;
-          leave(envelope);
-          start(envelope);
-        }
+        while (active < concurrency && !subscriber.closed && !waiting.isEmpty) start(waiting.take()!);
         if (ended && active === 0) subscriber.complete();
       };
 
       return source.subscribe({
         next(envelope) {
           if (active < concurrency) start(envelope);
-          else wait(envelope);
+          else waiting.add(envelope);
         },
         error: fail,
         complete() {
@@ -152,7 +135,10 @@ export function mapEach<N extends keyof Flow>(
     } catch (thrown) {
       return failed(envelope, thrown, tries);
     }
-    if (!isPromise(returned)) return made(envelope, returned);
+    if (!isPromise(returned)) {
+      envelope.watch.passed(step);
+      return made(envelope, returned);
+    }
     return envelope.watch.watch(step, envelope.origin, returned).then(
       (known) => made(envelope, known),
       (thrown) => failed(envelope, thrown, tries),

@@ -1,6 +1,9 @@
 import { VimiError } from '../core/errors.js';
+import { catalogue } from '../events/catalogue.js';
 import type { VimiEvent } from '../events/event.js';
 import type { NewRecord, StoredRecord } from '../events/record.js';
+import type { GenerationRequested } from '../events/schemas.js';
+import { type Standing, standingOf, usualAgeingMs } from '../stores/jobs/turn-order.js';
 import type { DropReason, Envelope, Outcome } from './envelope.js';
 import type { Pause } from './pause.js';
 import type { StepWatch } from './step-watch.js';
@@ -38,6 +41,8 @@ export interface Abortable {
 export interface Around {
   readonly pause: Pause;
   readonly watch: StepWatch;
+  /** A request that waits gains a priority after so long each; `usualAgeingMs` when left out. */
+  readonly ageingMs?: number | undefined;
 }
 
 /**
@@ -61,10 +66,12 @@ class Whole {
   readonly event: VimiEvent;
   readonly life: Abortable;
   readonly around: Around;
+  readonly turn: Standing | undefined;
   readonly #onSettled: (settlement: Settlement) => void;
   readonly #settled: (SettledPart & { outputs: NewRecord[] })[] = [];
   /** Parts without an outcome. */
   open = 1;
+  hasBegun = false;
   /** What waits for the end. */
   #ends: Set<() => void> | undefined;
 
@@ -79,6 +86,10 @@ class Whole {
     this.origin = origin;
     this.event = event;
     this.life = life;
+    this.turn =
+      catalogue[event.schema].asks === 'job'
+        ? standingOf(event.data as GenerationRequested, origin.timestamp)
+        : undefined;
     this.#onSettled = onSettled;
   }
 
@@ -163,8 +174,24 @@ class Part<T> implements Envelope<T> {
     return this.#whole.around.watch;
   }
 
+  get turn(): Standing | undefined {
+    return this.#whole.turn;
+  }
+
+  get ageingMs(): number {
+    return this.#whole.around.ageingMs ?? usualAgeingMs;
+  }
+
   abort(reason: VimiError): void {
     this.#whole.life.abort(reason);
+  }
+
+  begin(): void {
+    this.#whole.hasBegun = true;
+  }
+
+  get hasBegun(): boolean {
+    return this.#whole.hasBegun;
   }
 
   with<U>(data: U): Envelope<U> {

@@ -45,6 +45,9 @@ export interface StepContext<
   output(record: NewRecord): void;
   /** Ends the work on the whole event, its other parts included; see Envelope. */
   abort(reason: VimiError): void;
+  /** The work that the request asks for begins: `start_by` ends it no longer. For steps that spend what is dear; see Envelope. */
+  begin(): void;
+  readonly hasBegun: boolean;
   /** Calls `done` once: when the whole event has its outcome, or the work on it is abandoned. */
   onEnd(done: () => void): void;
 }
@@ -104,6 +107,12 @@ export function contextsOf(run: StepRun<Record<string, unknown>, unknown>) {
     }
     get abort() {
       return (reason: VimiError) => this.#envelope.abort(reason);
+    }
+    get begin() {
+      return () => this.#envelope.begin();
+    }
+    get hasBegun() {
+      return this.#envelope.hasBegun;
     }
     get onEnd() {
       return (done: () => void) => this.#envelope.onEnd(done);

@@ -14,6 +14,8 @@ export interface StepWatchOptions {
   elapsed(): number;
   /** Work that takes longer is given up with STEP_STUCK; as long as it likes when left out. */
   limitMs?: number;
+  /** A step is done with an event, well or not, after so many seconds; 0 where it did it at once. */
+  onLeft?(step: string, seconds: number): void;
   /** Nothing has left this step for a long time, and `where` has been in it the longest. Once until something leaves. */
   onStandstill?(step: string, where: string, seconds: number): void;
 }
@@ -43,6 +45,18 @@ export class StepWatch {
     return oldest;
   }
 
+  /** Events in each step. */
+  get inStep(): Map<string, number> {
+    const counts = new Map<string, number>();
+    for (const { step } of this.#works) counts.set(step, (counts.get(step) ?? 0) + 1);
+    return counts;
+  }
+
+  /** Work that was done at once. */
+  passed(step: string): void {
+    this.#options.onLeft?.(step, 0);
+  }
+
   /** What `work` comes to, or STEP_STUCK. What is given up may go on by itself; nobody hears of it. */
   watch<T>(step: string, { topic, partition, offset }: Place, work: Promise<T>): Promise<T> {
     return new Promise((resolve, reject) => {
@@ -50,7 +64,9 @@ export class StepWatch {
       const watched: Work = { step, where, since: this.#options.elapsed(), stop: (error) => done(() => reject(error)) };
       const done = (settle: () => void) => {
         if (!this.#works.delete(watched)) return;
-        this.#left.set(step, this.#options.elapsed());
+        const now = this.#options.elapsed();
+        this.#left.set(step, now);
+        this.#options.onLeft?.(step, (now - watched.since) / 1000);
         this.#told.delete(step);
         if (this.#works.size === 0) this.#rest();
         settle();

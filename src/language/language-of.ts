@@ -7,8 +7,13 @@ import { functionWords, type Language } from './function-words.js';
  */
 export function languageOf(words: readonly string[]): Language {
   const text = words.join(' ');
+  if (isAscii.test(text)) return latinOf(words);
   for (const [language, script] of scripts) if (script.test(text)) return language;
   if (/\p{L}/u.test(text) && !/\p{Script=Latin}/u.test(text)) return 'other';
+  return latinOf(words);
+}
+
+function latinOf(words: readonly string[]): Language {
   let [best, most] = ['en' as Language, count('en', words)];
   for (const language of latin) {
     const n = count(language, words);
@@ -21,6 +26,8 @@ export function languageOf(words: readonly string[]): Language {
 export function functionWordsOf(words: readonly string[]): ReadonlySet<string> {
   return functionWords[languageOf(words)];
 }
+
+const isAscii = /^[\x20-\x7e]*$/;
 
 /** The first that is found; kana before Han, because Japanese has both. */
 const scripts: [Language, RegExp][] = [

@@ -27,9 +27,9 @@ export interface Phrases {
   language: Language;
   tokens: Token[];
   /** In the text's order. */
-  phrases: Phrase[];
+  readonly phrases: Phrase[];
   /** What the text is about, taken as a caption: any of these; none when it names nothing. */
-  subjects: Phrase[];
+  readonly subjects: Phrase[];
 }
 
 /** What of a phrase decides whether something else names the same. */

@@ -12,16 +12,28 @@ const mostTokens = 512;
 export function phrasesOf(text: string): Phrases {
   const found = tokens(text).slice(0, mostTokens);
   const language = languageOf(found.map(({ word }) => word));
-  const { phrases, subjects } =
-    language === 'en' ? englishPhrases(found) : plainPhrases(found, language, grammars[language]);
-  // An emoji beside the words of a caption shows the same thing.
-  const sign = phrases.find(({ from }) => isEmoji(found[from]!.word));
+  // Read when they are asked for: a search by words alone does not.
+  let read: Pick<Phrases, 'phrases' | 'subjects'> | undefined;
   return {
     language,
     tokens: found,
-    phrases,
-    subjects: sign && !subjects.includes(sign) ? [...subjects, sign] : subjects,
+    get phrases() {
+      read ??= readPhrases(found, language);
+      return read.phrases;
+    },
+    get subjects() {
+      read ??= readPhrases(found, language);
+      return read.subjects;
+    },
   };
+}
+
+function readPhrases(all: Token[], language: Language): Pick<Phrases, 'phrases' | 'subjects'> {
+  const { phrases, subjects } =
+    language === 'en' ? englishPhrases(all) : plainPhrases(all, language, grammars[language]);
+  // An emoji beside the words of a caption shows the same thing.
+  const sign = phrases.find(({ from }) => isEmoji(all[from]!.word));
+  return { phrases, subjects: sign && !subjects.includes(sign) ? [...subjects, sign] : subjects };
 }
 
 /** Phrases of other languages: runs of words between function words, verbs and punctuation. */

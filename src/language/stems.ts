@@ -30,7 +30,6 @@ export function stem(word: string, language: Language): string {
 }
 
 /** What is searched for and what is indexed: the stems of a text's words, in their order, without function words. */
-export function contentStems(words: readonly string[]): string[] {
-  const language = languageOf(words);
+export function contentStems(words: readonly string[], language = languageOf(words)): string[] {
   return words.filter((word) => !functionWords[language].has(word)).map((word) => stem(word, language));
 }

@@ -2,8 +2,10 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Grounding, openGrounding } from '../app/grounding.js';
 import { type FollowedBoard, openJobBoard } from '../app/job-board.js';
+import { openWebhooks, type Webhooks, type WebhooksOptions } from '../app/webhooks/webhooks.js';
 import type { Workspace } from '../app/workspace.js';
 import { VimiError } from '../core/errors.js';
+import type { BoardJob } from '../stores/jobs/job-board.js';
 import type { PipelineSpec } from '../streams/delivery/pipeline-spec.js';
 import { type Address, isLoopback } from './address.js';
 import { openApp } from './app.js';
@@ -18,7 +20,10 @@ import { addProbes } from './probes.js';
 import { addContentRoute } from './videos/content.js';
 import { addEventsRoute } from './videos/events.js';
 import { addVideoRoutes } from './videos/routes.js';
+import { videoOf } from './videos/video.js';
 import { VideoService } from './videos/video-service.js';
+import { addWebhookRoutes } from './webhooks/routes.js';
+import { toldJob } from './webhooks/told-job.js';
 
 export interface HttpServerOptions {
   workspace: Workspace;
@@ -30,6 +35,8 @@ export interface HttpServerOptions {
   mostStreams?: number;
   /** Open connections at once. Default 1000. */
   mostConnections?: number;
+  /** How receivers of webhooks are reached, and when. Default: as the system does. */
+  receivers?: WebhooksOptions['around'];
 }
 
 /** Answers that are under way have so long when the server closes. */
@@ -55,16 +62,17 @@ export async function serveHttp({
   mostWaiting = 10_000,
   mostStreams = 500,
   mostConnections = 1000,
+  receivers,
 }: HttpServerOptions): Promise<HttpServer> {
   const keys = await Keys.open(keyPath(workspace.topology.folder), workspace.log);
-  if (!keys && !isLoopback(host))
+  if (!(await keys.ask()) && !isLoopback(host))
     throw new VimiError('USAGE', 'HTTP is not served to other machines without keys', {
       expected: 'an API key, or an address of this machine alone, such as 127.0.0.1:9400',
       found: `${host}:${port}`,
       where: '--http',
       remedy: 'Make a key: vimi keys add NAME.',
     });
-  const app = await openApp({ log: workspace.log, version, hasKeys: keys !== undefined });
+  const app = await openApp({ log: workspace.log, version, hasKeys: () => keys.ask() });
   const closing = new AbortController();
   recogniseCallers(app, keys);
   addProbes(app, workspace.metrics);
@@ -72,6 +80,7 @@ export async function serveHttp({
 
   let opened: Promise<FollowedBoard> | undefined;
   let grounds: Promise<Grounding> | undefined;
+  let hooks: Promise<Webhooks | undefined> | undefined;
   const { topology } = workspace;
   const pipeline = videoPipeline(workspace);
   if (pipeline) {
@@ -93,9 +102,26 @@ export async function serveHttp({
     let service: VideoService | undefined;
     const videos = async () => {
       const around = { workspace, pipeline, mostWaiting, closing: closing.signal };
-      service ??= new VideoService({ ...around, board: await within(board(), startMs) });
+      service ??= new VideoService({ ...around, board: await within(board(), startMs), webhooks });
       return service;
     };
+    const webhooks = () => {
+      hooks ??= (async () => {
+        const followed = await board();
+        const shown = (job: BoardJob) => service?.shown(job) ?? videoOf(job, { place: undefined, model: null });
+        const describe = (job: BoardJob) => toldJob(shown(job));
+        return openWebhooks({ workspace, pipeline, board: followed, describe, around: receivers });
+      })();
+      hooks.catch(() => {
+        hooks = undefined;
+      });
+      return within(hooks, startMs);
+    };
+    addWebhookRoutes(app, webhooks, workspace);
+    webhooks().catch((thrown) => {
+      if (!closing.signal.aborted)
+        workspace.log.warn({ error: (thrown as Error).message }, 'Webhooks are not sent yet');
+    });
     addVideoRoutes(app, videos);
     addContentRoute(app, videos, workspace);
     addEventsRoute(app, videos, { mostStreams, closing: closing.signal });
@@ -112,6 +138,7 @@ export async function serveHttp({
   try {
     await app.listen({ host, port });
   } catch (cause) {
+    await hooks?.then((webhooks) => webhooks?.close()).catch(() => {});
     await opened?.then((board) => board.close()).catch(() => {});
     throw new VimiError('USAGE', 'HTTP cannot be served at this address', {
       expected: 'a free port and an address of this machine',
@@ -131,6 +158,7 @@ export async function serveHttp({
       const late = setTimeout(() => app.server.closeAllConnections(), closeMs);
       await app.close();
       clearTimeout(late);
+      await hooks?.then((webhooks) => webhooks?.close()).catch(() => {});
       await opened?.then((board) => board.close()).catch(() => {});
       await grounds?.then((one) => one.close()).catch(() => {});
     },

@@ -16,6 +16,8 @@ export interface FollowTopicOptions<R extends Placed> {
   positions(): Promise<Record<number, number>>;
   /** Takes records in, all or none; passes over what it has. */
   apply(records: R[]): Promise<void>;
+  /** Has `again` called when the view wants records that it had: they are read from its positions then. */
+  onAgain?(again: () => void): void;
   log: { warn(fields: object, message: string): void; info(fields: object, message: string): void };
   /** Wait before another try after a failure. Default: a second. */
   retryMs?: number;
@@ -42,6 +44,7 @@ export function followTopic<R extends Placed>({
   read,
   positions,
   apply,
+  onAgain,
   log,
   retryMs = 1000,
 }: FollowTopicOptions<R>): Follower {
@@ -49,6 +52,12 @@ export function followTopic<R extends Placed>({
   const { signal } = closing;
   /** What it fails with, while it fails: logged once, whoever reads. */
   let trouble: ErrorCode | null = null;
+  /** Ends when the view wants records again. */
+  let round = new AbortController();
+  onAgain?.(() => {
+    round.abort();
+    round = new AbortController();
+  });
 
   function isOver(): void {
     if (trouble !== null) log.info({}, `${what} follows its topic again`);
@@ -59,23 +68,25 @@ export function followTopic<R extends Placed>({
   async function feed(follow: boolean): Promise<void> {
     const reading = new AbortController();
     const stop = () => reading.abort();
-    signal.addEventListener('abort', stop, { once: true });
+    const over = [signal, round.signal];
+    for (const one of over) one.addEventListener('abort', stop, { once: true });
     try {
       for await (const records of batches(read(await positions(), { follow, signal: reading.signal }), batch))
         await apply(records).then(isOver);
     } finally {
       // Lets the source go when the view failed.
       reading.abort();
-      signal.removeEventListener('abort', stop);
+      for (const one of over) one.removeEventListener('abort', stop);
     }
   }
 
   async function untilDone(follow: boolean): Promise<void> {
     while (!signal.aborted) {
+      const began = round;
       try {
         await feed(follow);
         if (!signal.aborted) isOver();
-        if (!follow && !signal.aborted) return;
+        if (!follow && began === round && !signal.aborted) return;
       } catch (thrown) {
         if (signal.aborted) break;
         const { code, message } = asVimiError(thrown);

@@ -10,8 +10,8 @@ const folder = await testFolder();
 let media: string;
 let workspace: Workspace;
 
-const told = async (set: string[] = []) =>
-  JSON.parse(await written((out) => corpusThresholds(workspace, { set, json: true, list: true }, out)));
+const told = async (limit: string[] = []) =>
+  JSON.parse(await written((out) => corpusThresholds(workspace, { limit, json: true, list: true }, out)));
 
 beforeAll(async () => {
   media = await makeMedia(folder);
@@ -87,7 +87,9 @@ describe('vimi corpus thresholds', { timeout: 120_000 }, () => {
     const other = await project(join(folder, 'early'), '{}');
     try {
       await takeIn(other, media);
-      const out = await written((to) => corpusThresholds(other, { set: ['min_motion=0', 'caption_words.min=3'] }, to));
+      const out = await written((to) =>
+        corpusThresholds(other, { limit: ['min_motion=0', 'caption_words.min=3'] }, to),
+      );
       expect(out).toMatch(
         /with min_motion=0, .*: 5 kept, 2 dropped \(low-caption-words 2\); 2 kept without caption_words\.min, which nothing measured of them/,
       );

@@ -28,14 +28,22 @@ function store(key: string, { days = 0 } = {}): void {
   utimesSync(path(key), then, then);
 }
 
-const old = [`clips/${hex('b')}.mp4`, `images/${hex('a')}.webp`, 'videos/gone-0123456789abcdef.mp4'];
+const old = [
+  `clips/${hex('b')}.mp4`,
+  `images/${hex('a')}.webp`,
+  'videos/gone-0123456789abcdef-thumbnail-0123456789abcdef.webp',
+  'videos/gone-0123456789abcdef.mp4',
+];
 const young = `images/${hex('c')}.webp`;
 /** In a rejected event that may be replayed. */
 const replayable = `images/${hex('d')}.webp`;
 /** Named by a sample that waits for its shard. */
 const staged = 'staging/media/0/000000000001-0-0f1e2d3c.sample';
 const waiting = [`clips/${hex('e')}.mp4`, `images/${hex('f')}.webp`, `clips/${hex('9')}.mp4`];
-const notOurs = ['weights/nano.bin', staged, 'videos/a/b.mp4', 'images/holiday.webp'];
+const notOurs = [
+  ...['weights/nano.bin', staged, 'videos/a/b.mp4', 'images/holiday.webp'],
+  'videos/gone-0123456789abcdef-poster.webp',
+];
 let named: string[];
 
 beforeAll(() => {
@@ -56,7 +64,7 @@ beforeAll(() => {
       .split('\n')
       .map((line) => JSON.parse(line));
   named = [
-    ...events('videos').map(({ data }) => data.object.key),
+    ...events('videos').flatMap(({ data }) => [data.object.key, data.thumbnail.key, data.spritesheet.key]),
     ...events('corpus').map(({ data }) => data.image.key),
   ];
   for (const key of [...old, replayable, ...waiting, ...notOurs, ...named]) store(key, { days: 2 });
@@ -76,10 +84,10 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 describe.sequential('vimi objects sweep', { timeout: 60_000 }, () => {
   it('lists what no event names, and leaves it where it is', () => {
-    expect(named).toHaveLength(2);
+    expect(named).toHaveLength(4);
     const lines = vimi(['objects', 'sweep']).trim().split('\n');
     expect(lines.slice(0, -1)).toEqual(old);
-    expect(lines.at(-1)).toBe('10 objects, 3 that no event names, 1 too young to decide');
+    expect(lines.at(-1)).toBe('13 objects, 4 that no event names, 1 too young to decide');
     for (const key of old) expect(existsSync(path(key)), key).toBe(true);
   });
 

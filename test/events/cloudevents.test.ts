@@ -222,15 +222,16 @@ describe('what clients differ in', () => {
     ['+02:00', '2026-01-31T13:00:00+02:00'],
     ['microseconds of Python', '2026-01-31T11:00:00.000000+00:00'],
     ['Z', '2026-01-31T11:00:00Z'],
-  ])('a deadline with %s [streams F22]', (_name, deadline) => {
-    const data = asked({ prompt: 'a fox', deadline }).data as { deadline: string };
-    expect(Date.parse(data.deadline)).toBe(Date.UTC(2026, 0, 31, 11));
+  ])('a deadline with %s [streams F22]', (_name, moment) => {
+    const data = asked({ prompt: 'a fox', start_by: moment, finish_by: moment }).data as Record<string, string>;
+    for (const name of ['start_by', 'finish_by']) expect(Date.parse(data[name]!)).toBe(Date.UTC(2026, 0, 31, 11));
   });
 
   it('a deadline without an offset is refused: nobody knows when it is [streams F22]', () => {
-    expect(refusal(stored('{"prompt":"a fox","deadline":"2026-01-31T11:00:00"}')).message).toContain(
-      'deadline: expected',
-    );
+    for (const name of ['start_by', 'finish_by'])
+      expect(refusal(stored(`{"prompt":"a fox","${name}":"2026-01-31T11:00:00"}`)).message).toContain(
+        `${name}: expected`,
+      );
   });
 
   it.each([
@@ -253,7 +254,8 @@ describe('what clients differ in', () => {
       'seed',
       'retrieval',
       'priority',
-      'deadline',
+      'start_by',
+      'finish_by',
     ];
     const data = asked({ prompt: 'a fox', ...Object.fromEntries(all.map((name) => [name, null])) }).data;
     expect(JSON.parse(JSON.stringify(data))).toEqual({ prompt: 'a fox' });

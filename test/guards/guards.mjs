@@ -65,6 +65,35 @@ export const guards = [
   },
   // Requests.
   {
+    guard: 'nobody starves: who waits gains priorities',
+    file: 'src/stores/jobs/turn-order.ts',
+    from: 'return priority - Math.floor(Math.max(0, now - arrived) / ageingMs);',
+    to: 'return priority;',
+    tests: ['test/flow/waiting-list.test.ts', 'test/stores/jobs/turn-order.test.ts'],
+  },
+  {
+    guard: 'a request that expired while its images were read costs the model nothing',
+    file: 'src/operators/requests/denoise.ts',
+    from: 'context.signal.throwIfAborted();',
+    to: '',
+    tests: ['test/operators/requests/denoise.test.ts'],
+  },
+  {
+    guard: 'what has begun is not ended by its time in the queue',
+    file: 'src/operators/requests/deadlines.ts',
+    from: 'start_by === undefined || hasBegun',
+    to: 'start_by === undefined',
+    tests: ['test/operators/requests/admit.test.ts'],
+  },
+  {
+    guard: 'a model process that hangs is killed',
+    file: 'src/models/servers/denoiser.ts',
+    from: "this.#child?.kill('SIGKILL');\n    });",
+    to: '});',
+    tests: ['test/models/servers/denoiser.test.ts'],
+    hangs: true,
+  },
+  {
     guard: 'the text of a prompt is bounded over all its parts',
     file: 'src/operators/requests/check-request.ts',
     from: 'parts.reduce((sum, part) => sum + countCharacters(textIn(part)), 0)',

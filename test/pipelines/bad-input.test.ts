@@ -81,7 +81,7 @@ describe('bad input', () => {
       ['PROMPT_TOO_LONG', JSON.stringify({ prompt: 'fox '.repeat(25_000) })],
       ['REQUEST_OVER_LIMIT', prompt({ frames: 65 })],
       ['REQUEST_OVER_LIMIT', prompt({ width: 4096, height: 4096 })],
-      ['REQUEST_EXPIRED', prompt({ deadline: '2020-01-01T00:00:00Z' })],
+      ['REQUEST_EXPIRED', prompt({ finish_by: '2020-01-01T00:00:00Z' })],
       ['MEDIA_UNSUPPORTED', image(Buffer.from('<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'))],
       ['MEDIA_DAMAGED', image(disc.subarray(0, disc.length >> 1))],
       ['MEDIA_TOO_LARGE', image(hollowPng(30_000, 30_000))],

@@ -135,7 +135,8 @@ describe('jobs over Kafka', { timeout: 300_000, retry: 2 }, () => {
 
   it('have one owner, whatever the two say at once [kind 2]', async () => {
     const [one, two] = [openTestJobs(transport, names, group), openTestJobs(transport, names, group)];
-    const signal = new AbortController().signal;
+    // Each claim is of an event, which has a signal of its own.
+    const own = () => ({ signal: new AbortController().signal });
     try {
       const claims = await Promise.all(
         Array.from({ length: 50 }, (_, n) => {
@@ -145,7 +146,7 @@ describe('jobs over Kafka', { timeout: 300_000, retry: 2 }, () => {
           });
           // Both records have yet to be settled by the group.
           const [left, right] = [`${names.requests}-0-${n}@1`, `${names.requests}-1-${n}@1`].map(tried);
-          return Promise.all([one.claim(left!, { signal }), two.claim(right!, { signal })]);
+          return Promise.all([one.claim(left!, own()), two.claim(right!, own())]);
         }),
       );
       for (const pair of claims) expect([...pair].sort()).toEqual(['duplicate', 'mine']);

@@ -3,7 +3,8 @@ import { createServer, request as forward } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, describe, expect, inject, it, vi } from 'vitest';
-import type { Corpus } from '../../src/stores/corpus/corpus.js';
+import type { CorpusDocument } from '../../src/events/schemas.js';
+import type { Corpus, DocumentFilter } from '../../src/stores/corpus/corpus.js';
 import { Applying } from '../../src/stores/corpus/weaviate/applying.js';
 import { collections, removeCollection } from '../../src/stores/corpus/weaviate/collection.js';
 import { WeaviateHttp } from '../../src/stores/corpus/weaviate/http.js';
@@ -161,6 +162,45 @@ describe('the index in Weaviate', () => {
     }
   });
 
+  it('lists 1,500 documents in the order of their ids, whatever the pages and the filter', async () => {
+    const corpus = await open();
+    await corpus.positions();
+    const many = Array.from({ length: 1500 }, (_, n) => {
+      const [source, licence] = [`source ${n % 3}`, n % 2 ? 'MIT' : 'CC0-1.0'];
+      const document = corpusDocument(`the number ${n}`, { source, retrievable: n % 5 > 0 });
+      return { ...document, provenance: { ...document.provenance, licence } };
+    });
+    await corpus.apply(records(many));
+    const { id: first } = many[0]!;
+    await corpus.apply([{ partition: 0, offset: 1500, id: first, document: null }]);
+    const filters: [DocumentFilter, (one: CorpusDocument) => boolean][] = [
+      [{}, () => true],
+      [{ licence: 'MIT' }, ({ provenance }) => provenance.licence === 'MIT'],
+      [{ source: 'source 1' }, ({ provenance }) => provenance.source === 'source 1'],
+      [
+        { source: 'source 2', licence: 'MIT' },
+        ({ provenance: { source, licence } }) => source === 'source 2' && licence === 'MIT',
+      ],
+      [{ source: 'nowhere' }, () => false],
+    ];
+    for (const [filter, fits] of filters) {
+      const expected = many.filter((one) => one.id !== first && fits(one)).map(({ id }) => id);
+      expected.sort();
+      expect((await corpus.find(filter)).map(({ document }) => document)).toEqual(expected);
+      for (const most of [100, 500, 750, 10_000]) {
+        const paged: string[] = [];
+        for (let after = ''; ; after = paged.at(-1)!) {
+          const page = await corpus.find(filter, { after, most });
+          expect(page.length).toBe(Math.min(most, expected.length - paged.length));
+          if (page.length === 0) break;
+          paged.push(...page.map(({ document }) => document));
+        }
+        expect(paged).toEqual(expected);
+      }
+    }
+    await corpus.close();
+  });
+
   it('has one writer at a time; what a killed one left undone another does', async () => {
     const index = newIndex();
     const corpus = await open(index);
@@ -174,10 +214,18 @@ describe('the index in Weaviate', () => {
     await vi.waitFor(async () => expect(await other.isMine()).toBe(true), patient);
     expect(await one.isMine()).toBe(false);
     expect(await one.confirm()).toBe(false);
+    // It knows that the first one was not through, and that the other one, whom it follows now, was.
+    expect([one.leftUndone, other.leftUndone]).toEqual([false, true]);
+    other.leftUndone = false;
     await other.release();
     // At once, unless this machine was too slow to let go in time.
     await vi.waitFor(async () => expect(await one.isMine()).toBe(true), patient);
-    await one.release();
+    expect(one.leftUndone).toBe(false);
+    // The next turn is its own, too, and another's calls of this one do not count.
+    expect(await one.renew()).toBe(true);
+    expect(await other.renew()).toBe(false);
+    expect(await one.isMine()).toBe(true);
+    await one.release({ undone: true });
     // Killed between taking its turn and showing it.
     const turn = (await objects.getRecord<{ turn: number }>('writer'))!.turn + 1;
     const alias = `${objects.collection}_writer_${turn}`;

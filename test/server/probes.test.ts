@@ -46,6 +46,7 @@ describe('probes', () => {
       maxInFlight: 64,
       troubles: [],
       oldest: new Map(),
+      inStep: new Map(),
       lag: async () => new Map([[0, 7]]),
     }));
     const url = await served(metrics);
@@ -75,6 +76,7 @@ describe('probes', () => {
       maxInFlight: 64,
       troubles: [],
       oldest: new Map(),
+      inStep: new Map(),
       lag,
     }));
     metrics.watch('generate', () => ({
@@ -84,6 +86,7 @@ describe('probes', () => {
       maxInFlight: 8,
       troubles: [],
       oldest: new Map(),
+      inStep: new Map(),
       lag: async () => new Map([[0, 7]]),
     }));
     const url = await served(metrics);
@@ -113,6 +116,7 @@ describe('probes', () => {
       maxInFlight: 64,
       troubles,
       oldest: new Map(),
+      inStep: new Map(),
       lag: async () => new Map(),
     };
     const stop = metrics.watch('generate', () => state);

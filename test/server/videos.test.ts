@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import sharp from 'sharp';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { Client } from '../../src/app/client/client.js';
 import { video } from '../../src/server/videos/video.js';
@@ -76,6 +77,71 @@ describe('videos over HTTP', patient, () => {
     expect(await part({}, 'HEAD')).toMatchObject({ status: 200, length: String(size), bytes: Buffer.alloc(0) });
   });
 
+  it('gives a thumbnail, a spritesheet and its cues, which go with the video', async () => {
+    const asked = await one.post('/v1/videos', { prompt: 'a boat', frames: 8, fps: 8 });
+    const { id, urls } = asked.body;
+    expect(asked.body.spritesheet).toBeNull();
+    const early = await other.call(urls.thumbnail);
+    expect([early.status, early.body.code]).toEqual([409, 'VIDEO_NOT_READY']);
+    await one.drain();
+    const { spritesheet } = (await other.call(urls.self)).body;
+    expect(spritesheet).toEqual({ tiles: 8, columns: 3, rows: 3, tile_width: 128, tile_height: 128 });
+    const pictures = new Map<string, Buffer>();
+    for (const variant of ['thumbnail', 'spritesheet', 'cues']) {
+      const address = `${other.server.url}${urls.content}?variant=${variant}`;
+      const answer = await fetch(address);
+      const bytes = Buffer.from(await answer.arrayBuffer());
+      pictures.set(variant, bytes);
+      expect(answer.status).toBe(200);
+      const etag = answer.headers.get('etag')!;
+      expect(etag).toBe(`"${createHash('sha256').update(bytes).digest('hex')}"`);
+      const part = await fetch(address, { headers: { range: 'bytes=2-5' } });
+      expect([part.status, part.headers.get('content-range')]).toEqual([206, `bytes 2-5/${bytes.length}`]);
+      expect(Buffer.from(await part.arrayBuffer()).equals(bytes.subarray(2, 6))).toBe(true);
+      expect((await fetch(address, { headers: { 'if-none-match': etag } })).status).toBe(304);
+      const head = await fetch(address, { method: 'HEAD' });
+      expect([head.status, head.headers.get('content-length')]).toEqual([200, String(bytes.length)]);
+    }
+    const { width, height, format } = await sharp(pictures.get('spritesheet')).metadata();
+    expect({ width, height, format }).toEqual({ width: 384, height: 384, format: 'webp' });
+    expect((await sharp(pictures.get('thumbnail')).metadata()).width).toBe(128);
+    expect(String(pictures.get('cues')).match(/xywh/g)).toHaveLength(8);
+    const unknown = await one.call(`${urls.content}?variant=poster`);
+    expect([unknown.status, unknown.body.code, unknown.body.errors[0].pointer]).toEqual([
+      ...[400, 'HTTP_MALFORMED', '/variant'],
+    ]);
+
+    const objects = await one.workspace.objects();
+    const stored = async () => {
+      const keys: string[] = [];
+      for await (const key of objects.list(`videos/${id}`)) keys.push(key);
+      return keys;
+    };
+    expect(await stored()).toHaveLength(3);
+    await other.call(urls.self, { method: 'DELETE' });
+    expect(await stored()).toEqual([]);
+  });
+
+  it('says which videos have no thumbnail', async () => {
+    const asked = await one.post('/v1/videos', { prompt: 'a boat of old' });
+    await one.drain();
+    const { id, urls } = asked.body;
+    // As older versions told of their videos.
+    const transport = await one.workspace.transport();
+    for await (const record of transport.read('videos')) {
+      const data = JSON.parse(String(record.value));
+      if (data.job !== id) continue;
+      const { thumbnail, spritesheet, ...older } = data;
+      expect([thumbnail.key, spritesheet.key]).not.toContain(undefined);
+      const { key, headers } = record;
+      await transport.publish([{ topic: 'videos', key, headers, value: Buffer.from(JSON.stringify(older)) }]);
+    }
+    await vi.waitFor(async () => expect((await other.call(urls.self)).body.spritesheet).toBeNull(), patient);
+    const answer = await other.call(urls.thumbnail);
+    expect([answer.status, answer.body.code]).toEqual([404, 'VARIANT_NOT_FOUND']);
+    expect((await fetch(`${other.server.url}${urls.content}`)).status).toBe(200);
+  });
+
   it('knows requests that came another way, and a client knows its own', async () => {
     const client = await Client.of(one.workspace, one.workspace.pipeline('generate'));
     const job = await client.submit({ prompt: [{ text: 'a kite' }] }, { id: 'order-1', source: '/shop' });
@@ -113,6 +179,23 @@ describe('videos over HTTP', patient, () => {
       has_more: false,
     });
     expect((await one.call('/v1/videos?after=nobody')).body.code).toBe('JOB_NOT_FOUND');
+  });
+
+  it('says how many jobs have their turn before one, by their priorities', async () => {
+    const priorities = ['batch', undefined, 'interactive', 'standard'];
+    const asked: string[] = [];
+    for (const priority of priorities)
+      asked.push((await one.post('/v1/videos', { prompt: 'a queue', priority })).body.id);
+    const ahead = [];
+    for (const id of asked) ahead.push((await other.call(`/v1/videos/${id}`)).body.queue.ahead);
+    expect(ahead).toEqual([3, 1, 0, 2]);
+    await one.drain();
+    for (const id of asked)
+      expect((await other.call(`/v1/videos/${id}`)).body).toMatchObject({ status: 'completed', queue: null });
+    expect((await one.post('/v1/videos', { prompt: 'a queue', priority: 'urgent' })).body).toMatchObject({
+      code: 'EVENT_INVALID',
+      errors: [{ pointer: '/priority' }],
+    });
   });
 
   it('makes one job of one key, whichever replica is asked, and refuses another request under it', async () => {

@@ -35,7 +35,7 @@ export interface SubmitOptions {
   id?: string;
   /** Who asks, a URI reference. Default: /vimi/client. */
   source?: string;
-  /** Of the record: requests of one key are taken up in their order. Default: the id. */
+  /** Of the record: requests of one key are read in their order. Default: the id. */
   key?: string;
 }
 

@@ -104,22 +104,31 @@ async function* amongObjects(
   removed: RemovalTable,
   known: ReadonlySet<string>,
 ): AsyncGenerator<Place> {
-  for await (const key of objects.list(''))
-    try {
-      if (stagedAt(key)) yield* inStaged(key, objects, removed);
-      else if (key.endsWith('.tar')) yield* inShard(key, objects, removed);
-      else {
-        const sha256 = (await objects.stat(key))?.sha256;
-        if (sha256 !== undefined && (known.has(sha256) || removed.of({ image: sha256, clip: sha256 })))
-          yield { in: 'object', key };
-      }
-    } catch (thrown) {
-      const error = asVimiError(thrown);
-      // It was sealed, merged or removed meanwhile.
-      if (error.code === 'OBJECT_NOT_FOUND') continue;
-      if (error.code !== 'OBJECT_DAMAGED') throw thrown;
-      yield { in: 'unreadable', key, error: error.message };
+  for await (const key of objects.list('')) yield* placesAt(key, objects, removed, known);
+}
+
+/** Of one object. `known`: hashes of what may go with it. */
+export async function* placesAt(
+  key: string,
+  objects: ObjectStore,
+  removed: RemovalTable,
+  known: ReadonlySet<string> = new Set(),
+): AsyncGenerator<Place> {
+  try {
+    if (stagedAt(key)) yield* inStaged(key, objects, removed);
+    else if (key.endsWith('.tar')) yield* inShard(key, objects, removed);
+    else {
+      const sha256 = (await objects.stat(key))?.sha256;
+      if (sha256 !== undefined && (known.has(sha256) || removed.of({ image: sha256, clip: sha256 })))
+        yield { in: 'object', key };
     }
+  } catch (thrown) {
+    const error = asVimiError(thrown);
+    // It was sealed, merged or removed meanwhile.
+    if (error.code === 'OBJECT_NOT_FOUND') return;
+    if (error.code !== 'OBJECT_DAMAGED') throw thrown;
+    yield { in: 'unreadable', key, error: error.message };
+  }
 }
 
 async function* inStaged(key: string, objects: ObjectStore, removed: RemovalTable): AsyncGenerator<Place> {

@@ -1,12 +1,8 @@
-import { randomUUID } from 'node:crypto';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { encodeEvent } from '../../events/cloudevents.js';
 import type { SamplesSealed } from '../../events/schemas.js';
-import { ShardFile } from '../../media/shard-file.js';
 import type { RemovalTable } from '../../stores/removals/removals.js';
+import type { ShardChanges } from '../samples/change-shards.js';
 import { shardSamples } from '../samples/shard-samples.js';
-import { madeFrom, removeShard, storeShard } from '../samples/stored-shard.js';
+import { madeFrom, removeShard, storeShard, withShardFile } from '../samples/stored-shard.js';
 import type { Workspace } from '../workspace.js';
 import { keptOf } from './kept-of.js';
 
@@ -17,15 +13,13 @@ import { keptOf } from './kept-of.js';
  */
 export async function rewriteShard(
   workspace: Workspace,
-  topic: string,
+  changes: ShardChanges,
   old: SamplesSealed,
   removed: Pick<RemovalTable, 'of'>,
 ): Promise<SamplesSealed> {
   const objects = await workspace.objects();
   const left = { samples: old.removed?.samples ?? 0, contexts: old.removed?.contexts ?? 0 };
-  const path = join(tmpdir(), `vimi-${randomUUID()}.tar`);
-  const file = await ShardFile.open(path);
-  try {
+  return withShardFile(workspace, async (file) => {
     for await (const sample of shardSamples(old.object.key, objects)) {
       const { kept, trace } = await keptOf(sample, removed);
       if (!kept) left.samples++;
@@ -42,14 +36,10 @@ export async function rewriteShard(
       ...{ replaces: [old.shard], removed: left },
       ...(regrounded_from !== undefined && { regrounded_from }),
     };
-    await (await workspace.transport()).publish([
-      encodeEvent({ schema: 'samples.sealed', id: shard, source: '/vimi/corpus', topic, key: shard, data }),
-    ]);
+    await changes.publish(data, '/vimi/corpus');
     await removeShard(objects, old.object.key);
     return data;
-  } finally {
-    await file.discard();
-  }
+  });
 }
 
 /** `NAME-r1`, then `NAME-r2`: its own name would say that it was replaced. */

@@ -1,8 +1,26 @@
+import { join } from 'node:path';
 import type { ObjectRef } from '../../events/prompt.js';
 import type { SamplesSealed } from '../../events/schemas.js';
-import type { ShardFile } from '../../media/shard-file.js';
+import { ShardFile } from '../../media/shard-file.js';
 import { besideKey } from '../../stores/objects/object-key.js';
 import type { ObjectStore } from '../../stores/objects/object-store.js';
+import { makeWorkFolder } from '../work-folder.js';
+import type { Workspace } from '../workspace.js';
+
+/** A shard that is put together in the folder for temporary files, and is gone when `work` has ended. */
+export async function withShardFile<T>(workspace: Workspace, work: (file: ShardFile) => Promise<T>): Promise<T> {
+  const folder = await makeWorkFolder(workspace.topology.profile.work, 'shard');
+  try {
+    const file = await ShardFile.open(join(folder.path, 'shard.tar'));
+    try {
+      return await work(file);
+    } finally {
+      await file.discard();
+    }
+  } finally {
+    await folder.remove();
+  }
+}
 
 /** Stores a shard that a command made, with its index, in the folder of the one that it replaces. */
 export async function storeShard(

@@ -3,12 +3,12 @@ import type { ClipSettled } from '../../events/schemas.js';
 import { type Bound, boundsOf, scoreBehind } from '../../operators/media/limits.js';
 import { clipLine } from './clip-outcomes.js';
 import { corpusRemove } from './corpus-remove.js';
-import { limitsOf, verdictOn, withSet } from './corpus-thresholds.js';
+import { limitsOf, verdictOn, withLimits } from './corpus-thresholds.js';
 import { withOutcomes } from './corpus-view.js';
 
 export interface CorpusRegradeOptions {
   /** Limits in place of the topology's, `min_motion=0.03`. */
-  set?: string[];
+  limit?: string[];
   /** Shards that hold what goes are written anew without it. */
   rewriteShards?: boolean;
   /** Lists what would be done, and does nothing. */
@@ -28,7 +28,7 @@ function isOfLimit({ reason = '', scores }: ClipSettled): boolean {
  */
 export async function corpusRegrade(
   workspace: Workspace,
-  { set = [], rewriteShards = false, dryRun = false, json = false }: CorpusRegradeOptions,
+  { limit = [], rewriteShards = false, dryRun = false, json = false }: CorpusRegradeOptions,
   out: NodeJS.WritableStream,
 ): Promise<void> {
   const pipeline = workspace.pipelineFor('media.added');
@@ -38,7 +38,7 @@ export async function corpusRegrade(
   const media = new Set<string>();
   let passes = 0;
   const wanted = await withOutcomes(workspace, pipeline, async (outcomes) => {
-    const limits = withSet(limitsOf(pipeline), set, outcomes.measured);
+    const limits = withLimits(limitsOf(pipeline), limit, outcomes.measured);
     const bounds = boundsOf(limits);
     for (const clip of outcomes.clips()) {
       const failed = verdictOn(clip, bounds);

@@ -1,9 +1,10 @@
 import type { SnapshotPlace } from '../../app/removal/in-snapshots.js';
-import { placesOf, videosOf } from '../../app/removal/places.js';
+import { type Place, placesAt, placesOf, videosOf } from '../../app/removal/places.js';
 import { documentRemoval, removalRecord, removedDocument } from '../../app/removal/removal-records.js';
 import { tableOf } from '../../app/removal/removal-table.js';
 import { rewriteShard } from '../../app/removal/rewrite-shard.js';
-import { allShards } from '../../app/samples/live-shards.js';
+import { changeShards, type ShardChanges } from '../../app/samples/change-shards.js';
+import { allShards, shardsOf } from '../../app/samples/live-shards.js';
 import { removeShard } from '../../app/samples/stored-shard.js';
 import type { Workspace } from '../../app/workspace.js';
 import { counted } from '../../core/counted.js';
@@ -156,9 +157,11 @@ class Removal {
   }
 
   async everywhere(): Promise<void> {
-    const { dryRun = false, rewriteShards = false } = this.#options;
+    const { dryRun = false } = this.#options;
     const objects = await this.#workspace.objects();
     const shards = await this.#shards();
+    /** Keys of those to be written anew. */
+    const holding = new Set<string>();
     for await (const place of placesOf(this.#workspace, this.#table)) {
       if (place.in === 'topic' && !place.superseded && !dryRun) await this.#tombstone(place.document);
       else if (place.in === 'clips' && !place.superseded) {
@@ -180,28 +183,14 @@ class Removal {
           !isOurs && `${place.key}: a copy that vimi did not store: remove it yourself`,
         );
       } else if (place.in === 'shard') {
-        const { key, samples, contexts } = place;
-        const known = shards.get(key);
-        const what = `${counted(samples.length, 'sample')}, ${counted(contexts.length, 'context')}`;
+        const known = shards.get(place.key);
         if (known === 'replaced') {
-          if (!dryRun) await removeShard(objects, key);
-          continue;
-        }
-        this.#counts.shards++;
-        const shared = { place: 'shard', key, samples, contexts } as const;
-        if (rewriteShards && !dryRun && known) {
-          const { shard, object } = await rewriteShard(this.#workspace, known.topic, known.sealed, this.#table);
-          this.#tell({ ...shared, rewritten: { shard, object } }, `${key}: ${what}; written anew as ${object.key}`);
-        } else
-          this.#tell(shared, `${key}: ${what}${known ? '' : '; no event names it, so it stays: remove it yourself'}`);
-      } else if (place.in === 'folder' || place.in === 'unreadable')
-        this.#tell(
-          { place: place.in, ...place },
-          place.in === 'folder'
-            ? `${place.path}: an index that was put aside: remove it yourself`
-            : `${place.key}: ${place.error}`,
-        );
+          if (!dryRun) await removeShard(objects, place.key);
+        } else if (known && this.#rewrites) holding.add(place.key);
+        else this.#shard(place, known !== undefined);
+      } else if (place.in === 'folder' || place.in === 'unreadable') this.#besides(place);
     }
+    await this.#lateShards(shards, holding);
     if (this.#counts.snapshots > 0 && !dryRun) await (await this.#workspace.indexSnapshots())?.make();
     for await (const { job, object } of videosOf(this.#workspace, this.#table))
       this.#tell({ place: 'video', job, key: object.key }, `${object.key}: a video that was grounded in it; it stays`);
@@ -226,6 +215,60 @@ class Removal {
       this.#out.write(
         'What comes of it again is dropped (removed). To prove that nothing is left: vimi corpus verify-removed\n',
       );
+  }
+
+  get #rewrites(): boolean {
+    return this.#options.rewriteShards === true && this.#options.dryRun !== true;
+  }
+
+  /**
+   * Those to be written anew, and those that were sealed, merged or rewritten since `seen`: they may hold what was still
+   * there when they were begun.
+   */
+  async #lateShards(seen: ReadonlyMap<string, unknown>, holding: ReadonlySet<string>): Promise<void> {
+    for (const topic of this.#workspace.topicsWith('samples.sealed')) {
+      const late = async () => {
+        const { live, regrounded } = await shardsOf(this.#workspace, topic);
+        return [...live, ...regrounded].filter(({ object: { key } }) => holding.has(key) || !seen.has(key));
+      };
+      if ((await late()).length === 0) continue;
+      if (!this.#rewrites) await this.#eachShard(await late());
+      else
+        await changeShards(this.#workspace, topic, async (changes) => {
+          await this.#eachShard(await late(), changes);
+        });
+    }
+  }
+
+  /** With `changes` they are written anew. */
+  async #eachShard(shards: readonly SamplesSealed[], changes?: ShardChanges): Promise<void> {
+    const objects = await this.#workspace.objects();
+    for (const sealed of shards)
+      for await (const place of placesAt(sealed.object.key, objects, this.#table))
+        if (place.in === 'unreadable') this.#besides(place);
+        else if (place.in === 'shard')
+          this.#shard(place, true, changes && (await rewriteShard(this.#workspace, changes, sealed, this.#table)));
+  }
+
+  /** `into`: it was written anew as that. */
+  #shard({ key, samples, contexts }: Place & { in: 'shard' }, isNamed: boolean, into?: SamplesSealed): void {
+    this.#counts.shards++;
+    const rewritten = into && { shard: into.shard, object: into.object };
+    const what = `${counted(samples.length, 'sample')}, ${counted(contexts.length, 'context')}`;
+    const stays = isNamed ? '' : '; no event names it, so it stays: remove it yourself';
+    this.#tell(
+      { place: 'shard', key, samples, contexts, ...(rewritten && { rewritten }) },
+      `${key}: ${what}${into ? `; written anew as ${into.object.key}` : stays}`,
+    );
+  }
+
+  #besides(place: Place & { in: 'folder' | 'unreadable' }): void {
+    this.#tell(
+      { place: place.in, ...place },
+      place.in === 'folder'
+        ? `${place.path}: an index that was put aside: remove it yourself`
+        : `${place.key}: ${place.error}`,
+    );
   }
 
   /** It holds a document, or it cannot be told: a copy of the index, which is made again without it. */

@@ -26,7 +26,7 @@ import { withOutcomes } from './corpus-view.js';
 
 export interface CorpusThresholdsOptions {
   /** `min_motion=0.03`: a limit in place of the topology's. */
-  set?: string[];
+  limit?: string[];
   /** Names each clip of which the limits that are set decide otherwise. */
   list?: boolean;
   json?: boolean;
@@ -47,13 +47,13 @@ export interface LimitCounts {
  */
 export async function corpusThresholds(
   workspace: Workspace,
-  { set = [], list = false, json = false }: CorpusThresholdsOptions,
+  { limit = [], list = false, json = false }: CorpusThresholdsOptions,
   out: NodeJS.WritableStream,
 ): Promise<void> {
   const pipeline = workspace.pipelineFor('media.added');
   const now = limitsOf(pipeline);
   await withOutcomes(workspace, pipeline, async (outcomes) => {
-    const wanted = withSet(now, set, outcomes.measured);
+    const wanted = withLimits(now, limit, outcomes.measured);
     const [boundsNow, bounds] = [boundsOf(now), boundsOf(wanted)];
     const [before, after] = [new Counts(boundsNow), new Counts(bounds)];
     const sweeps = possibleBounds(wanted, outcomes.measured).map((bound) => new Sweep(wanted, bound));
@@ -81,8 +81,8 @@ export async function corpusThresholds(
     out.write(`${clips} clips and stills of ${media} media have scores\n`);
     const unused = scoresOnly(pipeline) ? ' (score_only: the pipeline itself drops nothing)' : '';
     out.write(`limits of ${pipeline.name}: ${countsLine(before.told())}${unused}\n`);
-    if (set.length > 0)
-      out.write(`with ${set.join(', ')}: ${countsLine(after.told())}; ${changes} decided otherwise\n`);
+    if (limit.length > 0)
+      out.write(`with ${limit.join(', ')}: ${countsLine(after.told())}; ${changes} decided otherwise\n`);
     if (list)
       for (const { uri, part, start, limit, score, value, kept } of changed(outcomes, boundsNow, bounds))
         out.write(
@@ -118,7 +118,7 @@ function scoresOnly({ steps }: PipelineSpec): boolean {
  * The limits with some in place of theirs, each written `NAME=NUMBER`, `SCORE.min=NUMBER`, `SCORE.max=NUMBER` or `languages=en,de`. `measured`: the
  * scores that clips have.
  */
-export function withSet(before: Limits, set: readonly string[], measured: ReadonlySet<string>): Limits {
+export function withLimits(before: Limits, set: readonly string[], measured: ReadonlySet<string>): Limits {
   return set.reduce((limits, text) => {
     const [name = '', value = ''] = text.split(/=(.*)/s).map((part) => part.trim());
     return setOne(limits, name, value, measured);

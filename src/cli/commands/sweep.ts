@@ -3,6 +3,7 @@ import { VimiError } from '../../core/errors.js';
 import type { StoredRecord } from '../../events/record.js';
 import { placeOf } from '../../events/replay.js';
 import { objectsOf, readStaged, stagedAt } from '../../operators/corpus/staged-sample.js';
+import { videoKeyOf } from '../../operators/requests/stills-beside.js';
 import { storedSnapshots } from '../../stores/corpus/snapshots/stored-snapshot.js';
 import { besideKey } from '../../stores/objects/object-key.js';
 import type { ObjectStore } from '../../stores/objects/object-store.js';
@@ -96,8 +97,8 @@ function candidate({ pipelines }: Topology): (key: string) => boolean {
   const patterns = pipelines.flatMap(({ to }) =>
     to.flatMap((sink) => ('objects' in sink ? [formOf(sink.objects)] : [])),
   );
-  // An index goes with its shard.
-  const named = (key: string) => (key.endsWith('.idx') ? besideKey(key, '.tar') : key);
+  // An index goes with its shard, and what shows a video with the video.
+  const named = (key: string) => (key.endsWith('.idx') ? besideKey(key, '.tar') : videoKeyOf(key));
   return (key) => [byContent, ...patterns].some((pattern) => pattern.test(named(key)));
 }
 

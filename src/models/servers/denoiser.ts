@@ -1,4 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
+import { type Clock, systemClock } from '../../core/clock.js';
 import { compiled } from '../../core/compiled.js';
 import { VimiError } from '../../core/errors.js';
 import type { ServingBackend } from '../backends/names.js';
@@ -7,6 +8,7 @@ import type { Denoiser, Generated, GenerateInput, ModelChoice, ModelDescription 
 import type { FromProcess, ProcessOptions, ToProcess } from './denoiser-messages.js';
 import { createFakeDenoiser } from './fake-denoiser.js';
 import { reviveError, startProcess } from './own-process.js';
+import { StepWatchdog } from './step-watchdog.js';
 
 /** The model `fake` is none at all: for tests of everything around one. */
 export interface DenoiserOptions extends ModelChoice {
@@ -15,6 +17,8 @@ export interface DenoiserOptions extends ModelChoice {
   /** Threads that the tensorflow and onnx backends may take; all if not given. */
   threads?: number;
   log?: (line: string) => void;
+  /** Of the watch over its steps. */
+  clock?: Clock;
 }
 
 /**
@@ -23,7 +27,8 @@ export interface DenoiserOptions extends ModelChoice {
  * BACKEND_UNAVAILABLE if it cannot be.
  *
  * Jobs are made one at a time, in the order asked. When the process dies, the job it was at fails with MODEL_CRASHED;
- * those behind it wait for the next process, which is started at once. It holds the event loop only while a job is open.
+ * those behind it wait for the next process, which is started at once. A process that makes no step for far longer than usual is
+ * killed, which comes to the same. It holds the event loop only while a job is open.
  */
 export async function createDenoiser(options: DenoiserOptions): Promise<Denoiser> {
   if (options.model === 'fake') return createFakeDenoiser();
@@ -60,12 +65,20 @@ class ProcessDenoiser implements Denoiser {
   readonly #log: (line: string) => void;
 
   readonly #options: DenoiserOptions;
+  readonly #watchdog: StepWatchdog;
+  /** What the watchdog found, where it ended the process. */
+  #stuck: string | undefined;
   /** Why the next process leaves onnx out: machine code that does not fit this machine dies without a word. */
   #withoutOnnx: string | undefined;
 
   constructor(options: DenoiserOptions) {
     this.#options = options;
     this.#log = options.log ?? (() => {});
+    this.#watchdog = new StepWatchdog(options.clock ?? systemClock, (seconds) => {
+      this.#stuck = `no step for ${Math.round(seconds)} s`;
+      this.#log(`the model process hangs (${this.#stuck}): it is started again, and its job is made again`);
+      this.#child?.kill('SIGKILL');
+    });
   }
 
   /** The process id, for those who watch it; null while there is none. */
@@ -107,7 +120,10 @@ class ProcessDenoiser implements Denoiser {
         if (this.#child !== child) return;
         this.#child = null;
         this.#ready = null;
-        const crashed = new VimiError('MODEL_CRASHED', 'The model process died', { found: endOf(code, signal) });
+        this.#watchdog.end();
+        const found = this.#stuck ?? endOf(code, signal);
+        const crashed = new VimiError('MODEL_CRASHED', 'The model process died', { found });
+        this.#stuck = undefined;
         if (outcome === 'starting') {
           this.#withoutOnnx = `the model process died with it: ${endOf(code, signal)}`;
           reject(notStarted(endOf(code, signal)));
@@ -162,6 +178,7 @@ class ProcessDenoiser implements Denoiser {
 
   async close(): Promise<void> {
     this.#closed = true;
+    this.#watchdog.end();
     const error = new VimiError('CANCELLED', 'The model is closed');
     for (const job of [this.#running, ...this.#waiting.splice(0)]) job?.reject(error);
     this.#running = null;
@@ -187,6 +204,7 @@ class ProcessDenoiser implements Denoiser {
         if (this.#running !== job) return;
         this.#hold(true);
         this.#tell({ type: 'generate', job: job.number, input: job.input });
+        this.#watchdog.begin();
       },
       (error: VimiError) => {
         if (this.#running !== job) return;
@@ -201,6 +219,7 @@ class ProcessDenoiser implements Denoiser {
     const job = this.#running;
     if (!job || job.number !== message.job) return;
     if (message.type === 'step') {
+      this.#watchdog.step();
       try {
         job.onStep?.(message.done, message.total);
       } catch (thrown) {
@@ -210,6 +229,7 @@ class ProcessDenoiser implements Denoiser {
       return;
     }
     this.#running = null;
+    this.#watchdog.end();
     if (message.type === 'done') job.resolve({ video: message.video, seconds: message.seconds });
     else job.reject(reviveError(message.error));
     this.#next();

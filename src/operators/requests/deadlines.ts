@@ -2,15 +2,17 @@ import type { Clock } from '../../core/clock.js';
 import { VimiError } from '../../core/errors.js';
 import type { StoredRecord } from '../../events/record.js';
 import { placeOf } from '../../events/replay.js';
+import type { GenerationRequested } from '../../events/schemas.js';
 import type { Envelope } from '../../flow/envelope.js';
 
 /** The clock of the machine may be set while a request waits: a deadline is looked at this often (milliseconds). */
 const lookMs = 60_000;
 
-/** The work on an event, as far as a deadline is concerned. */
-type Abortable = Pick<Envelope, 'origin' | 'signal' | 'abort'>;
+/** The work on an event, as far as its deadlines are concerned. */
+type Timed = Pick<Envelope, 'origin' | 'signal' | 'abort' | 'hasBegun'>;
+type Times = Pick<GenerationRequested, 'start_by' | 'finish_by'>;
 
-/** Ends requests whose deadline passes before they have their outcome: REQUEST_EXPIRED. */
+/** Ends requests that have not begun by their `start_by`, or have no outcome by their `finish_by`: REQUEST_EXPIRED. */
 export class Deadlines {
   readonly #clock: Clock;
   readonly #open = new Map<string, AbortController>();
@@ -19,15 +21,15 @@ export class Deadlines {
     this.#clock = clock;
   }
 
-  /** Throws REQUEST_EXPIRED when it has passed already; else sees to it that the event is aborted with that. */
-  keep(event: Abortable, deadline: string): void {
-    this.#check(deadline);
+  /** Throws REQUEST_EXPIRED when one has passed already; else sees to it that the event is aborted with that. */
+  keep(event: Timed, times: Times): void {
+    if (this.#check(event, times) === undefined) return;
     const place = placeOf(event.origin);
     if (this.#open.has(place)) return;
     const over = new AbortController();
     this.#open.set(place, over);
     event.signal.addEventListener('abort', () => this.end(event.origin), { once: true });
-    void this.#watch(event, deadline, over.signal);
+    void this.#watch(event, times, over.signal);
   }
 
   /** The event has its outcome. */
@@ -37,24 +39,34 @@ export class Deadlines {
     this.#open.delete(place);
   }
 
-  async #watch(event: Abortable, deadline: string, over: AbortSignal): Promise<void> {
+  async #watch(event: Timed, times: Times, over: AbortSignal): Promise<void> {
     while (!over.aborted) {
+      let left: number | undefined;
       try {
-        this.#check(deadline);
+        left = this.#check(event, times);
       } catch (expired) {
         event.abort(expired as VimiError);
         return;
       }
-      await this.#clock.sleep(Math.min(lookMs, Date.parse(deadline) - this.#clock.now() + 1), over);
+      if (left === undefined) return;
+      await this.#clock.sleep(Math.min(lookMs, left + 1), over);
     }
   }
 
-  #check(deadline: string): void {
+  /** Milliseconds until the next of them; undefined: none is left. */
+  #check({ hasBegun }: Pick<Timed, 'hasBegun'>, { start_by, finish_by }: Times): number | undefined {
     const now = this.#clock.now();
-    if (Date.parse(deadline) >= now) return;
-    throw new VimiError('REQUEST_EXPIRED', 'The deadline of this request has passed', {
-      expected: `service before ${deadline}`,
-      found: new Date(now).toISOString(),
-    });
+    const times = [
+      ...(start_by === undefined || hasBegun ? [] : [{ moment: start_by, name: 'start_by', expected: 'begun' }]),
+      ...(finish_by === undefined ? [] : [{ moment: finish_by, name: 'finish_by', expected: 'finished' }]),
+    ];
+    for (const { moment, name, expected } of times) {
+      if (Date.parse(moment) >= now) continue;
+      throw new VimiError('REQUEST_EXPIRED', `The ${name} of this request has passed`, {
+        expected: `${expected} by ${moment}`,
+        found: new Date(now).toISOString(),
+      });
+    }
+    return times.length > 0 ? Math.min(...times.map(({ moment }) => Date.parse(moment))) - now : undefined;
   }
 }

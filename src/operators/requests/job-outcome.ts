@@ -6,6 +6,7 @@ import { type ObjectRef, objectRef } from '../../events/prompt.js';
 import type { NewRecord } from '../../events/record.js';
 import { recordId } from '../../events/replay.js';
 import type { EventData } from '../../events/schemas.js';
+import type { Flow } from '../../flow/flow.js';
 import type { Resources } from '../../flow/operator.js';
 import type { Settlement } from '../../flow/settlement.js';
 import { isOver, type JobTry } from '../../stores/jobs/jobs.js';
@@ -36,13 +37,19 @@ export function jobOutcome(
   if (known && (isMine ? isOver(known.state) : known.state !== 'failed')) return [];
   // Cancelled before it had said that the job is its own: the cancel tells of that itself.
   if (!known && outcome.kind === 'dropped' && outcome.reason === 'cancelled') return [];
-  const data: EventData<'job.changed'> =
-    outcome.kind === 'delivered'
-      ? { ...own, state: 'completed', progress: 1, ...videoOf(outputs) }
-      : outcome.kind === 'rejected'
-        ? { ...own, state: 'failed', error: { code: outcome.error.code, message: outcome.error.message } }
-        : { ...own, state: outcome.reason === 'cancelled' ? 'cancelled' : 'failed', ...dropOf(outcome.reason) };
+  const end: Pick<EventData<'job.changed'>, 'state' | 'progress' | 'video' | 'error'> = outcome.kind === 'delivered'
+    ? { state: 'completed', progress: 1, ...videoOf(outputs) }
+    : outcome.kind === 'rejected'
+      ? { state: 'failed', error: { code: outcome.error.code, message: outcome.error.message } }
+      : { state: outcome.reason === 'cancelled' ? 'cancelled' : 'failed', ...dropOf(outcome.reason) };
+  const started = startOf(settlement) ?? (isMine ? known?.started_at : undefined);
+  const data = { ...own, ...end, ...(started !== undefined && { started_at: started }) };
   return [jobRecord(data, { pipeline, topic }, { traceparent: event.traceparent })];
+}
+
+/** When its denoising began, by what it carried at its end. */
+function startOf({ parts }: Settlement): string | undefined {
+  return (parts[0]?.data as Flow | undefined)?.frames?.started;
 }
 
 function videoOf(outputs: NewRecord[]): { video?: ObjectRef } {

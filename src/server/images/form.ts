@@ -11,7 +11,7 @@ const ofOne = new Map<string, AtOnce>();
 const mostOfOne = 4;
 
 /** Fields that are text, whatever they look like. */
-const texts = new Set(['prompt', 'model', 'seconds', 'size', 'task', 'priority', 'deadline']);
+const texts = new Set(['prompt', 'model', 'seconds', 'size', 'task', 'priority', 'start_by', 'finish_by']);
 
 /**
  * A multipart request: its fields as one object, numbers and lists read as JSON, and its files as images that are stored as they come.

@@ -1,44 +1,61 @@
+import { createHash } from 'node:crypto';
 import { Readable } from 'node:stream';
 import { z } from 'zod';
 import type { Workspace } from '../../app/workspace.js';
 import { VimiError } from '../../core/errors.js';
-import { answers, bytes } from '../answers/answers.js';
+import type { ObjectRef } from '../../events/prompt.js';
+import type { BoardJob } from '../../stores/jobs/job-board.js';
+import type { ByteRange } from '../../stores/objects/object-store.js';
+import { answers, manyBytes } from '../answers/answers.js';
 import { isFresh, rangeOf } from '../answers/ranges.js';
 import type { App } from '../app.js';
 import { jobParams } from './routes.js';
+import { cuesOf } from './sprite-cues.js';
 import type { VideoService } from './video-service.js';
 
-/** GET /v1/videos/{id}/content: the MP4, whole or in parts. */
+const types = {
+  'video/mp4': 'variant=video',
+  'image/webp': 'variant=thumbnail or variant=spritesheet',
+  'text/vtt': 'variant=cues',
+};
+
+/** GET /v1/videos/{id}/content: the MP4 or what shows it, whole or in parts. */
 export function addContentRoute(app: App, service: () => Promise<VideoService>, workspace: Workspace): void {
   app.get(
     '/v1/videos/:id/content',
     {
       config: { scope: 'read' },
       schema: {
-        ...{ tags: ['videos'], summary: 'The MP4 of a completed job', operationId: 'getVideoContent' },
+        ...{
+          tags: ['videos'],
+          summary: 'The MP4 of a completed job, or what shows it',
+          operationId: 'getVideoContent',
+        },
         params: jobParams,
-        querystring: z.object({ variant: z.enum(['video']).default('video').describe('video: the MP4') }),
+        querystring: z.object({
+          variant: z
+            .enum(['video', 'thumbnail', 'spritesheet', 'cues'])
+            .default('video')
+            .describe(
+              'video: the MP4; thumbnail: its middle frame; spritesheet: frames spread over it in a grid, whose geometry the job tells; cues: WebVTT that says which tile of the spritesheet belongs to which time',
+            ),
+        }),
         headers: z.object({
           range: z.string().max(1000).optional().describe('bytes=0-1023: a part of it'),
           'if-none-match': z.string().max(4000).optional(),
           'if-range': z.string().max(1000).optional(),
         }),
         response: answers({
-          200: bytes('The MP4. Its ETag is the SHA-256 of its bytes.', 'video/mp4'),
-          206: bytes('The part that was asked for.', 'video/mp4'),
+          200: manyBytes('What was asked for. Its ETag is the SHA-256 of its bytes.', types),
+          206: manyBytes('The part that was asked for.', types),
           304: z.undefined().describe('It is the one that If-None-Match names.'),
         }),
       },
     },
     async (request, reply) => {
-      const { headers, params, caller } = request;
+      const { headers, params, query, caller } = request;
       const job = await (await service()).get(params.id, caller);
-      if (!job.video)
-        throw new VimiError('VIDEO_NOT_READY', 'This job has no video', {
-          expected: 'a job that is completed',
-          found: job.state.replace('_', ' '),
-        });
-      const { key, sha256, size, media_type } = job.video;
+      const { name, sha256, size, media_type, read } = contentOf(job, query.variant, workspace);
       const etag = `"${sha256}"`;
       reply.headers({
         etag,
@@ -55,14 +72,50 @@ export function addContentRoute(app: App, service: () => Promise<VideoService>, 
           found: headers.range,
         });
       }
-      reply.header('content-type', media_type).header('content-disposition', `inline; filename="${job.job}.mp4"`);
+      reply.header('content-type', media_type).header('content-disposition', `inline; filename="${name}"`);
       const { start, end } = range ?? { start: 0, end: size - 1 };
       reply.code(range ? 206 : 200).header('content-length', end - start + 1);
       if (range) reply.header('content-range', `bytes ${start}-${end}/${size}`);
-      const objects = await workspace.objects();
       // The length of what GET would give.
       if (request.method === 'HEAD') return reply.send(Readable.from([]));
-      return reply.send(await objects.stream(key, range));
+      return reply.send(await read(range));
     },
   );
+}
+
+type Variant = 'video' | 'thumbnail' | 'spritesheet' | 'cues';
+
+interface Content extends Pick<ObjectRef, 'sha256' | 'size' | 'media_type'> {
+  /** Of the file, as a browser saves it. */
+  name: string;
+  read(range: ByteRange | undefined): Promise<Readable>;
+}
+
+/** VIDEO_NOT_READY before the job is completed; VARIANT_NOT_FOUND for what was not made of this video. */
+function contentOf({ job, state, video, made }: BoardJob, variant: Variant, workspace: Workspace): Content {
+  if (!video)
+    throw new VimiError('VIDEO_NOT_READY', 'This job has no video', {
+      expected: 'a job that is completed',
+      found: state.replace('_', ' '),
+    });
+  const stored = (object: ObjectRef, name: string): Content => ({
+    ...object,
+    name,
+    read: async (range) => (await workspace.objects()).stream(object.key, range),
+  });
+  if (variant === 'video') return stored(video, `${job}.mp4`);
+  const { thumbnail, spritesheet } = made ?? {};
+  if (variant === 'thumbnail' && thumbnail) return stored(thumbnail, `${job}-thumbnail.webp`);
+  if (variant === 'spritesheet' && spritesheet) return stored(spritesheet, `${job}-spritesheet.webp`);
+  if (variant === 'cues' && made && spritesheet) {
+    const text = Buffer.from(cuesOf(spritesheet, made.frames / made.fps));
+    return {
+      ...{ name: `${job}.vtt`, size: text.length, media_type: 'text/vtt; charset=utf-8' },
+      sha256: createHash('sha256').update(text).digest('hex'),
+      read: async (range) => Readable.from([range ? text.subarray(range.start, range.end + 1) : text]),
+    };
+  }
+  throw new VimiError('VARIANT_NOT_FOUND', 'This variant was not made of the video', {
+    ...{ expected: 'variant=video', found: variant, where: job },
+  });
 }

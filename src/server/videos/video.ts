@@ -1,8 +1,10 @@
 import { z } from 'zod';
 import { VimiError } from '../../core/errors.js';
-import { type GenerationRequested, generationRequested, jobState } from '../../events/schemas.js';
+import { type GenerationRequested, generationRequested, jobState, type SheetGeometry } from '../../events/schemas.js';
 import type { BoardJob } from '../../stores/jobs/job-board.js';
+import type { QueuePlace } from '../../stores/jobs/job-queue.js';
 import { isOver } from '../../stores/jobs/jobs.js';
+import { momentOf, noDeadline } from '../../stores/jobs/turn-order.js';
 
 const seconds = z.number().int().describe('seconds since 1970');
 
@@ -19,8 +21,13 @@ export const video = z
     size: z.string().nullable().describe('WIDTHxHEIGHT in pixels; null until it is known'),
     seed: z.number().int().nullable(),
     created_at: seconds,
+    started_at: seconds.nullable().describe('when its denoising began; null before'),
     completed_at: seconds.nullable().describe('when it came to its end, whatever that was'),
-    expires_at: z.null().describe('nothing expires'),
+    expires_at: seconds
+      .nullable()
+      .describe(
+        'when it fails as REQUEST_EXPIRED: of a queued job start_by or finish_by, whichever is earlier, of a running one finish_by. null: never, and for a job that is over; videos do not expire',
+      ),
     error: z
       .object({ code: z.string(), message: z.string(), retryable: z.boolean() })
       .nullable()
@@ -28,10 +35,19 @@ export const video = z
     queue: z
       .object({
         position: z.number().int().describe('1: the next'),
-        ahead: z.number().int().describe('jobs that were asked for before and are not over'),
+        ahead: z.number().int().describe('jobs that run, and those that wait and have their turn before'),
+        eta_s: z
+          .number()
+          .int()
+          .optional()
+          .describe(
+            'seconds until its turn, by what the same kind of jobs took on this model; left out while that is not known of each job ahead, or none runs',
+          ),
       })
       .nullable()
-      .describe('of a queued job. Jobs start in this order within a partition of the topic, not beyond'),
+      .describe(
+        'of a queued job. It changes as others come and as they wait: docs/concepts/delivery.md, Whose turn it is',
+      ),
     context: z
       .array(
         z.object({
@@ -46,6 +62,16 @@ export const video = z
       .describe(
         'what the prompt was grounded in: images, then motion examples, best first; null until the video is made',
       ),
+    spritesheet: z
+      .object({
+        tiles: z.number().int().describe('frames in it; tile n stands for the n-th part of the video'),
+        columns: z.number().int(),
+        rows: z.number().int(),
+        tile_width: z.number().int().describe('pixels'),
+        tile_height: z.number().int().describe('pixels'),
+      })
+      .nullable()
+      .describe('how the tiles of variant=spritesheet lie, row by row; null until it is made'),
     unread_parts: z
       .array(z.number().int())
       .nullable()
@@ -63,14 +89,20 @@ export const video = z
       })
       .describe('the request as its sender named it'),
     version: z.number().int().describe('grows with each change'),
-    urls: z.object({ self: z.string(), events: z.string(), content: z.string(), cancel: z.string() }),
+    urls: z.object({
+      ...{ self: z.string(), events: z.string(), content: z.string(), cancel: z.string() },
+      ...{ thumbnail: z.string(), spritesheet: z.string() },
+    }),
   })
   .meta({ id: 'Video' });
 export type Video = z.infer<typeof video>;
 
-/** `ahead`: jobs before it; `model`: what its pipeline draws with. */
-export function videoOf(job: BoardJob, { ahead, model }: { ahead: number; model: string | null }): Video {
-  const { state, request, made, error, created, changed, version } = job;
+/** `place`: of a job that waits; `model`: what its pipeline draws with. */
+export function videoOf(
+  job: BoardJob,
+  { place, model }: { place?: QueuePlace | undefined; model: string | null },
+): Video {
+  const { state, request, made, error, created, started, changed, version } = job;
   const frames = made?.frames ?? request?.frames;
   const fps = made?.fps ?? request?.fps;
   const { width, height } = made ?? request ?? {};
@@ -86,20 +118,42 @@ export function videoOf(job: BoardJob, { ahead, model }: { ahead: number; model:
     size: width !== undefined && height !== undefined ? `${width}x${height}` : null,
     seed: made?.seed ?? request?.seed ?? null,
     created_at: inSeconds(created),
+    started_at: started === undefined ? null : inSeconds(started),
     completed_at: isOver(state) ? inSeconds(changed) : null,
-    expires_at: null,
+    expires_at: expiryOf(job),
     error: error ? { ...error, retryable: new VimiError(error.code, '').retryable } : null,
-    queue: state === 'queued' ? { position: ahead + 1, ahead } : null,
+    queue: place ? queueOf(place) : null,
     context:
       made?.context.map(({ document, caption, clip, score, ranks }) => ({
         ...{ document, caption, kind: clip ? ('clip' as const) : ('image' as const), score },
         ranks: ranks as Record<string, number | undefined>,
       })) ?? null,
+    spritesheet: made?.spritesheet ? geometryOf(made.spritesheet) : null,
     unread_parts: made ? (made.unread ?? []) : null,
     request: { source: job.source, id: job.id, asked: request ? knownFields(request) : null },
     version,
-    urls: { self, events: `${self}/events`, content: `${self}/content`, cancel: `${self}/cancel` },
+    urls: {
+      ...{ self, events: `${self}/events`, content: `${self}/content`, cancel: `${self}/cancel` },
+      thumbnail: `${self}/content?variant=thumbnail`,
+      spritesheet: `${self}/content?variant=spritesheet`,
+    },
   };
+}
+
+function queueOf({ ahead, seconds }: QueuePlace): NonNullable<Video['queue']> {
+  return { position: ahead + 1, ahead, ...(seconds !== undefined && { eta_s: Math.round(seconds) }) };
+}
+
+function expiryOf({ state, request }: BoardJob): number | null {
+  if (isOver(state)) return null;
+  const { start_by, finish_by } = request ?? {};
+  const expires = Math.min(momentOf(state === 'queued' ? start_by : undefined), momentOf(finish_by));
+  return expires === noDeadline ? null : inSeconds(expires);
+}
+
+/** Without where it lies. */
+function geometryOf({ tiles, columns, rows, tile_width, tile_height }: SheetGeometry): SheetGeometry {
+  return { tiles, columns, rows, tile_width, tile_height };
 }
 
 function textOf(prompt: NonNullable<BoardJob['request']>['prompt']): string {

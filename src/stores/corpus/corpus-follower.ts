@@ -6,7 +6,7 @@ export interface FollowCorpusOptions<R extends { partition: number; offset: numb
   extends Pick<FollowTopicOptions<R>, 'read' | 'log' | 'retryMs'> {
   /** null: not a corpus record; it is passed over with a warning. */
   decode(record: R): { id: string; document: CorpusDocument | null } | null;
-  corpus: Pick<Corpus, 'positions' | 'apply'>;
+  corpus: Pick<Corpus, 'positions' | 'apply' | 'onAgain'>;
 }
 
 export type CorpusFollower = Follower;
@@ -30,6 +30,7 @@ export function followCorpus<R extends { partition: number; offset: number }>(
     ...options,
     what: 'The corpus index',
     positions: () => corpus.positions(),
+    onAgain: (listener) => corpus.onAgain?.(listener),
     apply: (records) => corpus.apply(records.map(corpusRecord)),
   });
 }

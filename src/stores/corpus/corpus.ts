@@ -129,6 +129,8 @@ export interface Corpus {
   find(filter: DocumentFilter, page?: DocumentPage): Promise<DocumentSummary[]>;
   /** Told of each document that a record removes, as this process applies it. */
   onRemoved(listener: (id: string) => void): void;
+  /** Of an engine of several machines: told when records are to come again, from what `positions` says then. */
+  onAgain?(listener: () => void): void;
   state(): Promise<CorpusState>;
   /** Where an engine can: a second index beside this one, to take its place when it is filled. */
   rebuild?(): Promise<CorpusRebuild>;

@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import type { ContextEntry, ObjectRef } from '../../events/prompt.js';
 import type { GenerationRequested, JobChanged, VideoCompleted } from '../../events/schemas.js';
+import { JobQueue, type QueuePlace } from './job-queue.js';
 import type { KnownJob } from './jobs.js';
 import { succeed } from './succession.js';
 
@@ -39,10 +40,15 @@ export interface ChangeRow extends Placed {
 export interface VideoRow extends Placed {
   job: string;
   video: MadeVideo;
+  /** That its denoising took. */
+  seconds?: number | undefined;
 }
 
 /** What a board keeps of a finished video. */
-export type MadeVideo = Pick<VideoCompleted, 'width' | 'height' | 'frames' | 'fps' | 'model'> & {
+export type MadeVideo = Pick<
+  VideoCompleted,
+  'width' | 'height' | 'frames' | 'fps' | 'model' | 'thumbnail' | 'spritesheet'
+> & {
   object: ObjectRef;
   seed: number;
   context: ContextEntry[];
@@ -57,10 +63,14 @@ export interface BoardJob {
   /** Milliseconds since 1970: when it was asked for, and when its state changed last. */
   created: number;
   changed: number;
+  /** The record of the request that is (or was) served; undefined before anything was said of it. */
+  record?: string | undefined;
   /** Grows with each change: the next offset behind it on the jobs topic; 0 before the first. */
   version: number;
   state: JobChanged['state'];
   progress?: number | undefined;
+  /** When its denoising began; undefined: it has not, or nobody said so. */
+  started?: number | undefined;
   error?: JobChanged['error'];
   video?: ObjectRef | undefined;
   payload?: string | undefined;
@@ -92,10 +102,12 @@ export type BoardTopic = 'requests' | 'jobs' | 'videos';
 
 export class JobBoard {
   readonly #file: Database.Database;
+  readonly #queue: JobQueue;
   readonly #sql;
   readonly #positions: Record<BoardTopic, Record<number, number>> = { requests: {}, jobs: {}, videos: {} };
 
-  constructor(path: string) {
+  /** `ageingMs`: of the pipeline. */
+  constructor(path: string, ageingMs: number) {
     rmSync(path, { force: true });
     this.#file = new Database(path);
     // Only so that what fails in the middle can be taken back.
@@ -113,6 +125,7 @@ export class JobBoard {
       );
       CREATE TABLE videos (job TEXT PRIMARY KEY, json TEXT NOT NULL);
     `);
+    this.#queue = new JobQueue(this.#file, ageingMs);
     const prepare = (sql: string) => this.#file.prepare(sql);
     this.#sql = {
       get: prepare('SELECT job, created, changed, version, state, known FROM jobs WHERE job = ?'),
@@ -130,9 +143,6 @@ export class JobBoard {
       video: prepare('SELECT json FROM videos WHERE job = ?').pluck(),
       putVideo: prepare('INSERT OR REPLACE INTO videos (job, json) VALUES (?, ?)'),
       live: prepare(`SELECT COUNT(*) FROM jobs WHERE state IN ('queued', 'in_progress')`).pluck(),
-      ahead: prepare(`
-        SELECT COUNT(*) FROM jobs WHERE state IN ('queued', 'in_progress') AND (created, job) < (@created, @job)
-      `).pluck(),
       unheard: prepare(`
         SELECT requests.job, requests.record FROM requests JOIN jobs USING (job) WHERE jobs.version = 0
       `),
@@ -173,9 +183,9 @@ export class JobBoard {
     return this.#sql.live.get() as number;
   }
 
-  /** How many jobs that are not over were asked for before this one. */
-  ahead({ created, job }: Pick<BoardJob, 'created' | 'job'>): number {
-    return this.#sql.ahead.get({ created, job }) as number;
+  /** The place in the queue of a job that waits, as it is at a moment. */
+  place({ job }: Pick<BoardJob, 'job'>, now: number): QueuePlace {
+    return this.#queue.of(job, now);
   }
 
   /** Requests of which the jobs topic says nothing. */
@@ -194,9 +204,11 @@ export class JobBoard {
       if (!('job' in row)) return;
       const { job, record, source, id, payload, request, timestamp } = row;
       this.#sql.putRequest.run(job, record, timestamp, JSON.stringify({ source, id, payload, request }));
-      if (this.#sql.get.get(job)) return;
-      this.#ask(job, source, timestamp);
-      told.add(job);
+      if (!this.#sql.get.get(job)) {
+        this.#ask(job, source, timestamp);
+        told.add(job);
+      }
+      this.#noteAsked(job);
     });
   }
 
@@ -214,12 +226,18 @@ export class JobBoard {
         ...{ created: writtenAt(next.request.record) ?? before?.created ?? timestamp, changed: timestamp },
         version: offset + 1,
       });
+      this.#noteAsked(job);
+      this.#queue.ran(job, { started: timeOf(next.started_at), progress: next.progress });
     });
   }
 
   applyVideos(rows: readonly (VideoRow | Placed)[]): Set<string> {
     return this.#apply('videos', rows, (row) => {
-      if ('job' in row) this.#sql.putVideo.run(row.job, JSON.stringify(row.video));
+      if (!('job' in row)) return;
+      const { job, video, seconds } = row;
+      this.#sql.putVideo.run(job, JSON.stringify(video));
+      const { name, weights, backend } = video.model;
+      if (seconds !== undefined) this.#queue.made(job, seconds, JSON.stringify([name, weights, backend]));
     });
   }
 
@@ -251,7 +269,16 @@ export class JobBoard {
     for (const statement of this.#sql.forget) statement.run(job);
     this.#sql.forgetRequests.run(job, until);
     const again = this.#firstRequest(job);
-    if (again) this.#ask(job, again.source, again.created);
+    if (!again) return;
+    this.#ask(job, again.source, again.created);
+    this.#noteAsked(job);
+  }
+
+  /** Its place in the queue follows from what it asks for, as far as that is known. */
+  #noteAsked(job: string): void {
+    const row = this.#sql.get.get(job) as Row;
+    const { request } = this.#whole(row);
+    if (request) this.#queue.asked(job, request, row.created);
   }
 
   #ask(job: string, source: string, created: number): void {
@@ -272,7 +299,8 @@ export class JobBoard {
       ...{ job, created, changed, version, state },
       source: said?.request.source ?? request?.source ?? '',
       id: said?.request.id ?? request?.id ?? '',
-      ...{ progress: said?.progress, error: said?.error, video: said?.video },
+      ...{ progress: said?.progress, error: said?.error, video: said?.video, started: timeOf(said?.started_at) },
+      record: said?.request.record,
       payload: said?.request.payload ?? request?.payload,
       request: request?.request,
       made: made === undefined ? undefined : (JSON.parse(made) as MadeVideo),
@@ -281,6 +309,12 @@ export class JobBoard {
 }
 
 type AskedJson = Pick<RequestRow, 'source' | 'id' | 'payload' | 'request'>;
+
+/** Milliseconds since 1970; undefined for what is no moment. */
+function timeOf(text: string | undefined): number | undefined {
+  const moment = Date.parse(text ?? '');
+  return Number.isNaN(moment) ? undefined : moment;
+}
 
 /** When a record was written, by its name: topic-partition-offset@milliseconds. */
 function writtenAt(record: string): number | undefined {

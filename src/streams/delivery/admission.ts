@@ -27,6 +27,8 @@ export interface AdmissionParts {
   clock: Clock;
   pause: Pause;
   watch: StepWatch;
+  /** See PipelineSpec. */
+  ageingMs?: number | undefined;
 }
 
 interface Listener {

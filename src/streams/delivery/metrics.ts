@@ -19,9 +19,14 @@ export interface PipelineState {
   troubles: readonly Trouble[];
   /** The longest that each step has been at one event, in seconds. */
   oldest: ReadonlyMap<string, number>;
+  /** Events in each step, in the order of the steps. */
+  inStep: ReadonlyMap<string, number>;
   /** Records between the group's committed offset and the end of each partition. */
   lag(): Promise<Map<number, number>>;
 }
+
+/** Seconds: from a look at a map to a video on a slow machine. */
+const buckets = [0.001, 0.01, 0.1, 0.5, 1, 5, 15, 60, 300, 1800];
 
 /** A log that is away is the very time to read the other metrics: nobody waits for it any longer. */
 const lagMs = 2_000;
@@ -78,17 +83,24 @@ export function createMetrics(registry = new Registry()) {
         for (const { code, step } of current().troubles) this.set({ pipeline: label, code, step }, 1);
     },
   });
-  new Gauge({
-    name: 'vimi_step_oldest_seconds',
-    help: 'Age of the oldest event in each step, including its waits in the step.',
-    labelNames: ['pipeline', 'step'] as const,
-    registers,
-    collect() {
-      this.reset();
-      for (const [label, current] of running)
-        for (const [step, seconds] of current().oldest) this.set({ pipeline: label, step }, seconds);
-    },
-  });
+  const stateOfSteps = (name: string, help: string, read: (state: PipelineState) => ReadonlyMap<string, number>) =>
+    new Gauge({
+      name,
+      help,
+      labelNames: ['pipeline', 'step'] as const,
+      registers,
+      collect() {
+        this.reset();
+        for (const [label, current] of running)
+          for (const [step, value] of read(current())) this.set({ pipeline: label, step }, value);
+      },
+    });
+  stateOfSteps('vimi_step_in_flight', 'Events that each step works on, or that wait in it.', ({ inStep }) => inStep);
+  stateOfSteps(
+    'vimi_step_oldest_seconds',
+    'Age of the oldest event in each step, including its waits in the step.',
+    ({ oldest }) => oldest,
+  );
   new Gauge({
     name: 'vimi_lag',
     help: 'Records between the committed offset and the end of the input topic. Missing while the log does not answer.',
@@ -148,7 +160,14 @@ export function createMetrics(registry = new Registry()) {
       name: 'vimi_event_seconds',
       help: 'Time from reading an event to its outcome.',
       labelNames: pipeline,
-      buckets: [0.001, 0.01, 0.1, 0.5, 1, 5, 15, 60, 300, 1800],
+      buckets,
+      registers,
+    }),
+    stepSeconds: new Histogram({
+      name: 'vimi_step_seconds',
+      help: 'Time that each step takes for an event, including its waits in the step; each retry counts by itself.',
+      labelNames: ['pipeline', 'step'] as const,
+      buckets,
       registers,
     }),
     commits: new Counter({

@@ -44,4 +44,6 @@ export interface PipelineSpec {
   onLostPosition?: OnLostPosition;
   /** The most that a step may take for one event, in milliseconds. No limit when left out. */
   stepLimitMs?: number;
+  /** A request that waits gains a priority after so long each (stores/jobs/turn-order.ts). */
+  ageingMs?: number;
 }

@@ -81,6 +81,7 @@ export async function runPipeline(spec: PipelineSpec, options: RunOptions): Prom
   const watch = new StepWatch({
     elapsed,
     limitMs: spec.stepLimitMs,
+    onLeft: (step, seconds) => options.metrics?.stepSeconds.observe({ ...label, step }, seconds),
     onStandstill: (step, where, seconds) =>
       log.warn({ ...label, step, where, seconds }, 'No event leaves this step; this one has been in it longest'),
   });
@@ -147,6 +148,7 @@ class PipelineRun {
       : null;
     this.#parts = {
       ...{ schemas, steps, sinks, inFlight, clock, log, pause, watch, fail },
+      ageingMs: spec.ageingMs,
       chain: this.#chain,
       cancels: this.#cancels,
       report: this.#report,
@@ -280,6 +282,7 @@ class PipelineRun {
       maxInFlight: this.#parts.maxInFlight * partitions.length,
       troubles: this.#pause.troubles,
       oldest: this.#watch.oldest,
+      inStep: new Map(this.#spec.steps.map(({ name }) => [name, this.#watch.inStep.get(name) ?? 0])),
       lag: () => this.#lag(),
     };
   }

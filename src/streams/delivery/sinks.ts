@@ -26,6 +26,7 @@ export function createSinks(
 ): Sinks {
   return async (product, origin) => {
     let object: ObjectRef | undefined;
+    const beside: Record<string, object> = {};
     for (const sink of to) {
       if (!('objects' in sink)) continue;
       const byContent = sink.objects.includes('{digest}');
@@ -33,8 +34,12 @@ export function createSinks(
         mediaType: product.mediaType,
         byContent,
       });
-      for (const { ending, text } of product.beside ?? [])
-        await objects().put(besideKey(object.key, ending), Buffer.from(text), { mediaType: 'text/plain', byContent });
+      for (const { ending, body, mediaType, named } of product.beside ?? []) {
+        const key = besideKey(object.key, ending.replace('{digest}', digestOf(body)));
+        const how = { mediaType, byContent: byContent || ending.includes('{digest}') };
+        const stored = await objects().put(key, body, how);
+        if (named) beside[named.field] = { ...stored, ...named.more };
+      }
     }
     const records: NewRecord[] = [];
     for (const sink of to) {
@@ -49,7 +54,9 @@ export function createSinks(
           traceparent: origin?.traceparent,
           topic: sink.topic,
           key: origin?.key ?? product.id,
-          data: { ...product.data, ...(object && { object }), ...(link && { link }) } as EventData<typeof sink.schema>,
+          data: { ...product.data, ...(object && { object }), ...beside, ...(link && { link }) } as EventData<
+            typeof sink.schema
+          >,
         }),
       );
     }
@@ -78,6 +85,10 @@ function objectKey(pattern: string, fields: Record<string, string>): string {
       );
     return segment(value);
   });
+}
+
+function digestOf(bytes: Buffer): string {
+  return createHash('sha256').update(bytes).digest('hex').slice(0, 16);
 }
 
 function segment(value: string): string {

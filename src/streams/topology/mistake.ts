@@ -23,18 +23,20 @@ export type Rule =
   /** A step, or a sink, whose needs nothing before it adds. */
   | 'needs'
   /** A custom operator that cannot be loaded. */
-  | 'module';
+  | 'module'
+  /** A value to set whose path leads nowhere. */
+  | 'set';
 
-/** Where something stands in a file; both count from 1. */
+/** Where something stands; both count from 1. `file`: where it is not the topology's own. */
 export interface Place {
   line: number;
   column: number;
+  file?: string;
 }
 
-export interface TopologyMistake extends Place {
+export interface TopologyMistake extends Required<Place> {
   rule: Rule;
   message: string;
-  file: string;
   /** What stands there, shortened; never a value from the environment. */
   found?: string;
   /** The nearest valid name. */
@@ -58,9 +60,9 @@ export class Mistakes {
   constructor(readonly file: string) {}
 
   add(rule: Rule, place: Place, message: string, more: { found?: string; suggestion?: string } = {}): void {
-    const { line, column } = place;
+    const { line, column, file = this.file } = place;
     this.#found.push({
-      ...{ rule, message: printable(message), file: this.file, line, column },
+      ...{ rule, message: printable(message), file, line, column },
       ...(more.found !== undefined && { found: printable(more.found) }),
       ...(more.suggestion !== undefined && { suggestion: printable(more.suggestion) }),
     });
@@ -86,8 +88,8 @@ export class Mistakes {
   list(): TopologyMistake[] {
     const seen = new Set<string>();
     return this.#found
-      .filter(({ line, column, message }) => {
-        const identity = `${line}:${column} ${message}`;
+      .filter(({ file, line, column, message }) => {
+        const identity = `${file}:${line}:${column} ${message}`;
         return !seen.has(identity) && seen.add(identity);
       })
       .sort((a, b) => a.line - b.line || a.column - b.column);

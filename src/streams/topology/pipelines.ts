@@ -5,6 +5,8 @@ import type { PipelineSpec, StepSpec } from '../delivery/pipeline-spec.js';
 import { lostPositionChoices } from '../delivery/pipeline-spec.js';
 import { checkAgainst } from './against.js';
 import { duration } from './duration.js';
+import type { Effective } from './effective.js';
+import { effectivePipeline } from './effective-topology.js';
 import { checkServers } from './hosts.js';
 import { type Mistakes, quote } from './mistake.js';
 import { checkNeeds } from './needs.js';
@@ -39,6 +41,9 @@ export const pipelineSettings = z.strictObject({
       'The topic of dead letters: the one that carries event.rejected when left out; false: they are only logged.',
     ),
   step_limit: duration.optional().describe('The most time that a step may take for one event, such as 5m.'),
+  ageing: duration
+    .optional()
+    .describe('A request that waits counts as one priority higher after so long each; 10m when left out.'),
   on_lost_position: z
     .enum(lostPositionChoices)
     .optional()
@@ -56,11 +61,14 @@ interface Surroundings {
   mistakes: Mistakes;
 }
 
+export interface ReadPipeline {
+  spec: PipelineSpec;
+  outline: PipelineOutline;
+  effective: Effective;
+}
+
 /** All pipelines, in order; those with mistakes are left out. */
-export async function readPipelines(
-  node: Placed | undefined,
-  around: Surroundings,
-): Promise<{ spec: PipelineSpec; outline: PipelineOutline }[]> {
+export async function readPipelines(node: Placed | undefined, around: Surroundings): Promise<ReadPipeline[]> {
   const { mistakes } = around;
   if (!node) {
     mistakes.add('missing-key', { line: 1, column: 1 }, "missing 'pipelines': expected a map of pipelines by name");
@@ -70,7 +78,7 @@ export async function readPipelines(
   const entries = namedEntries(node, 'pipeline', mistakes);
   if (node.kind === 'map' && entries.length === 0)
     mistakes.add('missing-key', node.place, 'there is no pipeline: expected at least one');
-  const pipelines: { spec: PipelineSpec; outline: PipelineOutline }[] = [];
+  const pipelines: ReadPipeline[] = [];
   const groups = new Map<string, string>();
   for (const entry of entries) {
     const pipeline = await readPipeline(entry, around);
@@ -92,8 +100,9 @@ export async function readPipelines(
 async function readPipeline(
   { name, place, value }: PlacedEntry,
   around: Surroundings,
-): Promise<{ spec: PipelineSpec; outline: PipelineOutline } | undefined> {
+): Promise<ReadPipeline | undefined> {
   const { topics, topicNames, links, operators, modelHosts, reader, mistakes } = around;
+  const { folder } = reader;
   const what = `pipeline '${name}'`;
   const checked = checkAgainst(pipelineSettings, value, what, mistakes);
   if (value.kind !== 'map') return undefined;
@@ -123,6 +132,7 @@ async function readPipeline(
       to: sinks.flatMap(({ sink }) => (sink ? [sink] : [])),
       rejects,
       ...(checked.step_limit && { stepLimitMs: checked.step_limit }),
+      ...(checked.ageing && { ageingMs: checked.ageing }),
       ...(checked.on_lost_position && { onLostPosition: checked.on_lost_position }),
     },
     outline: {
@@ -132,6 +142,12 @@ async function readPipeline(
       to: sinks.map(({ outline }) => outline),
       rejects,
     },
+    effective: effectivePipeline(
+      value,
+      { ...checked, from: topic.name, rejects: rejects ?? false, name },
+      steps,
+      folder,
+    ),
   };
 }
 

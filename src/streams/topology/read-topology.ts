@@ -2,12 +2,15 @@ import { readFileSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { VimiError } from '../../core/errors.js';
 import { checkAgainst } from './against.js';
+import { effectiveTopology } from './effective-topology.js';
 import { hosts } from './hosts.js';
 import { checkLinks } from './links.js';
 import { Mistakes, mistakeLine, type TopologyMistake } from './mistake.js';
+import { readModels } from './models.js';
 import { readPipelines } from './pipelines.js';
 import { mediaRoots, readProfiles } from './profiles.js';
 import { fixedMap } from './sections.js';
+import { setValues } from './set.js';
 import { type Placed, readSource, reportUnset } from './source.js';
 import { StepReader } from './steps.js';
 import { readTests, type TopologyTest } from './tests.js';
@@ -19,6 +22,8 @@ const sections = [
   'media_roots',
   'media_hosts',
   'model_hosts',
+  'webhook_hosts',
+  'models',
   'topics',
   'segments',
   'pipelines',
@@ -64,24 +69,29 @@ function textOf(file: string, mistakes: Mistakes): string | undefined {
 /** Checks the text of a topology file; `file` names it in messages, and relative paths start at its folder. */
 export async function checkTopology(
   text: string,
-  { file, env, profile: wanted, operators }: ReadOptions & { file: string },
+  { file, env, profile: wanted, operators, set = [] }: ReadOptions & { file: string },
 ): Promise<CheckedTopology> {
   const folder = dirname(resolve(file));
   const mistakes = new Mistakes(file);
   const root = readSource(text, { env, folder }, mistakes);
-  const map = root && fixedMap(root, 'this file', sections, mistakes);
+  const isEmpty = root?.kind === 'scalar' && root.value === null;
+  if (isEmpty) mistakes.add('missing-key', root.place, "this file is empty: expected 'topics' and 'pipelines'");
+  if (root?.kind === 'map') setValues(root, set, { env, folder }, mistakes);
+  const map = root && !isEmpty ? fixedMap(root, 'this file', sections, mistakes) : undefined;
   if (!map) return { mistakes: mistakes.list() };
   const section = (name: (typeof sections)[number]) => map.entries.get(name)?.value;
 
   const rootsNode = section('media_roots');
   if (rootsNode) reportUnset(rootsNode, mistakes);
   const roots = rootsNode && checkAgainst(mediaRoots, rootsNode, 'media_roots', mistakes);
-  const hostsIn = (name: 'media_hosts' | 'model_hosts') => {
+  const hostsIn = (name: 'media_hosts' | 'model_hosts' | 'webhook_hosts') => {
     const node = section(name);
     if (node) reportUnset(node, mistakes);
     return (node && checkAgainst(hosts, node, name, mistakes)) ?? [];
   };
   const [mediaHosts, modelHosts] = [hostsIn('media_hosts'), hostsIn('model_hosts')];
+  const webhookHosts = hostsIn('webhook_hosts');
+  const models = readModels(section('models'), { folder, hosts: modelHosts }, mistakes);
   const { topics, names } = readTopics(section('topics'), mistakes);
   const profiles = section('profiles');
   const profile = readProfiles(profiles, wanted, folder, mistakes);
@@ -107,10 +117,21 @@ export async function checkTopology(
     profile,
     mediaRoots: (profile.mediaRoots ?? roots ?? ['.']).map((path) => resolve(folder, path)),
     mediaHosts,
+    webhookHosts,
+    models,
     topics,
     pipelines: pipelines.map(({ spec }) => spec),
     outline: pipelines.map(({ outline }) => outline),
     tests,
+    effective: effectiveTopology({
+      map,
+      profile,
+      topics,
+      mediaRoots: roots ?? ['.'],
+      mediaHosts,
+      modelHosts,
+      pipelines,
+    }),
   };
   return { topology, mistakes: [] };
 }

@@ -55,9 +55,12 @@ export interface PlacedEntry {
   value: Placed;
 }
 
-/** Parses YAML into values with places. undefined: nothing of it can be used; `mistakes` says why. */
-export function readSource(text: string, around: Surroundings, mistakes: Mistakes): Placed | undefined {
-  const start = { line: 1, column: 1 };
+/**
+ * Parses YAML into values with places. `file`: what it is, if it is not the topology's file. undefined: nothing of it can be used;
+ * `mistakes` says why.
+ */
+export function readSource(text: string, around: Surroundings, mistakes: Mistakes, file?: string): Placed | undefined {
+  const start: Place = { line: 1, column: 1, ...(file && { file }) };
   if (Buffer.byteLength(text) > mostBytes)
     return void mistakes.add('too-large', start, `this file is too large: expected at most ${mostBytes} bytes`);
   if (hasHiddenCharacters(text))
@@ -79,15 +82,13 @@ export function readSource(text: string, around: Surroundings, mistakes: Mistake
   }
   const at = (offset: number | undefined): Place => {
     const { line, col } = lines.linePos(offset ?? 0);
-    return { line, column: col };
+    return { line, column: col, ...(file && { file }) };
   };
   const broken = [...document.errors, ...document.warnings];
   const exhausted = broken.find(({ message }) => message.includes('call stack'));
   for (const { message, pos } of exhausted ? [exhausted] : broken)
     mistakes.add('syntax', at(pos[0]), exhausted ? 'nested too deeply' : showVariables(message));
   if (broken.length > 0) return undefined;
-  if (document.contents === null || (isScalar(document.contents) && document.contents.value === null))
-    return void mistakes.add('missing-key', start, "this file is empty: expected 'topics' and 'pipelines'");
 
   /** The latest of each name, as YAML has it; what is met while an alias is followed was there before. */
   const anchors = new Map<string, Node>();

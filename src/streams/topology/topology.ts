@@ -2,8 +2,10 @@ import type { SchemaName } from '../../events/schemas.js';
 import type { Operator } from '../../flow/operator.js';
 import type { PipelineSpec } from '../delivery/pipeline-spec.js';
 import type { TopicSpec } from '../transports/transport.js';
+import type { EffectiveMap } from './effective.js';
 import type { Environment } from './environment.js';
 import type { TopologyMistake } from './mistake.js';
+import type { RemoteModel } from './models.js';
 import type { Profile } from './profiles.js';
 import type { TopologyTest } from './tests.js';
 
@@ -24,6 +26,10 @@ export interface Topology {
   mediaRoots: string[];
   /** Hosts that media may be fetched from. */
   mediaHosts: string[];
+  /** Hosts that webhooks may go to. */
+  webhookHosts: string[];
+  /** Of model servers, by their names. */
+  models: Map<string, RemoteModel>;
   /** By name, in the order of the file. */
   topics: Map<string, TopicDeclaration>;
   /** In the order of the file. */
@@ -32,6 +38,8 @@ export interface Topology {
   outline: PipelineOutline[];
   /** Of the file itself, in its order. */
   tests: TopologyTest[];
+  /** All that takes effect, in the shape of the file: segments unfolded, defaults filled in, each value with its origin. */
+  effective: EffectiveMap;
 }
 
 export interface PipelineOutline {
@@ -49,6 +57,8 @@ export interface ReadOptions {
   profile?: string | null;
   /** The operators that steps may name. */
   operators: readonly Operator[];
+  /** Values in the place of those of the file, PATH=VALUE. */
+  set?: readonly string[];
 }
 
 export interface CheckedTopology {

@@ -134,7 +134,7 @@ it('has a clock of its own, by which deadlines pass', async () => {
   const test = (takes: string) => `
 now: 2030-05-01T10:00:00Z
 replace: { denoise: { takes: ${takes}, frames: {} } }
-input: { generate: [{ prompt: a fox, deadline: "2030-05-01T12:00:00Z" }] }
+input: { generate: [{ prompt: a fox, finish_by: "2030-05-01T12:00:00Z" }] }
 expect: { outcomes: { generate: [{ rejected: REQUEST_EXPIRED }] } }`;
   expect((await run(test('3h'))).differences).toEqual([]);
   expect((await run(test('1h'))).differences).toMatchObject([{ got: '"delivered"' }]);

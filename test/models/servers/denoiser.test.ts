@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { systemClock } from '../../../src/core/clock.js';
 import { compiled } from '../../../src/core/compiled.js';
 import type { Denoiser, GenerateInput, RgbVideo } from '../../../src/models/ports.js';
 import { createDenoiser } from '../../../src/models/servers/denoiser.js';
@@ -69,6 +70,58 @@ describe('nano on wasm', () => {
     expect(seconds).toBeGreaterThan(0);
     expect(Buffer.compare(video.data, usual.data)).toBe(0);
     expect(Buffer.compare(video.data, (await generate(denoiser, { seed: 12 })).data)).not.toBe(0);
+  });
+
+  test('a process that hangs is killed and started again: its job fails, and can be made again', async () => {
+    // Its sleep ends when the test says so.
+    const sleeps = new Set<() => void>();
+    const clock = {
+      ...systemClock,
+      sleep: (_: number, signal?: AbortSignal) =>
+        new Promise<void>((resolve) => {
+          sleeps.add(resolve);
+          signal?.addEventListener('abort', () => {
+            sleeps.delete(resolve);
+            resolve();
+          });
+        }),
+    };
+    const lines: string[] = [];
+    const watched: Denoiser & { pid?: number | null } = await createDenoiser({
+      ...{ ...nano, clock, log: (line: string) => void lines.push(line) },
+    });
+    try {
+      const first = watched.pid!;
+      let hasStopped = () => {};
+      const stopped = new Promise<void>((resolve) => {
+        hasStopped = resolve;
+      });
+      const made = watched.generate(input({ steps: 40 }), {
+        signal: unabortable,
+        onStep: (done) => {
+          if (done !== 1) return;
+          process.kill(first, 'SIGSTOP');
+          hasStopped();
+        },
+      });
+      const failed = expect(made).rejects.toMatchObject({
+        code: 'MODEL_CRASHED',
+        message: expect.stringContaining('no step for'),
+      });
+      // What it said before it was stopped is heard first: each step is watched anew.
+      await stopped;
+      await vi.waitFor(() => {
+        for (const wake of [...sleeps]) wake();
+        expect(lines.join()).toContain('the model process hangs');
+      }, patient);
+      await failed;
+      expect(Buffer.compare((await generate(watched)).data, usual.data)).toBe(0);
+      expect(watched.pid).not.toBe(first);
+      // Between jobs nothing is watched.
+      expect(sleeps.size).toBe(0);
+    } finally {
+      await watched.close();
+    }
   });
 
   test('neighbours change nobody, bit for bit', async () => {

@@ -10,7 +10,7 @@ import { describe, expect, it, vi } from 'vitest';
 import { systemClock } from '../../../src/core/clock.js';
 import { VimiError } from '../../../src/core/errors.js';
 import type { Outcome } from '../../../src/flow/envelope.js';
-import type { Flow, Product } from '../../../src/flow/flow.js';
+import type { Beside, Flow, Product } from '../../../src/flow/flow.js';
 import { type Drop, drop, mapEach } from '../../../src/flow/map-each.js';
 import type { OffsetMove, OperatorInstance, Resources, Sealed } from '../../../src/flow/operator.js';
 import { Pause } from '../../../src/flow/pause.js';
@@ -225,6 +225,13 @@ describe('shard', () => {
     expect(after).toMatchObject({ products: [], state: 20 });
     expect(counted).toContainEqual(expect.objectContaining({ counter: 'sample-left-out', times: 1 }));
     for (const { afterCommit } of [before, after]) await afterCommit!();
+    // Forgotten while it runs, it leaves nothing out, and nothing stops.
+    lists = [];
+    await stage(instance, { 22: 'a third' }, 'lists');
+    const freed = await moved(instance, { from: 20, to: 30, state: 20 }, 'lists');
+    expect(freed.products.map(({ data }) => data)).toEqual([expect.objectContaining({ samples: 1 })]);
+    expect(freed.products[0]!.data).not.toHaveProperty('left_out');
+    await freed.afterCommit!();
 
     await expect(create({ keep_list: 'odd' }, given)).rejects.toMatchObject({ code: 'USAGE' });
     await expect(create({ keep_list: 'even' }, resources)).rejects.toMatchObject({ code: 'TOPIC_UNKNOWN' });
@@ -265,8 +272,8 @@ describe('shard', () => {
     const [clip, text, json] = found.slice(3).map(({ bytes }) => bytes);
     // The index beside it names the place of every member.
     const tar = await readFile(fileOf(product));
-    const [{ ending, text: index }] = product.beside as [{ ending: string; text: string }];
-    const [head, ...rows] = index.trimEnd().split('\n');
+    const [{ ending, body: index }] = product.beside as [Beside];
+    const [head, ...rows] = String(index).trimEnd().split('\n');
     expect([ending, head]).toEqual(['.idx', 'v1.2 3']);
     expect(
       rows

@@ -5,6 +5,7 @@ import sharp from 'sharp';
 import { beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Clock } from '../../../src/core/clock.js';
 import { VimiError } from '../../../src/core/errors.js';
+import { VirtualClock } from '../../../src/core/virtual-clock.js';
 import { encodeEvent } from '../../../src/events/cloudevents.js';
 import { jobId } from '../../../src/events/ids.js';
 import type { NewRecord } from '../../../src/events/record.js';
@@ -14,6 +15,7 @@ import { mapEach } from '../../../src/flow/map-each.js';
 import type { Resources } from '../../../src/flow/operator.js';
 import type { Settlement } from '../../../src/flow/settlement.js';
 import { admit } from '../../../src/operators/requests/admit.js';
+import { type KnownJob, noJobs } from '../../../src/stores/jobs/jobs.js';
 import type { ObjectStore } from '../../../src/stores/objects/object-store.js';
 import { makeVideo } from '../../media/make-media.js';
 import { patient } from '../../support/patience.js';
@@ -115,7 +117,12 @@ describe('admit', () => {
     ['too wide', { width: 513 }, 'REQUEST_OVER_LIMIT'],
     ['too high', { height: 513 }, 'REQUEST_OVER_LIMIT'],
     ['too many steps', { steps: 251 }, 'REQUEST_OVER_LIMIT'],
-    ['a deadline that passed', { deadline: '2026-11-23T11:59:59Z' }, 'REQUEST_EXPIRED'],
+    ['a finish_by that passed', { finish_by: '2026-11-23T11:59:59Z' }, 'REQUEST_EXPIRED'],
+    [
+      'a start_by that passed',
+      { start_by: '2026-11-23T11:59:59Z', finish_by: '2099-01-01T00:00:00Z' },
+      'REQUEST_EXPIRED',
+    ],
     ['a task without its image', { task: 'prediction' }, 'EVENT_INVALID'],
     [
       'two first frames [kind 13]',
@@ -169,7 +176,7 @@ describe('admit', () => {
     const given = resourcesWith({ objects, mediaRoots: [root], clock });
     const instance = await openOperator(admit, {}, given);
     const [first, second] = ['12:00:40', '12:00:10'].map((time) => ({
-      request: request({ deadline: `2026-11-23T${time}Z` }),
+      request: request({ finish_by: `2026-11-23T${time}Z` }),
     }));
     let admittedCount = 0;
     const settled: Settlement[] = [];
@@ -204,6 +211,49 @@ describe('admit', () => {
     expect(settled.every(({ outcome }) => outcome.kind === 'rejected' && outcome.step === 'slow')).toBe(true);
   });
 
+  it('ends a request that has not begun by its start_by, and lets one that has go on until its finish_by', async () => {
+    const clock = new VirtualClock(noon);
+    const instance = await openOperator(admit, {}, resourcesWith({ objects, mediaRoots: [root], clock }));
+    const settled: Record<string, string> = {};
+    const onSettled = (settlement: Settlement) => {
+      const { event, outcome } = settlement;
+      settled[event.id] = outcome.kind === 'rejected' ? outcome.error.message : outcome.kind;
+      instance.onOutcome!(settlement);
+    };
+    const times = { start_by: '2026-11-23T12:00:10Z', finish_by: '2026-11-23T12:00:40Z' };
+    const envelopes = [0, 1].map((n) => testEnvelope({ request: request(times) }, n, onSettled, input));
+    let begun = 0;
+    const slow = mapEach<'job'>(
+      (_, envelope) => {
+        begun++;
+        envelope.begin();
+        return new Promise((_resolve, reject) => envelope.signal.addEventListener('abort', reject));
+      },
+      { step: 'slow', concurrency: 1, clock },
+    );
+    let admittedCount = 0;
+    const done = lastValueFrom(slow(instance.step(from(envelopes)).pipe(tap(() => admittedCount++))), {
+      defaultValue: undefined,
+    });
+    await vi.waitUntil(() => admittedCount === 2, patient);
+    await clock.advance(10_001);
+    expect(settled).toEqual({ 'requests-0-1': expect.stringContaining('The start_by of this request has passed') });
+    await clock.advance(30_000);
+    await done;
+    expect(settled['requests-0-0']).toContain('The finish_by of this request has passed');
+    expect(begun).toBe(1);
+  });
+
+  it('lets a request go on whose denoising had begun before its process died, although start_by has passed', async () => {
+    const started = { state: 'in_progress', started_at: '2026-11-23T11:59:00Z' } as KnownJob;
+    const jobs = { ...noJobs, known: () => started };
+    const given = resourcesWith({ objects, mediaRoots: [root], clock: stoodStill, jobs });
+    const late = { request: request({ start_by: '2026-11-23T11:59:30Z' }) };
+    expect((await runOperator(admit, {}, given, [late], input)).emitted).toHaveLength(1);
+    const [{ outcome }] = (await runOperator(admit, {}, resources(), [late], input)).settlements as [Settlement];
+    expect(outcome).toMatchObject({ kind: 'rejected', error: { code: 'REQUEST_EXPIRED' } });
+  });
+
   it('keeps no timer of a request that has its outcome', async () => {
     const signals: AbortSignal[] = [];
     const clock: Clock = {
@@ -218,7 +268,7 @@ describe('admit', () => {
       admit,
       {},
       given,
-      [{ request: request({ deadline: '2099-01-01T00:00:00Z' }) }],
+      [{ request: request({ finish_by: '2099-01-01T00:00:00Z' }) }],
       input,
     );
     expect(signals.map(({ aborted }) => aborted)).toEqual([false]);
@@ -227,7 +277,7 @@ describe('admit', () => {
   });
 
   it('serves until the deadline, and up to each limit', async () => {
-    await admitted({ deadline: '2026-11-23T12:00:00Z', frames: 64, width: 512, height: 512, steps: 250 });
+    await admitted({ finish_by: '2026-11-23T12:00:00Z', frames: 64, width: 512, height: 512, steps: 250 });
     await admitted({ prompt: 'x'.repeat(4000) });
     await admitted({ prompt: '🦊'.repeat(4000) });
     await admitted({ prompt: Array.from({ length: 10 }, () => ({ text: 'x'.repeat(400) })) });

@@ -7,6 +7,7 @@ import type { JobChanged } from '../../../src/events/schemas.js';
 import type { Flow, Job } from '../../../src/flow/flow.js';
 import type { Denoiser, GenerateInput, ModelDescription } from '../../../src/models/ports.js';
 import { denoise } from '../../../src/operators/requests/denoise.js';
+import { type KnownJob, noJobs } from '../../../src/stores/jobs/jobs.js';
 import { testFolder } from '../../media/make-media.js';
 import { mediaResources, storedImage } from '../media-resources.js';
 import { describeOperator } from '../operator-contract.js';
@@ -202,6 +203,49 @@ describe('denoise', () => {
     const run = await runOperator(denoise, {}, given(denoiser), [flow()], { ...input, signal: stop.signal });
     expect(run.settlements[0]!.outcome).toEqual({ kind: 'dropped', reason: 'cancelled' });
     expect(run.emitted).toEqual([]);
+  });
+
+  it('spends nothing of the model on a request that expired while its images were read', async () => {
+    const { VimiError } = await import('../../../src/core/errors.js');
+    const expired = new VimiError('REQUEST_EXPIRED', 'The start_by of this request has passed');
+    const stop = new AbortController();
+    const { denoiser, asked } = scripted();
+    const objects = {
+      ...media.objects,
+      get: (...given: Parameters<typeof media.objects.get>) => {
+        stop.abort(expired);
+        return media.objects.get(...given);
+      },
+    };
+    const fresh = await storedImage(media, '#00ff7f');
+    const resources = given(denoiser, { objects });
+    const run = await runOperator(denoise, {}, resources, [flow({}, fresh)], { ...input, signal: stop.signal });
+    expect(run.settlements[0]!.outcome).toMatchObject({ kind: 'rejected', error: expired });
+    expect(asked).toEqual([]);
+  });
+
+  it('says when it began, with each step and in what it made; after a crash, when it began first', async () => {
+    let now = Date.parse('2026-11-23T12:00:00Z');
+    const clock: Clock = { now: () => now, elapsed: () => 0, sleep: async () => {} };
+    const told: KnownJob[] = [];
+    const announce = async (records: NewRecord[]) => {
+      for (const one of records)
+        told.push(decodeEvent({ partition: 0, offset: 0, timestamp: 0, ...one }, ['job.changed']).data as KnownJob);
+    };
+    const began = '2026-11-23T12:00:00.000Z';
+    const first = await runOperator(denoise, {}, given(scripted().denoiser, { clock, announce }), [flow()], input);
+    expect(first.emitted[0]!.data.frames!.started).toBe(began);
+    expect(told).toMatchObject([{ state: 'in_progress', started_at: began }]);
+    now += 60_000;
+    const [before] = told.splice(0);
+    const again = given(scripted().denoiser, { clock, announce, jobs: { ...noJobs, known: () => before } });
+    expect((await runOperator(denoise, {}, again, [flow()], input)).emitted[0]!.data.frames!.started).toBe(began);
+    expect(told).toMatchObject([{ started_at: began }]);
+    // Of another record that asks for the same after a failure.
+    const other = { ...before!, request: { ...before!.request, record: 'requests-0-99@0' } };
+    const anew = given(scripted().denoiser, { clock, announce, jobs: { ...noJobs, known: () => other } });
+    const [made] = (await runOperator(denoise, {}, anew, [flow()], input)).emitted;
+    expect(made!.data.frames!.started).toBe('2026-11-23T12:01:00.000Z');
   });
 
   it('ends at the next step when the deadline passes [streams F5]', async () => {

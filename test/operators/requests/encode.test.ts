@@ -2,6 +2,7 @@ import { execFile } from 'node:child_process';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import { videoCompleted } from '../../../src/events/schemas.js';
 import type { Flow, Product } from '../../../src/flow/flow.js';
@@ -86,6 +87,18 @@ describe('encode', () => {
     const object = { key: 'videos/job-1.mp4', size: 1, sha256: 'a'.repeat(64), media_type: 'video/mp4' };
     expect(videoCompleted.parse({ ...saying!.data, object }).unknown_words).toEqual(['fox']);
     expect(silent!.data).not.toHaveProperty('unknown_words');
+  });
+
+  it('brings a thumbnail and a spritesheet, whose geometry the event has', async () => {
+    const [product] = await products([flow()], { scale: 2 });
+    const [thumbnail, sheet] = product!.beside!;
+    expect((await sharp(thumbnail!.body).metadata()).width).toBe(64);
+    const { tiles, tile_width, tile_height, columns } = sheet!.named!.more as Record<string, number>;
+    expect([tiles, columns, tile_width, tile_height]).toEqual([6, 3, 64, 48]);
+    expect(product!.beside!.map(({ ending, mediaType, named }) => [ending, mediaType, named!.field])).toEqual([
+      ['-thumbnail-{digest}.webp', 'image/webp', 'thumbnail'],
+      ['-spritesheet-{digest}.webp', 'image/webp', 'spritesheet'],
+    ]);
   });
 
   it('gives the same bytes again, however long the making took', async () => {

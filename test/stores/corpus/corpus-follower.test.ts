@@ -129,6 +129,40 @@ describe('the corpus follower', () => {
     await vi.waitFor(async () => expect((await corpus.state()).documents).toBe(7), patient);
   });
 
+  it('reads again from the positions when the index says so, and says nothing of it', async () => {
+    const topic = new Topic();
+    for (const caption of captions.slice(0, 4)) topic.add(corpusDocument(caption));
+    const applied: string[] = [];
+    let positions: Record<number, number> = {};
+    let again = () => {};
+    const before = warnings.length;
+    const following = followCorpus<TopicRecord>({
+      read: (from, options) => topic.read(from, options),
+      decode: ({ document }) => (document ? { id: document.id, document } : null),
+      corpus: {
+        positions: async () => positions,
+        async apply(records) {
+          applied.push(...records.map(({ partition, offset }) => `${partition}/${offset}`));
+          for (const { partition, offset } of records) positions = { ...positions, [partition]: offset + 1 };
+        },
+        onAgain: (listener) => {
+          again = listener;
+        },
+      },
+      log: { warn: (_, message) => warnings.push(message), info: (_, message) => warnings.push(message) },
+      retryMs: 1,
+    });
+    await vi.waitFor(() => expect(applied).toEqual(['0/0', '1/0', '0/1', '1/1']), patient);
+    positions = { 0: 1, 1: 2 };
+    again();
+    await vi.waitFor(() => expect(applied.slice(4)).toEqual(['0/1']), patient);
+    topic.add(corpusDocument(captions[4]!));
+    await vi.waitFor(() => expect(applied.slice(5)).toEqual(['0/2']), patient);
+    await following.close();
+    expect(warnings.slice(before)).toEqual([]);
+    await start(new Topic());
+  });
+
   it('tries again after a failure of the topic', async () => {
     const topic = new Topic();
     for (const caption of captions) topic.add(corpusDocument(caption));

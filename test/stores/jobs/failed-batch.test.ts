@@ -17,7 +17,7 @@ const broken = { job: 'b', state: 'in_progress' } as unknown as KnownJob;
 
 describe('a batch that fails in the middle', () => {
   it('is taken in whole when it comes again: the board of jobs', async () => {
-    const board = new JobBoard(join(await testFolder(), 'board.sqlite'));
+    const board = new JobBoard(join(await testFolder(), 'board.sqlite'), 60_000);
     const rows = [{ ...place(0), job: 'a', change: change('r-0-0@1') }];
     expect(() => board.applyChanges([...rows, { ...place(1), job: 'b', change: broken }])).toThrow(TypeError);
     expect([board.positions('jobs'), board.get('a')]).toEqual([{}, undefined]);

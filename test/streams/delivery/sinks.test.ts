@@ -58,6 +58,29 @@ describe('the sinks of a pipeline', () => {
     expect(await keys()).toEqual(['made/order-66-abcd.txt']);
   });
 
+  it('store what lies beside the bytes, named for its own, and name it in the event where it is told', async () => {
+    const beside = [
+      { ending: '.idx', body: Buffer.from('index'), mediaType: 'text/plain' },
+      {
+        ...{ ending: '-face-{digest}.webp', body: Buffer.from('a face'), mediaType: 'image/webp' },
+        named: { field: 'face', more: { eyes: 2 } },
+      },
+    ];
+    const put = sinks([out, { objects: 'made/{job}.txt' }]);
+    const [record] = await put(product({ beside }));
+    const { face, ...data } = eventOf(record!).data as unknown as Record<string, { key: string }>;
+    expect(face).toMatchObject({ media_type: 'image/webp', size: 6, eyes: 2 });
+    expect(face!.key).toMatch(/^made\/order-66-face-[0-9a-f]{16}\.webp$/);
+    expect(Object.keys(data)).toEqual(['job', 'state', 'object']);
+    // Other bytes lie beside these.
+    await put(product({ beside: [{ ...beside[1]!, body: Buffer.from('another face') }] }));
+    expect(await keys()).toEqual(expect.arrayContaining(['made/order-66.idx', 'made/order-66.txt', face!.key]));
+    expect(await keys()).toHaveLength(4);
+    // Without a sink of objects there is nothing to name.
+    const [alone] = await sinks([out])(product({ beside }));
+    expect(eventOf(alone!).data).not.toHaveProperty('face');
+  });
+
   it('publish to each topic that carries the schema, and to no other', async () => {
     const to: SinkSpec[] = [
       out,

@@ -87,7 +87,7 @@ describe('the JSON Schema of a topology refuses, as the reader does,', () => {
       shipped.replace('max_in_flight:', 'window:'),
       /generate must NOT have additional/,
     ],
-    ['too few in flight', shipped.replace('max_in_flight: 16', 'max_in_flight: 0'), /max_in_flight must be >= 1/],
+    ['too few in flight', shipped.replace('max_in_flight: 32', 'max_in_flight: 0'), /max_in_flight must be >= 1/],
     ['an unknown operator', withSteps('[admit, retreive]'), /steps\/1 must be equal/],
     ['an unknown setting', withSteps('[{ retrieve: { kk: 3 } }]'), /retrieve must NOT have additional/],
     ['a setting out of its range', withSteps('[{ retrieve: { k: 1000 } }]'), /retrieve\/k must be <= /],

@@ -1,6 +1,3 @@
-import { randomUUID } from 'node:crypto';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { canonicalJson } from '../../../events/canonical-json.js';
 import { encodeEvent } from '../../../events/cloudevents.js';
 import type { ContextEntry, ObjectRef } from '../../../events/prompt.js';
@@ -15,15 +12,17 @@ import {
   writtenPrompt,
 } from '../../../events/sample.js';
 import type { SamplesSealed } from '../../../events/schemas.js';
-import { memberOf, type PackedSample, ShardFile, type ShardMember } from '../../../media/shard-file.js';
+import { memberOf, type PackedSample, type ShardMember } from '../../../media/shard-file.js';
 import type { KeepList } from '../../../stores/keep-lists/keep-list.js';
 import type { ObjectStore } from '../../../stores/objects/object-store.js';
 import { keptOf } from '../../removal/kept-of.js';
 import { rewriteShard } from '../../removal/rewrite-shard.js';
 import { sampleTrace } from '../../removal/sample-trace.js';
 import type { Workspace } from '../../workspace.js';
+import { changeShards } from '../change-shards.js';
+import { shardsOf } from '../live-shards.js';
 import { mediumHash, type ShardSample, samplesIn, shardSamples } from '../shard-samples.js';
-import { madeFrom, storeShard } from '../stored-shard.js';
+import { madeFrom, storeShard, withShardFile } from '../stored-shard.js';
 import type { SampleGrounder } from './sample-grounder.js';
 
 /** What grounding a sample again changes. */
@@ -110,8 +109,8 @@ export const isChanged = ({ came, went, moved, promptChanged }: SampleChange): b
 /**
  * Stores the shard with its samples as they were grounded, beside the old one; an event says from which it was made. The
  * old one stays. A shard in which no sample changes is not written, unless it was `regrounded` before: then what readers
- * take for it would stay as it was. What was removed from the corpus is not in it. What is known by its name already is not
- * told again. Gives what was stored; null: nothing changes.
+ * take for it would stay as it was. What was removed from the corpus is not in it. What readers take already is not told
+ * again. Gives what was stored; null: nothing changes.
  */
 export async function writeRegrounded(
   workspace: Workspace,
@@ -122,13 +121,12 @@ export async function writeRegrounded(
   const changes = [...grounded.values()].some(({ change }) => isChanged(change) || change.leftOut);
   // Rewriting after a removal gives a shard another ending: NAME-r1.
   const named = (name = '') => name.replace(/-r\d+$/, '');
-  const isKnown = regrounded.some((one) => named(one.regrounded_from) === named(old.shard));
-  if (!changes && !isKnown) return null;
+  const newest = regrounded.findLast((one) => named(one.regrounded_from) === named(old.shard));
+  if (!changes && !newest) return null;
   const objects = await workspace.objects();
-  const file = await ShardFile.open(join(tmpdir(), `vimi-${randomUUID()}.tar`));
   const removals = await workspace.removals();
   const removed = { samples: old.removed?.samples ?? 0, contexts: old.removed?.contexts ?? 0 };
-  try {
+  return withShardFile(workspace, async (file) => {
     await removals.caughtUp();
     for await (const sample of shardSamples(old.object.key, objects)) {
       const { grounding, change } = grounded.get(sample.key) ?? {};
@@ -142,7 +140,7 @@ export async function writeRegrounded(
       }
     }
     const sha256 = await file.finish();
-    if (sha256 === old.object.sha256) return null;
+    if (sha256 === old.object.sha256 && !newest) return null;
     const shard = `${old.shard}-g${sha256.slice(0, 8)}`;
     const object = await storeShard(objects, { shard, file, beside: old.object.key });
     const data: SamplesSealed = {
@@ -151,15 +149,18 @@ export async function writeRegrounded(
       ...(removed.samples + removed.contexts > 0 && { removed }),
     };
     const event = encodeEvent({ schema: 'samples.sealed', id: shard, source: '/vimi/shards', topic, key: shard, data });
-    if (!regrounded.some((one) => one.shard === shard)) await (await workspace.transport()).publish([event]);
+    if (newest?.shard !== shard) await (await workspace.transport()).publish([event]);
     // A removal looks for shards after it was published, and this for removals after the shard was: one of the two finds it.
     await removals.caughtUp();
     for await (const sample of samplesIn(file.path, object.key))
-      if (await sampleTrace(sample, removals)) return await rewriteShard(workspace, topic, data, removals);
+      if (await sampleTrace(sample, removals))
+        return changeShards(workspace, topic, async (changes) => {
+          const there = (await shardsOf(workspace, topic)).regrounded.some((one) => one.shard === shard);
+          // Else the removal has rewritten it.
+          return there ? rewriteShard(workspace, changes, data, removals) : data;
+        });
     return data;
-  } finally {
-    await file.discard();
-  }
+  });
 }
 
 /** Its own members, and the images and clips that it names now: from its shard, or else from the object store. */

@@ -143,6 +143,12 @@ export function prepared(database: Sqlite, sql: string): Database.Statement {
   return statement;
 }
 
+/** As `prepared`, each row an array: no names to make for each. */
+export function preparedRaw(database: Sqlite, sql: string): Database.Statement {
+  // Its own text, and with it its own statement.
+  return prepared(database, `${sql} -- as arrays`).raw();
+}
+
 /** Everything that `work` reads is of one moment. */
 export function reading<T>(database: Sqlite, work: () => T): T {
   prepared(database, 'BEGIN').run();

@@ -22,6 +22,8 @@ interface Stored {
 
 /** Candidates that a graph gives beyond those that are wanted, for what filters take away. */
 const spare = 14;
+/** Of a distance in 32 bits, at most: sums of some thousand products. */
+const rounding = 1e-4;
 
 /**
  * All vectors by likeness. Those that are in no graph yet are compared one by one, and the graph's candidates with them, so
@@ -124,9 +126,14 @@ function candidates(
   depth: number,
   allows: (label: number) => boolean,
 ): number[] {
-  const found = graph.nearest(vector, depth + spare).filter(allows);
-  if (found.length >= depth || graph.size <= depth + spare) return found.slice(0, depth);
-  return graph.nearest(vector, depth, allows);
+  const found = graph.nearest(vector, depth + spare);
+  const places = [...found.labels.keys()].filter((place) => allows(found.labels[place]!));
+  if (places.length < depth && graph.size > depth + spare) return graph.nearest(vector, depth, allows).labels;
+  // Beyond the places wanted, those alone that rounding, or equal vectors, may have put there: each is read from the database.
+  const furthest = found.distances[places[depth - 1]!]! + rounding;
+  return places
+    .filter((place, n) => n < depth || found.distances[place]! <= furthest)
+    .map((place) => found.labels[place]!);
 }
 
 function stored(blob: Buffer): Stored {

@@ -15,6 +15,7 @@ import {
   damaged,
   type IndexState,
   prepared,
+  preparedRaw,
   type Sqlite,
 } from './database.js';
 
@@ -108,9 +109,10 @@ export function removalsSince(database: Sqlite, seq: number): number[] {
 
 /** The document with a label, as an answer tells of it; damage when it is not there, or is another one. */
 export function contextOf(database: Sqlite, label: number, id: string, kind: RetrievedAs): ReturnType<typeof entryOf> {
-  const row = prepared(database, 'SELECT json, json_checksum FROM documents WHERE seq = ?').get(label);
+  const row = preparedRaw(database, 'SELECT json, json_checksum FROM documents WHERE seq = ?').get(label);
   if (!row) throw damaged(`no row ${label}`);
-  const document = JSON.parse(checkJson(row as DocumentRow)) as CorpusDocument;
+  const [json, json_checksum] = row as [string, number];
+  const document = JSON.parse(checkJson({ json, json_checksum })) as CorpusDocument;
   if (document.id !== id) throw damaged(`row ${label} of another document`);
   return entryOf(document, kind);
 }

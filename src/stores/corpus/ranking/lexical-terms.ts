@@ -46,13 +46,14 @@ export function indexed(caption: string, { subjects } = phrasesOf(caption)): Ind
  * What finds captions with any of the text's words, and with `named` those alone that are about something that the text may
  * name (names.ts decides). null when there is nothing to look for. Words beyond the first 64 different ones are not looked for.
  */
-export function lexicalTerms({ tokens, phrases }: Phrases, { named }: { named: boolean }): LexicalTerms | null {
+export function lexicalTerms(text: Phrases, { named }: { named: boolean }): LexicalTerms | null {
+  const { language, tokens } = text;
   const split = tokens.map(({ word }) => word);
-  const stems = first(contentStems(split));
+  const stems = first(contentStems(split, language));
   if (stems.length === 0) return null;
   const runs = first(split.filter((word) => unspaced.test(word)));
   if (!named) return { stems, runs, names: null };
-  const names = first(phrases.flatMap(({ head, kinds, whole }) => [...head, ...(whole ? kinds.flat() : [])]));
+  const names = first(text.phrases.flatMap(({ head, kinds, whole }) => [...head, ...(whole ? kinds.flat() : [])]));
   return names.length > 0 ? { stems, runs, names } : null;
 }
 

@@ -10,7 +10,10 @@ import { words as wordsOf } from '../../../language/words.js';
  * Returns them in the order of the text.
  */
 export function namedIn<C extends { caption: string }>(text: Phrases, captions: readonly C[]): C[] {
-  const words = contentStems(text.tokens.map(({ word }) => word));
+  const words = contentStems(
+    text.tokens.map(({ word }) => word),
+    text.language,
+  );
   const spans = captions.flatMap((found) => {
     const name = contentStems(wordsOf(found.caption));
     if (name.length === 0) return [];

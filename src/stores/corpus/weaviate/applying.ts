@@ -1,46 +1,40 @@
-import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VimiError } from '../../../core/errors.js';
-import type { CorpusState } from '../../../events/prompt.js';
 import type { CorpusRecord } from '../corpus.js';
 import { xorDigest } from '../ranking/digest.js';
 import { isRetrievable } from '../ranking/retrieved.js';
 import type { Encoder } from './collection.js';
+import {
+  advanced,
+  type CollectionState,
+  comingAgain,
+  fedUpTo,
+  isCounted,
+  isPast,
+  rewound,
+  unborn,
+  vectorLength,
+  wantedOf,
+} from './collection-state.js';
 import { OutOfTurn } from './failures.js';
 import type { WeaviateHttp } from './http.js';
-import { Objects } from './objects.js';
-import { removedDocument, type StoredObject, type StoredProperties, storedDocument } from './stored.js';
+import { isStartedAgain, type NodeStarts, nodeStarts } from './node-starts.js';
+import { most, Objects } from './objects.js';
+import { removedDocument, type StoredProperties, storedDocument } from './stored.js';
 import { Writer } from './writer.js';
 
-/** What the collection holds, and where it stands in the topic. */
-export interface CollectionState extends CorpusState {
-  /** Made by the first writer, and whenever records are to come again: what was read of another birth means nothing. */
-  birth: string;
-  /** What the count and the digest stand for. */
-  positions: Positions;
-  /** From here on records are to be written again, though they are counted. */
-  again?: Positions;
-  /** Positions of a while ago, with the time. */
-  earlier?: { at: number; positions: Positions }[];
-}
-
-type Positions = Record<number, number>;
-
-/**
- * A node that is killed may lose what it acknowledged in its last moments. When one was away, the records of the last one to
- * two of these are written again.
- */
-const memoryMs = 60_000;
-
 const record = 'state';
-const unborn: CollectionState = { birth: '', positions: {}, documents: 0, digest: '0'.repeat(32) };
 /** How often a process that is not the writer looks whether the writer has applied what it waits for. */
 const pollMs = 250;
+/** How often, and how long, a search looks whether what is written again is written. */
+const lookMs = 50;
+const standsStillMs = 3_000;
 const fields = 'document retrievable clip removed counted partition offset';
 
 /** Brings records into one collection: see stored.ts for how the state stays right, and writer.ts for who writes. */
 export class Applying {
   readonly objects: Objects;
+  readonly #http: WeaviateHttp;
   readonly #encoder: Encoder;
   readonly #writer: Writer;
   readonly #log: (id: string, model: string) => void;
@@ -49,12 +43,16 @@ export class Applying {
   #swept = false;
   /** A node was, as far as this process saw. */
   #wasAway = false;
+  /** Calls of `apply` under way, and the end of `look`: they are not made side by side. */
+  #applying = 0;
+  #looking: Promise<unknown> = Promise.resolve();
 
   constructor(
     http: WeaviateHttp,
     collection: string,
     { encoder, onForeign }: { encoder: Encoder; onForeign(id: string, model: string): void },
   ) {
+    this.#http = http;
     this.objects = new Objects(http, collection);
     this.#encoder = encoder;
     this.#writer = new Writer(http, this.objects);
@@ -73,11 +71,53 @@ export class Applying {
 
   /** Resolves when the collection has them, whoever wrote them. INDEX_DAMAGED when it was started anew meanwhile. */
   async apply(records: readonly CorpusRecord[], signal: AbortSignal): Promise<void> {
+    this.#applying++;
     try {
+      await this.#looking;
       await this.#apply(records, signal);
     } catch (thrown) {
       this.#wasAway ||= mayBeAway(thrown);
       throw thrown;
+    } finally {
+      this.#applying--;
+    }
+  }
+
+  /** Resolves when what is being written again is written, or nothing was written for a while. */
+  async untilWritten(): Promise<void> {
+    const placeOf = ({ birth, again }: CollectionState) => (again ? JSON.stringify([birth, again]) : null);
+    const place = placeOf(await this.state());
+    for (let waited = 0; place !== null && waited < standsStillMs; waited += lookMs) {
+      await sleep(lookMs);
+      if (placeOf(await this.state()) !== place) return;
+    }
+  }
+
+  /**
+   * For when there are no records: looks whether a node was started again, and if so has the last records come again
+   * (`rewound`). `moved`: the positions are others than those that were told last.
+   */
+  look(): Promise<'rewound' | 'moved' | 'same'> {
+    if (this.#applying > 0) return Promise.resolve('same');
+    const looking = this.#look();
+    this.#looking = looking.catch(() => {});
+    return looking;
+  }
+
+  async #look(): Promise<'rewound' | 'moved' | 'same'> {
+    const state = await this.state();
+    if (this.#told === null || state.birth === '') return 'same';
+    if (state.birth !== this.#told) return 'moved';
+    const starts = await nodeStarts(this.#http);
+    if (!isStartedAgain(state.starts ?? {}, starts) || !(await this.#writer.isMine())) return 'same';
+    try {
+      // It may have changed before the turn came here.
+      const current = await this.state();
+      if (current.birth !== this.#told) return 'moved';
+      await this.#rewind(current, starts);
+      return 'rewound';
+    } finally {
+      this.#writer.rest();
     }
   }
 
@@ -96,33 +136,41 @@ export class Applying {
   }
 
   release(): Promise<void> {
-    return this.#writer.release();
+    return this.#writer.release({ undone: this.#wasAway });
   }
 
   async #writeMine(records: readonly CorpusRecord[]): Promise<void> {
     // It may have changed before the turn came here.
     const state = await this.state();
     if (this.#told !== null && state.birth !== this.#told) throw startedAgain();
-    if (!this.#wasAway) return this.#write(state, records);
-    await this.#rewind(state);
-    this.#wasAway = false;
+    const starts = await nodeStarts(this.#http);
+    if (!this.#wasAway && !this.#writer.leftUndone && !isStartedAgain(state.starts ?? {}, starts)) {
+      if (!state.starts) await this.#newTurn();
+      return this.#write(state, records, starts);
+    }
+    await this.#rewind(state, starts);
     throw new OutOfTurn('a node that was away: its last records come again', this.objects.collection);
   }
 
-  async #rewind(state: CollectionState): Promise<void> {
-    const from = state.earlier?.at(0)?.positions ?? {};
-    const again = Object.fromEntries(
-      Object.keys(state.positions).map((partition) => [partition, from[+partition] ?? 0]),
-    );
-    await this.objects.putRecord(record, { ...state, birth: randomUUID(), again }, () => this.#confirm());
+  /** The last records are to come again, from whoever asks for the positions next. */
+  async #rewind(state: CollectionState, starts: NodeStarts): Promise<void> {
+    await this.objects.checkReplicas();
+    await this.#newTurn();
+    await this.objects.putRecord(record, rewound(state, starts), () => this.#confirm());
+    this.#wasAway = false;
+    this.#writer.leftUndone = false;
   }
 
-  async #write(state: CollectionState, records: readonly CorpusRecord[]): Promise<void> {
+  /** A turn is a command in the cluster's log: a node that is started from now on can be told from one that was not. */
+  async #newTurn(): Promise<void> {
+    if (!(await this.#writer.renew())) throw this.#outOfTurn();
+  }
+
+  async #write(state: CollectionState, records: readonly CorpusRecord[], starts: NodeStarts): Promise<void> {
     // What comes again is counted already; a replica that misses some of it could not say so. New records follow after it.
     const all = wantedOf(records, state);
-    const again = all.filter(
-      ({ partition, offset }) => partition in (state.again ?? {}) && offset < (state.positions[partition] ?? 0),
-    );
+    // In one call, before the state moves on: that is what `untilWritten` waits for.
+    const again = comingAgain(all, state).slice(0, most);
     const isAgain = again.length > 0;
     const wanted = isAgain ? again : all;
     const last = new Map(wanted.filter(({ id }) => id !== '').map((one) => [one.id, one]));
@@ -132,14 +180,12 @@ export class Applying {
         hit as unknown as StoredProperties,
       ]),
     );
-    const next: CollectionState = { ...state, birth: state.birth || randomUUID(), positions: { ...state.positions } };
-    for (const { partition, offset } of wanted)
-      next.positions[partition] = Math.max(offset + 1, next.positions[partition] ?? 0);
-    next.again = stillAgain(wanted, state);
-    next.earlier = earlierThan(state);
+    const next = advanced(state, wanted, starts);
 
     const { collection } = this.objects;
     const removed: string[] = [];
+    /** Without vectors, which make the engine index a document again. */
+    const anew: string[] = [];
     const objects = [...last].flatMap(([id, { partition, offset, document }]) => {
       const old = before.get(id);
       const counted = old !== undefined && isCounted(old, state);
@@ -149,9 +195,9 @@ export class Applying {
       }
       const placed = { partition, offset, counted };
       if (document) {
-        const object = storedDocument(collection, document, placed, this.#encoder);
-        if (isAgain && object.vectors) object.vectors = asNew(object.vectors, state.birth);
+        const object = storedDocument(collection, document, placed, this.#encoder, vectorLength(state));
         if (!object.vectors && isRetrievable(document)) this.#log(id, document.embeddings.model);
+        if (!object.vectors && state.round && (isAgain || !counted)) anew.push(id);
         return [object];
       }
       if (!old && !isAgain) return [];
@@ -159,6 +205,7 @@ export class Applying {
       return [removedDocument(collection, id, placed)];
     });
     const confirm = () => this.#confirm();
+    await this.objects.remove(anew, confirm);
     await this.objects.write(objects, confirm);
     await this.objects.putRecord(record, next, confirm);
     if (this.#told === state.birth) this.#told = next.birth;
@@ -177,8 +224,11 @@ export class Applying {
   }
 
   async #confirm(): Promise<void> {
-    if (await this.#writer.confirm()) return;
-    throw new OutOfTurn('another process writes now', this.objects.collection);
+    if (!(await this.#writer.confirm())) throw this.#outOfTurn();
+  }
+
+  #outOfTurn(): OutOfTurn {
+    return new OutOfTurn('another process writes now', this.objects.collection);
   }
 }
 
@@ -190,49 +240,6 @@ function mayBeAway(thrown: unknown): boolean {
   return thrown instanceof VimiError && thrown.code === 'SEARCH_UNAVAILABLE' && !(thrown instanceof OutOfTurn);
 }
 
-/**
- * The engine does not index a vector again that it has stored already, though its index may have lost it. So what is written
- * again is longer by a share of at most 1e-4, another one each time, which no cosine feels.
- */
-function asNew(vectors: NonNullable<StoredObject['vectors']>, birth: string): NonNullable<StoredObject['vectors']> {
-  const length = 1 + (1e-4 * (1 + Number.parseInt(birth.slice(0, 4), 16))) / 0x10000;
-  const longer = (vector: readonly number[]) => vector.map((value) => value * length);
-  return { caption: longer(vectors.caption), image: longer(vectors.image) };
-}
-
 function startedAgain(): VimiError {
   return new VimiError('INDEX_DAMAGED', 'The search index was started again: its own positions come first');
-}
-
-/** Next offset wanted of each partition. */
-function fedUpTo({ positions, again }: CollectionState): Positions {
-  return { ...positions, ...again };
-}
-
-function wantedOf(records: readonly CorpusRecord[], state: CollectionState): CorpusRecord[] {
-  const next = fedUpTo(state);
-  return records.filter(({ partition, offset }) => offset >= (next[partition] ?? 0));
-}
-
-function stillAgain(written: readonly CorpusRecord[], { again, positions }: CollectionState): Positions | undefined {
-  if (!again) return undefined;
-  const left = { ...again };
-  for (const { partition, offset } of written) if (partition in left) left[partition] = offset + 1;
-  for (const partition of Object.keys(left)) if (left[+partition]! >= positions[+partition]!) delete left[+partition];
-  return Object.keys(left).length > 0 ? left : undefined;
-}
-
-function earlierThan({ earlier = [], positions }: CollectionState): NonNullable<CollectionState['earlier']> {
-  const at = Date.now();
-  const last = earlier.at(-1);
-  return last && at - last.at < memoryMs ? earlier : [...earlier.slice(-1), { at, positions }];
-}
-
-function isCounted(old: StoredProperties, state: CollectionState): boolean {
-  return isPast(old, state) ? (old.retrievable || old.clip) && !old.removed : old.counted;
-}
-
-/** The state knows of the record that wrote it. */
-function isPast({ partition, offset }: StoredProperties, { positions }: CollectionState): boolean {
-  return offset < (positions[partition] ?? 0);
 }

@@ -5,7 +5,7 @@ import { keyOf } from './key.js';
 import type { StoredObject } from './stored.js';
 
 /** Objects written, and ids asked for, in one call. */
-const most = 64;
+export const most = 64;
 /** What one query gives at most: the server's own limit. */
 export const mostHits = 10_000;
 
@@ -108,11 +108,13 @@ export class Objects {
     }
   }
 
-  async remove(documents: readonly string[]): Promise<void> {
-    for (const document of documents)
+  async remove(documents: readonly string[], before?: () => Promise<void>): Promise<void> {
+    for (const document of documents) {
+      await before?.();
       await this.#http.call('DELETE', `/v1/objects/${this.collection}/${keyOf(document)}?consistency_level=ALL`, {
         accepts: [404],
       });
+    }
   }
 
   /** An object that is no document: found by its name alone. */

@@ -29,6 +29,7 @@ import { WeaviateHttp, type WeaviateServer } from './http.js';
 import { tokenOf } from './key.js';
 import { NoiseOfCollection } from './noise-of-collection.js';
 import { Searching } from './searching.js';
+import { SteadyObjects } from './steady-objects.js';
 import { documentOf } from './stored.js';
 
 export interface OpenWeaviateOptions extends WeaviateServer {
@@ -39,6 +40,8 @@ export interface OpenWeaviateOptions extends WeaviateServer {
   encoder: Encoder;
   /** Nothing is made: an index that is not there is empty. */
   looksOnly?: boolean;
+  /** How often a process that follows the topic looks whether a node was started again. Default 30,000. */
+  watchMs?: number;
   log: { warn(fields: object, message: string): void };
 }
 
@@ -51,9 +54,14 @@ export async function openWeaviate(options: OpenWeaviateOptions): Promise<Corpus
   return corpus;
 }
 
+/** Records are not written again so soon after it was decided that they are to be: the followers read the positions first. */
+const quickMs = 100;
+
 interface Collection {
   applying: Applying;
   searching: Searching;
+  /** While records are written again. */
+  searchingSteadily: Searching;
 }
 
 class WeaviateCorpus implements Corpus {
@@ -63,6 +71,8 @@ class WeaviateCorpus implements Corpus {
   readonly #collections = new Map<string, Collection>();
   readonly #listeners: ((id: string) => void)[] = [];
   readonly #closing = new AbortController();
+  readonly #again: (() => void)[] = [];
+  #watch: NodeJS.Timeout | undefined;
   /** The collection of which `positions` was told last. */
   #told = '';
 
@@ -79,9 +89,14 @@ class WeaviateCorpus implements Corpus {
 
   async search(query: SearchQuery): Promise<SearchResult> {
     checkQuery(query, this.#options.encoder.dimensions);
-    return this.#inCurrent(async ({ applying, searching }) => {
-      const { documents, digest } = await applying.state();
-      return searching.search(query, { documents, digest });
+    return this.#inCurrent(async ({ applying, searching, searchingSteadily }) => {
+      for (;;) {
+        const { documents, digest, again, birth } = await applying.state();
+        const began = performance.now();
+        const found = await (again ? searchingSteadily : searching).search(query, { documents, digest });
+        // One that took longer may have met records that began to be written again after it had asked.
+        if (performance.now() - began < quickMs || (await applying.state()).birth === birth) return found;
+      }
     });
   }
 
@@ -96,6 +111,7 @@ class WeaviateCorpus implements Corpus {
   }
 
   positions(): Promise<Record<number, number>> {
+    if (!this.#watch) this.#lookLater();
     return this.#inCurrent(({ applying }, name) => {
       this.#told = name;
       return applying.positions();
@@ -149,6 +165,10 @@ class WeaviateCorpus implements Corpus {
     this.#listeners.push(listener);
   }
 
+  onAgain(listener: () => void): void {
+    this.#again.push(listener);
+  }
+
   async state(): Promise<SearchResult['corpus']> {
     if (this.#options.looksOnly && (await currentCollection(this.#http, this.#names)) === null)
       return { documents: 0, digest: '0'.repeat(32) };
@@ -187,9 +207,28 @@ class WeaviateCorpus implements Corpus {
   }
 
   async close(): Promise<void> {
+    clearTimeout(this.#watch);
     this.#closing.abort(new VimiError('CANCELLED', 'The corpus was closed'));
     // Another process takes over all the same, some seconds later.
     for (const { applying } of this.#collections.values()) await applying.release().catch(() => {});
+  }
+
+  #lookLater(): void {
+    if (this.#closing.signal.aborted) return;
+    // Trouble is met again, and said, by whoever applies records.
+    const look = () =>
+      this.#look()
+        .catch(() => {})
+        .finally(() => this.#lookLater());
+    this.#watch = setTimeout(look, this.#options.watchMs ?? 30_000).unref();
+  }
+
+  async #look(): Promise<void> {
+    const seen = await this.#inCurrent(({ applying }) => applying.look());
+    if (seen === 'same') return;
+    if (seen === 'rewound')
+      this.#options.log.warn({}, 'A node of the search engine was started again: the last records are written again');
+    for (const listener of this.#again) listener();
   }
 
   #collection(name: string): Collection {
@@ -200,7 +239,13 @@ class WeaviateCorpus implements Corpus {
       log.warn({ document, model }, 'A document has no vectors of this embedder: words only');
     const applying = new Applying(this.#http, name, { encoder, onForeign });
     const { objects } = applying;
-    const made = { applying, searching: new Searching(objects, encoder, new NoiseOfCollection(objects)) };
+    const steady = new SteadyObjects(this.#http, name, () => applying.untilWritten());
+    const noise = new NoiseOfCollection(objects);
+    const made = {
+      applying,
+      searching: new Searching(objects, encoder, noise),
+      searchingSteadily: new Searching(steady, encoder, noise),
+    };
     this.#collections.set(name, made);
     return made;
   }

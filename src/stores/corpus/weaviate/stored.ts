@@ -56,6 +56,8 @@ export function storedDocument(
   document: CorpusDocument,
   placed: Placed,
   { name, dimensions }: Encoder,
+  /** Of the vectors, a power of two: see `vectorLength`. */
+  length = 1,
 ): StoredObject {
   const { caption, provenance, hashes, embeddings, id } = document;
   const { image: retrievable, clip } = retrievableAs(document);
@@ -64,7 +66,7 @@ export function storedDocument(
     embeddings.model === name &&
     isVector(embeddings.caption, dimensions.text) &&
     isVector(embeddings.image, dimensions.image);
-  const written = hasVectors ? { ...document, embeddings: { model: embeddings.model } } : document;
+  const written = hasVectors ? { ...document, embeddings: { model: embeddings.model, length } } : document;
   return {
     class: collection,
     id: keyOf(id),
@@ -77,7 +79,9 @@ export function storedDocument(
       ...{ content: hashes.content, perceptual: hashes.perceptual, bands: bandsOf(hashes.perceptual) },
       json: JSON.stringify(written),
     },
-    ...(hasVectors && { vectors: { caption: rounded(embeddings.caption), image: rounded(embeddings.image) } }),
+    ...(hasVectors && {
+      vectors: { caption: rounded(embeddings.caption, length), image: rounded(embeddings.image, length) },
+    }),
   };
 }
 
@@ -103,11 +107,12 @@ export function documentOf(
   json: string,
   vectors?: { caption?: readonly number[]; image?: readonly number[] } | null,
 ): CorpusDocument {
-  const document = JSON.parse(json) as CorpusDocument;
+  const document = JSON.parse(json) as CorpusDocument & { embeddings: { length?: number } };
   if (document.embeddings.caption !== undefined) return document;
-  const { model } = document.embeddings;
-  const [caption, image] = [rounded(vectors?.caption ?? []), rounded(vectors?.image ?? [])];
-  return { ...document, embeddings: { model, caption, image } };
+  const { model, length = 1 } = document.embeddings;
+  const [caption, image] = [vectors?.caption ?? [], vectors?.image ?? []].map((vector) => rounded(vector, 1 / length));
+  return { ...document, embeddings: { model, caption: caption!, image: image! } };
 }
 
-const rounded = (vector: readonly number[]) => Array.from(Float32Array.from(vector));
+/** In 32 bits. */
+const rounded = (vector: readonly number[], length: number) => Array.from(Float32Array.from(vector), (x) => x * length);

@@ -23,6 +23,8 @@ interface Turn {
   /** null: let go. */
   holder: string | null;
   count: number;
+  /** Let go with calls of which it is not known what they left. */
+  undone?: boolean;
 }
 
 const record = 'writer';
@@ -38,6 +40,8 @@ export class Writer {
   /** What another was seen at, and since when. */
   #seen = { what: '', since: 0, tried: false };
   #idle: NodeJS.Timeout | undefined;
+  /** The writer before this one was killed, or said so: some replicas may have half of its last call. */
+  leftUndone = false;
 
   constructor(http: WeaviateHttp, objects: Objects, times = writerTimes) {
     this.#http = http;
@@ -58,9 +62,22 @@ export class Writer {
     this.#mine = null;
     const next = await this.#free(turn);
     if (next === null || !(await this.#take(next))) return false;
-    await this.#show({ turn: next, holder: this.#me, count: 0 }, asked);
-    await this.#forgetBefore(next - keptTurns);
+    this.leftUndone ||= turn.holder !== null || turn.undone === true;
+    await this.#begin(next, asked);
     return true;
+  }
+
+  /** The turn after this one. False: another has it, or it is not this process's turn. */
+  async renew(): Promise<boolean> {
+    const asked = now();
+    if (!this.#mine) return false;
+    const next = this.#mine.turn + 1;
+    if (await this.#take(next)) {
+      await this.#begin(next, asked);
+      return true;
+    }
+    this.#mine = null;
+    return false;
   }
 
   /** Before each write: it is still this process's turn, and will be for as long as the call may take. */
@@ -75,12 +92,18 @@ export class Writer {
     if (this.#mine) this.#idle = setTimeout(() => void this.release().catch(() => {}), this.#times.idleMs).unref();
   }
 
-  async release(): Promise<void> {
+  /** `undone`: calls failed, and it is not known what they left. */
+  async release({ undone = false } = {}): Promise<void> {
     clearTimeout(this.#idle);
     const mine = this.#mine;
     this.#mine = null;
     if (mine && now() - this.#shown < this.#times.ownMs)
-      await this.#objects.putRecord(record, { ...mine, holder: null });
+      await this.#objects.putRecord(record, { ...mine, holder: null, undone: undone || this.leftUndone });
+  }
+
+  async #begin(turn: number, asked: number): Promise<void> {
+    await this.#show({ turn, holder: this.#me, count: 0 }, asked);
+    await this.#forgetBefore(turn - keptTurns);
   }
 
   async #show(turn: Turn, asked: number): Promise<void> {

@@ -45,9 +45,9 @@ describe('the file of a vector graph', () => {
     const bytes = readFileSync(path);
     const loaded = VectorGraph.load(path, dimensions);
     let found = 0;
-    for (let n = 101; n <= 600; n++) if (loaded.nearest(vector(n), 1)[0] === n) found++;
+    for (let n = 101; n <= 600; n++) if (loaded.nearest(vector(n), 1).labels[0] === n) found++;
     expect(found).toBeGreaterThanOrEqual(495);
-    for (let n = 1; n <= 100; n++) expect(loaded.nearest(vector(n), 10)).not.toContain(n);
+    for (let n = 1; n <= 100; n++) expect(loaded.nearest(vector(n), 10).labels).not.toContain(n);
     const [pointBytes, vectorAt] = [24, 40].map((at) => Number(bytes.readBigUInt64LE(at))) as [number, number];
     for (let point = 0; point < 2000; point++) {
       const at = 96 + point * pointBytes + vectorAt;

@@ -1,6 +1,7 @@
 import type { Indexed, LexicalTerms } from '../../ranking/lexical-terms.js';
-import { bm25, type Term } from './bm25.js';
-import { Postings, type Run } from './postings.js';
+import { bm25, type Ranked, type Term } from './bm25.js';
+import { Candidates } from './candidates.js';
+import { Postings, placeIn, type Run } from './postings.js';
 import { adjacent } from './runs-of-characters.js';
 
 /** A retrievable document as the lexical index takes it. */
@@ -12,13 +13,6 @@ export interface LexicalEntry extends Indexed {
 export interface LexicalHit {
   label: number;
   score: number;
-}
-
-export interface LexicalSearch {
-  depth: number;
-  accepts(label: number): boolean;
-  /** Of two labels with equal scores, the one that comes first. */
-  before(a: number, b: number): boolean;
 }
 
 /** The columns of a document (Indexed) begin the terms of the postings. */
@@ -44,6 +38,7 @@ export class LexicalIndex {
   #documents = 0;
   #totalLength = 0;
   #removed = 0;
+  readonly #candidates = new Candidates();
   /** What bounds a word's part of a score; as long as its postings do not grow, and nothing is removed. */
   #bounds = new Map<string, Omit<Term, 'runs'> & { count: number; removed: number }>();
 
@@ -73,14 +68,14 @@ export class LexicalIndex {
   }
 
   /** The best documents by BM25 for any of the words (bm25.ts). */
-  search({ stems, runs, names }: LexicalTerms, { depth, accepts, before }: LexicalSearch): LexicalHit[] {
-    const lengths = this.#lengths;
+  search({ stems, runs, names }: LexicalTerms, ranked: Ranked): LexicalHit[] {
     const terms = [...stems.map((stem) => this.#wordTerm(stem)), ...runs.map((run) => this.#runTerm(run))];
     return bm25(
       terms,
       names?.map((one) => this.#postings.runs(name + one)) ?? null,
-      { documents: this.#documents, meanLength: this.#totalLength / this.#documents, lengths },
-      { depth, accepts: (label) => lengths[label]! > 0 && accepts(label), before },
+      { documents: this.#documents, meanLength: this.#totalLength / this.#documents, lengths: this.#lengths },
+      ranked,
+      this.#candidates,
     );
   }
 
@@ -197,14 +192,9 @@ export class LexicalIndex {
 }
 
 function valueAt(runs: readonly Run[], label: number): number {
-  for (const { labels, values, from, to } of runs) {
-    let [low, high] = [from, to];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (labels[middle]! < label) low = middle + 1;
-      else high = middle;
-    }
-    if (low < to && labels[low] === label) return values[low]!;
+  for (const run of runs) {
+    const place = placeIn(run, label);
+    if (place >= 0) return run.values[place]!;
   }
   return 0;
 }

@@ -6,6 +6,17 @@ export interface Run {
   to: number;
 }
 
+/** Where a label stands in a run; -1: nowhere. */
+export function placeIn({ labels, from, to }: Run, label: number): number {
+  let [low, high] = [from, to];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (labels[middle]! < label) low = middle + 1;
+    else high = middle;
+  }
+  return low < to && labels[low] === label ? low : -1;
+}
+
 /** A merge costs as much as all postings, so it waits until they grew by this part, and by so many. */
 const growth = 0.25;
 const leastFresh = 65_536;

@@ -1,0 +1,45 @@
+import type { PipelineRow, StepRow } from './rows.js';
+
+/** The rows as a person reads them: a line a pipeline, and below it a line a step. */
+export function table(rows: readonly PipelineRow[]): string {
+  if (rows.length === 0) return 'no pipeline runs in this process\n';
+  return rows.map((row) => `${pipelineLine(row)}\n${stepLines(row.steps)}`).join('\n');
+}
+
+function pipelineLine(row: PipelineRow): string {
+  const ends = `${row.delivered} delivered, ${row.rejected} rejected, ${row.dropped} dropped`;
+  const waiting = row.awaiting_commit > 0 ? `, ${row.awaiting_commit} await their commit` : '';
+  const lag = row.lag === null ? 'lag unknown: the log does not answer' : `lag ${row.lag}`;
+  const paused = row.paused.map((why) => `\n  PAUSED ${why}`).join('');
+  return `${row.pipeline}  ${rate(row.rate)}, in flight ${row.in_flight} of ${row.max_in_flight}${waiting}, ${lag}; ${ends}${paused}`;
+}
+
+const heads = ['step', 'rate', 'in flight', 'p50', 'p99', 'oldest'];
+
+function stepLines(steps: readonly StepRow[]): string {
+  if (steps.every((step) => step.rate === 0 && step.in_flight === 0)) return '  idle\n';
+  const cells = steps.map(({ step, rate: each, in_flight, p50, p99, oldest }) => [
+    ...[step, rate(each), String(in_flight)],
+    ...[time(p50), time(p99), oldest > 0 ? time(oldest) : '–'],
+  ]);
+  const all = [heads, ...cells];
+  const widths = heads.map((_, n) => Math.max(...all.map((row) => row[n]!.length)));
+  return all
+    .map(
+      (row) =>
+        `  ${row.map((cell, n) => (n === 0 ? cell.padEnd(widths[n]!) : cell.padStart(widths[n]!))).join('  ')}\n`,
+    )
+    .join('');
+}
+
+/** Small rates are told a minute. */
+function rate(perSecond: number): string {
+  if (perSecond === 0) return '0/s';
+  return perSecond >= 1 ? `${Number(perSecond.toPrecision(3))}/s` : `${Number((perSecond * 60).toPrecision(2))}/min`;
+}
+
+function time(seconds: number | null): string {
+  if (seconds === null) return '–';
+  if (seconds < 1) return `${Number((seconds * 1000).toPrecision(2))} ms`;
+  return seconds < 120 ? `${Number(seconds.toPrecision(3))} s` : `${Math.round(seconds / 60)} min`;
+}

@@ -1,0 +1,53 @@
+import type { Clock } from '../core/clock.js';
+import { compareTurns } from '../stores/jobs/turn-order.js';
+import type { Envelope } from './envelope.js';
+import type { Flow } from './flow.js';
+
+/**
+ * Envelopes that wait for a step. Those of requests leave in the order of their turns (stores/jobs/turn-order.ts), all others, and
+ * those alike, as they came. One that is aborted leaves at once.
+ */
+export class WaitingList {
+  readonly #clock: Pick<Clock, 'now'>;
+  readonly #onAbort: (envelope: Envelope<Flow>) => void;
+  /** In order of arrival, each with what ends its wait. */
+  readonly #waiting = new Map<Envelope<Flow>, () => void>();
+
+  constructor(clock: Pick<Clock, 'now'>, onAbort: (envelope: Envelope<Flow>) => void) {
+    this.#clock = clock;
+    this.#onAbort = onAbort;
+  }
+
+  get isEmpty(): boolean {
+    return this.#waiting.size === 0;
+  }
+
+  add(envelope: Envelope<Flow>): void {
+    const onAbort = () => {
+      this.#leave(envelope);
+      this.#onAbort(envelope);
+    };
+    this.#waiting.set(envelope, onAbort);
+    envelope.signal.addEventListener('abort', onAbort, { once: true });
+    if (envelope.isAborted) onAbort();
+  }
+
+  /** The one whose turn it is leaves the list; undefined: none waits. A look at each: they are few, and their turns change with time. */
+  take(): Envelope<Flow> | undefined {
+    const now = this.#clock.now();
+    let first: Envelope<Flow> | undefined;
+    for (const envelope of this.#waiting.keys()) {
+      const { turn, ageingMs } = envelope;
+      if (!first) first = envelope;
+      else if (!first.turn) break;
+      else if (turn && compareTurns(turn, first.turn, now, ageingMs) < 0) first = envelope;
+    }
+    if (first) this.#leave(first);
+    return first;
+  }
+
+  #leave(envelope: Envelope<Flow>): void {
+    envelope.signal.removeEventListener('abort', this.#waiting.get(envelope)!);
+    this.#waiting.delete(envelope);
+  }
+}

@@ -1,0 +1,54 @@
+import type { Clock } from '../../core/clock.js';
+
+/** A step may take so many times as long as steps usually take, and this long in any case: the first ones make graphs. */
+const timesUsual = 100;
+const leastMs = 5 * 60_000;
+/** Of the newest steps, the middle one is what they usually take. */
+const measured = 9;
+
+/** Notices a model that makes no step any more: its process hangs, where nothing else would ever end it. */
+export class StepWatchdog {
+  readonly #clock: Clock;
+  readonly #onStuck: (seconds: number) => void;
+  /** Milliseconds, the newest last. */
+  readonly #durations: number[] = [];
+  #watched: { since: number; over: AbortController } | null = null;
+
+  /** `onStuck`: there was no step for so many seconds; nothing is watched from then on. */
+  constructor(clock: Clock, onStuck: (seconds: number) => void) {
+    this.#clock = clock;
+    this.#onStuck = onStuck;
+  }
+
+  /** Milliseconds that a step may take now. */
+  get limitMs(): number {
+    const usual = this.#durations.toSorted((a, b) => a - b)[this.#durations.length >> 1] ?? 0;
+    return Math.max(leastMs, timesUsual * usual);
+  }
+
+  /** A job begins: its first step is waited for. */
+  begin(): void {
+    this.end();
+    const watched = { since: this.#clock.elapsed(), over: new AbortController() };
+    this.#watched = watched;
+    void this.#clock.sleep(this.limitMs, watched.over.signal).then(() => {
+      if (this.#watched !== watched) return;
+      this.end();
+      this.#onStuck((this.#clock.elapsed() - watched.since) / 1000);
+    });
+  }
+
+  /** It has made a step: the next one is waited for. */
+  step(): void {
+    if (!this.#watched) return;
+    this.#durations.push(this.#clock.elapsed() - this.#watched.since);
+    if (this.#durations.length > measured) this.#durations.shift();
+    this.begin();
+  }
+
+  /** No step is waited for any more. */
+  end(): void {
+    this.#watched?.over.abort();
+    this.#watched = null;
+  }
+}

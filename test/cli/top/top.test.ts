@@ -1,0 +1,204 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { PassThrough } from 'node:stream';
+import { text } from 'node:stream/consumers';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type TopOptions, top } from '../../../src/cli/commands/top.js';
+import { lookOf } from '../../../src/cli/top/look.js';
+import { metricSamples } from '../../../src/cli/top/prometheus-text.js';
+import { quantile, rowsOf } from '../../../src/cli/top/rows.js';
+import { table } from '../../../src/cli/top/table.js';
+import { createMetrics } from '../../../src/streams/delivery/metrics.js';
+
+/** A process whose pipeline p has done so much. */
+function running(times: { embed: number[]; retrieve: number[] }, more: { lag?: number; inFlight?: number } = {}) {
+  const metrics = createMetrics();
+  metrics.watch('p', () => ({
+    ...{ partitions: 1, open: more.inFlight ?? 0, waiting: 0, maxInFlight: 16, troubles: [] },
+    oldest: new Map([['retrieve', 4]]),
+    inStep: new Map([
+      ['embed', 0],
+      ['retrieve', more.inFlight ?? 0],
+    ]),
+    lag: async () => new Map([[0, more.lag ?? 0]]),
+  }));
+  const add = (step: 'embed' | 'retrieve', seconds: number[]) => {
+    for (const one of seconds) metrics.stepSeconds.observe({ pipeline: 'p', step }, one);
+  };
+  add('embed', times.embed);
+  add('retrieve', times.retrieve);
+  metrics.countOutcomes('p', { delivered: times.retrieve.length, rejected: 0, dropped: {} });
+  return { metrics, add };
+}
+
+describe('the text of metrics', () => {
+  it('is read as it was meant, with labels of any kind', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.string({ unit: 'grapheme' }), fc.integer({ min: 1, max: 1e6 }), async (code, times) => {
+        const { metrics } = running({ embed: [], retrieve: [] });
+        metrics.rejected.inc({ pipeline: 'p', code, step: 's' }, times);
+        const found = [...metricSamples(await metrics.registry.metrics())].filter(
+          ({ name }) => name === 'vimi_rejects_total',
+        );
+        expect(found).toEqual([
+          { name: 'vimi_rejects_total', labels: { pipeline: 'p', code, step: 's' }, value: times },
+        ]);
+      }),
+    );
+  });
+
+  it.each(['', 'nonsense', 'a{b="c} 1', 'a NaN', '# HELP a b\n# TYPE a counter', 'a{b="\\', '{'.repeat(5000)])(
+    'is left out where it is no sample: %j',
+    (text) => expect([...metricSamples(text)]).toEqual([]),
+  );
+});
+
+describe('rows between two looks', () => {
+  it('have rates, events in flight, and times of what happened in between alone', async () => {
+    const { metrics, add } = running({ embed: [0.2], retrieve: [50, 50, 50] }, { lag: 7, inFlight: 3 });
+    const before = lookOf(0, [await metrics.registry.metrics()]);
+    add(
+      'embed',
+      Array.from({ length: 99 }, () => 0.05),
+    );
+    add('embed', [3]);
+    metrics.countOutcomes('p', { delivered: 10, rejected: 0, dropped: { duplicate: 10 } });
+    const now = lookOf(10_000, [await metrics.registry.metrics()]);
+    const [row] = rowsOf(before, now);
+    expect(row).toMatchObject({
+      ...{ pipeline: 'p', rate: 2, delivered: 13, dropped: 10, rejected: 0 },
+      ...{ in_flight: 3, max_in_flight: 16, lag: 7, paused: [] },
+    });
+    const [embed, retrieve] = row!.steps;
+    expect(embed).toMatchObject({ step: 'embed', rate: 10, in_flight: 0 });
+    expect(embed!.p50).toBeGreaterThan(0.01);
+    expect(embed!.p50).toBeLessThan(0.1);
+    expect(embed!.p99).toBeCloseTo(0.1, 9);
+    expect(retrieve).toMatchObject({ step: 'retrieve', rate: 0, in_flight: 3, p50: null, p99: null, oldest: 4 });
+    expect(rowsOf(before, now, 'in_flight')[0]!.steps.map(({ step }) => step)).toEqual(['retrieve', 'embed']);
+  });
+
+  it('are summed over processes, and begin anew with one that was started again', async () => {
+    const one = running({ embed: [1], retrieve: [1, 1, 1, 1] }, { lag: 2 });
+    const other = running({ embed: [], retrieve: [1] }, { lag: 5, inFlight: 2 });
+    const texts = async () => [await one.metrics.registry.metrics(), await other.metrics.registry.metrics()];
+    expect(rowsOf(lookOf(0, []), lookOf(1000, await texts()))[0]).toMatchObject({
+      delivered: 5,
+      lag: 7,
+      in_flight: 2,
+      rate: 5,
+    });
+    const restarted = running({ embed: [1], retrieve: [1] });
+    const [row] = rowsOf(lookOf(0, await texts()), lookOf(1000, [await restarted.metrics.registry.metrics()]));
+    expect(row).toMatchObject({ delivered: 1, rate: 1 });
+    expect(row!.steps.find(({ step }) => step === 'retrieve')).toMatchObject({ rate: 1 });
+  });
+
+  it.each([
+    [
+      0.5,
+      [
+        [1, 0],
+        [Number.POSITIVE_INFINITY, 0],
+      ],
+      null,
+    ],
+    [
+      0.5,
+      [
+        [1, 10],
+        [2, 10],
+        [Number.POSITIVE_INFINITY, 10],
+      ],
+      0.5,
+    ],
+    [
+      0.99,
+      [
+        [1, 50],
+        [2, 100],
+        [Number.POSITIVE_INFINITY, 100],
+      ],
+      1.98,
+    ],
+    [
+      0.99,
+      [
+        [1, 0],
+        [Number.POSITIVE_INFINITY, 10],
+      ],
+      1,
+    ],
+  ] as [number, [number, number][], number | null][])('have the %d quantile of %j', (q, buckets, expected) => {
+    if (expected === null) expect(quantile(q, buckets)).toBeNull();
+    else expect(quantile(q, buckets)).toBeCloseTo(expected, 9);
+  });
+
+  it('are a table that people read', async () => {
+    const { metrics } = running({ embed: [0.05], retrieve: [] }, { lag: 7, inFlight: 3 });
+    const text = table(rowsOf(lookOf(0, []), lookOf(1000, [await metrics.registry.metrics()])));
+    expect(text).toMatch(/^p {2}0\/s, in flight 3 of 16, lag 7; 0 delivered, 0 rejected, 0 dropped$/m);
+    expect(text).toMatch(/^ {2}step +rate +in flight +p50 +p99 +oldest$/m);
+    expect(text).toMatch(/^ {2}embed +1\/s +0 +\d+ ms +\d+ ms +–$/m);
+    expect(text).toMatch(/^ {2}retrieve +0\/s +3 +– +– +4 s$/m);
+  });
+});
+
+describe('vimi top', () => {
+  let server: Server;
+  let address: string;
+  const process = running({ embed: [0.05], retrieve: [1] }, { inFlight: 1 });
+
+  beforeAll(async () => {
+    server = createServer(async (request, response) => {
+      if (request.url === '/metrics') response.end(await process.metrics.registry.metrics());
+      else if (request.url === '/away') response.writeHead(302, { location: '/metrics' }).end();
+      else if (request.url === '/many') response.end('x'.repeat(9 * 1024 * 1024));
+      else response.writeHead(404).end();
+    });
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    address = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+  });
+  afterAll(() => new Promise((resolve) => server.close(resolve)));
+
+  const shown = async (addresses: string[], options: Partial<TopOptions> = {}) => {
+    const out = new PassThrough();
+    const printed = text(out);
+    const { signal } = new AbortController();
+    await top(addresses, { intervalMs: 1, count: 1, redraws: false, signal, ...options }, out).finally(() => out.end());
+    return printed;
+  };
+
+  it('shows what a process serves, as tables or as JSON', async () => {
+    expect(await shown([address], { count: 2 })).toMatch(/^p {2}.*\n( {2}.*\n){3}\np {2}/);
+    const [line] = (await shown([`http://${address}`], { json: true })).split('\n');
+    expect(JSON.parse(line!).pipelines[0]).toMatchObject({ pipeline: 'p', in_flight: 1, max_in_flight: 16 });
+    expect(JSON.parse((await shown([address], { json: true, pipeline: ['q'] })).split('\n')[0]!).pipelines).toEqual([]);
+  });
+
+  it.each([
+    ['a b', 'Not an address of a process'],
+    ['127.0.0.1:1', 'No process answers there'],
+  ])('of %j says what is wrong', async (wrong, message) => {
+    await expect(shown([wrong])).rejects.toMatchObject({ code: 'USAGE', message: expect.stringContaining(message) });
+  });
+
+  it.each([
+    ['/nothing', 'What answers there has no metrics'],
+    ['/away', 'No process answers there'],
+    ['/many', 'No process answers there'],
+  ])('believes no answer like that of %s', async (path, message) => {
+    await expect(shown([`http://${address}${path}`])).rejects.toMatchObject({
+      code: 'USAGE',
+      message: expect.stringContaining(message),
+    });
+  });
+
+  it('ends when it is interrupted', async () => {
+    const controller = new AbortController();
+    const ended = shown([address], { count: undefined, intervalMs: 3_600_000, signal: controller.signal });
+    controller.abort();
+    expect(await ended).toBe('');
+  });
+});

@@ -1,0 +1,82 @@
+// @ts-nocheck: a plain script, run against what is built
+import { compareTurns, standingOf } from '../../dist/stores/jobs/turn-order.js';
+
+const ends = new Set(['completed', 'failed', 'cancelled']);
+
+/**
+ * What a load came to, by all that the log and the API say of it; what is wrong is a list of sentences.
+ *
+ * `asked`: { job, request, came, cancel } of each request; `changes`: of all jobs, in the order of the topic; `videos`: the jobs of all
+ * videos; `followed`: what GET and a stream said of some jobs at their ends; `slackMs`: how long a request may be on its way to the
+ * step that it waits for.
+ */
+export function judge({ asked, changes, videos, followed, ageingMs, slackMs }) {
+  const wrong = [];
+  const jobs = new Map(asked.map((one) => [one.job, { ...one, ends: [], videos: 0 }]));
+  for (const { job, state, started_at: began, progress, error } of changes) {
+    const known = jobs.get(job);
+    if (!known) {
+      wrong.push(`job ${job} was never asked for`);
+      continue;
+    }
+    if (began !== undefined) known.began ??= Date.parse(began);
+    if (ends.has(state)) known.ends.push({ state, progress, error });
+  }
+  for (const job of videos) {
+    if (jobs.has(job)) jobs.get(job).videos++;
+    else wrong.push(`a video of job ${job}, which was never asked for`);
+  }
+  const counts = { completed: 0, failed: 0, cancelled: 0 };
+  for (const { job, ends: told, videos: made, cancel } of jobs.values()) {
+    if (told.length !== 1) {
+      wrong.push(`job ${job} has ${told.length} ends`);
+      continue;
+    }
+    const [{ state, error }] = told;
+    counts[state]++;
+    if (state === 'failed') wrong.push(`job ${job} failed: ${error?.message}`);
+    if (state === 'cancelled' && !cancel) wrong.push(`job ${job} was cancelled, and nobody asked for it`);
+    if (made !== (state === 'completed' ? 1 : 0)) wrong.push(`job ${job} is ${state} and has ${made} videos`);
+  }
+  const order = orderOf([...jobs.values()], { ageingMs, slackMs });
+  wrong.push(...order.wrong);
+  for (const { job, got, streamed, versions } of followed) {
+    if (JSON.stringify(got) !== JSON.stringify(streamed))
+      wrong.push(`GET and the stream say different things of job ${job}`);
+    if (versions.some((version, n) => n > 0 && version <= versions[n - 1]))
+      wrong.push(`the versions of job ${job} do not grow: ${versions.join(', ')}`);
+  }
+  return { wrong, counts, pairs: order.pairs, waits: waitsOf([...jobs.values()]) };
+}
+
+/** Whoever began while another one waited, whose turn came before: that is wrong. */
+function orderOf(jobs, { ageingMs, slackMs }) {
+  const began = jobs.filter((one) => one.began !== undefined).sort((a, b) => a.began - b.began);
+  const standing = new Map(began.map((one) => [one, standingOf(one.request, one.came)]));
+  const wrong = [];
+  let pairs = 0;
+  for (const [n, first] of began.entries())
+    for (const later of began.slice(n + 1)) {
+      // It was on its way to the queue, or came afterwards.
+      if (later.came + slackMs > first.began) continue;
+      pairs++;
+      if (compareTurns(standing.get(later), standing.get(first), first.began, ageingMs) < 0)
+        wrong.push(
+          `job ${later.job} (${later.request.priority}) waited while ${first.job} (${first.request.priority}) began`,
+        );
+    }
+  return { wrong, pairs };
+}
+
+/** Seconds from the request to the first step, by priority: the middle one and the longest. */
+function waitsOf(jobs) {
+  const waits = {};
+  for (const priority of ['interactive', 'standard', 'batch']) {
+    const seconds = jobs
+      .filter((one) => one.began !== undefined && one.request.priority === priority)
+      .map(({ began, came }) => (began - came) / 1000)
+      .sort((a, b) => a - b);
+    if (seconds.length > 0) waits[priority] = { median: seconds[seconds.length >> 1], most: seconds.at(-1) };
+  }
+  return waits;
+}

@@ -1,0 +1,54 @@
+import { expect, it } from 'vitest';
+import { VirtualClock } from '../../../src/core/virtual-clock.js';
+import { StepWatchdog } from '../../../src/models/servers/step-watchdog.js';
+
+const minute = 60_000;
+
+function watched() {
+  const clock = new VirtualClock(0);
+  const stuck: number[] = [];
+  return { clock, stuck, dog: new StepWatchdog(clock, (seconds) => stuck.push(seconds)) };
+}
+
+it('a first step has five minutes, and what hangs is told once', async () => {
+  const { clock, stuck, dog } = watched();
+  dog.begin();
+  await clock.advance(5 * minute - 1);
+  expect(stuck).toEqual([]);
+  await clock.advance(1);
+  expect(stuck).toEqual([300]);
+  await clock.advance(60 * minute);
+  expect(stuck).toEqual([300]);
+});
+
+it('slow steps have a hundred times what they usually take', async () => {
+  const { clock, stuck, dog } = watched();
+  dog.begin();
+  for (let step = 0; step < 4; step++) {
+    await clock.advance(minute);
+    dog.step();
+  }
+  await clock.advance(99 * minute);
+  expect(stuck).toEqual([]);
+  await clock.advance(minute);
+  expect(stuck).toEqual([6000]);
+});
+
+it('one slow step among many changes nothing', async () => {
+  const { clock, dog } = watched();
+  dog.begin();
+  for (const ms of [100, 200, 4 * minute, 100, 200]) {
+    await clock.advance(ms);
+    dog.step();
+  }
+  expect(dog.limitMs).toBe(5 * minute);
+});
+
+it('what has ended is watched no more', async () => {
+  const { clock, stuck, dog } = watched();
+  dog.begin();
+  dog.end();
+  dog.step();
+  await clock.advance(60 * minute);
+  expect(stuck).toEqual([]);
+});
