@@ -7,10 +7,10 @@ export function isWeightsFile(name: string): boolean {
   return /[\\/]|\.safetensors$/.test(name);
 }
 
-/** A preset's name as it is. MODEL_UNKNOWN, with the name that was probably meant; `where` it was named. */
-export function presetName(name: string, where?: string): string {
+/** A preset's name as it is. MODEL_UNKNOWN, with the name that was probably meant; `where` it was named, and what else could be. */
+export function presetName(name: string, where?: string, others: readonly string[] = []): string {
   if (Object.hasOwn(presets, name)) return name;
-  const names = Object.keys(presets);
+  const names = [...Object.keys(presets), ...others];
   throw new VimiError('MODEL_UNKNOWN', `There is no model '${name}'${didYouMean(name, names)}`, {
     expected: names.join(', '),
     where,
@@ -18,6 +18,6 @@ export function presetName(name: string, where?: string): string {
 }
 
 /** A preset's name, a weights file's or `fake` as it is; MODEL_UNKNOWN for anything else. */
-export function modelName(name: string, where?: string): string {
-  return name === 'fake' || isWeightsFile(name) ? name : presetName(name, where);
+export function modelName(name: string, where?: string, others: readonly string[] = []): string {
+  return name === 'fake' || isWeightsFile(name) ? name : presetName(name, where, others);
 }

@@ -38,9 +38,18 @@ export function keyOf({ model, upsampler, encoder }: ModelChoice): string {
   return JSON.stringify([model, upsampler, encoder]);
 }
 
-/** A preset's name as it is; paths start, like all in a topology, at the topology's folder. MODEL_UNKNOWN. */
-function located({ model, upsampler, encoder }: ModelChoice, { folder, file }: Topology): ModelChoice {
-  const of = (name: string) => (isWeightsFile(name) ? resolve(folder, name) : modelName(name, file));
+/** A preset's name as it is, and that of a model server's; paths start, like all in a topology, at the topology's folder. MODEL_UNKNOWN; USAGE for parts beside the model of a server. */
+function located({ model, upsampler, encoder }: ModelChoice, { folder, file, models }: Topology): ModelChoice {
+  if (models.has(model)) {
+    if (upsampler === undefined && encoder === undefined) return { model };
+    throw new VimiError('USAGE', `The model '${model}' is a server's: it has no parts here`, {
+      expected: 'denoise without upsampler and encoder',
+      found: upsampler === undefined ? 'encoder' : 'upsampler',
+      where: file,
+    });
+  }
+  const of = (name: string) =>
+    isWeightsFile(name) ? resolve(folder, name) : modelName(name, file, [...models.keys()]);
   return {
     model: of(model),
     ...(upsampler !== undefined && { upsampler: of(upsampler) }),

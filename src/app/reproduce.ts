@@ -39,6 +39,15 @@ export function recordIn(mp4: Buffer, where: string): VideoRecord {
   return data;
 }
 
+/** What somebody who makes the video of a record again may count on. */
+export function promiseOf({ model }: Pick<VideoRecord, 'model'>): string {
+  if (!model.server) return 'the same bytes, with the same weights, backend and ffmpeg';
+  const who = `the model server at ${model.server.url}`;
+  return model.weights === undefined
+    ? `nothing: ${who} does not state its weights`
+    : `the same bytes, if ${who} still has these weights and draws the same from one seed on its device; and with the same ffmpeg`;
+}
+
 export interface Reproduction {
   mp4: Buffer;
   sha256: string;

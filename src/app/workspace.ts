@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import { type Clock, systemClock } from '../core/clock.js';
 import { didYouMean } from '../core/did-you-mean.js';
 import { VimiError } from '../core/errors.js';
@@ -25,6 +26,7 @@ import { keyOf, openModels } from './models.js';
 import { openObjects } from './objects.js';
 import { OpenedParts } from './opened-parts.js';
 import { type KeepListPlace, openKeepList } from './passes/keep-lists.js';
+import { openRemoteModel } from './remote-model.js';
 import { type FollowedRemovals, openRemovals } from './removal/open-removals.js';
 import type { RemovalTopics } from './removal/removal-records.js';
 import { checkTools, openResources } from './resources.js';
@@ -113,7 +115,8 @@ export class Workspace {
 
   objects(): Promise<ObjectStore> {
     return this.#parts.once('objects', async () => {
-      const how = { firstContactMs: this.#firstContactMs, makesBucket: !this.#looksOnly };
+      const { work } = this.topology.profile;
+      const how = { firstContactMs: this.#firstContactMs, makesBucket: !this.#looksOnly, work };
       const { objects, close } = await openObjects(this.topology.profile.objects, how);
       this.#onClose(close);
       return objects;
@@ -237,7 +240,14 @@ export class Workspace {
   #denoiser(choice: ModelChoice): Promise<Denoiser> {
     return this.#parts.once(`denoiser ${keyOf(choice)}`, async () => {
       const log = (line: string) => this.log.info({ model: choice.model }, line);
-      const denoiser = await (this.#instead.openModel?.(choice) ?? createDenoiser({ ...choice, log }));
+      const server = this.topology.models.get(choice.model);
+      const denoiser = await (this.#instead.openModel?.(choice) ??
+        (server
+          ? openRemoteModel(server, {
+              workDir: join(this.topology.profile.work, 'model-servers'),
+              clock: this.#instead.clock,
+            })
+          : createDenoiser({ ...choice, log })));
       this.#onClose(() => denoiser.close());
       return denoiser;
     });

@@ -4,9 +4,11 @@ import { Command, CommanderError, Option } from 'commander';
 import { pino } from 'pino';
 import { modelName, presetName } from '../app/model-name.js';
 import { groupings } from '../app/passes/balance-corpus.js';
+import { secretPath } from '../app/webhooks/secret-file.js';
 import { Workspace, type WorkspaceOptions } from '../app/workspace.js';
 import { asVimiError, VimiError } from '../core/errors.js';
 import { jobState } from '../events/schemas.js';
+import { deliveryState } from '../events/webhook-events.js';
 import { trainingBackends } from '../models/backends/names.js';
 import { keyPath, scopes } from '../server/keys/key-file.js';
 import { drainMs } from '../streams/delivery/pipeline.js';
@@ -55,6 +57,7 @@ import { topics } from './commands/topics.js';
 import { trainOn } from './commands/train.js';
 import { planTrain } from './commands/train-plan.js';
 import { getVideo } from './commands/videos.js';
+import { listWebhooks, replayWebhooks, secretsAdd, secretsList, secretsRevoke } from './commands/webhooks.js';
 import { addEvalCommands } from './eval-commands.js';
 import { exitCodes, reportError } from './exit.js';
 import { type GraphFormat, graph, graphFormats } from './graph.js';
@@ -350,6 +353,44 @@ keysCommand
   .description('remove a key')
   .argument('<id>', 'of `vimi keys list`')
   .action((id: string) => within((workspace) => keysRevoke(keyPath(workspace.topology.folder), id, out)));
+
+const webhooksCommand = program
+  .command('webhooks')
+  .description('webhooks of requests: list them, send them again, and the secrets that sign them');
+const webhookState = () => new Option('--state <state>', 'those in this state').choices([...deliveryState.options]);
+webhooksCommand
+  .command('list', { isDefault: true })
+  .description('list webhooks, the newest first')
+  .addOption(webhookState())
+  .option('-n, --limit <n>', 'list at most this many', wholeNumber(1), 50)
+  .option('--json', 'one JSON object a line')
+  .action((options) => within((workspace) => listWebhooks(workspace, options, out)));
+webhooksCommand
+  .command('replay')
+  .description('send webhooks again from their first attempt on, under the same ids')
+  .argument('[id...]', 'of `vimi webhooks list`')
+  .addOption(webhookState())
+  .addHelpText('after', '\nExample:\n  vimi webhooks replay --state failed')
+  .action((ids: string[], options) => within((workspace) => replayWebhooks(workspace, ids, options, out)));
+const secretsCommand = webhooksCommand.command('secrets').description('secrets that sign webhooks');
+secretsCommand
+  .command('add')
+  .description('make a secret, and print it; several of one tenant all sign, so one can replace another')
+  .argument('[tenant]', 'name of API keys (default: requests that come without a key)')
+  .option('--json', 'print it as JSON')
+  .action((tenant: string | undefined, options) =>
+    within((workspace) => secretsAdd(secretPath(workspace.topology.folder), tenant, options, out)),
+  );
+secretsCommand
+  .command('list', { isDefault: true })
+  .description('list the secrets, without their texts')
+  .option('--json', 'one JSON object a line')
+  .action((options) => within((workspace) => secretsList(secretPath(workspace.topology.folder), options, out)));
+secretsCommand
+  .command('revoke')
+  .description('remove a secret')
+  .argument('<id>', 'of `vimi webhooks secrets list`')
+  .action((id: string) => within((workspace) => secretsRevoke(secretPath(workspace.topology.folder), id, out)));
 
 const jobsCommand = program.command('jobs').description('list the jobs of requests, follow them, and cancel them');
 jobsCommand

@@ -199,6 +199,36 @@ export const errorCodes = {
     remedy: 'Give the model process what it lacks, most often memory; vimi restarts it.',
   },
   MODEL_CRASHED: { fault: 'passing', remedy: 'vimi restarts the model process. If events were rejected, replay them.' },
+  MODEL_SERVER_UNAVAILABLE: {
+    fault: 'surroundings',
+    remedy:
+      'Check that the model server runs under its url in `models` of the topology, and answers as docs/guides/model-servers.md says; a running pipeline continues by itself.',
+  },
+  MODEL_SERVER_BUSY: {
+    fault: 'surroundings',
+    remedy: 'Nothing: the pipeline asks again after the time that the server names. If it lasts, add a server.',
+  },
+  MODEL_SERVER_DENIED: {
+    fault: 'surroundings',
+    remedy: 'Check the api_key of the model server in `models` of the topology, and its rights.',
+  },
+  MODEL_SERVER_FAILED: {
+    fault: 'passing',
+    remedy: 'Read the log of the model server. Then replay the event.',
+  },
+  MODEL_SERVER_REFUSED: {
+    fault: 'input',
+    remedy:
+      'Read the answer of the model server: it refused or failed this request, and says that trying again does not help.',
+  },
+  MODEL_ANSWER_INVALID: {
+    fault: 'input',
+    remedy: 'Correct the model server: docs/guides/model-servers.md says what it has to answer. Then replay the event.',
+  },
+  REQUEST_UNSUPPORTED: {
+    fault: 'input',
+    remedy: 'Leave out what the model cannot take, or ask a model that takes it; GET /v1/models lists what each takes.',
+  },
   TRAINING_DIVERGED: { fault: 'input', remedy: 'Lower the learning rate and resume from the last checkpoint.' },
   // The machine.
   INSTALL_FOREIGN: {
@@ -233,6 +263,14 @@ export const errorCodes = {
   VIDEO_NOT_READY: { fault: 'input', remedy: 'Wait until the job is completed: GET /v1/videos/ID has its state.' },
   STREAMS_FULL: { fault: 'passing', remedy: 'Connect again after the time that Retry-After names.' },
   QUEUE_FULL: { fault: 'passing', remedy: 'Send the request again after the time that Retry-After names.' },
+  // Webhooks.
+  WEBHOOK_FORBIDDEN: {
+    fault: 'input',
+    remedy: 'Use an https address on one of webhook_hosts of the topology; private networks are refused.',
+  },
+  WEBHOOK_SECRET_MISSING: { fault: 'input', remedy: 'Make a secret: vimi webhooks secrets add.' },
+  WEBHOOK_NOT_FOUND: { fault: 'input', remedy: '`vimi webhooks list` lists the webhooks of the last 30 days.' },
+  WEBHOOK_UNREACHABLE: { fault: 'passing', remedy: 'Check the receiver; the webhook is sent again.' },
   // Control.
   CANCELLED: { fault: 'input', remedy: 'Nothing: somebody asked for it.' },
   REQUEST_DROPPED: {

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 
 /*
- * An entry of media_hosts or model_hosts: `media.example`, `*.media.example` for all names below it, each with `:PORT` where it is not
+ * An entry of media_hosts, model_hosts or webhook_hosts: `media.example`, `*.media.example` for all names below it, each with `:PORT` where it is not
  * the one of its protocol; or an address, `10.0.0.5` or `[fd00::5]`.
  */
 

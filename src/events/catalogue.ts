@@ -242,6 +242,26 @@ export const catalogue: { [N in SchemaName]: EventStory<N> } = {
     key: 'The key of the rejected event.',
     example: { dismissed: 'requests-3-42', content: sha('f') },
   },
+  'webhook.delivery': {
+    summary: 'A webhook as it stands: what is sent to whom, its attempts, and when the next one is.',
+    writers: 'Every process that serves HTTP; `vimi webhooks replay`.',
+    readers: 'Every process that serves HTTP; `vimi webhooks`.',
+    key: 'The webhook-id. A record without a value forgets the message.',
+    example: {
+      ...{ id: `msg_${'a'.repeat(32)}`, job: jobId('generate', order), source: order.source, type: 'video.completed' },
+      ...{ url: 'https://hooks.shop.example/videos', partition: 2, created: '2026-01-31T12:00:00.000Z' },
+      body: '{"type":"video.completed","timestamp":"2026-01-31T12:00:00.000Z","data":{}}',
+      ...{ state: 'pending', due: '2026-01-31T12:00:05.000Z', tries: 1 },
+      attempts: [{ at: '2026-01-31T12:00:00.000Z', status: 503, error: 'status 503' }],
+    },
+  },
+  'webhook.disabled': {
+    summary: 'A receiver that answered 410 Gone: nothing is sent to it until one of its messages is replayed.',
+    writers: 'Every process that serves HTTP.',
+    readers: 'Every process that serves HTTP.',
+    key: 'A hash of the source and the address. A record without a value enables the receiver again.',
+    example: { source: order.source, url: 'https://hooks.shop.example/videos', since: '2026-01-31T12:00:00.000Z' },
+  },
 };
 
 /** The headers of a record in binary mode. All but the value may be left out; then the default holds. */

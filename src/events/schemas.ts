@@ -12,6 +12,7 @@ import {
   sha256,
   task,
 } from './prompt.js';
+import { requestWebhook, webhookDelivery, webhookDisabled } from './webhook-events.js';
 
 /*
  * One schema an event. Objects are loose: unknown fields survive, so that an older reader passes on what a newer writer
@@ -93,6 +94,7 @@ export const generationRequested = z.looseObject({
   finish_by: leftOut(moment).describe(
     'a moment with its offset from UTC; a request that is not finished by then is rejected, at the next denoising step',
   ),
+  webhook: leftOut(requestWebhook).describe('whom to tell of the end (docs/guides/webhooks.md)'),
 });
 export type GenerationRequested = z.infer<typeof generationRequested>;
 
@@ -348,14 +350,29 @@ export const videoCompleted = z.looseObject({
   model: z
     .looseObject({
       name: z.string(),
-      weights: sha256,
+      weights: sha256
+        .optional()
+        .describe(
+          'SHA-256 of the file; missing: a model server that does not state it, so the video cannot be promised again',
+        ),
       backend: z.string(),
+      server: z
+        .looseObject({
+          url: z.string(),
+          dialect: z.string(),
+          asked: z
+            .looseObject({})
+            .optional()
+            .describe('what it was asked: text, sizes, settings, and references by role, words and SHA-256'),
+        })
+        .optional()
+        .describe('the model server that made the frames'),
       upsampler: z
         .looseObject({ name: z.string(), weights: sha256 })
         .optional()
         .describe('the model that enlarged the video'),
     })
-    .describe('weights: SHA-256 of the file'),
+    .describe('what made the frames'),
   sampler: sampler.describe('with the same settings and backend the result is the same video'),
   timings: z
     .looseObject({ denoise_seconds: z.number().nonnegative().optional() })
@@ -465,6 +482,8 @@ export const schemas = {
   'samples.sealed': samplesSealed,
   'event.rejected': eventRejected,
   'reject.dismissed': rejectDismissed,
+  'webhook.delivery': webhookDelivery,
+  'webhook.disabled': webhookDisabled,
 } as const;
 export type SchemaName = keyof typeof schemas;
 export type EventData<N extends SchemaName> = z.infer<(typeof schemas)[N]>;

@@ -38,7 +38,14 @@ export interface Flow {
   frames?: {
     video: RgbVideo;
     fps: number;
-    model: { name: string; weights: string; backend: string; upsampler?: { name: string; weights: string } };
+    model: {
+      name: string;
+      weights?: string;
+      backend: string;
+      upsampler?: { name: string; weights: string };
+      /** The model server that made it, and what it was asked. */
+      server?: { url: string; dialect: string; asked?: Record<string, unknown> };
+    };
     /** As it ran: request, step and model defaults resolved. */
     sampler: {
       name: string;

@@ -1,4 +1,5 @@
 import { VimiError } from '../core/errors.js';
+import type { ImageRole } from '../events/prompt.js';
 import type { GenerateInput, ModelDescription } from './ports.js';
 
 type Video = Pick<GenerateInput, 'frames' | 'width' | 'height' | 'fps' | 'steps' | 'seed' | 'oscillation'> & {
@@ -6,16 +7,14 @@ type Video = Pick<GenerateInput, 'frames' | 'width' | 'height' | 'fps' | 'steps'
   /** That the request itself brings; what was retrieved takes the places that are left. */
   images: number;
 };
+type Limits = Pick<ModelDescription, 'name' | 'limits' | 'multiple' | 'frameCounts'>;
 const sides = ['frames', 'width', 'height'] as const;
 
 /**
  * Refuses what a model cannot make, before anything is computed: REQUEST_OVER_LIMIT beyond its limits or for sizes that
  * are no multiple of what it needs. What is left out is up to the model.
  */
-export function checkVideo(
-  video: Partial<Video>,
-  { name, limits, multiple }: Pick<ModelDescription, 'name' | 'limits' | 'multiple'>,
-): void {
+export function checkVideo(video: Partial<Video>, { name, limits, multiple, frameCounts }: Limits): void {
   const refuse = (field: string, expected: string, found: unknown) => {
     throw new VimiError('REQUEST_OVER_LIMIT', `The model ${name} cannot make this video`, {
       expected: `${field}: ${expected}`,
@@ -30,6 +29,9 @@ export function checkVideo(
       continue;
     refuse(side, step === 1 ? `1 to ${most}` : `a multiple of ${step}, at most ${most}`, value);
   }
+  const { every = 1, plus = 0 } = frameCounts ?? {};
+  if (video.frames !== undefined && (video.frames < plus || (video.frames - plus) % every !== 0))
+    refuse('frames', `${plus > 0 ? `${plus} and ` : ''}a multiple of ${every}`, video.frames);
   if ((video.images ?? 0) > limits.images) refuse('images', `at most ${limits.images}`, video.images);
   const range = (field: string, value: number | undefined, least: number, most: number, whole: boolean) => {
     if (value === undefined || (value >= least && value <= most && (!whole || Number.isInteger(value)))) return;
@@ -44,11 +46,27 @@ export function checkVideo(
   range('oscillation.low', video.oscillation?.low, 0, 100, false);
 }
 
-/** As `checkVideo`, and SHAPE_MISMATCH for images whose data do not fit their size. */
-export function checkInput(
-  input: GenerateInput,
-  description: Pick<ModelDescription, 'name' | 'limits' | 'multiple'>,
+/**
+ * Refuses images and clips of a request that its model would have to leave out: REQUEST_UNSUPPORTED. What was retrieved is
+ * left out instead.
+ */
+export function checkReferences(
+  { roles, clips }: { roles: readonly ImageRole[]; clips: number },
+  { name, takes }: Pick<ModelDescription, 'name' | 'takes'>,
 ): void {
+  if (!takes) return;
+  const refuse = (expected: string, found: string) => {
+    throw new VimiError('REQUEST_UNSUPPORTED', `The model ${name} cannot take this`, { expected, found });
+  };
+  const known: readonly ImageRole[] = takes.roles;
+  for (const role of roles)
+    if (role !== 'reference' && !known.includes(role))
+      refuse(known.length > 0 ? `images as ${known.join(' or ')}` : 'no images', `an image as ${role}`);
+  if (clips > takes.clips) refuse(takes.clips > 0 ? `at most ${takes.clips} clips` : 'no clips', `${clips}`);
+}
+
+/** As `checkVideo`, and SHAPE_MISMATCH for images whose data do not fit their size. */
+export function checkInput(input: GenerateInput, description: Limits): void {
   const images = input.prompt.parts.filter((part) => 'pixels' in part && part.role !== 'reference').length;
   checkVideo({ ...input, images }, description);
   for (const part of input.prompt.parts) {

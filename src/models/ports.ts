@@ -9,6 +9,8 @@ export interface ModelPrompt {
   task: Task;
   instruction: string;
   parts: ({ text: string } | { pixels: RgbImage; role: ImageRole })[];
+  /** Clips that show a motion, as MP4; only for models that take them. */
+  clips?: { mp4: Uint8Array; caption: string }[];
 }
 
 export interface GenerateInput {
@@ -29,9 +31,11 @@ export interface GenerateInput {
 
 export interface ModelDescription {
   name: string;
-  /** SHA-256 of the weights file. */
-  weights: string;
+  /** SHA-256 of the weights file; left out: its server does not state it, so nobody can promise the same video again. */
+  weights?: string;
   backend: string;
+  /** The model server that has it; left out: this machine. */
+  server?: { url: string; dialect: string };
   /** Of all its networks. */
   parameters: number;
   /** What makes its videos larger and smoother, where something does. */
@@ -53,6 +57,10 @@ export interface ModelDescription {
   limits: { frames: number; width: number; height: number; images: number };
   /** Pixels: width and height are multiples of it. */
   multiple: number;
+  /** Frames are a multiple of `every`, and `plus`: 4k + 1, say. Left out: any number. */
+  frameCounts?: { every: number; plus: number };
+  /** What else than texts it takes; left out: images of all roles, and no clips. */
+  takes?: { roles: readonly Exclude<ImageRole, 'reference'>[]; clips: number };
 }
 
 /** A video, and what it took. */
@@ -60,6 +68,8 @@ export interface Generated {
   video: RgbVideo;
   /** Of work on this video alone; waiting for others is not counted. */
   seconds: number;
+  /** What a model server was asked, as video records name it: without the bytes of images. */
+  asked?: Record<string, unknown>;
 }
 
 /** The network behind a process border. A crash is MODEL_CRASHED (retryable): the process is started again by itself. */

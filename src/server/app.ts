@@ -36,11 +36,11 @@ export interface AppOptions {
   log: Log;
   version: string;
   /** Whether callers are asked for API keys. */
-  hasKeys?: boolean;
+  hasKeys?(): Promise<boolean>;
 }
 
 /** An empty server: what comes in is checked by zod, errors are problems, and routes describe themselves. */
-export async function openApp({ log, version, hasKeys = false }: AppOptions): Promise<App> {
+export async function openApp({ log, version, hasKeys = async () => false }: AppOptions): Promise<App> {
   const app = fastify({
     logger: false,
     bodyLimit: bodyBytes,
@@ -80,18 +80,23 @@ export async function openApp({ log, version, hasKeys = false }: AppOptions): Pr
         license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       },
       servers: [{ url: '/' }],
-      ...(hasKeys
-        ? { components: { securitySchemes: { key: { type: 'http', scheme: 'bearer' } } }, security: [{ key: [] }] }
-        : { security: [] }),
     },
     transform: jsonSchemaTransform,
     transformObject: jsonSchemaTransformObject,
   });
   // Made once: anybody may ask for it, and no address comes later.
-  let described: string | undefined;
-  app.get('/openapi.json', { schema: { hide: true } }, (_, reply) => {
-    described ??= JSON.stringify(onlyUsed(app.swagger() as object));
-    return reply.type('application/json; charset=utf-8').send(described);
+  const described: { open?: string; locked?: string } = {};
+  app.get('/openapi.json', { schema: { hide: true } }, async (_, reply) => {
+    const which = (await hasKeys()) ? 'locked' : 'open';
+    described[which] ??= withKeys(onlyUsed(app.swagger() as object), which === 'locked');
+    return reply.type('application/json; charset=utf-8').send(described[which]);
   });
   return app;
+}
+
+/** What callers show, as OpenAPI says it. */
+function withKeys(described: { components?: object }, hasKeys: boolean): string {
+  if (!hasKeys) return JSON.stringify({ ...described, security: [] });
+  const components = { ...described.components, securitySchemes: { key: { type: 'http', scheme: 'bearer' } } };
+  return JSON.stringify({ ...described, components, security: [{ key: [] }] });
 }

@@ -3,8 +3,10 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Grounding, openGrounding } from '../app/grounding.js';
 import { type FollowedBoard, openJobBoard } from '../app/job-board.js';
+import { openWebhooks, type Webhooks, type WebhooksOptions } from '../app/webhooks/webhooks.js';
 import type { Workspace } from '../app/workspace.js';
 import { VimiError } from '../core/errors.js';
+import type { BoardJob } from '../stores/jobs/job-board.js';
 import type { PipelineSpec } from '../streams/delivery/pipeline-spec.js';
 import { type Address, isLoopback } from './address.js';
 import { openApp } from './app.js';
@@ -19,7 +21,10 @@ import { addProbes } from './probes.js';
 import { addContentRoute } from './videos/content.js';
 import { addEventsRoute } from './videos/events.js';
 import { addVideoRoutes } from './videos/routes.js';
+import { videoOf } from './videos/video.js';
 import { VideoService } from './videos/video-service.js';
+import { addWebhookRoutes } from './webhooks/routes.js';
+import { toldJob } from './webhooks/told-job.js';
 
 export interface HttpServerOptions {
   workspace: Workspace;
@@ -31,6 +36,8 @@ export interface HttpServerOptions {
   mostStreams?: number;
   /** Open connections at once. Default 1000. */
   mostConnections?: number;
+  /** How receivers of webhooks are reached, and when. Default: as the system does. */
+  receivers?: WebhooksOptions['around'];
 }
 
 /** Answers that are under way have so long when the server closes. */
@@ -56,16 +63,17 @@ export async function serveHttp({
   mostWaiting = 10_000,
   mostStreams = 500,
   mostConnections = 1000,
+  receivers,
 }: HttpServerOptions): Promise<HttpServer> {
   const keys = await Keys.open(keyPath(workspace.topology.folder), workspace.log);
-  if (!keys && !isLoopback(host))
+  if (!(await keys.ask()) && !isLoopback(host))
     throw new VimiError('USAGE', 'HTTP is not served to other machines without keys', {
       expected: 'an API key, or an address of this machine alone, such as 127.0.0.1:9400',
       found: `${host}:${port}`,
       where: '--http',
       remedy: 'Make a key: vimi keys add NAME.',
     });
-  const app = await openApp({ log: workspace.log, version, hasKeys: keys !== undefined });
+  const app = await openApp({ log: workspace.log, version, hasKeys: () => keys.ask() });
   const closing = new AbortController();
   // Each open stream of events listens; `mostStreams` bounds them.
   setMaxListeners(0, closing.signal);
@@ -75,6 +83,7 @@ export async function serveHttp({
 
   let opened: Promise<FollowedBoard> | undefined;
   let grounds: Promise<Grounding> | undefined;
+  let hooks: Promise<Webhooks | undefined> | undefined;
   const { topology } = workspace;
   const pipeline = videoPipeline(workspace);
   if (pipeline) {
@@ -96,9 +105,26 @@ export async function serveHttp({
     let service: VideoService | undefined;
     const videos = async () => {
       const around = { workspace, pipeline, mostWaiting, closing: closing.signal };
-      service ??= new VideoService({ ...around, board: await within(board(), startMs) });
+      service ??= new VideoService({ ...around, board: await within(board(), startMs), webhooks });
       return service;
     };
+    const webhooks = () => {
+      hooks ??= (async () => {
+        const followed = await board();
+        const shown = (job: BoardJob) => service?.shown(job) ?? videoOf(job, { place: undefined, model: null });
+        const describe = (job: BoardJob) => toldJob(shown(job));
+        return openWebhooks({ workspace, pipeline, board: followed, describe, around: receivers });
+      })();
+      hooks.catch(() => {
+        hooks = undefined;
+      });
+      return within(hooks, startMs);
+    };
+    addWebhookRoutes(app, webhooks, workspace);
+    webhooks().catch((thrown) => {
+      if (!closing.signal.aborted)
+        workspace.log.warn({ error: (thrown as Error).message }, 'Webhooks are not sent yet');
+    });
     addVideoRoutes(app, videos);
     addContentRoute(app, videos, workspace);
     addEventsRoute(app, videos, { mostStreams, closing: closing.signal });
@@ -115,6 +141,7 @@ export async function serveHttp({
   try {
     await app.listen({ host, port });
   } catch (cause) {
+    await hooks?.then((webhooks) => webhooks?.close()).catch(() => {});
     await opened?.then((board) => board.close()).catch(() => {});
     throw new VimiError('USAGE', 'HTTP cannot be served at this address', {
       expected: 'a free port and an address of this machine',
@@ -134,6 +161,7 @@ export async function serveHttp({
       const late = setTimeout(() => app.server.closeAllConnections(), closeMs);
       await app.close();
       clearTimeout(late);
+      await hooks?.then((webhooks) => webhooks?.close()).catch(() => {});
       await opened?.then((board) => board.close()).catch(() => {});
       await grounds?.then((one) => one.close()).catch(() => {});
     },

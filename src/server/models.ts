@@ -12,7 +12,7 @@ const model = z
     created: z.number().int().describe('not known: 0'),
     owned_by: z.literal('vimi'),
     backend: z.string(),
-    weights: z.string().describe('SHA-256 of the weights file'),
+    weights: z.string().nullable().describe('SHA-256 of the weights file; null: a model server that does not state it'),
     defaults: sizes.extend({ fps: z.number(), steps: z.number().int() }).describe('where a request says nothing'),
     limits: sizes.extend({ images: z.number().int().describe('that a request may bring') }),
     multiple: z.number().int().describe('pixels: width and height are multiples of it'),
@@ -35,7 +35,7 @@ export function addModelsRoute(app: App, service: () => Promise<VideoService>): 
       const data = await Promise.all(
         models.map(async ({ name, describe }) => {
           const { backend, weights, defaults, limits, multiple } = await describe();
-          const about = { backend, weights, defaults, limits, multiple };
+          const about = { backend, weights: weights ?? null, defaults, limits, multiple };
           return { id: name, object: 'model' as const, created: 0, owned_by: 'vimi' as const, ...about };
         }),
       );

@@ -1,11 +1,13 @@
 import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
 import { expect, it, vi } from 'vitest';
 import type { Grounding } from '../../src/app/grounding.js';
 import { openApp } from '../../src/server/app.js';
 import { addContextRoute } from '../../src/server/corpus/context.js';
 import { recogniseCallers } from '../../src/server/keys/callers.js';
-import { never } from '../media/make-media.js';
+import { Keys } from '../../src/server/keys/key-file.js';
+import { never, testFolder } from '../media/make-media.js';
 import { quietLog } from '../operators/run-operator.js';
 import { patient } from '../support/patience.js';
 
@@ -21,7 +23,7 @@ async function waiting() {
     close: async () => {},
   };
   const app = await openApp({ log: quietLog, version: 'test' });
-  recogniseCallers(app, undefined);
+  recogniseCallers(app, await Keys.open(join(await testFolder(), 'keys.json'), quietLog));
   addContextRoute(app, async () => grounding, never);
   await app.listen({ host: '127.0.0.1', port: 0 });
   const { port } = app.server.address() as AddressInfo;

@@ -178,7 +178,7 @@ describe('events of a job', patient, () => {
     deaf.pause();
     await closing.close();
     await stream.ended;
-    expect(stream.text()).toMatch(/retry: 2000\n: the server closes, connect again\n\n$/);
+    expect(stream.text()).toMatch(/retry: 2000\n: this stream ends, connect again\n\n$/);
     expect((await waiting).status).toBe(200);
     deaf.destroy();
     await one.drain();

@@ -158,6 +158,40 @@ describe('API keys', patient, () => {
     expect(await status()).toBe(401);
   });
 
+  it('count from the first one on, without a restart, also when their file is gone again', async () => {
+    const topology = await ownTopology();
+    const path = keyPath(dirname(topology), {});
+    const { call, server } = await served(topology);
+    const status = async (headers = {}) => (await call('/v1/videos', { headers })).status;
+    const security = async () =>
+      ((await (await fetch(`${server.url}/openapi.json`)).json()) as { security: unknown[] }).security;
+    expect([await status(), await security()]).toEqual([200, []]);
+    const { id, text } = await addKey(path, 'shop', ['read']);
+    expect([await status(), await status(bearer(text)), await security()]).toEqual([401, 200, [{ key: [] }]]);
+    await revokeKey(path, id);
+    await vi.waitFor(async () => expect(await status(bearer(text))).toBe(401), patient);
+    rmSync(path);
+    expect(await status()).toBe(401);
+  });
+
+  it('end the streams of events that they opened, when they are revoked', async () => {
+    const topology = await ownTopology();
+    const path = keyPath(dirname(topology), {});
+    const shop = await addKey(path, 'shop', ['create', 'read']);
+    const other = await addKey(path, 'shop', ['read']);
+    const { post, server } = await served(topology);
+    const { body } = await post('/v1/videos', { prompt: 'a fox' }, bearer(shop.text));
+    const follow = (text: string) => fetch(`${server.url}${body.urls.events}`, { headers: bearer(text) });
+    const [mine, stays] = await Promise.all([follow(shop.text), follow(other.text)]);
+    const reading = stays.body!.getReader();
+    await revokeKey(path, shop.id);
+    expect(await mine.text()).toContain('connect again');
+    expect((await follow(shop.text)).status).toBe(401);
+    // What came first is there, and no end.
+    expect(new TextDecoder().decode((await reading.read()).value)).not.toContain('connect again');
+    await reading.cancel();
+  });
+
   it('stay as they are while their file cannot be read', async () => {
     const path = keyPath(await testFolder(), {});
     const { id, text } = await addKey(path, 'shop', ['read']);
@@ -170,13 +204,13 @@ describe('API keys', patient, () => {
       writeFileSync(path, whole.subarray(0, -9));
       for (let second = 0; second < 3; second++) {
         vi.advanceTimersByTime(1001);
-        expect((await keys?.find(text))?.name).toBe('shop');
+        expect((await keys.find(text))?.name).toBe('shop');
       }
       expect(told).toEqual(['API keys stay as they were, also those that were revoked since']);
       writeFileSync(path, whole);
       await revokeKey(path, id);
       vi.advanceTimersByTime(1001);
-      expect(await keys?.find(text)).toBeUndefined();
+      expect(await keys.find(text)).toBeUndefined();
     } finally {
       vi.useRealTimers();
     }

@@ -204,8 +204,10 @@ async function lookAtCorpus(workspace: Workspace, add: Add): Promise<void> {
 async function lookAtModel(workspace: Workspace, pipeline: PipelineSpec, add: Add): Promise<void> {
   for (const denoiser of (await workspace.modelsOf(pipeline)).all()) {
     const model = await denoiser.describe();
-    const weights = `weights ${model.weights.slice(0, 12)}`;
-    add('model', 'good', `${modelNames(model)}, ${model.parameters} parameters, backend ${model.backend}, ${weights}`);
+    const weights = model.weights === undefined ? 'weights not stated' : `weights ${model.weights.slice(0, 12)}`;
+    const where = model.server ? `, server ${model.server.url}` : '';
+    const about = `${model.parameters} parameters, backend ${model.backend}, ${weights}${where}`;
+    add('model', 'good', `${modelNames(model)}, ${about}`);
   }
 }
 

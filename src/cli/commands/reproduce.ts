@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { bytesOf, videoNamed } from '../../app/client/videos.js';
-import { recordIn, reproduce } from '../../app/reproduce.js';
+import { promiseOf, recordIn, reproduce } from '../../app/reproduce.js';
 import type { Workspace } from '../../app/workspace.js';
 import { type Bounds, readBounded } from '../../core/bounded-file.js';
 
@@ -39,14 +39,16 @@ export async function reproduceVideo(
   if (to !== undefined) await writeFile(to, made.mp4);
   const was = createHash('sha256').update(mp4).digest('hex');
   const isSame = was === made.sha256;
+  const promise = promiseOf(record);
   if (json) {
     const { sha256, differences } = made;
-    out.write(`${JSON.stringify({ job: record.job, same: isSame, was, is: sha256, differences })}\n`);
+    out.write(`${JSON.stringify({ job: record.job, same: isSame, was, is: sha256, differences, promise })}\n`);
   } else if (isSame) out.write(`the same video, byte for byte (sha256 ${was})\n`);
   else {
     out.write(`another video: sha256 was ${was}, is ${made.sha256}\n`);
     for (const difference of made.differences) out.write(`  ${difference}\n`);
-    if (made.differences.length === 0)
+    out.write(`  promised was ${promise}\n`);
+    if (made.differences.length === 0 && !record.model.server)
       out.write(
         '  made in the same way: the difference is of ffmpeg, of the processor, or of settings of the step encode\n',
       );

@@ -1,6 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: a topology takes values from the environment so.
 import { z } from 'zod';
 import { markdownTable } from '../../core/markdown-table.js';
+import { remoteModel } from '../../streams/topology/models.js';
 import { pipelineSettings } from '../../streams/topology/pipelines.js';
 import { profileParts } from '../../streams/topology/profiles.js';
 import { testSettings } from '../../streams/topology/tests.js';
@@ -25,6 +26,14 @@ export function topologyPage(): string {
           '`model_hosts`',
           'Hosts of model servers that steps call, such as captioners; written as those of media_hosts. Names may lead into private networks. Default: none',
         ],
+        [
+          '`webhook_hosts`',
+          'Hosts that webhooks may go to over https (`docs/guides/webhooks.md`); written as those of media_hosts. Default: none',
+        ],
+        [
+          '[`models`](#models)',
+          'Models that model servers have, by the names that the step denoise uses. Default: none',
+        ],
         ['[`topics`](#topics)', 'What each topic carries, by name.'],
         ['[`segments`](#segments-and-steps)', 'Lists of steps that pipelines share, by name.'],
         ['[`pipelines`](#pipelines)', 'From a topic, through steps, to sinks, by name.'],
@@ -40,6 +49,9 @@ export function topologyPage(): string {
         keys(`${part}: ${kind}`, settings),
       ),
     ),
+    '## Models',
+    'How to run a model server: [model servers](../guides/model-servers.md). A name of this section goes before a preset of the same name.',
+    keys('', remoteModel),
     '## Topics',
     keys('', topicSettings, {
       schema: [

@@ -1,20 +1,17 @@
 import { z } from 'zod';
 import { jobRecord } from '../../events/job-change.js';
-import type { Prompt } from '../../events/prompt.js';
 import { defineOperator } from '../../flow/define-operator.js';
-import type { Resources } from '../../flow/operator.js';
 import type { StepContext } from '../../flow/step-context.js';
 import { unknownWords } from '../../models/known-words.js';
-import type { ModelPrompt } from '../../models/ports.js';
-import { decodedImage } from '../decoded-image.js';
 import { tryOf } from './job-outcome.js';
+import { modelPrompt } from './model-prompt.js';
 
 /*
  * In      job, prompt
  * Out     frames, with the model and the sampler settings that made them
  * Drops   cancelled jobs
  * Fails   REQUEST_OVER_LIMIT (more than the model makes; admit says so first), OBJECT_NOT_FOUND and OBJECT_DAMAGED (an image of the prompt),
- *         MEDIA_DAMAGED, MODEL_CRASHED after retries
+ *         MEDIA_DAMAGED, MODEL_CRASHED after retries; MODEL_SERVER_* and MODEL_ANSWER_INVALID of a model server
  * Memory  `concurrency` prompts with decoded images (shared: decoded-image.ts), and their videos
  * Progress is announced on the jobs topic outside of the commit: after a crash it may come twice, or be missing.
  */
@@ -29,14 +26,14 @@ export const denoise = defineOperator(
     summary: 'Lets the model turn noise into the frames of the prompt.',
     contract: {
       in: 'job and prompt.',
-      out: 'frames: RGB, with the model, its weights and the sampler settings. Settings of the request come before those of the step, and these before the model’s defaults. Clips of the prompt are left out, since the model reads none; the record of the video names them (unread_parts), and the first one is logged. After the first sampler step the job is in_progress on the jobs topic, with its progress at most once a second. These records are outside the commit: after a crash they may be repeated or missing.',
+      out: 'frames: RGB, with the model, its weights and the sampler settings. Settings of the request come before those of the step, and these before the model’s defaults. What the model does not read is left out: clips, and for a model server the retrieved images that it has no place for. The record of the video names these parts (unread_parts), and the first time is logged. After the first sampler step the job is in_progress on the jobs topic, with its progress at most once a second. These records are outside the commit: after a crash they may be repeated or missing.',
       drops: 'Cancelled jobs, at the next step of the sampler.',
       fails:
-        'REQUEST_EXPIRED if start_by has passed when its turn comes, and at the sampler step at which finish_by has passed; REQUEST_OVER_LIMIT if the model cannot make this video; OBJECT_NOT_FOUND, OBJECT_DAMAGED or MEDIA_DAMAGED for an image of the prompt; MODEL_CRASHED if retries do not help.',
+        'REQUEST_EXPIRED if start_by has passed when its turn comes, and at the sampler step at which finish_by has passed; REQUEST_OVER_LIMIT if the model cannot make this video, REQUEST_UNSUPPORTED if it cannot take what the request brings; OBJECT_NOT_FOUND, OBJECT_DAMAGED or MEDIA_DAMAGED for an image of the prompt; MODEL_CRASHED if retries do not help. Of a model server: MODEL_SERVER_REFUSED and MODEL_ANSWER_INVALID; MODEL_SERVER_FAILED if retries do not help. While it is away (MODEL_SERVER_UNAVAILABLE), has no room (MODEL_SERVER_BUSY) or refuses the key (MODEL_SERVER_DENIED), the pipeline pauses.',
       memory: 'The prompts that run at once, with decoded images and videos.',
     },
     config: z.strictObject({
-      model: z.string().default('nano').describe('Preset, or path of a weights file.'),
+      model: z.string().default('nano').describe('Preset, path of a weights file, or a name of `models` in this file.'),
       upsampler: z
         .string()
         .optional()
@@ -81,11 +78,12 @@ export const denoise = defineOperator(
   },
   {
     concurrency: (config) => config.concurrency,
-    open: ({ models, config }) => ({ denoiser: models.of(config), hasToldOfClips: false }),
+    open: ({ models, config }) => ({ denoiser: models.of(config), hasToldOfUnread: false }),
     async process({ job, prompt }, context) {
       const { config, state, log } = context;
       const { denoiser } = state;
-      const { defaults, name, weights, backend, upsampler, words, sampler: method } = await denoiser.describe();
+      const description = await denoiser.describe();
+      const { defaults, name, weights, backend, upsampler, words, server, sampler: method } = description;
       const { steps = defaults.steps, guidance = defaults.guidance } = config;
       const step = typeof guidance === 'number' ? { text: guidance, image: guidance } : guidance;
       const wanted = {
@@ -102,20 +100,20 @@ export const denoise = defineOperator(
       };
       const fps = job.fps ?? defaults.fps;
       const { name: _, ...settings } = sampler;
-      const unreadParts = prompt.parts.flatMap((part, n) => ('clip' in part ? [n] : []));
-      if (unreadParts.length > 0 && !state.hasToldOfClips) {
-        state.hasToldOfClips = true;
+      const { read, unreadParts } = await modelPrompt(prompt, description, context.objects);
+      if (unreadParts.length > 0 && !state.hasToldOfUnread) {
+        state.hasToldOfUnread = true;
         log.warn(
           { model: name, job: job.id },
-          'The model reads no clips: motion examples of prompts are left out, and each video’s record says so',
+          'The model does not read all that was retrieved for a prompt: the rest is left out, and each video’s record says so',
         );
       }
-      const input = { prompt: await readPrompt(prompt, context), ...wanted, fps, ...settings };
+      const input = { prompt: read, ...wanted, fps, ...settings };
       context.signal.throwIfAborted();
       context.begin();
       const progress = announcer(context, config.jobs);
       try {
-        const { video, seconds } = await denoiser.generate(input, {
+        const { video, seconds, asked } = await denoiser.generate(input, {
           signal: context.signal,
           onStep: progress.report,
         });
@@ -123,7 +121,10 @@ export const denoise = defineOperator(
           frames: {
             video,
             fps,
-            model: { name, weights, backend, ...(upsampler && { upsampler }) },
+            model: {
+              ...{ name, backend, ...(weights !== undefined && { weights }), ...(upsampler && { upsampler }) },
+              ...(server && { server: { ...server, ...(asked && { asked }) } }),
+            },
             sampler,
             ...(words && { unknownWords: unknownWords(prompt, words) }),
             ...(unreadParts.length > 0 && { unreadParts }),
@@ -138,18 +139,6 @@ export const denoise = defineOperator(
     },
   },
 );
-
-/** Without the clips. */
-async function readPrompt(prompt: Prompt, { objects }: Pick<Resources, 'objects'>): Promise<ModelPrompt> {
-  const parts = await Promise.all(
-    prompt.parts.map(async (part) => {
-      if ('text' in part) return [part];
-      if ('clip' in part) return [];
-      return [{ pixels: await decodedImage(part.image, objects), role: part.role }];
-    }),
-  );
-  return { task: prompt.task, instruction: prompt.instruction, parts: parts.flat() };
-}
 
 function announcer(context: StepContext<unknown, unknown>, topic: string) {
   const { clock, announce, log, pipeline, event, jobs } = context;

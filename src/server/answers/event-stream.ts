@@ -45,7 +45,7 @@ export function streamEvents(response: ServerResponse, { next, closing }: EventS
   };
   const alive = setInterval(() => isFull || response.writableEnded || write(': still here\n\n'), aliveMs);
   const close = () => {
-    if (!response.writableEnded) response.end(`retry: ${retryMs}\n: the server closes, connect again\n\n`);
+    if (!response.writableEnded) response.end(`retry: ${retryMs}\n: this stream ends, connect again\n\n`);
   };
   response.on('drain', () => {
     isFull = false;

@@ -23,24 +23,30 @@ export interface Caller {
   sees(source: string): boolean;
   /** The source that its lists are narrowed to; undefined: they are not. */
   only: string | undefined;
+  /** Whether it may do what is for nobody's tenant. */
+  isAdmin: boolean;
+  /** Whether it would be let in now as it was then: its key may have been revoked, or the first key been made. */
+  isWelcome(): Promise<boolean>;
 }
 
-/** Where no keys are: whoever is on this machine. */
-const anybody: Caller = { source: '/vimi/http', sees: () => true, only: undefined };
+/** The source of requests of whoever is on this machine, while there are no keys. */
+const localSource = '/vimi/http';
 
 /**
  * Finds out who asks, before a body is read: KEY_MISSING, KEY_REFUSED, RATE_LIMITED. Web pages of other origins are refused
  * (ORIGIN_REFUSED), and so is, without keys, whoever calls this machine by a foreign name, as a page behind a forged DNS entry does.
  */
-export function recogniseCallers(app: App, keys: Keys | undefined): void {
+export function recogniseCallers(app: App, keys: Keys): void {
   const quota = new Quota();
   app.decorateRequest('caller', undefined as unknown as Caller);
   app.addHook('onRequest', async (request, reply) => {
     const { scope } = request.routeOptions.config;
     if (scope === undefined) return;
-    checkOrigin(request, keys !== undefined);
-    if (!keys) {
-      request.caller = anybody;
+    const asks = await keys.ask();
+    checkOrigin(request, asks);
+    if (!asks) {
+      const isWelcome = async () => !(await keys.ask());
+      request.caller = { source: localSource, sees: () => true, only: undefined, isAdmin: true, isWelcome };
       return;
     }
     const key = await keyOf(request, keys);
@@ -58,8 +64,11 @@ export function recogniseCallers(app: App, keys: Keys | undefined): void {
         expected: `a key with the scope ${scope}`,
         found: key.scopes.join(', '),
       });
-    const source = `/vimi/http/${key.name}`;
-    request.caller = { source, sees: (other) => isAdmin || other === source, only: isAdmin ? undefined : source };
+    const source = `${localSource}/${key.name}`;
+    request.caller = {
+      ...{ source, sees: (other) => isAdmin || other === source, only: isAdmin ? undefined : source, isAdmin },
+      isWelcome: () => keys.isValid(key),
+    };
   });
 }
 

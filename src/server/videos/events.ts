@@ -7,6 +7,9 @@ import type { App } from '../app.js';
 import { jobParams } from './routes.js';
 import type { VideoService } from './video-service.js';
 
+/** Whoever follows a job is asked so often whether it still may. Milliseconds. */
+const welcomeMs = 1000;
+
 /**
  * GET /v1/videos/{id}/events: the job as server-sent events. Each carries the whole job as GET gives it, so nothing exists on
  * the stream alone; its id is the version of the job, the same from every process.
@@ -69,11 +72,21 @@ export function addEventsRoute(
       if (reply.raw.destroyed) return reply;
       open++;
       let leave = () => {};
+      const ending = new AbortController();
+      const end = () => ending.abort();
+      closing.addEventListener('abort', end);
+      if (closing.aborted) end();
+      const asking = setInterval(async () => {
+        // Connecting again it hears why.
+        if (!(await request.caller.isWelcome())) end();
+      }, welcomeMs);
       reply.raw.once('close', () => {
         open--;
+        clearInterval(asking);
+        closing.removeEventListener('abort', end);
         leave();
       });
-      const look = streamEvents(reply.raw, { next, closing });
+      const look = streamEvents(reply.raw, { next, closing: ending.signal });
       leave = videos.onChange(id, look);
       // What was said since it looked.
       look();

@@ -75,6 +75,7 @@ export function addVideoRoutes(app: App, service: () => Promise<VideoService>): 
     async (request, reply) => {
       const videos = await service();
       const { headers } = request;
+      await videos.checkWebhook(request.body.webhook, request.caller.source);
       const event = await askedVideo(request.body, request.uploads ?? new Map(), videos, gone(reply));
       const key = idempotencyKey(headers['idempotency-key']);
       const { traceparent } = headers;

@@ -5,11 +5,14 @@ import { cancelRecord, requestRecord } from '../../app/client/request-records.js
 import type { FollowedBoard } from '../../app/job-board.js';
 import { modelChoices } from '../../app/models.js';
 import { RequestImages } from '../../app/request-images.js';
+import { noWebhooks, type Webhooks } from '../../app/webhooks/webhooks.js';
 import type { Workspace } from '../../app/workspace.js';
+
 import { VimiError } from '../../core/errors.js';
 import { jobId } from '../../events/ids.js';
 import { payloadHash } from '../../events/payload-hash.js';
 import type { GenerationRequested } from '../../events/schemas.js';
+import { forgetting } from '../../events/webhook-records.js';
 import { checkRequest, type RequestLimits } from '../../operators/requests/check-request.js';
 import type { ImageBounds } from '../../operators/requests/query-of.js';
 import { removeVideo } from '../../operators/requests/stills-beside.js';
@@ -26,6 +29,8 @@ export interface VideoServiceOptions {
   board: FollowedBoard;
   /** Jobs that are not over; beyond them requests are turned away. */
   mostWaiting: number;
+  /** undefined: none are sent. */
+  webhooks(): Promise<Webhooks | undefined>;
   /** Aborted when the server closes: nobody waits any longer. */
   closing: AbortSignal;
 }
@@ -136,10 +141,12 @@ export class VideoService {
 
   /** Forgets a job that is over, and removes its video, thumbnail and spritesheet. */
   async remove({ job, video }: BoardJob): Promise<void> {
-    const { workspace, pipeline, board } = this.#options;
+    const { workspace, pipeline, board, webhooks } = this.#options;
     if (video) await removeVideo(await workspace.objects(), video.key);
-    const tombstone = { topic: answerTopics(pipeline).jobs, key: Buffer.from(job), value: null, headers: {} };
-    await (await workspace.transport()).publish([tombstone]);
+    const list = (await webhooks())?.list;
+    await list?.caughtUp();
+    const messages = list?.ledger.ofJob(job).map((id) => forgetting(list.topic, id)) ?? [];
+    await (await workspace.transport()).publish([forgetting(answerTopics(pipeline).jobs, job), ...messages]);
     await board.caughtUp();
   }
 
@@ -166,6 +173,14 @@ export class VideoService {
     const now = this.#options.workspace.clock.now();
     const place = job.state === 'queued' ? this.#options.board.board.place(job, now) : undefined;
     return videoOf(job, { place, model: this.models[0]?.name ?? null });
+  }
+
+  /** Refuses a receiver to which nothing could be sent. */
+  async checkWebhook(webhook: GenerationRequested['webhook'], source: string): Promise<void> {
+    if (!webhook) return;
+    const webhooks = await this.#options.webhooks();
+    if (!webhooks) throw noWebhooks();
+    await webhooks.check(webhook, source);
   }
 
   async #fresh(): Promise<void> {

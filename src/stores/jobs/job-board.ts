@@ -63,6 +63,8 @@ export interface BoardJob {
   /** Milliseconds since 1970: when it was asked for, and when its state changed last. */
   created: number;
   changed: number;
+  /** The record of the request that is (or was) served; undefined before anything was said of it. */
+  record?: string | undefined;
   /** Grows with each change: the next offset behind it on the jobs topic; 0 before the first. */
   version: number;
   state: JobChanged['state'];
@@ -298,6 +300,7 @@ export class JobBoard {
       source: said?.request.source ?? request?.source ?? '',
       id: said?.request.id ?? request?.id ?? '',
       ...{ progress: said?.progress, error: said?.error, video: said?.video, started: timeOf(said?.started_at) },
+      record: said?.request.record,
       payload: said?.request.payload ?? request?.payload,
       request: request?.request,
       made: made === undefined ? undefined : (JSON.parse(made) as MadeVideo),

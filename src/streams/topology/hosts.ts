@@ -14,7 +14,7 @@ const host = z
     'a host in small letters (media.example, *.media.example, media.example:8080), or an address',
   );
 
-/** Of media_hosts and of model_hosts. */
+/** Of media_hosts, model_hosts and webhook_hosts. */
 export const hosts = z.array(host).max(1000);
 
 /** Checks that the servers which steps call are allowed. */

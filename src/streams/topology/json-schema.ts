@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { schemas } from '../../events/schemas.js';
 import type { Operator } from '../../flow/operator.js';
 import { hosts } from './hosts.js';
+import { remoteModel } from './models.js';
 import { pipelineSettings } from './pipelines.js';
 import { mediaRoots, profileParts, workFolder } from './profiles.js';
 import { nameRule } from './sections.js';
@@ -40,6 +41,8 @@ export function topologySchema(operators: readonly Operator[]): Schema {
         media_roots: { ...fromZod(mediaRoots), description: 'Folders that media may be read from.' },
         media_hosts: { ...fromZod(hosts), description: 'Hosts that media may be fetched from.' },
         model_hosts: { ...fromZod(hosts), description: 'Hosts of model servers that steps may call.' },
+        webhook_hosts: { ...fromZod(hosts), description: 'Hosts that webhooks may go to.' },
+        models: named('Models that model servers have, by the names that steps use.', ref('model')),
         topics: named('What each topic carries.', ref('topic')),
         segments: named('Lists of steps that pipelines share.', ref('steps')),
         pipelines: { ...named('From a topic, through steps, to sinks.', ref('pipeline')), minProperties: 1 },
@@ -58,6 +61,7 @@ export function topologySchema(operators: readonly Operator[]): Schema {
         },
         Object.keys(profileParts),
       ),
+      model: fromZod(remoteModel),
       topic: extended(topicSettings, ['schema'], {
         schema: {
           description: 'What it carries; a bare JSON object is taken for the first.',

@@ -6,6 +6,7 @@ import { effectiveTopology } from './effective-topology.js';
 import { hosts } from './hosts.js';
 import { checkLinks } from './links.js';
 import { Mistakes, mistakeLine, type TopologyMistake } from './mistake.js';
+import { readModels } from './models.js';
 import { readPipelines } from './pipelines.js';
 import { mediaRoots, readProfiles } from './profiles.js';
 import { fixedMap } from './sections.js';
@@ -21,6 +22,8 @@ const sections = [
   'media_roots',
   'media_hosts',
   'model_hosts',
+  'webhook_hosts',
+  'models',
   'topics',
   'segments',
   'pipelines',
@@ -81,12 +84,14 @@ export async function checkTopology(
   const rootsNode = section('media_roots');
   if (rootsNode) reportUnset(rootsNode, mistakes);
   const roots = rootsNode && checkAgainst(mediaRoots, rootsNode, 'media_roots', mistakes);
-  const hostsIn = (name: 'media_hosts' | 'model_hosts') => {
+  const hostsIn = (name: 'media_hosts' | 'model_hosts' | 'webhook_hosts') => {
     const node = section(name);
     if (node) reportUnset(node, mistakes);
     return (node && checkAgainst(hosts, node, name, mistakes)) ?? [];
   };
   const [mediaHosts, modelHosts] = [hostsIn('media_hosts'), hostsIn('model_hosts')];
+  const webhookHosts = hostsIn('webhook_hosts');
+  const models = readModels(section('models'), { folder, hosts: modelHosts }, mistakes);
   const { topics, names } = readTopics(section('topics'), mistakes);
   const profiles = section('profiles');
   const profile = readProfiles(profiles, wanted, folder, mistakes);
@@ -112,6 +117,8 @@ export async function checkTopology(
     profile,
     mediaRoots: (profile.mediaRoots ?? roots ?? ['.']).map((path) => resolve(folder, path)),
     mediaHosts,
+    webhookHosts,
+    models,
     topics,
     pipelines: pipelines.map(({ spec }) => spec),
     outline: pipelines.map(({ outline }) => outline),

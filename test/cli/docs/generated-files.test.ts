@@ -52,6 +52,7 @@ describe('the AsyncAPI document', () => {
       'passes',
       'jobs',
       'videos',
+      'webhooks',
       'samples',
       'rejects',
     ]);
@@ -89,6 +90,8 @@ describe('the JSON Schemas', () => {
     'samples.sealed': { ...catalogue['samples.sealed'].example, samples: -1 },
     'event.rejected': { ...catalogue['event.rejected'].example, attempts: 0 },
     'reject.dismissed': { dismissed: 'requests-3-42' },
+    'webhook.delivery': { ...catalogue['webhook.delivery'].example, id: 'msg_1' },
+    'webhook.disabled': { source: '/vimi/http', url: 'https://hooks.example' },
   };
 
   it.each(Object.entries(wrong) as [SchemaName, object][])(

@@ -39,7 +39,7 @@ describe('the graph of the topology that ships', () => {
       [
         ...['requests', 'admit', ...ground, 'denoise', 'encode', 'videos/{job}-{digest}.mp4', 'videos'],
         ...['media', ...grow, 'backfill', ...grow],
-        ...['samples', 'outcomes', 'clips', 'corpus', 'jobs', 'rejects', 'removals', 'passes'],
+        ...['samples', 'outcomes', 'clips', 'corpus', 'jobs', 'rejects', 'removals', 'passes', 'webhooks'],
       ].sort(),
     );
     const { width = 0, height = 0 } = await sharp(Buffer.from(image)).metadata();

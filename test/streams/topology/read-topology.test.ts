@@ -126,7 +126,7 @@ const wrong: [name: string, text: string, expected: string[]][] = [
     'a list',
     '- a',
     [
-      't.yaml:1:1 error this file: expected a map of profiles, media_roots, media_hosts, model_hosts, topics, segments, pipelines, tests, found a list of 1',
+      't.yaml:1:1 error this file: expected a map of profiles, media_roots, media_hosts, model_hosts, webhook_hosts, models, topics, segments, pipelines, tests, found a list of 1',
     ],
   ],
   ['no pipeline', `${topics}pipelines: {}`, ['t.yaml:7:12 error there is no pipeline: expected at least one']],
@@ -143,7 +143,7 @@ const wrong: [name: string, text: string, expected: string[]][] = [
     'a section of a later version',
     `${withSteps('[admit]')}alerts: []\npipeline: {}\n`,
     [
-      "t.yaml:12:1 error unknown key 'alerts': expected 'profiles', 'media_roots', 'media_hosts', 'model_hosts', 'topics', 'segments', 'pipelines', 'tests'",
+      "t.yaml:12:1 error unknown key 'alerts': expected 'profiles', 'media_roots', 'media_hosts', 'model_hosts', 'webhook_hosts', 'models', 'topics', 'segments', 'pipelines', 'tests'",
       "t.yaml:13:1 error unknown key 'pipeline'; did you mean 'pipelines'?",
     ],
   ],

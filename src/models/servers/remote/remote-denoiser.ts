@@ -1,0 +1,240 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { type Clock, systemClock } from '../../../core/clock.js';
+import { asVimiError, VimiError } from '../../../core/errors.js';
+import { checkInput } from '../../check-input.js';
+import type { Denoiser, Generated, GenerateInput, ModelDescription } from '../../ports.js';
+import { ServerBusy } from './answers.js';
+import type { Dialect, ServerJob, Written } from './dialect.js';
+import { serverPrompt } from './prompt-words.js';
+
+/*
+ * A model server behind the port of the own models. A video is asked for once, and followed by its id:
+ *
+ *   it cannot be reached, or has no room     MODEL_SERVER_UNAVAILABLE, MODEL_SERVER_BUSY: the pipeline pauses. The next try
+ *                                            goes on with the job that was accepted before, if there is one
+ *   it knows that job no more (a restart)    MODEL_SERVER_FAILED: a try is spent, and the next one asks anew. So a request
+ *                                            that kills its server does not do so for ever
+ *   the job failed                           MODEL_SERVER_REFUSED, or MODEL_SERVER_FAILED where the server says that
+ *                                            another try may succeed
+ *
+ * Time in the server's queue is nobody's fault and has no limit; a job that runs has `runSeconds`.
+ */
+
+export interface RemoteOptions {
+  dialect: Dialect;
+  /** As messages name the server. */
+  where: string;
+  /** Of one job, from its first step on. */
+  runSeconds: number;
+  clock?: Clock;
+}
+
+interface Accepted {
+  id: string;
+  asking: number;
+  /** It is ended where nobody asks for it any more. */
+  watched: boolean;
+}
+
+type Asking = { signal: AbortSignal; onStep?(done: number, total: number): void };
+
+/** Between two looks at a job: longer from one to the next. Milliseconds. */
+const lookMs = { first: 100, last: 1000, growth: 1.5 };
+/** The server is asked what it has at most so often. Milliseconds. */
+const describedMs = 1000;
+/** Whoever gave up waits so long for the server to hear of it. Milliseconds. */
+const cancelMs = 5000;
+
+export function createRemoteDenoiser(options: RemoteOptions): Denoiser {
+  return new RemoteDenoiser(options);
+}
+
+class RemoteDenoiser implements Denoiser {
+  readonly #options: RemoteOptions;
+  readonly #clock: Clock;
+  readonly #closed = new AbortController();
+  /** Jobs that the server accepted, by what was asked; of those that are asked for now, how many ask. */
+  readonly #jobs = new Map<string, Accepted>();
+  #described: { at: number; description: Promise<ModelDescription> } | undefined;
+  /** It asked to be left alone until then. */
+  #busyUntil = 0;
+
+  constructor(options: RemoteOptions) {
+    this.#options = options;
+    this.#clock = options.clock ?? systemClock;
+  }
+
+  describe(): Promise<ModelDescription> {
+    const now = this.#clock.elapsed();
+    if (this.#described && now - this.#described.at < describedMs) return this.#described.description;
+    const described = { at: now, description: this.#options.dialect.describe(this.#closed.signal) };
+    this.#described = described;
+    // What failed is asked again at once.
+    described.description.catch(() => {
+      if (this.#described === described) this.#described = undefined;
+    });
+    return described.description;
+  }
+
+  async generate(input: GenerateInput, asking: Asking): Promise<Generated> {
+    const signal = AbortSignal.any([asking.signal, this.#closed.signal]);
+    const description = await orAborted(this.describe(), signal, this.#options.where);
+    checkInput(input, description);
+    if (input.oscillation)
+      throw new VimiError('REQUEST_UNSUPPORTED', `The model ${description.name} cannot take this`, {
+        ...{ expected: 'one guidance for all steps', found: 'oscillation', where: this.#options.where },
+        remedy: 'Remove oscillation from the step denoise: model servers have no word for it.',
+      });
+    const { prompt, ...settings } = input;
+    const written = await this.#options.dialect.write({ prompt: serverPrompt(prompt), ...settings });
+    const key = createHash('sha256').update(written.body.type).update(written.body.bytes).digest('hex');
+    const job = await this.#accepted(key, written, signal);
+    job.asking++;
+    let isKept = false;
+    try {
+      const seconds = await this.#follow(job.id, { ...input, weights: description.weights }, { ...asking, signal });
+      const video = await this.#options.dialect.frames(job.id, input, signal);
+      if (!video) throw endOf(undefined, this.#options.where);
+      return { video, seconds, asked: written.asked };
+    } catch (thrown) {
+      if (!signal.aborted) {
+        isKept = asVimiError(thrown).fault === 'surroundings';
+        if (isKept) this.#watch(key, job, asking.signal);
+        throw thrown;
+      }
+      // Another request that asks for the same video goes on with it.
+      if (job.asking === 1) await this.#cancel(job.id);
+      throw cancelled(this.#options.where);
+    } finally {
+      job.asking--;
+      if (!isKept && job.asking === 0 && this.#jobs.get(key) === job) this.#jobs.delete(key);
+    }
+  }
+
+  /** While a pipeline is paused, nobody follows the job: it ends with its request. */
+  #watch(key: string, job: Accepted, signal: AbortSignal): void {
+    if (job.watched) return;
+    job.watched = true;
+    const onAbort = () => {
+      if (job.asking > 0 || this.#jobs.get(key) !== job) return;
+      this.#jobs.delete(key);
+      void this.#cancel(job.id);
+    };
+    signal.addEventListener('abort', onAbort, { once: true });
+  }
+
+  async close(): Promise<void> {
+    this.#closed.abort(cancelled(this.#options.where));
+  }
+
+  /** The job that was accepted before, or a new one. */
+  async #accepted(key: string, written: Written, signal: AbortSignal): Promise<Accepted> {
+    const known = this.#jobs.get(key);
+    if (known) return known;
+    await this.#clock.sleep(Math.max(0, this.#busyUntil - this.#clock.elapsed()), signal);
+    if (signal.aborted) throw cancelled(this.#options.where);
+    const { dialect } = this.#options;
+    // Never given up half way: a job whose id nobody heard could not be cancelled.
+    let job = await this.#patiently(() => dialect.submit(written, key));
+    // Somebody ended the job that has this key: a redo is another one.
+    if (job.state === 'cancelled' || job.state === 'failed')
+      job = await this.#patiently(() => dialect.submit(written, `${key}-${randomUUID()}`));
+    const accepted = this.#jobs.get(key) ?? { id: job.id, asking: 0, watched: false };
+    this.#jobs.set(key, accepted);
+    return accepted;
+  }
+
+  /** Notes how long the server wants to be left alone. */
+  async #patiently<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (thrown) {
+      if (thrown instanceof ServerBusy) this.#busyUntil = this.#clock.elapsed() + thrown.waitMs;
+      throw thrown;
+    }
+  }
+
+  /** Until the job is completed; gives the seconds that it ran. */
+  async #follow(id: string, input: FollowedInput, { signal, onStep }: Asking): Promise<number> {
+    const { where, runSeconds, dialect } = this.#options;
+    let started: number | undefined;
+    let told = 0;
+    for (let pause: number = lookMs.first; ; pause = Math.min(pause * lookMs.growth, lookMs.last)) {
+      const job = await this.#patiently(() => dialect.look(id, signal));
+      const now = this.#clock.elapsed();
+      if (job?.state !== 'queued') started ??= now;
+      if (job?.state !== 'queued' && job?.state !== 'in_progress') {
+        if (job?.state === 'completed') {
+          this.#checkWeights(job, input);
+          if (told < input.steps) onStep?.(input.steps, input.steps);
+          return (now - (started ?? now)) / 1000;
+        }
+        throw endOf(job, where);
+      }
+      const done = Math.min(input.steps, Math.round(job.progress * input.steps));
+      if (done > told) onStep?.(done, input.steps);
+      told = Math.max(told, done);
+      if (started !== undefined && now - started > runSeconds * 1000) {
+        await this.#cancel(id);
+        throw new VimiError('MODEL_SERVER_REFUSED', 'The model server took too long', {
+          ...{ expected: `a video within ${runSeconds} s of its first step`, where },
+          remedy: 'Raise run_limit of the model in the topology, or ask for less.',
+        });
+      }
+      await this.#clock.sleep(pause, signal);
+      signal.throwIfAborted();
+    }
+  }
+
+  #checkWeights(job: ServerJob, { weights }: FollowedInput): void {
+    if (job.weights === undefined || job.weights === weights) return;
+    this.#described = undefined;
+    throw new VimiError('MODEL_SERVER_FAILED', 'The model server changed its weights while it made this video', {
+      ...{ expected: weights ?? 'none stated', found: job.weights, where: this.#options.where },
+    });
+  }
+
+  /** As far as the server can be reached. */
+  async #cancel(id: string): Promise<void> {
+    const late = new AbortController();
+    const cancelling = this.#options.dialect.cancel(id).catch(() => {});
+    await Promise.race([cancelling, this.#clock.sleep(cancelMs, late.signal)]);
+    late.abort();
+  }
+}
+
+type FollowedInput = Pick<GenerateInput, 'steps'> & { weights: string | undefined };
+
+/** Why there is no video; undefined: the server knows no such job. */
+function endOf(job: ServerJob | undefined, where: string): VimiError {
+  if (!job)
+    return new VimiError('MODEL_SERVER_FAILED', 'The model server does not know its job any more', {
+      ...{ expected: 'a job until its video was read', found: 'none: it was probably restarted', where },
+    });
+  if (job.state === 'cancelled')
+    return new VimiError('MODEL_SERVER_FAILED', 'Somebody else cancelled this job at the model server', { where });
+  const { code, message, retryable } = job.error ?? { code: 'not stated', message: '', retryable: false };
+  return new VimiError(
+    retryable ? 'MODEL_SERVER_FAILED' : 'MODEL_SERVER_REFUSED',
+    'The model server could not make this video',
+    { found: [code, message].filter(Boolean).join(': '), where },
+  );
+}
+
+function cancelled(where: string): VimiError {
+  return new VimiError('CANCELLED', 'The generation was cancelled', { where });
+}
+
+/** CANCELLED as soon as the signal aborts; the work itself goes on. */
+async function orAborted<T>(work: Promise<T>, signal: AbortSignal, where: string): Promise<T> {
+  if (signal.aborted) throw cancelled(where);
+  const heard = new AbortController();
+  const aborted = new Promise<never>((_, reject) => {
+    signal.addEventListener('abort', () => reject(cancelled(where)), { once: true, signal: heard.signal });
+  });
+  try {
+    return await Promise.race([work, aborted]);
+  } finally {
+    heard.abort();
+  }
+}

@@ -1,0 +1,58 @@
+import type { Prompt, PromptPart } from '../../events/prompt.js';
+import type { Resources } from '../../flow/operator.js';
+import type { ModelDescription, ModelPrompt } from '../../models/ports.js';
+import { decodedImage } from '../decoded-image.js';
+
+/** Of a clip, as admit and the corpus store them. */
+const mostClipBytes = 64 * 1024 * 1024;
+
+/**
+ * A composed prompt with its images decoded, as far as a model reads it, and the places of the parts that it is not shown.
+ * OBJECT_NOT_FOUND, OBJECT_DAMAGED, MEDIA_*.
+ */
+export async function modelPrompt(
+  { task, instruction, parts }: Prompt,
+  description: Pick<ModelDescription, 'takes' | 'limits'>,
+  objects: Resources['objects'],
+): Promise<{ read: ModelPrompt; unreadParts: number[] }> {
+  const unread = unreadIn(parts, description);
+  const shown = parts.filter((_, n) => !unread.has(n));
+  const read = await Promise.all(
+    shown.map(async (part): Promise<ModelPrompt['parts'][number][]> => {
+      if ('text' in part) return [part];
+      if ('clip' in part) return [];
+      return [{ pixels: await decodedImage(part.image, objects), role: part.role }];
+    }),
+  );
+  const clips = await Promise.all(
+    shown
+      .flatMap((part) => ('clip' in part ? [part] : []))
+      .map(async ({ clip: { key, sha256 }, caption }) => ({
+        ...{ mp4: await objects.get(key, { sha256, maxBytes: mostClipBytes }), caption },
+      })),
+  );
+  return {
+    read: { task, instruction, parts: read.flat(), ...(clips.length > 0 && { clips }) },
+    unreadParts: [...unread].sort((a, b) => a - b),
+  };
+}
+
+/**
+ * An own model reads all images and no clips. A model server says what it takes: the images of the request have the first
+ * places, and the best of what was retrieved get those that are left. A caption goes with its image.
+ */
+function unreadIn(
+  parts: readonly PromptPart[],
+  { takes, limits }: Pick<ModelDescription, 'takes' | 'limits'>,
+): Set<number> {
+  const places = (is: (part: PromptPart) => boolean) => parts.flatMap((part, n) => (is(part) ? [n] : []));
+  const clips = places((part) => 'clip' in part);
+  // Those of the request come last.
+  const unreadClips = clips.slice(0, Math.max(0, clips.length - (takes?.clips ?? 0)));
+  if (!takes) return new Set(unreadClips);
+  const own = places((part) => 'image' in part && part.role !== 'reference').length;
+  const room = takes.roles.includes('subject') ? Math.max(0, limits.images - own) : 0;
+  const unreadImages = places((part) => 'image' in part && part.role === 'reference').slice(room);
+  const captions = unreadImages.map((n) => n - 1).filter((n) => n >= 0 && 'text' in parts[n]!);
+  return new Set([...unreadClips, ...unreadImages, ...captions]);
+}

@@ -1,0 +1,153 @@
+import { rmSync } from 'node:fs';
+import Database from 'better-sqlite3';
+import type { DeliveryState, WebhookDelivery } from '../../events/webhook-events.js';
+import { receiverKey, type WebhookRow } from '../../events/webhook-records.js';
+
+export interface ListedDeliveries {
+  /** Only messages behind this one, the newest first. */
+  after?: string | undefined;
+  limit: number;
+  state?: DeliveryState | undefined;
+  source?: string | undefined;
+  job?: string | undefined;
+}
+
+/** Messages to receivers as their compacted topic tells of them; a file that is made anew at each start. */
+export class WebhookLedger {
+  readonly #file: Database.Database;
+  readonly #sql;
+  #positions: Record<number, number> = {};
+
+  constructor(path: string) {
+    rmSync(path, { force: true });
+    this.#file = new Database(path);
+    // Only so that what fails in the middle can be taken back.
+    this.#file.pragma('journal_mode = MEMORY');
+    this.#file.pragma('synchronous = OFF');
+    this.#file.exec(`
+      CREATE TABLE deliveries (
+        id TEXT PRIMARY KEY, job TEXT NOT NULL, source TEXT NOT NULL, host TEXT NOT NULL, partition INTEGER NOT NULL,
+        state TEXT NOT NULL, created INTEGER NOT NULL, due INTEGER NOT NULL, json TEXT NOT NULL
+      );
+      CREATE INDEX deliveries_by_due ON deliveries (partition, state, host, due);
+      CREATE INDEX deliveries_by_time ON deliveries (created, id);
+      CREATE INDEX deliveries_by_job ON deliveries (job);
+      CREATE TABLE disabled (receiver TEXT PRIMARY KEY);
+    `);
+    const prepare = (sql: string) => this.#file.prepare(sql);
+    this.#sql = {
+      get: prepare('SELECT json FROM deliveries WHERE id = ?').pluck(),
+      put: prepare(`
+        INSERT OR REPLACE INTO deliveries (id, job, source, host, partition, state, created, due, json)
+        VALUES (@id, @job, @source, @host, @partition, @state, @created, @due, @json)
+      `),
+      forget: prepare('DELETE FROM deliveries WHERE id = ?'),
+      disable: prepare('INSERT OR IGNORE INTO disabled (receiver) VALUES (?)'),
+      enable: prepare('DELETE FROM disabled WHERE receiver = ?'),
+      isDisabled: prepare('SELECT 1 FROM disabled WHERE receiver = ?').pluck(),
+      hosts: prepare(`
+        SELECT DISTINCT host FROM deliveries WHERE partition = ? AND state = 'pending' AND due <= ?
+      `).pluck(),
+      due: prepare(`
+        SELECT json FROM deliveries WHERE partition = ? AND state = 'pending' AND host = ? AND due <= ? ORDER BY due LIMIT ?
+      `).pluck(),
+      next: prepare(`
+        SELECT MIN(due) FROM deliveries WHERE partition = ? AND state = 'pending' AND due > ?
+      `).pluck(),
+      old: prepare(`
+        SELECT id FROM deliveries WHERE partition = ? AND state <> 'pending' AND created < ? LIMIT 100
+      `).pluck(),
+      ofJob: prepare('SELECT id FROM deliveries WHERE job = ?').pluck(),
+    };
+  }
+
+  positions(): Record<number, number> {
+    return { ...this.#positions };
+  }
+
+  get(id: string): WebhookDelivery | undefined {
+    const json = this.#sql.get.get(id) as string | undefined;
+    return json === undefined ? undefined : (JSON.parse(json) as WebhookDelivery);
+  }
+
+  /** Undefined: there is no message `after`, or it is of another source. */
+  list({ after, limit, state, source, job }: ListedDeliveries): WebhookDelivery[] | undefined {
+    const mark = after === undefined ? undefined : this.get(after);
+    if (after !== undefined && (!mark || (source !== undefined && mark.source !== source))) return undefined;
+    const rules = [
+      mark && '(created, id) < (@created, @mark)',
+      state && 'state = @state',
+      source !== undefined && 'source = @source',
+      job !== undefined && 'job = @job',
+    ].filter(Boolean);
+    const where = rules.length > 0 ? `WHERE ${rules.join(' AND ')}` : '';
+    return this.#file
+      .prepare(`SELECT json FROM deliveries ${where} ORDER BY created DESC, id DESC LIMIT @limit`)
+      .pluck()
+      .all({ limit, state, source, job, created: mark && Date.parse(mark.created), mark: mark?.id })
+      .map((json) => JSON.parse(json as string) as WebhookDelivery);
+  }
+
+  isDisabled(receiver: { source: string; url: string }): boolean {
+    return this.#sql.isDisabled.get(receiverKey(receiver)) !== undefined;
+  }
+
+  /** Messages that are due at `now` (milliseconds since 1970) in a partition, the oldest first: so many of each host. */
+  due(partition: number, now: number, mostOfHost: (host: string) => number): WebhookDelivery[] {
+    const hosts = this.#sql.hosts.all(partition, now) as string[];
+    return hosts.flatMap((host) =>
+      (this.#sql.due.all(partition, host, now, mostOfHost(host)) as string[]).map(
+        (json) => JSON.parse(json) as WebhookDelivery,
+      ),
+    );
+  }
+
+  /** When the next one is due after `now`; undefined: none waits. */
+  nextDue(partition: number, now: number): number | undefined {
+    return (this.#sql.next.get(partition, now) as number | null) ?? undefined;
+  }
+
+  /** Some that are over and were made before. */
+  endedBefore(partition: number, moment: number): string[] {
+    return this.#sql.old.all(partition, moment) as string[];
+  }
+
+  ofJob(job: string): string[] {
+    return this.#sql.ofJob.all(job) as string[];
+  }
+
+  /** Takes records in, all or none; passes over what it has. */
+  apply(rows: readonly WebhookRow[]): void {
+    const reached = this.positions();
+    this.#file.transaction(() => {
+      for (const row of rows) {
+        if (row.offset < (reached[row.partition] ?? 0)) continue;
+        reached[row.partition] = row.offset + 1;
+        if ('delivery' in row) this.#put(row.delivery);
+        else if ('disabled' in row) this.#sql.disable.run(receiverKey(row.disabled));
+        else if ('forgotten' in row) {
+          this.#sql.forget.run(row.key);
+          this.#sql.enable.run(row.key);
+        }
+      }
+    })();
+    this.#positions = reached;
+  }
+
+  close(): void {
+    this.#file.close();
+  }
+
+  #put(delivery: WebhookDelivery): void {
+    const { id, job, source, url, partition, state, created, due } = delivery;
+    this.#sql.put.run({
+      ...{ id, job, source, partition, state, host: hostOf(url), json: JSON.stringify(delivery) },
+      ...{ created: Date.parse(created), due: due === undefined ? 0 : Date.parse(due) },
+    });
+  }
+}
+
+/** With its port. */
+export function hostOf(url: string): string {
+  return URL.canParse(url) ? new URL(url).host : '';
+}

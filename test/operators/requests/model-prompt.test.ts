@@ -1,0 +1,53 @@
+import { describe, expect, it } from 'vitest';
+import type { PromptPart } from '../../../src/events/prompt.js';
+import type { ModelDescription } from '../../../src/models/ports.js';
+import { modelPrompt } from '../../../src/operators/requests/model-prompt.js';
+import { testFolder } from '../../media/make-media.js';
+import { mediaResources, storedImage } from '../media-resources.js';
+
+const media = await mediaResources(await testFolder());
+const image = await storedImage(media, '#ff0000');
+const mp4 = Buffer.from('....ftyp a clip');
+const stored = await media.objects.put('clips/one.mp4', mp4, { mediaType: 'video/mp4' });
+const clip = { ...stored, frames: 1, fps: 1, seconds: 1 };
+
+const parts: PromptPart[] = [
+  ...[{ text: 'a fox' }, { image, role: 'reference' as const }],
+  ...[{ text: 'a barn' }, { image, role: 'reference' as const }],
+  { clip, caption: 'retrieved', role: 'motion' },
+  { clip, caption: 'own', role: 'motion' },
+  ...[{ image, role: 'subject' as const }, { text: 'runs' }],
+];
+const limits = { frames: 8, width: 32, height: 32, images: 2 };
+const read = (takes?: ModelDescription['takes']) =>
+  modelPrompt({ task: 'subject-driven', instruction: '', parts }, { limits, ...(takes && { takes }) }, media.objects);
+const shape = ({ read: { parts, clips }, unreadParts }: Awaited<ReturnType<typeof read>>) => ({
+  parts: parts.map((part) => ('text' in part ? part.text : part.role)),
+  clips: clips?.map(({ caption }) => caption),
+  unreadParts,
+});
+
+describe('what a model is shown of a prompt', () => {
+  it('is all but the clips, for an own model', async () => {
+    expect(shape(await read())).toEqual({
+      parts: ['a fox', 'reference', 'a barn', 'reference', 'subject', 'runs'],
+      ...{ clips: undefined, unreadParts: [4, 5] },
+    });
+  });
+
+  it('is what a server has places for: first what the request brings', async () => {
+    expect(shape(await read({ roles: ['subject'], clips: 1 }))).toEqual({
+      parts: ['a fox', 'reference', 'subject', 'runs'],
+      ...{ clips: ['own'], unreadParts: [2, 3, 4] },
+    });
+  });
+
+  it('leaves a caption out with its image', async () => {
+    const shown = await read({ roles: [], clips: 2 });
+    expect(shape(shown)).toEqual({
+      parts: ['subject', 'runs'],
+      ...{ clips: ['retrieved', 'own'], unreadParts: [0, 1, 2, 3] },
+    });
+    expect(shown.read.clips?.[0]?.mp4).toEqual(mp4);
+  });
+});
