@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Grounding, openGrounding } from '../app/grounding.js';
@@ -75,6 +76,8 @@ export async function serveHttp({
     });
   const app = await openApp({ log: workspace.log, version, hasKeys: () => keys.ask() });
   const closing = new AbortController();
+  // Each open stream of events listens; `mostStreams` bounds them.
+  setMaxListeners(0, closing.signal);
   recogniseCallers(app, keys);
   addProbes(app, workspace.metrics);
   addPage(app);

@@ -179,6 +179,18 @@ describe('events of a job', patient, () => {
     await one.drain();
   });
 
+  it('are no leak of listeners when there are many', async () => {
+    const warnings: string[] = [];
+    const warned = ({ name }: Error) => void warnings.push(name);
+    process.on('warning', warned);
+    const { id } = (await one.post('/v1/videos', { prompt: 'a hare' })).body;
+    const streams = await Promise.all(Array.from({ length: 12 }, () => follow(one, id)));
+    await vi.waitFor(() => expect(streams.every(({ told }) => told.length > 0)).toBe(true), patient);
+    for (const { leave } of streams) leave();
+    process.off('warning', warned);
+    expect(warnings).toEqual([]);
+  });
+
   it('count no client that had left before its stream began', async () => {
     const { id } = (await one.post('/v1/videos', { prompt: 'a pin' })).body;
     const { hostname, port } = new URL(other.server.url);
