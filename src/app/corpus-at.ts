@@ -1,6 +1,3 @@
-import { randomUUID } from 'node:crypto';
-import { rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { VimiError } from '../core/errors.js';
 import type { StoredRecord } from '../events/record.js';
@@ -9,6 +6,7 @@ import { openCorpus } from '../stores/corpus/index/open-corpus.js';
 import { removableOf } from '../stores/removals/removals.js';
 import { corpusRecord } from './corpus.js';
 import { withOwnVectors } from './own-vectors.js';
+import { makeWorkFolder } from './work-folder.js';
 import type { Workspace } from './workspace.js';
 
 /** A place in the topic of documents: of each partition the first offset that does not count. */
@@ -53,11 +51,11 @@ export async function openCorpusAt(
     await workspace.removals(),
   ];
   const { log } = workspace;
-  const folder = join(tmpdir(), `vimi-corpus-${randomUUID()}`);
-  const corpus = await openCorpus({ folder, embedder, log });
+  const folder = await makeWorkFolder(workspace.topology.profile.work, 'corpus');
+  const corpus = await openCorpus({ folder: join(folder.path, 'index'), embedder, log });
   const close = async () => {
     await corpus.close();
-    await rm(folder, { recursive: true, force: true });
+    await folder.remove();
   };
   try {
     const index = withOwnVectors(corpus, { embedder, objects, log });

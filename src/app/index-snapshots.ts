@@ -63,7 +63,8 @@ export class IndexSnapshots {
   readonly #now: () => number;
   /** The newest that is known. */
   #newest: Usable | null = null;
-  #looking: Promise<unknown> = Promise.resolve();
+  /** null: nobody is looking. */
+  #looking: Promise<void> | null = null;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(options: IndexSnapshotsOptions) {
@@ -120,7 +121,10 @@ export class IndexSnapshots {
   /** Looks from time to time whether one is due: after `every` documents, or a tenth of the corpus if that is more. */
   start(every: number): void {
     this.#timer = setInterval(() => {
-      this.#looking = this.#looking.then(() => this.#makeIfDue(every));
+      // One that takes longer than a minute is not followed by those that fell into its time.
+      this.#looking ??= this.#makeIfDue(every).finally(() => {
+        this.#looking = null;
+      });
     }, lookEveryMs);
     this.#timer.unref();
   }

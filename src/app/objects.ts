@@ -2,6 +2,7 @@ import { openFileStore } from '../stores/objects/files.js';
 import type { ObjectStore } from '../stores/objects/object-store.js';
 import type { ObjectsSpec } from '../streams/topology/profiles.js';
 import { readCertificates } from './pem-file.js';
+import { makeWorkFolder, type WorkFolder } from './work-folder.js';
 
 export interface OpenedObjects {
   objects: ObjectStore;
@@ -10,16 +11,25 @@ export interface OpenedObjects {
 
 /**
  * The object store that a profile names; S3's client is loaded only where one asks for it. `makesBucket`: else a bucket that
- * is not there is BUCKET_NOT_FOUND.
+ * is not there is BUCKET_NOT_FOUND. `work`: for copies of objects of a bucket.
  */
 export async function openObjects(
   spec: ObjectsSpec,
-  how: { firstContactMs?: number; makesBucket: boolean },
+  how: { firstContactMs?: number; makesBucket: boolean; work: string },
 ): Promise<OpenedObjects> {
   if (spec.type === 'files') return { objects: await openFileStore(spec.path), close: async () => {} };
   const { openS3Store } = await import('../stores/objects/s3/open-s3.js');
   const { endpoint, bucket, region, prefix, access_key: accessKey, secret_key: secretKey, tls } = spec;
   const ca = tls && readCertificates(tls.ca);
-  const objects = await openS3Store({ endpoint, bucket, region, prefix, accessKey, secretKey, ca, ...how });
-  return { objects, close: () => objects.close() };
+  let folder: Promise<WorkFolder> | undefined;
+  const temporary = async () => {
+    folder ??= makeWorkFolder(how.work, 'objects');
+    return (await folder).path;
+  };
+  const objects = await openS3Store({ endpoint, bucket, region, prefix, accessKey, secretKey, ca, temporary, ...how });
+  const close = async () => {
+    await objects.close();
+    await (await folder)?.remove();
+  };
+  return { objects, close };
 }

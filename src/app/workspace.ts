@@ -115,7 +115,8 @@ export class Workspace {
 
   objects(): Promise<ObjectStore> {
     return this.#parts.once('objects', async () => {
-      const how = { firstContactMs: this.#firstContactMs, makesBucket: !this.#looksOnly };
+      const { work } = this.topology.profile;
+      const how = { firstContactMs: this.#firstContactMs, makesBucket: !this.#looksOnly, work };
       const { objects, close } = await openObjects(this.topology.profile.objects, how);
       this.#onClose(close);
       return objects;

@@ -6,6 +6,7 @@ import { formatOf, type ImageFormat, signatureBytes } from './image-formats.js';
 import type { RgbImage } from './pixels.js';
 import { damaged, drawStill, headerOf, losslessWebp, type Pixels, type Still, stillAsWebp } from './still-as-webp.js';
 import { tiffObstacle } from './tiff-header.js';
+import { textsOfImage } from './written-texts.js';
 
 /** The image format that the bytes of a file say, or null. */
 export async function imageFormat(path: string): Promise<ImageFormat | null> {
@@ -31,6 +32,8 @@ export interface ImageHeader {
   pages: number;
   /** Milliseconds that each page is shown; empty for a still. */
   delays: number[];
+  /** What its EXIF, XMP and IPTC say of it. */
+  texts: string[];
 }
 
 /**
@@ -59,6 +62,7 @@ export async function imageHeader(path: string, format: ImageFormat): Promise<Im
     pages: animated ? pages : 1,
     // Browsers show anything shorter than 20 ms for 100 ms; so do we, since authors looked at it there.
     delays: animated ? (found.delay ?? []).map((ms) => (ms < 20 ? 100 : ms)) : [],
+    texts: textsOfImage(found),
   };
 }
 

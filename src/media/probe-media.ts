@@ -8,6 +8,7 @@ import { pageRate } from './page-rate.js';
 import type { ColourTags } from './screen-colours.js';
 import { startTool, ToolFailure } from './tool-process.js';
 import { mediaTools } from './tools.js';
+import { textsOfTags } from './written-texts.js';
 
 /** What a medium is, by its bytes alone. */
 export interface ProbedMedium {
@@ -21,6 +22,8 @@ export interface ProbedMedium {
   fps: number;
   codec: string;
   hasAlpha: boolean;
+  /** What somebody, or some program, wrote into it: descriptions, titles and comments, in this order. */
+  texts: string[];
   /** How ffmpeg is to decode it; none for what is no business of ffmpeg. */
   video?: VideoTraits;
 }
@@ -69,7 +72,7 @@ export async function probeMedia(path: string, limits: ProbeLimits): Promise<Pro
 }
 
 async function probeImage(path: string, known: ImageFormat, limits: ProbeLimits): Promise<ProbedMedium> {
-  const { format, width, height, hasAlpha, pages, delays } = await imageHeader(path, known);
+  const { format, width, height, hasAlpha, pages, delays, texts } = await imageHeader(path, known);
   const maxPixels = pages > 1 ? (limits.maxFramePixels ?? limits.maxPixels) : limits.maxPixels;
   if (width * height > maxPixels)
     throw new VimiError('MEDIA_TOO_LARGE', 'This image has too many pixels', {
@@ -79,7 +82,7 @@ async function probeImage(path: string, known: ImageFormat, limits: ProbeLimits)
     });
   const duration = pages > 1 ? delays.reduce((sum, ms) => sum + ms, 0) / 1000 : 0;
   const kind = pages > 1 ? 'video' : 'still';
-  return { kind, width, height, duration, fps: pages > 1 ? pageRate(delays) : 0, codec: format, hasAlpha };
+  return { kind, width, height, duration, fps: pages > 1 ? pageRate(delays) : 0, codec: format, hasAlpha, texts };
 }
 
 interface Stream {
@@ -126,6 +129,7 @@ async function probeVideo(path: string, limits: ProbeLimits): Promise<ProbedMedi
     fps: still ? 0 : fps,
     codec,
     hasAlpha: decoder !== undefined || alphaFormats.test(stream.pix_fmt ?? ''),
+    texts: textsOfTags(format?.tags, stream.tags),
     video: {
       stream: stream.index,
       interlaced,
@@ -260,6 +264,7 @@ interface Format {
   format_name?: string;
   start_time?: string;
   duration?: string;
+  tags?: Record<string, string>;
 }
 
 interface Packet {

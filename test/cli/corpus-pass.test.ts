@@ -1,15 +1,16 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { liveShards } from '../../src/app/samples/live-shards.js';
-import type { Workspace } from '../../src/app/workspace.js';
+import { Workspace } from '../../src/app/workspace.js';
 import { corpusBalance, corpusDedup, forgetPass, listPasses } from '../../src/cli/commands/corpus-pass.js';
 import { samplesExport } from '../../src/cli/commands/samples-export.js';
 import { samplesList } from '../../src/cli/commands/samples-list.js';
 import { samplesReground } from '../../src/cli/commands/samples-reground.js';
 import { sweep } from '../../src/cli/commands/sweep.js';
+import { quietLog } from '../operators/run-operator.js';
 import { makeMedia, project, takeIn, written } from './small-corpus.js';
 
 let folder: string;
@@ -126,6 +127,17 @@ describe.sequential('passes over a corpus', { timeout: 120_000 }, () => {
     await written((out) => forgetPass(workspace, 'odd', out));
     expect(existsSync(join(folder, '.vimi/objects', shard))).toBe(true);
     expect((await list()).map(({ list: { key } }) => key)).toEqual([other]);
+    const naming = join(folder, 'naming.yaml');
+    const shipped = readFileSync(join(folder, 'topology.yaml'), 'utf8');
+    writeFileSync(naming, shipped.replace(/^( +- shard)$/m, '$1: { keep_list: dedup }'));
+    const running = await Workspace.open({ topology: naming, log: quietLog });
+    await expect(
+      written((out) => forgetPass(running, 'dedup', out)).finally(() => running.close()),
+    ).rejects.toMatchObject({
+      ...{ code: 'USAGE', where: naming, found: 'keep_list: dedup' },
+      message: expect.stringContaining('The step shard of corpus and backfill names this keep-list'),
+    });
+    expect(existsSync(join(folder, '.vimi/objects', now.list.key))).toBe(true);
     await written((out) => forgetPass(workspace, 'dedup', out));
     expect(await list()).toEqual([]);
     expect(existsSync(join(folder, '.vimi/objects', now.list.key))).toBe(false);

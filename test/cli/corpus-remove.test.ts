@@ -2,6 +2,7 @@ import { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, write
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import type { Writable } from 'node:stream';
+import { pathToFileURL } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { endsOf } from '../../src/app/new-records.js';
@@ -333,7 +334,8 @@ describe.sequential('what is removed from the corpus', { timeout: 300_000 }, () 
     expect(await found('a mushroom')).not.toContain('a mushroom');
     expect(await isAbsent()).toBe(true);
     const lifted = await remove([], { uri, lift: true });
-    expect(lifted.map(({ value }) => value)).toEqual([uri[0], media('mushroom.png')]);
+    const path = media('mushroom.png');
+    expect(lifted.map(({ value }) => value)).toEqual([uri[0], pathToFileURL(path).href, path]);
     expect(await isAbsent()).toBe(false);
     await expect(remove([], { uri, lift: true })).rejects.toMatchObject({ code: 'USAGE' });
   });

@@ -74,6 +74,16 @@ describe('vimi ingest', () => {
     rmSync(join(folder, 'bad.png'));
   });
 
+  it('waits for what an earlier command only published, and counts it once', async () => {
+    for (const ending of ['png', 'txt'])
+      copyFileSync(join(root, `examples/media/images/red-apple.${ending}`), join(folder, `apple.${ending}`));
+    expect((await run(['ingest', 'apple.png', '--publish-only'])).out).toBe('published 1 media to media\n');
+    const { out, code } = await run(['ingest', 'apple.png']);
+    expect(out).toContain('published 0 media to media; 1 were published before\ndelivered 1, rejected 0, dropped 0\n');
+    expect(code).toBe(0);
+    for (const ending of ['png', 'txt']) rmSync(join(folder, `apple.${ending}`));
+  });
+
   it('watches a folder until it is told to end, and knows it when it starts again', async () => {
     mkdirSync(join(folder, 'drop'));
     const watch = () => {

@@ -72,6 +72,7 @@ describe('what a medium is', () => {
       fps: 0,
       codec: 'png',
       hasAlpha: true,
+      texts: [],
     });
   });
 

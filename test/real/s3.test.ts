@@ -118,7 +118,7 @@ describe('the S3 store', () => {
   });
 
   it('gives a local file the ending of its key, and takes it away again', async () => {
-    const store = await open({ temporary: folder });
+    const store = await open({ temporary: async () => folder });
     const before = await readdir(folder);
     await store.put('a/b.mp4', Buffer.from('video'), { mediaType: 'video/mp4' });
     const lent = await store.localFile('a/b.mp4');

@@ -4,27 +4,59 @@ import { parse } from 'csv-parse';
 import type { ManifestRow } from './manifest-row.js';
 import { mostRowBytes, unreadable } from './manifest-row.js';
 
-/** Rows under a first line with the names of the columns, in UTF-8. A row may have fewer or more cells. */
+/**
+ * Rows under a first line with the names of the columns, in UTF-8. A row may have fewer or more cells. What stands before a
+ * place at which nothing more can be read is given before it fails.
+ */
 export async function* csvRows(path: string, delimiter: string): AsyncGenerator<ManifestRow> {
-  const options = { columns: true, bom: true, delimiter, skip_empty_lines: true, relax_column_count: true, info: true };
   const size = await stat(path).then(
     (entry) => entry.size,
     () => 0,
   );
-  const parser = parse({ ...options, max_record_size: mostRowBytes });
-  const file = createReadStream(path);
-  file.on('error', (error) => parser.destroy(error)).pipe(parser);
+  let rows: ManifestRow[] = [];
+  let line = 1;
+  const parser = parse({
+    ...{ columns: true, bom: true, delimiter, skip_empty_lines: true, relax_column_count: true },
+    max_record_size: mostRowBytes,
+    // As soon as it is read: what the parser holds is lost when it fails.
+    on_record(cells: Record<string, string>, { lines, bytes }: { lines: number; bytes: number }) {
+      const isText = !Object.values(cells).some((cell) => cell.includes('\ufffd'));
+      const of = { place: lines, share: bytes / size };
+      rows.push(isText ? { ...of, cells } : { ...of, cells: {}, mistake: 'a line that is not UTF-8' });
+      line = lines + 1;
+      return null;
+    },
+  });
+  parser.resume();
+  // Whoever writes to it hears of it.
+  parser.on('error', () => {});
   try {
-    for await (const one of parser) {
-      const { record, info } = one as { record: Record<string, string>; info: { lines: number; bytes: number } };
-      const share = info.bytes / size;
-      if (Object.values(record).some((cell) => cell.includes('\ufffd')))
-        yield { place: info.lines, cells: {}, share, mistake: 'a line that is not UTF-8' };
-      else yield { place: info.lines, cells: record, share };
+    for await (const chunk of createReadStream(path)) {
+      await taken((done) => parser.write(chunk, done));
+      const ready = rows;
+      rows = [];
+      yield* ready;
     }
+    await taken((done) => {
+      parser.once('error', done);
+      parser.end(done);
+    });
+    yield* rows;
   } catch (cause) {
-    throw unreadable(path, 'a table in CSV, whose first line has the names of its columns', cause);
+    yield* rows;
+    throw unreadable(`${path}:${line}`, 'a table in CSV, whose first line has the names of its columns', why(cause));
   } finally {
-    file.destroy();
+    parser.destroy();
   }
+}
+
+function taken(work: (done: (error?: Error | null) => void) => void): Promise<void> {
+  return new Promise((resolve, reject) => work((error) => (error ? reject(error) : resolve())));
+}
+
+/** A quote that nobody closes takes all that comes after it into its cell, until that is too long or the table ends. */
+function why(cause: unknown): unknown {
+  const code = (cause as { code?: unknown }).code;
+  const isOpen = code === 'CSV_QUOTE_NOT_CLOSED' || code === 'CSV_MAX_RECORD_SIZE';
+  return isOpen ? new Error('a row that does not end: a quote (") that is opened and not closed', { cause }) : cause;
 }

@@ -72,6 +72,8 @@ export async function feedPipeline(
       failed.abort(thrown);
       throw thrown;
     });
+    // It may fail long before it is awaited.
+    working.catch(() => {});
     try {
       await feed.run(sources);
       isFed();

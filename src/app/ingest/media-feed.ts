@@ -23,8 +23,8 @@ import {
 
 /*
  * Feeds a pipeline with media by a window: only so many are published and have no outcome yet. So memory stays bounded, the
- * topic holds little that nobody works on, and a feed that was stopped leaves little behind. What is known already is not
- * published: the topic of outcomes says what became of each version of each medium. What an earlier feed published and
+ * topic holds little that nobody works on, and a feed that was stopped leaves little behind. What is known already may be
+ * left out: the topic of outcomes says what became of each version of each medium. What an earlier feed published and
  * nobody has come to is waited for instead of published again.
  */
 
@@ -40,8 +40,11 @@ export interface MediaFeedOptions extends Omit<Offering, 'isNew'>, MediaDefaults
   file: string;
   /** The most media that are published and have no outcome yet. */
   window: number;
-  /** Also what is known already. */
-  again: boolean;
+  /**
+   * What is not published: media of which it is known what became of them (`known`), of those only the ones that were
+   * rejected and are the same (`rejected`), or `nothing`.
+   */
+  skips: 'known' | 'rejected' | 'nothing';
   /** The same address may come again. Default false. */
   repeats?: boolean;
   /** Called for each medium of this feed that has its outcome. */
@@ -150,7 +153,7 @@ export class MediaFeed {
   }
 
   async #isFresh({ uri, version }: OfferedMedium): Promise<boolean> {
-    const { again, corpus, onUnchanged } = this.#options;
+    const { skips, corpus, onUnchanged } = this.#options;
     const left = this.#left.get(uri);
     if (left?.version === version) {
       this.#left.delete(uri);
@@ -158,7 +161,7 @@ export class MediaFeed {
       this.counts.resumed++;
       return false;
     }
-    const known = again ? undefined : this.#known.of(uri);
+    const known = skips === 'nothing' ? undefined : this.#known.of(uri);
     if (known?.version !== version) return true;
     if (known.outcome === 'rejected') {
       if (!known.error || !isLasting(known.error.code)) return true;
@@ -166,6 +169,7 @@ export class MediaFeed {
       onUnchanged(uri, known.error);
       return false;
     }
+    if (skips === 'rejected') return true;
     if (await isLost(known, uri, corpus)) return true;
     this.counts.known++;
     return false;

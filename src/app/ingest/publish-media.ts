@@ -21,8 +21,7 @@ export interface PublishMediaOptions extends Offering, MediaDefaults {
 }
 
 export interface PublishedMedia {
-  /** The ids of the events. */
-  events: Set<string>;
+  published: number;
   /** Those of `refused` that came again unchanged. */
   unchanged: MediaSettled[];
 }
@@ -32,18 +31,15 @@ export async function publishMedia(
   sources: readonly MediaSource[],
   { transport, topic, refused, source, licence, onPublished, ...offering }: PublishMediaOptions,
 ): Promise<PublishedMedia> {
-  const events = new Set<string>();
+  let published = 0;
   const unchanged = new Map<string, MediaSettled>();
   let waiting: OfferedMedium[] = [];
   const publish = async () => {
-    const records = waiting.map((medium) => {
-      const { id, record } = mediaEvent(medium, topic);
-      events.add(id);
-      return record;
-    });
+    const records = waiting.map((medium) => mediaEvent(medium, topic).record);
     waiting = [];
     if (records.length > 0) await transport.publish(records);
-    onPublished?.(events.size);
+    published += records.length;
+    onPublished?.(published);
   };
   for await (const offered of offeredBy(sources, offering)) {
     const medium = withDefaults(offered, { source, licence });
@@ -53,7 +49,7 @@ export async function publishMedia(
     if (waiting.length >= batch) await publish();
   }
   await publish();
-  return { events, unchanged: [...unchanged.values()] };
+  return { published, unchanged: [...unchanged.values()] };
 }
 
 /** By uri: the media that came to a lasting reject when they were last seen. */

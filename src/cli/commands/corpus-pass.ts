@@ -6,6 +6,7 @@ import { type PassDocument, snapshot } from '../../app/passes/snapshot.js';
 import type { Workspace } from '../../app/workspace.js';
 import { VimiError } from '../../core/errors.js';
 import type { CorpusPassed } from '../../events/schemas.js';
+import { shard } from '../../operators/corpus/shard.js';
 import type { LeftOut } from '../../stores/keep-lists/keep-list.js';
 import { progress } from '../progress.js';
 
@@ -75,7 +76,22 @@ export async function listPasses(
     out.write(json ? `${JSON.stringify(told)}\n` : `${passText(told)}\n`);
 }
 
+/** USAGE while a step of the topology names it. */
 export async function forgetPass(workspace: Workspace, name: string, out: NodeJS.WritableStream): Promise<void> {
+  const naming = workspace.topology.pipelines.filter(({ steps }) =>
+    steps.some(({ operator, config }) => operator.name === shard.name && isNamedIn(config, name)),
+  );
+  if (naming.length > 0)
+    throw new VimiError(
+      'USAGE',
+      `The step shard of ${naming.map((one) => one.name).join(' and ')} names this keep-list`,
+      {
+        expected: 'a list that no step names',
+        found: `keep_list: ${name}`,
+        where: workspace.topology.file,
+        remedy: 'Take keep_list out of the step and restart `vimi run`, then forget the list.',
+      },
+    );
   await forgetKeepList(name, await workspace.keepListPlace());
   out.write(`${name} is forgotten: nothing is left out by it any more\n`);
 }
@@ -147,4 +163,8 @@ function checkScore(documents: readonly PassDocument[], best: string): void {
   const known = new Set(documents.flatMap(({ scores }) => Object.keys(scores)));
   if (documents.length === 0 || known.size === 0 || known.has(best)) return;
   throw new VimiError('USAGE', `No document has the score '${best}'`, { expected: [...known].sort().join(', ') });
+}
+
+function isNamedIn(config: unknown, name: string): boolean {
+  return (config as { keep_list?: string }).keep_list === name;
 }

@@ -51,11 +51,12 @@ export async function ingestFeed(
     if (json) out.write(`${JSON.stringify(one)}\n`);
     else out.write(one.outcome === 'rejected' ? rejection(one) : `${outcomeLine(one)}\n`);
   };
-  const bar = list ? null : feedBar(pipeline.name, sources);
+  const bar = list ? null : feedBar(pipeline, sources);
   let report: FeedReport;
   try {
     report = await feedPipeline(workspace, pipeline, sources, {
-      ...{ passedOver: passed, broken, again, source, licence, signal, repeats: watches },
+      ...{ passedOver: passed, broken, source, licence, signal, repeats: watches },
+      skips: again ? 'nothing' : 'known',
       onSettled: settled,
       onUnchanged: (uri, error) => unchanged.add(uri, error),
       onBusy: (thrown) => !json && out.write(`${otherProcess(pipeline, thrown)}: waiting for it\n`),
@@ -93,13 +94,14 @@ export async function ingestFeed(
   return rejected;
 }
 
-function ofBefore({ resumed, known }: FeedReport): string {
+/** What a feed did not publish, or did before. */
+export function ofBefore({ resumed, known }: Pick<FeedReport, 'resumed' | 'known'>): string {
   const waited = resumed > 0 ? `; ${resumed} were published before` : '';
   return `${waited}${known > 0 ? `; ${known} known already (--again publishes them)` : ''}`;
 }
 
 /** Media with an outcome, of those that will have one as far as is known. */
-function feedBar(name: string, sources: readonly MediaSource[]) {
+export function feedBar({ name }: PipelineSpec, sources: readonly MediaSource[]) {
   const bar = progress(name.padEnd(9));
   let looking: NodeJS.Timeout | undefined;
   return {

@@ -3,6 +3,7 @@ import { asVimiError } from '../../core/errors.js';
 import type { MediaSettled } from '../../events/schemas.js';
 import type { DropReason } from '../../flow/envelope.js';
 import { parseTarAddress } from '../../media/tar-address.js';
+import type { SettledMedium } from '../../stores/media/settled-media.js';
 import type { PipelineReport } from '../../streams/delivery/pipeline.js';
 import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
 import { addCounts, countOutcome, emptyCounts } from '../../streams/delivery/position.js';
@@ -24,29 +25,24 @@ export class OutcomeSums {
   }
 }
 
-export function sumsOf(media: readonly MediaSettled[]): OutcomeSums {
-  const sums = new OutcomeSums();
-  for (const one of media) sums.add(one);
-  return sums;
-}
-
 /** What became of media, in words: counts, then a line for each that was not simply kept; with `all` for every one. */
 export function tellOutcomes(
-  media: readonly MediaSettled[],
+  media: Iterable<SettledMedium>,
+  sums: OutcomeSums,
   { all, lost }: { all: boolean; lost: PipelineReport['lost'] },
   out: NodeJS.WritableStream,
 ): void {
-  const { outcomes, parts } = sumsOf(media);
-  out.write(`${reportLine({ run: outcomes, parts, lost })}\n`);
-  const worthALine = media.filter((one) => one.outcome !== 'rejected' && (all || !isPlain(one)));
-  for (const one of all ? worthALine : worthALine.slice(0, mostLines)) out.write(`  ${outcomeLine(one)}\n`);
-  const more = worthALine.length - mostLines;
-  if (!all && more > 0) out.write(`  and ${more} more (--list names all)\n`);
-  for (const one of media) if (one.outcome === 'rejected') out.write(rejection(one));
+  out.write(`${reportLine({ run: sums.outcomes, parts: sums.parts, lost })}\n`);
+  let told = 0;
+  for (const one of media)
+    if (one.outcome !== 'rejected' && (all || !isPlain(one)) && (all || ++told <= mostLines))
+      out.write(`  ${outcomeLine(one)}\n`);
+  if (told > mostLines) out.write(`  and ${told - mostLines} more (--list names all)\n`);
+  for (const one of media) if (one.outcome === 'rejected' && !one.unchanged) out.write(rejection(one));
 }
 
 /** "  rejected NAME", the reason and the remedy; `when` it was rejected, if not now. */
-export function rejection({ uri, error }: MediaSettled, when = ''): string {
+export function rejection({ uri, error }: Pick<MediaSettled, 'uri' | 'error'>, when = ''): string {
   const why = error ? `\n    ${error.code} at ${error.step}: ${error.message}\n    → ${error.remedy}` : '';
   return `  rejected ${nameOf(uri)}${when}${why}\n`;
 }

@@ -1,26 +1,21 @@
-import { setTimeout as sleep } from 'node:timers/promises';
-import { outcomesSince } from '../../app/ingest/media-outcomes.js';
 import type { MediaSource } from '../../app/ingest/media-source.js';
 import type { BrokenSource } from '../../app/ingest/offered-by.js';
 import { openSources } from '../../app/ingest/open-sources.js';
 import { PassedOver } from '../../app/ingest/passed-over.js';
 import { lastingRejects, publishMedia } from '../../app/ingest/publish-media.js';
 import { type WatchOptions, watchedFolders } from '../../app/ingest/watched-folders.js';
-import { endsOf } from '../../app/new-records.js';
 import type { Workspace } from '../../app/workspace.js';
 import { counted } from '../../core/counted.js';
 import { asVimiError, VimiError } from '../../core/errors.js';
-import type { MediaSettled } from '../../events/schemas.js';
 import { caption } from '../../operators/media/caption.js';
 import { type CaptionerSetting, labelsAsked } from '../../operators/media/captioners.js';
-import type { PipelineReport } from '../../streams/delivery/pipeline.js';
 import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
 import { stepTopic } from '../../streams/topology/step-topics.js';
 import { progress } from '../progress.js';
+import { ingestAll, tellPublished } from './ingest-all.js';
 import { tellLooks } from './ingest-dry-run.js';
 import { ingestFeed } from './ingest-feed.js';
-import { nameOf, otherProcess, rejection, sumsOf, tellOutcomes } from './ingest-report.js';
-import { brokenFacts, passedOverCount, tellBroken, tellPassedOver } from './passed-over.js';
+import { nameOf, otherProcess } from './ingest-report.js';
 import { reportLine, runPipelines } from './run.js';
 
 export interface IngestOptions {
@@ -44,11 +39,9 @@ export interface IngestOptions {
   signal: AbortSignal;
 }
 
-/** How often it is looked whether another process has taken the media in, or has left them to this one. */
-const lookMs = 1000;
 /**
- * Publishes the media of some sources (see openSources), runs the corpus pipeline until they are settled, and says what became of each;
- * gives the number of rejects. When another process consumes them already, it is waited for. Media that were rejected
+ * Publishes the media of some sources (see openSources) a window at a time, runs the corpus pipeline until they are settled, and says what
+ * became of each; gives the number of rejects. When another process consumes them already, it is waited for. Media that were rejected
  * before and have not changed are told of and not published again. Nothing is published when what was named lies where no media may be
  * read: MEDIA_FORBIDDEN.
  */
@@ -88,41 +81,36 @@ export async function ingest(
   const transport = await workspace.transport();
   const told = (pipeline && stepTopic(pipeline, 'media.settled')) ?? null;
 
-  const refused = told && !again ? await lastingRejects(transport, told) : new Map();
-  const before = told ? await endsOf(transport, told) : {};
+  if (publishOnly || !pipeline || told === null) {
+    const refused = told && !again ? await lastingRejects(transport, told) : new Map();
+    const rejected = await publishAll(sources, { transport, topic, refused, source, licence, json, signal }, out);
+    if (publishOnly || !pipeline) return rejected;
+    return runBlind(workspace, pipeline, { json, signal }, out);
+  }
+  return ingestAll(workspace, sources, { pipeline, source, licence, again, list, json, signal }, out);
+}
+
+interface Publishing
+  extends Pick<Parameters<typeof publishMedia>[1], 'transport' | 'topic' | 'refused' | 'source' | 'licence'> {
+  json: boolean;
+  signal: AbortSignal;
+}
+
+/** Only publishes; gives how many were rejected before, or could not be read. */
+async function publishAll(
+  sources: readonly MediaSource[],
+  { json, ...how }: Publishing,
+  out: NodeJS.WritableStream,
+): Promise<number> {
   const broken: BrokenSource[] = [];
   const passed = new PassedOver();
-  const how = { transport, topic, passedOver: passed, broken, refused, source, licence, signal };
-  const { events, unchanged } = await publishWithBar(sources, how);
-  const passedOver = passed.list();
-  out.write(
-    json
-      ? `${JSON.stringify({ published: events.size, topic, unchanged: unchanged.length, broken: broken.map(brokenFacts), passed_over: passedOver })}\n`
-      : `published ${events.size} media to ${topic}\n`,
-  );
-  if (!json) {
-    tellPassedOver(passedOver, out);
-    tellBroken(broken, out);
-    for (const one of unchanged)
-      out.write(rejection(one, ' before and unchanged since: not published again (--again publishes it)'));
-  }
-  const refusedNow = unchanged.length + broken.length;
-  if (publishOnly || !pipeline) return refusedNow;
-
-  if (told === null) return runBlind(workspace, pipeline, { json, signal }, out);
-  const { settled, lost } = await untilSettled(workspace, pipeline, { told, before, events, json, signal }, out);
-  const state = await (await workspace.corpusIsCurrent()).state();
-  if (json) {
-    const { outcomes, parts } = sumsOf(settled);
-    const all = [...settled, ...unchanged.map((one) => ({ ...one, unchanged: true }))];
-    out.write(`${JSON.stringify({ outcomes, parts, lost, corpus: state, media: all })}\n`);
-  } else {
-    tellOutcomes(settled, { all: list, lost }, out);
-    const left = events.size - settled.length;
-    if (left > 0) out.write(`${left} without an outcome yet: the next run of ${pipeline.name} continues with them\n`);
-    out.write(`the corpus has ${counted(state.documents, 'document')}${passedOverCount(passedOver)}\n`);
-  }
-  return refusedNow + settled.filter(({ outcome }) => outcome === 'rejected').length;
+  const bar = progress('publish  ');
+  const { published, unchanged } = await publishMedia(sources, {
+    ...{ ...how, passedOver: passed, broken },
+    onPublished: (count) => bar.update(count, 0),
+  }).finally(() => bar.finish());
+  tellPublished({ published, topic: how.topic, unchanged, broken, passedOver: passed.list() }, json, out);
+  return unchanged.length + broken.length;
 }
 
 /** Says on the spot what is not taken of the folders, but for texts, of which most belong to media. */
@@ -157,53 +145,6 @@ function backfillPipeline(workspace: Workspace): PipelineSpec {
 function captionersOf(pipeline: PipelineSpec | undefined): CaptionerSetting[] {
   const step = pipeline?.steps.find(({ operator }) => operator.name === caption.name);
   return (step?.config ?? caption.config.parse({})).from as CaptionerSetting[];
-}
-
-async function publishWithBar(sources: readonly MediaSource[], how: Parameters<typeof publishMedia>[1]) {
-  const bar = progress('publish  ');
-  try {
-    return await publishMedia(sources, { ...how, onPublished: (count) => bar.update(count, 0) });
-  } finally {
-    bar.finish();
-  }
-}
-
-interface Awaited {
-  /** The topic of outcomes, and where it ended before the events were published. */
-  told: string;
-  before: Record<number, number>;
-  events: ReadonlySet<string>;
-  json: boolean;
-  signal: AbortSignal;
-}
-
-/** Runs the pipeline, or waits for who does, until all these events have their outcome or the signal aborts. By uri. */
-async function untilSettled(
-  workspace: Workspace,
-  pipeline: PipelineSpec,
-  { told, before, events, json, signal }: Awaited,
-  out: NodeJS.WritableStream,
-): Promise<{ settled: MediaSettled[]; lost: PipelineReport['lost'] }> {
-  const transport = await workspace.transport();
-  const lost: Record<string, number> = {};
-  const settled = new Map<string, MediaSettled>();
-  for (let isAnnounced = false; events.size > 0; ) {
-    try {
-      const [report] = await runPipelines(workspace, [pipeline], {
-        ...{ drain: true, signal, bars: true, rejectsAreTold: true },
-      });
-      for (const [why, records] of Object.entries(report?.lost ?? {})) lost[why] = (lost[why] ?? 0) + records;
-    } catch (thrown) {
-      if (asVimiError(thrown).code !== 'GROUP_BUSY') throw thrown;
-      if (!isAnnounced && !json) out.write(`${otherProcess(pipeline, thrown)}: waiting for it\n`);
-      isAnnounced = true;
-    }
-    for await (const one of outcomesSince(transport, told, before))
-      if (events.has(one.event)) settled.set(one.event, one);
-    if (settled.size >= events.size || signal.aborted) break;
-    await sleep(lookMs, undefined, { signal }).catch(() => {});
-  }
-  return { settled: [...settled.values()].sort((a, b) => (a.uri < b.uri ? -1 : 1)), lost };
 }
 
 /** Of a pipeline that does not tell of its media: counts of all that it worked on. */

@@ -1,4 +1,5 @@
-import { resolve } from 'node:path';
+import { relative, resolve } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { VimiError } from '../../core/errors.js';
 import type { RemovalTarget } from '../../events/schemas.js';
 
@@ -9,8 +10,9 @@ export interface TargetOptions {
 }
 
 /**
- * What a removal is about: an argument that is a document's id means that, any other a source. A path stands for itself and
- * for the whole path, which `vimi ingest` publishes. USAGE for nothing.
+ * What a removal is about: an argument that is a document's id means that, any other a source. A path stands for all spellings
+ * by which events may name it from here: the whole path, which `vimi ingest` publishes, the path from here on, and the file:
+ * URL. USAGE for nothing.
  */
 export function removalTargets(
   names: string[],
@@ -32,9 +34,23 @@ export function removalTargets(
 
 const isId = (name: string) => /^[0-9a-f]{64}$/.test(name);
 
-/** How events may name it: a path as given, and as a whole path. An address has one spelling. */
+/** How events may name it, the whole path last. An address that is no path has one spelling. */
 function spellings(uri: string): string[] {
-  return /^[a-z][a-z0-9+.-]+:/i.test(uri) ? [uri] : [...new Set([uri, resolve(uri)])];
+  const path = pathIn(uri);
+  if (path === null) return [uri];
+  const near = relative('.', path);
+  const fromHere = near === '' || near.startsWith('..') ? [] : [near, `./${near}`];
+  return [...new Set([uri, ...fromHere, pathToFileURL(path).href].filter((one) => one !== path)), path];
+}
+
+/** The whole path; null: it names none of this machine. */
+function pathIn(uri: string): string | null {
+  if (!/^[a-z][a-z0-9+.-]+:/i.test(uri)) return resolve(uri);
+  try {
+    return uri.startsWith('file://') ? fileURLToPath(uri) : null;
+  } catch {
+    return null;
+  }
 }
 
 /** Whether both mean the same: then what holds for one of them is enough. */

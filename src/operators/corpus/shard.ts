@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { VimiError } from '../../core/errors.js';
+import { asVimiError, VimiError } from '../../core/errors.js';
 import type { ObjectRef } from '../../events/prompt.js';
 import { readSample, sharedName, writeSample } from '../../events/sample.js';
 import { shapeOf } from '../../events/sample-shape.js';
@@ -57,7 +57,7 @@ export const shard = defineOperator(
       drops:
         'removed: what it came from was removed from the corpus. A still is delivered without a sample unless stills is on; its sample has no context.',
       fails:
-        'OBJECT_NOT_FOUND or OBJECT_DAMAGED for a clip or an image; STORAGE_FULL. A staged sample names its clip, and the images and clips that it shares. If the sample was removed from the corpus before its shard is sealed, or one of its objects is gone by then, it is left out; if a document of its context was removed, that alone is. Both are counted, logged, and in the event (removed, lost). What keep_list leaves out is left out, counted, and in the event (left_out). If an object is damaged, the pipeline stops with that error and continues when it is whole again.',
+        'OBJECT_NOT_FOUND or OBJECT_DAMAGED for a clip or an image; STORAGE_FULL. A staged sample names its clip, and the images and clips that it shares. If the sample was removed from the corpus before its shard is sealed, or one of its objects is gone by then, it is left out; if a document of its context was removed, that alone is. Both are counted, logged, and in the event (removed, lost). What keep_list leaves out is left out, counted, and in the event (left_out); a list that was forgotten meanwhile leaves nothing out, which is logged. If an object is damaged, the pipeline stops with that error and continues when it is whole again.',
       memory:
         'The texts of the samples that are staged at once. A shard is assembled in the temporary folder, with the clips and images of one sample in memory.',
     },
@@ -115,7 +115,7 @@ export const shard = defineOperator(
     concurrency: (config) => config.concurrency,
     open: async (run) => ({
       /** Looked for at once: a name that is none should not be told of when the first shard is sealed. */
-      keepList: run.config.keep_list === undefined ? null : await named(run.config.keep_list, run.keepList),
+      keepList: run.config.keep_list === undefined ? null : await named(run.config.keep_list, run),
       /** By folder, a name for each time that its partition came here. */
       owners: new Map<string, string>(),
       /** By place of the event: what others staged of events that are to be done again. */
@@ -215,14 +215,28 @@ export const shard = defineOperator(
   },
 );
 
-/** Opens the list as it is at the time; it is there now. */
-async function named(name: string, open: Resources['keepList']): Promise<() => Promise<KeepList>> {
+/** Opens the list as it is at the time; it is there now. Once it is forgotten, it leaves nothing out. */
+async function named(
+  name: string,
+  { keepList: open, log }: Pick<Resources, 'keepList'> & Pick<Sealing, 'log'>,
+): Promise<() => Promise<KeepList | undefined>> {
   if (!open)
     throw new VimiError('TOPIC_UNKNOWN', 'The topology has no topic for keep-lists', {
       ...{ expected: 'a topic that carries corpus.passed', where: `shard: { keep_list: ${name} }` },
     });
   await open(name);
-  return () => open(name);
+  return async () => {
+    try {
+      return await open(name);
+    } catch (thrown) {
+      if (asVimiError(thrown).code !== 'USAGE') throw thrown;
+      log.warn(
+        { keep_list: name },
+        'The keep-list that the step shard names was forgotten: shards are sealed with what it left out. Take keep_list out of the step, or run the pass again',
+      );
+      return undefined;
+    }
+  };
 }
 
 function ownerOf(folder: string, owners: Map<string, string>): string {

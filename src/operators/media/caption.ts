@@ -24,7 +24,7 @@ const config = z.strictObject({
     .max(16)
     .default(['given', 'sidecar'])
     .describe(
-      'Who makes captions, in this order. given: the event; sidecar: the text file beside the medium, which is read if the event has no caption; { template: "{label} {verb}" }: a text with labels of the event in it; { server: { url, name, key, seconds } }: a model server that sees the keyframe; { net: FOLDER }: a net that sees it (docs/guides/captioners.md).',
+      'Who makes captions, in this order. given: the event; sidecar: the text file beside the medium, which is read if the event has no caption; metadata: a description, title or comment in the file itself (container, EXIF, XMP, IPTC) that reads like a caption; { template: "{label} {verb}" }: a text with labels of the event in it; { server: { url, name, key, seconds } }: a model server that sees the keyframe; { net: FOLDER }: a net that sees it (docs/guides/captioners.md).',
     ),
   most: z
     .number()
@@ -47,7 +47,7 @@ export const caption = defineOperator(
   {
     name: 'caption',
     summary:
-      'Gives each clip its captions: from the event, the text file beside the medium, its labels, or a model that sees it.',
+      'Gives each clip its captions: from the event, the text file beside the medium, the file itself, its labels, or a model that sees it.',
     contract: {
       in: 'media, file and clip.',
       out: 'captions: each text, white space collapsed, with who made it and its language. clip: with the scores of the first caption (caption_words, caption_repetition, caption_boilerplate; caption_agreement if the encoder of the profile has texts and images in one space). query: the first caption as a text-to-video prompt. It also says what must not become its own context: its source, its bytes, its appearance.',
@@ -59,6 +59,7 @@ export const caption = defineOperator(
     config,
     example: '- caption: { from: [given, sidecar, { template: "{label}, {verb}" }], most: 1 }',
     needs: ['media', 'file', 'clip'],
+    optional: ['probe'],
     adds: ['query', 'captions'],
     servers: ({ from }) => serversOf(from),
   },

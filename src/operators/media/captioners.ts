@@ -2,13 +2,14 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { urlOf } from '../../core/hosts.js';
 import type { MadeCaption } from '../../events/caption.js';
-import type { Has } from '../../flow/flow.js';
+import type { Flow, Has } from '../../flow/flow.js';
 import type { Resources } from '../../flow/operator.js';
 import type { Captioner } from '../../models/ports.js';
 import type { ObjectStore } from '../../stores/objects/object-store.js';
 import { decodedImage } from '../decoded-image.js';
 import { promptText } from '../grounding/prompt-text.js';
 import { fieldsOf, filledIn } from './caption-template.js';
+import { captionInMetadata } from './metadata-caption.js';
 import { isNoCaption } from './said.js';
 
 /*
@@ -40,14 +41,14 @@ const server = z.strictObject({
 
 /** One captioner, as the step names it. */
 export const captionerSetting = z.union([
-  z.enum(['given', 'sidecar']),
+  z.enum(['given', 'sidecar', 'metadata']),
   z.strictObject({ template }),
   z.strictObject({ server }),
   z.strictObject({ net: z.string().min(1).max(4096) }),
 ]);
 export type CaptionerSetting = z.infer<typeof captionerSetting>;
 
-type Captioned = Has<'media' | 'file' | 'clip'>;
+type Captioned = Has<'media' | 'file' | 'clip'> & Pick<Flow, 'probe'>;
 
 interface Asked {
   flow: Captioned;
@@ -69,6 +70,7 @@ export async function openCaptioner(
 ): Promise<OpenCaptioner> {
   if (setting === 'given') return saying('given', ({ media }) => media.caption);
   if (setting === 'sidecar') return saying('sidecar', ({ file }) => file.sidecar);
+  if (setting === 'metadata') return reading();
   if ('template' in setting) return saying('template', ({ media }) => filledIn(setting.template, media.labels));
   if ('net' in setting) {
     const { openNetCaptioner } = await import('../../models/captioners/net-captioner.js');
@@ -84,6 +86,20 @@ function saying(by: string, textOf: (flow: Captioned) => string | undefined): Op
     caption({ flow }) {
       const text = promptText(textOf(flow) ?? '');
       return isNoCaption(text) ? undefined : { text, by };
+    },
+    async close() {},
+  };
+}
+
+/** The first text of the file itself that reads like a caption. */
+function reading(): OpenCaptioner {
+  return {
+    caption({ flow: { file, probe }, mostCharacters }) {
+      for (const written of probe?.texts ?? []) {
+        const text = captionInMetadata(written, file.uri, mostCharacters);
+        if (text !== undefined) return { text, by: 'metadata' };
+      }
+      return undefined;
     },
     async close() {},
   };
@@ -109,6 +125,7 @@ function looking(captioner: Captioner): OpenCaptioner {
 export function wordsFor(setting: CaptionerSetting): string {
   if (setting === 'given') return 'a caption in the event';
   if (setting === 'sidecar') return 'a text beside the medium';
+  if (setting === 'metadata') return 'a description or title in the file itself';
   if ('template' in setting) return `the labels ${fieldsOf(setting.template).join(' and ')}`;
   return `a caption from ${'net' in setting ? setting.net : setting.server.name}`;
 }
@@ -131,5 +148,7 @@ export function maySay(
 ): boolean {
   if (setting === 'given') return !isNoCaption(promptText(caption ?? ''));
   if (setting === 'sidecar') return !isNoCaption(promptText(sidecar ?? ''));
+  // Nothing is decoded to look.
+  if (setting === 'metadata') return true;
   return !('template' in setting) || filledIn(setting.template, labels) !== undefined;
 }

@@ -101,7 +101,7 @@ function sourceOf(uris: string[], look: () => void = () => {}, version = '1'): M
 function feed(sources: MediaSource[], more: Partial<FeedPipelineOptions> = {}) {
   const settled: MediaSettled[] = [];
   const report = feedPipeline(workspace, backfill, sources, {
-    ...{ passedOver: new PassedOver(), broken: [], again: false, signal: never, onUnchanged: () => {} },
+    ...{ passedOver: new PassedOver(), broken: [], skips: 'known', signal: never, onUnchanged: () => {} },
     ...more,
     onSettled(one) {
       settled.push(one);
@@ -163,7 +163,10 @@ describe('a feed of media', patient, () => {
     expect(await feed([sourceOf(uris)]).report).toMatchObject({ published: 0, known: 20, settled: 0 });
     const changed = sourceOf(uris.slice(0, 3), () => {}, '2');
     expect(await feed([changed, sourceOf(uris.slice(3))]).report).toMatchObject({ published: 3, known: 17 });
-    expect(await feed([sourceOf(uris.slice(0, 2))], { again: true }).report).toMatchObject({ published: 2, known: 0 });
+    expect(await feed([sourceOf(uris.slice(0, 2))], { skips: 'nothing' }).report).toMatchObject({
+      published: 2,
+      known: 0,
+    });
     const corrected = feed([sourceOf(uris.slice(0, 3), () => {}, '2')], { licence: 'CC0-1.0' });
     expect(await corrected.report).toMatchObject({ published: 3, known: 0 });
   });
@@ -196,7 +199,7 @@ describe('a feed of media', patient, () => {
     for (const path of fresh) writeFileSync(path, disc);
     const corpus = workspace.pipeline('corpus');
     await feedPipeline(workspace, corpus, [sourceOf(fresh)], {
-      ...{ passedOver: new PassedOver(), broken: [], again: false, signal: never, onUnchanged: () => {} },
+      ...{ passedOver: new PassedOver(), broken: [], skips: 'known', signal: never, onUnchanged: () => {} },
       onSettled: () => {},
     });
     expect((await outcomesOf('/fresh-')).map(({ uri }) => uri).sort()).toEqual(fresh);
@@ -237,7 +240,12 @@ describe('a feed of media', patient, () => {
     const name = { topic: 'media', group: 'forgetful' };
     const options = {
       ...{ transport, input: name, outcomes: 'outcomes', file: join(folder, 'feed.sqlite'), window: 10 },
-      ...{ corpus: await workspace.corpusIsCurrent(), passedOver: new PassedOver(), broken: [], again: true },
+      ...{
+        corpus: await workspace.corpusIsCurrent(),
+        passedOver: new PassedOver(),
+        broken: [],
+        skips: 'nothing' as const,
+      },
       ...{ signal: never, onSettled: () => {}, onUnchanged: () => {}, log: quietLog },
     };
     const forgetful = await MediaFeed.open(options);

@@ -3,6 +3,7 @@ import { mkdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { look } from '../../../src/app/ingest/look.js';
+import { manifest } from '../../../src/app/ingest/manifest.js';
 import { type BrokenSource, offeredBy } from '../../../src/app/ingest/offered-by.js';
 import { openSources } from '../../../src/app/ingest/open-sources.js';
 import { PassedOver } from '../../../src/app/ingest/passed-over.js';
@@ -208,6 +209,23 @@ describe('a manifest', () => {
       [':4', 'outside of media_roots'],
       [':3', 'a row without uri, url, file_name, path, image or video'],
     ]);
+  });
+
+  it.each([
+    ['the end', (rows: string) => `${rows}3.png,"a cat\n4.png,an owl\n`],
+    ['what a row may hold', (rows: string) => `${rows}3.png,"a cat\n${'4.png,an owl\n'.repeat(400_000)}`],
+  ])('in CSV gives all rows before a quote that is open up to %s, and the line where it is', async (_, make) => {
+    const path = await put('manifest/open.csv', make('uri,caption\n1.png,a fox\n2.png,a dog\n'));
+    const source = manifest(path, join(folder, 'manifest'), { mediaRoots: [folder], labels: [] });
+    const uris: string[] = [];
+    const reading = (async () => {
+      for await (const { uri } of source.media(new PassedOver())) uris.push(uri);
+    })();
+    await expect(reading).rejects.toMatchObject({
+      ...{ code: 'MANIFEST_UNREADABLE', where: `${path}:4` },
+      found: 'a row that does not end: a quote (") that is opened and not closed',
+    });
+    expect(uris.map((uri) => uri.slice(-5))).toEqual(['1.png', '2.png']);
   });
 
   it.each([

@@ -225,6 +225,13 @@ describe('shard', () => {
     expect(after).toMatchObject({ products: [], state: 20 });
     expect(counted).toContainEqual(expect.objectContaining({ counter: 'sample-left-out', times: 1 }));
     for (const { afterCommit } of [before, after]) await afterCommit!();
+    // Forgotten while it runs, it leaves nothing out, and nothing stops.
+    lists = [];
+    await stage(instance, { 22: 'a third' }, 'lists');
+    const freed = await moved(instance, { from: 20, to: 30, state: 20 }, 'lists');
+    expect(freed.products.map(({ data }) => data)).toEqual([expect.objectContaining({ samples: 1 })]);
+    expect(freed.products[0]!.data).not.toHaveProperty('left_out');
+    await freed.afterCommit!();
 
     await expect(create({ keep_list: 'odd' }, given)).rejects.toMatchObject({ code: 'USAGE' });
     await expect(create({ keep_list: 'even' }, resources)).rejects.toMatchObject({ code: 'TOPIC_UNKNOWN' });

@@ -260,3 +260,24 @@ describe('what is measured of a caption', () => {
     expect((await scored('a fox', { embedder }, [1])).clip!.scores).not.toHaveProperty('caption_agreement');
   });
 });
+
+it('takes a text of the file itself where it reads like a caption, and says that it did', async () => {
+  const written = (texts: string[], given?: string): Flow => ({
+    ...captioned(given),
+    probe: { ...{ kind: 'still', width: 64, height: 48, duration: 0, fps: 0, codec: 'jpeg', hasAlpha: false }, texts },
+  });
+  const from = ['given', 'sidecar', 'metadata'] as const;
+  const flows = [
+    written(['OLYMPUS DIGITAL CAMERA', 'A red\nfox']),
+    written(['A red fox'], 'A fox runs.'),
+    written(['OLYMPUS DIGITAL CAMERA', 'fox']),
+    written([]),
+    captioned(),
+  ];
+  const run = await runOperator(caption, { from }, around(), flows);
+  const made = run.emitted.map(({ data }) => data.captions!.map(({ text, by }) => `${by}: ${text}`));
+  expect(made).toEqual([['metadata: A red fox'], ['given: A fox runs.', 'metadata: A red fox']]);
+  expect(outcomes(run)).toEqual(['delivered', 'delivered', 'CAPTION_MISSING', 'CAPTION_MISSING', 'CAPTION_MISSING']);
+  // Nobody asks for it by default.
+  expect(outcomes(await runOperator(caption, {}, around(), [written(['A red fox'])]))).toEqual(['CAPTION_MISSING']);
+});

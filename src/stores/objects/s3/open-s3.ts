@@ -44,8 +44,8 @@ export interface S3StoreOptions {
   firstContactMs?: number;
   /** A connection on which nothing moves for so long is given up. Default 30,000. */
   silenceMs?: number;
-  /** For local files. Default: the system's. */
-  temporary?: string;
+  /** The folder for local files, asked for when there is one to be written. Default: the system's. */
+  temporary?(): Promise<string>;
 }
 
 export interface S3Store extends ObjectStore {
@@ -99,7 +99,7 @@ class BucketStore implements S3Store {
   readonly #bucket: string;
   readonly #prefix: string;
   readonly #patience: Patience;
-  readonly #temporary: string;
+  readonly #temporary: () => Promise<string>;
 
   constructor(
     client: Client,
@@ -107,7 +107,7 @@ class BucketStore implements S3Store {
     bucket: string,
     prefix: string,
     patience: Patience,
-    temporary = tmpdir(),
+    temporary: () => Promise<string> = async () => tmpdir(),
   ) {
     this.#client = client;
     this.#disconnect = disconnect;
@@ -236,7 +236,7 @@ class BucketStore implements S3Store {
 
   async localFile(key: string): Promise<{ path: string; release(): Promise<void> }> {
     checkObjectKey(key);
-    const folder = await mkdtemp(join(this.#temporary, 'vimi-object-'));
+    const folder = await mkdtemp(join(await this.#temporary(), 'vimi-object-'));
     const release = () => rm(folder, { recursive: true, force: true });
     // Programs look at a name's ending.
     const path = join(folder, basename(key));

@@ -4,7 +4,7 @@ import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type EmbeddedCorpus, openCorpus } from '../../../../src/stores/corpus/index/open-corpus.js';
 import { claimSnapshot } from '../../../../src/stores/corpus/snapshots/claim.js';
 import type { Manifest } from '../../../../src/stores/corpus/snapshots/manifest.js';
@@ -18,6 +18,7 @@ import {
 import { memoryObjects } from '../../../../src/stores/objects/memory.js';
 import type { ObjectStore } from '../../../../src/stores/objects/object-store.js';
 import { quietLog, thrownBy } from '../../../operators/run-operator.js';
+import { patient } from '../../../support/patience.js';
 import { captions, corpusDocument, embedder, query, records } from '../corpus-documents.js';
 
 const folders: string[] = [];
@@ -407,5 +408,19 @@ describe('the store of snapshots', () => {
     expect(late).not.toBeNull();
     await late!.release();
     expect(await claim('f')).not.toBeNull();
+  });
+
+  it('renews a claim for as long as it is held, and leaves that of another alone', async () => {
+    const objects = memoryObjects();
+    const held = (await claimSnapshot(objects, { topic, after: null, who: 'a', now: Date.now(), renewMs: 5 }))!;
+    const keys: string[] = [];
+    for await (const key of objects.list('')) keys.push(key);
+    const [key] = keys as [string];
+    const first = (await objects.changedAt(key))!;
+    await vi.waitFor(async () => expect(await objects.changedAt(key)).toBeGreaterThan(first), patient);
+    // Another took it over, for this one was silent.
+    await objects.put(key, Buffer.from('b\n'), { mediaType: 'text/plain' });
+    await held.release();
+    expect((await objects.get(key)).toString()).toBe('b\n');
   });
 });

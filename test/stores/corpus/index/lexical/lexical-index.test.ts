@@ -139,6 +139,29 @@ describe('the lexical index', () => {
       for (const depth of [1, 10, 1000]) expectEqual(text, { depth });
   });
 
+  it('ranks thousands of captions, common words and rare, as scoring every one does', () => {
+    const { index, add, remove, expectEqual } = both();
+    // The first words are in every third caption, the last in few; none in half of them, which would count next to nothing.
+    const words = ['fox', 'snow', '狐狸', 'harbour', '雪', ...Array.from({ length: 25 }, (_, n) => `kite${n}`)];
+    let state = 7;
+    const random = (below: number) => {
+      state = Math.imul(state, 1_103_515_245) + 12_345;
+      return (state >>> 8) % below;
+    };
+    const text = (least: number) =>
+      Array.from({ length: least + random(12) }, () => words[Math.min(random(30), random(30))]).join(' ');
+    for (let label = 1; label <= 2000; label++) {
+      add(label, text(1));
+      if (label === 1200) index.merge();
+    }
+    for (let label = 1; label <= 2000; label += 5) remove(label);
+    for (let n = 0; n < 20; n++) {
+      const asked = text(n % 3);
+      for (const depth of [1, 10, 300]) expectEqual(asked, { depth, named: n % 2 === 0 });
+      expectEqual(asked, { depth: 3, accepts: (label) => label % 7 === 0 });
+    }
+  });
+
   it('finds a run of characters in its order only, across the words that a dictionary makes', () => {
     const { index, add, expectEqual } = both();
     for (const [n, text] of ['狐狸在雪中', '狸狐', '狐 狸', '雪狐狸雪狐狸'].entries()) add(n + 1, text);
