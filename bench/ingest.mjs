@@ -89,7 +89,7 @@ function compose(kind, count, folder) {
   const draw = (args) => execFileSync(ffmpeg.path, ['-v', 'error', '-y', '-nostdin', ...args], { stdio: 'inherit' });
   const bitexact = ['-threads', '1', '-fflags', '+bitexact', '-flags:v', '+bitexact'];
   const wave = (n, width, height, seconds) =>
-    `nullsrc=s=40x30:r=25:d=${seconds},format=rgb24,geq=r='${waves(n, 'X', 'Y')}':g='${waves(n + 5, 'Y', 'X')}':b='${waves(n + 11, 'X+Y', 'X-Y')}',scale=${width}:${height}:flags=bicubic`;
+    `nullsrc=s=40x30:r=25:d=${seconds},format=rgb24,geq=r='${waves(n, 'X', 'Y')}':g='${waves(n + 5, 'Y', 'X')}':b='${waves(n + 11, 'X+Y', 'X-Y')}',scale=${width}:${height}:flags=bicubic,setsar=1`;
   for (let n = 0; n < count && kind !== 'images'; n++) {
     const [width, height, seconds] = kind === 'films' ? [640, 360, 4] : [160, 120, 2];
     const noise = `noise=alls=12:allf=t:all_seed=${n + 1}`;

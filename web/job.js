@@ -3,6 +3,7 @@ import { askAgain, isRepeatable } from './ask.js';
 import { documentItem } from './documents.js';
 import { follow, isOver } from './follow.js';
 import { made, part, write } from './part.js';
+import { previews } from './preview.js';
 import { troubleOf } from './trouble.js';
 import { stateOf, timeOf, titleOf } from './words.js';
 
@@ -21,6 +22,7 @@ export function showJob({ onAsked, onChange }) {
   const cancel = part('job-cancel', HTMLButtonElement);
   const again = part('job-again', HTMLButtonElement);
   const share = part('job-share', HTMLButtonElement);
+  const sketch = previews();
   /** @type {Video | undefined} */
   let shown;
   /** Somebody here asked for its end. */
@@ -44,6 +46,7 @@ export function showJob({ onAsked, onChange }) {
     cancel.hidden = over || isCancelling;
     again.hidden = !over || !isRepeatable(video);
     download.hidden = film.hidden = video.status !== 'completed';
+    sketch(video);
     tellContext(video);
     tellRecord(video);
     document.title = `${over ? '' : `${video.progress} % · `}${titleOf(video)} · vimi`;
@@ -117,6 +120,7 @@ export function showJob({ onAsked, onChange }) {
       trouble(undefined);
       failed(undefined);
       shown = undefined;
+      sketch(undefined);
       isCancelling = false;
       film.removeAttribute('src');
       film.load();
@@ -140,7 +144,7 @@ function tellContext({ context, unread_parts: unread, status }) {
     context
       ? 'Nothing: no example was asked for, or none in the corpus is close enough.'
       : status === 'queued' || status === 'in_progress'
-        ? 'Told as soon as the video is made.'
+        ? 'Told when its turn comes.'
         : 'No video was made.',
   );
   // Told once: images that are made anew would flicker.

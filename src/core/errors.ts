@@ -260,6 +260,10 @@ export const errorCodes = {
     remedy:
       'Take the video itself. Videos that older versions or custom steps made have no thumbnail and no spritesheet.',
   },
+  PREVIEW_NOT_FOUND: {
+    fault: 'input',
+    remedy: 'Ask again while the job is in progress; after it, take the video. Some models give no previews.',
+  },
   VIDEO_NOT_READY: { fault: 'input', remedy: 'Wait until the job is completed: GET /v1/videos/ID has its state.' },
   STREAMS_FULL: { fault: 'passing', remedy: 'Connect again after the time that Retry-After names.' },
   QUEUE_FULL: { fault: 'passing', remedy: 'Send the request again after the time that Retry-After names.' },

@@ -286,12 +286,26 @@ const requestTry = requestRef.extend({
   after: z.string().optional().describe('the record of the previous attempt'),
 });
 
+/** A document of a context, without where its image lies. */
+const toldEntry = z.looseObject({
+  document: sha256,
+  caption: z.string(),
+  kind: z.enum(['image', 'clip']).describe('clip: a motion example'),
+  score: z.number(),
+  ranks: z.record(z.string(), z.number().optional()),
+});
+
 export const jobState = z.enum(['queued', 'in_progress', 'completed', 'failed', 'cancelled']);
 export const jobChanged = z.looseObject({
   job: z.string().describe('the id of the job, the same in all that follows from one request'),
   request: requestTry.optional().describe('the request as its sender named it'),
   state: jobState,
   progress: z.number().min(0).max(1).optional().describe('share of the denoising steps done'),
+  context: z
+    .array(toldEntry)
+    .optional()
+    .describe('what the prompt was grounded in, while the video is drawn; then the event of the video has it'),
+  preview: objectRef.optional().describe('the newest preview, which is there until the job is over'),
   started_at: z.string().max(40).optional().describe('when its denoising began; ISO 8601'),
   video: objectRef.optional().describe('after completion'),
   error: z.looseObject({ code: z.string(), message: z.string() }).optional().describe('why it failed'),

@@ -1,9 +1,10 @@
 import { type FileHandle, open } from 'node:fs/promises';
+import { frameBuffer, reuse } from './frame-buffers.js';
 
 /** Bytes that are held in memory; some hundred frames of the default size. */
 const mostInMemory = 48 << 20;
 
-/** The frames of the clip that is being cut: in memory as far as they fit, the others in a file. All of one size. */
+/** Copies of the frames of the clip that is being cut: in memory as far as they fit, the others in a file. All of one size. */
 export class HeldFrames {
   readonly #path: string;
   readonly #inMemory: Uint8Array[] = [];
@@ -18,14 +19,18 @@ export class HeldFrames {
 
   async add(frame: Uint8Array): Promise<void> {
     this.#frameBytes = frame.length;
-    if ((this.count + 1) * frame.length <= mostInMemory) this.#inMemory.push(frame);
-    else {
+    if ((this.count + 1) * frame.length <= mostInMemory) {
+      const copy = frameBuffer(frame.length);
+      copy.set(frame);
+      this.#inMemory.push(copy);
+    } else {
       this.#file ??= await open(this.#path, 'w+');
       await this.#file.write(frame);
     }
     this.count++;
   }
 
+  /** Frame n, until `close`. */
   async at(n: number): Promise<Uint8Array> {
     const held = this.#inMemory[n];
     if (held) return held;
@@ -38,8 +43,9 @@ export class HeldFrames {
     for (let n = 0; n < this.count; n++) yield this.at(n);
   }
 
+  /** Its memory then holds other frames. */
   async close(): Promise<void> {
-    this.#inMemory.length = 0;
+    for (const frame of this.#inMemory.splice(0)) reuse(frame);
     await this.#file?.close();
   }
 }

@@ -3,6 +3,7 @@ import type { Readable } from 'node:stream';
 import type { VimiError } from '../core/errors.js';
 import { asMp4, codedColours } from './encode-video.js';
 import { type FfmpegStream, ffmpegToPipes, fileUrl, strangersFile } from './ffmpeg.js';
+import type { PassingFrames } from './frame-buffers.js';
 import { layOnWhite, rateText } from './frames.js';
 import type { ImageFormat } from './image-formats.js';
 import { decodePages, imageFormat, imageHeader } from './images.js';
@@ -26,6 +27,8 @@ export interface FrameOptions {
    * the film changes.
    */
   coded?: { output: string; crf: number; frames: number };
+  /** Whose buffers the frames lie in, for as long as it says; of their own when left out. */
+  passing?: PassingFrames;
 }
 
 export interface FrameReader {
@@ -51,7 +54,7 @@ const ticks = 705_600_000;
 function readVideo(
   path: string,
   probe: ProbedMedium,
-  { width, height, fps, signal, limit, coded }: FrameOptions,
+  { width, height, fps, signal, limit, coded, passing }: FrameOptions,
 ): FrameReader {
   const { start = 0, stream = 0, interlaced = false, colours = {}, decoder } = probe.video ?? {};
   const channels = probe.hasAlpha ? 4 : 3;
@@ -91,15 +94,19 @@ function readVideo(
     failure: { code: 'MEDIA_DAMAGED', summary: 'This video cannot be decoded', where: path },
   });
   const convert = deep ? screenColours(colours, channels) : null;
-  const finish = (bytes: Buffer) => {
+  const finish = (bytes: Uint8Array) => {
     const frame = convert ? convert(words(bytes)) : bytes;
     return channels === 4 ? layOnWhite(frame) : frame;
   };
+  const size = width * height * channels * (deep ? 2 : 1);
+  // What is converted has a buffer of its own afterwards.
+  const passed = isFinished ? passing : undefined;
+  const take = () => passed?.take(size) ?? new Uint8Array(size);
   let late = 0;
   let isEven = isFinished;
   async function* timed() {
     let count = 0;
-    for await (const one of timedFrames(decoding, width * height * channels * (deep ? 2 : 1), finish)) {
+    for await (const one of timedFrames(decoding, take, finish)) {
       if (count === 0) late = Math.max(0, one.time - start);
       if (++count > (limit?.frames ?? Number.POSITIVE_INFINITY)) throw limit!.exceeded();
       yield one;
@@ -108,10 +115,11 @@ function readVideo(
     await decoding.complaints;
   }
   const interval = probe.fps > 0 ? 1 / probe.fps : 1 / fps;
+  const frames = paced(timed(), { fps, keepAll: fps >= probe.fps * 0.999, interval }, () => {
+    isEven = false;
+  });
   return {
-    frames: paced(timed(), { fps, keepAll: fps >= probe.fps * 0.999, interval }, () => {
-      isEven = false;
-    }),
+    frames: passed?.all(frames) ?? frames,
     complaints: () => decoding.complaints,
     late: () => late,
     isEven: () => isEven,
@@ -150,26 +158,38 @@ function passthrough(): string[] {
   return [mediaTools().ffmpeg.libavutil < 58 ? '-vsync' : '-fps_mode', 'passthrough'];
 }
 
-function words(bytes: Buffer): Uint16Array {
-  const aligned = bytes.byteOffset % 2 === 0 ? bytes : Buffer.from(bytes);
-  return new Uint16Array(aligned.buffer, aligned.byteOffset, aligned.length / 2);
+function words({ buffer, byteOffset, length }: Uint8Array): Uint16Array {
+  return new Uint16Array(buffer, byteOffset, length / 2);
 }
 
 /** Pairs the frames of one pipe with the moments of the other. */
 async function* timedFrames(
   { stream, further, run }: FfmpegStream & { further: Readable },
-  size: number,
-  finish: (bytes: Buffer) => Uint8Array,
+  take: () => Uint8Array,
+  finish: (bytes: Uint8Array) => Uint8Array,
 ): AsyncGenerator<TimedFrame> {
   const moments = momentsOf(further)[Symbol.asyncIterator]();
   const chunks = (stream as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
-  let waiting: Buffer[] = [];
-  let bytes = 0;
   let moment: Promise<Arrival> | undefined;
   let chunk: Promise<Arrival> | undefined;
-  const frames: Buffer[] = [];
+  const frames: Uint8Array[] = [];
   const times: number[] = [];
+  /** The frame that is arriving, and how much of it is there. */
+  let arriving: Uint8Array | undefined;
+  let filled = 0;
   let ended = 0;
+  const fill = (bytes: Buffer) => {
+    for (let at = 0; at < bytes.length; ) {
+      arriving ??= take();
+      const part = bytes.subarray(at, at + arriving.length - filled);
+      arriving.set(part, filled);
+      at += part.length;
+      filled += part.length;
+      if (filled < arriving.length) return;
+      frames.push(arriving);
+      [arriving, filled] = [undefined, 0];
+    }
+  };
   try {
     while (ended < 2 || (frames.length > 0 && times.length > 0)) {
       if (frames.length > 0 && times.length > 0) {
@@ -182,25 +202,14 @@ async function* timedFrames(
       // Of what ffmpeg does: while somebody works on a frame, it waits for us.
       run.waits(false);
       const arrived = await Promise.race([moment, chunk].filter((one) => one !== never)).finally(() => run.waits(true));
+      if (arrived.done) ended++;
       if ('moment' in arrived) {
         moment = arrived.done ? never : undefined;
-        if (arrived.done) ended++;
-        else times.push(arrived.moment);
-        continue;
+        if (!arrived.done) times.push(arrived.moment);
+      } else {
+        chunk = arrived.done ? never : undefined;
+        if (!arrived.done) fill(arrived.bytes);
       }
-      chunk = arrived.done ? never : undefined;
-      if (arrived.done) {
-        ended++;
-        continue;
-      }
-      waiting.push(arrived.bytes);
-      bytes += arrived.bytes.length;
-      if (bytes < size) continue;
-      const all = Buffer.concat(waiting, bytes);
-      let at = 0;
-      for (; at + size <= bytes; at += size) frames.push(all.subarray(at, at + size));
-      waiting = [all.subarray(at)];
-      bytes -= at;
     }
   } finally {
     stream.destroy();

@@ -29,12 +29,17 @@ interface Waiting {
   compared: number;
 }
 
+/** How many of the last frames `findScenes` looks at: those that wait, and the one before them. */
+export function framesInView({ flashFrames, around }: Pick<SceneOptions, 'flashFrames' | 'around'>): number {
+  return Math.max(2 * around, flashFrames) + 2;
+}
+
 /**
  * Marks where scenes begin. A cut is a change that stands out from those around it, whatever is usual there: next to
  * nothing in a dark scene, much in a pan. So neither a pan, its beginning, nor film that moves in jerks is a cut; a dissolve
  * or a fade has none. Where what was there before a change comes back at once, something flashed, and the scene goes on.
  * Shots shorter than `around` that follow each other are taken for flicker.
- * Holds `around` frames, and behind a change `flashFrames` where these are more.
+ * Holds twice `around` frames, and behind a change `flashFrames` where these are more.
  */
 export async function* findScenes(
   frames: AsyncIterable<SeenFrame>,

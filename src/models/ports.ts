@@ -72,14 +72,19 @@ export interface Generated {
   asked?: Record<string, unknown>;
 }
 
+export interface GenerateCalls {
+  signal: AbortSignal;
+  /** After each sampler step. */
+  onStep?(done: number, total: number): void;
+  /** Before the `onStep` of some steps, at most twice a second: a frame of what the video looks like so far. A model may give none. */
+  onPreview?(frame: RgbImage): void;
+}
+
 /** The network behind a process border. A crash is MODEL_CRASHED (retryable): the process is started again by itself. */
 export interface Denoiser {
   describe(): Promise<ModelDescription>;
-  /** `onStep(done, total)` after each sampler step; aborting `signal` ends it at the next step border with CANCELLED. */
-  generate(
-    input: GenerateInput,
-    options: { signal: AbortSignal; onStep?(done: number, total: number): void },
-  ): Promise<Generated>;
+  /** Aborting `signal` ends it at the next step border with CANCELLED. */
+  generate(input: GenerateInput, options: GenerateCalls): Promise<Generated>;
   close(): Promise<void>;
 }
 

@@ -13,6 +13,7 @@ import { VimiError } from '../core/errors.js';
 import type { Log } from '../core/log.js';
 import { answerFailures, mediaTypeRefused, sendProblem } from './answers/failures.js';
 import { InvalidInput } from './answers/problem.js';
+import { longestInline } from './images/references.js';
 import { onlyUsed } from './only-used.js';
 
 export type App = FastifyInstance<
@@ -23,8 +24,8 @@ export type App = FastifyInstance<
   ZodTypeProvider
 >;
 
-/** Bytes of a JSON body: eight inline images of 1 MiB in base64, and their texts. */
-const bodyBytes = 12 * 1024 * 1024;
+/** Bytes of a JSON body: the longest image that stands in one, and a request around it. */
+const bodyBytes = longestInline + 1_300_000;
 /** Whoever neither sends nor takes anything for so long is let go. Milliseconds. */
 const silenceMs = 120_000;
 /** For all that belongs to one request, an upload of 20 MB over a slow line included. */

@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { type Grounding, openGrounding } from '../app/grounding.js';
@@ -19,6 +20,7 @@ import { addPage } from './page.js';
 import { addProbes } from './probes.js';
 import { addContentRoute } from './videos/content.js';
 import { addEventsRoute } from './videos/events.js';
+import { addPreviewRoute } from './videos/preview.js';
 import { addVideoRoutes } from './videos/routes.js';
 import { videoOf } from './videos/video.js';
 import { VideoService } from './videos/video-service.js';
@@ -74,6 +76,8 @@ export async function serveHttp({
     });
   const app = await openApp({ log: workspace.log, version, hasKeys: () => keys.ask() });
   const closing = new AbortController();
+  // Each open stream of events listens; `mostStreams` bounds them.
+  setMaxListeners(0, closing.signal);
   recogniseCallers(app, keys);
   addProbes(app, workspace.metrics);
   addPage(app);
@@ -124,6 +128,7 @@ export async function serveHttp({
     });
     addVideoRoutes(app, videos);
     addContentRoute(app, videos, workspace);
+    addPreviewRoute(app, videos, workspace);
     addEventsRoute(app, videos, { mostStreams, closing: closing.signal });
     board().catch(() => {});
     addModelsRoute(app, videos);

@@ -31,6 +31,7 @@ function store(key: string, { days = 0 } = {}): void {
 const old = [
   `clips/${hex('b')}.mp4`,
   `images/${hex('a')}.webp`,
+  'previews/crashed-0123456789.webp',
   'videos/gone-0123456789abcdef-thumbnail-0123456789abcdef.webp',
   'videos/gone-0123456789abcdef.mp4',
 ];
@@ -87,7 +88,7 @@ describe.sequential('vimi objects sweep', { timeout: 60_000 }, () => {
     expect(named).toHaveLength(4);
     const lines = vimi(['objects', 'sweep']).trim().split('\n');
     expect(lines.slice(0, -1)).toEqual(old);
-    expect(lines.at(-1)).toBe('13 objects, 4 that no event names, 1 too young to decide');
+    expect(lines.at(-1)).toBe('14 objects, 5 that no event names, 1 too young to decide');
     for (const key of old) expect(existsSync(path(key)), key).toBe(true);
   });
 

@@ -208,7 +208,7 @@ async function untilOver(jobs, { service, times, say }) {
     if (performance.now() - told > 10_000) {
       told = performance.now();
       const { queue } = data[0] ?? {};
-      say(`of ${jobs}: the last in the queue has ${queue?.ahead ?? 0} ahead, its turn in ${queue?.eta_s ?? '?'} s`);
+      say(`of ${jobs}: the newest that waits has ${queue?.ahead ?? 0} ahead, its turn in ${queue?.eta_s ?? '?'} s`);
     }
     await sleep(Math.max(0, 100 - (performance.now() - from)));
   }

@@ -1,7 +1,11 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import sharp from 'sharp';
 import { afterAll, describe, expect, it, vi } from 'vitest';
+import { jobRecord } from '../../src/events/job-change.js';
+import type { JobChanged } from '../../src/events/schemas.js';
+import { previewKey } from '../../src/operators/requests/job-progress.js';
 import { patient } from '../support/patience.js';
 import { ownTopology, type Served, serve } from './served.js';
 
@@ -73,6 +77,66 @@ describe('events of a job', patient, () => {
     }
   });
 
+  it('tell what a prompt is grounded in and how far its video is, as every replica gives it', async () => {
+    const { id, urls, request } = (await one.post('/v1/videos', { prompt: 'a kite' })).body;
+    const stream = await follow(other, id);
+    await vi.waitFor(() => expect(stream.told).toHaveLength(1), patient);
+    const transport = await one.workspace.transport();
+    const objects = await one.workspace.objects();
+    let record = '';
+    for await (const { partition, offset, timestamp, headers } of transport.read('requests'))
+      if (String(headers.ce_id) === request.id) record = `requests-${partition}-${offset}@${timestamp}`;
+    const entry = {
+      document: 'd'.repeat(64),
+      caption: 'a kite',
+      kind: 'image' as const,
+      score: 0.5,
+      ranks: { dense: 1 },
+    };
+    let moment = 0;
+    const tell = async (change: Pick<JobChanged, 'state'> & Partial<JobChanged>) => {
+      const { source, id: name } = request;
+      const data = { job: id, request: { source, id: name, record }, context: [entry], ...change };
+      const where = { pipeline: 'generate', topic: 'jobs' };
+      await transport.publish([jobRecord(data, where, { moment: String(moment++) })]);
+      await vi.waitFor(() => expect(stream.told).toHaveLength(moment + 1), patient);
+    };
+    const draw = (grey: number) => {
+      const frame = sharp({ create: { width: 8, height: 8, channels: 3, background: { r: grey, g: grey, b: grey } } });
+      return frame.webp().toBuffer();
+    };
+    const absent = await other.call(urls.preview);
+    expect([absent.status, absent.body.code]).toEqual([404, 'PREVIEW_NOT_FOUND']);
+    await tell({ state: 'queued' });
+    expect((await one.call(urls.self)).body).toMatchObject({ status: 'queued', context: [entry], preview: null });
+    for (const grey of [50, 200]) {
+      const bytes = await draw(grey);
+      const preview = await objects.put(previewKey(id), bytes, { mediaType: 'image/webp' });
+      await tell({ state: 'in_progress', progress: grey / 400, preview });
+      for (const { server } of [one, other]) {
+        const answer = await fetch(server.url + urls.preview);
+        expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'image/webp']);
+        expect(Buffer.from(await answer.arrayBuffer()).equals(bytes)).toBe(true);
+        const etag = answer.headers.get('etag')!;
+        expect(etag).toBe(`"${preview.sha256}"`);
+        const fresh = await fetch(server.url + urls.preview, { headers: { 'if-none-match': etag } });
+        expect(fresh.status).toBe(304);
+      }
+      expect((await one.call(urls.self)).body.preview).toBe(preview.sha256);
+    }
+    await tell({ state: 'in_progress', progress: 0.9, preview: (await objects.stat(previewKey(id)))! });
+    expect(stream.told.map(({ event }) => event)).toEqual(['status', 'context', 'status', 'preview', 'progress']);
+    expect(stream.told.at(-1)!.data).toEqual((await one.call(urls.self)).body);
+    // Removed a moment before the job is over.
+    await objects.remove(previewKey(id));
+    expect((await one.call(urls.preview)).body.code).toBe('PREVIEW_NOT_FOUND');
+    await one.drain();
+    await stream.ended;
+    expect((await other.call(urls.self)).body).toMatchObject({ status: 'completed', preview: null, context: [] });
+    expect(await objects.stat(previewKey(id))).toBeNull();
+    expect((await other.call(urls.preview)).status).toBe(404);
+  });
+
   it('resume behind the last one that a client has, at another replica', async () => {
     const { id } = (await one.post('/v1/videos', { prompt: 'a boat' })).body;
     const first = await follow(one, id);
@@ -113,6 +177,18 @@ describe('events of a job', patient, () => {
     }, patient);
     streams[1]!.leave();
     await one.drain();
+  });
+
+  it('are no leak of listeners when there are many', async () => {
+    const warnings: string[] = [];
+    const warned = ({ name }: Error) => void warnings.push(name);
+    process.on('warning', warned);
+    const { id } = (await one.post('/v1/videos', { prompt: 'a hare' })).body;
+    const streams = await Promise.all(Array.from({ length: 12 }, () => follow(one, id)));
+    await vi.waitFor(() => expect(streams.every(({ told }) => told.length > 0)).toBe(true), patient);
+    for (const { leave } of streams) leave();
+    process.off('warning', warned);
+    expect(warnings).toEqual([]);
   });
 
   it('count no client that had left before its stream began', async () => {

@@ -192,6 +192,32 @@ describe('API keys', patient, () => {
     await reading.cancel();
   });
 
+  it('name neither files nor, without the scope to see them, documents', async () => {
+    const topology = await ownTopology();
+    const path = keyPath(dirname(topology), {});
+    const key = async (name: string, scopes: Scope[]) => bearer((await addKey(path, name, scopes)).text);
+    const [grower, maker, seer] = [
+      await key('a', ['corpus']),
+      await key('b', ['create']),
+      await key('c', ['create', 'read']),
+    ];
+    const boss = await key('boss', ['admin']);
+    const { post } = await served(topology);
+    for (const uri of [
+      'topology.yaml',
+      '../secret.png',
+      'object:videos/a.mp4',
+      'tar:a.tar#0/b.png',
+      'file:///etc/passwd',
+    ])
+      expect([uri, (await post('/v1/media', { uri }, grower)).status]).toEqual([uri, 403]);
+    expect((await post('/v1/media', { uri: 'https://media.example/a.png' }, grower)).status).toBe(202);
+    expect((await post('/v1/media', { uri: 'photos/a.png' }, boss)).status).toBe(202);
+    const asked = { prompt: 'a fox', references: [{ document_id: '0'.repeat(64) }] };
+    expect((await post('/v1/videos', asked, maker)).body.code).toBe('KEY_REFUSED');
+    expect((await post('/v1/videos', asked, seer)).body.code).toBe('DOCUMENT_NOT_FOUND');
+  });
+
   it('stay as they are while their file cannot be read', async () => {
     const path = keyPath(await testFolder(), {});
     const { id, text } = await addKey(path, 'shop', ['read']);

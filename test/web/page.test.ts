@@ -78,6 +78,8 @@ describe('the page', patient, () => {
     await page.getByRole('link', { name: 'a statue of a fox' }).click();
     expect(new URL(page.url()).searchParams.get('job')).toBe(statue);
     await says(page, /^Drawing$/);
+    const preview = page.getByAltText('Preview: how far the video is');
+    await seen(preview);
     await picture(page, 'drawing');
     await page.reload();
     await says(page, /^Drawing$/);
@@ -87,6 +89,7 @@ describe('the page', patient, () => {
 
     service.letStatuesGo();
     await says(page, /^Done$/);
+    expect(await preview.isVisible()).toBe(false);
     await says(other.page, /^Done$/);
     const film = page.locator('video');
     await vi.waitFor(async () => expect(await film.evaluate((v: HTMLVideoElement) => v.videoWidth)).toBe(128), patient);

@@ -19,6 +19,8 @@ export interface SweepOptions {
 
 /** What steps store by themselves; the rest is named by the sinks. */
 const byContent = /^(images|clips)\/[0-9a-f]{64}\.(webp|mp4)$/;
+/** Of a job that is drawn; a crash may leave one. */
+const previews = /^previews\/[A-Za-z0-9._-]+\.webp$/;
 
 /**
  * Finds objects that no event names: what a crash left behind, what events named that their topics do not keep any
@@ -99,7 +101,7 @@ function candidate({ pipelines }: Topology): (key: string) => boolean {
   );
   // An index goes with its shard, and what shows a video with the video.
   const named = (key: string) => (key.endsWith('.idx') ? besideKey(key, '.tar') : videoKeyOf(key));
-  return (key) => [byContent, ...patterns].some((pattern) => pattern.test(named(key)));
+  return (key) => [byContent, previews, ...patterns].some((pattern) => pattern.test(named(key)));
 }
 
 /** Nothing where it has been sealed meanwhile: then its shard holds the bytes. */

@@ -1,9 +1,10 @@
 import sharp, { type Sharp } from 'sharp';
 import type { RgbImage, RgbVideo } from '../pixels.js';
 
-/** Pixels of the longer side, at most: of a thumbnail, and of one tile of a spritesheet. */
+/** Pixels of the longer side, at most: of a thumbnail, one tile of a spritesheet, a preview. */
 const thumbnailSide = 320;
 const tileSide = 160;
+const previewSide = 256;
 /** Tiles of a spritesheet, at most. */
 export const mostTiles = 25;
 
@@ -30,6 +31,13 @@ interface VideoStills {
 export async function videoStills(video: RgbVideo, scale: number): Promise<VideoStills> {
   const small = await resized(frameOf(video, video.frames >> 1), scale, thumbnailSide);
   return { thumbnail: await asWebp(small), spritesheet: await spritesheet(video, scale) };
+}
+
+/** A frame on the way to a video: WebP of a few kilobytes. */
+export async function preview(frame: RgbImage): Promise<Buffer> {
+  return raw(await resized(frame, 1, previewSide))
+    .webp({ quality: 70 })
+    .toBuffer();
 }
 
 async function spritesheet(video: RgbVideo, scale: number): Promise<VideoStills['spritesheet']> {

@@ -17,24 +17,36 @@ export interface SeenFrame {
 /** The grey of white. */
 export const whiteGrey = 65280;
 
-/** Frames of one size as measures see them, one after the other. A frame that is shown again is not looked at again. */
+/**
+ * Frames of one size as measures see them, one after the other. A frame that is shown again is not looked at again. Whoever
+ * looks at the last `most` of them alone says so: older ones lose their grey to later ones.
+ */
 export async function* seeFrames(
   frames: AsyncIterable<Uint8Array>,
   size: { width: number; height: number },
+  most = Number.POSITIVE_INFINITY,
 ): AsyncGenerator<SeenFrame> {
+  const greys: Uint16Array[] = [];
   let before: SeenFrame | undefined;
   for await (const data of frames) {
-    before =
-      before?.image.data === data ? { ...before, change: { colour: 0, grey: 0 } } : seeFrame({ ...size, data }, before);
+    if (before?.image.data === data) before = { ...before, change: { colour: 0, grey: 0 } };
+    else {
+      const grey = greys.length < most ? new Uint16Array(data.length / 3) : greys.shift()!;
+      before = seeFrame({ ...size, data }, before, grey);
+      if (Number.isFinite(most)) greys.push(grey);
+    }
     yield before;
   }
 }
 
-/** One frame, and the one before it, of the same size. */
-export function seeFrame(image: RgbImage, before?: SeenFrame): SeenFrame {
+/** One frame, and the one before it, of the same size. `grey` is written to. */
+export function seeFrame(
+  image: RgbImage,
+  before?: SeenFrame,
+  grey: Uint16Array = new Uint16Array(image.width * image.height),
+): SeenFrame {
   const { data } = image;
   const pixels = data.length / 3;
-  const grey = new Uint16Array(pixels);
   const [dataBefore, greyBefore] = [before?.image.data ?? data, before?.grey ?? grey];
   let [sum, squares, colours, greys] = [0, 0, 0, 0];
   for (let n = 0, i = 0; n < pixels; n++, i += 3) {

@@ -5,7 +5,7 @@ import { type FrozenEncoder, readTexts, type TextVectors } from '../encoders/fro
 import type { GraphRunner } from '../graphs/graph-runner.js';
 import { promptItems } from '../networks/prompt-input.js';
 import { Random } from '../numerics/random.js';
-import type { GenerateInput, RgbVideo } from '../ports.js';
+import type { GenerateInput, RgbImage, RgbVideo } from '../ports.js';
 import type { LowResolution, Preset } from '../presets/preset.js';
 import { preconditioningOf, sizeOfVideo } from '../presets/presets.js';
 import type { LoadedModel } from '../weights/load-model.js';
@@ -19,6 +19,7 @@ import {
   detailsOf,
   drawnOver,
   enlarge,
+  frameDrawnOver,
   lowSize,
   posesBetween,
   reduce,
@@ -42,6 +43,8 @@ export interface GenerateOptions {
   signal: AbortSignal;
   /** Sampler steps, those of the upsampler among them. */
   onStep?(done: number, total: number): void;
+  /** Before each `onStep` but the last: `draw` gives the middle frame as the model sees it in the noise so far. */
+  onEstimate?(draw: () => RgbImage): void;
 }
 
 /**
@@ -58,11 +61,11 @@ export interface GenerateOptions {
 export async function generate(
   base: LoadedModel,
   input: GenerateInput,
-  { upsampler, encoder, vectors: read, graphs, signal, onStep }: GenerateOptions,
+  { upsampler, encoder, vectors: read, graphs, signal, onStep, onEstimate }: GenerateOptions,
 ): Promise<RgbVideo> {
   const low = upsampler?.model.preset.low;
   const more = upsampler?.model.preset.defaults;
-  const atBorder = stepBorder(input.steps + (more?.steps ?? 0), { signal, onStep });
+  const atBorder = stepBorder(input.steps + (more?.steps ?? 0), { signal, onStep, onEstimate });
   const vectors = read ?? (encoder && (await readTexts(encoder, [input.prompt])));
   const { method } = base.model.preset.defaults;
   const native = sizeOfVideo((upsampler ?? base).model.preset);
@@ -70,15 +73,19 @@ export async function generate(
   const first = frame && Float32Array.from(frame.data, (v) => v / 127.5 - 1);
   const noise = new Random(input.seed);
   if (!upsampler || !low || !more) {
-    const { x } = await denoised(base, { ...input, prompt, vectors, method, graphs }, noise, atBorder, { first });
-    return crop(x, nativeSize(base, input), input);
+    const size = nativeSize(base, input);
+    const onStep = (x: Float64Array) => atBorder(() => cropFrame(middleOf(x, size), size, input));
+    const { x } = await denoised(base, { ...input, prompt, vectors, method, graphs }, noise, onStep, { first });
+    return crop(x, size, input);
   }
-  const { frames } = lowSize(nativeSize(upsampler, input), low);
+  const seen = lowSize(nativeSize(upsampler, input), low);
+  const { frames } = seen;
+  const part = { width: Math.ceil(input.width / low.everyPixel), height: Math.ceil(input.height / low.everyPixel) };
   const small = await denoised(
     base,
     { ...input, prompt, vectors, method, graphs, frames, fps: input.fps / low.everyFrame },
     noise,
-    atBorder,
+    (x) => atBorder(() => cropFrame(middleOf(x, seen), seen, part)),
     { first: first && reduce(first, { frames: 1, ...native }, low) },
   );
   const { steps, guidance } = more;
@@ -113,7 +120,7 @@ async function upsampled(
   small: SmallVideo & { first?: Float32Array | null },
   input: GenerateInput & Pick<GenerateOptions, 'graphs'>,
   vectors: TextVectors | undefined,
-  atBorder: () => Promise<void>,
+  atBorder: StepBorder,
 ): Promise<RgbVideo> {
   const size = nativeSize(upsampler, input);
   const level = low.corruption.usual;
@@ -125,17 +132,26 @@ async function upsampled(
   const { method } = upsampler.model.preset.defaults;
   const settings = { ...input, method, vectors, oscillation: undefined };
   const given = { low: { x, level, poses }, first };
-  const large = await denoised(upsampler, settings, new Random(input.seed, 2), atBorder, given);
+  const middle = size.frames >> 1;
+  const onStep = (x: Float64Array) =>
+    atBorder(() => cropFrame(frameDrawnOver(small.x, x, size, low, middle, ways), size, input));
+  const large = await denoised(upsampler, settings, new Random(input.seed, 2), onStep, given);
   return crop(drawnOver(small.x, large.x, size, low, ways), size, input);
 }
 
 const nativeSize = ({ model }: LoadedModel, { frames }: GenerateInput) => ({ frames, ...sizeOfVideo(model.preset) });
 
-/** What happens after each step: it is counted, and it may be the last one. */
-function stepBorder(total: number, { signal, onStep }: Pick<GenerateOptions, 'signal' | 'onStep'>) {
+/** What happens after each step: it is counted, and it may be the last one. `draw` shows how far the video is. */
+type StepBorder = (draw: () => RgbImage) => Promise<void>;
+
+function stepBorder(
+  total: number,
+  { signal, onStep, onEstimate }: Pick<GenerateOptions, 'signal' | 'onStep' | 'onEstimate'>,
+): StepBorder {
   let done = 0;
-  return async () => {
-    onStep?.(++done, total);
+  return async (draw) => {
+    if (++done < total) onEstimate?.(draw);
+    onStep?.(done, total);
     await setImmediate(); // lets a cancellation in
     if (signal.aborted)
       throw new VimiError('CANCELLED', 'The generation was cancelled', { where: `step ${done} of ${total}` });
@@ -160,13 +176,14 @@ type Settings = Pick<GenerateInput, 'prompt' | 'frames' | 'fps' | 'steps' | 'gui
 
 /**
  * A sample of one model, [T, H, W, 3], -1 to 1 unless it draws details, and where it laid each of the prompt's images,
- * [T, 5]; `low` as FitInput has it, for one video; `first` is a first frame that is known, [H, W, 3].
+ * [T, 5]; `low` as FitInput has it, for one video; `first` is a first frame that is known, [H, W, 3]. `onStep` is given the
+ * last D(x, sigma) of the step.
  */
 async function denoised(
   loaded: LoadedModel,
   { prompt, frames: T, fps, steps, guidance, oscillation, method, vectors, graphs }: Settings,
   random: Random,
-  onStep: () => Promise<void>,
+  onStep: (estimate: Float64Array) => Promise<void>,
   {
     low,
     first,
@@ -191,6 +208,7 @@ async function denoised(
   const video = { items, frames: T, width: W, height: H, fps, low };
   const network = graphs ? byGraph(loaded, graphs, video) : byOperation(loaded, video);
   let poses: Float32Array[] = [];
+  let estimate: Float64Array = new Float64Array();
   try {
     const denoise = async (y: Float64Array, sigma: number, step: number) => {
       const branches = branchesAt[step]!;
@@ -203,19 +221,34 @@ async function denoised(
       );
       const clean = thresholds[preset.thresholding](guided);
       if (first) clean.set(first);
+      estimate = clean;
       return clean;
     };
     const x = await sample(denoise, random.normals(T * H * W * 3), p, {
       schedule,
       method,
       fresh: (n) => random.normals(n),
-      onStep,
+      onStep: () => onStep(estimate),
     });
     if (!x.every(Number.isFinite)) throw new VimiError('INTERNAL', 'The network returned numbers that are not finite');
     return { x, poses };
   } finally {
     network.close();
   }
+}
+
+/** The middle one of the frames of a video. */
+function middleOf(x: Float64Array, { frames, width, height }: ReturnType<typeof nativeSize>): Float64Array {
+  const n = height * width * 3;
+  return x.subarray((frames >> 1) * n, ((frames >> 1) + 1) * n);
+}
+
+function cropFrame(
+  frame: Float64Array,
+  { width, height }: ReturnType<typeof nativeSize>,
+  wanted: { width: number; height: number },
+): RgbImage {
+  return crop(frame, { frames: 1, width, height }, wanted);
 }
 
 /** Bytes of the middle of each frame: a smaller video is a part of a native one. */

@@ -73,9 +73,15 @@ export function enlarge(video: ArrayLike<number>, size: Size, low: LowResolution
 }
 
 /** The same, but between the middles of pixels their mixture: what details are added to. */
-export function smooth(video: ArrayLike<number>, size: Size, low: LowResolution, ways: readonly Way[] = []) {
+export function smooth(
+  video: ArrayLike<number>,
+  size: Size,
+  low: LowResolution,
+  ways: readonly Way[] = [],
+  frames?: FrameRange,
+) {
   const { width, height } = lowSize(size, low);
-  return resampled(size, low, ways, (frame, x, y, c) => {
+  const sample: Sample = (frame, x, y, c) => {
     const column = Math.max(0, Math.min(width - 1, x * width - 0.5));
     const row = Math.max(0, Math.min(height - 1, y * height - 0.5));
     const [left, top] = [Math.floor(column), Math.floor(row)];
@@ -85,15 +91,28 @@ export function smooth(video: ArrayLike<number>, size: Size, low: LowResolution,
     const upper = (1 - across) * at(top, left) + across * at(top, right);
     const lower = (1 - across) * at(bottom, left) + across * at(bottom, right);
     return (1 - down) * upper + down * lower;
-  });
+  };
+  return resampled(size, low, ways, sample, frames);
 }
 
-function resampled(size: Size, low: LowResolution, ways: readonly Way[], sample: Sample): Float32Array {
+/** Frames `from` to `to`, which is not among them. */
+interface FrameRange {
+  from: number;
+  to: number;
+}
+
+function resampled(
+  size: Size,
+  low: LowResolution,
+  ways: readonly Way[],
+  sample: Sample,
+  { from, to }: FrameRange = { from: 0, to: size.frames },
+): Float32Array {
   const small = lowSize(size, low);
-  const { frames, width, height } = size;
-  const out = new Float32Array(frames * height * width * 3);
+  const { width, height } = size;
+  const out = new Float32Array((to - from) * height * width * 3);
   const colours = new Float64Array(3);
-  for (let t = 0; t < frames; t++) {
+  for (let t = from; t < to; t++) {
     const before = Math.floor(t / low.everyFrame);
     const after = Math.min(before + 1, small.frames - 1);
     const later = before === after ? 0 : (t % low.everyFrame) / low.everyFrame;
@@ -106,7 +125,7 @@ function resampled(size: Size, low: LowResolution, ways: readonly Way[], sample:
     for (let row = 0; row < height; row++)
       for (let column = 0; column < width; column++) {
         draw((column + 0.5) / width, (row + 0.5) / height, colours);
-        out.set(colours, ((t * height + row) * width + column) * 3);
+        out.set(colours, (((t - from) * height + row) * width + column) * 3);
       }
   }
   return out;
@@ -165,7 +184,31 @@ export function drawnOver(
   low: LowResolution,
   ways: readonly Way[] = [],
 ): Float64Array {
+  return overBase(small, drawn, size, low, ways, { from: 0, to: size.frames });
+}
+
+/** One frame of the same. */
+export function frameDrawnOver(
+  small: ArrayLike<number>,
+  drawn: Float64Array,
+  size: Size,
+  low: LowResolution,
+  t: number,
+  ways: readonly Way[] = [],
+): Float64Array {
+  const n = size.height * size.width * 3;
+  return overBase(small, drawn.subarray(t * n, (t + 1) * n), size, low, ways, { from: t, to: t + 1 });
+}
+
+function overBase(
+  small: ArrayLike<number>,
+  drawn: Float64Array,
+  size: Size,
+  low: LowResolution,
+  ways: readonly Way[],
+  frames: FrameRange,
+): Float64Array {
   if (low.details === undefined) return drawn;
-  const base = smooth(small, size, low, ways);
+  const base = smooth(small, size, low, ways, frames);
   return drawn.map((v, i) => Math.max(-1, Math.min(1, base[i]! + low.details! * v)));
 }

@@ -1,5 +1,5 @@
 import type { ServingBackend } from '../backends/names.js';
-import type { Generated, GenerateInput, ModelDescription } from '../ports.js';
+import type { Generated, GenerateInput, ModelDescription, RgbImage } from '../ports.js';
 import type { ErrorFields } from './own-process.js';
 
 /** How the model process is started: one JSON argument. */
@@ -19,5 +19,6 @@ export type FromProcess =
   | { type: 'ready'; description: ModelDescription; note?: string }
   | { type: 'unfit'; error: ErrorFields }
   | { type: 'step'; job: number; done: number; total: number }
+  | { type: 'preview'; job: number; frame: RgbImage }
   | ({ type: 'done'; job: number } & Generated)
   | { type: 'failed'; job: number; error: ErrorFields };

@@ -2,6 +2,7 @@
 // argument; ends when its parent does.
 import { VimiError } from '../../core/errors.js';
 import { openEncoder } from '../encoders/open-encoder.js';
+import type { RgbImage } from '../ports.js';
 import { sizeOfVideo } from '../presets/presets.js';
 import { checkCascade, generate } from '../sampling/generate.js';
 import { samplerNames } from '../sampling/sampler.js';
@@ -9,6 +10,9 @@ import { loadModel } from '../weights/load-model.js';
 import type { FromProcess, ProcessOptions, ToProcess } from './denoiser-messages.js';
 import { errorFields, insideProcess } from './own-process.js';
 import { openServing } from './serving-backend.js';
+
+/** Between two previews. */
+const previewMs = 500;
 
 const { options, send } = insideProcess<ProcessOptions, FromProcess>();
 const cancelled = new Map<number, AbortController>();
@@ -48,7 +52,15 @@ try {
         if (abort.signal.aborted) throw new VimiError('CANCELLED', 'The generation was cancelled');
         const onStep = (done: number, total: number) => send({ type: 'step', job, done, total });
         const began = performance.now();
-        const video = await generate(loaded, input, { upsampler, encoder, graphs, signal: abort.signal, onStep });
+        let shown = Number.NEGATIVE_INFINITY;
+        const onEstimate = (draw: () => RgbImage) => {
+          const now = performance.now();
+          if (now - shown < previewMs) return;
+          shown = now;
+          send({ type: 'preview', job, frame: draw() });
+        };
+        const { signal } = abort;
+        const video = await generate(loaded, input, { upsampler, encoder, graphs, signal, onStep, onEstimate });
         send({ type: 'done', job, video, seconds: (performance.now() - began) / 1000 });
       } catch (thrown) {
         send({ type: 'failed', job, error: errorFields(thrown) });

@@ -4,7 +4,7 @@ import { compiled } from '../../core/compiled.js';
 import { VimiError } from '../../core/errors.js';
 import type { ServingBackend } from '../backends/names.js';
 import { checkInput } from '../check-input.js';
-import type { Denoiser, Generated, GenerateInput, ModelChoice, ModelDescription } from '../ports.js';
+import type { Denoiser, GenerateCalls, Generated, GenerateInput, ModelChoice, ModelDescription } from '../ports.js';
 import type { FromProcess, ProcessOptions, ToProcess } from './denoiser-messages.js';
 import { createFakeDenoiser } from './fake-denoiser.js';
 import { reviveError, startProcess } from './own-process.js';
@@ -46,10 +46,9 @@ function notStarted(found: string, cause?: unknown): VimiError {
   return new VimiError('MODEL_UNAVAILABLE', 'The model process does not start', { found, cause });
 }
 
-interface Job {
+interface Job extends Pick<GenerateCalls, 'onStep' | 'onPreview'> {
   number: number;
   input: GenerateInput;
-  onStep?: (done: number, total: number) => void;
   resolve(generated: Generated): void;
   reject(error: VimiError): void;
 }
@@ -145,15 +144,12 @@ class ProcessDenoiser implements Denoiser {
     return this.#description!;
   }
 
-  async generate(
-    input: GenerateInput,
-    { signal, onStep }: { signal: AbortSignal; onStep?(done: number, total: number): void },
-  ): Promise<Generated> {
+  async generate(input: GenerateInput, { signal, onStep, onPreview }: GenerateCalls): Promise<Generated> {
     checkInput(input, await this.describe());
     if (this.#closed) throw new VimiError('CANCELLED', 'The model is closed');
     if (signal.aborted) throw new VimiError('CANCELLED', 'The generation was cancelled before it began');
     return await new Promise<Generated>((resolve, reject) => {
-      const job: Job = { number: this.#jobs++, input, onStep, resolve, reject };
+      const job: Job = { number: this.#jobs++, input, onStep, onPreview, resolve, reject };
       const onAbort = () => {
         const place = this.#waiting.indexOf(job);
         if (place >= 0) {
@@ -218,10 +214,11 @@ class ProcessDenoiser implements Denoiser {
   #hear(message: Extract<FromProcess, { job: number }>): void {
     const job = this.#running;
     if (!job || job.number !== message.job) return;
-    if (message.type === 'step') {
-      this.#watchdog.step();
+    if (message.type === 'step' || message.type === 'preview') {
+      if (message.type === 'step') this.#watchdog.step();
       try {
-        job.onStep?.(message.done, message.total);
+        if (message.type === 'step') job.onStep?.(message.done, message.total);
+        else job.onPreview?.(message.frame);
       } catch (thrown) {
         // Who is told of a step cannot stop the model, let alone this process.
         this.#log(`a step could not be reported: ${(thrown as Error).message}`);

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { VimiError } from '../../core/errors.js';
 import { checkInput } from '../check-input.js';
 import { Random } from '../numerics/random.js';
-import type { Denoiser, GenerateInput, ModelDescription, RgbVideo } from '../ports.js';
+import type { Denoiser, GenerateInput, ModelDescription, RgbImage, RgbVideo } from '../ports.js';
 
 const description: ModelDescription = {
   name: 'fake',
@@ -24,21 +24,30 @@ export function createFakeDenoiser(): Denoiser {
   let closed = false;
   return {
     describe: async () => structuredClone(description),
-    async generate(input, { signal, onStep }) {
+    async generate(input, { signal, onStep, onPreview }) {
       checkInput(input, description);
       const began = performance.now();
+      const video = paint(input);
       for (let step = 0; step <= input.steps; step++) {
         if (signal.aborted || closed)
           throw new VimiError('CANCELLED', 'The generation was cancelled', { where: `step ${step}` });
+        // All its steps together take less than the time between two previews.
+        if (step === 1) onPreview?.(middleOf(video));
         if (step > 0) onStep?.(step, input.steps);
         await setImmediate();
       }
-      return { video: paint(input), seconds: (performance.now() - began) / 1000 };
+      return { video, seconds: (performance.now() - began) / 1000 };
     },
     async close() {
       closed = true;
     },
   };
+}
+
+function middleOf({ frames, width, height, data }: RgbVideo): RgbImage {
+  const size = width * height * 3;
+  const start = (frames >> 1) * size;
+  return { width, height, data: data.subarray(start, start + size) };
 }
 
 /** Three moving bands whose colours and speeds the input decides. */

@@ -4,6 +4,7 @@ import { VimiError } from '../../core/errors.js';
 import type { Clip, MediaFile } from '../../flow/flow.js';
 import { cropped, cut, type Window, without } from '../../media/crop.js';
 import { encodedSize, encodeVideo } from '../../media/encode-video.js';
+import { PassingFrames } from '../../media/frame-buffers.js';
 import { fitWithin, rateOf } from '../../media/frames.js';
 import { HeldFrames } from '../../media/held-frames.js';
 import { frameAsWebp } from '../../media/images.js';
@@ -12,7 +13,7 @@ import { seeFrames } from '../../media/measures/seen-frame.js';
 import { evenFrames } from '../../media/mp4-frames.js';
 import type { RgbImage } from '../../media/pixels.js';
 import { readFrames } from '../../media/read-frames.js';
-import { findScenes } from '../../media/scenes.js';
+import { findScenes, framesInView } from '../../media/scenes.js';
 import { withTemporaryFolder } from '../../media/temporary.js';
 import { filmHash } from '../../models/encoders/built-in/film-hash.js';
 import { type Around, appearanceOf, type Medium, store } from './stored-clip.js';
@@ -56,18 +57,20 @@ export function filmClips({ path, file, probe, signal }: Medium, options: CutOpt
   return withTemporaryFolder(around.workDir, async (folder) => {
     const stop = new AbortController();
     const whole = join(folder, 'whole.mp4');
+    const view = {
+      flashFrames: Math.round(options.min_seconds * fps),
+      around: Math.max(2, Math.round(secondsAround * fps)),
+    };
+    const inView = framesInView(view);
+    const passing = new PassingFrames(inView);
     const { frames, complaints, late, isEven } = await readFrames(path, probe, {
       ...size,
-      fps,
-      signal,
+      ...{ fps, signal, passing },
       limit: { frames: mostFrames, exceeded: () => tooManyPixels({ file, probe }, options) },
       ...(maybeOneClip && { coded: { output: whole, crf: options.crf, frames: longest } }),
     });
-    const scenes = findScenes(seeFrames(frames, size), {
-      threshold: options.cut === 'scenes' ? options.scene_threshold : Number.POSITIVE_INFINITY,
-      flashFrames: Math.round(options.min_seconds * fps),
-      around: Math.max(2, Math.round(secondsAround * fps)),
-    });
+    const threshold = options.cut === 'scenes' ? options.scene_threshold : Number.POSITIVE_INFINITY;
+    const scenes = findScenes(seeFrames(frames, size, inView), { threshold, ...view });
     const clips: Clip[] = [];
     let runs = 0;
     let run = newRun();
@@ -89,7 +92,10 @@ export function filmClips({ path, file, probe, signal }: Medium, options: CutOpt
       clips.push(await coding!);
     } finally {
       stop.abort();
-      await Promise.allSettled([coding, run.held.close()]);
+      passing.close();
+      // Its frames are looked at until it is coded, also where that fails.
+      await Promise.allSettled([coding]);
+      await Promise.allSettled([run.held.close()]);
     }
     return clips;
 

@@ -1,32 +1,31 @@
 import { z } from 'zod';
-import { jobRecord } from '../../events/job-change.js';
+import { jobId } from '../../events/ids.js';
 import { defineOperator } from '../../flow/define-operator.js';
-import type { StepContext } from '../../flow/step-context.js';
 import { unknownWords } from '../../models/known-words.js';
-import { tryOf } from './job-outcome.js';
+import type { Denoiser } from '../../models/ports.js';
+import { jobProgress, previewKey } from './job-progress.js';
 import { modelPrompt } from './model-prompt.js';
 
 /*
- * In      job, prompt
+ * In      job, prompt; context where there is one
  * Out     frames, with the model and the sampler settings that made them
  * Drops   cancelled jobs
  * Fails   REQUEST_OVER_LIMIT (more than the model makes; admit says so first), OBJECT_NOT_FOUND and OBJECT_DAMAGED (an image of the prompt),
  *         MEDIA_DAMAGED, MODEL_CRASHED after retries; MODEL_SERVER_* and MODEL_ANSWER_INVALID of a model server
  * Memory  `concurrency` prompts with decoded images (shared: decoded-image.ts), and their videos
- * Progress is announced on the jobs topic outside of the commit: after a crash it may come twice, or be missing.
+ * Progress, previews and what the prompt was grounded in are told on the jobs topic outside of the commit: after a crash
+ * they may come twice, or be missing. The preview is removed with the outcome; one that a crash leaves is swept.
  */
 
 const weight = z.number().min(0).max(50);
-/** Between two announcements of one job. */
-const announceMs = 1000;
 
 export const denoise = defineOperator(
   {
     name: 'denoise',
     summary: 'Lets the model turn noise into the frames of the prompt.',
     contract: {
-      in: 'job and prompt.',
-      out: 'frames: RGB, with the model, its weights and the sampler settings. Settings of the request come before those of the step, and these before the model’s defaults. What the model does not read is left out: clips, and for a model server the retrieved images that it has no place for. The record of the video names these parts (unread_parts), and the first time is logged. After the first sampler step the job is in_progress on the jobs topic, with its progress at most once a second. These records are outside the commit: after a crash they may be repeated or missing.',
+      in: 'job and prompt; context where there is one.',
+      out: 'frames: RGB, with the model, its weights and the sampler settings. Settings of the request come before those of the step, and these before the model’s defaults. What the model does not read is left out: clips, and for a model server the retrieved images that it has no place for. The record of the video names these parts (unread_parts), and the first time is logged. After the first sampler step the job is in_progress on the jobs topic, with its progress at most once a second, what it was grounded in, and a preview if the model gives one: a frame of what the video looks like so far, as previews/{job}.webp in the object store until the job has its outcome. These records are outside the commit: after a crash they may be repeated or missing.',
       drops: 'Cancelled jobs, at the next step of the sampler.',
       fails:
         'REQUEST_EXPIRED if start_by has passed when its turn comes, and at the sampler step at which finish_by has passed; REQUEST_OVER_LIMIT if the model cannot make this video, REQUEST_UNSUPPORTED if it cannot take what the request brings; OBJECT_NOT_FOUND, OBJECT_DAMAGED or MEDIA_DAMAGED for an image of the prompt; MODEL_CRASHED if retries do not help. Of a model server: MODEL_SERVER_REFUSED and MODEL_ANSWER_INVALID; MODEL_SERVER_FAILED if retries do not help. While it is away (MODEL_SERVER_UNAVAILABLE), has no room (MODEL_SERVER_BUSY) or refuses the key (MODEL_SERVER_DENIED), the pipeline pauses.',
@@ -73,13 +72,17 @@ export const denoise = defineOperator(
     }),
     example: '- denoise: { model: nano, steps: 20, guidance: 1.5 }',
     needs: ['job', 'prompt'],
+    optional: ['context'],
     adds: ['frames'],
     models: (config) => [config],
   },
   {
     concurrency: (config) => config.concurrency,
-    open: ({ models, config }) => ({ denoiser: models.of(config), hasToldOfUnread: false }),
-    async process({ job, prompt }, context) {
+    open: ({ models, config }): Drawing => ({
+      ...{ denoiser: models.of(config), hasToldOfUnread: false },
+      ...{ shown: new Set(), removing: new Set() },
+    }),
+    async process({ job, prompt, context: grounded }, context) {
       const { config, state, log } = context;
       const { denoiser } = state;
       const description = await denoiser.describe();
@@ -111,11 +114,13 @@ export const denoise = defineOperator(
       const input = { prompt: read, ...wanted, fps, ...settings };
       context.signal.throwIfAborted();
       context.begin();
-      const progress = announcer(context, config.jobs);
+      const progress = jobProgress(context, config.jobs, grounded?.entries ?? []);
+      progress.grounded();
       try {
         const { video, seconds, asked } = await denoiser.generate(input, {
           signal: context.signal,
           onStep: progress.report,
+          onPreview: progress.show,
         });
         return {
           frames: {
@@ -135,33 +140,27 @@ export const denoise = defineOperator(
       } finally {
         // Else "in progress" could arrive after "completed".
         await progress.sent();
+        if (progress.hasShown()) state.shown.add(jobId(context.pipeline, context.event));
       }
     },
+    onOutcome({ event }, { state: { shown, removing }, pipeline, objects }) {
+      const job = jobId(pipeline, event);
+      if (!shown.delete(job)) return [];
+      const removed = objects
+        .remove(previewKey(job))
+        .catch(() => {})
+        .finally(() => removing.delete(removed));
+      removing.add(removed);
+      return [];
+    },
+    close: async ({ state: { removing } }) => void (await Promise.all(removing)),
   },
 );
 
-function announcer(context: StepContext<unknown, unknown>, topic: string) {
-  const { clock, announce, log, pipeline, event, jobs } = context;
-  const asked = tryOf(context, pipeline);
-  const { job } = asked;
-  const { traceparent } = event;
-  // Done again after a crash: it began then.
-  const before = jobs.known(job);
-  const isSame = before?.state === 'in_progress' && before.request.record === asked.request.record;
-  const started = (isSame && before.started_at) || new Date(clock.now()).toISOString();
-  let last = Number.NEGATIVE_INFINITY;
-  let sending = Promise.resolve();
-  const report = (done: number, total: number) => {
-    const now = clock.elapsed();
-    if (now - last < announceMs) return;
-    last = now;
-    const progress = total > 0 ? done / total : 0;
-    const change = { ...asked, state: 'in_progress' as const, progress, started_at: started };
-    sending = sending
-      .then(() => announce([jobRecord(change, { pipeline, topic }, { moment: `step-${done}`, traceparent })]))
-      .catch((error: unknown) =>
-        log.warn({ job, error: String(error) }, 'Progress could not be published; the job continues'),
-      );
-  };
-  return { report, started, sent: () => sending };
+interface Drawing {
+  denoiser: Denoiser;
+  hasToldOfUnread: boolean;
+  /** Jobs that have a preview, and previews that are being removed. */
+  shown: Set<string>;
+  removing: Set<Promise<void>>;
 }

@@ -7,6 +7,7 @@ import { answers, json } from '../answers/answers.js';
 import { gone } from '../answers/gone.js';
 import type { App } from '../app.js';
 import { checkUris } from '../images/references.js';
+import { knownParts } from '../known-parts.js';
 import { found, foundEntry } from './found.js';
 
 const { prompt: asked, task, retrieval } = generationRequested.shape;
@@ -32,7 +33,7 @@ export function addContextRoute(app: App, grounding: () => Promise<Grounding>, c
       schema: {
         ...{ tags: ['corpus'], operationId: 'getContext' },
         summary: 'What a request would be grounded in; nothing is drawn',
-        body: z.strictObject({ prompt: asked, task, retrieval }).meta({ id: 'ContextRequest' }),
+        body: z.strictObject({ prompt: asked, task, retrieval }).superRefine(knownParts).meta({ id: 'ContextRequest' }),
         response: answers({ 200: json('What the steps of the pipeline retrieve and compose.', grounded) }),
       },
     },

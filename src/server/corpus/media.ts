@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import type { Workspace } from '../../app/workspace.js';
+import { VimiError } from '../../core/errors.js';
+import { urlOf } from '../../core/hosts.js';
 import { decodeEvent, encodeEvent } from '../../events/cloudevents.js';
 import { type MediaAdded, mediaAdded } from '../../events/schemas.js';
 import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
 import { answers, json } from '../answers/answers.js';
 import type { App } from '../app.js';
+import type { Caller } from '../keys/callers.js';
 
 const added = z
   .object({ id: z.string().describe('of the event'), object: z.literal('media'), uri: z.string() })
@@ -26,6 +29,7 @@ export function addMediaRoute(app: App, workspace: Workspace, { from, schemas }:
     async ({ body, caller }, reply) => {
       const id = randomUUID();
       const data = body as MediaAdded;
+      checkPlace(data.uri, caller);
       const record = encodeEvent({
         schema: 'media.added',
         id,
@@ -39,4 +43,13 @@ export function addMediaRoute(app: App, workspace: Workspace, { from, schemas }:
       return reply.code(202).send({ id, object: 'media' as const, uri: data.uri });
     },
   );
+}
+
+/** Files and objects of the server are nobody's to name but its operator's. */
+function checkPlace(uri: string, { isAdmin }: Caller): void {
+  if (isAdmin || /^https?:$/.test(urlOf(uri)?.protocol ?? '')) return;
+  throw new VimiError('MEDIA_FORBIDDEN', 'Only a key with the scope admin may name files and objects of the server', {
+    ...{ expected: 'an address of http or https on one of media_hosts', found: uri, where: 'uri' },
+    remedy: 'Offer the medium at an address, or have the operator of the server add the file.',
+  });
 }

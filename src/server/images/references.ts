@@ -11,8 +11,9 @@ import type { GenerationRequested } from '../../events/schemas.js';
  */
 
 const address = z.string().min(1).max(4096);
-/** Bytes of the longest text: 20 MB in base64. */
-const dataUrl = z.string().max(28_000_000);
+/** Characters of the longest image that stands in a JSON body: 20 MB in base64, and what a data URL says before it. */
+export const longestInline = 26_700_000;
+const dataUrl = z.string().max(longestInline);
 
 const sources = ['image_url', 'data_url', 'document_id', 'upload'] as const;
 

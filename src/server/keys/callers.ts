@@ -25,6 +25,8 @@ export interface Caller {
   only: string | undefined;
   /** Whether it may do what is for nobody's tenant. */
   isAdmin: boolean;
+  /** Whether its key has a scope. */
+  may(scope: Scope): boolean;
   /** Whether it would be let in now as it was then: its key may have been revoked, or the first key been made. */
   isWelcome(): Promise<boolean>;
 }
@@ -46,7 +48,14 @@ export function recogniseCallers(app: App, keys: Keys): void {
     checkOrigin(request, asks);
     if (!asks) {
       const isWelcome = async () => !(await keys.ask());
-      request.caller = { source: localSource, sees: () => true, only: undefined, isAdmin: true, isWelcome };
+      request.caller = {
+        source: localSource,
+        sees: () => true,
+        only: undefined,
+        isAdmin: true,
+        may: () => true,
+        isWelcome,
+      };
       return;
     }
     const key = await keyOf(request, keys);
@@ -67,6 +76,7 @@ export function recogniseCallers(app: App, keys: Keys): void {
     const source = `${localSource}/${key.name}`;
     request.caller = {
       ...{ source, sees: (other) => isAdmin || other === source, only: isAdmin ? undefined : source, isAdmin },
+      may: (wanted) => isAdmin || key.scopes.includes(wanted),
       isWelcome: () => keys.isValid(key),
     };
   });

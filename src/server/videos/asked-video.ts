@@ -18,6 +18,7 @@ export async function askedVideo(
   const wanted = imagesOf(asked, uploads, videos.images);
   const roles = wanted.map(({ role }) => ({ uri: unseen, role }));
   videos.check({ ...event, prompt: withImages(event.prompt, roles) });
+  await videos.checkModel(event);
   const images: Parameters<typeof withImages>[1][number][] = [];
   // One after the other: an image of the allowed size takes 120 MB while it is decoded.
   for (const { role, object } of wanted) images.push({ uri: `object:${(await object(signal)).key}`, role });

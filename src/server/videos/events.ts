@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { VimiError } from '../../core/errors.js';
+import type { BoardJob } from '../../stores/jobs/job-board.js';
 import { isOver } from '../../stores/jobs/jobs.js';
 import { answers, bytes } from '../answers/answers.js';
 import { type ServerEvent, streamEvents } from '../answers/event-stream.js';
@@ -9,6 +10,13 @@ import type { VideoService } from './video-service.js';
 
 /** Whoever follows a job is asked so often whether it still may. Milliseconds. */
 const welcomeMs = 1000;
+
+/** What is new of a job since it was told of. */
+function newsOf(now: BoardJob, before: BoardJob | undefined): 'status' | 'context' | 'preview' | 'progress' {
+  if (now.state !== before?.state) return 'status';
+  if (now.context && !before.context) return 'context';
+  return now.preview?.sha256 === before.preview?.sha256 ? 'progress' : 'preview';
+}
 
 /**
  * GET /v1/videos/{id}/events: the job as server-sent events. Each carries the whole job as GET gives it, so nothing exists on
@@ -37,7 +45,7 @@ export function addEventsRoute(
         }),
         response: answers({
           200: bytes(
-            'status, when the job is queued or taken up; progress; end, with which the stream ends; deleted, if somebody deletes it. The data is the job.',
+            'status, when the job is queued or taken up; context, when it is known what the prompt is grounded in; preview, when there is a new one; progress; end, with which the stream ends; deleted, if somebody deletes it. The data is the job.',
             'text/event-stream',
           ),
           204: z.undefined().describe('The job is over, and this client has its end: no need to connect again.'),
@@ -56,15 +64,15 @@ export function addEventsRoute(
           expected: `at most ${mostStreams}`,
           remedy: 'GET the job from time to time instead, or connect again later.',
         });
-      let state: string | undefined;
+      let last: BoardJob | undefined;
       const next = (): ServerEvent | undefined => {
         const now = videos.known(id);
         if (!now) return { event: 'deleted', id: told ?? '0', data: { id }, isLast: true };
         const version = String(now.version);
         if (version === told) return undefined;
         const isLast = isOver(now.state);
-        const event = isLast ? 'end' : now.state === state ? 'progress' : 'status';
-        [told, state] = [version, now.state];
+        const event = isLast ? 'end' : newsOf(now, last);
+        [told, last] = [version, now];
         return { event, id: version, data: videos.shown(now), isLast };
       };
       reply.hijack();

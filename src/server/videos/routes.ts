@@ -1,5 +1,6 @@
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
+import { VimiError } from '../../core/errors.js';
 import { jobState } from '../../events/schemas.js';
 import type { BoardJob } from '../../stores/jobs/job-board.js';
 import { isOver } from '../../stores/jobs/jobs.js';
@@ -8,10 +9,11 @@ import { gone } from '../answers/gone.js';
 import type { App } from '../app.js';
 import { readForm } from '../images/form.js';
 import type { Uploads } from '../images/references.js';
+import type { Caller } from '../keys/callers.js';
 import { askedVideo } from './asked-video.js';
 import { idempotencyKey, longestWait, waitOf } from './prefer.js';
 import { video } from './video.js';
-import { videoRequest } from './video-request.js';
+import { type VideoRequest, videoRequest } from './video-request.js';
 import type { VideoService } from './video-service.js';
 
 const tags = ['videos'];
@@ -75,6 +77,7 @@ export function addVideoRoutes(app: App, service: () => Promise<VideoService>): 
     async (request, reply) => {
       const videos = await service();
       const { headers } = request;
+      checkDocuments(request.body, request.caller);
       await videos.checkWebhook(request.body.webhook, request.caller.source);
       const event = await askedVideo(request.body, request.uploads ?? new Map(), videos, gone(reply));
       const key = idempotencyKey(headers['idempotency-key']);
@@ -183,6 +186,15 @@ export function addVideoRoutes(app: App, service: () => Promise<VideoService>): 
       return reply.code(200).send({ id: job.job, object: 'video.deleted' as const, deleted: true as const });
     },
   );
+}
+
+/** Whoever may not look at documents gets none into a video either. */
+function checkDocuments({ references = [] }: VideoRequest, caller: Caller): void {
+  const at = references.findIndex(({ document_id: document }) => document !== undefined);
+  if (at < 0 || caller.may('read')) return;
+  throw new VimiError('KEY_REFUSED', 'This key may not use documents of the corpus', {
+    ...{ expected: 'a key with the scope read', where: `references.${at}.document_id` },
+  });
 }
 
 /** `otherwise`: the status where the job is not over in time. */

@@ -4,6 +4,7 @@ import { leftOut } from '../../events/input.js';
 import { type GenerationRequested, generationRequested } from '../../events/schemas.js';
 import type { ModelDescription } from '../../models/ports.js';
 import { imageReference, reference } from '../images/references.js';
+import { knownParts } from '../known-parts.js';
 
 /*
  * A request as it comes over HTTP: the fields of the event generation.requested, and the names that other video APIs have
@@ -24,6 +25,7 @@ export const videoRequest = z
     input_reference: leftOut(imageReference).describe('the first frame; in a multipart request a file'),
     image_reference: leftOut(imageReference).describe('the first frame'),
   })
+  .superRefine(knownParts)
   .meta({ id: 'VideoRequest' });
 export type VideoRequest = z.infer<typeof videoRequest>;
 

@@ -13,6 +13,7 @@ import { jobId } from '../../events/ids.js';
 import { payloadHash } from '../../events/payload-hash.js';
 import type { GenerationRequested } from '../../events/schemas.js';
 import { forgetting } from '../../events/webhook-records.js';
+import { checkVideo } from '../../models/check-input.js';
 import { checkRequest, type RequestLimits } from '../../operators/requests/check-request.js';
 import type { ImageBounds } from '../../operators/requests/query-of.js';
 import { removeVideo } from '../../operators/requests/stills-beside.js';
@@ -37,6 +38,9 @@ export interface VideoServiceOptions {
 
 /** What others have said since is waited for so long at most. Milliseconds. */
 const freshMs = 2000;
+
+/** The limits of a model that is starting are waited for so long at most. Milliseconds. */
+const limitsMs = 2000;
 
 /** Of an image, where no step of the pipeline says it. */
 const usualBounds: ImageBounds = { max_image_bytes: 20_000_000, max_image_pixels: 100_000_000 };
@@ -67,6 +71,20 @@ export class VideoService {
   /** Refuses what the pipeline would reject at once. */
   check(request: GenerationRequested): void {
     if (this.#limits) checkRequest(request, this.#limits);
+  }
+
+  /** Refuses what the model cannot make, where it says in time what that is: the pipeline would say so only after 202. */
+  async checkModel({ frames, width, height, fps, steps, seed }: GenerationRequested): Promise<void> {
+    if (frames === undefined && width === undefined && height === undefined) return;
+    const video = Object.fromEntries(
+      Object.entries({ frames, width, height, fps, steps, seed }).filter(([, value]) => value !== undefined),
+    );
+    const done = new AbortController();
+    const late = sleep(limitsMs, undefined, { signal: done.signal }).catch(() => undefined);
+    const known = this.models[0]?.describe().catch(() => undefined);
+    const description = await Promise.race([known, late]);
+    done.abort();
+    if (description) checkVideo(video, description);
   }
 
   /**

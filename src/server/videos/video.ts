@@ -60,8 +60,12 @@ export const video = z
       )
       .nullable()
       .describe(
-        'what the prompt was grounded in: images, then motion examples, best first; null until the video is made',
+        'what the prompt was grounded in: images, then motion examples, best first; null until it is known: shortly before the first step, if it is anything',
       ),
+    preview: z
+      .string()
+      .nullable()
+      .describe('SHA-256 of the newest preview, which urls.preview gives; null unless it is drawn'),
     spritesheet: z
       .object({
         tiles: z.number().int().describe('frames in it; tile n stands for the n-th part of the video'),
@@ -91,7 +95,7 @@ export const video = z
     version: z.number().int().describe('grows with each change'),
     urls: z.object({
       ...{ self: z.string(), events: z.string(), content: z.string(), cancel: z.string() },
-      ...{ thumbnail: z.string(), spritesheet: z.string() },
+      ...{ preview: z.string(), thumbnail: z.string(), spritesheet: z.string() },
     }),
   })
   .meta({ id: 'Video' });
@@ -123,21 +127,30 @@ export function videoOf(
     expires_at: expiryOf(job),
     error: error ? { ...error, retryable: new VimiError(error.code, '').retryable } : null,
     queue: place ? queueOf(place) : null,
-    context:
-      made?.context.map(({ document, caption, clip, score, ranks }) => ({
-        ...{ document, caption, kind: clip ? ('clip' as const) : ('image' as const), score },
-        ranks: ranks as Record<string, number | undefined>,
-      })) ?? null,
+    context: contextOf(job),
+    preview: (state === 'in_progress' && job.preview?.sha256) || null,
     spritesheet: made?.spritesheet ? geometryOf(made.spritesheet) : null,
     unread_parts: made ? (made.unread ?? []) : null,
     request: { source: job.source, id: job.id, asked: request ? knownFields(request) : null },
     version,
     urls: {
       ...{ self, events: `${self}/events`, content: `${self}/content`, cancel: `${self}/cancel` },
+      preview: `${self}/preview`,
       thumbnail: `${self}/content?variant=thumbnail`,
       spritesheet: `${self}/content?variant=spritesheet`,
     },
   };
+}
+
+function contextOf({ made, context }: BoardJob): Video['context'] {
+  if (!made)
+    return (
+      context?.map(({ document, caption, kind, score, ranks }) => ({ document, caption, kind, score, ranks })) ?? null
+    );
+  return made.context.map(({ document, caption, clip, score, ranks }) => ({
+    ...{ document, caption, kind: clip ? ('clip' as const) : ('image' as const), score },
+    ranks: ranks as Record<string, number | undefined>,
+  }));
 }
 
 function queueOf({ ahead, seconds }: QueuePlace): NonNullable<Video['queue']> {

@@ -69,6 +69,9 @@ export interface BoardJob {
   version: number;
   state: JobChanged['state'];
   progress?: number | undefined;
+  context?: JobChanged['context'];
+  /** The newest one of a job that is drawn. */
+  preview?: ObjectRef | undefined;
   /** When its denoising began; undefined: it has not, or nobody said so. */
   started?: number | undefined;
   error?: JobChanged['error'];
@@ -301,6 +304,7 @@ export class JobBoard {
       id: said?.request.id ?? request?.id ?? '',
       ...{ progress: said?.progress, error: said?.error, video: said?.video, started: timeOf(said?.started_at) },
       record: said?.request.record,
+      ...{ context: said?.context, preview: said?.preview },
       payload: said?.request.payload ?? request?.payload,
       request: request?.request,
       made: made === undefined ? undefined : (JSON.parse(made) as MadeVideo),

@@ -7,7 +7,7 @@ import { buildModel } from '../../../src/models/networks/model.js';
 import type { Weights } from '../../../src/models/networks/parameters.js';
 import type { PromptItem } from '../../../src/models/networks/prompt-input.js';
 import { Random } from '../../../src/models/numerics/random.js';
-import type { GenerateInput } from '../../../src/models/ports.js';
+import type { GenerateInput, RgbImage } from '../../../src/models/ports.js';
 import type { Preset } from '../../../src/models/presets/preset.js';
 import { preconditioningOf, presets } from '../../../src/models/presets/presets.js';
 import { checkCascade, generate, upsample } from '../../../src/models/sampling/generate.js';
@@ -276,6 +276,28 @@ describe('a cascade', () => {
     const some = await run({ frames: 3, width: 8, height: 12 });
     expect(some).toMatchObject({ frames: 3, width: 8, height: 12 });
     expect(some.data).toHaveLength(3 * 8 * 12 * 3);
+  });
+
+  test('shows how far it is, which changes nothing', async () => {
+    const shown: string[] = [];
+    const frames: RgbImage[] = [];
+    const signal = new AbortController().signal;
+    const onStep = (done: number) => shown.push(`step ${done}`);
+    const onEstimate = (draw: () => RgbImage) => {
+      frames.push(draw());
+      shown.push('frame');
+    };
+    const wanted = { ...input, width: 12 };
+    const video = await generate(base, wanted, { upsampler, signal, onStep, onEstimate });
+    expect(video.data).toEqual((await run({ width: 12 })).data);
+    expect(shown).toEqual(['frame', 'step 1', 'frame', 'step 2', 'frame', 'step 3', 'step 4']);
+    // Of the base first, then of the upsampler.
+    expect(frames.map(({ width, height }) => `${width}x${height}`)).toEqual(['6x8', '6x8', '12x16']);
+    for (const { width, height, data } of frames) expect(data).toHaveLength(width * height * 3);
+    const size = 12 * 16 * 3;
+    const distance = ({ data }: RgbImage, to = video.data.subarray(2 * size, 3 * size)) =>
+      data.reduce((sum, v, i) => sum + Math.abs(v - to[i]!), 0) / data.length;
+    expect(distance(frames[2]!)).toBeLessThan(distance({ ...frames[2]!, data: new Uint8Array(size).fill(127) }) + 20);
   });
 
   test('the upsampler lays images where the base laid them last', async () => {

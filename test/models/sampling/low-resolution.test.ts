@@ -4,6 +4,7 @@ import {
   corrupt,
   drawnOver,
   enlarge,
+  frameDrawnOver,
   lesson,
   lowSize,
   reduce,
@@ -81,4 +82,10 @@ test('details are what the smoothly enlarged small video lacks, in their unit; d
   expect(lesson(clip, size, low, { level: 0, random: new Random(1) }).goal).toEqual(clip);
   const video = Float64Array.of(1, 2, 3);
   expect(drawnOver(small, video, size, low)).toBe(video);
+  // One frame alone is as it is among all.
+  const n = size.width * size.height * 3;
+  for (let t = 0; t < size.frames; t++) {
+    expect(frameDrawnOver(small, Float64Array.from(goal), size, fine, t)).toEqual(drawn.slice(t * n, (t + 1) * n));
+    expect(frameDrawnOver(small, video, size, low, t)).toEqual(video.slice(t * n, (t + 1) * n));
+  }
 });

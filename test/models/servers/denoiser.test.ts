@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { systemClock } from '../../../src/core/clock.js';
 import { compiled } from '../../../src/core/compiled.js';
-import type { Denoiser, GenerateInput, RgbVideo } from '../../../src/models/ports.js';
+import type { Denoiser, GenerateInput, RgbImage, RgbVideo } from '../../../src/models/ports.js';
 import { createDenoiser } from '../../../src/models/servers/denoiser.js';
 import { patient } from '../../support/patience.js';
 
@@ -57,16 +57,20 @@ describe('nano on wasm', () => {
     expect(description.parameters).toBeGreaterThan(300_000);
   });
 
-  test('makes frames, tells each step, and the seed decides', async () => {
+  test('makes frames, tells each step, shows how far it is, and the seed decides', async () => {
+    const previews: RgbImage[] = [];
     const steps: string[] = [];
     const { video, seconds } = await denoiser.generate(input(), {
       signal: unabortable,
       onStep: (done, total) => steps.push(`${done}/${total}`),
+      onPreview: (frame) => previews.push(frame),
     });
     expect(video).toMatchObject({ frames: 1, width: 32, height: 32 });
     expect(video.data).toHaveLength(32 * 32 * 3);
     expect(new Set(video.data).size).toBeGreaterThan(20);
     expect(steps).toEqual(['1/2', '2/2']);
+    // The first step has one, however fast it is; the last has the video itself.
+    expect(previews.map(({ width, height, data }) => [width, height, data.length])).toEqual([[32, 32, 32 * 32 * 3]]);
     expect(seconds).toBeGreaterThan(0);
     expect(Buffer.compare(video.data, usual.data)).toBe(0);
     expect(Buffer.compare(video.data, (await generate(denoiser, { seed: 12 })).data)).not.toBe(0);

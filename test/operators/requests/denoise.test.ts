@@ -7,6 +7,7 @@ import type { JobChanged } from '../../../src/events/schemas.js';
 import type { Flow, Job } from '../../../src/flow/flow.js';
 import type { Denoiser, GenerateInput, ModelDescription } from '../../../src/models/ports.js';
 import { denoise } from '../../../src/operators/requests/denoise.js';
+import { previewKey } from '../../../src/operators/requests/job-progress.js';
 import { type KnownJob, noJobs } from '../../../src/stores/jobs/jobs.js';
 import { testFolder } from '../../media/make-media.js';
 import { mediaResources, storedImage } from '../media-resources.js';
@@ -181,6 +182,70 @@ describe('denoise', () => {
     ]);
     expect(records.every(({ topic, key }) => topic === 'jobs' && key?.toString() === id)).toBe(true);
     expect(new Set(events.map(({ id }) => id)).size).toBe(3);
+  });
+
+  it('tells what it draws from, and shows how far it is', async () => {
+    let now = 0;
+    const clock: Clock = { now: () => now, elapsed: () => now, sleep: async () => {} };
+    const told: JobChanged[] = [];
+    const seen: (string | undefined)[] = [];
+    const { objects } = media;
+    const key = previewKey(jobId('test', { source: '/test/requests', id: 'requests-0-0' }));
+    const announce = async (records: NewRecord[]) => {
+      for (const record of records) {
+        const { data } = decodeEvent({ ...record, partition: 0, offset: 0, timestamp: 0 }, ['job.changed']);
+        told.push(data as JobChanged);
+        seen.push((await objects.stat(key))?.sha256);
+      }
+    };
+    const grey = (v: number) => ({ width: 16, height: 8, data: new Uint8Array(16 * 8 * 3).fill(v) });
+    const denoiser: Denoiser = {
+      describe: async () => description,
+      async generate({ frames, width, height }, { onStep, onPreview }) {
+        for (const [n, value] of [40, 80, 120].entries()) {
+          now += 600;
+          onPreview?.(grey(value));
+          onStep?.(n + 1, 3);
+        }
+        return { video: { frames, width, height, data: new Uint8Array(frames * width * height * 3) }, seconds: 1 };
+      },
+      close: async () => {},
+    };
+    const entry = { document: 'd'.repeat(64), caption: 'a red square', image, score: 0.03, ranks: { lexical: 1 } };
+    const corpus = { documents: 1, digest: 'd'.repeat(32) };
+    const grounded = { ...flow(), context: { entries: [entry], nearDuplicates: [], corpus } };
+    const jobs = { ...noJobs, known: (job: string) => ({ job, state: 'queued' }) as KnownJob };
+    const run = await runOperator(denoise, {}, given(denoiser, { clock, announce, jobs }), [grounded], input);
+    expect(outcomes(run)).toEqual(['delivered']);
+    const context = [
+      { document: entry.document, caption: 'a red square', kind: 'image', score: 0.03, ranks: { lexical: 1 } },
+    ];
+    expect(told.map(({ state, progress, context: given }) => [state, progress, given])).toEqual([
+      ['queued', undefined, context],
+      ['in_progress', 1 / 3, context],
+      ['in_progress', 1, context],
+    ]);
+    // Each record names the preview that was there when it was published.
+    expect(seen).toEqual(told.map(({ preview }) => preview?.sha256));
+    expect([seen[0], new Set(seen).size]).toEqual([undefined, 3]);
+    expect(told[2]!.preview).toMatchObject({ key, media_type: 'image/webp' });
+  });
+
+  it('does not put a job back in line that is drawn again', async () => {
+    const told: JobChanged[] = [];
+    const announce = async (records: NewRecord[]) => {
+      for (const record of records)
+        told.push(
+          decodeEvent({ ...record, partition: 0, offset: 0, timestamp: 0 }, ['job.changed']).data as JobChanged,
+        );
+    };
+    const jobs = { ...noJobs, known: (job: string) => ({ job, request: {}, state: 'in_progress' }) as KnownJob };
+    const context = {
+      entries: [{ document: 'd'.repeat(64), caption: 'a red square', image, score: 1, ranks: {} }],
+      ...{ nearDuplicates: [], corpus: { documents: 1, digest: 'd'.repeat(32) } },
+    };
+    await runOperator(denoise, {}, given(scripted().denoiser, { announce, jobs }), [{ ...flow(), context }], input);
+    expect(told.map(({ state }) => state)).not.toContain('queued');
   });
 
   it('goes on when progress cannot be announced', async () => {
