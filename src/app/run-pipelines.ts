@@ -52,7 +52,7 @@ export async function runPipelines(
     const onEnd = await onBegin?.(spec);
     try {
       return await runPipeline(spec, {
-        ...{ transport, signal: stop, drain, drainMs, log: workspace.log, metrics },
+        ...{ transport, signal: stop, drain, drainMs, log: workspace.log, metrics, taps: workspace.taps },
         resources: {
           ...resources,
           async announce(records) {

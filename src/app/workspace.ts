@@ -5,6 +5,7 @@ import { VimiError } from '../core/errors.js';
 import type { Log } from '../core/log.js';
 import type { SchemaName } from '../events/schemas.js';
 import type { Resources } from '../flow/operator.js';
+import { Taps } from '../flow/taps.js';
 import { openEmbedder } from '../models/encoders/open-embedder.js';
 import type { Denoiser, Embedder, ModelChoice, Models, Reranker } from '../models/ports.js';
 import { createDenoiser } from '../models/servers/denoiser.js';
@@ -62,6 +63,7 @@ export class Workspace {
   readonly log: Log;
   /** Of all that runs in it. */
   readonly metrics = createMetrics();
+  readonly taps = new Taps();
   readonly #firstContactMs: number | undefined;
   readonly #looksOnly: boolean;
   readonly #instead: Partial<Instead>;

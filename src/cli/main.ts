@@ -54,6 +54,7 @@ import { samplesShow } from './commands/samples-show.js';
 import { samplesVerify } from './commands/samples-verify.js';
 import { serveWith } from './commands/serve.js';
 import { sweep } from './commands/sweep.js';
+import { type TapOptions, tap } from './commands/tap.js';
 import { testTopology } from './commands/test.js';
 import { top } from './commands/top.js';
 import { topics } from './commands/topics.js';
@@ -909,6 +910,22 @@ program
       },
       process.stdout,
     ),
+  );
+
+program
+  .command('tap')
+  .description('print what a step of a running process hands on, as it happens, one JSON object a line')
+  .argument('<step>', 'PIPELINE.STEP; * stands for any characters: "corpus.*"')
+  .option('--at <address>', 'HOST:PORT of the process', '127.0.0.1:9400')
+  .option('--filter <expression>', 'PATH=VALUE, !=, <, > or ~ (holds a text): query.text~fox')
+  .option('--sample <n>', 'only every nth', wholeNumber(1, 1_000_000))
+  .option('--limit <n>', 'end after so many', wholeNumber(1, 1_000_000))
+  .addHelpText(
+    'after',
+    '\nVIMI_API_KEY: a key with the scope admin, where the process asks for one.\n\nExample:\n  vimi tap generate.retrieve --filter query.text~fox --limit 1',
+  )
+  .action((step: string, options: Pick<TapOptions, 'at' | 'filter' | 'sample' | 'limit'>) =>
+    tap(step, { ...options, key: process.env.VIMI_API_KEY, signal: interruption('stopping') }, out),
   );
 
 program

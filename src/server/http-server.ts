@@ -18,6 +18,7 @@ import { Keys, keyPath } from './keys/key-file.js';
 import { addModelsRoute } from './models.js';
 import { addPage } from './page.js';
 import { addProbes } from './probes.js';
+import { addTapRoute } from './tap.js';
 import { addContentRoute } from './videos/content.js';
 import { addEventsRoute } from './videos/events.js';
 import { addPreviewRoute } from './videos/preview.js';
@@ -81,6 +82,7 @@ export async function serveHttp({
   recogniseCallers(app, keys);
   addProbes(app, workspace.metrics);
   addPage(app);
+  addTapRoute(app, workspace.taps, closing.signal);
 
   let opened: Promise<FollowedBoard> | undefined;
   let grounds: Promise<Grounding> | undefined;

@@ -2,6 +2,7 @@ import type { Envelope } from '../../flow/envelope.js';
 import type { Flow } from '../../flow/flow.js';
 import { lookOn } from '../../flow/look-on.js';
 import type { Operator } from '../../flow/operator.js';
+import { readable } from '../../flow/readable.js';
 import type { StepSpec } from '../../streams/delivery/pipeline-spec.js';
 
 /** What a step made of an event, or of a part of it. */
@@ -53,17 +54,4 @@ export class Trace {
     if (seen) return seen;
     return part === '' ? {} : this.#before(record, part.includes('.') ? part.slice(0, part.lastIndexOf('.')) : '');
   }
-}
-
-const most = { items: 8, characters: 300 };
-
-function readable(value: unknown): unknown {
-  if (value instanceof Uint8Array) return `${value.length} bytes`;
-  if (typeof value === 'string' && value.length > most.characters) return `${value.slice(0, most.characters)}...`;
-  if (Array.isArray(value))
-    return value.length > most.items && value.every((item) => typeof item === 'number')
-      ? `${value.length} numbers`
-      : value.map(readable);
-  if (typeof value !== 'object' || value === null) return value;
-  return Object.fromEntries(Object.entries(value).map(([name, inner]) => [name, readable(inner)]));
 }

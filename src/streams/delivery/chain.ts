@@ -21,7 +21,7 @@ export interface Chain {
  * itself instead of rejecting an envelope, and nothing flows any more.
  */
 export function startChain(
-  steps: readonly OperatorInstance[],
+  steps: readonly Pick<OperatorInstance, 'step'>[],
   sinks: Sinks,
   clock: Clock,
   onDefect: (error: unknown) => void,

@@ -7,6 +7,7 @@ import { jobId } from '../../events/ids.js';
 import type { Resources } from '../../flow/operator.js';
 import { Pause } from '../../flow/pause.js';
 import { StepWatch } from '../../flow/step-watch.js';
+import type { Taps } from '../../flow/taps.js';
 import type { Consumer, Transport } from '../transports/transport.js';
 import { Cancels, isCancel } from './cancels.js';
 import { type Chain, startChain } from './chain.js';
@@ -34,6 +35,8 @@ export interface RunOptions {
   drain?: boolean | Promise<void>;
   log: Log;
   metrics?: Metrics;
+  /** Who looks at what steps hand on. */
+  taps?: Taps;
   /** Rejected events are logged at `info` instead of `warn`: the caller tells of them. */
   rejectsAreTold?: boolean;
   /** Called once it is a member of its group, which nobody else holds. */
@@ -141,7 +144,7 @@ class PipelineRun {
     this.#watch = watch;
     const fail = (error: VimiError) => this.#fail(error);
     const sinks = createSinks(spec.to, { pipeline: name, objects: () => resources.objects, clock });
-    this.#chain = startChain(steps.instances, sinks, clock, (error) => fail(asVimiError(error)));
+    this.#chain = startChain(steps.chain(options.taps), sinks, clock, (error) => fail(asVimiError(error)));
     const inFlight = new InFlight();
     this.#cancels = schemas.some(isCancel)
       ? new Cancels({ pipeline: name, topic: from, group, schemas, transport, inFlight, log, jobs: resources.jobs })

@@ -2,9 +2,11 @@ import { asVimiError, VimiError } from '../../core/errors.js';
 import type { Log } from '../../core/log.js';
 import type { NewRecord } from '../../events/record.js';
 import { placeOf } from '../../events/replay.js';
+import { lookOn } from '../../flow/look-on.js';
 import type { OffsetMove, OperatorInstance, Resources, Sealed, Takeover } from '../../flow/operator.js';
 import type { Pause } from '../../flow/pause.js';
 import type { Settlement } from '../../flow/settlement.js';
+import type { Taps } from '../../flow/taps.js';
 import { type PipelineSpec, stepOf } from './pipeline-spec.js';
 import { statesBudget } from './position.js';
 import type { Settled } from './settled.js';
@@ -58,8 +60,12 @@ export class RunningSteps {
     }
   }
 
-  get instances(): OperatorInstance[] {
-    return this.#steps.map(({ instance }) => instance);
+  /** The steps as they run, each followed by whoever looks at what it hands on. */
+  chain(taps: Taps | undefined): Pick<OperatorInstance, 'step'>[] {
+    return this.#steps.flatMap(({ name, instance }) => {
+      const tap = taps?.of(this.#pipeline, name);
+      return tap ? [instance, { step: lookOn((envelope) => tap.see(envelope)) }] : [instance];
+    });
   }
 
   /** Before the first event of a partition. */

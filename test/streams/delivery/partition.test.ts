@@ -90,7 +90,7 @@ async function open(instance: OperatorInstance, { maxInFlight = 64 } = {}) {
   const sinks = createSinks(pipeline.to, { pipeline: 'test', objects: () => resourcesWith({}).objects, clock });
   const parts: PartitionParts = {
     ...{ schemas: pipeline.schemas, maxInFlight, steps, sinks, report, clock, log, pause, fail, cancels: null },
-    chain: startChain(steps.instances, sinks, clock, () => expect.fail('the step broke the stream')),
+    chain: startChain(steps.chain(undefined), sinks, clock, () => expect.fail('the step broke the stream')),
     inFlight: new InFlight(),
     outcomes: new Outcomes(pipeline, { steps, report, clock, log }),
     watch: new StepWatch({ elapsed: clock.elapsed }),

@@ -1,0 +1,99 @@
+import { VimiError } from '../../core/errors.js';
+
+export interface TapOptions {
+  /** HOST:PORT of the process. */
+  at: string;
+  sample?: number;
+  limit?: number;
+  filter?: string;
+  /** Of the server, where it asks for one; with the scope admin. */
+  key?: string;
+  signal: AbortSignal;
+}
+
+const firstMs = 10_000;
+/** One event that is longer than this is none of vimi's. */
+const longest = 16 * 1024 * 1024;
+
+/**
+ * Prints what steps of a running process hand on, one JSON object a line, until the limit or the signal. The run is not disturbed: a
+ * reader that is slow misses some, and each line says how many (`missed`). USAGE: no process, no such step, no right.
+ */
+export async function tap(step: string, options: TapOptions, out: NodeJS.WritableStream): Promise<void> {
+  const { signal } = options;
+  const url = tapUrl(step, options);
+  try {
+    const response = await connect(url, options);
+    let text = '';
+    const decoder = new TextDecoder();
+    for await (const chunk of response.body ?? []) {
+      text += decoder.decode(chunk as Uint8Array, { stream: true });
+      const ends = text.lastIndexOf('\n\n');
+      if (ends >= 0) {
+        for (const event of text.slice(0, ends).split('\n\n')) print(event, out);
+        text = text.slice(ends + 2);
+      }
+      if (text.length > longest) throw foreign(url, `an event of more than ${longest} characters`);
+    }
+    if (!signal.aborted && options.limit === undefined)
+      process.stderr.write('the process ended the stream: it stops, or the key is no longer valid\n');
+  } catch (thrown) {
+    if (signal.aborted) return;
+    throw thrown;
+  }
+}
+
+function print(event: string, out: NodeJS.WritableStream): void {
+  const line = event.split('\n').find((one) => one.startsWith('data: '));
+  if (line) out.write(`${line.slice('data: '.length)}\n`);
+}
+
+function tapUrl(step: string, { at, sample, limit, filter }: TapOptions): URL {
+  const text = /^https?:\/\//i.test(at) ? at : `http://${at}`;
+  if (!URL.canParse(text))
+    throw new VimiError('USAGE', 'Not an address of a process', {
+      expected: 'HOST:PORT, or http://HOST:PORT',
+      found: at,
+    });
+  const url = new URL('/v1/tap', text);
+  const query = { step, sample, limit, filter };
+  for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value));
+  return url;
+}
+
+async function connect(url: URL, { key, signal }: TapOptions): Promise<Response> {
+  const late = new AbortController();
+  const timer = setTimeout(() => late.abort(new Error(`no answer within ${firstMs / 1000} s`)), firstMs);
+  let response: Response;
+  try {
+    response = await fetch(url, {
+      redirect: 'error',
+      signal: AbortSignal.any([signal, late.signal]),
+      headers: key === undefined ? {} : { authorization: `Bearer ${key}` },
+    });
+  } catch (cause) {
+    const { message, cause: inner } = cause as Error;
+    throw new VimiError('USAGE', 'No process answers there', {
+      found: inner instanceof Error ? inner.message : message,
+      where: url.origin,
+      remedy: '`vimi run` serves HTTP at 127.0.0.1:9400; name another address: --at HOST:PORT.',
+      cause,
+    });
+  } finally {
+    clearTimeout(timer);
+  }
+  if (response.ok && response.headers.get('content-type')?.startsWith('text/event-stream')) return response;
+  throw foreign(url, await refusal(response));
+}
+
+/** Why the process refuses, in its own words. */
+async function refusal(response: Response): Promise<string> {
+  const isProblem = response.headers.get('content-type')?.startsWith('application/problem+json');
+  if (!isProblem) return `status ${response.status}`;
+  const { code, detail, remedy } = (await response.json()) as Record<string, unknown>;
+  return `${code}: ${detail} → ${code === 'KEY_MISSING' ? 'set VIMI_API_KEY to a key with the scope admin' : remedy}`;
+}
+
+function foreign(url: URL, found: string): VimiError {
+  return new VimiError('USAGE', 'The process does not show its steps', { found, where: url.origin });
+}

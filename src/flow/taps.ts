@@ -1,0 +1,79 @@
+import type { Envelope } from './envelope.js';
+import type { Flow } from './flow.js';
+
+export type Look = (step: { pipeline: string; step: string }, envelope: Envelope<Flow>) => void;
+
+/** Behind one step. Where nobody looks, an envelope costs one comparison. */
+export class Tap {
+  readonly #looks = new Set<Look>();
+
+  constructor(
+    readonly pipeline: string,
+    readonly step: string,
+  ) {}
+
+  see(envelope: Envelope<Flow>): void {
+    if (this.#looks.size === 0) return;
+    for (const look of this.#looks) look(this, envelope);
+  }
+
+  get lookers(): number {
+    return this.#looks.size;
+  }
+
+  add(look: Look): () => void {
+    this.#looks.add(look);
+    return () => void this.#looks.delete(look);
+  }
+}
+
+/** Who looks at what the steps of a process hand on. */
+export class Taps {
+  readonly #taps = new Map<string, Tap>();
+
+  /** Behind a step of a pipeline that runs here. */
+  of(pipeline: string, step: string): Tap {
+    const name = `${pipeline}.${step}`;
+    const tap = this.#taps.get(name) ?? new Tap(pipeline, step);
+    this.#taps.set(name, tap);
+    return tap;
+  }
+
+  /** `PIPELINE.STEP` of all that run here. */
+  get names(): string[] {
+    return [...this.#taps.keys()];
+  }
+
+  /** How many look behind a step. */
+  lookers(name: string): number {
+    return this.#taps.get(name)?.lookers ?? 0;
+  }
+
+  /** Looks behind each step that a pattern names, `*` being any characters; gives what ends it. undefined: it names none. */
+  look(pattern: string, look: Look): (() => void) | undefined {
+    const matches = matcher(pattern);
+    const ends = [...this.#taps].filter(([name]) => matches(name)).map(([, tap]) => tap.add(look));
+    if (ends.length === 0) return undefined;
+    return () => {
+      for (const end of ends) end();
+    };
+  }
+}
+
+/** Without a regular expression of a stranger's: the parts between the stars are found one behind the other. */
+function matcher(pattern: string): (name: string) => boolean {
+  const [first = '', ...rest] = pattern.split('*');
+  const last = rest.pop();
+  if (last === undefined) return (name) => name === pattern;
+  return (name) => {
+    if (!name.startsWith(first) || !name.endsWith(last) || name.length < first.length + last.length) return false;
+    let at = first.length;
+    const end = name.length - last.length;
+    for (const part of rest) {
+      const found = name.indexOf(part, at);
+      if (found < 0 || found + part.length > end) return false;
+      at = found + part.length;
+    }
+    return true;
+  };
+}

@@ -1,0 +1,114 @@
+import { z } from 'zod';
+import { didYouMean } from '../core/did-you-mean.js';
+import { VimiError } from '../core/errors.js';
+import { flowFilter } from '../flow/flow-filter.js';
+import { readable } from '../flow/readable.js';
+import type { Taps } from '../flow/taps.js';
+import { answers, bytes } from './answers/answers.js';
+import { type ServerEvent, streamEvents } from './answers/event-stream.js';
+import type { App } from './app.js';
+
+/** What waits for a reader; of what comes on top, only the number is told. */
+const mostWaiting = 200;
+const mostTaps = 20;
+/** Whoever looks is asked so often whether it still may. Milliseconds. */
+const welcomeMs = 1000;
+
+/** GET /v1/tap: what steps hand on, as server-sent events, of this process alone. */
+export function addTapRoute(app: App, taps: Taps, closing: AbortSignal): void {
+  let open = 0;
+  app.get(
+    '/v1/tap',
+    {
+      exposeHeadRoute: false,
+      config: { scope: 'admin' },
+      schema: {
+        ...{ tags: ['operations'], summary: 'What steps hand on, as it happens', operationId: 'tapSteps' },
+        querystring: z.object({
+          step: z.string().min(1).max(200).describe('PIPELINE.STEP; * stands for any characters'),
+          sample: z.coerce.number().int().min(1).max(1_000_000).default(1).describe('only every so manieth'),
+          limit: z.coerce.number().int().min(1).max(1_000_000).optional().describe('the stream ends after so many'),
+          filter: z
+            .string()
+            .max(300)
+            .optional()
+            .describe('PATH=VALUE, !=, <, > or ~ (holds a text), such as query.text~fox'),
+        }),
+        response: answers({
+          200: bytes(
+            'An event `handed` for each: pipeline, step, event, part, where, data (long values by their size), and how many were missed before it, because this reader was slow.',
+            'text/event-stream',
+          ),
+        }),
+      },
+    },
+    async (request, reply) => {
+      const { step: pattern, sample, limit, filter } = request.query;
+      const isWanted = filter === undefined ? () => true : flowFilter(filter);
+      if (open >= mostTaps)
+        throw new VimiError('STREAMS_FULL', 'Too many taps are open', {
+          expected: `at most ${mostTaps}`,
+          remedy: 'Close one first.',
+        });
+      const waiting: object[] = [];
+      let [seen, missed, told, queued] = [0, 0, 0, 0];
+      let wake = () => {};
+      const stop = taps.look(pattern, ({ pipeline, step }, { event, part, origin, data }) => {
+        if (!isWanted(data) || seen++ % sample !== 0 || (limit !== undefined && queued >= limit)) return;
+        if (waiting.length >= mostWaiting) {
+          missed++;
+          return;
+        }
+        queued++;
+        waiting.push({
+          ...{ pipeline, step, event: event.id, source: event.source, part },
+          where: `${origin.topic}/${origin.partition}/${origin.offset}`,
+          ...{ missed, data: readable(data) },
+        });
+        missed = 0;
+        wake();
+      });
+      if (!stop)
+        throw new VimiError('HTTP_MALFORMED', `No step that runs here is called so${didYouMean(pattern, taps.names)}`, {
+          expected: taps.names.join(', ') || 'a step of a pipeline that runs in this process',
+          found: pattern,
+          where: 'step',
+        });
+      reply.hijack();
+      if (reply.raw.destroyed) {
+        stop();
+        return reply;
+      }
+      open++;
+      const ending = new AbortController();
+      const end = () => ending.abort();
+      closing.addEventListener('abort', end);
+      const asking = setInterval(async () => {
+        if (!(await request.caller.isWelcome())) end();
+      }, welcomeMs);
+      reply.raw.once('close', () => {
+        open--;
+        stop();
+        clearInterval(asking);
+        closing.removeEventListener('abort', end);
+      });
+      const next = (): ServerEvent | undefined => {
+        const data = waiting.shift();
+        if (!data) return undefined;
+        told++;
+        return { event: 'handed', id: String(told), data, isLast: told === limit };
+      };
+      const look = streamEvents(reply.raw, { next, closing: ending.signal });
+      wake = () => {
+        while (waiting.length > 0) {
+          const before = waiting.length;
+          look();
+          if (waiting.length === before) return;
+        }
+      };
+      reply.raw.on('drain', () => wake());
+      wake();
+      return reply;
+    },
+  );
+}
