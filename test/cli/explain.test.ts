@@ -79,6 +79,17 @@ pipelines:
     expect(text).toContain('bucket: ${S3_BUCKET:-vimi}');
   });
 
+  it('gives no secret away that was written down', async () => {
+    const written = ['objects.secret_key', 'objects.access_key', 'transport.sasl.password'];
+    const set = written.map((path) => `profiles.cluster.${path}=written-down`);
+    const more = ['transport.sasl.mechanism=plain', 'transport.sasl.username=me', 'transport.tls=true'];
+    set.push(...more.map((path) => `profiles.cluster.${path}`));
+    const { profiles } = parse(render(await read({ profile: 'cluster', set }), 'yaml'));
+    expect(JSON.stringify(profiles)).not.toContain('written-down');
+    expect(profiles.cluster.objects).toMatchObject({ secret_key: '${SECRET_KEY}', access_key: '${ACCESS_KEY}' });
+    expect(profiles.cluster.transport.sasl).toMatchObject({ username: 'me', password: '${PASSWORD}' });
+  });
+
   it('unfolds segments, fills in defaults, and takes what is set', async () => {
     const topology = await read({ set: ['segments.ground.retrieve.k=5'] });
     const { pipelines, segments } = parse(render(topology, 'yaml'));
