@@ -11,8 +11,8 @@ import { denoise } from '../../../src/operators/requests/denoise.js';
 import { previewKey } from '../../../src/operators/requests/job-progress.js';
 import { type KnownJob, noJobs } from '../../../src/stores/jobs/jobs.js';
 import { testFolder } from '../../media/make-media.js';
-import { mediaResources, storedImage } from '../media-resources.js';
 import { patient } from '../../support/patience.js';
+import { mediaResources, storedImage } from '../media-resources.js';
 import { describeOperator } from '../operator-contract.js';
 import { only, outcomes, quietLog, resourcesWith, runOperator } from '../run-operator.js';
 
