@@ -38,6 +38,11 @@ export const errorCodes = {
     remedy: 'Give each request its own id. To repeat a request, send the same content.',
   },
   REQUEST_EXPIRED: { fault: 'input', remedy: 'Send the request again with a later start_by or finish_by.' },
+  DOCUMENT_REFUSED: {
+    fault: 'input',
+    remedy:
+      'Leave the named document out of retrieval.pin or retrieval.exclude, or name another; `vimi corpus search` and GET /v1/corpus/documents?q= find documents.',
+  },
   // Media.
   MEDIA_NOT_FOUND: {
     fault: 'input',
