@@ -12,6 +12,7 @@ import { deliveryState } from '../events/webhook-events.js';
 import { trainingBackends } from '../models/backends/names.js';
 import { keyPath, scopes } from '../server/keys/key-file.js';
 import { drainMs } from '../streams/delivery/pipeline.js';
+import type { PipelineSpec } from '../streams/delivery/pipeline-spec.js';
 import { type RenderFormat, render, renderFormats } from '../streams/topology/render.js';
 import { age } from './commands/age.js';
 import { restoreBackup, writeBackup } from './commands/backup.js';
@@ -45,6 +46,7 @@ import { read } from './commands/read.js';
 import { dismissRejects, listRejects, type RejectsOptions, replayRejects } from './commands/rejects.js';
 import { reproduceVideo } from './commands/reproduce.js';
 import { reportLine, runPipelines } from './commands/run.js';
+import { runReloading } from './commands/run-reloading.js';
 import { samplesExport } from './commands/samples-export.js';
 import { samplesList } from './commands/samples-list.js';
 import { samplesReground } from './commands/samples-reground.js';
@@ -117,6 +119,13 @@ function interruption(says = inFlight(drainMs)): AbortSignal {
   return controller.signal;
 }
 
+/** SIGHUP: read the topology again. On a terminal it says that the terminal is gone, and the process ends as others do. */
+function onHangUp(reload: () => void): () => void {
+  if (process.stdin.isTTY) return () => {};
+  process.on('SIGHUP', reload);
+  return () => process.off('SIGHUP', reload);
+}
+
 function openLog() {
   const { logLevel } = program.opts<{ logLevel: string }>();
   const lines = pino.destination({ dest: 2, sync: true });
@@ -177,26 +186,31 @@ program
   .option('--no-http', 'serve no HTTP')
   .option('--json', 'print the report as JSON')
   .addHelpText('after', '\nExamples:\n  vimi run\n  vimi run --pipeline corpus --drain')
-  .action(({ pipeline: chosen, drain = false, stopWithin = drainMs, json, http }: RunArguments) =>
-    within(async (workspace) => {
-      const { topology, metrics } = workspace;
-      const pipelines = chosen === undefined ? topology.pipelines : chosen.map((name) => workspace.pipeline(name));
+  .action(async ({ pipeline: chosen, drain = false, stopWithin = drainMs, json, http }: RunArguments) => {
+    const signal = interruption(inFlight(stopWithin));
+    const choose = (workspace: Workspace) =>
+      chosen === undefined ? workspace.topology.pipelines : chosen.map((name) => workspace.pipeline(name));
+    const run = async (workspace: Workspace, pipelines: readonly PipelineSpec[], until: AbortSignal) => {
       const server = await serveWith(workspace, { http, drain }, process.stderr);
-      const signal = interruption(inFlight(stopWithin));
       const names = pipelines.map(({ name }) => name).join(', ');
       const onRunning = () =>
-        process.stderr.write(`running ${names} (profile ${topology.profile.name}); Ctrl-C to stop\n`);
+        process.stderr.write(`running ${names} (profile ${workspace.topology.profile.name}); Ctrl-C to stop\n`);
       const view = !drain && process.stderr.isTTY ? runView(process.stderr) : undefined;
-      const reports = await runPipelines(workspace, pipelines, {
-        ...{ drain, signal, bars: drain, view, metrics, drainMs: stopWithin, ...(!drain && { onRunning }) },
+      return await runPipelines(workspace, pipelines, {
+        ...{ drain, signal: until, bars: drain, view, metrics: workspace.metrics, drainMs: stopWithin },
+        ...(!drain && { onRunning }),
       }).finally(async () => {
         view?.close();
         await server?.close();
       });
-      for (const report of reports)
-        out.write(json ? `${JSON.stringify(report)}\n` : `${report.pipeline} ${report.end}: ${reportLine(report)}\n`);
-    }),
-  );
+    };
+    const reports = await runReloading(
+      { open: openWorkspace, choose, run, signal, onReload: onHangUp },
+      process.stderr,
+    );
+    for (const report of reports)
+      out.write(json ? `${JSON.stringify(report)}\n` : `${report.pipeline} ${report.end}: ${reportLine(report)}\n`);
+  });
 
 program
   .command('generate')
@@ -218,6 +232,8 @@ program
   .option('--frames <n>', 'number of frames', wholeNumber(1))
   .option('-k <n>', 'documents to retrieve', wholeNumber(0, 16))
   .option('--motions <n>', 'clips to retrieve as motion examples', wholeNumber(0, 4))
+  .option('--pin <document>', 'id of a document that comes first in the context (may be repeated)', several)
+  .option('--exclude <document>', 'id of a document that is not retrieved (may be repeated)', several)
   .option('--no-retrieval', 'use the prompt alone')
   .option('--pipeline <name>', 'pipeline that serves the request (default: the first that reads requests)')
   .option('-o, --out <file>', 'copy the MP4 to this file')
