@@ -317,7 +317,9 @@ export const jobChanged = z.looseObject({
   context: z
     .array(toldEntry)
     .optional()
-    .describe('what the prompt was grounded in, while the video is drawn; then the event of the video has it'),
+    .describe(
+      'what the prompt was grounded in, while the video is drawn, and of a job that ended without one; else the event of the video has it',
+    ),
   preview: objectRef.optional().describe('the newest preview, which is there until the job is over'),
   started_at: z.string().max(40).optional().describe('when its denoising began; ISO 8601'),
   video: objectRef.optional().describe('after completion'),
