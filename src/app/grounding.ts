@@ -5,6 +5,7 @@ import type { Has } from '../flow/flow.js';
 import { checkRequest, type RequestLimits } from '../operators/requests/check-request.js';
 import { type MediaBounds, queryOf } from '../operators/requests/query-of.js';
 import { type PipelineSpec, stepOf } from '../streams/delivery/pipeline-spec.js';
+import { checkAskedDocuments } from './asked-documents.js';
 import { InProcessSteps } from './in-process-steps.js';
 import type { Workspace } from './workspace.js';
 
@@ -37,7 +38,9 @@ export async function openGrounding(workspace: Workspace, pipeline: PipelineSpec
   return {
     async ground(request, signal) {
       const around = { ...resources, signal };
-      const query = await queryOf(request, checkRequest(request, settings), settings, around);
+      const checked = checkRequest(request, settings);
+      await checkAskedDocuments(request, pipeline, workspace);
+      const query = await queryOf(request, checked, settings, around);
       return (await running.feed({ id: randomUUID(), request, flow: { request, query }, signal })) as Grounded;
     },
     close: () => running.close(),

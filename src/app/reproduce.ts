@@ -13,7 +13,18 @@ import { InProcessSteps } from './in-process-steps.js';
 /** How a video was made, as its MP4 and its event say. */
 export type VideoRecord = Pick<
   VideoCompleted,
-  'job' | 'request' | 'width' | 'height' | 'frames' | 'fps' | 'prompt' | 'context' | 'corpus' | 'model' | 'sampler'
+  | 'job'
+  | 'request'
+  | 'width'
+  | 'height'
+  | 'frames'
+  | 'fps'
+  | 'prompt'
+  | 'context'
+  | 'corpus'
+  | 'retrieval'
+  | 'model'
+  | 'sampler'
 >;
 
 const videoRecord = videoCompleted.omit({ object: true });
@@ -94,7 +105,7 @@ function drawingSteps({ name, steps }: PipelineSpec): StepSpec[] {
 }
 
 function flowOf(record: VideoRecord, scale: number): Flow {
-  const { job, request, frames, fps, sampler, prompt, context, corpus } = record;
+  const { job, request, frames, fps, sampler, prompt, context, corpus, retrieval } = record;
   const { steps, guidance, seed } = sampler;
   return {
     request: { prompt: [] },
@@ -109,7 +120,7 @@ function flowOf(record: VideoRecord, scale: number): Flow {
       seed,
     },
     prompt,
-    context: { entries: context, nearDuplicates: [], corpus },
+    context: { entries: context, nearDuplicates: [], corpus, ...(retrieval && { asked: retrieval }) },
   } as Flow;
 }
 

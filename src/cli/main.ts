@@ -233,6 +233,8 @@ program
   .option('--frames <n>', 'number of frames', wholeNumber(1))
   .option('-k <n>', 'documents to retrieve', wholeNumber(0, 16))
   .option('--motions <n>', 'clips to retrieve as motion examples', wholeNumber(0, 4))
+  .option('--pin <document>', 'id of a document that comes first in the context (may be repeated)', several)
+  .option('--exclude <document>', 'id of a document that is not retrieved (may be repeated)', several)
   .option('--no-retrieval', 'use the prompt alone')
   .option('--pipeline <name>', 'pipeline that serves the request (default: the first that reads requests)')
   .option('-o, --out <file>', 'copy the MP4 to this file')

@@ -38,6 +38,11 @@ export const errorCodes = {
     remedy: 'Give each request its own id. To repeat a request, send the same content.',
   },
   REQUEST_EXPIRED: { fault: 'input', remedy: 'Send the request again with a later start_by or finish_by.' },
+  DOCUMENT_REFUSED: {
+    fault: 'input',
+    remedy:
+      'Leave the named document out of retrieval.pin or retrieval.exclude, or name another; `vimi corpus search` and GET /v1/corpus/documents?q= find documents.',
+  },
   // Media.
   MEDIA_NOT_FOUND: {
     fault: 'input',
@@ -266,6 +271,10 @@ export const errorCodes = {
   },
   VIDEO_NOT_READY: { fault: 'input', remedy: 'Wait until the job is completed: GET /v1/videos/ID has its state.' },
   STREAMS_FULL: { fault: 'passing', remedy: 'Connect again after the time that Retry-After names.' },
+  SERVER_CLOSING: {
+    fault: 'surroundings',
+    remedy: 'Send the request again: to another process of the service, or to this one when it is back.',
+  },
   QUEUE_FULL: { fault: 'passing', remedy: 'Send the request again after the time that Retry-After names.' },
   // Webhooks.
   WEBHOOK_FORBIDDEN: {

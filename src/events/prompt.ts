@@ -75,9 +75,11 @@ export const contextEntry = z.looseObject({
   score: z.number(),
   /**
    * Its place in each ranking that found it, from 1: among the captions that the prompt names, by words, by the
-   * caption's embedding, by the image's; and among those that a reranker put in order.
+   * caption's embedding, by the image's; and among those that a reranker put in order. `pinned`: among those that the
+   * request pinned, which no ranking found.
    */
   ranks: z.looseObject({
+    pinned: z.number().int().optional(),
     named: z.number().int().optional(),
     lexical: z.number().int().optional(),
     dense: z.number().int().optional(),

@@ -50,6 +50,28 @@ const requestImage = z.looseObject({
   clip: none,
 });
 
+/** Of a corpus, in a request: each once. */
+const documentIds = z
+  .array(sha256)
+  .max(16)
+  .refine((ids) => new Set(ids).size === ids.length, { error: 'each document once' })
+  .meta({ uniqueItems: true });
+
+/** In a request. */
+const retrieval = z
+  .strictObject({
+    mode: leftOut(z.enum(['lexical', 'dense', 'hybrid'])),
+    k: leftOut(z.number().int().min(0).max(16)),
+    motions: leftOut(z.number().int().min(0).max(4)),
+    pin: leftOut(documentIds).describe('ids of documents that come first, in this order; they count towards k'),
+    exclude: leftOut(documentIds).describe('ids of documents that are not retrieved'),
+  })
+  .superRefine(({ pin, exclude }, context) => {
+    for (const [n, id] of (exclude ?? []).entries())
+      if (pin?.includes(id))
+        context.addIssue({ code: 'custom', message: 'a document that is not pinned', path: ['exclude', n] });
+  });
+
 export const generationRequested = z.looseObject({
   prompt: z
     .union([
@@ -75,16 +97,7 @@ export const generationRequested = z.looseObject({
     'classifier-free guidance: one number, or one for each modality; 1: none',
   ),
   seed: leftOut(z.number().int().min(0).max(0xffffffff)).describe('default: it follows from the event id'),
-  retrieval: leftOut(
-    z.union([
-      z.literal(false),
-      z.strictObject({
-        mode: leftOut(z.enum(['lexical', 'dense', 'hybrid'])),
-        k: leftOut(z.number().int().min(0).max(16)),
-        motions: leftOut(z.number().int().min(0).max(4)),
-      }),
-    ]),
-  ).describe('how the prompt is grounded; false: not at all'),
+  retrieval: leftOut(z.union([z.literal(false), retrieval])).describe('how the prompt is grounded; false: not at all'),
   priority: leftOut(z.enum(priorities)).describe(
     'default: standard. Whoever waits longer than the ageing of the pipeline (10 minutes) counts as one priority higher',
   ),
@@ -304,7 +317,9 @@ export const jobChanged = z.looseObject({
   context: z
     .array(toldEntry)
     .optional()
-    .describe('what the prompt was grounded in, while the video is drawn; then the event of the video has it'),
+    .describe(
+      'what the prompt was grounded in, while the video is drawn, and of a job that ended without one; else the event of the video has it',
+    ),
   preview: objectRef.optional().describe('the newest preview, which is there until the job is over'),
   started_at: z.string().max(40).optional().describe('when its denoising began; ISO 8601'),
   video: objectRef.optional().describe('after completion'),
@@ -361,6 +376,10 @@ export const videoCompleted = z.looseObject({
     .array(contextEntry)
     .describe('what was retrieved for the prompt: images, best first, then motion examples, best first'),
   corpus: corpusState.describe('the state of the corpus at the time'),
+  retrieval: z
+    .looseObject({ pin: z.array(sha256).optional(), exclude: z.array(sha256).optional() })
+    .optional()
+    .describe('the documents that the request pinned and excluded; missing: none'),
   model: z
     .looseObject({
       name: z.string(),

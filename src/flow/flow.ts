@@ -30,8 +30,14 @@ export interface Flow {
   query?: Query;
   /** Of the query (embed). `joint`: the text compares with images, too. */
   embeddings?: { model: string; text: number[]; image?: number[]; joint?: boolean };
-  /** What retrieval found: images, then motion examples, the entries that have a clip (retrieve). */
-  context?: { entries: ContextEntry[]; nearDuplicates: NearDuplicate[]; corpus: CorpusState };
+  /** What retrieval found: images, the pinned ones first, then motion examples, the entries that have a clip (retrieve). */
+  context?: {
+    entries: ContextEntry[];
+    nearDuplicates: NearDuplicate[];
+    corpus: CorpusState;
+    /** The documents that the request pinned and excluded; left out: none. */
+    asked?: AskedDocuments;
+  };
   /** What the model reads (compose). */
   prompt?: Prompt;
   /** The finished frames (denoise). */
@@ -131,13 +137,19 @@ export interface Clip {
   imageEmbedding: number[];
 }
 
+/** Ids of documents that a request names. */
+export interface AskedDocuments {
+  pin?: string[];
+  exclude?: string[];
+}
+
 export interface Query {
   task: Task;
   /** In reading order. */
   parts: PromptPart[];
   /** The texts of the parts, joined by a space: what is searched for. */
   text: string;
-  retrieval: { mode?: SearchMode; k?: number; motions?: number } | false | undefined;
+  retrieval: ({ mode?: SearchMode; k?: number; motions?: number } & AskedDocuments) | false | undefined;
   /** What must not be its own context. */
   self: { source?: string; contentHash?: string; perceptual?: string };
 }

@@ -38,16 +38,20 @@ export interface AppOptions {
   version: string;
   /** Whether callers are asked for API keys. */
   hasKeys?(): Promise<boolean>;
+  /** Aborted when the server closes: what comes on open connections from then on is turned away. */
+  closing?: AbortSignal;
 }
 
 /** An empty server: what comes in is checked by zod, errors are problems, and routes describe themselves. */
-export async function openApp({ log, version, hasKeys = async () => false }: AppOptions): Promise<App> {
+export async function openApp({ log, version, hasKeys = async () => false, closing }: AppOptions): Promise<App> {
   const app = fastify({
     logger: false,
     bodyLimit: bodyBytes,
     connectionTimeout: silenceMs,
     requestTimeout: arrivalMs,
     forceCloseConnections: 'idle',
+    // SERVER_CLOSING says more than its own answer, which is no problem of RFC 9457.
+    return503OnClosing: false,
     routerOptions: { maxParamLength: 200, ignoreDuplicateSlashes: false },
     // A proxy may send its whole address.
     rewriteUrl: ({ url = '' }) => url.replace(/^https?:\/\/[^/]*/i, '') || '/',
@@ -65,6 +69,9 @@ export async function openApp({ log, version, hasKeys = async () => false }: App
     text === '' ? done(null, undefined) : readJson(request, text, done),
   );
   answerFailures(app, log);
+  app.addHook('onRequest', async () => {
+    if (closing?.aborted) throw new VimiError('SERVER_CLOSING', 'This server is closing and takes nothing more');
+  });
   await app.register(multipart);
   app.addHook('preValidation', async (request) => {
     const { schema } = request.routeOptions;

@@ -75,8 +75,8 @@ export async function serveHttp({
       where: '--http',
       remedy: 'Make a key: vimi keys add NAME.',
     });
-  const app = await openApp({ log: workspace.log, version, hasKeys: () => keys.ask() });
   const closing = new AbortController();
+  const app = await openApp({ log: workspace.log, version, hasKeys: () => keys.ask(), closing: closing.signal });
   // Each open stream of events listens; `mostStreams` bounds them.
   setMaxListeners(0, closing.signal);
   recogniseCallers(app, keys);

@@ -1,10 +1,14 @@
 import { createHash } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openClient } from '../../src/app/client/index.js';
 import { runPipelines } from '../../src/app/run-pipelines.js';
 import { Workspace } from '../../src/app/workspace.js';
+import { corpusRemove } from '../../src/cli/commands/corpus-remove.js';
+import { corpusSearch } from '../../src/cli/commands/corpus-search.js';
+import { generate } from '../../src/cli/commands/generate.js';
+import { ingest } from '../../src/cli/commands/ingest.js';
 import { reproduceVideo } from '../../src/cli/commands/reproduce.js';
 import { commentOf, withComment } from '../../src/media/mp4-comment.js';
 
@@ -96,5 +100,60 @@ describe('a video', patient, () => {
       expect((await thrownBy(() => again(odd))).code).toBe('MEDIA_UNSUPPORTED');
     }
     expect((await thrownBy(() => again('nobody'))).code).toBe('VIDEO_NOT_FOUND');
+  });
+});
+
+describe('a video whose request pins and excludes documents', patient, () => {
+  const media = join(import.meta.dirname, '../../examples/media/images');
+  const lines = async (command: (out: ReturnType<typeof printed>) => Promise<unknown>) => {
+    const out = printed();
+    await command(out);
+    return out.text
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line));
+  };
+  const asked = { images: [], frames: 4, retrieval: true, json: true, signal: never };
+
+  it('says so in its record, and is made again with them', async () => {
+    const files = ['balloon', 'banana', 'bear'].map((name) => {
+      for (const end of ['png', 'txt']) copyFileSync(join(media, `${name}.${end}`), join(folder, `${name}.${end}`));
+      return join(folder, `${name}.png`);
+    });
+    await ingest(workspace, files, { json: true, signal: never }, printed());
+    const idOf = async (text: string): Promise<string> => {
+      const options = { k: 1, mode: 'lexical', kind: 'image', json: true } as const;
+      const [{ context }] = await lines((out) => corpusSearch(workspace, text, options, out));
+      return context[0].document;
+    };
+    const [balloon, banana, bear] = (await Promise.all(['balloon', 'banana', 'bear'].map(idOf))) as [
+      ...[string, string, string],
+    ];
+    const file = join(folder, 'pinned.mp4');
+    const text = 'a balloon and a banana';
+    const named = { pin: [bear], exclude: [banana] };
+    const told = printed();
+    await generate(workspace, text, { ...asked, ...named, json: false, out: file }, told);
+    expect(told.text).toContain('retrieved  a bear  (pinned)\nretrieved  a balloon  (0.');
+    const record = JSON.parse(commentOf(readFileSync(file))!);
+    expect(record.retrieval).toEqual(named);
+    expect(record.context.map(({ document }: { document: string }) => document)).toEqual([bear, balloon]);
+    expect(record.prompt.parts[1]).toEqual({ image: record.context[0].image, role: 'reference' });
+
+    const free = join(folder, 'free.mp4');
+    await generate(workspace, text, { ...asked, out: free }, printed());
+    expect(JSON.parse(commentOf(readFileSync(free))!).retrieval).toBeUndefined();
+
+    expect(await again(file)).toMatchObject({ isSame: true });
+    await corpusRemove(workspace, [bear], {}, printed());
+    const refused = await thrownBy(() => generate(workspace, text, { ...asked, ...named }, printed()));
+    expect([refused.code, refused.message]).toEqual(['DOCUMENT_REFUSED', expect.stringContaining('retrieval.pin.0')]);
+  });
+
+  it('is asked for by no contradiction', async () => {
+    const refused = await thrownBy(() =>
+      generate(workspace, 'a bear', { ...asked, retrieval: false, pin: ['a'.repeat(64)] }, printed()),
+    );
+    expect(refused.code).toBe('USAGE');
   });
 });

@@ -349,6 +349,29 @@ describe('a hostile value', () => {
     );
   });
 
+  it('names documents by their ids: each once, and none both pinned and excluded', () => {
+    const [a, b] = ['a'.repeat(64), 'b'.repeat(64)];
+    const ids = Array.from({ length: 17 }, (_, n) => n.toString(16).padStart(64, '0'));
+    const of = (retrieval: object) => stored(JSON.stringify({ prompt: 'x', retrieval }));
+    for (const good of [{ pin: [a, b] }, { pin: ids.slice(1), exclude: [a] }, { pin: null, exclude: [] }])
+      expect(decodeEvent(of(good), onRequests).schema).toBe('generation.requested');
+    for (const [bad, said] of [
+      [{ pin: [a], exclude: [b, a] }, 'retrieval.exclude.1: expected a document that is not pinned, found "aaaa'],
+      [{ pin: [a, b, a] }, 'retrieval.pin: expected each document once, found'],
+      [{ exclude: [b, b] }, 'retrieval.exclude: expected each document once, found'],
+      [{ pin: ids }, 'retrieval.pin: expected at most 16'],
+      [{ exclude: ids }, 'retrieval.exclude: expected at most 16'],
+      [{ pin: ['A'.repeat(64)] }, 'retrieval.pin.0: expected'],
+      [{ pin: ['../../etc/passwd'] }, 'retrieval.pin.0: expected'],
+      [{ pin: a }, 'retrieval.pin: expected'],
+      [{ pin: [null] }, 'retrieval.pin.0: expected'],
+      [{ pins: [a] }, 'retrieval.pins: unknown, expected'],
+    ] as const) {
+      const error = refusal(of(bad));
+      expect([error.code, error.message]).toEqual(['EVENT_INVALID', expect.stringContaining(said)]);
+    }
+  });
+
   it('cannot speak to the terminal of whoever reads the message', () => {
     const values = [
       '\u001b[2J',

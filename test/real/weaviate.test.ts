@@ -4,6 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, describe, expect, inject, it, vi } from 'vitest';
 import type { CorpusDocument } from '../../src/events/schemas.js';
+import { retrieve } from '../../src/operators/grounding/retrieve.js';
 import type { Corpus, DocumentFilter } from '../../src/stores/corpus/corpus.js';
 import { Applying } from '../../src/stores/corpus/weaviate/applying.js';
 import { collections, removeCollection } from '../../src/stores/corpus/weaviate/collection.js';
@@ -14,7 +15,8 @@ import { Writer } from '../../src/stores/corpus/weaviate/writer.js';
 import { createMetrics } from '../../src/streams/delivery/metrics.js';
 import { runPipeline } from '../../src/streams/delivery/pipeline.js';
 import { openEmbedded } from '../../src/streams/transports/embedded/open-embedded.js';
-import { quietLog, resourcesWith, thrownBy } from '../operators/run-operator.js';
+import { embeddingsOf, queryOf, storeWithImages } from '../operators/grounding-resources.js';
+import { quietLog, resourcesWith, runOperator, thrownBy } from '../operators/run-operator.js';
 import { describeCorpus } from '../stores/corpus/corpus-contract.js';
 import { captions, corpusDocument, embedder, query, records } from '../stores/corpus/corpus-documents.js';
 import {
@@ -232,6 +234,32 @@ describe('the index in Weaviate', () => {
     await http.call('POST', '/v1/aliases', { body: { alias, class: objects.collection } });
     await vi.waitFor(async () => expect(await other.isMine()).toBe(true), patient);
     await other.release();
+    await corpus.close();
+  });
+});
+
+describe('the step retrieve on Weaviate', () => {
+  it('pins and excludes documents, and refuses those that are not there', async () => {
+    const corpus = await open(newIndex());
+    await corpus.positions();
+    await corpus.apply(records(documents));
+    const given = resourcesWith({ corpus, objects: await storeWithImages(documents) });
+    const text = 'the red fox, the cat on the sofa, the violin';
+    const run = async (retrieval: object) => {
+      const flow = { query: { ...queryOf(text), retrieval }, embeddings: embeddingsOf(text) };
+      const { settlements, emitted } = await runOperator(retrieve, {}, given, [flow]);
+      const outcome = settlements[0]!.outcome;
+      return outcome.kind === 'rejected'
+        ? outcome.error.message
+        : emitted[0]!.data.context!.entries.map(({ document }) => document);
+    };
+    const [first, second, third] = (await run({})) as string[];
+    expect(third).toBeDefined();
+    const other = documents.find(({ id }) => ![first, second, third].includes(id))!.id;
+    expect(await run({ pin: [other], exclude: [first] })).toEqual([other, second, third]);
+    expect(await run({ pin: ['0'.repeat(64)] })).toContain('retrieval.pin.0');
+    await corpus.apply([{ partition: 0, offset: documents.length, id: other, document: null }]);
+    expect(await run({ pin: [other] })).toContain(`found ${other}, which it does not have`);
     await corpus.close();
   });
 });

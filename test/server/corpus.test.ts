@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { copyFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { endsOf } from '../../src/app/new-records.js';
@@ -64,6 +64,60 @@ describe('the corpus over HTTP', patient, () => {
     await post('/v1/media', { ...kite, version: '2' });
     await grow();
     expect((await call(self)).status).toBe(404);
+  });
+
+  it('pins and excludes documents, before drawing and then the same, and refuses at the door what it cannot', async () => {
+    const names = ['a balloon', 'a bear', 'a banana'];
+    for (const caption of names) {
+      const file = `${caption.slice(2)}.png`;
+      copyFileSync(join(import.meta.dirname, '../../examples/media/images', file), join(dirname(topology), file));
+      await post('/v1/media', { uri: join(dirname(topology), file), caption });
+    }
+    await grow();
+    const idOf = async (caption: string): Promise<string> =>
+      (await call(`/v1/corpus/documents?k=1&q=${encodeURIComponent(caption)}`)).body.data[0].document;
+    const [balloon, bear, banana] = (await Promise.all(names.map(idOf))) as [string, string, string];
+    const prompt = 'a balloon and a banana';
+    const seen = async (retrieval?: object) => {
+      const { body } = await post('/v1/context', { prompt, ...(retrieval && { retrieval }) });
+      return body.context.map(({ document }: { document: string }) => document);
+    };
+    expect((await seen()).sort()).toEqual([balloon, banana].sort());
+    expect(await seen({ pin: [bear], exclude: [balloon] })).toEqual([bear, banana]);
+    expect(await seen({ pin: [bear], k: 0 })).toEqual([bear]);
+
+    const asked = { prompt, frames: 4, retrieval: { pin: [bear], exclude: [balloon] } };
+    const before = (await post('/v1/context', { prompt, retrieval: asked.retrieval })).body;
+    expect(before.context[0]).toMatchObject({ document: bear, score: 0, ranks: { pinned: 1 } });
+    expect(before.prompt.parts[0]).toEqual({ text: 'a bear' });
+    const job = await post('/v1/videos', asked, { 'idempotency-key': 'pins' });
+    expect(job.status).toBe(202);
+    await drain();
+    const made = (await call(`/v1/videos/${job.body.id}`)).body;
+    expect(made.status).toBe('completed');
+    expect(made.context.map(({ document }: { document: string }) => document)).toEqual([bear, banana]);
+
+    const none = '0'.repeat(64);
+    const refused = async (retrieval: object) => {
+      const answers = await Promise.all(['/v1/context', '/v1/videos'].map((path) => post(path, { prompt, retrieval })));
+      const [first, second] = answers.map(({ status, body: { code, errors } }) => ({ status, code, errors }));
+      expect(second).toEqual(first);
+      return [first!.status, first!.code, ...first!.errors.map(({ pointer }: { pointer: string }) => pointer)];
+    };
+    const ends = await endsOf(await workspace.transport(), 'requests');
+    expect(await refused({ pin: [bear, none], exclude: ['f'.repeat(64)] })).toEqual([
+      ...[422, 'DOCUMENT_REFUSED', '/retrieval/pin/1', '/retrieval/exclude/0'],
+    ]);
+    expect(await refused({ pin: [bear], exclude: [bear] })).toEqual([422, 'EVENT_INVALID', '/retrieval/exclude/0']);
+    expect(await refused({ pin: [bear, bear] })).toEqual([422, 'EVENT_INVALID', '/retrieval/pin']);
+    expect(await refused({ pin: ['../../etc/passwd'] })).toEqual([422, 'EVENT_INVALID', '/retrieval/pin/0']);
+    await call(`/v1/corpus/documents/${bear}`, { method: 'DELETE' });
+    expect(await refused({ pin: [bear] })).toEqual([422, 'DOCUMENT_REFUSED', '/retrieval/pin/0']);
+    expect(await seen({ exclude: [bear, balloon] })).toEqual([banana]);
+    expect(await endsOf(await workspace.transport(), 'requests')).toEqual(ends);
+    // The request of before is that job still.
+    const again = await post('/v1/videos', asked, { 'idempotency-key': 'pins' });
+    expect([again.status, again.body.id]).toEqual([200, job.body.id]);
   });
 
   it.each([

@@ -31,6 +31,31 @@ describe('the HTTP server', patient, () => {
     await vi.waitFor(async () => expect((await look()).status).toBe(200), patient);
   });
 
+  it('turns away what comes while it closes, and answers what came before', async () => {
+    const one = await serve(await ownTopology());
+    const socket = connect(Number(new URL(one.server.url).port), '127.0.0.1');
+    let heard = '';
+    socket.on('data', (chunk) => {
+      heard += chunk;
+    });
+    const asks = (body: string, more = '') =>
+      `POST /v1/videos HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n${more}\r\n`;
+    const [half, whole] = ['{"prompt": 1}', '{"prompt": "a fox"}'];
+    // Its head has come, as the server says, and its body has not.
+    socket.write(asks(half, 'Expect: 100-continue\r\n'));
+    await vi.waitFor(() => expect(heard).toContain('100 Continue'), patient);
+    const closed = once(socket, 'close');
+    const closing = one.server.close();
+    socket.write(`${half}${asks(whole)}${whole}`);
+    await closed;
+    await closing;
+    const answers = heard.split('HTTP/1.1 ').slice(2);
+    expect(answers[0]).toMatch(/^422 [\s\S]*EVENT_INVALID/);
+    expect(answers[1]).toMatch(/^503 [\s\S]*application\/problem\+json[\s\S]*"code":"SERVER_CLOSING"/);
+    expect(answers[1]!.toLowerCase()).toContain('retry-after: ');
+    await one.workspace.close();
+  });
+
   it('says which address is taken, and what is no address', async () => {
     const topology = await ownTopology();
     const { server } = await served(topology);

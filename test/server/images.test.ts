@@ -179,6 +179,8 @@ describe('images of requests over HTTP', patient, () => {
     expect(await codes({ prompt: 'x' }, [['subject', Buffer.alloc(21_000_000)]])).toEqual([413, 'HTTP_TOO_LARGE']);
     expect(await codes({ prompt: 'x', seed: 'many' })).toEqual([422, 'EVENT_INVALID']);
     expect(await codes({ seed: '1' })).toEqual([422, 'EVENT_INVALID']);
+    const { body } = await upload({ seed: '1' }, [['subject', png]]);
+    expect(body.detail).toMatch(/no prompt: expected a field named prompt .*, found seed, subject \(prompt\)/);
     expect(
       await codes(
         { prompt: 'x' },

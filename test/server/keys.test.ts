@@ -216,6 +216,12 @@ describe('API keys', patient, () => {
     const asked = { prompt: 'a fox', references: [{ document_id: '0'.repeat(64) }] };
     expect((await post('/v1/videos', asked, maker)).body.code).toBe('KEY_REFUSED');
     expect((await post('/v1/videos', asked, seer)).body.code).toBe('DOCUMENT_NOT_FOUND');
+    for (const list of ['pin', 'exclude']) {
+      const named = { prompt: 'a fox', retrieval: { [list]: ['0'.repeat(64)] } };
+      const refused = (await post('/v1/videos', named, maker)).body;
+      expect([refused.code, refused.detail]).toEqual(['KEY_REFUSED', expect.stringContaining(`retrieval.${list}`)]);
+      expect((await post('/v1/videos', named, seer)).body.code).toBe('DOCUMENT_REFUSED');
+    }
   });
 
   it('stay as they are while their file cannot be read', async () => {

@@ -14,6 +14,7 @@ import type { FollowedBoard } from '../job-board.js';
 import type { FollowedLedger } from './followed-ledger.js';
 import { messageOf } from './message.js';
 import { afterAttempt } from './next-state.js';
+import type { ReceiverTurns } from './receiver-turns.js';
 import type { Receivers } from './receivers.js';
 
 export interface SenderAround {
@@ -25,12 +26,10 @@ export interface SenderAround {
   clock: Clock;
   random(): number;
   log: Log;
-  /** Attempts under way of this process, by host. */
-  underWay: Map<string, number>;
+  /** Shared by all partitions of this process. */
+  turns: ReceiverTurns;
 }
 
-/** Attempts at one host at a time: whoever answers slowly keeps no other waiting. */
-const mostOfHost = 8;
 /** Records of the jobs topic that are taken at a time. */
 const takeMost = 200;
 /** After a failure of the log. Milliseconds. */
@@ -110,10 +109,10 @@ export class PartitionSender {
 
   /** Makes each attempt when it is due. */
   async #send(): Promise<void> {
-    const { ledger, clock, underWay } = this.#around;
+    const { ledger, clock, turns } = this.#around;
     const { signal } = this.#stopping;
     await this.#untilDone(() => ledger.caughtUp());
-    const leave = ledger.onChange(() => this.#wake());
+    const leaves = [ledger.onChange(() => this.#wake()), turns.onFree(() => this.#wake())];
     let swept = Number.NEGATIVE_INFINITY;
     while (!signal.aborted) {
       const woken = new AbortController();
@@ -121,7 +120,7 @@ export class PartitionSender {
       const now = clock.now();
       const { partition } = this.#partition;
       // Those under way are due as well, and stand before the others.
-      const due = ledger.ledger.due(partition, now, (host) => mostOfHost + (underWay.get(host) ?? 0));
+      const due = ledger.ledger.due(partition, now, (host) => turns.mostOf(host));
       for (const delivery of due) this.#begin(delivery);
       if (now - swept >= sweepMs) {
         swept = now;
@@ -130,21 +129,16 @@ export class PartitionSender {
       const next = ledger.ledger.nextDue(partition, now) ?? Number.POSITIVE_INFINITY;
       await clock.sleep(Math.min(next - now, sweepMs), AbortSignal.any([signal, woken.signal]));
     }
-    leave();
+    for (const leave of leaves) leave();
   }
 
   #begin(delivery: WebhookDelivery): void {
-    const { underWay } = this.#around;
+    const { turns } = this.#around;
     const host = hostOf(delivery.url);
-    const busy = underWay.get(host) ?? 0;
-    if (this.#attempts.has(delivery.id) || busy >= mostOfHost) return;
-    underWay.set(host, busy + 1);
+    if (this.#attempts.has(delivery.id) || !turns.take(host)) return;
     const done = this.#attempt(delivery).finally(() => {
-      const left = (underWay.get(host) ?? 1) - 1;
-      if (left > 0) underWay.set(host, left);
-      else underWay.delete(host);
       this.#attempts.delete(delivery.id);
-      this.#wake();
+      turns.free(host);
     });
     this.#attempts.set(delivery.id, done);
   }

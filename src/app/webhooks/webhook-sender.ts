@@ -4,8 +4,9 @@ import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
 import type { Consumer, Transport } from '../../streams/transports/transport.js';
 import { answerTopics } from '../client/answer-topics.js';
 import { PartitionSender, type SenderAround } from './partition-sender.js';
+import { ReceiverTurns } from './receiver-turns.js';
 
-export interface WebhookSenderOptions extends Omit<SenderAround, 'underWay'> {
+export interface WebhookSenderOptions extends Omit<SenderAround, 'turns'> {
   transport: Transport;
   pipeline: PipelineSpec;
 }
@@ -22,7 +23,7 @@ export function sendWebhooks({ transport, pipeline, ...around }: WebhookSenderOp
   const { jobs } = answerTopics(pipeline);
   const stopping = new AbortController();
   const { signal } = stopping;
-  const underWay = new Map<string, number>();
+  const turns = new ReceiverTurns();
 
   /** As long as this process is in the group. */
   async function once(): Promise<void> {
@@ -33,7 +34,7 @@ export function sendWebhooks({ transport, pipeline, ...around }: WebhookSenderOp
       consumer = await transport.consume({
         ...{ group: `${pipeline.group}-webhooks`, topics: [jobs], drainMs },
         onAssigned(partition) {
-          senders.set(partition.partition, new PartitionSender(partition, { ...around, underWay }));
+          senders.set(partition.partition, new PartitionSender(partition, { ...around, turns }));
         },
         async onRevoked({ partition }) {
           await senders.get(partition)?.stop();

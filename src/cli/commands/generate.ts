@@ -26,6 +26,9 @@ export interface GenerateOptions {
   retrieval: boolean;
   k?: number;
   motions?: number;
+  /** Ids of documents. */
+  pin?: string[];
+  exclude?: string[];
   /** That answers; the first that reads requests when left out. */
   pipeline?: string;
   out?: string;
@@ -82,8 +85,18 @@ async function serve(workspace: Workspace, pipeline: PipelineSpec, signal: Abort
 }
 
 async function requestOf(workspace: Workspace, text: string, options: GenerateOptions): Promise<GenerationRequested> {
-  const { task, seed, steps, guidance, frames, retrieval, k, motions, role } = options;
-  const wanted = { ...(k !== undefined && { k }), ...(motions !== undefined && { motions }) };
+  const { task, seed, steps, guidance, frames, retrieval, k, motions, pin, exclude, role } = options;
+  if (!retrieval && (pin || exclude))
+    throw new VimiError('USAGE', '--no-retrieval leaves no context', {
+      expected: 'no --pin and no --exclude beside it',
+      remedy: 'For the pinned documents alone, say -k 0 in its place.',
+    });
+  const wanted = {
+    ...(k !== undefined && { k }),
+    ...(motions !== undefined && { motions }),
+    ...(pin && { pin }),
+    ...(exclude && { exclude }),
+  };
   const images = await Promise.all(
     options.images.map(async (file) => {
       const bytes = await readBounded(file, {

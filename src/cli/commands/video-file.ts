@@ -14,8 +14,10 @@ export async function tellVideo(
     out.write(`${JSON.stringify(eventJson(record, ['video.completed'], { file }))}\n`);
     return;
   }
-  for (const { caption, score, clip } of video.context)
-    out.write(`retrieved  ${caption}  (${score.toFixed(4)})${clip ? `  motion ${clip.key}` : ''}\n`);
+  for (const { caption, score, ranks, clip } of video.context)
+    out.write(
+      `retrieved  ${caption}  (${ranks.pinned ? 'pinned' : score.toFixed(4)})${clip ? `  motion ${clip.key}` : ''}\n`,
+    );
   if (video.context.length === 0) out.write('retrieved  nothing\n');
   if (video.unread_parts && video.unread_parts.length > 0)
     out.write(`not read   ${video.unread_parts.length} of the prompt’s clips  (${video.model.name} reads no clips)\n`);

@@ -2,7 +2,7 @@ import { type ContextEntry, instructions, type Prompt, type PromptPart, type Tas
 
 /**
  * What the model is given: for each of at most `images` documents its caption and its image, then all motion examples, then
- * the user's parts. After the first image, `named` leaves out what the prompt does not name: a second best is another thing, or one thing twice. Pure:
+ * the user's parts. After the first image, `named` leaves out what the prompt does not name and the request does not pin: a second best is another thing, or one thing twice. Pure:
  * a request and a training sample of the same task, parts and context give the same prompt, byte for byte.
  */
 export function composePrompt(
@@ -14,7 +14,9 @@ export function composePrompt(
     clip ? [{ clip, caption, role: 'motion' }] : [],
   );
   const pictures = entries.filter(({ clip }) => !clip);
-  const used = pictures.filter(({ ranks }, n) => n === 0 || further === 'any' || ranks.named).slice(0, images);
+  const used = pictures
+    .filter(({ ranks }, n) => n === 0 || further === 'any' || ranks.named || ranks.pinned)
+    .slice(0, images);
   const hasContext = task === 'text-to-video' && used.length > 0;
   return {
     task,

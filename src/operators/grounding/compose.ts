@@ -34,7 +34,7 @@ export const compose = defineOperator(
         .enum(['any', 'named'])
         .default('any')
         .describe(
-          'Which documents follow the first: the next best, or only those that the prompt names (see retrieve).',
+          'Which documents follow the first: the next best, or only those that the prompt names or the request pins (see retrieve).',
         ),
     }),
     example: '- compose: { images: 3, further: named }',

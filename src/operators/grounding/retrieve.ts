@@ -1,16 +1,18 @@
 import { z } from 'zod';
 import { type ContextEntry, task } from '../../events/prompt.js';
 import { defineOperator } from '../../flow/define-operator.js';
+import type { AskedDocuments } from '../../flow/flow.js';
 import type { StepContext } from '../../flow/step-context.js';
 import type { SearchQuery } from '../../stores/corpus/corpus.js';
 import { removableEntry } from '../../stores/removals/removals.js';
+import { askedDocuments } from './retrieval/asked-documents.js';
 import { retrieveContext, retrieveMotions } from './retrieval/retrieve-context.js';
 
 /*
  * In      query, embeddings; clip where there is one
  * Out     context: the documents found, images and then motion examples, the near-duplicates of the query's own medium, the state of the corpus
  * Drops   nothing
- * Fails   VECTOR_INVALID (an embedder that is not the index's), INDEX_DAMAGED when it is not filled again in time,
+ * Fails   DOCUMENT_REFUSED (a document that the request pins or excludes), VECTOR_INVALID (an embedder that is not the index's), INDEX_DAMAGED when it is not filled again in time,
  *         STORAGE_UNAVAILABLE when the object store does not say in time whether it has the images
  * Memory  `concurrency` results of at most 100 documents and 64 near-duplicates; the ids of documents without an image
  *
@@ -132,10 +134,10 @@ export const retrieve = defineOperator(
     summary: 'Attaches the k best documents of the corpus to each prompt.',
     contract: {
       in: 'query and embeddings; a clip where there is one.',
-      out: 'context: at most k documents with their ranks. Documents that the prompt names come first, in the order of the prompt; the others follow, best first. They are found by words (BM25), by the embedding of the caption, and by the embedding of the image if the prompt has one; never the query’s own medium, a near-duplicate of it, or what was removed from the corpus. Also the near-duplicates, for deduplicate, and the state of the corpus. Retrieval settings of the request come before the configuration. No context is better than wrong context: the prompt must name what a caption is about (docs/concepts/retrieval.md), or be more similar to it than unrelated captions of this corpus are. After the images come at most `motions` clips, best first, by the same rules, but for one: if the prompt says that something moves, a clip must show such a motion, whatever it is that moves. If the image or the clip of a document is missing from the object store, or has other bytes, the next best of the 100 best replaces it; this is counted, and logged once.',
+      out: 'context: at most k documents with their ranks. Documents that the prompt names come first, in the order of the prompt; the others follow, best first. They are found by words (BM25), by the embedding of the caption, and by the embedding of the image if the prompt has one; never the query’s own medium, a near-duplicate of it, or what was removed from the corpus. Also the near-duplicates, for deduplicate, and the state of the corpus. Retrieval settings of the request come before the configuration. Documents that it pins come first, in its order, whatever they fit, and count towards k; if they are more than k, no other is searched for. `licences`, `scores` and removals hold for them too. What it excludes is not retrieved. No context is better than wrong context: the prompt must name what a caption is about (docs/concepts/retrieval.md), or be more similar to it than unrelated captions of this corpus are. After the images come at most `motions` clips, best first, by the same rules, but for one: if the prompt says that something moves, a clip must show such a motion, whatever it is that moves. If the image or the clip of a document is missing from the object store, or has other bytes, the next best of the 100 best replaces it; this is counted, and logged once.',
       drops: 'Nothing.',
       fails:
-        'VECTOR_INVALID if embed uses another embedder than the index; INDEX_DAMAGED and STORAGE_UNAVAILABLE after retries.',
+        'DOCUMENT_REFUSED if the request pins or excludes a document that is not in the corpus, or pins one that cannot be context; VECTOR_INVALID if embed uses another embedder than the index; INDEX_DAMAGED and STORAGE_UNAVAILABLE after retries.',
       memory: 'The results of the searches at once, and the ids of documents without an image.',
     },
     config,
@@ -157,6 +159,7 @@ export const retrieve = defineOperator(
       const asked = query.retrieval === false ? { k: 0 } : query.retrieval;
       const isGrounded = Boolean(asked) || config.tasks.includes(query.task);
       const k = asked?.k ?? (isGrounded ? config.k : 0);
+      const { pin = [], exclude = [] }: AskedDocuments = asked ?? {};
       const motions = query.retrieval === false ? 0 : (asked?.motions ?? (isGrounded ? config.motions : 0));
       const { source, contentHash, perceptual } = query.self;
       const bringsImage = query.parts.some((part) => 'image' in part);
@@ -167,7 +170,7 @@ export const retrieve = defineOperator(
           ? { imageEmbedding: embeddings.image }
           : embeddings.joint && { imageEmbedding: embeddings.text, textAmongImages: true }),
         mode: asked?.mode ?? config.mode,
-        k,
+        k: Math.max(0, k - pin.length),
         names: config.names,
         onlyNamed: true,
         minScore: config.min_score,
@@ -189,13 +192,19 @@ export const retrieve = defineOperator(
         embed: async (text: string) => context.embedder.text(text),
         isThere: (entry: ContextEntry) => isThere(entry, context),
       };
-      const found = await retrieveContext(search, stages, around);
-      const moving = motions > 0 ? await retrieveMotions(search, motions, stages, around) : null;
+      const found = await retrieveContext(search, stages, { ...around, without: new Set([...pin, ...exclude]) });
+      const without = new Set(exclude);
+      const moving = motions > 0 ? await retrieveMotions(search, motions, stages, { ...around, without }) : null;
+      // After the search: it waits for an index that is being filled again, in which no document would be known.
+      const pinned = await askedDocuments({ pin, exclude }, config, context);
       return {
         context: {
-          entries: [...found.context, ...(moving?.context ?? [])],
+          entries: [...pinned, ...found.context, ...(moving?.context ?? [])],
           nearDuplicates: found.nearDuplicates,
           corpus: moving?.corpus ?? found.corpus,
+          ...(pin.length + exclude.length > 0 && {
+            asked: { ...(pin.length > 0 && { pin }), ...(exclude.length > 0 && { exclude }) },
+          }),
         },
       };
     },

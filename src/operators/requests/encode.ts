@@ -61,6 +61,7 @@ export const encode = defineOperator(
         ...(unreadParts && { unread_parts: unreadParts }),
         context: context.entries,
         corpus: context.corpus,
+        ...(context.asked && { retrieval: context.asked }),
         model,
         sampler,
         ...(unknownWords && { unknown_words: unknownWords }),

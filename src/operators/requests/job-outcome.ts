@@ -43,7 +43,9 @@ export function jobOutcome(
       ? { state: 'failed', error: { code: outcome.error.code, message: outcome.error.message } }
       : { state: outcome.reason === 'cancelled' ? 'cancelled' : 'failed', ...dropOf(outcome.reason) };
   const started = startOf(settlement) ?? (isMine ? known?.started_at : undefined);
-  const data = { ...own, ...end, ...(started !== undefined && { started_at: started }) };
+  // The record of a video has it; of a job without one this is the only place.
+  const context = end.state !== 'completed' && isMine ? known?.context : undefined;
+  const data = { ...own, ...end, ...(context && { context }), ...(started !== undefined && { started_at: started }) };
   return [jobRecord(data, { pipeline, topic }, { traceparent: event.traceparent })];
 }
 

@@ -28,10 +28,16 @@ export interface JobProgress {
   hasShown(): boolean;
 }
 
+interface Report {
+  change: Pick<JobChanged, 'state' | 'progress' | 'started_at'>;
+  /** See jobRecord. */
+  moment: string;
+}
+
 /**
  * Tells of a job that is being drawn, at most once a second, outside of any commit: its progress, what it was grounded in,
  * and its newest preview, which is an object of its own. Each record has all of it, since the topic keeps the last one. What
- * cannot be published is logged, and holds nothing up.
+ * cannot be published is logged, and holds nothing up; what is slow to be published is passed over by what is newer.
  */
 export function jobProgress(
   context: StepContext<unknown, unknown>,
@@ -48,42 +54,57 @@ export function jobProgress(
   const started = (isSame && before.started_at) || new Date(clock.now()).toISOString();
   const grounding = entries.length > 0 ? { context: entries.map(toldEntry) } : {};
   let last = Number.NEGATIVE_INFINITY;
-  let sending = Promise.resolve();
+  let sending: Promise<void> | undefined;
+  let waiting: Report | undefined;
   let frame: RgbImage | undefined;
   let shown: ObjectRef | undefined;
   let hasShown = false;
-  const send = (change: Pick<JobChanged, 'state' | 'progress' | 'started_at'>, moment: string, next?: RgbImage) => {
-    sending = sending
-      .then(async () => {
-        if (next) {
-          hasShown = true;
-          shown = await objects.put(previewKey(job), await preview(next), { mediaType: 'image/webp' });
-        }
-        const data = { ...asked, ...change, ...grounding, ...(shown && { preview: shown }) };
-        await announce([jobRecord(data, { pipeline, topic }, { moment, traceparent })]);
-      })
-      .catch((error: unknown) =>
-        log.warn({ job, error: String(error) }, 'Progress could not be published; the job continues'),
-      );
+  const publish = async ({ change, moment }: Report) => {
+    try {
+      const next = change.state === 'in_progress' ? frame : undefined;
+      if (next) {
+        frame = undefined;
+        hasShown = true;
+        shown = await objects.put(previewKey(job), await preview(next), { mediaType: 'image/webp' });
+      }
+      const data = { ...asked, ...change, ...grounding, ...(shown && { preview: shown }) };
+      await announce([jobRecord(data, { pipeline, topic }, { moment, traceparent })]);
+    } catch (error) {
+      log.warn({ job, error: String(error) }, 'Progress could not be published; the job continues');
+    }
+  };
+  /** A report that waits gives way to a newer one: where the log or the store is slow, none pile up. */
+  const send = (report: Report) => {
+    waiting = report;
+    sending ??= (async () => {
+      for (let one = take(); one; one = take()) await publish(one);
+      sending = undefined;
+    })();
+  };
+  const take = () => {
+    const one = waiting;
+    waiting = undefined;
+    return one;
   };
   return {
     grounded() {
       // A job that was begun before is drawn again: it does not go back in the line.
-      if (entries.length > 0 && jobs.known(job)?.state === 'queued') send({ state: 'queued' }, 'grounded');
+      if (entries.length > 0 && jobs.known(job)?.state === 'queued')
+        send({ change: { state: 'queued' }, moment: 'grounded' });
     },
     report(done, total) {
       const now = clock.elapsed();
       if (now - last < announceMs) return;
       last = now;
       const progress = total > 0 ? done / total : 0;
-      send({ state: 'in_progress', progress, started_at: started }, `step-${done}`, frame);
-      frame = undefined;
+      const change = { state: 'in_progress' as const, progress, started_at: started };
+      send({ change, moment: `step-${done}` });
     },
     show(next) {
       frame = next;
     },
     started,
-    sent: () => sending,
+    sent: async () => sending,
     hasShown: () => hasShown,
   };
 }

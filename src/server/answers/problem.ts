@@ -44,7 +44,7 @@ export class InvalidInput extends VimiError {
 
 export function problemOf(error: VimiError): Problem {
   const { code, summary, message, retryable, remedy } = error;
-  const mistakes = (error as Partial<InvalidInput>).mistakes;
+  const mistakes = (error as { mistakes?: readonly Mistake[] }).mistakes;
   return {
     type: `urn:vimi:error:${code}`,
     title: summary,

@@ -15,7 +15,7 @@ const texts = new Set(['prompt', 'model', 'seconds', 'size', 'task', 'priority',
 
 /**
  * A multipart request: its fields as one object, numbers and lists read as JSON, and its files as images that are stored as they come.
- * HTTP_MALFORMED, HTTP_TOO_LARGE, MEDIA_*.
+ * HTTP_MALFORMED, HTTP_TOO_LARGE, MEDIA_*; EVENT_INVALID for one without a prompt.
  */
 export async function readForm(
   request: FastifyRequest,
@@ -47,6 +47,12 @@ export async function readForm(
     if (fields.has(name)) throw new VimiError('HTTP_MALFORMED', 'A field of the form comes twice', { found: name });
     fields.set(name, texts.has(name) ? part.value : readField(String(part.value)));
   }
+  if (!fields.has('prompt'))
+    throw new VimiError('EVENT_INVALID', 'The form has no prompt', {
+      expected: 'a field named prompt beside the images: curl -F "prompt=a fox in snow" -F subject=@fox.png',
+      found: [...fields.keys(), ...uploads.keys()].slice(0, 10).join(', ') || 'no field',
+      where: 'prompt',
+    });
   return { body: Object.fromEntries(fields), uploads };
 }
 

@@ -189,11 +189,15 @@ export function addVideoRoutes(app: App, service: () => Promise<VideoService>): 
 }
 
 /** Whoever may not look at documents gets none into a video either. */
-function checkDocuments({ references = [] }: VideoRequest, caller: Caller): void {
+function checkDocuments({ references = [], retrieval }: VideoRequest, caller: Caller): void {
+  if (caller.may('read')) return;
   const at = references.findIndex(({ document_id: document }) => document !== undefined);
-  if (at < 0 || caller.may('read')) return;
+  const { pin = [], exclude = [] } = retrieval || {};
+  const named = pin.length > 0 ? 'retrieval.pin' : exclude.length > 0 ? 'retrieval.exclude' : undefined;
+  const where = at < 0 ? named : `references.${at}.document_id`;
+  if (where === undefined) return;
   throw new VimiError('KEY_REFUSED', 'This key may not use documents of the corpus', {
-    ...{ expected: 'a key with the scope read', where: `references.${at}.document_id` },
+    ...{ expected: 'a key with the scope read', where },
   });
 }
 

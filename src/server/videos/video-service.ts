@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { checkAskedDocuments } from '../../app/asked-documents.js';
 import { answerTopics } from '../../app/client/answer-topics.js';
 import { cancelRecord, requestRecord } from '../../app/client/request-records.js';
 import type { FollowedBoard } from '../../app/job-board.js';
@@ -119,6 +120,7 @@ export class VideoService {
         expected: `fewer than ${mostWaiting}`,
         found: String(waiting),
       });
+    await checkAskedDocuments(data, pipeline, workspace);
     await (await workspace.transport()).publish([record]);
     await board.caughtUp();
     return this.get(job, { sees: () => true });

@@ -80,6 +80,17 @@ describe('composePrompt', () => {
     expect(texts(1)).toEqual(['a dog', 'A Coton de Tulear is playing in a yard.']);
   });
 
+  it('takes what the request pins, named or not, as far as images are allowed', () => {
+    const pinned = ['a dog', 'a boat'].map((text, n) => ({ ...entry(text), ranks: { pinned: n + 1 } }));
+    const found = [...pinned, entry('a dog house'), { ...entry('a yard'), ranks: { named: 1 } }];
+    const texts = (images: number) =>
+      composePrompt({ task: 'text-to-video', parts: [] }, found, { images, further: 'named' }).parts.flatMap((part) =>
+        'text' in part ? [part.text] : [],
+      );
+    expect(texts(3)).toEqual(['a dog', 'a boat', 'a yard']);
+    expect(texts(1)).toEqual(['a dog']);
+  });
+
   it('speaks of text alone when nothing was retrieved, or nothing may enter', () => {
     const alone = { task: 'text-to-video', instruction: 'Generate a video with the text.', parts };
     expect(composePrompt({ task: 'text-to-video', parts }, [], { images: 1 })).toEqual(alone);

@@ -1,8 +1,10 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import type { Flow } from '../../../src/flow/flow.js';
+import type { DocumentsRefused } from '../../../src/operators/grounding/retrieval/asked-documents.js';
 import { retrieve } from '../../../src/operators/grounding/retrieve.js';
 import type { Corpus } from '../../../src/stores/corpus/corpus.js';
 import type { ObjectStore } from '../../../src/stores/objects/object-store.js';
+import { noRemovals, RemovalTable } from '../../../src/stores/removals/removals.js';
 import { captions, clipDocument, corpusDocument, embedder, image } from '../../stores/corpus/corpus-documents.js';
 import { corpusOf, embeddingsOf, queryOf, storeWithImages } from '../grounding-resources.js';
 import { describeOperator } from '../operator-contract.js';
@@ -282,6 +284,104 @@ describe('retrieve', () => {
       };
       const { emitted } = await runOperator(retrieve, { motions: 2 }, { ...given, removals }, [flow('a fox runs')]);
       expect(emitted[0]!.data.context!.entries.at(-1)!.caption).toBe('a grey cat runs');
+    });
+  });
+
+  describe('with documents that the request names', () => {
+    const [fox, rabbit, train, , , , , cat] = documents.map(({ id }) => id) as [string, string, string, ...string[]];
+    const text = 'the red fox, the cat on the sofa, the violin';
+    const asked = (retrieval: object) => flow(text, { retrieval });
+    const ids = async (data: Flow, config = {}) =>
+      (await contextOf(data, config)).entries.map(({ document }) => document);
+    const refusal = async (retrieval: object, config = {}, given = resources()) => {
+      const { settlements } = await runOperator(retrieve, config, given, [asked(retrieval)]);
+      const outcome = settlements[0]!.outcome;
+      if (outcome.kind !== 'rejected') throw new Error(`not rejected, but ${outcome.kind}`);
+      expect(outcome.error).toMatchObject({ code: 'DOCUMENT_REFUSED', retryable: false });
+      return (outcome.error as DocumentsRefused).mistakes.map(({ path, found }) => `${path.join('.')}: ${found}`);
+    };
+
+    it('puts the pinned ones first, in their order, none twice, and counts them towards k', async () => {
+      const free = await ids(flow(text));
+      expect(free).toHaveLength(3);
+      const { entries, asked: told } = await contextOf(asked({ pin: [train, fox] }));
+      expect(entries.map(({ document }) => document)).toEqual([train, fox, free.find((id) => id !== fox)]);
+      expect(entries.map(({ ranks }) => ranks.pinned)).toEqual([1, 2, undefined]);
+      expect(entries[0]).toMatchObject({ caption: captions[2], image: documents[2]!.image, score: 0 });
+      expect(told).toEqual({ pin: [train, fox] });
+      expect(await ids(asked({ pin: [fox], k: 1 }))).toEqual([fox]);
+    });
+
+    it('takes the pinned ones alone where k has no room for others', async () => {
+      expect(await ids(asked({ pin: [train, rabbit], k: 0 }))).toEqual([train, rabbit]);
+      expect(await ids(asked({ pin: [train, rabbit], k: 1 }))).toEqual([train, rabbit]);
+      expect(await ids(flow(text, { task: 'prediction', retrieval: { pin: [train], k: 0 } }))).toEqual([train]);
+    });
+
+    it('never shows the excluded ones, and takes the next best in their place', async () => {
+      const [first, second, third] = (await ids(flow(text))) as [string, string, string];
+      expect(await ids(asked({ exclude: [first], k: 2 }))).toEqual([second, third]);
+      expect(await ids(asked({ exclude: [first], k: 2 }), { diversity: 0.1 })).not.toContain(first);
+      const { entries, asked: told } = await contextOf(asked({ exclude: [first, second, third] }));
+      expect(entries).toEqual([]);
+      expect(told).toEqual({ exclude: [first, second, third] });
+      expect((await contextOf(flow(text))).asked).toBeUndefined();
+    });
+
+    it('refuses what is not in the corpus, all of it at once', async () => {
+      const [none, nobody] = ['0'.repeat(64), 'f'.repeat(64)];
+      expect(await refusal({ pin: [fox, none], exclude: [cat, nobody] })).toEqual([
+        `retrieval.pin.1: ${none}, which it does not have`,
+        `retrieval.exclude.1: ${nobody}, which it does not have`,
+      ]);
+      expect(await refusal({ exclude: [none], k: 0 })).toHaveLength(1);
+    });
+
+    it('refuses to pin what it would not retrieve: by licence, by score, no image, no picture in the store', async () => {
+      expect(await refusal({ pin: [fox] }, { licences: ['MIT', 'CC-BY-4.0'] })).toEqual([
+        `retrieval.pin.0: ${fox}, which has another`,
+      ]);
+      expect(await ids(asked({ pin: [train] }), { licences: ['CC0-1.0'] })).toContain(train);
+      expect(await refusal({ pin: [fox] }, { scores: { nsfw: { max: 0.5 } } })).toEqual([
+        `retrieval.pin.0: ${fox}, whose scores do not`,
+      ]);
+      const clip = clipDocument('a brown dog runs on a beach');
+      const given = resourcesWith({ corpus: await corpusOf([...documents, clip]), objects });
+      expect(await refusal({ pin: [clip.id] }, {}, given)).toEqual([`retrieval.pin.0: ${clip.id}, which is not`]);
+      const there = await storeWithImages(documents.slice(1));
+      expect(await refusal({ pin: [fox] }, {}, resourcesWith({ corpus, objects: there }))).toEqual([
+        `retrieval.pin.0: ${fox}, whose image is missing there`,
+      ]);
+      await there.put(documents[0]!.image.key, Buffer.from('another image'), { mediaType: 'image/webp' });
+      expect(await refusal({ pin: [fox] }, {}, resourcesWith({ corpus, objects: there }))).toHaveLength(1);
+    });
+
+    it('refuses to pin what was removed, though the index has it still; excluding it is no mistake', async () => {
+      const removals = new RemovalTable();
+      const gone = (kind: 'document' | 'source', value: string) => removals.set(`${kind}:${value}`, { kind, value });
+      const given = resourcesWith({ corpus, objects, removals: { ...noRemovals, of: (thing) => removals.of(thing) } });
+      const none = 'e'.repeat(64);
+      gone('source', documents[0]!.provenance.source);
+      gone('document', none);
+      expect(await refusal({ pin: [fox, none] }, {}, given)).toEqual([
+        `retrieval.pin.0: ${fox}, which was removed`,
+        `retrieval.pin.1: ${none}, which was removed`,
+      ]);
+      const { emitted } = await runOperator(retrieve, {}, given, [asked({ exclude: [fox, none] })]);
+      expect(emitted[0]!.data.context!.entries.map(({ document }) => document)).not.toContain(fox);
+    });
+
+    it('excludes clips among the motion examples, too', async () => {
+      const clips = ['a brown dog runs on a beach', 'a grey cat runs'].map((caption) => clipDocument(caption));
+      const there = await storeWithImages([...documents, ...clips]);
+      for (const { caption, clip } of clips)
+        await there.put(clip.key, Buffer.from(`clip of ${caption}`), { mediaType: 'video/mp4', sha256: clip.sha256 });
+      const given = resourcesWith({ corpus: await corpusOf([...documents, ...clips]), objects: there });
+      const data = flow('a dog runs', { retrieval: { motions: 2, pin: [train], exclude: [clips[0]!.id] } });
+      const { emitted } = await runOperator(retrieve, {}, given, [data]);
+      const { entries } = emitted[0]!.data.context!;
+      expect(entries[0]!.document).toBe(train);
+      expect(entries.filter(({ clip }) => clip).map(({ caption }) => caption)).toEqual(['a grey cat runs']);
     });
   });
 

@@ -37,19 +37,20 @@ const stoodStill: Clock = {
   elapsed: () => 0,
   sleep: (_, signal) => new Promise((resolve) => signal?.addEventListener('abort', () => resolve())),
 };
-const resources = (): Resources =>
+const resources = (other: Partial<Resources> = {}): Resources =>
   resourcesWith({
     objects,
     mediaRoots: [root],
     workDir: join(root, 'work'),
     clock: stoodStill,
+    ...other,
   });
 const request = (changes: Partial<GenerationRequested>): GenerationRequested =>
   generationRequested.parse({ prompt: 'a fox runs', ...changes });
 const input = { schema: 'generation.requested', topic: 'requests' } as const;
 
-async function admitted(changes: Partial<GenerationRequested>, config = {}) {
-  const run = await runOperator(admit, config, resources(), [{ request: request(changes) }], input);
+async function admitted(changes: Partial<GenerationRequested>, config = {}, other: Partial<Resources> = {}) {
+  const run = await runOperator(admit, config, resources(other), [{ request: request(changes) }], input);
   expect(outcomes(run)).toEqual(['delivered']);
   const { job, query } = run.emitted[0]!.data;
   return { job: job!, query: query!, run };
@@ -64,7 +65,7 @@ async function refused(changes: Partial<GenerationRequested>, config = {}): Prom
 const base64 = async (bytes: Promise<Buffer> | Buffer) => ({ base64: (await bytes).toString('base64') });
 
 describeOperator(admit, {
-  resources,
+  resources: () => resources(),
   good: () => ({ request: request({}) }),
   bad: () => ({ flow: { request: request({ prompt: ' \n ' }) }, code: 'PROMPT_EMPTY' }),
   input,
@@ -369,6 +370,26 @@ describe('admit', () => {
     );
     for (const changes of [{ role: 'subject' }, { image: { uri: film } }, { text: 'x' }, { clip: { base64: 'AAAA' } }])
       expect(generationRequested.safeParse({ prompt: [{ ...part, ...changes }] }).success).toBe(false);
+  });
+
+  it('keeps what a job was grounded in that ends without a video', async () => {
+    const job = jobId('test', { source: '/test/requests', id: 'requests-0-0' });
+    const request = { source: '/test/requests', id: 'requests-0-0', record: 'requests-0-0@0' };
+    const context = [{ document: 'd'.repeat(64), caption: 'a fox', kind: 'image' as const, score: 1, ranks: {} }];
+    const known: KnownJob = { job, request, state: 'in_progress', context };
+    const contextAfter = async (outcome: Outcome, before = known) => {
+      const { run } = await admitted({}, {}, { jobs: { ...noJobs, known: () => before } });
+      const [told] = run.instance.onOutcome!({ ...run.settlements[0]!, outcome, outputs: [] });
+      return JSON.parse(String(told!.value)).context;
+    };
+    const error = new VimiError('MODEL_CRASHED', 'The model process died');
+    const failed: Outcome = { kind: 'rejected', error, step: 'denoise', attempts: 3 };
+    expect(await contextAfter(failed)).toEqual(context);
+    expect(await contextAfter({ kind: 'dropped', reason: 'cancelled' })).toEqual(context);
+    expect(await contextAfter({ kind: 'delivered' })).toBeUndefined();
+    // Of another record, which failed before.
+    const other: KnownJob = { ...known, state: 'failed', request: { ...request, record: 'requests-0-9@0' } };
+    expect(await contextAfter(failed, other)).toBeUndefined();
   });
 
   it('tells in the commit of the outcome what became of the job', async () => {

@@ -1,4 +1,5 @@
-import { describe, expect, it } from 'vitest';
+import { setImmediate } from 'node:timers/promises';
+import { describe, expect, it, vi } from 'vitest';
 import type { Clock } from '../../../src/core/clock.js';
 import { decodeEvent } from '../../../src/events/cloudevents.js';
 import { jobId } from '../../../src/events/ids.js';
@@ -10,6 +11,7 @@ import { denoise } from '../../../src/operators/requests/denoise.js';
 import { previewKey } from '../../../src/operators/requests/job-progress.js';
 import { type KnownJob, noJobs } from '../../../src/stores/jobs/jobs.js';
 import { testFolder } from '../../media/make-media.js';
+import { patient } from '../../support/patience.js';
 import { mediaResources, storedImage } from '../media-resources.js';
 import { describeOperator } from '../operator-contract.js';
 import { only, outcomes, quietLog, resourcesWith, runOperator } from '../run-operator.js';
@@ -26,7 +28,7 @@ const description: ModelDescription = {
 };
 
 /** A model that writes down what it was asked and makes grey frames; each step lasts as long as `step` says. */
-function scripted({ step = () => {} }: { step?(done: number): void } = {}) {
+function scripted({ step = () => {} }: { step?(done: number): unknown } = {}) {
   const asked: GenerateInput[] = [];
   const denoiser: Denoiser = {
     describe: async () => description,
@@ -34,7 +36,7 @@ function scripted({ step = () => {} }: { step?(done: number): void } = {}) {
       asked.push(input);
       for (let done = 1; done <= input.steps; done++) {
         signal.throwIfAborted();
-        step(done);
+        await step(done);
         onStep?.(done, input.steps);
       }
       const { frames, width, height } = input;
@@ -65,7 +67,7 @@ describeOperator(denoise, {
   input,
 });
 
-describe('denoise', () => {
+describe('denoise', patient, () => {
   it('takes settings from the request, then the step, then the model', async () => {
     const { denoiser, asked } = scripted();
     const config = { steps: 5, guidance: { text: 6, image: 1.5 } };
@@ -168,7 +170,13 @@ describe('denoise', () => {
     const clock: Clock = { now: () => -now, elapsed: () => now, sleep: async () => {} };
     const records: NewRecord[] = [];
     const announce = async (given: NewRecord[]) => void records.push(...given);
-    const { denoiser } = scripted({ step: () => (now += 300) });
+    const { denoiser } = scripted({
+      async step() {
+        // What was told before is published.
+        await setImmediate();
+        now += 300;
+      },
+    });
     await runOperator(denoise, { steps: 10 }, given(denoiser, { clock, announce }), [flow()], input);
     const events = records.map((record) =>
       decodeEvent({ ...record, partition: 0, offset: 0, timestamp: 0 }, ['job.changed']),
@@ -206,6 +214,8 @@ describe('denoise', () => {
           now += 600;
           onPreview?.(grey(value));
           onStep?.(n + 1, 3);
+          // What is told each second is published by then: queued, then steps 1 and 3.
+          await vi.waitFor(() => expect(told).toHaveLength(n === 2 ? 3 : 2), patient);
         }
         return { video: { frames, width, height, data: new Uint8Array(frames * width * height * 3) }, seconds: 1 };
       },
@@ -246,6 +256,33 @@ describe('denoise', () => {
     };
     await runOperator(denoise, {}, given(scripted().denoiser, { announce, jobs }), [{ ...flow(), context }], input);
     expect(told.map(({ state }) => state)).not.toContain('queued');
+  });
+
+  it('piles nothing up where the log is slow: what is newest is told next', async () => {
+    let now = 0;
+    const clock: Clock = { now: () => now, elapsed: () => now, sleep: async () => {} };
+    const told: (number | undefined)[] = [];
+    let goOn = () => {};
+    const slow = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const announce = async ([record]: NewRecord[]) => {
+      const { data } = decodeEvent({ ...record!, partition: 0, offset: 0, timestamp: 0 }, ['job.changed']);
+      told.push((data as JobChanged).progress);
+      await slow;
+    };
+    const { denoiser } = scripted({
+      async step(done) {
+        await setImmediate();
+        now += 5000;
+        if (done === 10) goOn();
+      },
+    });
+    const run = await runOperator(denoise, { steps: 10 }, given(denoiser, { clock, announce }), [flow()], input);
+    expect(outcomes(run)).toEqual(['delivered']);
+    expect(told[0]).toBe(0.1);
+    expect(told.at(-1)).toBe(1);
+    expect(told.length).toBeLessThanOrEqual(3);
   });
 
   it('goes on when progress cannot be announced', async () => {

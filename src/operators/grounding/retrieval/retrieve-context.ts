@@ -23,6 +23,8 @@ export interface RetrievalSurroundings {
   embed(text: string): Promise<number[]>;
   /** Whether a document that was found may be used: the object store has its image, and its clip. */
   isThere(entry: ContextEntry): Promise<boolean>;
+  /** Documents that are not for this context, though a search may find them. */
+  without?: ReadonlySet<string> | undefined;
   /** Around the work of each stage. */
   timed?<T>(stage: StageName, work: () => Promise<T>): Promise<T>;
 }
@@ -42,15 +44,20 @@ export async function retrieveContext(
   { entities, scores, reranker, diversity, candidates }: Stages,
   around: RetrievalSurroundings,
 ): Promise<SearchResult> {
-  const { corpus, timed = (_, work) => work() } = around;
+  const { corpus, without = new Set(), timed = (_, work) => work() } = around;
   const known = new Documents(corpus);
   const usable = new Map<string, boolean>();
   const mayUse = async (entry: ContextEntry) =>
+    !without.has(entry.document) &&
     (Object.keys(scores).length === 0 || keepsLimits(await known.get(entry.document), scores)) &&
     (await around.isThere(entry));
   const wanted = search.k > 0 && (reranker || diversity > 0) ? Math.max(search.k, candidates) : search.k;
 
-  for (let depth = wanted; ; depth = Math.min(2 * depth, mostDocuments)) {
+  for (
+    let depth = wanted > 0 ? Math.min(wanted + without.size, mostDocuments) : 0;
+    ;
+    depth = Math.min(2 * depth, mostDocuments)
+  ) {
     const query = { ...search, k: depth };
     const {
       context,
