@@ -1,9 +1,11 @@
 import { Problem, read, send } from './api.js';
-import { hideExamples, showExamples } from './examples.js';
+import { askedChoices, prepareChoices } from './choices.js';
+import { areExamplesShown, hideExamples, showExamples } from './examples.js';
 import { part, write } from './part.js';
 import { askedReferences, prepareReferences } from './references.js';
 
 /** @typedef {import('./api.js').Video} Video */
+/** @typedef {false | { pin?: string[], exclude?: string[] }} Retrieval */
 
 const numbers = ['frames', 'width', 'height', 'steps', 'seed'];
 
@@ -40,16 +42,20 @@ export function prepareForm(onAsked) {
       button.ariaDisabled = null;
     }
   });
-  part('see', HTMLButtonElement).addEventListener('click', async () => {
+  const look = async () => {
     if (!form.reportValidity()) return;
     const { prompt, retrieval } = requestOf(new FormData(form));
     show([]);
     try {
-      await showExamples({ prompt, ...(retrieval === false && { retrieval }) });
+      await showExamples({ prompt, ...(retrieval !== undefined && { retrieval }) });
     } catch (error) {
       hideExamples();
       showProblem(error);
     }
+  };
+  part('see', HTMLButtonElement).addEventListener('click', look);
+  prepareChoices(() => {
+    if (areExamplesShown()) look();
   });
   prepareReferences(form);
   form.addEventListener('keydown', (event) => {
@@ -91,14 +97,15 @@ function upload(request, files, headers) {
 
 /**
  * @param {FormData} form
- * @returns {{ prompt: string, retrieval?: false }}
+ * @returns {{ prompt: string, retrieval?: Retrieval }}
  */
 function requestOf(form) {
+  const retrieval = form.get('retrieval') === 'none' ? /** @type {const} */ (false) : askedChoices();
   const given = numbers.filter((name) => form.get(name) !== '').map((name) => [name, Number(form.get(name))]);
   return {
     prompt: String(form.get('prompt')),
     ...Object.fromEntries(given),
-    ...(form.get('retrieval') === 'none' && { retrieval: /** @type {const} */ (false) }),
+    ...(retrieval !== undefined && { retrieval }),
   };
 }
 

@@ -3,18 +3,19 @@ import { picture } from './picture.js';
 
 /**
  * A document as a search found it, in a list.
- * @param {{ document: string, caption: string, score: number, kind?: string }} found
+ * @param {{ document: string, caption: string, score: number, ranks?: Record<string, number | undefined>, kind?: string }} found
  * @param {{ motion?: string, actions?: Node[] }} [more] `motion`: what is said of a motion example; `actions`: what can be done with it
  */
 export function documentItem(
-  { document: id, caption, score, kind },
+  { document: id, caption, score, ranks, kind },
   { motion = 'motion example, ', actions = [] } = {},
 ) {
+  const fit = ranks?.pinned ? 'pinned' : `score ${score.toFixed(3)}`;
   const words = made(
     'div',
     {},
     made('span', { className: 'title' }, caption),
-    made('span', { className: 'state' }, `${kind === 'clip' ? motion : ''}score ${score.toFixed(3)}`),
+    made('span', { className: 'state' }, `${kind === 'clip' ? motion : ''}${fit}`),
     ...actions,
   );
   return made('li', { className: 'document' }, picture(imageOf(id)), words);

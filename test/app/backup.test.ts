@@ -1,4 +1,4 @@
-import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, rename, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -16,6 +16,7 @@ const around = { version: '0.0.0', signal: never };
 let media: string;
 let workspace: Workspace;
 let keys: string;
+let webhooks: string;
 let damages = 0;
 
 beforeAll(async () => {
@@ -24,12 +25,17 @@ beforeAll(async () => {
   await takeIn(workspace, media);
   keys = join(folder, 'first/.vimi/keys.json');
   writeFileSync(keys, '{"keys":[]}', { mode: 0o600 });
+  webhooks = join(folder, 'first/.vimi/webhooks.json');
+  writeFileSync(webhooks, '{"secrets":[]}', { mode: 0o600 });
 }, 300_000);
 afterAll(() => workspace?.close());
 
-const copy = async (name: string) => {
+const copy = async (name: string, onObject?: (done: number) => void) => {
   const to = join(folder, name);
-  return { to, ...(await backUp(workspace.topology, to, { ...around, keys })) };
+  return {
+    to,
+    ...(await backUp(workspace.topology, to, { ...around, keys, webhooks, ...(onObject && { onObject }) })),
+  };
 };
 
 /** A project of the same topology, elsewhere, with nothing in it. */
@@ -41,7 +47,8 @@ async function empty(name: string): Promise<Workspace> {
 
 async function restored(from: string, name: string): Promise<Workspace> {
   const opened = await empty(name);
-  await restore(opened.topology, from, { ...around, keys: join(folder, name, '.vimi/keys.json') });
+  const [keys, webhooks] = [join(folder, name, '.vimi/keys.json'), join(folder, name, '.vimi/webhooks.json')];
+  await restore(opened.topology, from, { ...around, keys, webhooks });
   return opened;
 }
 
@@ -70,6 +77,9 @@ describe('a backup of the embedded profile', { timeout: 300_000 }, () => {
       expect(await keysOf(again)).toEqual(await keysOf(workspace));
       expect(manifest.objects.count).toBe((await keysOf(again)).length);
       expect(await readFile(join(folder, 'again/.vimi/keys.json'), 'utf8')).toBe('{"keys":[]}');
+      const restoredSecrets = join(folder, 'again/.vimi/webhooks.json');
+      expect(await readFile(restoredSecrets, 'utf8')).toBe('{"secrets":[]}');
+      expect((await stat(restoredSecrets)).mode & 0o777).toBe(0o600);
       const { topics } = workspace.topology;
       for (const { group, from } of workspace.topology.pipelines)
         expect(await (await again.transport()).positions(group, from)).toEqual(
@@ -90,7 +100,7 @@ describe('a backup of the embedded profile', { timeout: 300_000 }, () => {
     const objects = await workspace.objects();
     let isOver = false;
     const writing = (async () => {
-      for (let n = 0; !isOver; n++) {
+      for (let n = 0; n < 150 && !isOver; n++) {
         const key = `stills/late-${n}.webp`;
         await objects.put(key, Buffer.from(`still ${n}`), { mediaType: 'image/webp' });
         await transport.publish([{ topic: 'videos', key: Buffer.from(key), headers: {}, value: Buffer.from('{}') }]);
@@ -114,6 +124,70 @@ describe('a backup of the embedded profile', { timeout: 300_000 }, () => {
     }
   });
 
+  it('is whole when an object goes while it is made, and keeps what its log still names', async () => {
+    const transport = await workspace.transport();
+    const objects = await workspace.objects();
+    const key = 'stills/a-merged.webp';
+    const put = () => objects.put(key, Buffer.from('merged later'), { mediaType: 'image/webp' });
+    const removed = () => rmSync(join(folder, 'first/.vimi/objects', key));
+    await put();
+    await transport.publish([{ topic: 'videos', key: Buffer.from(key), headers: {}, value: Buffer.from('{}') }]);
+    const all = (await keysOf(workspace)).length;
+    // All were copied, and the log was not.
+    await copy('early', (done) => done === all && removed());
+    await put();
+    // The log was copied: it names what goes now, before it is looked at once more.
+    await copy('late', (done) => done === all + 1 && removed());
+    for (const [name, isThere] of [
+      ['early', false],
+      ['late', true],
+    ] as const) {
+      const again = await restored(join(folder, name), `${name}-again`);
+      try {
+        expect((await keysOf(again)).includes(key)).toBe(isThere);
+      } finally {
+        await again.close();
+      }
+    }
+  });
+
+  it('copies what an object is now when it was replaced while it was to be copied', async () => {
+    const objects = await workspace.objects();
+    const keys = ['claims/a-first', 'claims/b-replaced', 'claims/c-gone'];
+    for (const key of keys) await objects.put(key, Buffer.from('before'), { mediaType: 'text/plain' });
+    const at = (key: string) => join(folder, 'first/.vimi/objects', key);
+    await copy('replaced', (done) => {
+      if (done !== 1) return;
+      writeFileSync(at(keys[1]!), 'after that');
+      rmSync(at(keys[2]!));
+    });
+    expect(readdirSync(join(folder, 'replaced/objects/claims'))).toEqual(['a-first', 'b-replaced']);
+    expect(await readFile(join(folder, 'replaced/objects', keys[1]!), 'utf8')).toBe('after that');
+  });
+
+  it('is written by one command at a time, and not into a folder that vimi works in', async () => {
+    let second: Promise<unknown> = Promise.resolve();
+    await copy('alone', (done) => {
+      if (done === 1) second = copy('alone').catch((thrown) => thrown);
+    });
+    expect(await second).toMatchObject({ code: 'USAGE', message: expect.stringContaining('Another command') });
+    await expect(copy('first/.vimi/objects/backup')).rejects.toMatchObject({ code: 'USAGE' });
+    await expect(copy('first/.vimi/index')).rejects.toMatchObject({ code: 'USAGE' });
+    expect(await keysOf(workspace)).not.toContain('backup/log.sqlite');
+  });
+
+  it('is not restored beside what is left of another log', async () => {
+    const { to } = await copy('beside');
+    const opened = await empty('beside-again');
+    await mkdir(join(folder, 'beside-again/.vimi'), { recursive: true });
+    const left = join(folder, 'beside-again/.vimi/log.sqlite-wal');
+    writeFileSync(left, 'of a log that was killed and moved away');
+    await expect(restore(opened.topology, to, { ...around, keys, webhooks })).rejects.toMatchObject({
+      code: 'USAGE',
+      where: left,
+    });
+  });
+
   it('loses what was removed when it is brought up to date', async () => {
     const objects = await workspace.objects();
     await objects.put('stills/secret.webp', Buffer.from('secret'), { mediaType: 'image/webp' });
@@ -130,9 +204,11 @@ describe('a backup of the embedded profile', { timeout: 300_000 }, () => {
     await expect(copy('other')).rejects.toMatchObject({ code: 'USAGE', where: join(folder, 'other') });
     expect(await readdir(join(folder, 'other'))).toEqual(['diary.txt']);
     const { to } = await copy('plain');
-    await expect(restore(workspace.topology, to, { ...around, keys })).rejects.toMatchObject({ code: 'USAGE' });
+    await expect(restore(workspace.topology, to, { ...around, keys, webhooks })).rejects.toMatchObject({
+      code: 'USAGE',
+    });
     const nothing = await empty('nothing');
-    const made = backUp(nothing.topology, join(folder, 'of-nothing'), { ...around, keys });
+    const made = backUp(nothing.topology, join(folder, 'of-nothing'), { ...around, keys, webhooks });
     await expect(made).rejects.toMatchObject({ code: 'USAGE', message: expect.stringContaining('nothing to back up') });
   });
 
@@ -146,7 +222,7 @@ describe('a backup of the embedded profile', { timeout: 300_000 }, () => {
     const { to } = await copy(name);
     await damage(to);
     const opened = await empty(`${name}-again`);
-    const trying = restore(opened.topology, to, { ...around, keys: join(folder, 'nowhere.json') });
+    const trying = restore(opened.topology, to, { ...around, keys: join(folder, 'nowhere.json'), webhooks });
     await expect(trying).rejects.toMatchObject({ code: 'FILE_UNUSABLE' });
     await expect(stat(join(folder, `${name}-again`, '.vimi/log.sqlite'))).rejects.toMatchObject({ code: 'ENOENT' });
   });
@@ -159,7 +235,7 @@ describe('a backup of the embedded profile', { timeout: 300_000 }, () => {
       env,
       log: quietLog,
     });
-    await expect(backUp(topology, join(folder, 'cluster'), { ...around, keys })).rejects.toMatchObject({
+    await expect(backUp(topology, join(folder, 'cluster'), { ...around, keys, webhooks })).rejects.toMatchObject({
       code: 'USAGE',
     });
   });

@@ -52,10 +52,11 @@ function run(args: string[], input = '', env = {}): Promise<Ended> {
   return ended(child);
 }
 
-/** Resolves when the child has said so on stderr. */
+/** Resolves when the child has said so on stderr; rejects when it ended without. */
 function says(child: ChildProcess, text: string): Promise<void> {
-  return new Promise((done) => {
+  return new Promise((done, fail) => {
     let said = '';
+    child.once('close', () => fail(new Error(`expected '${text}', found the end after: ${said}`)));
     child.stderr!.on('data', (chunk) => {
       said += chunk;
       if (said.includes(text)) done();
@@ -102,7 +103,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 // In order: each goes on with what the one before left.
-describe.sequential('the command line', { timeout: 120_000 }, () => {
+describe.sequential('the command line', { timeout: 600_000 }, () => {
   it('takes a folder in, and says what was refused and why', async () => {
     const { code, out, err } = await run(['ingest', 'media']);
     expect(err).not.toContain('Rejected');
@@ -145,9 +146,7 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
     rmSync(join(folder, 'media/uncaptioned.txt'));
   });
 
-  it('tells of its own media only, by name, and of what they are duplicates [use U2] [media F30]', {
-    timeout: 600_000,
-  }, async () => {
+  it('tells of its own media only, by name, and of what they are duplicates [use U2] [media F30]', async () => {
     cpSync(join(folder, 'media/fox.png'), join(folder, 'waiting.png'));
     const waiting = Array.from({ length: 5 }, () => JSON.stringify({ uri: join(folder, 'waiting.png'), caption: 'w' }));
     await run(['publish', 'media'], `${waiting.join('\n')}\n`);
@@ -172,9 +171,7 @@ describe.sequential('the command line', { timeout: 120_000 }, () => {
     );
   });
 
-  it('replaces a document whose caption was corrected, and removes one on request [use U1]', {
-    timeout: 600_000,
-  }, async () => {
+  it('replaces a document whose caption was corrected, and removes one on request [use U1]', async () => {
     const found = async () =>
       lines((await run(['corpus', 'search', 'mushroom', '--json', '-k', '10'])).out)[0].context.map(
         (one: { caption: string }) => one.caption,

@@ -7,7 +7,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { explain } from '../../src/cli/commands/explain.js';
 import { operators } from '../../src/operators/index.js';
-import { checkTopology, readTopology } from '../../src/streams/topology/read-topology.js';
+import { checkTopology, readTopology, sections } from '../../src/streams/topology/read-topology.js';
 import { render } from '../../src/streams/topology/render.js';
 import type { ReadOptions, Topology } from '../../src/streams/topology/topology.js';
 import { written } from './small-corpus.js';
@@ -36,11 +36,58 @@ describe('vimi render', () => {
     expect(render(again.topology!, 'yaml')).toBe(render(topology, 'yaml'));
   });
 
+  it('has every section that takes effect, so that the topology it gives means the same', async () => {
+    const text = `topics:
+  requests: { schema: [generation.requested, generation.cancelled] }
+  jobs: { schema: job.changed, cleanup: compact }
+  rejects: { schema: event.rejected }
+media_roots: [media]
+media_hosts: ['*.media.example']
+model_hosts: [models.example, 'gpu.example:8000']
+webhook_hosts: [hooks.example]
+models:
+  far: { type: remote, url: 'https://models.example', api_key: '\${FAR_KEY}' }
+  wide:
+    type: remote
+    url: http://gpu.example:8000
+    dialect: sglang
+    run_limit: 30m
+    makes: { frames: 81, width: 832, height: 480, fps: 16, steps: 50, guidance: 5 }
+pipelines:
+  p: { from: requests, steps: [admit] }
+`;
+    const around = { file: shipped, operators, env: { FAR_KEY: 'secret-model-key' } };
+    const { topology, mistakes } = await checkTopology(text, around);
+    expect(mistakes).toEqual([]);
+    const rendered = render(topology!, 'yaml');
+    expect(rendered).not.toContain('secret-');
+    const notOfEffect = ['segments', 'tests'];
+    expect(Object.keys(parse(rendered)).sort()).toEqual(sections.filter((name) => !notOfEffect.includes(name)).sort());
+    const again = await checkTopology(rendered, around);
+    expect(again.mistakes).toEqual([]);
+    const meant = ({ models, mediaRoots, mediaHosts, webhookHosts }: Topology) => ({
+      ...{ models: [...models], mediaRoots, mediaHosts, webhookHosts },
+    });
+    expect(meant(again.topology!)).toEqual(meant(topology!));
+    expect(render(again.topology!, 'yaml')).toBe(rendered);
+  });
+
   it('has variables by their names, and no value of theirs', async () => {
     const text = render(await read({ profile: 'cluster' }), 'yaml');
     expect(text).not.toContain('secret-');
     expect(text).toContain('secret_key: ${S3_SECRET_KEY}');
     expect(text).toContain('bucket: ${S3_BUCKET:-vimi}');
+  });
+
+  it('gives no secret away that was written down', async () => {
+    const written = ['objects.secret_key', 'objects.access_key', 'transport.sasl.password'];
+    const set = written.map((path) => `profiles.cluster.${path}=written-down`);
+    const more = ['transport.sasl.mechanism=plain', 'transport.sasl.username=me', 'transport.tls=true'];
+    set.push(...more.map((path) => `profiles.cluster.${path}`));
+    const { profiles } = parse(render(await read({ profile: 'cluster', set }), 'yaml'));
+    expect(JSON.stringify(profiles)).not.toContain('written-down');
+    expect(profiles.cluster.objects).toMatchObject({ secret_key: '${SECRET_KEY}', access_key: '${ACCESS_KEY}' });
+    expect(profiles.cluster.transport.sasl).toMatchObject({ username: 'me', password: '${PASSWORD}' });
   });
 
   it('unfolds segments, fills in defaults, and takes what is set', async () => {

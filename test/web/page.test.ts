@@ -163,7 +163,7 @@ describe('the page', patient, () => {
     expect(await page.locator('#examples-state').innerText()).toBe(
       'The model would see these examples. The corpus has 5 documents.',
     );
-    await example.getByRole('button').click();
+    await example.getByRole('button', { name: 'Use this image' }).click();
     await page.getByLabel('Images of a subject').setInputFiles(imageFile('balloon'));
     await page.getByLabel('What balloon.png is for').selectOption('the background');
     await page.getByLabel('Images of a subject').setInputFiles(imageFile('anchor'));
@@ -192,6 +192,47 @@ describe('the page', patient, () => {
     await page.getByRole('button', { name: 'Make the video' }).click();
     await page.locator('#form-wrong').waitFor();
     expect(await page.locator('#form-wrong').innerText()).toMatch(/PNG|image/);
+    expect(broken).toEqual([]);
+  });
+
+  it('pins an example and leaves another out, by the keyboard, and draws with these', async () => {
+    const { page, broken } = await visit(browser, service.url);
+    const prompt = 'a fox and a balloon beside an anchor';
+    await page.getByLabel('What should it show?').fill(prompt);
+    await page.getByRole('button', { name: 'See the examples first' }).click();
+    const shown = () => page.locator('#examples-list .title').allInnerTexts();
+    const shows = (captions: string[]) => vi.waitFor(async () => expect(await shown()).toEqual(captions), patient);
+    const focused = () => page.evaluate(() => document.activeElement?.getAttribute('aria-label'));
+    const press = (name: string) => page.getByRole('button', { name, exact: true }).press('Enter');
+    await shows(['a fox', 'a balloon', 'an anchor']);
+    await press('Leave out: a fox');
+    await shows(['a balloon', 'an anchor']);
+    expect(await focused()).toBe('Use this image: a balloon');
+    await press('Pin: an anchor');
+    await shows(['an anchor', 'a balloon']);
+    expect(await page.getByRole('button', { name: 'Pin: an anchor', exact: true }).count()).toBe(0);
+    expect(await page.locator('#examples-list .state').first().innerText()).toBe('pinned');
+    await press('Pin: a balloon');
+    const chosen = page.getByRole('list', { name: 'Pinned and left out' });
+    await vi.waitFor(async () => expect(await chosen.getByRole('listitem').count()).toBe(3), patient);
+    await press('Do not pin: a balloon');
+    expect(await focused()).toBe('Do not pin: an anchor');
+    await shows(['an anchor', 'a balloon']);
+    expect(await chosen.locator('.state').allInnerTexts()).toEqual(['left out', 'pinned: comes first']);
+    expect(await breaches(page)).toEqual([]);
+    await picture(page, 'choices');
+
+    await ask(page, prompt);
+    await says(page, /^Done$/);
+    const { request, context } = await (await fetch(`${service.url}/v1/videos/${jobIn(page)}`)).json();
+    expect(context.map(({ caption }: { caption: string }) => caption)).toEqual(['an anchor', 'a balloon']);
+    const [anchor] = context;
+    expect(request.asked.retrieval).toEqual({ pin: [anchor.document], exclude: [expect.any(String)] });
+
+    // All of it can be taken back.
+    await page.getByRole('button', { name: 'Do not leave out: a fox' }).click();
+    await page.getByRole('button', { name: 'Do not pin: an anchor' }).click();
+    expect(await chosen.getByRole('listitem').count()).toBe(0);
     expect(broken).toEqual([]);
   });
 

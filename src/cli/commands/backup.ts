@@ -1,7 +1,9 @@
 import { backUp, type CopiedObjects, restore } from '../../app/backup.js';
+import { secretPath } from '../../app/webhooks/secret-file.js';
 import type { Workspace } from '../../app/workspace.js';
 import { counted } from '../../core/counted.js';
 import { keyPath } from '../../server/keys/key-file.js';
+import type { Topology } from '../../streams/topology/topology.js';
 import { progress } from '../progress.js';
 import { scaled } from '../scaled.js';
 import { version } from '../version.js';
@@ -16,7 +18,7 @@ export async function writeBackup(
   out: NodeJS.WritableStream,
 ): Promise<void> {
   const { manifest, objects } = await withBar((onObject) =>
-    backUp(topology, to, { version, keys: keyPath(topology.folder), onObject, signal }),
+    backUp(topology, to, { version, ...privateFiles(topology), onObject, signal }),
   );
   const { made, log } = manifest;
   if (json) out.write(`${JSON.stringify({ folder: to, ...manifest, objects })}\n`);
@@ -26,7 +28,7 @@ export async function writeBackup(
 /** Puts a backup where the profile has nothing yet. */
 export const restoreBackup: Command = async ({ topology }, from, { json, signal }, out) => {
   const { manifest, objects } = await withBar((onObject) =>
-    restore(topology, from, { keys: keyPath(topology.folder), onObject, signal }),
+    restore(topology, from, { ...privateFiles(topology), onObject, signal }),
   );
   if (json) out.write(`${JSON.stringify({ folder: from, ...manifest, objects })}\n`);
   else
@@ -34,6 +36,10 @@ export const restoreBackup: Command = async ({ topology }, from, { json, signal 
       `restored the log as of ${manifest.made}, and ${told(objects)}\nThe index is made anew when something first needs it. Events that came after the backup are gone: publish them again.\n`,
     );
 };
+
+function privateFiles({ folder }: Topology): { keys: string; webhooks: string } {
+  return { keys: keyPath(folder), webhooks: secretPath(folder) };
+}
 
 function told({ count, bytes, copied }: CopiedObjects): string {
   const size = bytes > 0 ? ` (${scaled(bytes, 'B')})` : '';

@@ -1,5 +1,6 @@
 import { relative } from 'node:path';
 import { type Effective, type EffectiveMap, effective } from './effective.js';
+import type { RemoteModel } from './models.js';
 import type { Profile } from './profiles.js';
 import type { Placed, PlacedMap } from './source.js';
 import type { UnfoldedStep } from './steps.js';
@@ -12,17 +13,31 @@ interface Parts {
   mediaRoots: string[];
   mediaHosts: string[];
   modelHosts: string[];
+  webhookHosts: string[];
+  models: Map<string, RemoteModel>;
   pipelines: readonly { spec: { name: string }; effective: Effective }[];
 }
 
 /** A whole topology as it takes effect, in the shape of its file: the profile that was chosen, and no segments. */
-export function effectiveTopology({ map, profile, topics, mediaRoots, mediaHosts, modelHosts, pipelines }: Parts) {
+export function effectiveTopology({
+  map,
+  profile,
+  topics,
+  mediaRoots,
+  mediaHosts,
+  modelHosts,
+  webhookHosts,
+  models,
+  pipelines,
+}: Parts) {
   const written = (...path: string[]) => at(map, path);
   return mapOf([
     ['profiles', mapOf([[profile.name, effectiveProfile(profile, written('profiles', profile.name))]])],
     ['media_roots', effective(mediaRoots, written('media_roots'))],
     ['media_hosts', effective(mediaHosts, written('media_hosts'))],
     ['model_hosts', effective(modelHosts, written('model_hosts'))],
+    ['webhook_hosts', effective(webhookHosts, written('webhook_hosts'))],
+    ['models', mapOf([...models].map(([name, model]) => [name, effective(asWritten(model), written('models', name))]))],
     [
       'topics',
       mapOf(
@@ -40,6 +55,11 @@ function effectiveProfile({ transport, objects, search, work }: Profile, node: P
   // Of an engine of the team's own, only the file knows how it is written.
   const checked = { transport, objects, work, ...(search.type !== 'module' && { search }) };
   return effective(checked, node);
+}
+
+/** Times are in milliseconds once they are read. */
+function asWritten(model: RemoteModel) {
+  return { ...model, run_limit: `${model.run_limit / 1000}s` };
 }
 
 /** `checked`: its settings with their defaults. */

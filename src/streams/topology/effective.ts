@@ -15,6 +15,9 @@ export interface EffectiveMap {
   entries: Map<string, Effective>;
 }
 
+/** Settings that hold secrets. They belong into the environment, and whoever wrote one down is not given away. */
+const secrets = new Set(['password', 'access_key', 'secret_key', 'api_key']);
+
 /** `checked`: with its defaults; `node`: what the file says of it, which is shown as it is written there. */
 export function effective(checked: unknown, node: Placed | undefined): Effective {
   if (node?.kind === 'list') {
@@ -27,7 +30,7 @@ export function effective(checked: unknown, node: Placed | undefined): Effective
     const entries = new Map<string, Effective>();
     for (const name of new Set([...written.keys(), ...Object.keys(known)]))
       if (written.has(name) || known[name] !== undefined)
-        entries.set(name, effective(known[name], written.get(name)?.value));
+        entries.set(name, concealed(name, effective(known[name], written.get(name)?.value)));
     return { kind: 'map', entries };
   }
   if (!node) return { kind: 'value', value: checked, origin: { kind: 'default' } };
@@ -37,6 +40,12 @@ export function effective(checked: unknown, node: Placed | undefined): Effective
     value: variables ? variables.written : value,
     origin: { kind: 'written', place, ...(variables && { variable: variables.written }) },
   };
+}
+
+/** As if a variable of its name had it. */
+function concealed(name: string, one: Effective): Effective {
+  const isPlain = one.kind === 'value' && one.origin.kind === 'written' && one.origin.variable === undefined;
+  return isPlain && secrets.has(name) ? { ...one, value: `\${${name.toUpperCase()}}` } : one;
 }
 
 function isMap(value: unknown): value is Record<string, unknown> {

@@ -17,7 +17,7 @@ import { readTests, type TopologyTest } from './tests.js';
 import { readTopics } from './topics.js';
 import type { CheckedTopology, ReadOptions, Topology } from './topology.js';
 
-const sections = [
+export const sections = [
   'profiles',
   'media_roots',
   'media_hosts',
@@ -130,6 +130,8 @@ export async function checkTopology(
       mediaRoots: roots ?? ['.'],
       mediaHosts,
       modelHosts,
+      webhookHosts,
+      models,
       pipelines,
     }),
   };

@@ -11,7 +11,11 @@ export async function copyLog(path: string, to: string): Promise<void> {
   await rm(unfinished, { force: true });
   const log = translated(path, () => new Database(path, { readonly: true, fileMustExist: true }));
   try {
-    await log.backup(unfinished, { progress: () => allPages });
+    await log.backup(unfinished, { progress: () => allPages }).catch((thrown: unknown) =>
+      translated(unfinished, () => {
+        throw thrown;
+      }),
+    );
   } finally {
     log.close();
   }

@@ -1,0 +1,79 @@
+import { imageOf } from './documents.js';
+import { made, part } from './part.js';
+import { picture } from './picture.js';
+
+/*
+ * Documents of the corpus that the user wants among the examples, and those that are not to be there.
+ */
+
+/** @typedef {{ document: string, caption: string }} Found */
+/** @typedef {'pin' | 'exclude'} Choice */
+
+/** By the document, in the order in which they were chosen. @type {Map<string, Choice>} */
+const choices = new Map();
+
+let onChange = () => {};
+
+/** @param {() => void} changed called after each choice */
+export function prepareChoices(changed) {
+  onChange = changed;
+}
+
+/** @param {string} document */
+export function isPinned(document) {
+  return choices.get(document) === 'pin';
+}
+
+/** @type {Record<Choice, { state: string, undo: string }>} */
+const words = {
+  pin: { state: 'pinned: comes first', undo: 'Do not pin' },
+  exclude: { state: 'left out', undo: 'Do not leave out' },
+};
+
+/**
+ * @param {Found} found
+ * @param {Choice} choice
+ */
+export function choose({ document: id, caption }, choice) {
+  const list = part('choices', HTMLUListElement);
+  list.querySelector(`[data-document="${CSS.escape(id)}"]`)?.remove();
+  // A document that is chosen anew is the last one.
+  choices.delete(id);
+  choices.set(id, choice);
+  const { state, undo } = words[choice];
+  const button = made('button', { type: 'button', ariaLabel: `${undo}: ${caption}` }, undo);
+  const item = made(
+    'li',
+    { className: 'document' },
+    picture(imageOf(id)),
+    made(
+      'div',
+      {},
+      made('span', { className: 'title' }, caption),
+      made('span', { className: 'state' }, state),
+      made('div', { className: 'actions' }, button),
+    ),
+  );
+  item.dataset.document = id;
+  button.addEventListener('click', () => {
+    choices.delete(id);
+    const next = item.nextElementSibling ?? item.previousElementSibling;
+    item.remove();
+    (next?.querySelector('button') ?? part('see', HTMLButtonElement)).focus();
+    onChange();
+  });
+  list.append(item);
+  onChange();
+}
+
+/**
+ * As the API takes them.
+ * @returns {{ pin?: string[], exclude?: string[] } | undefined} undefined: nothing was chosen
+ */
+export function askedChoices() {
+  const of = (/** @type {Choice} */ wanted) =>
+    [...choices].filter(([, choice]) => choice === wanted).map(([document]) => document);
+  const [pin, exclude] = [of('pin'), of('exclude')];
+  if (choices.size === 0) return undefined;
+  return { ...(pin.length > 0 && { pin }), ...(exclude.length > 0 && { exclude }) };
+}
