@@ -20,3 +20,10 @@ export function reportError(thrown: unknown, stream: NodeJS.WritableStream = pro
     stream.write(`${printable(String(error.cause.stack))}\n`);
   return usageErrors.has(error.code) ? exitCodes.usage : exitCodes.failed;
 }
+
+/** Whether `thrown` is how work ended that was stopped by `signal`: no fault, so there is nothing to report. */
+export function isStop(thrown: unknown, signal: AbortSignal | undefined): boolean {
+  if (!signal?.aborted) return false;
+  for (let at = thrown; at instanceof Error; at = at.cause) if (at === signal.reason) return true;
+  return false;
+}

@@ -63,7 +63,7 @@ import { planTrain } from './commands/train-plan.js';
 import { getVideo } from './commands/videos.js';
 import { listWebhooks, replayWebhooks, secretsAdd, secretsList, secretsRevoke } from './commands/webhooks.js';
 import { addEvalCommands } from './eval-commands.js';
-import { exitCodes, reportError } from './exit.js';
+import { exitCodes, isStop, reportError } from './exit.js';
 import { type GraphFormat, graph, graphFormats } from './graph.js';
 import { leaveNow } from './leave-now.js';
 import { cosine, deviceList, offsetOrEnd, several, size, weight, wholeNumber } from './option-values.js';
@@ -108,9 +108,12 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) =>
 
 const inFlight = (ms: number) => `stopping: work in flight has ${ms / 1000} seconds; the next run repeats the rest`;
 
+let interrupted: AbortSignal | undefined;
+
 /** Ctrl-C once: stop in good order; twice: leave now. */
 function interruption(says = inFlight(drainMs)): AbortSignal {
   const controller = new AbortController();
+  interrupted = controller.signal;
   for (const signal of ['SIGINT', 'SIGTERM'] as const)
     process.on(signal, () => {
       if (controller.signal.aborted) leaveNow();
@@ -970,6 +973,7 @@ try {
   await program.parseAsync();
 } catch (thrown) {
   if (thrown instanceof CommanderError) process.exitCode = thrown.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
-  else if (thrown instanceof VimiError && thrown.code === 'CANCELLED') process.exitCode = exitCodes.interrupted;
+  else if (isStop(thrown, interrupted) || (thrown instanceof VimiError && thrown.code === 'CANCELLED'))
+    process.exitCode = exitCodes.interrupted;
   else process.exitCode = reportError(asVimiError(thrown));
 }

@@ -1,7 +1,6 @@
 """python -m vimi_model_server FOLDER [--host 127.0.0.1] [--port 8000] ...; --help lists all."""
 
 import argparse
-import ipaddress
 import logging
 import sys
 from contextlib import asynccontextmanager
@@ -11,6 +10,7 @@ import uvicorn
 
 from .app import create_app
 from .jobs import Jobs
+from .origins import is_loopback
 
 
 def arguments():
@@ -28,10 +28,16 @@ def arguments():
         parser.add_argument(f"--{name}", type=kind, help="of a video whose request does not say it; default: the pipeline's")
     parser.add_argument("--max-frames", type=int, help="default: --frames")
     parser.add_argument("--max-side", type=int, help="pixels; default: the longer of --width and --height")
-    parser.add_argument("--queue", type=int, default=8, help="jobs that may wait; more are answered with 429")
-    parser.add_argument("--keep", type=int, default=32, help="ended jobs whose videos are kept")
-    parser.add_argument("--max-body", type=int, default=64, help="MiB of one request")
+    parser.add_argument("--queue", type=at_least_one, default=8, help="jobs that may wait; more are answered with 429")
+    parser.add_argument("--keep", type=at_least_one, default=32, help="ended jobs whose videos are kept")
+    parser.add_argument("--max-body", type=at_least_one, default=64, help="MiB of one request")
     return parser.parse_args()
+
+
+def at_least_one(text):
+    if (number := int(text)) < 1:
+        raise argparse.ArgumentTypeError("expected at least 1")
+    return number
 
 
 def key_of(options):
@@ -40,16 +46,9 @@ def key_of(options):
         if not key:
             sys.exit(f"{options.key_file}: expected a key, found nothing")
         return key
-    if options.host != "localhost" and not is_loopback(options.host):
+    if not is_loopback(options.host):
         sys.exit(f"--host {options.host} serves other machines: expected --key-file")
     return None
-
-
-def is_loopback(host):
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def load(options):

@@ -1,5 +1,6 @@
 """The HTTP API, in the words of vimi."""
 
+import asyncio
 import hmac
 import re
 
@@ -8,14 +9,18 @@ from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import FileResponse, JSONResponse
 from starlette.exceptions import HTTPException
 
+from .origins import check_origin
 from .problems import Problem
 from .requests import parse, read_request
 
 ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
+DECODED_AT_ONCE = 2
+"""Requests: the images of one may take a gigabyte."""
 KEY = re.compile(r'"((?:[^"\\]|\\.){1,255})"|([\x21-\x7e]{1,255})', re.ASCII)
 
 
 def create_app(jobs, *, key=None, most_body=64 * 2**20):
+    decoding = asyncio.Semaphore(DECODED_AT_ONCE)
     app = FastAPI(title="vimi model server", docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.exception_handler(Problem)
@@ -24,15 +29,14 @@ def create_app(jobs, *, key=None, most_body=64 * 2**20):
 
     @app.exception_handler(HTTPException)
     async def unknown_route(request, error):
-        response = Problem("ROUTE_UNKNOWN", f"{request.method} {request.url.path[:200]}: there is no such address").response()
-        response.status_code = error.status_code
-        return response
+        return Problem("ROUTE_UNKNOWN", f"{request.method} {request.url.path[:200]}: there is no such address").response(error.status_code)
 
     @app.exception_handler(Exception)
     async def defect(request, error):
         return Problem("INTERNAL", "a defect of this server: see its log").response()
 
     def check_key(request):
+        check_origin(request.headers, has_key=key is not None)
         if key is None:
             return
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
@@ -87,7 +91,8 @@ def create_app(jobs, *, key=None, most_body=64 * 2**20):
         job = key and jobs.known(key, body)
         if not job:
             jobs.check_room()
-            wanted = await run_in_threadpool(lambda: read_request(parse(body), model))
+            async with decoding:
+                wanted = await run_in_threadpool(lambda: read_request(parse(body), model))
             job = jobs.submit(wanted, key, body)
         return JSONResponse(jobs.as_json(job), 202, {"location": f"/v1/videos/{job.id}"})
 

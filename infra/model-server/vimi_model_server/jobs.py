@@ -9,7 +9,7 @@ import threading
 import time
 import uuid
 from collections import OrderedDict, deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -22,7 +22,7 @@ from .requests import VideoRequest
 log = logging.getLogger("vimi_model_server")
 
 
-@dataclass
+@dataclass(eq=False)
 class Job:
     request: VideoRequest
     digest: str
@@ -96,8 +96,9 @@ class Jobs:
             return job
 
     def check_room(self):
-        if len(self._waiting) >= self.most_waiting:
-            raise Problem("QUEUE_FULL", f"{len(self._waiting)} jobs wait", retry_after=self._patience())
+        with self._changed:
+            if len(self._waiting) >= self.most_waiting:
+                raise Problem("QUEUE_FULL", f"{len(self._waiting)} jobs wait", retry_after=self._patience())
 
     def submit(self, request, key, body):
         with self._changed:
@@ -153,6 +154,8 @@ class Jobs:
         return path
 
     def as_json(self, job):
+        with self._changed:
+            ahead = self._waiting.index(job) if job in self._waiting else None
         percent = 100 if job.status == "completed" else min(99, 100 * job.done // job.request.steps)
         path = f"/v1/videos/{job.id}"
         return {
@@ -169,7 +172,7 @@ class Jobs:
             "started_at": job.started_at and int(job.started_at),
             "completed_at": job.completed_at and int(job.completed_at),
             "error": job.error,
-            "queue": {"ahead": self._waiting.index(job)} if job in self._waiting else None,
+            "queue": None if ahead is None else {"ahead": ahead},
             "urls": {"self": path, "content": f"{path}/content", "cancel": f"{path}/cancel"},
         }
 
@@ -192,8 +195,13 @@ class Jobs:
             self.failure = f"{type(error).__name__}: {error}"
             return
         log.info("ready: %s", self.model.description["id"])
-        while job := self._next():
-            self._run(job)
+        try:
+            while job := self._next():
+                self._run(job)
+        except Exception as error:
+            # Nobody would make what waits: /ready says so, and callers go elsewhere.
+            log.exception("The model is given up")
+            self.failure = f"{type(error).__name__}: {error}"
 
     def _next(self):
         with self._changed:
@@ -230,6 +238,8 @@ class Jobs:
     def _end(self, job, status, error=None):
         with self._changed:
             job.error, job.completed_at, job.status = error, time.time(), status
+            # Decoded images and clips are the most of it, and nobody reads them any more.
+            job.request = replace(job.request, references=())
             over = [one for one in self._jobs.values() if one.is_over]
             for old in over[: max(0, len(over) - self.most_kept)]:
                 self._forget(old)

@@ -6,6 +6,7 @@ STATUS = {
     "HTTP_MALFORMED": 400,
     "KEY_MISSING": 401,
     "KEY_REFUSED": 403,
+    "ORIGIN_REFUSED": 403,
     "ROUTE_UNKNOWN": 404,
     "JOB_NOT_FOUND": 404,
     "VIDEO_NOT_READY": 409,
@@ -36,8 +37,8 @@ class Problem(Exception):
         self.detail = detail
         self.retry_after = retry_after
 
-    def response(self):
-        status = STATUS[self.code]
+    def response(self, status=None):
+        status = status or STATUS[self.code]
         headers = {} if self.retry_after is None else {"retry-after": str(self.retry_after)}
         body = {"type": "about:blank", "status": status, "code": self.code, "detail": self.detail}
         return JSONResponse(body, status, headers, "application/problem+json")

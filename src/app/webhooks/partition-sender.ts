@@ -100,6 +100,8 @@ export class PartitionSender {
       const job = board.board.get(end.job);
       // Deleted, or asked for again: its own end is told then.
       if (!job || job.state !== end.state || job.record !== end.request.record) continue;
+      // It may have been told of and forgotten since: where the group lost its place, all of the topic comes again.
+      if (job.changed < now - keptMs) continue;
       const { partition } = this.#partition;
       const message = job.request?.webhook && messageOf(job, describe(job), { partition, now });
       if (message && !ledger.ledger.get(message.id)) made.set(message.id, deliveryRecord(ledger.topic, message));

@@ -83,7 +83,7 @@ export class Receivers {
       signal.throwIfAborted();
       if (late.aborted) return { error: `no answer within ${answerMs / 1000} s` };
       const { code, message } = asVimiError(thrown);
-      return { error: `${code}: ${message}` };
+      return { error: `${code}: ${withoutPath(message, url)}` };
     }
   }
 
@@ -93,6 +93,13 @@ export class Receivers {
     if (url.protocol === 'https:' || addressIn(url) !== undefined) return url;
     throw this.#outgoing.forbidden(url.href, 'https', 'http');
   }
+}
+
+/** Paths and queries of receivers may be secrets, and what went wrong is logged. */
+function withoutPath(message: string, address: string): string {
+  if (!URL.canParse(address)) return message;
+  const { href, origin } = new URL(address);
+  return message.replaceAll(href, origin);
 }
 
 function noSecret(source: string): VimiError {

@@ -3,6 +3,8 @@ import type { Clock } from '../../core/clock.js';
 /** A step may take so many times as long as steps usually take, and this long in any case: the first ones make graphs. */
 const timesUsual = 100;
 const leastMs = 5 * 60_000;
+/** A step that was taken for stuck has so many times as long when it is waited for again: it may be that slow. */
+const timesAgain = 4;
 /** Of the newest steps, the middle one is what they usually take. */
 const measured = 9;
 
@@ -12,6 +14,8 @@ export class StepWatchdog {
   readonly #onStuck: (seconds: number) => void;
   /** Milliseconds, the newest last. */
   readonly #durations: number[] = [];
+  /** How often in a row no step came in time. */
+  #misses = 0;
   #watched: { since: number; over: AbortController } | null = null;
 
   /** `onStuck`: there was no step for so many seconds; nothing is watched from then on. */
@@ -23,7 +27,7 @@ export class StepWatchdog {
   /** Milliseconds that a step may take now. */
   get limitMs(): number {
     const usual = this.#durations.toSorted((a, b) => a - b)[this.#durations.length >> 1] ?? 0;
-    return Math.max(leastMs, timesUsual * usual);
+    return Math.max(leastMs, timesUsual * usual) * timesAgain ** this.#misses;
   }
 
   /** A job begins: its first step is waited for. */
@@ -34,6 +38,7 @@ export class StepWatchdog {
     void this.#clock.sleep(this.limitMs, watched.over.signal).then(() => {
       if (this.#watched !== watched) return;
       this.end();
+      this.#misses++;
       this.#onStuck((this.#clock.elapsed() - watched.since) / 1000);
     });
   }
@@ -43,6 +48,7 @@ export class StepWatchdog {
     if (!this.#watched) return;
     this.#durations.push(this.#clock.elapsed() - this.#watched.since);
     if (this.#durations.length > measured) this.#durations.shift();
+    this.#misses = 0;
     this.begin();
   }
 

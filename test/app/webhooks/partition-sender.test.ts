@@ -4,10 +4,13 @@ import { PartitionSender } from '../../../src/app/webhooks/partition-sender.js';
 import { ReceiverTurns } from '../../../src/app/webhooks/receiver-turns.js';
 import { systemClock } from '../../../src/core/clock.js';
 import { catalogue } from '../../../src/events/catalogue.js';
+import { jobRecord } from '../../../src/events/job-change.js';
+import type { NewRecord } from '../../../src/events/record.js';
+import { generationRequested } from '../../../src/events/schemas.js';
 import type { WebhookDelivery } from '../../../src/events/webhook-events.js';
 import { deliveryRecord, forgetting, webhookRow } from '../../../src/events/webhook-records.js';
+import type { BoardJob } from '../../../src/stores/jobs/job-board.js';
 import { WebhookLedger } from '../../../src/stores/webhooks/webhook-ledger.js';
-import type { AssignedPartition } from '../../../src/streams/transports/transport.js';
 import { testFolder } from '../../media/make-media.js';
 import { quietLog } from '../../operators/run-operator.js';
 import { patient } from '../../support/patience.js';
@@ -21,37 +24,60 @@ const due = (n: number, partition: number): WebhookDelivery => ({
   ...{ state: 'pending', due: new Date(0).toISOString(), tries: 0, attempts: [] },
 });
 
+/** A ledger, partitions that give what they are told, and a receiver that answers when it is told. */
+async function setUp(job?: BoardJob) {
+  const ledger = new WebhookLedger(join(await testFolder(), 'ledger.sqlite'));
+  const looks = new Set<() => void>();
+  let offset = 0;
+  const publish = (records: readonly NewRecord[]) => {
+    ledger.apply(records.map((one) => webhookRow({ ...one, partition: 0, offset: offset++, timestamp: 0 })));
+    for (const look of [...looks]) look();
+  };
+  const begun = new Map<string, () => void>();
+  const around = {
+    ledger: {
+      ...{ topic, ledger, caughtUp: async () => {}, close: async () => {} },
+      onChange(look: () => void) {
+        looks.add(look);
+        return () => void looks.delete(look);
+      },
+    },
+    board: { caughtUp: async () => {}, board: { get: () => job } },
+    receivers: {
+      post: ({ id }: WebhookDelivery, _: unknown, signal: AbortSignal) =>
+        new Promise((resolve, reject) => {
+          begun.set(id, () => resolve({ status: 204 }));
+          signal.addEventListener('abort', () => reject(signal.reason));
+        }),
+    },
+    describe: ({ job }: BoardJob) => ({ id: job }),
+    ...{ clock: systemClock, random: () => 0, log: quietLog, turns: new ReceiverTurns() },
+  } as unknown as Around;
+  const taken: number[] = [];
+  const sender = (partition: number, records: NewRecord[] = []) => {
+    const given = records.map((one, n) => ({ ...one, partition, offset: n, timestamp: 0 }));
+    return new PartitionSender(
+      {
+        ...{ topic: 'jobs', partition, position: null, reached: 0, seek() {} },
+        take: async (_, signal) => {
+          taken.push(given.length);
+          if (given.length > 0) return given.splice(0);
+          return new Promise((resolve) => signal.addEventListener('abort', () => resolve([])));
+        },
+        commit: async (outputs) => publish(outputs),
+      },
+      around,
+    );
+  };
+  return { ledger, publish, begun, taken, sender };
+}
+
 describe('the sender of a partition', patient, () => {
   it('begins when a host has room again, although another partition took it and left no word', async () => {
-    const ledger = new WebhookLedger(join(await testFolder(), 'ledger.sqlite'));
-    const looks = new Set<() => void>();
-    let offset = 0;
-    const publish = (records: ReturnType<typeof deliveryRecord>[]) => {
-      ledger.apply(records.map((one) => webhookRow({ ...one, partition: 0, offset: offset++, timestamp: 0 })));
-      for (const look of [...looks]) look();
-    };
-    const partitionOf = (partition: number): AssignedPartition => ({
-      ...{ topic: 'jobs', partition, position: null, reached: 0, seek() {} },
-      take: (_, signal) => new Promise((resolve) => signal.addEventListener('abort', () => resolve([]))),
-      commit: async (outputs) => publish(outputs),
-    });
-    const begun = new Map<string, () => void>();
-    const around = {
-      ledger: {
-        ...{ topic, ledger, caughtUp: async () => {}, close: async () => {} },
-        onChange(look: () => void) {
-          looks.add(look);
-          return () => void looks.delete(look);
-        },
-      },
-      receivers: {
-        post: ({ id }: WebhookDelivery) => new Promise((resolve) => begun.set(id, () => resolve({ status: 204 }))),
-      },
-      ...{ clock: systemClock, random: () => 0, log: quietLog, turns: new ReceiverTurns() },
-    } as unknown as Around;
+    const { ledger, publish, begun, sender } = await setUp();
     const all = Array.from({ length: 9 }, (_, n) => due(n, n < 8 ? 0 : 1));
     publish(all.map((one) => deliveryRecord(topic, one)));
-    const senders = [0, 1].map((partition) => new PartitionSender(partitionOf(partition), around));
+    const senders = [sender(0), sender(1)];
     // One of the two partitions was first; the other has what is left of the host's eight.
     await vi.waitFor(() => expect(begun.size).toBe(8), patient);
     const [first, held] = [[...begun], all.find(({ id }) => !begun.has(id))!];
@@ -61,7 +87,27 @@ describe('the sender of a partition', patient, () => {
     await vi.waitFor(() => expect(begun.has(held.id)).toBe(true), patient);
     begun.get(held.id)!();
     await vi.waitFor(() => expect(ledger.get(held.id)?.state).toBe('delivered'), patient);
-    await Promise.all(senders.map((sender) => sender.stop()));
+    await Promise.all(senders.map((one) => one.stop()));
+    ledger.close();
+  });
+
+  it.each([
+    [29, 1],
+    [31, 0],
+  ])('tells of an end of %i days ago in %i messages, when all of the topic comes again', async (days, messages) => {
+    const request = { source: '/shop', id: 'order-66', record: 'requests-0-0@0' };
+    const job: BoardJob = {
+      ...{ job: 'job-1', source: request.source, id: request.id, record: request.record, version: 1, created: 0 },
+      ...{ changed: Date.now() - days * 86_400_000, state: 'cancelled' },
+      request: generationRequested.parse({ prompt: 'a fox', webhook: { url: 'https://hooks.example/' } }),
+    };
+    const end = jobRecord({ job: job.job, request, state: 'cancelled' }, { pipeline: 'generate', topic: 'jobs' });
+    const { ledger, taken, sender } = await setUp(job);
+    const one = sender(0, [end]);
+    // What was taken is dealt with when more is asked for.
+    await vi.waitFor(() => expect(taken).toEqual([1, 0]), patient);
+    expect(ledger.list({ limit: 10 })).toHaveLength(messages);
+    await one.stop();
     ledger.close();
   });
 });

@@ -34,6 +34,22 @@ it('slow steps have a hundred times what they usually take', async () => {
   expect(stuck).toEqual([6000]);
 });
 
+it('a first step that was too slow has four times as long when it is made again', async () => {
+  const { clock, stuck, dog } = watched();
+  dog.begin();
+  await clock.advance(5 * minute);
+  dog.begin();
+  await clock.advance(20 * minute - 1);
+  expect(stuck).toEqual([300]);
+  await clock.advance(1);
+  expect(stuck).toEqual([300, 1200]);
+  // It comes at last: from then on it is known how slow they are.
+  dog.begin();
+  await clock.advance(60 * minute);
+  dog.step();
+  expect(dog.limitMs).toBe(100 * 60 * minute);
+});
+
 it('one slow step among many changes nothing', async () => {
   const { clock, dog } = watched();
   dog.begin();

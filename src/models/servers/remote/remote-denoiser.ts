@@ -32,6 +32,8 @@ export interface RemoteOptions {
 interface Accepted {
   id: string;
   asking: number;
+  /** When it was first seen to run, in whichever try; undefined: it has not. */
+  started?: number;
   /** It is ended where nobody asks for it any more. */
   watched: boolean;
 }
@@ -92,7 +94,7 @@ class RemoteDenoiser implements Denoiser {
     job.asking++;
     let isKept = false;
     try {
-      const seconds = await this.#follow(job.id, { ...input, weights: description.weights }, { ...asking, signal });
+      const seconds = await this.#follow(job, { ...input, weights: description.weights }, { ...asking, signal });
       const video = await this.#options.dialect.frames(job.id, input, signal);
       if (!video) throw endOf(undefined, this.#options.where);
       return { video, seconds, asked: written.asked };
@@ -129,10 +131,10 @@ class RemoteDenoiser implements Denoiser {
 
   /** The job that was accepted before, or a new one. */
   async #accepted(key: string, written: Written, signal: AbortSignal): Promise<Accepted> {
-    const known = this.#jobs.get(key);
-    if (known) return known;
     await this.#clock.sleep(Math.max(0, this.#busyUntil - this.#clock.elapsed()), signal);
     if (signal.aborted) throw cancelled(this.#options.where);
+    const known = this.#jobs.get(key);
+    if (known) return known;
     const { dialect } = this.#options;
     // Never given up half way: a job whose id nobody heard could not be cancelled.
     let job = await this.#patiently(() => dialect.submit(written, key));
@@ -155,14 +157,15 @@ class RemoteDenoiser implements Denoiser {
   }
 
   /** Until the job is completed; gives the seconds that it ran. */
-  async #follow(id: string, input: FollowedInput, { signal, onStep }: Asking): Promise<number> {
+  async #follow(accepted: Accepted, input: FollowedInput, { signal, onStep }: Asking): Promise<number> {
     const { where, runSeconds, dialect } = this.#options;
-    let started: number | undefined;
+    const { id } = accepted;
     let told = 0;
     for (let pause: number = lookMs.first; ; pause = Math.min(pause * lookMs.growth, lookMs.last)) {
       const job = await this.#patiently(() => dialect.look(id, signal));
       const now = this.#clock.elapsed();
-      if (job?.state !== 'queued') started ??= now;
+      if (job?.state !== 'queued') accepted.started ??= now;
+      const { started } = accepted;
       if (job?.state !== 'queued' && job?.state !== 'in_progress') {
         if (job?.state === 'completed') {
           this.#checkWeights(job, input);

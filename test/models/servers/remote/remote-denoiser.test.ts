@@ -330,6 +330,50 @@ describe('a model server', () => {
     expect(server.calls('GET /v1/videos').length).toBeGreaterThan(20);
   });
 
+  it('gives a job that runs too long up, however often the server was away in between', async () => {
+    let now = 0;
+    const clock: Clock = {
+      ...{ now: () => 0, elapsed: () => now },
+      async sleep(ms) {
+        if (ms > 0) now += 50_000;
+      },
+    };
+    let looks = 0;
+    const { denoiser, server } = await served(
+      {
+        'POST /v1/videos': { status: 202, json: job('queued') },
+        'POST /v1/videos/job-1/cancel': { json: job('cancelled') },
+        'GET /v1/videos/job-1': () => (++looks % 2 === 1 ? { json: job('in_progress') } : undefined),
+      },
+      { clock },
+    );
+    const codes = [];
+    for (let tries = 0; tries < 3; tries++) codes.push(await refused(denoiser));
+    expect(codes).toMatchObject([
+      { code: 'MODEL_SERVER_UNAVAILABLE' },
+      { code: 'MODEL_SERVER_UNAVAILABLE' },
+      { summary: 'The model server took too long' },
+    ]);
+    expect(server.asked.filter(({ method, path }) => method === 'POST' && path === '/v1/videos')).toHaveLength(1);
+  });
+
+  it('leaves a server without room alone as long as it says, also while it makes a job', async () => {
+    const slept: number[] = [];
+    const clock: Clock = { now: () => 0, elapsed: () => 0, sleep: async (ms) => void slept.push(ms) };
+    const { denoiser } = await served(
+      {
+        'POST /v1/videos': { status: 202, json: job('queued') },
+        'GET /v1/videos/job-1': [{ status: 429, headers: { 'retry-after': '23' } }, { json: job('completed') }],
+        ...done,
+      },
+      { clock },
+    );
+    expect(await refused(denoiser)).toMatchObject({ code: 'MODEL_SERVER_BUSY' });
+    expect(slept).not.toContain(23_000);
+    expect(await refused(denoiser)).toBe('made');
+    expect(slept).toContain(23_000);
+  });
+
   it('notices other weights than those that it was told of', async () => {
     const { denoiser } = await served({
       'POST /v1/videos': { status: 202, json: job('queued') },
