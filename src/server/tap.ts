@@ -1,9 +1,9 @@
 import { z } from 'zod';
 import { didYouMean } from '../core/did-you-mean.js';
 import { VimiError } from '../core/errors.js';
-import { flowFilter } from '../flow/flow-filter.js';
-import { readable } from '../flow/readable.js';
-import type { Taps } from '../flow/taps.js';
+import { flowFilter } from '../streams/delivery/flow-filter.js';
+import { readable } from '../streams/delivery/readable.js';
+import type { Taps } from '../streams/delivery/taps.js';
 import { answers, bytes } from './answers/answers.js';
 import { type ServerEvent, streamEvents } from './answers/event-stream.js';
 import type { App } from './app.js';

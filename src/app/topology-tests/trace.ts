@@ -2,8 +2,8 @@ import type { Envelope } from '../../flow/envelope.js';
 import type { Flow } from '../../flow/flow.js';
 import { lookOn } from '../../flow/look-on.js';
 import type { Operator } from '../../flow/operator.js';
-import { readable } from '../../flow/readable.js';
 import type { StepSpec } from '../../streams/delivery/pipeline-spec.js';
+import { readable } from '../../streams/delivery/readable.js';
 
 /** What a step made of an event, or of a part of it. */
 export interface Traced {

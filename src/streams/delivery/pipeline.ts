@@ -7,7 +7,6 @@ import { jobId } from '../../events/ids.js';
 import type { Resources } from '../../flow/operator.js';
 import { Pause } from '../../flow/pause.js';
 import { StepWatch } from '../../flow/step-watch.js';
-import type { Taps } from '../../flow/taps.js';
 import type { Consumer, Transport } from '../transports/transport.js';
 import { Cancels, isCancel } from './cancels.js';
 import { type Chain, startChain } from './chain.js';
@@ -22,6 +21,7 @@ import { addCounts, emptyCounts, type OutcomeCounts } from './position.js';
 import { RunReport } from './run-report.js';
 import { RunningSteps } from './running-steps.js';
 import { createSinks } from './sinks.js';
+import type { Taps } from './taps.js';
 
 export interface RunOptions {
   transport: Transport;

@@ -6,11 +6,11 @@ import { lookOn } from '../../flow/look-on.js';
 import type { OffsetMove, OperatorInstance, Resources, Sealed, Takeover } from '../../flow/operator.js';
 import type { Pause } from '../../flow/pause.js';
 import type { Settlement } from '../../flow/settlement.js';
-import type { Taps } from '../../flow/taps.js';
 import { type PipelineSpec, stepOf } from './pipeline-spec.js';
 import { statesBudget } from './position.js';
 import type { Settled } from './settled.js';
 import type { Sinks } from './sinks.js';
+import type { Taps } from './taps.js';
 
 /** A step that could not tell of an event's outcome. */
 export class Untold extends Error {

@@ -1,5 +1,5 @@
-import type { Envelope } from './envelope.js';
-import type { Flow } from './flow.js';
+import type { Envelope } from '../../flow/envelope.js';
+import type { Flow } from '../../flow/flow.js';
 
 export type Look = (step: { pipeline: string; step: string }, envelope: Envelope<Flow>) => void;
 

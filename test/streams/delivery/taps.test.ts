@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import type { Envelope } from '../../src/flow/envelope.js';
-import type { Flow } from '../../src/flow/flow.js';
-import { flowFilter } from '../../src/flow/flow-filter.js';
-import { readable } from '../../src/flow/readable.js';
-import { Taps } from '../../src/flow/taps.js';
+import type { Envelope } from '../../../src/flow/envelope.js';
+import type { Flow } from '../../../src/flow/flow.js';
+import { flowFilter } from '../../../src/streams/delivery/flow-filter.js';
+import { readable } from '../../../src/streams/delivery/readable.js';
+import { Taps } from '../../../src/streams/delivery/taps.js';
 
 const envelope = { data: {} } as Envelope<Flow>;
 

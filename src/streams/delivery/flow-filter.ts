@@ -1,4 +1,4 @@
-import { VimiError } from '../core/errors.js';
+import { VimiError } from '../../core/errors.js';
 
 /** Whether what a step hands on is wanted. */
 export type FlowFilter = (data: object) => boolean;
