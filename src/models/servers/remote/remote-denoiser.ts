@@ -57,6 +57,8 @@ class RemoteDenoiser implements Denoiser {
   readonly #closed = new AbortController();
   /** Jobs that the server accepted, by what was asked; of those that are asked for now, how many ask. */
   readonly #jobs = new Map<string, Accepted>();
+  /** Under way, by what is asked: equal requests that come at once share one, whether the server knows keys or not. */
+  readonly #submissions = new Map<string, Promise<Accepted>>();
   #described: { at: number; description: Promise<ModelDescription> } | undefined;
   /** It asked to be left alone until then. */
   #busyUntil = 0;
@@ -133,15 +135,21 @@ class RemoteDenoiser implements Denoiser {
   async #accepted(key: string, written: Written, signal: AbortSignal): Promise<Accepted> {
     await this.#clock.sleep(Math.max(0, this.#busyUntil - this.#clock.elapsed()), signal);
     if (signal.aborted) throw cancelled(this.#options.where);
-    const known = this.#jobs.get(key);
+    const known = this.#jobs.get(key) ?? this.#submissions.get(key);
     if (known) return known;
+    const submission = this.#submit(key, written).finally(() => this.#submissions.delete(key));
+    this.#submissions.set(key, submission);
+    return submission;
+  }
+
+  async #submit(key: string, written: Written): Promise<Accepted> {
     const { dialect } = this.#options;
     // Never given up half way: a job whose id nobody heard could not be cancelled.
     let job = await this.#patiently(() => dialect.submit(written, key));
     // Somebody ended the job that has this key: a redo is another one.
     if (job.state === 'cancelled' || job.state === 'failed')
       job = await this.#patiently(() => dialect.submit(written, `${key}-${randomUUID()}`));
-    const accepted = this.#jobs.get(key) ?? { id: job.id, asking: 0, watched: false };
+    const accepted = { id: job.id, asking: 0, watched: false };
     this.#jobs.set(key, accepted);
     return accepted;
   }

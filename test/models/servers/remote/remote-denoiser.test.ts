@@ -303,7 +303,7 @@ describe('a model server', () => {
     ]);
     expect(first).toMatchObject({ status: 'rejected', reason: { code: 'CANCELLED' } });
     expect(second.status).toBe('fulfilled');
-    expect(server.calls('POST /v1/videos/job-1/cancel')).toEqual([]);
+    expect(server.calls('POST /v1/videos').map(({ path }) => path)).toEqual(['/v1/videos']);
   });
 
   it('gives a job that runs too long up, but none that waits', async () => {
