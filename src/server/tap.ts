@@ -6,14 +6,12 @@ import { readable } from '../streams/delivery/readable.js';
 import type { Taps } from '../streams/delivery/taps.js';
 import { answers, bytes } from './answers/answers.js';
 import { type ServerEvent, streamEvents } from './answers/event-stream.js';
+import { streamEnd } from './answers/stream-end.js';
 import type { App } from './app.js';
 
 /** What waits for a reader; of what comes on top, only the number is told. */
 const mostWaiting = 200;
 const mostTaps = 20;
-/** Whoever looks is asked so often whether it still may. Milliseconds. */
-const welcomeMs = 1000;
-
 /** GET /v1/tap: what steps hand on, as server-sent events, of this process alone. */
 export function addTapRoute(app: App, taps: Taps, closing: AbortSignal): void {
   let open = 0;
@@ -80,17 +78,9 @@ export function addTapRoute(app: App, taps: Taps, closing: AbortSignal): void {
         return reply;
       }
       open++;
-      const ending = new AbortController();
-      const end = () => ending.abort();
-      closing.addEventListener('abort', end);
-      const asking = setInterval(async () => {
-        if (!(await request.caller.isWelcome())) end();
-      }, welcomeMs);
-      reply.raw.once('close', () => {
+      const ending = streamEnd(request, reply, closing, () => {
         open--;
         stop();
-        clearInterval(asking);
-        closing.removeEventListener('abort', end);
       });
       const next = (): ServerEvent | undefined => {
         const data = waiting.shift();
@@ -98,7 +88,7 @@ export function addTapRoute(app: App, taps: Taps, closing: AbortSignal): void {
         told++;
         return { event: 'handed', id: String(told), data, isLast: told === limit };
       };
-      const look = streamEvents(reply.raw, { next, closing: ending.signal });
+      const look = streamEvents(reply.raw, { next, closing: ending });
       wake = () => {
         while (waiting.length > 0) {
           const before = waiting.length;

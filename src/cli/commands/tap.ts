@@ -1,4 +1,5 @@
 import { VimiError } from '../../core/errors.js';
+import { noProcess, processUrl } from '../process-at.js';
 
 export interface TapOptions {
   /** HOST:PORT of the process. */
@@ -49,13 +50,7 @@ function print(event: string, out: NodeJS.WritableStream): void {
 }
 
 function tapUrl(step: string, { at, sample, limit, filter }: TapOptions): URL {
-  const text = /^https?:\/\//i.test(at) ? at : `http://${at}`;
-  if (!URL.canParse(text))
-    throw new VimiError('USAGE', 'Not an address of a process', {
-      expected: 'HOST:PORT, or http://HOST:PORT',
-      found: at,
-    });
-  const url = new URL('/v1/tap', text);
+  const url = processUrl(at, '/v1/tap');
   const query = { step, sample, limit, filter };
   for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value));
   return url;
@@ -71,14 +66,8 @@ async function connect(url: URL, { key, signal }: TapOptions): Promise<Response>
       signal: AbortSignal.any([signal, late.signal]),
       headers: key === undefined ? {} : { authorization: `Bearer ${key}` },
     });
-  } catch (cause) {
-    const { message, cause: inner } = cause as Error;
-    throw new VimiError('USAGE', 'No process answers there', {
-      found: inner instanceof Error ? inner.message : message,
-      where: url.origin,
-      remedy: '`vimi run` serves HTTP at 127.0.0.1:9400; name another address: --at HOST:PORT.',
-      cause,
-    });
+  } catch (thrown) {
+    throw noProcess(thrown, url.origin, '--at HOST:PORT');
   } finally {
     clearTimeout(timer);
   }

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { asVimiError, VimiError } from '../../core/errors.js';
 import { printable } from '../printable.js';
+import { noProcess, processUrl } from '../process-at.js';
 import { type Look, lookOf } from '../top/look.js';
 import { type PipelineRow, rowsOf, type SortKey } from '../top/rows.js';
 import { table } from '../top/table.js';
@@ -33,7 +34,7 @@ export async function top(
   options: TopOptions,
   out: NodeJS.WritableStream,
 ): Promise<void> {
-  const urls = addresses.map(metricsUrl);
+  const urls = addresses.map((address) => processUrl(address, '/metrics'));
   const { intervalMs, count = Number.POSITIVE_INFINITY, json = false, redraws, signal } = options;
   let before: Look | undefined = await look(urls, signal).catch((thrown) => {
     if (signal.aborted) return undefined;
@@ -73,21 +74,9 @@ async function look(urls: readonly URL[], signal: AbortSignal): Promise<Look> {
   return lookOf(performance.now(), texts);
 }
 
-function metricsUrl(address: string): URL {
-  const text = /^https?:\/\//i.test(address) ? address : `http://${address}`;
-  if (!URL.canParse(text))
-    throw new VimiError('USAGE', 'Not an address of a process', {
-      expected: 'HOST:PORT, or http://HOST:PORT',
-      found: address,
-    });
-  const url = new URL(text);
-  if (url.pathname === '/') url.pathname = '/metrics';
-  return url;
-}
-
 async function metricsAt(url: URL, signal: AbortSignal): Promise<string> {
   const where = url.href;
-  const remedy = '`vimi run` serves metrics at 127.0.0.1:9400; name another address: vimi top HOST:PORT.';
+  const how = 'vimi top HOST:PORT';
   let response: Response;
   let text: string;
   try {
@@ -97,15 +86,12 @@ async function metricsAt(url: URL, signal: AbortSignal): Promise<string> {
     });
     text = await bounded(response);
   } catch (thrown) {
-    const { message, cause } = thrown as Error;
-    const found = cause instanceof Error ? cause.message : message;
-    throw new VimiError('USAGE', 'No process answers there', { found, where, remedy, cause: thrown });
+    throw noProcess(thrown, where, how);
   }
   if (!response.ok)
     throw new VimiError('USAGE', 'What answers there has no metrics', {
-      found: `status ${response.status}`,
-      where,
-      remedy,
+      ...{ found: `status ${response.status}`, where },
+      remedy: `Name the address of a run: ${how}.`,
     });
   return text;
 }

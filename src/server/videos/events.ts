@@ -4,12 +4,10 @@ import type { BoardJob } from '../../stores/jobs/job-board.js';
 import { isOver } from '../../stores/jobs/jobs.js';
 import { answers, bytes } from '../answers/answers.js';
 import { type ServerEvent, streamEvents } from '../answers/event-stream.js';
+import { streamEnd } from '../answers/stream-end.js';
 import type { App } from '../app.js';
 import { jobParams } from './routes.js';
 import type { VideoService } from './video-service.js';
-
-/** Whoever follows a job is asked so often whether it still may. Milliseconds. */
-const welcomeMs = 1000;
 
 /** What is new of a job since it was told of. */
 function newsOf(now: BoardJob, before: BoardJob | undefined): 'status' | 'context' | 'preview' | 'progress' {
@@ -80,21 +78,11 @@ export function addEventsRoute(
       if (reply.raw.destroyed) return reply;
       open++;
       let leave = () => {};
-      const ending = new AbortController();
-      const end = () => ending.abort();
-      closing.addEventListener('abort', end);
-      if (closing.aborted) end();
-      const asking = setInterval(async () => {
-        // Connecting again it hears why.
-        if (!(await request.caller.isWelcome())) end();
-      }, welcomeMs);
-      reply.raw.once('close', () => {
+      const ending = streamEnd(request, reply, closing, () => {
         open--;
-        clearInterval(asking);
-        closing.removeEventListener('abort', end);
         leave();
       });
-      const look = streamEvents(reply.raw, { next, closing: ending.signal });
+      const look = streamEvents(reply.raw, { next, closing: ending });
       leave = videos.onChange(id, look);
       // What was said since it looked.
       look();

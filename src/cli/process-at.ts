@@ -1,0 +1,25 @@
+import { VimiError } from '../core/errors.js';
+
+/** A path at a running process that somebody named HOST:PORT, or http://HOST:PORT. USAGE for anything else. */
+export function processUrl(address: string, path: string): URL {
+  const text = /^https?:\/\//i.test(address) ? address : `http://${address}`;
+  if (!URL.canParse(text))
+    throw new VimiError('USAGE', 'Not an address of a process', {
+      expected: 'HOST:PORT, or http://HOST:PORT',
+      found: address,
+    });
+  const url = new URL(text);
+  if (url.pathname === '/') url.pathname = path;
+  return url;
+}
+
+/** Why fetch failed there; `how`: to name another address. */
+export function noProcess(thrown: unknown, where: string, how: string): VimiError {
+  const { message, cause } = thrown as Error;
+  return new VimiError('USAGE', 'No process answers there', {
+    found: cause instanceof Error ? cause.message : message,
+    where,
+    remedy: `\`vimi run\` serves HTTP at 127.0.0.1:9400; name another address: ${how}.`,
+    cause: thrown,
+  });
+}
