@@ -44,7 +44,7 @@ describe('vimi validate', () => {
   it('says what it has seen when all is well', async () => {
     expect(await run(shipped)).toEqual({
       code: 0,
-      printed: `${shipped}: no mistakes (3 pipelines, 12 topics, profile embedded)\n`,
+      printed: `${shipped}: no mistakes (3 pipelines, 13 topics, profile embedded)\n`,
     });
   });
 });

@@ -5,6 +5,7 @@ import { VimiError } from '../../core/errors.js';
 import { mayBeMedia, otherKind, unknownKind } from '../../media/file-kinds.js';
 import { signatureBytes } from '../../media/image-formats.js';
 import { sidecarNames } from '../../operators/media/sidecar.js';
+import { videoKeyOf } from '../../operators/requests/stills-beside.js';
 import { type FolderCaptions, isTable, readFolderCaptions, type ToldOfFile, tableNames } from './folder-captions.js';
 import { tableInFolder, tarInFolder, whyNotOpened } from './holders.js';
 import { hasMediaName, hasTextName, hasUnfinishedName } from './media-names.js';
@@ -108,6 +109,7 @@ class Walk {
       const holder = whyNotOpened(path);
       if (holder !== null) return this.passOver(path, holder);
       if (hasUnfinishedName(path)) return this.passOver(path, 'an unfinished copy or download, by its name');
+      if (videoKeyOf(path) !== path) return this.passOver(path, 'a still of a video that vimi made, by its name');
       if (!hasMediaName(path)) {
         const reason = hasTextName(path) ? 'text' : await whyNoMedium(path);
         if (reason !== null) return this.passOver(path, reason);

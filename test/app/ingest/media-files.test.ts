@@ -70,6 +70,8 @@ describe('a folder of media', () => {
       'set.tar': ['', 'a tar (`vimi ingest FILE` takes the media in it)'],
       'set.tar.gz': [hex('1f8b08'), 'a compressed tar (unpack it, then give the tar to `vimi ingest`)'],
       'film.mp4.part': [png, 'an unfinished copy or download, by its name'],
+      'fox-thumbnail-0123456789abcdef.webp': [png, 'a still of a video that vimi made, by its name'],
+      'fox-spritesheet-0123456789abcdef.webp': [png, 'a still of a video that vimi made, by its name'],
       'archive.zip': ['PK\x03\x04\0\0', 'a ZIP archive'],
       empty: ['', 'an empty file'],
       'other.dat': [Buffer.from([1, 2, 3, 200, 0]), 'bytes of no kind that is known here'],
