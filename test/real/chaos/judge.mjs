@@ -59,7 +59,9 @@ export async function judge({ records, objects, requests, media }) {
     if (!['EVENT_MALFORMED', 'EVENT_INVALID', 'PROMPT_EMPTY', 'MEDIA_NOT_FOUND'].includes(error.code))
       problems.push(`${origin.topic}/${origin.partition}/${origin.offset} was rejected in ${step}: ${error.message}`);
 
-  const named = new Map(records.flatMap(({ value }) => [...refsOf(value)]).map((ref) => [ref.key, ref]));
+  // A preview is there until its job has its outcome, and all have theirs.
+  const refs = records.flatMap(({ value }) => [...refsOf(value)]).filter(({ key }) => !key.startsWith('previews/'));
+  const named = new Map(refs.map((ref) => [ref.key, ref]));
   for (const { key, size, sha256 } of named.values()) {
     const bytes = await objects.get(key).catch(() => null);
     if (bytes === null) {
