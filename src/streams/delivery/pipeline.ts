@@ -278,6 +278,7 @@ class PipelineRun {
 
   #state(): PipelineState {
     const partitions = [...this.#partitions.values()];
+    const { inStep } = this.#watch;
     return {
       partitions: partitions.length,
       open: partitions.reduce((sum, { open }) => sum + open, 0),
@@ -285,7 +286,7 @@ class PipelineRun {
       maxInFlight: this.#parts.maxInFlight * partitions.length,
       troubles: this.#pause.troubles,
       oldest: this.#watch.oldest,
-      inStep: new Map(this.#spec.steps.map(({ name }) => [name, this.#watch.inStep.get(name) ?? 0])),
+      inStep: new Map(this.#spec.steps.map(({ name }) => [name, inStep.get(name) ?? 0])),
       lag: () => this.#lag(),
     };
   }
