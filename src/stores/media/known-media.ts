@@ -4,8 +4,8 @@ import type { MediaSettled } from '../../events/schemas.js';
 import { type Placed, Positions } from '../positions.js';
 import { openHeap } from '../view-file.js';
 
-/** What is known of a medium: of which version, and what became of it. `reason`: why it was dropped. */
-export interface KnownMedium extends Pick<MediaSettled, 'version' | 'outcome' | 'error'> {
+/** What is known of a medium: its last event, of which version, and what became of it. `reason`: why it was dropped. */
+export interface KnownMedium extends Pick<MediaSettled, 'event' | 'version' | 'outcome' | 'error'> {
   reason?: string;
 }
 
@@ -29,15 +29,15 @@ export class KnownMedia {
     this.#file = openHeap(
       path,
       `
-      CREATE TABLE media (uri BLOB PRIMARY KEY, version TEXT, outcome TEXT NOT NULL, reason TEXT, error TEXT) WITHOUT ROWID;
+      CREATE TABLE media (uri BLOB PRIMARY KEY, event TEXT NOT NULL, version TEXT, outcome TEXT NOT NULL, reason TEXT, error TEXT) WITHOUT ROWID;
       CREATE TABLE seen (uri BLOB PRIMARY KEY) WITHOUT ROWID;
     `,
       cacheKiB,
     );
     this.#sql = {
-      get: this.#file.prepare('SELECT version, outcome, reason, error FROM media WHERE uri = ?'),
+      get: this.#file.prepare('SELECT event, version, outcome, reason, error FROM media WHERE uri = ?'),
       put: this.#file.prepare(
-        'INSERT OR REPLACE INTO media (uri, version, outcome, reason, error) VALUES (?, ?, ?, ?, ?)',
+        'INSERT OR REPLACE INTO media (uri, event, version, outcome, reason, error) VALUES (?, ?, ?, ?, ?, ?)',
       ),
       see: this.#file.prepare('INSERT OR IGNORE INTO seen (uri) VALUES (?)'),
     };
@@ -46,9 +46,9 @@ export class KnownMedia {
   of(uri: string): KnownMedium | undefined {
     const row = this.#sql.get.get(keyOf(uri)) as Row | undefined;
     if (!row) return undefined;
-    const { version, outcome, reason, error } = row;
+    const { event, version, outcome, reason, error } = row;
     return {
-      outcome,
+      ...{ event, outcome },
       ...(version !== null && { version }),
       ...(reason !== null && { reason }),
       ...(error !== null && { error: JSON.parse(error) }),
@@ -70,9 +70,9 @@ export class KnownMedia {
     const fresh: MediaSettled[] = [];
     this.#positions.advance(changes, ({ settled }) => {
       if (!settled) return;
-      const { uri, version = null, outcome, parts, error } = settled;
+      const { uri, event, version = null, outcome, parts, error } = settled;
       const reason = outcome === 'dropped' ? (Object.keys(parts.dropped)[0] ?? null) : null;
-      this.#sql.put.run(keyOf(uri), version, outcome, reason, error ? JSON.stringify(error) : null);
+      this.#sql.put.run(keyOf(uri), event, version, outcome, reason, error ? JSON.stringify(error) : null);
       fresh.push(settled);
     });
     return fresh;
@@ -84,6 +84,7 @@ export class KnownMedia {
 }
 
 interface Row {
+  event: string;
   version: string | null;
   outcome: KnownMedium['outcome'];
   reason: string | null;
