@@ -4,6 +4,7 @@ import { Command, CommanderError, Option } from 'commander';
 import { pino } from 'pino';
 import { modelName, presetName } from '../app/model-name.js';
 import { groupings } from '../app/passes/balance-corpus.js';
+import { openTelemetry, type Telemetry } from '../app/telemetry/open-telemetry.js';
 import { secretPath } from '../app/webhooks/secret-file.js';
 import { Workspace, type WorkspaceOptions } from '../app/workspace.js';
 import { asVimiError, VimiError } from '../core/errors.js';
@@ -138,9 +139,12 @@ function openLog() {
   return pino({ level: logLevel, base: null }, lines);
 }
 
-function openWorkspace(more: Partial<Omit<WorkspaceOptions, 'log'>> = {}): Promise<Workspace> {
+let telemetry: Promise<Telemetry | undefined> | undefined;
+
+async function openWorkspace(more: Partial<Omit<WorkspaceOptions, 'log'>> = {}): Promise<Workspace> {
   const { topology, profile, set } = program.opts<{ topology: string; profile?: string; set?: string[] }>();
-  return Workspace.open({ topology, profile, set, log: openLog(), ...more });
+  telemetry ??= openTelemetry(process.env, version);
+  return Workspace.open({ topology, profile, set, log: openLog(), telemetry: await telemetry, ...more });
 }
 
 interface RunArguments {
@@ -976,4 +980,6 @@ try {
   else if (isStop(thrown, interrupted) || (thrown instanceof VimiError && thrown.code === 'CANCELLED'))
     process.exitCode = exitCodes.interrupted;
   else process.exitCode = reportError(asVimiError(thrown));
+} finally {
+  await (await telemetry)?.close();
 }

@@ -6,6 +6,7 @@ import { catalogue } from '../../events/catalogue.js';
 import { jobId } from '../../events/ids.js';
 import type { Resources } from '../../flow/operator.js';
 import { Pause } from '../../flow/pause.js';
+import type { PipelineSpans } from '../../flow/spans.js';
 import { StepWatch } from '../../flow/step-watch.js';
 import type { Consumer, Transport } from '../transports/transport.js';
 import { Cancels, isCancel } from './cancels.js';
@@ -35,6 +36,8 @@ export interface RunOptions {
   drain?: boolean | Promise<void>;
   log: Log;
   metrics?: Metrics;
+  /** Traces the work; missing: nothing is traced. */
+  spans?: PipelineSpans | undefined;
   /** Who looks at what steps hand on. */
   taps?: Taps;
   /** Rejected events are logged at `info` instead of `warn`: the caller tells of them. */
@@ -152,6 +155,7 @@ class PipelineRun {
     this.#parts = {
       ...{ schemas, steps, sinks, inFlight, clock, log, pause, watch, fail },
       ageingMs: spec.ageingMs,
+      spans: options.spans,
       chain: this.#chain,
       cancels: this.#cancels,
       report: this.#report,
