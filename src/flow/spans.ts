@@ -1,6 +1,6 @@
+import type { VimiError } from '../core/errors.js';
 import type { VimiEvent } from '../events/event.js';
 import type { StoredRecord } from '../events/record.js';
-import type { Outcome } from './envelope.js';
 
 /*
  * What a pipeline tells of its work while it is traced. A pipeline that is not traced has no `PipelineSpans`, and pays nothing.
@@ -13,7 +13,16 @@ export interface EventSpan {
   readonly traceparent: string;
   /** Runs the work of a step on a part of the event within a span of its own; the step's work can find it as the active span. */
   step<T>(name: string, part: string, work: () => T | Promise<T>): T | Promise<T>;
-  end(outcome: Outcome): void;
+  end(outcome: SpanOutcome): void;
+}
+
+/** What a span says of an outcome. */
+export interface SpanOutcome {
+  kind: 'delivered' | 'rejected' | 'dropped';
+  /** Of what was dropped. */
+  reason?: string;
+  /** Of what was rejected. */
+  error?: VimiError;
 }
 
 export interface PipelineSpans {

@@ -44,7 +44,10 @@ export async function openTelemetry(env: Environment, version: string): Promise<
     ofPipeline: (pipeline) => pipelineSpans(tracer, pipeline),
     ofObjects: (objects) => tracedObjects(objects, tracer),
     async close() {
-      await within(lastSendMs, provider.shutdown().catch(() => {}));
+      await within(
+        lastSendMs,
+        provider.shutdown().catch(() => {}),
+      );
       api.trace.disable();
       api.context.disable();
       api.propagation.disable();

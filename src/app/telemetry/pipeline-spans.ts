@@ -16,9 +16,8 @@ import { catalogue } from '../../events/catalogue.js';
 import type { VimiEvent } from '../../events/event.js';
 import { jobId } from '../../events/ids.js';
 import type { StoredRecord } from '../../events/record.js';
-import type { Outcome } from '../../flow/envelope.js';
 import { isPromise } from '../../flow/map-each.js';
-import type { CommittedPlace, EventSpan, PipelineSpans } from '../../flow/spans.js';
+import type { CommittedPlace, EventSpan, PipelineSpans, SpanOutcome } from '../../flow/spans.js';
 
 /*
  * Spans of a pipeline, by OpenTelemetry's semantic conventions for messaging 1.44:
@@ -112,10 +111,10 @@ class TracedEvent implements EventSpan {
     return within(span, trace.setSpan(this.#context, span), work);
   }
 
-  end(outcome: Outcome): void {
-    this.#span.setAttribute('vimi.outcome', outcome.kind);
-    if (outcome.kind === 'dropped') this.#span.setAttribute('vimi.drop_reason', outcome.reason);
-    if (outcome.kind === 'rejected') failed(this.#span, outcome.error);
+  end({ kind, reason, error }: SpanOutcome): void {
+    this.#span.setAttribute('vimi.outcome', kind);
+    if (reason !== undefined) this.#span.setAttribute('vimi.drop_reason', reason);
+    if (error) failed(this.#span, error);
     this.#span.end();
   }
 }
@@ -148,11 +147,11 @@ function failed(span: Span, thrown: unknown): void {
   span.setStatus({ code: SpanStatusCode.ERROR, message });
 }
 
-export function parentOf(traceparent: string | undefined): Context {
+function parentOf(traceparent: string | undefined): Context {
   return traceparent === undefined ? ROOT_CONTEXT : propagation.extract(ROOT_CONTEXT, { traceparent });
 }
 
-export function traceparentOf(span: Span): string {
+function traceparentOf(span: Span): string {
   const { traceId, spanId, traceFlags } = span.spanContext();
   return `00-${traceId}-${spanId}-${traceFlags.toString(16).padStart(2, '0')}`;
 }
