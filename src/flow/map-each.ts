@@ -1,4 +1,5 @@
 import { Observable } from 'rxjs';
+import { waitAfter } from '../core/backoff.js';
 import type { Clock } from '../core/clock.js';
 import { asVimiError, VimiError } from '../core/errors.js';
 import type { DropReason, Envelope } from './envelope.js';
@@ -185,7 +186,9 @@ export function mapEach<N extends keyof Flow>(
           (other) => failed(envelope, other, tries),
         );
     if (error.fault === 'passing' && tries < attempts)
-      return clock.sleep(backoffMs * 2 ** (tries - 1), envelope.signal).then(() => attempt(envelope, tries + 1));
+      return clock
+        .sleep(waitAfter(tries - 1, { first: backoffMs, last: Infinity }), envelope.signal)
+        .then(() => attempt(envelope, tries + 1));
     envelope.settle({ kind: 'rejected', error, step, attempts: tries });
     return [];
   }
