@@ -18,6 +18,7 @@ import type { PipelineSpec } from '../streams/delivery/pipeline-spec.js';
 import { type RenderFormat, render, renderFormats } from '../streams/topology/render.js';
 import { age } from './commands/age.js';
 import { restoreBackup, writeBackup } from './commands/backup.js';
+import { writeBundle } from './commands/bundle.js';
 import { corpusLineage } from './commands/corpus-lineage.js';
 import { corpusBalance, corpusDedup, forgetPass, listPasses } from './commands/corpus-pass.js';
 import { corpusRebuild } from './commands/corpus-rebuild.js';
@@ -145,6 +146,12 @@ async function openWorkspace(more: Partial<Omit<WorkspaceOptions, 'log'>> = {}):
   const { topology, profile, set } = program.opts<{ topology: string; profile?: string; set?: string[] }>();
   telemetry ??= openTelemetry(process.env, version);
   return Workspace.open({ topology, profile, set, log: openLog(), telemetry: await telemetry, ...more });
+}
+
+interface ValidateArguments {
+  json?: boolean;
+  connect?: boolean;
+  denyWarnings?: boolean;
 }
 
 interface RunArguments {
@@ -831,10 +838,27 @@ program
   .command('validate')
   .description('check a topology: reports every mistake with its place')
   .argument('[file]', 'topology file (default: --topology)')
+  .option('--connect', 'also ask the servers, folders and models that it names; makes nothing')
+  .option('--deny-warnings', 'fail on warnings of --connect, too, such as a topic that is not there yet')
   .option('--json', 'as JSON')
-  .action(async (file: string | undefined, { json }: { json?: boolean }) => {
+  .addHelpText(
+    'after',
+    '\nExit codes: 2 with mistakes; 1 when something does not answer.\n\nExample:\n  vimi -p cluster validate --connect',
+  )
+  .action(async (file: string | undefined, { json, connect, denyWarnings }: ValidateArguments) => {
     const { topology, profile, set } = program.opts<{ topology: string; profile?: string; set?: string[] }>();
-    process.exitCode = await validate(file ?? topology, { profile, set, json, out });
+    const from = file ?? topology;
+    const looking = () => openWorkspace({ topology: from, firstContactMs, looksOnly: true });
+    if (denyWarnings && !connect)
+      throw new VimiError('USAGE', 'Warnings come of --connect alone', { remedy: 'Add --connect.' });
+    process.exitCode = await validate(from, {
+      profile,
+      set,
+      json,
+      out,
+      denyWarnings,
+      ...(connect && { connect: looking }),
+    });
   });
 
 program
@@ -962,8 +986,12 @@ program
 program
   .command('doctor')
   .description('check everything that a run needs; changes nothing')
+  .option('--bundle <file>', 'also write what a bug report needs, without secrets and content, such as vimi-bundle.tgz')
+  .addOption(
+    new Option('--http <address>', 'HOST:PORT of the run whose metrics the bundle holds').default('127.0.0.1:9400'),
+  )
   .option('--json', 'as JSON')
-  .action(async ({ json }: { json?: boolean }) => {
+  .action(async ({ json, bundle, http }: { json?: boolean; bundle?: string; http: string }) => {
     let opened: Workspace | undefined;
     const findings = await examine(async () => {
       opened = await openWorkspace({ firstContactMs, looksOnly: true });
@@ -971,6 +999,9 @@ program
     });
     await opened?.close();
     if (!printFindings(findings, json, out)) process.exitCode = exitCodes.failed;
+    if (bundle === undefined) return;
+    const names = await writeBundle(bundle, { findings, topology: opened?.topology, http, env: process.env });
+    if (!json) out.write(`\nwrote ${bundle}: ${names.join(', ')}. Read it before you pass it on.\n`);
   });
 
 try {

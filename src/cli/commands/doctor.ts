@@ -43,8 +43,11 @@ export async function examine(openWorkspace: () => Promise<Workspace>): Promise<
   const tools = (['ffmpeg', 'ffprobe'] as const).map((name): Probe => [name, (add) => lookAtTool(name, add)]);
   const modules = nativeModules.map((name): Probe => ['module', (add) => lookAtModule(name, add)]);
   const findings = await lookAll([['node', lookAtMachine], ...modules, ...tools, topology]);
-  const opened = workspace;
-  if (!opened) return findings;
+  return workspace ? [...findings, ...(await examineParts(workspace))] : findings;
+}
+
+/** Looks at what a topology names, in a workspace that looks only: servers, buckets, topics, folders, models. */
+export async function examineParts(opened: Workspace): Promise<Finding[]> {
   const { written } = opened.topology.profile;
   const parts: Probe[] = [
     ['transport', (add) => lookAtTransport(opened, add), written.brokers],
@@ -54,7 +57,7 @@ export async function examine(openWorkspace: () => Promise<Workspace>): Promise<
     ['work', (add) => lookAtFolder('work', opened.topology.profile.work, add)],
     ...opened.topology.pipelines.map((pipeline): Probe => ['model', (add) => lookAtModel(opened, pipeline, add)]),
   ];
-  return [...findings, ...(await lookAll(parts))];
+  return lookAll(parts);
 }
 
 /** What went wrong while looking at a part is a finding, too. */
