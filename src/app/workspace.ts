@@ -32,6 +32,7 @@ import { type FollowedRemovals, openRemovals } from './removal/open-removals.js'
 import type { RemovalTopics } from './removal/removal-records.js';
 import { checkTools, openResources } from './resources.js';
 import { openSearch } from './search.js';
+import { createServiceMetrics } from './service-metrics.js';
 import { openTransport } from './transport.js';
 
 export interface WorkspaceOptions {
@@ -63,6 +64,7 @@ export class Workspace {
   readonly log: Log;
   /** Of all that runs in it. */
   readonly metrics = createMetrics();
+  readonly serviceMetrics = createServiceMetrics(this.metrics.registry);
   readonly taps = new Taps();
   readonly #firstContactMs: number | undefined;
   readonly #looksOnly: boolean;

@@ -185,7 +185,7 @@ program
   )
   .option(
     '--http <address>',
-    'HOST:PORT of the HTTP API, with /metrics, /health and /ready (default: 127.0.0.1:9400; with --drain none)',
+    'HOST:PORT of the HTTP API, with /metrics, /health and /ready (default: `server` of the profile, else 127.0.0.1:9400; with --drain none)',
   )
   .option('--no-http', 'serve no HTTP')
   .option('--json', 'print the report as JSON')

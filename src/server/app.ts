@@ -1,7 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import multipart from '@fastify/multipart';
 import swagger from '@fastify/swagger';
-import fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerDefault } from 'fastify';
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyServerOptions,
+  type RawServerDefault,
+} from 'fastify';
 import {
   jsonSchemaTransform,
   jsonSchemaTransformObject,
@@ -13,6 +18,7 @@ import { VimiError } from '../core/errors.js';
 import type { Log } from '../core/log.js';
 import { answerFailures, mediaTypeRefused, sendProblem } from './answers/failures.js';
 import { InvalidInput } from './answers/problem.js';
+import type { Certificate } from './certificate.js';
 import { longestInline } from './images/references.js';
 import { onlyUsed } from './only-used.js';
 
@@ -38,13 +44,25 @@ export interface AppOptions {
   version: string;
   /** Whether callers are asked for API keys. */
   hasKeys?(): Promise<boolean>;
+  /** Left out: HTTP, else HTTPS. */
+  certificate?: Certificate | undefined;
   /** Aborted when the server closes: what comes on open connections from then on is turned away. */
   closing?: AbortSignal;
 }
 
+/** A TLS handshake has so long. Milliseconds. */
+const handshakeMs = 10_000;
+
 /** An empty server: what comes in is checked by zod, errors are problems, and routes describe themselves. */
-export async function openApp({ log, version, hasKeys = async () => false, closing }: AppOptions): Promise<App> {
-  const app = fastify({
+export async function openApp({
+  log,
+  version,
+  hasKeys = async () => false,
+  certificate,
+  closing,
+}: AppOptions): Promise<App> {
+  // Both kinds of server have what the routes use.
+  const options: FastifyServerOptions<RawServerDefault> = {
     logger: false,
     bodyLimit: bodyBytes,
     connectionTimeout: silenceMs,
@@ -56,7 +74,9 @@ export async function openApp({ log, version, hasKeys = async () => false, closi
     // A proxy may send its whole address.
     rewriteUrl: ({ url = '' }) => url.replace(/^https?:\/\/[^/]*/i, '') || '/',
     frameworkErrors: (_, __, reply) => void sendProblem(reply, new VimiError('ROUTE_UNKNOWN', 'This is no address')),
-  }).withTypeProvider<ZodTypeProvider>();
+    ...(certificate && { https: { cert: certificate.cert, key: certificate.key, handshakeTimeout: handshakeMs } }),
+  };
+  const app = fastify(options).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler<z.ZodType>(({ schema, httpPart }) => (value) => {
     const { data, error } = schema.safeParse(value);
     const part = parts[httpPart as keyof typeof parts] ?? 'body';

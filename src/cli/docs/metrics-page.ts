@@ -1,3 +1,4 @@
+import { createServiceMetrics } from '../../app/service-metrics.js';
 import { markdownTable } from '../../core/markdown-table.js';
 import { createMetrics } from '../../streams/delivery/metrics.js';
 
@@ -11,7 +12,9 @@ interface Described {
 
 /** What a running process tells whoever scrapes it. */
 export function metricsPage(): string {
-  const metrics = createMetrics().registry.getMetricsAsArray() as unknown as Described[];
+  const { registry } = createMetrics();
+  createServiceMetrics(registry);
+  const metrics = registry.getMetricsAsArray() as unknown as Described[];
   return `${[
     '# Metrics',
     '`vimi run` serves them at `http://127.0.0.1:9400/metrics`, in the text format of Prometheus; `--http HOST:PORT` names another address. Each process reports only itself: sum over processes. Broker and consumer-group metrics are always 0 with the embedded transport. This page is generated from the metrics that are served.',
@@ -55,6 +58,16 @@ const watched = [
     'Do processes stall?',
     '`vimi_commits_total{outcome="fenced"}` grows',
     'give them processor time, or a longer `session_timeout`',
+  ],
+  [
+    'Do receivers of webhooks fail?',
+    '`rate(vimi_webhook_attempts_total{outcome!="delivered"}[30m])` is above 0, or `sum(vimi_webhooks_waiting)` grows',
+    '`vimi webhooks list --status pending` says why; mend the receiver, then `vimi webhooks replay`',
+  ],
+  [
+    'Does the certificate end soon?',
+    '`vimi_https_certificate_expires_seconds - time() < 14 * 86400`',
+    'replace its files; the process reads them again',
   ],
   [
     'Is one event very slow?',
