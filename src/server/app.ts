@@ -36,6 +36,15 @@ const bodyBytes = longestInline + 1_300_000;
 const silenceMs = 120_000;
 /** For all that belongs to one request, an upload of 20 MB over a slow line included. */
 const arrivalMs = 300_000;
+/** The same of a film: 2 GiB at 2.5 Mbit/s. */
+const filmArrivalMs = 2 * 60 * 60 * 1000;
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Bodies of this address may be whole films. */
+    takesFilms?: boolean;
+  }
+}
 
 const parts = { body: 'body', querystring: 'query', params: 'path', headers: 'headers' } as const;
 
@@ -66,7 +75,7 @@ export async function openApp({
     logger: false,
     bodyLimit: bodyBytes,
     connectionTimeout: silenceMs,
-    requestTimeout: arrivalMs,
+    requestTimeout: filmArrivalMs,
     forceCloseConnections: 'idle',
     // SERVER_CLOSING says more than its own answer, which is no problem of RFC 9457.
     return503OnClosing: false,
@@ -92,6 +101,7 @@ export async function openApp({
   app.addHook('onRequest', async () => {
     if (closing?.aborted) throw new VimiError('SERVER_CLOSING', 'This server is closing and takes nothing more');
   });
+  limitArrival(app);
   await app.register(multipart);
   app.addHook('preValidation', async (request) => {
     const { schema } = request.routeOptions;
@@ -120,6 +130,20 @@ export async function openApp({
     return reply.type('application/json; charset=utf-8').send(described[which]);
   });
   return app;
+}
+
+/** Ends requests whose body takes longer than it may, as the server itself does. */
+function limitArrival(app: App): void {
+  app.addHook('onRequest', async ({ raw, routeOptions }) => {
+    const isBodyless = raw.headers['transfer-encoding'] === undefined && !Number(raw.headers['content-length']);
+    if (routeOptions.config.takesFilms || isBodyless) return;
+    const late = setTimeout(() => {
+      const error = Object.assign(new Error('The body took too long'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
+      if (!raw.complete) app.server.emit('clientError', error, raw.socket);
+    }, arrivalMs);
+    late.unref();
+    raw.once('close', () => clearTimeout(late));
+  });
 }
 
 /** What callers show, as OpenAPI says it. */

@@ -4,6 +4,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Grounding, openGrounding } from '../app/grounding.js';
 import { type FollowedBoard, openJobBoard } from '../app/job-board.js';
 import { openWebhooks, type Webhooks, type WebhooksOptions } from '../app/webhooks/webhooks.js';
+import { makeWorkFolder, type WorkFolder } from '../app/work-folder.js';
 import type { Workspace } from '../app/workspace.js';
 import { VimiError } from '../core/errors.js';
 import type { BoardJob } from '../stores/jobs/job-board.js';
@@ -146,7 +147,15 @@ export async function serveHttp({
   }
   if (workspace.anyTopicsWith('corpus.document').length > 0) addDocumentRoutes(app, workspace);
   const grower = topology.pipelines.find(({ schemas }) => schemas.includes('media.added'));
-  if (grower) addMediaRoute(app, workspace, grower);
+  let uploads: Promise<WorkFolder> | undefined;
+  const folder = async () => {
+    uploads ??= makeWorkFolder(topology.profile.work, 'uploads');
+    uploads.catch(() => {
+      uploads = undefined;
+    });
+    return (await uploads).path;
+  };
+  if (grower) addMediaRoute(app, { workspace, pipeline: grower, folder });
 
   // Whoever opens connections and says nothing takes no file handles from the run.
   app.server.maxConnections = mostConnections;
@@ -178,6 +187,7 @@ export async function serveHttp({
       await hooks?.then((webhooks) => webhooks?.close()).catch(() => {});
       await opened?.then((board) => board.close()).catch(() => {});
       await grounds?.then((one) => one.close()).catch(() => {});
+      await uploads?.then((one) => one.remove()).catch(() => {});
     },
   };
 }
