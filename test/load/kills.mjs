@@ -15,7 +15,7 @@ export function killAtRandom(services, seed, say) {
   };
   const run = async () => {
     while (!signal.aborted) {
-      await sleep(1000 + random() * 5000, undefined, { signal }).catch(() => {});
+      await sleep(2000 + random() * 13_000, undefined, { signal }).catch(() => {});
       if (signal.aborted) return;
       const service = services[Math.floor(random() * services.length)];
       const [model] = service.modelProcesses();
