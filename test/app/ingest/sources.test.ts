@@ -102,12 +102,10 @@ describe('a WebDataset tar', () => {
       'set.tar/0006.txt': 'text',
       'set.tar/._0007.png': 'hidden',
     });
-    expect(
-      await look({ uri: uris[0]!, caption: 'a fox', version: '' }, lookedBy, ['given']),
-    ).toEqual({ kind: 'png' });
-    expect(
-      (await look({ uri: uris[3]!, version: '' }, lookedBy, ['given', 'sidecar'])).problem?.code,
-    ).toBe('CAPTION_MISSING');
+    expect(await look({ uri: uris[0]!, caption: 'a fox', version: '' }, lookedBy, ['given'])).toEqual({ kind: 'png' });
+    expect((await look({ uri: uris[3]!, version: '' }, lookedBy, ['given', 'sidecar'])).problem?.code).toBe(
+      'CAPTION_MISSING',
+    );
   });
 
   it('passes over links and names that lead elsewhere are names of members alone', async () => {
