@@ -4,9 +4,11 @@ import { Command, CommanderError, Option } from 'commander';
 import { pino } from 'pino';
 import { modelName, presetName } from '../app/model-name.js';
 import { groupings } from '../app/passes/groupings.js';
+import { openTelemetry, type Telemetry } from '../app/telemetry/open-telemetry.js';
 import { secretPath } from '../app/webhooks/secret-file.js';
 import type { Workspace, WorkspaceOptions } from '../app/workspace.js';
 import { asVimiError, VimiError } from '../core/errors.js';
+import { version } from '../core/version.js';
 import { jobState } from '../events/schemas.js';
 import { deliveryState } from '../events/webhook-events.js';
 import { trainingBackends } from '../models/backends/names.js';
@@ -90,7 +92,6 @@ import { cosine, deviceList, offsetOrEnd, several, size, weight, wholeNumber } f
 import { printable, printableStream } from './printable.js';
 import { runView } from './run-view.js';
 import { sortKeys } from './top/rows.js';
-import { version } from './version.js';
 
 const program = new Command('vimi')
   .description('Grounded video generation as a stream: prompts and media in, videos and training samples out.')
@@ -157,10 +158,13 @@ function openLog() {
   return pino({ level: logLevel, base: null }, lines);
 }
 
+let telemetry: Promise<Telemetry | undefined> | undefined;
+
 async function openWorkspace(more: Partial<Omit<WorkspaceOptions, 'log'>> = {}): Promise<Workspace> {
   const { topology, profile, set } = program.opts<{ topology: string; profile?: string; set?: string[] }>();
+  telemetry ??= openTelemetry(process.env, version);
   const { Workspace } = await import('../app/workspace.js');
-  return Workspace.open({ topology, profile, set, log: openLog(), ...more });
+  return Workspace.open({ topology, profile, set, log: openLog(), telemetry: await telemetry, ...more });
 }
 
 interface RunArguments {
@@ -999,4 +1003,6 @@ try {
   else if (isStop(thrown, interrupted) || (thrown instanceof VimiError && thrown.code === 'CANCELLED'))
     process.exitCode = exitCodes.interrupted;
   else process.exitCode = reportError(asVimiError(thrown));
+} finally {
+  await (await telemetry)?.close();
 }

@@ -215,7 +215,15 @@ describe('a table of captions', () => {
     const { taken, captions, passed } = await found(folder);
     expect(taken).toEqual(['a.png']);
     expect(captions['a.png']).toBeUndefined();
-    expect(passed['metadata.csv']).toContain('more than 268435456 bytes');
+    expect(passed['metadata.csv']).toContain('at most 268435456 bytes');
+  });
+
+  it.runIf(process.platform === 'linux')('a pipe in the place of one is named, and not waited for', async () => {
+    const folder = await folderOf({ 'a.png': png });
+    execFileSync('mkfifo', [join(folder, 'metadata.csv')]);
+    const { taken, passed } = await found(folder);
+    expect(taken).toEqual(['a.png']);
+    expect(passed['metadata.csv']).toContain('found a pipe, socket or device');
   });
 
   it('[kind 8] one that cannot be read is named, and keeps nothing from being taken', async () => {
