@@ -4,7 +4,7 @@ import type { Operator } from '../flow/operator.js';
 import { operators as ownList } from '../operators/index.js';
 import { mistakeLine } from '../streams/topology/mistake.js';
 import { checkTopologyFile } from '../streams/topology/read-topology.js';
-import { examineParts, type Finding, printFindings } from './commands/doctor.js';
+import type { Finding } from './commands/doctor.js';
 import { exitCodes } from './exit.js';
 
 export interface ValidateOptions {
@@ -17,7 +17,7 @@ export interface ValidateOptions {
   env?: Record<string, string | undefined>;
   operators?: readonly Operator[];
   /** Also asks the servers, folders and models that the topology names, in a workspace that looks only. */
-  connect?(): Promise<Workspace>;
+  connect?(firstContactMs: number): Promise<Workspace>;
   /** Warnings fail, too. */
   denyWarnings?: boolean;
 }
@@ -39,13 +39,14 @@ export async function validate(
   } else out.write(`${mistakes.map(mistakeLine).join('\n')}\n\n${counted(mistakes.length, 'mistake')}\n`);
   if (!topology) return exitCodes.usage;
   if (!findings) return exitCodes.ok;
-  if (!json) printFindings(findings, false, out);
+  if (!json) (await import('./commands/doctor.js')).printFindings(findings, false, out);
   const fails = (state: Finding['state']) => state === 'bad' || (denyWarnings && state === 'warning');
   return findings.some(({ state }) => fails(state)) ? exitCodes.failed : exitCodes.ok;
 }
 
-async function findingsOf(connect: () => Promise<Workspace>): Promise<Finding[]> {
-  const workspace = await connect();
+async function findingsOf(connect: (firstContactMs: number) => Promise<Workspace>): Promise<Finding[]> {
+  const { examineParts, firstContactMs } = await import('./commands/doctor.js');
+  const workspace = await connect(firstContactMs);
   try {
     return await examineParts(workspace);
   } finally {

@@ -11,6 +11,7 @@ import { StepWatch } from '../../flow/step-watch.js';
 import type { Consumer, Transport } from '../transports/transport.js';
 import { Cancels, isCancel } from './cancels.js';
 import { type Chain, startChain } from './chain.js';
+import { drainMs } from './drain-ms.js';
 import type { Finished } from './finished.js';
 import { InFlight } from './in-flight.js';
 import { lostPosition } from './lost-position.js';
@@ -66,8 +67,6 @@ export interface PipelineReport {
   end: 'drained' | 'stopped';
 }
 
-/** What is in flight has so long unless it is said otherwise. */
-export const drainMs = 10_000;
 /** What the transport waits beyond the drain time: for the last commit, and its answer. */
 const commitGraceMs = 2_000;
 /** Operators that ignore an abort are not waited for longer than this. */
