@@ -35,7 +35,7 @@ export async function corpusReport(
 ): Promise<void> {
   const pipeline = workspace.pipelineFor('media.added');
   const wanted = limitsOf(pipeline);
-  const pictures = new Thumbnails(await workspace.objects());
+  const thumbnails = new Thumbnails(await workspace.objects());
   const [counts, outcomes] = [new Counts(boundsOf(wanted)), new Tally()];
   let clips = 0;
   const { media, scores } = await withOutcomes(workspace, pipeline, async (table) => {
@@ -66,16 +66,16 @@ export async function corpusReport(
       ],
     ),
   ];
-  for (const score of scores) body.push(await score.section(pictures));
+  for (const score of scores) body.push(await score.section(thumbnails));
   const html = page(`Corpus of ${basename(workspace.topology.file)}`, body.join(''), colours);
   await writeFile(file, html);
   if (json)
     out.write(
-      `${JSON.stringify({ file, bytes: Buffer.byteLength(html), clips, images: pictures.shown, images_missing: pictures.missing })}\n`,
+      `${JSON.stringify({ file, bytes: Buffer.byteLength(html), clips, images: thumbnails.shown, images_missing: thumbnails.missing })}\n`,
     );
   else
     out.write(
-      `${file}: ${clips} clips and stills, ${pictures.shown} images${pictures.missing > 0 ? `, ${pictures.missing} that are no longer in the object store` : ''}\n`,
+      `${file}: ${clips} clips and stills, ${thumbnails.shown} images${thumbnails.missing > 0 ? `, ${thumbnails.missing} that are no longer in the object store` : ''}\n`,
     );
 }
 
@@ -104,11 +104,11 @@ class ScoreReport {
   }
 
   /** Empty where no clip has the score. */
-  async section(pictures: Thumbnails): Promise<string> {
+  async section(thumbnails: Thumbnails): Promise<string> {
     const { kept, dropped, otherwise } = this.#groups;
     if (kept.count + dropped.count + otherwise.count === 0) return '';
     const parts = [this.#histogram()];
-    for (const side of this.#sides) parts.push(...(await this.#bothSides(side, pictures)));
+    for (const side of this.#sides) parts.push(...(await this.#bothSides(side, thumbnails)));
     return section(this.#score, parts.join(''));
   }
 
@@ -129,10 +129,10 @@ class ScoreReport {
 
   async #bothSides(
     { limit: { name, value, isSet }, kept, dropped }: { limit: PossibleBound; kept: Nearest; dropped: Nearest },
-    pictures: Thumbnails,
+    thumbnails: Thumbnails,
   ): Promise<string[]> {
     const shown = async (title: string, { clips }: Nearest) =>
-      row(title, await Promise.all(clips.map((clip) => pictures.of(clip, this.#score))));
+      row(title, await Promise.all(clips.map((clip) => thumbnails.of(clip, this.#score))));
     if (!isSet) return [await shown(`${name} is not set; these would go first`, kept)];
     return [
       await shown(`${name} ${value} drops ${dropped.count}; nearest to the limit:`, dropped),

@@ -23,7 +23,7 @@ export const presets: Record<string, Preset> = {
     backgroundAfter: ['in', 'in front of'],
     // 40 drowns a video at this input scale; what is left at .1 is grain.
     noise: { min: 0.1, max: 40 },
-    // Words guided to the end push grounds away from their colour; so does dynamic thresholding.
+    // Words guided to the end push backgrounds away from their colour; so does dynamic thresholding.
     guidedAbove: { text: 2, image: 0 },
     thresholding: 'static',
     defaults: { fps: 8, steps: 20, method: 'multistep', guidance: { text: 3, image: 3.5 } },

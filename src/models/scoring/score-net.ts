@@ -102,9 +102,9 @@ function checkPorts({ inputs, outputs, file }: Net, { embedding, output }: Manif
 }
 
 /** The numbers that a net sees of an image; a net of bytes sees them as they are. */
-function blobOf(picture: RgbImage, how: NonNullable<Manifest['image']>, { inputs: [input] }: Net): Numbers {
+function blobOf(pixels: RgbImage, how: NonNullable<Manifest['image']>, { inputs: [input] }: Net): Numbers {
   const { width: W, height: H, layout, mean, std } = how;
-  const { data } = how.fit === 'pad' ? padded(picture, W, H) : resample(picture, W, H, bilinear);
+  const { data } = how.fit === 'pad' ? padded(pixels, W, H) : resample(pixels, W, H, bilinear);
   const isBytes = input!.type === 'uint8';
   const order = how.channels === 'rgb' ? [0, 1, 2] : [2, 1, 0];
   const values = new Float32Array(3 * W * H);
@@ -120,10 +120,10 @@ function blobOf(picture: RgbImage, how: NonNullable<Manifest['image']>, { inputs
 const bilinear = 2;
 
 /** As large as fits, in the top left corner, on black. */
-function padded(picture: RgbImage, W: number, H: number): RgbImage {
-  const scale = Math.min(W / picture.width, H / picture.height);
-  const [w, h] = [picture.width, picture.height].map((one) => Math.max(1, Math.round(one * scale))) as [number, number];
-  const { data } = resample(picture, w, h, bilinear);
+function padded(pixels: RgbImage, W: number, H: number): RgbImage {
+  const scale = Math.min(W / pixels.width, H / pixels.height);
+  const [w, h] = [pixels.width, pixels.height].map((one) => Math.max(1, Math.round(one * scale))) as [number, number];
+  const { data } = resample(pixels, w, h, bilinear);
   const result = new Uint8Array(W * H * 3);
   for (let y = 0; y < h; y++) result.set(data.subarray(y * w * 3, (y + 1) * w * 3), y * W * 3);
   return { width: W, height: H, data: result };

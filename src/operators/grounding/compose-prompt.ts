@@ -13,8 +13,8 @@ export function composePrompt(
   const motions = entries.flatMap(({ caption, clip }): PromptPart[] =>
     clip ? [{ clip, caption, role: 'motion' }] : [],
   );
-  const pictures = entries.filter(({ clip }) => !clip);
-  const used = pictures
+  const stills = entries.filter(({ clip }) => !clip);
+  const used = stills
     .filter(({ ranks }, n) => n === 0 || further === 'any' || ranks.named || ranks.pinned)
     .slice(0, images);
   const hasContext = task === 'text-to-video' && used.length > 0;

@@ -17,7 +17,7 @@ interface Box {
 }
 
 /**
- * A graph as an SVG image: a column a pipeline, flowing down, a row a layer. It reads on light and dark grounds. All
+ * A graph as an SVG image: a column a pipeline, flowing down, a row a layer. It reads on light and dark backgrounds. All
  * text is escaped; no script, no reference to anything outside.
  */
 export function svg(graph: FlowGraph): string {
@@ -30,7 +30,7 @@ export function svg(graph: FlowGraph): string {
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${fullWidth} ${height}" width="${fullWidth}" height="${height}" role="img" aria-label="The topology">`,
     `<style>${style}</style>`,
     '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto"><path class="tip" d="M0 0L8 4L0 8z"/></marker></defs>',
-    `<rect class="ground" width="${fullWidth}" height="${height}"/>`,
+    `<rect class="background" width="${fullWidth}" height="${height}"/>`,
     ...titles.map(({ text, x }) => label('title', text, x, margin)),
     ...segments(all),
     ...graph.edges.map(([from, to]) => edge(boxes.get(from)!, boxes.get(to)!)),
@@ -177,7 +177,7 @@ text{font:13px system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif;tex
 .title{font-size:15px;font-weight:600}
 .note{font-size:10.5px;fill:#59636e}
 .segment-name{font-size:11px;fill:#8250df;letter-spacing:.08em}
-.ground{fill:#ffffff}
+.background{fill:#ffffff}
 .topic{fill:#ddf4ff;stroke:#0969da}
 .step{fill:#f6f8fa;stroke:#59636e}
 .objects{fill:#fff8c5;stroke:#9a6700}
@@ -188,7 +188,7 @@ text{font:13px system-ui,-apple-system,"Segoe UI",Helvetica,Arial,sans-serif;tex
 text{fill:#e6edf3}
 .note{fill:#9198a1}
 .segment-name{fill:#be8fff}
-.ground{fill:#0d1117}
+.background{fill:#0d1117}
 .topic{fill:#0c2d6b;stroke:#4493f8}
 .step{fill:#212830;stroke:#9198a1}
 .objects{fill:#3b2e00;stroke:#d29922}
