@@ -85,7 +85,7 @@ describe('the file of a vector graph', () => {
     expect(refused).toBeGreaterThan(100);
     for (const length of [0, 95, 96, good.length >> 1, good.length - 1]) {
       writeFileSync(path, good.subarray(0, length));
-      expect(() => checkGraphFile(path, dimensions)).toThrow();
+      expect(() => checkGraphFile(path, dimensions)).toThrow('a vector graph');
     }
     writeFileSync(path, Buffer.concat([good, Buffer.alloc(1)]));
     expect(() => checkGraphFile(path, dimensions)).toThrow('behind its end');
