@@ -78,6 +78,10 @@ export interface GenerateCalls {
   onStep?(done: number, total: number): void;
   /** Before the `onStep` of some steps, at most twice a second: a frame of what the video looks like so far. A model may give none. */
   onPreview?(frame: RgbImage): void;
+  /**
+   * Its last step begins: the model has room for the next job, which is thus there when this one is done. A model may leave it out.
+   */
+  onLast?(): void;
 }
 
 /** The network behind a process border. A crash is MODEL_CRASHED (retryable): the process is started again by itself. */
@@ -85,6 +89,12 @@ export interface Denoiser {
   describe(): Promise<ModelDescription>;
   /** Aborting `signal` ends it at the next step border with CANCELLED. */
   generate(input: GenerateInput, options: GenerateCalls): Promise<Generated>;
+  /**
+   * How many jobs it is to be given at once, now: further ones would wait inside of it, where nobody can overtake them. `asked` is what
+   * its user says; left out, it is how many are worth it, which a model finds out the first time that it is asked while it is at a
+   * job. Left out by models that do not care: what was asked for, or 1.
+   */
+  atOnce?(asked?: number): number;
   close(): Promise<void>;
 }
 

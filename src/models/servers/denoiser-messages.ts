@@ -1,5 +1,6 @@
 import type { ServingBackend } from '../backends/names.js';
 import type { Generated, GenerateInput, ModelDescription, RgbImage } from '../ports.js';
+import type { Budget } from './measure-budget.js';
 import type { ErrorFields } from './own-process.js';
 
 /** How the model process is started: one JSON argument. */
@@ -13,12 +14,28 @@ export interface ProcessOptions {
   withoutOnnx?: string;
 }
 
-export type ToProcess = { type: 'generate'; job: number; input: GenerateInput } | { type: 'cancel'; job: number };
+export type ToProcess =
+  | { type: 'generate'; job: number; input: GenerateInput }
+  | { type: 'cancel'; job: number }
+  /** So many jobs are to be drawn at once. */
+  | { type: 'at-once'; atOnce: number }
+  /** It is to find out how many are worth it. */
+  | { type: 'measure' };
 
 export type FromProcess =
   | { type: 'ready'; description: ModelDescription; note?: string }
   | { type: 'unfit'; error: ErrorFields }
-  | { type: 'step'; job: number; done: number; total: number }
-  | { type: 'preview'; job: number; frame: RgbImage }
-  | ({ type: 'done'; job: number } & Generated)
-  | { type: 'failed'; job: number; error: ErrorFields };
+  | { type: 'measured'; budget: Budget }
+  /** Its memory is too small for more than so many at once. */
+  | { type: 'fewer'; atOnce: number }
+  | FromJob;
+
+export type FromJob = { job: number } & (
+  | { type: 'begun' }
+  | { type: 'step'; done: number; total: number }
+  | { type: 'preview'; frame: RgbImage }
+  /** The last step begins. */
+  | { type: 'last' }
+  | ({ type: 'done' } & Generated)
+  | { type: 'failed'; error: ErrorFields }
+);
