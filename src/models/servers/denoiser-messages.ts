@@ -1,3 +1,4 @@
+import type { Device } from '../backends/backend.js';
 import type { ServingBackend } from '../backends/names.js';
 import type { Generated, GenerateInput, ModelDescription, RgbImage } from '../ports.js';
 import type { Budget } from './measure-budget.js';
@@ -10,6 +11,7 @@ export interface ProcessOptions {
   encoder?: string;
   backend: ServingBackend;
   threads?: number;
+  device?: Device;
   /** Leave onnx out of `auto`, and why. */
   withoutOnnx?: string;
 }

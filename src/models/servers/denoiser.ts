@@ -2,6 +2,7 @@ import type { ChildProcess } from 'node:child_process';
 import { type Clock, systemClock } from '../../core/clock.js';
 import { compiled } from '../../core/compiled.js';
 import { VimiError } from '../../core/errors.js';
+import type { Device } from '../backends/backend.js';
 import type { ServingBackend } from '../backends/names.js';
 import { checkInput } from '../check-input.js';
 import type { Denoiser, GenerateCalls, Generated, GenerateInput, ModelChoice, ModelDescription } from '../ports.js';
@@ -18,6 +19,8 @@ export interface DenoiserOptions extends ModelChoice {
   backend?: ServingBackend;
   /** Threads that the tensorflow and onnx backends may take; all if not given. */
   threads?: number;
+  /** The one that tensorflow sees; all if not given. */
+  device?: Device;
   log?: (line: string) => void;
   /** Of the watch over its steps. */
   clock?: Clock;
@@ -98,9 +101,9 @@ class ProcessDenoiser implements Denoiser {
 
   start(): Promise<void> {
     this.#ready ??= new Promise((resolve, reject) => {
-      const { model, upsampler, encoder, backend = 'auto', threads } = this.#options;
+      const { model, upsampler, encoder, backend = 'auto', threads, device } = this.#options;
       const withoutOnnx = this.#withoutOnnx;
-      const argument: ProcessOptions = { model, upsampler, encoder, backend, threads, withoutOnnx };
+      const argument: ProcessOptions = { model, upsampler, encoder, backend, threads, device, withoutOnnx };
       const { child, endOf } = startProcess(compiled(import.meta.url, './denoiser-process.js'), argument);
       this.#child = child;
       let outcome: 'starting' | 'ready' | 'unfit' = 'starting';
