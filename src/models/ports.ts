@@ -25,6 +25,10 @@ export interface GenerateInput {
   guidance: { text: number; image: number };
   /** Steps with the full guidance, and the weight `low` of every second step after them; left out: always the full one. */
   oscillation?: { steady: number; low: number };
+  /** The noise levels between which there is guidance; left out: at all that the model is made for. */
+  guided?: { low: number; high: number };
+  /** Evaluations are left out that would change less than this, as a part of what is seen; left out: all are made. */
+  reuse?: number;
   /** 32-bit unsigned. The same seed, input, weights and backend give the same video, whatever it is batched with. */
   seed: number;
 }

@@ -30,6 +30,7 @@ import {
 import { Rounds, type Seat } from './rounds.js';
 import { sample } from './sampler.js';
 import { karrasSchedule } from './schedule.js';
+import { StepReuse } from './step-reuse.js';
 import { thresholds } from './thresholding.js';
 
 export interface GenerateOptions {
@@ -146,7 +147,8 @@ async function upsampled(
   const poses = small.poses.map((one) => one && posesBetween(one, size.frames, low));
   const first = small.first && detailsOf(small.first, smooth(small.x, size, low, ways), low);
   const { method } = upsampler.model.preset.defaults;
-  const settings = { ...input, method, vectors, oscillation: undefined };
+  // What is set for the base model's noise levels says nothing here.
+  const settings = { ...input, method, vectors, oscillation: undefined, guided: undefined, reuse: undefined };
   const given = { low: { x, level, poses }, first };
   const middle = size.frames >> 1;
   const onStep = (x: Float64Array) =>
@@ -189,7 +191,10 @@ export function checkCascade(base: Preset, upsampler: Preset): void {
     });
 }
 
-type Settings = Pick<GenerateInput, 'prompt' | 'frames' | 'fps' | 'steps' | 'guidance' | 'oscillation'> &
+type Settings = Pick<
+  GenerateInput,
+  'prompt' | 'frames' | 'fps' | 'steps' | 'guidance' | 'oscillation' | 'guided' | 'reuse'
+> &
   Pick<Preset['defaults'], 'method'> & { vectors?: TextVectors; graphs?: GraphRunner; seat: Seat };
 
 /**
@@ -199,7 +204,20 @@ type Settings = Pick<GenerateInput, 'prompt' | 'frames' | 'fps' | 'steps' | 'gui
  */
 async function denoised(
   loaded: LoadedModel,
-  { prompt, frames: T, fps, steps, guidance, oscillation, method, vectors, graphs, seat }: Settings,
+  {
+    prompt,
+    frames: T,
+    fps,
+    steps,
+    guidance,
+    oscillation,
+    guided: between,
+    reuse = 0,
+    method,
+    vectors,
+    graphs,
+    seat,
+  }: Settings,
   random: Random,
   onStep: (estimate: Float64Array) => Promise<void>,
   {
@@ -217,7 +235,7 @@ async function denoised(
   const p = preconditioningOf(preset);
   const schedule = karrasSchedule(steps, preset.noise);
   const weightsAt = (step: number, sigma: number) =>
-    guidanceAt({ step, sigma }, guidance, { oscillation, above: preset.guidedAbove });
+    guidanceAt({ step, sigma }, guidance, { oscillation, above: preset.guidedAbove, between });
   const branchesAt = branchesOfSteps(
     schedule.slice(0, -1).map((sigma, step) => weightsAt(step, sigma)),
     hasImages,
@@ -227,8 +245,12 @@ async function denoised(
   const network = graphs ? byGraph(loaded, graphs, video, seat) : byOperation(loaded, video, seat);
   let poses: Float32Array[] = [];
   let estimate: Float64Array = new Float64Array();
+  const reused = new StepReuse(reuse);
   try {
     const denoise = async (y: Float64Array, sigma: number, step: number) => {
+      // The last step says where the images are laid.
+      const standIn = step < steps - 1 ? reused.standIn() : undefined;
+      if (standIn) return standIn;
       const branches = branchesAt[step]!;
       const { input, clean: cleanOf } = denoiserAt(p, sigma);
       const seen = await network.step(branches, input(y), { sigma, places: step === steps - 1 });
@@ -240,6 +262,7 @@ async function denoised(
       const clean = thresholds[preset.thresholding](guided);
       if (first) clean.set(first);
       estimate = clean;
+      reused.saw(clean);
       return clean;
     };
     const x = await sample(denoise, random.normals(T * H * W * 3), p, {

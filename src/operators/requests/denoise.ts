@@ -18,6 +18,7 @@ import { modelPrompt } from './model-prompt.js';
  */
 
 const weight = z.number().min(0).max(50);
+const noiseLevel = z.number().min(0).max(1e6);
 
 export const denoise = defineOperator(
   {
@@ -53,6 +54,21 @@ export const denoise = defineOperator(
         .optional()
         .describe(
           'After `steady` steps every second step uses the weight `low` instead. Default: the same weight always.',
+        ),
+      guided: z
+        .strictObject({ low: noiseLevel.default(0), high: noiseLevel })
+        .refine(({ low, high }) => low < high, 'low below high')
+        .optional()
+        .describe(
+          'Guidance only where the noise level is between these; nano’s go from 40 down to 0.1. Default: as the model is made.',
+        ),
+      reuse: z
+        .number()
+        .min(0)
+        .max(1)
+        .optional()
+        .describe(
+          'Leaves out steps of the base model that would change what is seen by less than this part, 0.1 for a tenth. Faster, and not the same video. Default: none.',
         ),
       concurrency: z
         .number()
@@ -99,6 +115,8 @@ export const denoise = defineOperator(
         steps: job.steps ?? steps,
         guidance: { text: job.guidance?.text ?? step.text, image: job.guidance?.image ?? step.image },
         ...(config.oscillation && { oscillation: config.oscillation }),
+        ...(config.guided && { guided: config.guided }),
+        ...(config.reuse !== undefined && config.reuse > 0 && { reuse: config.reuse }),
         seed: job.seed,
       };
       const fps = job.fps ?? defaults.fps;

@@ -1,7 +1,6 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
 import { ruleFor, urlOf } from '../../core/hosts.js';
-import { servingBackends } from '../../models/backends/names.js';
 import { checkAgainst, conceal } from './against.js';
 import { duration } from './duration.js';
 import { type Mistakes, quote } from './mistake.js';
@@ -70,7 +69,7 @@ export const ownModel = z.strictObject({
     .max(4096)
     .optional()
     .describe('Folder of a frozen language model, for models that need one.'),
-  backend: z.enum(servingBackends).default('auto').describe('What it runs on.'),
+  backend: z.enum(['auto', 'onnx', 'tensorflow', 'webgpu', 'wasm']).default('auto').describe('What it runs on.'),
   processes: whole(64).optional().describe('Processes that draw, each with the whole model. Default 1.'),
   devices: z
     .array(z.union([z.number().int().min(0).max(63), z.literal('cpu')]))

@@ -115,6 +115,7 @@ describe('nano on wasm, several at once', () => {
 
   test('each is told of its own steps and previews, one is cancelled, and the others are what they are alone', async () => {
     expect(denoiser.atOnce!(3)).toBe(3);
+    const others = ['a', 'b', 'waits'];
     const order: string[] = [];
     const abort = new AbortController();
     const draw = (name: string, seed: number, { steps = 3, signal = unabortable } = {}) =>
@@ -122,7 +123,8 @@ describe('nano on wasm, several at once', () => {
         signal,
         onStep: (done, total) => {
           order.push(`${name} ${done}/${total}`);
-          if (name === 'cancelled' && done === 1) abort.abort();
+          // Until all the others have been at it beside this one.
+          if (name === 'cancelled' && others.every((one) => order.includes(`${one} 1/3`))) abort.abort();
         },
         // The first step has one, however fast it is; there may be more.
         onPreview: () => order.includes(`${name} shown`) || order.push(`${name} shown`),
@@ -137,13 +139,13 @@ describe('nano on wasm, several at once', () => {
     expect(ends.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled', 'fulfilled']);
     const [a, , b, waits] = ends.map((end) => (end.status === 'fulfilled' ? end.value.video.data : undefined));
     for (const [n, data] of [a, b, waits].entries()) expect(Buffer.compare(data!, alone[n]!.data)).toBe(0);
-    for (const name of ['a', 'b', 'waits']) {
+    for (const name of others) {
       const own = order.filter((line) => line.startsWith(`${name} `));
       expect(own).toEqual([`${name} shown`, `${name} 1/3`, `${name} 2/3`, `${name} last`, `${name} 3/3`]);
     }
-    // They went on together, and the fourth came in when there was a place.
-    expect(order.indexOf('b 1/3')).toBeLessThan(order.indexOf('a 3/3'));
-    expect(order.indexOf('waits 1/3')).toBeGreaterThan(order.indexOf('cancelled 1/1000'));
+    // Three at once: the fourth began when one of them had left, beside the one that was still at it.
+    const firstEnd = Math.min(order.indexOf('a last'), order.indexOf('b last'));
+    expect(order.indexOf('waits 1/3')).toBeGreaterThan(firstEnd);
   });
 
   test('a process that dies at several is started again: all of them are made again, fewer at once', async () => {
@@ -171,7 +173,7 @@ describe('nano on wasm, several at once', () => {
 
 test('how many at once are worth it is measured when a job waits while another is drawn, and told', async () => {
   const lines: string[] = [];
-  const denoiser = await createDenoiser({ model: 'nano', backend: 'wasm', log: (line) => lines.push(line) });
+  const denoiser = await createDenoiser({ model: 'nano', log: (line) => lines.push(line) });
   try {
     expect(denoiser.atOnce!()).toBe(1);
     await denoiser.generate(asked(1, 2), { signal: unabortable, onStep: () => void denoiser.atOnce!() });
