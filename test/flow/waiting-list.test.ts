@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import fc from 'fast-check';
 import { Subject } from 'rxjs';
 import { describe, expect, it } from 'vitest';
@@ -239,7 +238,7 @@ describe('places of a step', () => {
     };
     const end = async (id: string) => {
       open.get(id)!.end();
-      await setImmediate();
+      await new Promise(setImmediate);
     };
     return { begun: begun!, left: left!, open, feed, end, source, isOver: () => isOver };
   }
