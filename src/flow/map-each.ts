@@ -1,4 +1,5 @@
 import { Observable } from 'rxjs';
+import { waitAfter } from '../core/backoff.js';
 import type { Clock } from '../core/clock.js';
 import { asVimiError, VimiError } from '../core/errors.js';
 import type { DropReason, Envelope } from './envelope.js';
@@ -146,11 +147,11 @@ export function mapEach<N extends keyof Flow>(
   }
 
   function attempt(task: Task<N>, tries: number): Envelope<Flow>[] | Promise<Envelope<Flow>[]> {
-    const { envelope, giveWay } = task;
+    const { envelope } = task;
     if (envelope.isAborted) return abandon(envelope);
     let returned: Promise<Returned> | Returned;
     try {
-      returned = work(envelope.data, envelope, giveWay);
+      returned = traced(task);
     } catch (thrown) {
       return failed(task, thrown, tries);
     }
@@ -164,8 +165,15 @@ export function mapEach<N extends keyof Flow>(
     );
   }
 
-  async function again({ envelope, giveWay }: Task<N>): Promise<Returned> {
-    const returned = work(envelope.data, envelope, giveWay);
+  function traced({ envelope, giveWay }: Task<N>): Promise<Returned> | Returned {
+    const { span } = envelope;
+    const run = () => work(envelope.data, envelope, giveWay);
+    return span ? span.step(step, envelope.part, run) : run();
+  }
+
+  async function again(task: Task<N>): Promise<Returned> {
+    const { envelope } = task;
+    const returned = traced(task);
     return isPromise(returned) ? envelope.watch.watch(step, envelope.origin, returned) : returned;
   }
 
@@ -196,7 +204,9 @@ export function mapEach<N extends keyof Flow>(
           (other) => failed(task, other, tries),
         );
     if (error.fault === 'passing' && tries < attempts)
-      return clock.sleep(backoffMs * 2 ** (tries - 1), envelope.signal).then(() => attempt(task, tries + 1));
+      return clock
+        .sleep(waitAfter(tries - 1, { first: backoffMs, last: Infinity }), envelope.signal)
+        .then(() => attempt(task, tries + 1));
     envelope.settle({ kind: 'rejected', error, step, attempts: tries });
     return [];
   }
