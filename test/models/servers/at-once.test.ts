@@ -1,9 +1,12 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { Denoiser, GenerateInput, RgbVideo } from '../../../src/models/ports.js';
 import { AtOnce } from '../../../src/models/servers/at-once.js';
 import { createDenoiser } from '../../../src/models/servers/denoiser.js';
 import { measureBudget } from '../../../src/models/servers/measure-budget.js';
 import { Places } from '../../../src/models/servers/places.js';
+import { testFolder } from '../../media/make-media.js';
 import { patient } from '../../support/patience.js';
 
 describe('places', () => {
@@ -169,6 +172,32 @@ describe('nano on wasm, several at once', () => {
     expect(denoiser.atOnce!(3)).toBe(1);
     expect(lines.join('\n')).toMatch(/it was at [23] jobs at once: they are made again, 1 at once/);
   });
+});
+
+test('a batch that WebAssembly has no memory for: all its videos are made again by a new process, fewer at once', async () => {
+  const limit = join(await testFolder(), 'limit.mjs');
+  // Enough for one video of this size, and not for three at once.
+  writeFileSync(limit, "import v8 from 'node:v8'; v8.setFlagsFromString('--wasm-max-mem-pages=2600');\n");
+  const lines: string[] = [];
+  vi.stubEnv('NODE_OPTIONS', `--import=${limit}`);
+  const denoiser: Denoiser & { pid?: number | null } = await createDenoiser({
+    ...{ model: 'nano', backend: 'wasm', log: (line: string) => void lines.push(line) },
+  });
+  try {
+    const pid = denoiser.pid;
+    const large = (seed: number) => ({ ...asked(seed, 1), frames: 8, guidance: { text: 3, image: 3 } });
+    const draw = async (seed: number) => (await denoiser.generate(large(seed), { signal: unabortable })).video.data;
+    expect(denoiser.atOnce!(4)).toBe(4);
+    const together = await Promise.all([1, 2, 3, 4].map(draw));
+    expect(denoiser.pid).not.toBe(pid);
+    expect(denoiser.atOnce!(4)).toBeLessThan(4);
+    expect(lines.join('\n')).toMatch(/too little memory: from now on \d at once[^]* are made again, 1 at once/);
+    denoiser.atOnce!(1);
+    for (const [n, data] of together.entries()) expect(Buffer.compare(data, await draw(n + 1))).toBe(0);
+  } finally {
+    vi.unstubAllEnvs();
+    await denoiser.close();
+  }
 });
 
 test('how many at once are worth it is measured when a job waits while another is drawn, and told', async () => {
