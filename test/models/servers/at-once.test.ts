@@ -191,7 +191,7 @@ test('a batch that WebAssembly has no memory for: all its videos are made again 
     const together = await Promise.all([1, 2, 3, 4].map(draw));
     expect(denoiser.pid).not.toBe(pid);
     expect(denoiser.atOnce!(4)).toBeLessThan(4);
-    expect(lines.join('\n')).toMatch(/too little memory: from now on \d at once[^]* are made again, 1 at once/);
+    expect(lines.join('\n')).toMatch(/too little memory: from now on \d at once[\s\S]* are made again, 1 at once/);
     denoiser.atOnce!(1);
     for (const [n, data] of together.entries()) expect(Buffer.compare(data, await draw(n + 1))).toBe(0);
   } finally {
