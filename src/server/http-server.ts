@@ -22,6 +22,7 @@ import { addModelsRoute } from './models.js';
 import { addPage } from './page.js';
 import { addProbes } from './probes.js';
 import { addTapRoute } from './tap.js';
+import { traceRequests } from './traced.js';
 import { addContentRoute } from './videos/content.js';
 import { addEventsRoute } from './videos/events.js';
 import { addPreviewRoute } from './videos/preview.js';
@@ -88,6 +89,7 @@ export async function serveHttp({
   https?.serve(app.server);
   // Each open stream of events listens; `mostStreams` bounds them.
   setMaxListeners(0, closing.signal);
+  if (workspace.telemetry) traceRequests(app, workspace.telemetry);
   recogniseCallers(app, keys);
   addProbes(app, workspace.metrics);
   addPage(app);
