@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { pino } from 'pino';
+import { sortKeys } from '../app/looks/rows.js';
 import { modelName, presetName } from '../app/model-name.js';
 import { groupings } from '../app/passes/balance-corpus.js';
 import { secretPath } from '../app/webhooks/secret-file.js';
@@ -69,7 +70,6 @@ import { leaveNow } from './leave-now.js';
 import { cosine, deviceList, offsetOrEnd, several, size, weight, wholeNumber } from './option-values.js';
 import { printable, printableStream } from './printable.js';
 import { runView } from './run-view.js';
-import { sortKeys } from './top/rows.js';
 import { validate } from './validate.js';
 import { version } from './version.js';
 

@@ -86,6 +86,12 @@ export default defineOperator(
     return (await this.#done(['keys', 'add', 'page'])).trim();
   }
 
+  /** Puts lines on the topic of requests, as they are. */
+  async publish(...lines: string[]): Promise<void> {
+    writeFileSync(join(this.#folder, 'lines'), lines.map((line) => `${line}\n`).join(''));
+    await this.#done(['publish', 'requests', '--raw', 'lines']);
+  }
+
   letStatuesGo(): void {
     writeFileSync(join(this.#folder, 'let-go'), '');
   }

@@ -215,6 +215,11 @@ export function createMetrics(registry = new Registry()) {
         ),
       ];
     },
+    /** absent: it does not run in this process. */
+    stateOf: (label: string): 'running' | 'starting' | 'absent' =>
+      running.has(label) ? 'running' : starting.has(label) ? 'starting' : 'absent',
+    /** Why a pipeline that runs here is paused; none: it is not. */
+    troublesOf: (label: string): readonly Trouble[] => running.get(label)?.().troubles ?? [],
     /** A pipeline that `watch` will show once it has begun. */
     expect: (label: string) => void starting.add(label),
     /** Shows a pipeline's state until the returned function is called. */
