@@ -9,13 +9,16 @@ import { stateOf, timeOf, titleOf } from './words.js';
 
 /** @typedef {import('./api.js').Video} Video */
 
-/** Puts a second place for a job beside the first: the same elements, with ids that begin with `beside`. */
-export function addPlaceBeside() {
+/**
+ * A second place for a job, as the first one is now: the same elements, with ids that begin with `beside`. Gives what puts it
+ * beside the first.
+ */
+export function placeBeside() {
   const first = part('job', HTMLElement);
   const copy = /** @type {HTMLElement} */ (first.cloneNode(true));
   for (const one of [copy, ...copy.querySelectorAll('[id]')]) one.id = one.id.replace(/^job/, 'beside');
   copy.setAttribute('aria-labelledby', 'beside-title');
-  first.after(copy);
+  return () => first.after(copy);
 }
 
 /**

@@ -1,7 +1,7 @@
 import { read } from './api.js';
 import { prepareForm } from './ask.js';
 import { showCorpus } from './corpus.js';
-import { addPlaceBeside, showJob } from './job.js';
+import { placeBeside, showJob } from './job.js';
 import { part } from './part.js';
 import { showPipelines } from './pipelines.js';
 import { showQueue } from './queue.js';
@@ -18,14 +18,15 @@ import { troubleOf } from './trouble.js';
 
 const trouble = troubleOf('opening a job');
 const whenPlaying = () => {
-  if (job.plays && beside.plays) for (const one of [job, beside]) one.restart();
+  if (job.plays && beside?.plays) for (const one of [job, beside]) one.restart();
 };
 const around = { onAsked: go, onCompare: go, onChange: () => queue.look(), onPlays: whenPlaying };
-addPlaceBeside();
+const putBeside = placeBeside();
 const job = showJob('job', around);
-const beside = showJob('beside', around);
+/** Where there was a need for it. @type {ReturnType<typeof showJob> | undefined} */
+let beside;
 const queue = showQueue((videos) => {
-  for (const one of [job, beside]) one.hear(videos);
+  for (const one of [job, beside]) one?.hear(videos);
 });
 const corpus = showCorpus((query) => {
   history.pushState(null, '', `/?corpus=${encodeURIComponent(query)}`);
@@ -57,7 +58,11 @@ function open(video, other) {
   show('videos');
   queue.select(video?.id, other?.id);
   job.open(video, other !== undefined);
-  beside.open(other, true);
+  if (other && !beside) {
+    putBeside();
+    beside = showJob('beside', around);
+  }
+  beside?.open(other, true);
 }
 
 /** @param {View} view */

@@ -113,6 +113,8 @@ function cardOf(pipeline, key) {
   const card = made('section', { className: 'card pipeline' });
   const title = made('h2', {}, pipeline.name);
   title.append(pill);
+  /** @type {string | undefined} */
+  let shown;
   card.ariaLabel = pipeline.name;
   card.append(title, summary, ends, troubles, picture, facts);
   return {
@@ -134,6 +136,9 @@ function cardOf(pipeline, key) {
       const step = now.steps.find((one) => one.step === chosen);
       facts.hidden = !step;
       if (step) facts.replaceChildren(...factsOf(now, step));
+      // What is told of a step covers nothing of it.
+      if (step && shown !== chosen) picture.querySelector('[aria-current]')?.scrollIntoView({ block: 'nearest' });
+      shown = chosen;
     },
   };
 }
@@ -159,12 +164,12 @@ function factsOf({ name }, { step, operator, segment, rate, in_flight, p50, p99,
   /** @type {[string, string][]} */
   const facts = [
     ['Step', step],
-    ['Operator', operator],
+    ...(operator === step ? [] : [/** @type {[string, string]} */ (['Operator', operator])]),
     ...(segment === null ? [] : [/** @type {[string, string]} */ (['Segment', segment])]),
     ['Rate', rateOf(rate)],
     ['In flight', countOf(in_flight)],
-    ['Half take', `${durationOf(p50)} at most`],
-    ['99 % take', `${durationOf(p99)} at most`],
+    ['Half take at most', durationOf(p50)],
+    ['99 % take at most', durationOf(p99)],
     ['Oldest', oldest > 0 ? durationOf(oldest) : '–'],
     ['See it', `vimi tap ${name}.${step}`],
   ];

@@ -88,8 +88,7 @@ export default defineOperator(
 
   /** Puts lines on the topic of requests, as they are. */
   async publish(...lines: string[]): Promise<void> {
-    writeFileSync(join(this.#folder, 'lines'), lines.map((line) => `${line}\n`).join(''));
-    await this.#done(['publish', 'requests', '--raw', 'lines']);
+    await this.#done(['publish', 'requests', '--raw'], lines.map((line) => `${line}\n`).join(''));
   }
 
   letStatuesGo(): void {
@@ -123,8 +122,10 @@ export default defineOperator(
   }
 
   /** Runs a command; gives what it prints. */
-  async #done(args: string[]): Promise<string> {
-    return (await promisify(execFile)(process.execPath, [main, ...args], { cwd: this.#folder })).stdout;
+  async #done(args: string[], input = ''): Promise<string> {
+    const running = promisify(execFile)(process.execPath, [main, ...args], { cwd: this.#folder });
+    running.child.stdin?.end(input);
+    return (await running).stdout;
   }
 
   async #stop(child: ChildProcess): Promise<void> {

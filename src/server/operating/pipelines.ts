@@ -15,7 +15,7 @@ const step = z.object({
   operator: z.string(),
   segment: z.string().nullable().describe('the segment that it comes from'),
   rate,
-  in_flight: count.describe('events that it works on, or that wait in it'),
+  in_flight: count.describe('events that it works on, and those that wait for their turn in it'),
   p50: time.describe('seconds that half of the events took at most; null: none left it between the looks'),
   p99: time,
   oldest: z.number().describe('seconds that the oldest event is in it'),

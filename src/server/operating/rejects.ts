@@ -20,7 +20,11 @@ const reject = z
     object: z.literal('reject'),
     status: status.describe('waiting: nothing was done about it yet'),
     event: z.string().describe('the id of the rejected event'),
-    about: z.string().describe('the uri of a medium, or the text of a prompt; empty where the record says neither'),
+    about: z
+      .string()
+      .describe(
+        'the uri of a medium, or the text of a prompt, at most 500 characters; empty where the record says neither',
+      ),
     rejected_at: z.string(),
     pipeline: z.string(),
     errors: z

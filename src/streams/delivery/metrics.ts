@@ -95,7 +95,11 @@ export function createMetrics(registry = new Registry()) {
           for (const [step, value] of read(current())) this.set({ pipeline: label, step }, value);
       },
     });
-  stateOfSteps('vimi_step_in_flight', 'Events that each step works on, or that wait in it.', ({ inStep }) => inStep);
+  stateOfSteps(
+    'vimi_step_in_flight',
+    'Events that each step works on, and those that wait for their turn in it.',
+    ({ inStep }) => inStep,
+  );
   stateOfSteps(
     'vimi_step_oldest_seconds',
     'Age of the oldest event in each step, including its waits in the step.',
