@@ -313,7 +313,7 @@ describe('videos over HTTP', patient, () => {
   it.each([
     ['GET', '/v1/videos/..%2f..%2fetc%2fpasswd', 404, 'JOB_NOT_FOUND'],
     ['GET', '/v1/videos/%00', 404, 'JOB_NOT_FOUND'],
-    ['GET', `/v1/videos/${'x'.repeat(500)}`, 404, 'ROUTE_UNKNOWN'],
+    ['GET', `/v1/videos/${'x'.repeat(700)}`, 404, 'ROUTE_UNKNOWN'],
     ['GET', '/v1/videos/__proto__/content', 404, 'JOB_NOT_FOUND'],
     ['GET', '/v1/videos/%E0%A4%A', 404, 'ROUTE_UNKNOWN'],
     ['GET', '/v1/nothing', 404, 'ROUTE_UNKNOWN'],

@@ -148,7 +148,7 @@ describe('the page', patient, () => {
     expect(seed).not.toBe(7);
     // Back is the first one.
     await page.goBack();
-    await page.getByText('Record').click();
+    await page.getByText('Record', { exact: true }).click();
     expect(await page.locator('#job-record').innerText()).toMatch(/Seed\s+7\b/);
     expect(broken).toEqual([]);
   });
@@ -314,7 +314,7 @@ describe('the page', patient, () => {
         await says(page, 'Cancelled');
         await page.getByRole('link', { name: 'a statue of a fox' }).click();
         await says(page, /^Done$/);
-        await page.getByText('Record').click();
+        await page.getByText('Record', { exact: true }).click();
         expect(await breaches(page)).toEqual([]);
         expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(viewport.width);
         await picture(page, `done-${colorScheme}-${viewport.width}`);
