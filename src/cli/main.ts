@@ -8,6 +8,7 @@ import { groupings } from '../app/passes/balance-corpus.js';
 import { secretPath } from '../app/webhooks/secret-file.js';
 import { Workspace, type WorkspaceOptions } from '../app/workspace.js';
 import { asVimiError, VimiError } from '../core/errors.js';
+import { version } from '../core/version.js';
 import { jobState } from '../events/schemas.js';
 import { deliveryState } from '../events/webhook-events.js';
 import { trainingBackends } from '../models/backends/names.js';
@@ -71,7 +72,6 @@ import { cosine, deviceList, offsetOrEnd, several, size, weight, wholeNumber } f
 import { printable, printableStream } from './printable.js';
 import { runView } from './run-view.js';
 import { validate } from './validate.js';
-import { version } from './version.js';
 
 const program = new Command('vimi')
   .description('Grounded video generation as a stream: prompts and media in, videos and training samples out.')

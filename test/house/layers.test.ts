@@ -51,7 +51,7 @@ const behind: Record<string, string[]> = {
   hyparquet: ['app/ingest/parquet-codecs.ts', 'app/ingest/parquet-rows.ts'],
   'hyparquet-writer': ['app/samples/export/parquet-table.ts'],
   rxjs: ['flow/', 'streams/', 'testing/'],
-  yaml: ['streams/topology/', 'testing/'],
+  yaml: ['streams/topology/', 'testing/', 'cli/docs/alerts/'],
   'prom-client': ['streams/'],
   'fastify-type-provider-zod': ['server/app.ts'],
   fastify: ['server/'],

@@ -7,6 +7,7 @@ import { modelChoices } from '../../app/models.js';
 import type { Workspace } from '../../app/workspace.js';
 import { systemClock } from '../../core/clock.js';
 import { VimiError } from '../../core/errors.js';
+import { version } from '../../core/version.js';
 import { fillCorpus, makeDocument } from '../../evaluation/documents.js';
 import { drawOnce } from '../../evaluation/draw-once.js';
 import { Oracle } from '../../evaluation/oracle.js';
@@ -29,7 +30,6 @@ import { memoryObjects } from '../../stores/objects/memory.js';
 import { noRemovals } from '../../stores/removals/removals.js';
 import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
 import { duration, progress } from '../progress.js';
-import { version } from '../version.js';
 
 /** What every evaluation of a model takes. */
 export interface EvalOptions {

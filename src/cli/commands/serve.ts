@@ -1,8 +1,8 @@
 import type { Workspace } from '../../app/workspace.js';
 import { asVimiError } from '../../core/errors.js';
+import { version } from '../../core/version.js';
 import { addressOf, defaultAddress } from '../../server/address.js';
 import { type HttpServer, serveHttp } from '../../server/http-server.js';
-import { version } from '../version.js';
 
 export interface ServeOptions {
   /** As it was asked for; false: not at all. */

@@ -3,8 +3,8 @@ import { rmSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import type { MediaSettled } from '../../events/schemas.js';
 
-/** What is known of a medium: of which version, and what became of it. `reason`: why it was dropped. */
-export interface KnownMedium extends Pick<MediaSettled, 'version' | 'outcome' | 'error'> {
+/** What is known of a medium: its last event, of which version, and what became of it. `reason`: why it was dropped. */
+export interface KnownMedium extends Pick<MediaSettled, 'event' | 'version' | 'outcome' | 'error'> {
   reason?: string;
 }
 
@@ -35,14 +35,14 @@ export class KnownMedia {
     this.#file.pragma('synchronous = OFF');
     this.#file.pragma(`cache_size = -${cacheKilobytes}`);
     this.#file.exec(`
-      CREATE TABLE media (uri BLOB PRIMARY KEY, version TEXT, outcome TEXT NOT NULL, reason TEXT, error TEXT) WITHOUT ROWID;
+      CREATE TABLE media (uri BLOB PRIMARY KEY, event TEXT NOT NULL, version TEXT, outcome TEXT NOT NULL, reason TEXT, error TEXT) WITHOUT ROWID;
       CREATE TABLE seen (uri BLOB PRIMARY KEY) WITHOUT ROWID;
       BEGIN;
     `);
     this.#sql = {
-      get: this.#file.prepare('SELECT version, outcome, reason, error FROM media WHERE uri = ?'),
+      get: this.#file.prepare('SELECT event, version, outcome, reason, error FROM media WHERE uri = ?'),
       put: this.#file.prepare(
-        'INSERT OR REPLACE INTO media (uri, version, outcome, reason, error) VALUES (?, ?, ?, ?, ?)',
+        'INSERT OR REPLACE INTO media (uri, event, version, outcome, reason, error) VALUES (?, ?, ?, ?, ?, ?)',
       ),
       see: this.#file.prepare('INSERT OR IGNORE INTO seen (uri) VALUES (?)'),
     };
@@ -51,9 +51,9 @@ export class KnownMedia {
   of(uri: string): KnownMedium | undefined {
     const row = this.#sql.get.get(keyOf(uri)) as Row | undefined;
     if (!row) return undefined;
-    const { version, outcome, reason, error } = row;
+    const { event, version, outcome, reason, error } = row;
     return {
-      outcome,
+      ...{ event, outcome },
       ...(version !== null && { version }),
       ...(reason !== null && { reason }),
       ...(error !== null && { error: JSON.parse(error) }),
@@ -78,9 +78,9 @@ export class KnownMedia {
       if (offset < (reached[partition] ?? 0)) continue;
       reached[partition] = offset + 1;
       if (!settled) continue;
-      const { uri, version = null, outcome, parts, error } = settled;
+      const { uri, event, version = null, outcome, parts, error } = settled;
       const reason = outcome === 'dropped' ? (Object.keys(parts.dropped)[0] ?? null) : null;
-      this.#sql.put.run(keyOf(uri), version, outcome, reason, error ? JSON.stringify(error) : null);
+      this.#sql.put.run(keyOf(uri), event, version, outcome, reason, error ? JSON.stringify(error) : null);
       fresh.push(settled);
     }
     this.#positions = reached;
@@ -93,6 +93,7 @@ export class KnownMedia {
 }
 
 interface Row {
+  event: string;
   version: string | null;
   outcome: KnownMedium['outcome'];
   reason: string | null;

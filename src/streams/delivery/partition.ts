@@ -94,6 +94,11 @@ export class Partition {
     return this.#tracker.committedOffset;
   }
 
+  /** Everything below it was read. It moves past what is no record, at the end of the topic too. */
+  get reached(): number {
+    return Math.max(this.#assigned.reached, this.#tracker.next);
+  }
+
   /** All outcomes of this partition that were ever committed. */
   get counts(): OutcomeCounts {
     return this.#commits.counts;
@@ -105,8 +110,7 @@ export class Partition {
 
   /** Whether everything below `end` is settled and committed; never of one that is being given up. */
   isDone(end: number): boolean {
-    const reached = Math.max(this.#assigned.reached, this.#tracker.next);
-    return this.#state.name === 'taking' && !this.#holds && this.isIdle && reached >= end;
+    return this.#state.name === 'taking' && !this.#holds && this.isIdle && this.reached >= end;
   }
 
   /** Admits nothing more: taking → draining. */

@@ -13,7 +13,7 @@ import { type Chain, startChain } from './chain.js';
 import type { Finished } from './finished.js';
 import { InFlight } from './in-flight.js';
 import { lostPosition } from './lost-position.js';
-import { createMetrics, type Metrics, type PipelineState } from './metrics.js';
+import { type Behind, createMetrics, type Metrics, type PipelineState } from './metrics.js';
 import { Outcomes } from './outcomes.js';
 import { Partition, type PartitionParts } from './partition.js';
 import type { PipelineSpec } from './pipeline-spec.js';
@@ -287,16 +287,18 @@ class PipelineRun {
       troubles: this.#pause.troubles,
       oldest: this.#watch.oldest,
       inStep: new Map(this.#spec.steps.map(({ name }) => [name, inStep.get(name) ?? 0])),
-      lag: () => this.#lag(),
+      behind: () => this.#behind(),
     };
   }
 
-  async #lag(): Promise<Map<number, number>> {
+  async #behind(): Promise<Map<number, Behind>> {
     const ends = await this.#options.transport.ends(this.#spec.from);
     return new Map(
       ends.flatMap(({ partition, high }) => {
-        const committedOffset = this.#partitions.get(partition)?.committedOffset;
-        return committedOffset === undefined ? [] : [[partition, Math.max(0, high - committedOffset)] as const];
+        const one = this.#partitions.get(partition);
+        if (!one) return [];
+        const lag = Math.max(0, high - one.committedOffset);
+        return [[partition, { lag, waiting: one.open + Math.max(0, high - one.reached) }] as const];
       }),
     );
   }
