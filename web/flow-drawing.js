@@ -10,7 +10,7 @@ import { countOf, durationOf, rateOf } from './numbers.js';
 /**
  * @typedef {{
  *   name: string, state: 'running' | 'paused' | 'starting' | 'absent', troubles: Trouble[], from: string,
- *   to: ({ topic: string } | { objects: string })[], rejects: string | null, rate: number | null, lag: number | null,
+ *   to: ({ topic: string } | { objects: string })[], rejects: string | null, rate: number | null, lag: number | null, waiting: number | null,
  *   delivered: number, rejected: number, dropped: number, in_flight: number, max_in_flight: number, awaiting_commit: number,
  *   steps: Step[],
  * }} Pipeline

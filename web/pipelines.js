@@ -144,8 +144,11 @@ function cardOf(pipeline, key) {
 }
 
 /** @param {Pipeline} pipeline */
-function summaryOf({ rate, in_flight, max_in_flight, awaiting_commit, lag, state }) {
-  const behind = lag === null ? 'lag unknown: the log does not answer' : `lag ${countOf(lag)}`;
+function summaryOf({ rate, in_flight, max_in_flight, awaiting_commit, waiting: without, state }) {
+  const behind =
+    without === null
+      ? 'waiting unknown: the log does not answer'
+      : `${countOf(Math.max(0, without - in_flight))} waiting`;
   if (state === 'absent') return behind;
   const waiting = awaiting_commit > 0 ? [`${countOf(awaiting_commit)} await their commit`] : [];
   return [rateOf(rate), `${countOf(in_flight)} of ${countOf(max_in_flight)} in flight`, ...waiting, behind].join(' · ');

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Trouble } from '../../flow/pause.js';
 import type { PipelineOutline } from '../../streams/topology/topology.js';
 import type { Workspace } from '../workspace.js';
-import { lagOf } from './lag.js';
+import { type Behind, behindOf } from './behind.js';
 import { type Look, lookOf } from './look.js';
 import { type PipelineRow, rowsOf, type StepRow } from './rows.js';
 
@@ -41,8 +41,8 @@ export async function seePipelines(
   return Promise.all(
     workspace.topology.outline.map(async (outline) => {
       const row = rows.get(outline.name);
-      const lag = row?.lag ?? (await lagOf(workspace, workspace.pipeline(outline.name)));
-      return seen(outline, { row, lag, hasRates: before !== undefined }, workspace);
+      const behind = row ?? (await behindOf(workspace, workspace.pipeline(outline.name)));
+      return seen(outline, { row, behind, hasRates: before !== undefined }, workspace);
     }),
   );
 }
@@ -53,7 +53,7 @@ async function look({ metrics }: Workspace): Promise<Look> {
 
 function seen(
   { name, from, to, rejects, steps }: PipelineOutline,
-  { row, lag, hasRates }: { row: PipelineRow | undefined; lag: number | null; hasRates: boolean },
+  { row, behind, hasRates }: { row: PipelineRow | undefined; behind: Behind; hasRates: boolean },
   { metrics, topology }: Workspace,
 ): SeenPipeline {
   const state = metrics.stateOf(name);
@@ -65,7 +65,7 @@ function seen(
   const rate = (one: { rate: number } | undefined) => (one && hasRates ? one.rate : null);
   return {
     ...{ name, state: troubles.length > 0 ? 'paused' : state, troubles, from, to, rejects },
-    ...{ rate: rate(row), lag, awaiting_commit: row?.awaiting_commit ?? 0 },
+    ...{ rate: rate(row), lag: behind.lag, waiting: behind.waiting, awaiting_commit: row?.awaiting_commit ?? 0 },
     ...{ delivered: row?.delivered ?? 0, rejected: row?.rejected ?? 0, dropped: row?.dropped ?? 0 },
     ...{ in_flight: row?.in_flight ?? 0, max_in_flight: row?.max_in_flight ?? 0 },
     steps: steps.map(({ name: step, segment = null }) => {

@@ -39,8 +39,11 @@ const pipeline = z
     lag: count
       .nullable()
       .describe(
-        'records of the topic that have no committed outcome, whoever runs the pipeline; null: the log is away',
+        'offsets between the committed one and the end of the topic, whoever runs the pipeline; null: the log is away',
       ),
+    waiting: count
+      .nullable()
+      .describe('events of the topic without an outcome, those in flight included; null as for lag'),
     delivered: count.describe('events, since this process began'),
     rejected: count,
     dropped: count,
