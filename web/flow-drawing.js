@@ -125,7 +125,9 @@ function numbersOf({ in_flight, p50, p99 }) {
 function node({ x, y, kind, label, note = '', low = false }) {
   const height = low ? 36 : box.height;
   const wide = box.width - x;
-  const group = shape('g', { class: `node ${kind}` });
+  // Links around it have names of their own, in which the same words are read in order.
+  const isLink = kind === 'step' || kind === 'rejects';
+  const group = shape('g', { class: `node ${kind}`, ...(isLink && { 'aria-hidden': 'true' }) });
   const radius = kind === 'topic' ? height / 2 : kind === 'step' ? 8 : 3;
   const bar = shape('rect', { class: 'bar', x: x + 10, y: y + height - 6, width: 0, height: 3, rx: 1.5 });
   const name = text('label', x + 16, low ? y + 23 : y + 23, cut(label, low ? 18 : fits.beside));

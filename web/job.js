@@ -17,7 +17,7 @@ export function placeBeside() {
   const first = part('job', HTMLElement);
   const copy = /** @type {HTMLElement} */ (first.cloneNode(true));
   for (const one of [copy, ...copy.querySelectorAll('[id]')]) one.id = one.id.replace(/^job/, 'beside');
-  copy.setAttribute('aria-labelledby', 'beside-title');
+  copy.setAttribute('aria-labelledby', 'beside-take beside-title');
   return () => first.after(copy);
 }
 
@@ -79,7 +79,7 @@ export function showJob(place, { onAsked, onCompare, onChange, onPlays }) {
     alone.href = `/?job=${encodeURIComponent(video.id)}`;
     const take = its('take', HTMLElement);
     take.hidden = !isPair;
-    write(take, isUngrounded(video) ? 'Without examples' : 'With examples');
+    write(take, !isPair ? '' : isUngrounded(video) ? 'Without examples' : 'With examples');
     sketch(video);
     tellContext(video, its('ungrounded', HTMLElement), its('context', HTMLOListElement));
     tellRecord(video, its('record', HTMLDListElement));

@@ -54,7 +54,7 @@ async function search() {
 
 /** @param {Found} found */
 function itemOf(found) {
-  const take = made('button', { type: 'button', ariaLabel: `Take ${found.caption}` }, 'Take this one');
+  const take = made('button', { type: 'button', ariaLabel: `Take this one: ${found.caption}` }, 'Take this one');
   take.addEventListener('click', () => {
     part('replace', HTMLDialogElement).close();
     if (old) replace(old, found);

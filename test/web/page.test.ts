@@ -374,13 +374,13 @@ describe('the page', patient, () => {
     await vi.waitFor(async () => expect(await shown()).toEqual(['a fox', 'a balloon']), patient);
     await page.getByRole('button', { name: 'Replace: a fox' }).press('Enter');
     const dialog = page.getByRole('dialog', { name: 'Another example in its place' });
-    await dialog.getByRole('button', { name: 'Take an anchor' }).waitFor();
+    await dialog.getByRole('button', { name: 'Take this one: an anchor' }).waitFor();
     // What is an example already is not offered.
     expect(await dialog.locator('li .title').allInnerTexts()).not.toContain('a balloon');
     expect(await breaches(page)).toEqual([]);
     await dialog.getByLabel('Search the corpus for').fill('something to ride on');
     await dialog.getByRole('button', { name: 'Search' }).click();
-    await dialog.getByRole('button', { name: 'Take a bicycle' }).click();
+    await dialog.getByRole('button', { name: 'Take this one: a bicycle' }).click();
     await vi.waitFor(async () => expect(await shown()).toEqual(['a bicycle', 'a balloon']), patient);
     // Escape leaves all as it is.
     await page.getByRole('button', { name: 'Replace: a balloon' }).click();
@@ -505,7 +505,7 @@ describe('the page', patient, () => {
     const wish = 'a wish of '.concat('n'.repeat(300), ' frames');
     await service.publish('{"prompt": \n', '{"prompt": ""}', JSON.stringify({ prompt: wish, frames: 100_000 }));
     const { page, broken } = await visit(browser, service.url, { viewport: { width: 360, height: 740 } });
-    await page.getByRole('link', { name: 'Rejects' }).click();
+    await page.getByRole('link', { name: 'Rejects', exact: true }).click();
     const items = page.locator('#rejects-list li');
     await vi.waitFor(async () => {
       await page.getByRole('button', { name: 'Look again' }).click();
@@ -520,7 +520,7 @@ describe('the page', patient, () => {
     await page.getByRole('link', { name: /^a wish/ }).click();
     await page.getByRole('heading', { name: /^a wish/ }).waitFor();
     expect(await page.getByLabel('The record as it came').inputValue()).toContain('"frames": 100000');
-    await page.getByText('expected at most 1024').waitFor();
+    await page.locator('#reject-errors').getByText('expected at most 1024').waitFor();
     await page.emulateMedia({ colorScheme: 'dark' });
     expect(await breaches(page)).toEqual([]);
     expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
@@ -577,7 +577,7 @@ describe('the page', patient, () => {
     expect(await listed(page)).toHaveLength(1);
     await page.getByRole('link', { name: 'Pipelines' }).click();
     await page.getByRole('region', { name: 'corpus' }).waitFor();
-    await page.getByRole('link', { name: 'Rejects' }).click();
+    await page.getByRole('link', { name: 'Rejects', exact: true }).click();
     await page.getByText('This key may not do that').waitFor();
     expect(await page.locator('#rejects-list li').count()).toBe(0);
     expect(broken).toEqual([]);
