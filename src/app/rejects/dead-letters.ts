@@ -139,7 +139,7 @@ function readDismissal(record: StoredRecord): RejectDismissed | null {
 }
 
 /** The id of the rejected event: its own, or its place. */
-export function eventIdOf({ origin }: EventRejected): string {
+function eventIdOf({ origin }: EventRejected): string {
   const id = Object.entries(origin.headers).find(([name]) => name.toLowerCase() === 'ce_id')?.[1];
   return id === undefined ? placeOf(origin) : Buffer.from(id, 'base64').toString();
 }
