@@ -4,66 +4,87 @@ import { Command, CommanderError, Option } from 'commander';
 import { pino } from 'pino';
 import { sortKeys } from '../app/looks/rows.js';
 import { modelName, presetName } from '../app/model-name.js';
-import { groupings } from '../app/passes/balance-corpus.js';
+import { groupings } from '../app/passes/groupings.js';
+import { openTelemetry, type Telemetry } from '../app/telemetry/open-telemetry.js';
 import { secretPath } from '../app/webhooks/secret-file.js';
-import { Workspace, type WorkspaceOptions } from '../app/workspace.js';
+import type { Workspace, WorkspaceOptions } from '../app/workspace.js';
 import { asVimiError, VimiError } from '../core/errors.js';
 import { version } from '../core/version.js';
 import { jobState } from '../events/schemas.js';
 import { deliveryState } from '../events/webhook-events.js';
 import { trainingBackends } from '../models/backends/names.js';
 import { keyPath, scopes } from '../server/keys/key-file.js';
-import { drainMs } from '../streams/delivery/pipeline.js';
+import { drainMs } from '../streams/delivery/drain-ms.js';
 import type { PipelineSpec } from '../streams/delivery/pipeline-spec.js';
 import { type RenderFormat, render, renderFormats } from '../streams/topology/render.js';
 import { age } from './commands/age.js';
-import { restoreBackup, writeBackup } from './commands/backup.js';
-import { corpusLineage } from './commands/corpus-lineage.js';
-import { corpusBalance, corpusDedup, forgetPass, listPasses } from './commands/corpus-pass.js';
-import { corpusRebuild } from './commands/corpus-rebuild.js';
-import { corpusReembed } from './commands/corpus-reembed.js';
-import { corpusRegrade } from './commands/corpus-regrade.js';
-import { corpusRemove } from './commands/corpus-remove.js';
-import { corpusReport } from './commands/corpus-report.js';
-import { corpusSearch } from './commands/corpus-search.js';
-import { corpusShow } from './commands/corpus-show.js';
-import { corpusSnapshot } from './commands/corpus-snapshot.js';
-import { corpusStats } from './commands/corpus-stats.js';
-import { corpusThresholds } from './commands/corpus-thresholds.js';
-import { corpusVerifyRemoved } from './commands/corpus-verify-removed.js';
-import { demo } from './commands/demo.js';
-import { writeDemoTopology } from './commands/demo-topology.js';
-import { printOperator } from './commands/docs.js';
-import { examine, firstContactMs, printFindings } from './commands/doctor.js';
-import { explain } from './commands/explain.js';
-import { exportTo } from './commands/export.js';
-import { generate } from './commands/generate.js';
-import { ingest } from './commands/ingest.js';
-import { init } from './commands/init.js';
-import { cancelJob, listJobs, showJob, watchJobs } from './commands/jobs.js';
-import { keysAdd, keysList, keysRevoke } from './commands/keys.js';
-import { mergeShards } from './commands/merge-shards.js';
-import { publish } from './commands/publish.js';
-import { read } from './commands/read.js';
-import { dismissRejects, listRejects, type RejectsOptions, replayRejects } from './commands/rejects.js';
-import { reproduceVideo } from './commands/reproduce.js';
-import { reportLine, runPipelines } from './commands/run.js';
-import { runReloading } from './commands/run-reloading.js';
-import { samplesExport } from './commands/samples-export.js';
-import { samplesList } from './commands/samples-list.js';
-import { samplesReground } from './commands/samples-reground.js';
-import { samplesShow } from './commands/samples-show.js';
-import { samplesVerify } from './commands/samples-verify.js';
-import { serveWith } from './commands/serve.js';
-import { sweep } from './commands/sweep.js';
-import { type TapOptions, tap } from './commands/tap.js';
-import { testTopology } from './commands/test.js';
-import { top } from './commands/top.js';
-import { topics } from './commands/topics.js';
-import { trainOn } from './commands/train.js';
-import { planTrain } from './commands/train-plan.js';
-import { getVideo } from './commands/videos.js';
-import { listWebhooks, replayWebhooks, secretsAdd, secretsList, secretsRevoke } from './commands/webhooks.js';
+import type { RejectsOptions } from './commands/rejects.js';
+import type { TapOptions } from './commands/tap.js';
+import {
+  cancelJob,
+  corpusBalance,
+  corpusDedup,
+  corpusLineage,
+  corpusRebuild,
+  corpusReembed,
+  corpusRegrade,
+  corpusRemove,
+  corpusReport,
+  corpusSearch,
+  corpusShow,
+  corpusSnapshot,
+  corpusStats,
+  corpusThresholds,
+  corpusVerifyRemoved,
+  demo,
+  dismissRejects,
+  explain,
+  exportTo,
+  forgetPass,
+  generate,
+  getVideo,
+  ingest,
+  init,
+  keysAdd,
+  keysList,
+  keysRevoke,
+  listJobs,
+  listPasses,
+  listRejects,
+  listWebhooks,
+  mergeShards,
+  planTrain,
+  printOperator,
+  publish,
+  read,
+  replayRejects,
+  replayWebhooks,
+  reportLine,
+  reproduceVideo,
+  restoreBackup,
+  runPipelines,
+  runReloading,
+  samplesExport,
+  samplesList,
+  samplesReground,
+  samplesShow,
+  samplesVerify,
+  secretsAdd,
+  secretsList,
+  secretsRevoke,
+  serveWith,
+  showJob,
+  sweep,
+  tap,
+  testTopology,
+  top,
+  topics,
+  trainOn,
+  validate,
+  watchJobs,
+  writeBackup,
+  writeDemoTopology,
+} from './commands.js';
 import { addEvalCommands } from './eval-commands.js';
 import { exitCodes, isStop, reportError } from './exit.js';
 import { type GraphFormat, graph, graphFormats } from './graph.js';
@@ -71,7 +92,6 @@ import { leaveNow } from './leave-now.js';
 import { cosine, deviceList, offsetOrEnd, several, size, weight, wholeNumber } from './option-values.js';
 import { printable, printableStream } from './printable.js';
 import { runView } from './run-view.js';
-import { validate } from './validate.js';
 
 const program = new Command('vimi')
   .description('Grounded video generation as a stream: prompts and media in, videos and training samples out.')
@@ -138,9 +158,13 @@ function openLog() {
   return pino({ level: logLevel, base: null }, lines);
 }
 
-function openWorkspace(more: Partial<Omit<WorkspaceOptions, 'log'>> = {}): Promise<Workspace> {
+let telemetry: Promise<Telemetry | undefined> | undefined;
+
+async function openWorkspace(more: Partial<Omit<WorkspaceOptions, 'log'>> = {}): Promise<Workspace> {
   const { topology, profile, set } = program.opts<{ topology: string; profile?: string; set?: string[] }>();
-  return Workspace.open({ topology, profile, set, log: openLog(), ...more });
+  telemetry ??= openTelemetry(process.env, version);
+  const { Workspace } = await import('../app/workspace.js');
+  return Workspace.open({ topology, profile, set, log: openLog(), telemetry: await telemetry, ...more });
 }
 
 interface RunArguments {
@@ -213,7 +237,9 @@ program
       process.stderr,
     );
     for (const report of reports)
-      out.write(json ? `${JSON.stringify(report)}\n` : `${report.pipeline} ${report.end}: ${reportLine(report)}\n`);
+      out.write(
+        json ? `${JSON.stringify(report)}\n` : `${report.pipeline} ${report.end}: ${await reportLine(report)}\n`,
+      );
   });
 
 program
@@ -257,7 +283,7 @@ program
   .description('add media to the corpus: publish them, run the corpus pipeline, and report what was kept')
   .argument(
     '<source...>',
-    'media files, folders, tars (.tar), manifests (.jsonl, .csv, .tsv, .parquet), http(s) addresses, object:PREFIX',
+    'media files, folders, tars (.tar, .tar.gz), manifests (.jsonl, .csv, .tsv, .parquet), http(s) addresses, object:PREFIX',
   )
   .option('--source <name>', 'where the media come from; media of one source never ground each other')
   .option('--licence <spdx>', 'licence of the media, for example CC-BY-4.0')
@@ -961,6 +987,7 @@ program
   .option('--json', 'as JSON')
   .action(async ({ json }: { json?: boolean }) => {
     let opened: Workspace | undefined;
+    const { examine, firstContactMs, printFindings } = await import('./commands/doctor.js');
     const findings = await examine(async () => {
       opened = await openWorkspace({ firstContactMs, looksOnly: true });
       return opened;
@@ -976,4 +1003,6 @@ try {
   else if (isStop(thrown, interrupted) || (thrown instanceof VimiError && thrown.code === 'CANCELLED'))
     process.exitCode = exitCodes.interrupted;
   else process.exitCode = reportError(asVimiError(thrown));
+} finally {
+  await (await telemetry)?.close();
 }
