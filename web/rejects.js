@@ -245,7 +245,8 @@ async function settle(verb, choice, what, trouble) {
   try {
     const { count, data, passed_over } = await send(`/v1/rejects/${verb}`, choice);
     // Of all that are chosen, those are no news.
-    const before = 'ids' in choice && passed_over > 0 ? ` ${countOf(passed_over)} had been replayed or dismissed before.` : '';
+    const before =
+      'ids' in choice && passed_over > 0 ? ` ${countOf(passed_over)} had been replayed or dismissed before.` : '';
     if (verb === 'dismiss') return `${countOf(count)} dismissed.${before}`;
     return count === 1
       ? `Published again as ${data[0].replayed_as}.${before}`
