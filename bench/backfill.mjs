@@ -52,7 +52,7 @@ async function measured(row, stockTopic, stock) {
   const transport = await workspace.transport();
   const end = new AbortController();
   const heard = follow(transport, end.signal);
-  const publish = (media, topic) => transport.publish(media.map((medium) => mediaEvent(medium, topic).record));
+  const publish = (media, topic) => transport.publish(media.map((medium) => mediaEvent(medium, topic, '').record));
   const began = performance.now();
   if (stockTopic) await publish(stock, stockTopic);
   const running = runPipelines(

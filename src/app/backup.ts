@@ -1,11 +1,11 @@
-import { createHash } from 'node:crypto';
-import { createReadStream, existsSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { chmod, copyFile, mkdir, open, readdir, realpath, rename, rm, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, resolve, sep } from 'node:path';
 import { z } from 'zod';
-import { readBounded } from '../core/bounded-file.js';
 import { VimiError } from '../core/errors.js';
 import { lockFile } from '../core/file-lock.js';
+import { fileSha256 } from '../core/file-sha256.js';
+import { readJsonFile } from '../core/json-file.js';
 import type { ObjectRef } from '../events/prompt.js';
 import { openFileStore } from '../stores/objects/files.js';
 import type { ObjectStore } from '../stores/objects/object-store.js';
@@ -115,7 +115,7 @@ async function writeTo(
   }
   const objects = await sizeOf(target, signal);
   const whole: BackupManifest = {
-    ...{ layout: 1, made, vimi: version, log: await fingerprint(join(to, 'log.sqlite')), objects },
+    ...{ layout: 1, made, vimi: version, log: await fileSha256(join(to, 'log.sqlite')), objects },
   };
   await writeDurably(join(to, manifestName), `${JSON.stringify(whole, null, 2)}\n`);
   await rm(join(to, unfinishedName));
@@ -138,7 +138,7 @@ export async function restore(
       where: there.join(', '),
       remedy: 'Stop what runs, move these away, and restore again.',
     });
-  const { size, sha256 } = await fingerprint(join(from, 'log.sqlite'));
+  const { size, sha256 } = await fileSha256(join(from, 'log.sqlite'));
   if (size !== whole.log.size || sha256 !== whole.log.sha256)
     throw notWhole(from, 'the log that it was made with', 'another one');
   const objects = await copyObjects(await openFileStore(join(from, 'objects')), await openFileStore(to), {
@@ -263,40 +263,20 @@ async function removeOthers(target: ObjectStore, source: ObjectStore, signal: Ab
   }
 }
 
-const bounds = {
+const readable = {
   most: 64 * 1024,
   unreadable: ['FILE_UNUSABLE', 'There is no whole backup here'],
   tooLarge: ['FILE_UNUSABLE', 'There is no whole backup here'],
   expected: `a folder that vimi backup wrote to its end, with ${manifestName}`,
+  parse: (value: unknown) => manifest.parse(value),
 } as const;
 
-async function manifestOf(folder: string): Promise<BackupManifest> {
-  const path = join(folder, manifestName);
-  const text = (await readBounded(path, bounds)).toString();
-  try {
-    return manifest.parse(JSON.parse(text));
-  } catch (cause) {
-    throw new VimiError(...bounds.unreadable, {
-      expected: bounds.expected,
-      found: 'something else',
-      where: path,
-      cause,
-    });
-  }
+function manifestOf(folder: string): Promise<BackupManifest> {
+  return readJsonFile(join(folder, manifestName), readable);
 }
 
 function notWhole(where: string, expected: string, found: string): VimiError {
   return new VimiError('FILE_UNUSABLE', 'The backup is not what it was when it was made', { expected, found, where });
-}
-
-async function fingerprint(path: string): Promise<{ size: number; sha256: string }> {
-  const hash = createHash('sha256');
-  let size = 0;
-  for await (const chunk of createReadStream(path)) {
-    hash.update(chunk as Buffer);
-    size += (chunk as Buffer).length;
-  }
-  return { size, sha256: hash.digest('hex') };
 }
 
 async function copyPrivate(from: string, to: string): Promise<void> {

@@ -7,7 +7,7 @@ import type { StoredRecord } from '../events/record.js';
 import { recordId } from '../events/replay.js';
 import type { GenerationRequested, VideoCompleted } from '../events/schemas.js';
 import { type Follower, followTopic } from '../stores/follow-topic.js';
-import type { BoardTopic, ChangeRow, Placed, RequestRow, VideoRow } from '../stores/jobs/job-board.js';
+import type { BoardRow, BoardTopic, ChangeRow, RequestRow, VideoRow } from '../stores/jobs/job-board.js';
 import { JobBoard } from '../stores/jobs/job-board.js';
 import { usualAgeingMs } from '../stores/jobs/turn-order.js';
 import type { PipelineSpec } from '../streams/delivery/pipeline-spec.js';
@@ -124,7 +124,7 @@ async function settledOf(board: JobBoard, isSettled: (record: string) => Promise
   return settled;
 }
 
-function requestRow(record: StoredRecord, { name, schemas }: PipelineSpec): RequestRow | Placed {
+function requestRow(record: StoredRecord, { name, schemas }: PipelineSpec): RequestRow | BoardRow {
   try {
     const event = decodeEvent(record, schemas) as VimiEvent<GenerationRequested>;
     if (event.schema !== 'generation.requested') return record;
@@ -158,7 +158,7 @@ function changeRow(record: StoredRecord, { name }: PipelineSpec): ChangeRow {
   return { partition, offset, timestamp, job, change: isOurs ? event.data : undefined };
 }
 
-function videoRow(record: StoredRecord): VideoRow | Placed {
+function videoRow(record: StoredRecord): VideoRow | BoardRow {
   try {
     const { data } = decodeEvent(record, ['video.completed']) as VimiEvent<VideoCompleted>;
     const { job, width, height, frames, fps, model, object, sampler, context, unread_parts: unread } = data;

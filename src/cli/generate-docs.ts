@@ -6,12 +6,12 @@
  */
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { version } from '../core/version.js';
 import { operators } from '../operators/index.js';
 import { readTopology } from '../streams/topology/read-topology.js';
 import { generatedFiles, generatedFolders } from './docs/generated-files.js';
 import { updateFiles } from './docs/update-files.js';
 import { reportError } from './exit.js';
-import { version } from './version.js';
 
 const top = fileURLToPath(new URL('../../', import.meta.url));
 

@@ -1,4 +1,5 @@
 import { Observable } from 'rxjs';
+import { waitAfter } from '../core/backoff.js';
 import type { Clock } from '../core/clock.js';
 import { asVimiError, VimiError } from '../core/errors.js';
 import type { DropReason, Envelope } from './envelope.js';
@@ -131,7 +132,7 @@ export function mapEach<N extends keyof Flow>(
     if (envelope.isAborted) return abandon(envelope);
     let returned: Promise<Returned> | Returned;
     try {
-      returned = work(envelope.data, envelope);
+      returned = traced(envelope);
     } catch (thrown) {
       return failed(envelope, thrown, tries);
     }
@@ -145,8 +146,13 @@ export function mapEach<N extends keyof Flow>(
     );
   }
 
+  function traced(envelope: Envelope<Has<N>>): Promise<Returned> | Returned {
+    const { span } = envelope;
+    return span ? span.step(step, envelope.part, () => work(envelope.data, envelope)) : work(envelope.data, envelope);
+  }
+
   async function again(envelope: Envelope<Has<N>>): Promise<Returned> {
-    const returned = work(envelope.data, envelope);
+    const returned = traced(envelope);
     return isPromise(returned) ? envelope.watch.watch(step, envelope.origin, returned) : returned;
   }
 
@@ -180,7 +186,9 @@ export function mapEach<N extends keyof Flow>(
           (other) => failed(envelope, other, tries),
         );
     if (error.fault === 'passing' && tries < attempts)
-      return clock.sleep(backoffMs * 2 ** (tries - 1), envelope.signal).then(() => attempt(envelope, tries + 1));
+      return clock
+        .sleep(waitAfter(tries - 1, { first: backoffMs, last: Infinity }), envelope.signal)
+        .then(() => attempt(envelope, tries + 1));
     envelope.settle({ kind: 'rejected', error, step, attempts: tries });
     return [];
   }

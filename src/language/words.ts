@@ -10,7 +10,7 @@ import { fold } from './fold.js';
 export interface Token {
   /** Folded. */
   word: string;
-  /** As written, and where. */
+  /** As it stands in the `composed` text, and where. */
   text: string;
   at: number;
   /** A phrase ends before it: punctuation stands there, or one of the two is an emoji. */
@@ -25,15 +25,15 @@ export function words(text: string): string[] {
 }
 
 export function tokens(text: string): Token[] {
-  const composed = recomposed(text.normalize('NFKC'));
+  const written = composed(text);
   const found: Token[] = [];
   let end = 0;
-  for (const match of composed.matchAll(wordOrEmoji)) {
+  for (const match of written.matchAll(wordOrEmoji)) {
     let at = match.index;
     for (const part of unspaced.test(match[0]) ? segments(match[0]) : [match[0]]) {
       const word = fold(part);
       if (word !== '') {
-        const between = composed.slice(end, at);
+        const between = written.slice(end, at);
         const joined = found.length === 0 ? '' : joins(between);
         const beside = isEmoji(word) || (found.length > 0 && isEmoji(found.at(-1)!.word));
         const breaks = beside || (joined === '' && /[^\s"“”«»„]/u.test(between));
@@ -62,9 +62,9 @@ export function isEmoji(word: string): boolean {
 
 const dictionaries = new Intl.Segmenter('en', { granularity: 'word' });
 
-/** Thai and Lao write one vowel that Unicode takes apart; the dictionaries know it whole. */
-function recomposed(text: string): string {
-  return text.replaceAll('\u0e4d\u0e32', '\u0e33').replaceAll('\u0ecd\u0eb2', '\u0eb3');
+/** A text as it is split: by NFKC, in which Thai and Lao have one vowel whole that Unicode takes apart, as the dictionaries know it. */
+export function composed(text: string): string {
+  return text.normalize('NFKC').replaceAll('\u0e4d\u0e32', '\u0e33').replaceAll('\u0ecd\u0eb2', '\u0eb3');
 }
 
 /** Each segment holds a copy of the whole text that it comes from, so long ones are cut first, at worst within a word. */

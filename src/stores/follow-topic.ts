@@ -1,11 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { batches } from '../core/batches.js';
 import { asVimiError, type ErrorCode } from '../core/errors.js';
-
-interface Placed {
-  partition: number;
-  offset: number;
-}
+import type { Placed } from './positions.js';
 
 export interface FollowTopicOptions<R extends Placed> {
   /** What is fed, for the log. */

@@ -350,10 +350,18 @@ export const guards = [
     tests: ['test/operators/media/fetch.test.ts'],
   },
   {
+    guard: 'of a pipe or device beside a medium nothing is read',
+    file: 'src/app/ingest/medium-version.ts',
+    from: 'if (!found.isFile()) return;',
+    to: '',
+    tests: ['test/app/ingest/medium-version.test.ts'],
+    hangs: true,
+  },
+  {
     guard: 'tables of captions are of a bounded size',
     file: 'src/app/ingest/folder-captions.ts',
-    from: '.size > mostBytes)',
-    to: '.size < 0)',
+    from: 'most: 256 * 1024 ** 2',
+    to: 'most: Number.POSITIVE_INFINITY',
     tests: ['test/app/ingest/media-files.test.ts'],
   },
   {

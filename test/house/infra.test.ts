@@ -40,7 +40,12 @@ describe('the compose file', () => {
       .flatMap((service) => service.volumes ?? [])
       .filter((volume) => volume.startsWith('./'));
     expect(files.length).toBeGreaterThan(0);
-    for (const volume of files) expect(() => parse(text(`infra/${volume.split(':')[0]}`))).not.toThrow();
+    for (const volume of files) {
+      const place = `infra/${volume.split(':')[0]}`;
+      const inside = statSync(place).isDirectory() ? readdirSync(place).map((name) => `${place}/${name}`) : [place];
+      expect(inside.length).toBeGreaterThan(0);
+      for (const file of inside) expect(() => parse(text(file))).not.toThrow();
+    }
   });
 });
 

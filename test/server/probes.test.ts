@@ -47,7 +47,7 @@ describe('probes', () => {
       troubles: [],
       oldest: new Map(),
       inStep: new Map(),
-      lag: async () => new Map([[0, 7]]),
+      behind: async () => new Map([[0, { lag: 7, waiting: 4 }]]),
     }));
     const url = await served(metrics);
     const answer = await fetch(url);
@@ -66,9 +66,9 @@ describe('probes', () => {
   it.each([
     ['refuses', () => Promise.reject(new Error('the log is away'))],
     ['does not answer', () => new Promise<never>(() => {})],
-  ])('tells all but the lag when the log %s', async (_, ask) => {
+  ])('tells all but what the log knows when the log %s', async (_, ask) => {
     const metrics = createMetrics();
-    const lag = vi.fn(ask);
+    const behind = vi.fn(ask);
     const stop = metrics.watch('corpus', () => ({
       partitions: 2,
       open: 3,
@@ -77,7 +77,7 @@ describe('probes', () => {
       troubles: [],
       oldest: new Map(),
       inStep: new Map(),
-      lag,
+      behind,
     }));
     metrics.watch('generate', () => ({
       partitions: 1,
@@ -87,14 +87,15 @@ describe('probes', () => {
       troubles: [],
       oldest: new Map(),
       inStep: new Map(),
-      lag: async () => new Map([[0, 7]]),
+      behind: async () => new Map([[0, { lag: 7, waiting: 4 }]]),
     }));
     const url = await served(metrics);
     const [text] = await Promise.all([url, url].map(async (one) => (await fetch(one)).text()));
     expect(text).toContain('vimi_in_flight{pipeline="corpus"} 3');
     expect(text).toContain('vimi_lag{pipeline="generate",partition="0"} 7');
     expect(text).not.toContain('vimi_lag{pipeline="corpus"');
-    expect(lag).toHaveBeenCalled();
+    expect(text).toContain('vimi_waiting_events{pipeline="generate",partition="0"} 4');
+    expect(behind).toHaveBeenCalled();
     stop();
   });
 
@@ -117,7 +118,7 @@ describe('probes', () => {
       troubles,
       oldest: new Map(),
       inStep: new Map(),
-      lag: async () => new Map(),
+      behind: async () => new Map(),
     };
     const stop = metrics.watch('generate', () => state);
     expect(await ask()).toEqual([200, 'ready\n']);

@@ -1,6 +1,6 @@
-import { readFile, stat } from 'node:fs/promises';
 import { basename, join, relative } from 'node:path';
 import { parse } from 'csv-parse/sync';
+import { readBounded } from '../../core/bounded-file.js';
 import type { VimiError } from '../../core/errors.js';
 import type { Labels } from '../../events/caption.js';
 import { within } from '../../events/input.js';
@@ -16,7 +16,11 @@ import { labelsIn } from './labels-in.js';
 
 export const tableNames = ['metadata.csv', 'metadata.jsonl'];
 const captionColumns = ['caption', 'text', 'prompt', 'description'];
-const mostBytes = 256 * 1024 ** 2;
+const bounds = {
+  most: 256 * 1024 ** 2,
+  unreadable: ['FILE_UNUSABLE', 'it does not open'],
+  tooLarge: ['FILE_UNUSABLE', 'it is too large'],
+} as const;
 const mostCharacters = 4000;
 
 export interface FolderCaptions {
@@ -44,8 +48,7 @@ export async function readFolderCaptions(
 ): Promise<FolderCaptions | undefined> {
   let rows: Row[];
   try {
-    if ((await stat(path)).size > mostBytes) throw new Error(`it has more than ${mostBytes} bytes`);
-    const text = textOf(await readFile(path), path).replace(/^\ufeff/, '');
+    const text = textOf(await readBounded(path, bounds), path).replace(/^\ufeff/, '');
     rows = path.endsWith('.csv') ? csvRows(text) : jsonRows(text, mistake);
   } catch (error) {
     mistake(`a table of captions that cannot be read: ${(error as VimiError).message.split('\n')[0]}`);

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { encodeEvent } from '../../events/cloudevents.js';
 import type { NewRecord } from '../../events/record.js';
 import { type OfferedMedium, versionOf } from './offered-medium.js';
@@ -22,10 +21,14 @@ export function withDefaults(medium: OfferedMedium, { source, licence }: MediaDe
   return { ...medium, ...missing, version: versionOf(medium.version, JSON.stringify(missing)) };
 }
 
-/** The record that offers a medium on a topic, under an id that no other has. */
-export function mediaEvent(medium: OfferedMedium, topic: string): { id: string; record: NewRecord } {
-  const { uri } = medium;
-  const id = `ingest-${createHash('sha256').update(`${uri}\n${Date.now()}`).digest('hex').slice(0, 24)}`;
+/**
+ * The record that offers a medium on a topic. Its id follows from the address, the state of the medium and `after`, which
+ * tells this offer from earlier ones of the same: the same media in a new workspace have the same ids, so their shards
+ * have the same bytes.
+ */
+export function mediaEvent(medium: OfferedMedium, topic: string, after: string): { id: string; record: NewRecord } {
+  const { uri, version } = medium;
+  const id = `ingest-${versionOf(uri, version, after).slice(0, 24)}`;
   return {
     id,
     record: encodeEvent({ schema: 'media.added', id, source: ingestSource, topic, key: uri, data: medium }),

@@ -176,17 +176,27 @@ export class MediaFeed {
   }
 
   async #publish(media: OfferedMedium[]): Promise<void> {
-    const { transport, input } = this.#options;
-    const events = media.map((medium) => mediaEvent(medium, input.topic));
-    // Before they are published: their outcomes may come sooner than the answer.
-    const waiting = events.map(({ id }) => {
+    const { transport } = this.#options;
+    // In the window before they are published: their outcomes may come sooner than the answer.
+    const waiting: Waiting[] = [];
+    const events = media.map((medium) => {
+      const event = this.#nextEvent(medium);
       const one: Waiting = {};
-      this.#window.set(id, one);
-      return one;
+      this.#window.set(event.id, one);
+      waiting.push(one);
+      return event;
     });
     const places = await transport.publish(events.map(({ record }) => record));
     for (const [n, place] of places.entries()) waiting[n]!.place = place;
     this.counts.published += events.length;
+  }
+
+  /** Another event than all before it that offered the same medium in the same state. */
+  #nextEvent(medium: OfferedMedium): ReturnType<typeof mediaEvent> {
+    const { topic } = this.#options.input;
+    let event = mediaEvent(medium, topic, this.#known.of(medium.uri)?.event ?? '');
+    while (this.#window.has(event.id)) event = mediaEvent(medium, topic, event.id);
+    return event;
   }
 
   #heard(records: readonly StoredRecord[]): void {

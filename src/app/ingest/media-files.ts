@@ -125,11 +125,11 @@ class Walk {
     if (this.#tables.has(folder)) return;
     const found: FolderCaptions[] = [];
     for (const path of names.map((name) => join(folder, name))) {
-      const there = await stat(path).then(
-        (entry) => entry.isFile(),
+      const isThere = await stat(path).then(
+        () => true,
         () => false,
       );
-      const table = there
+      const table = isThere
         ? await readFolderCaptions(path, this.#labels, (what) => this.passOver(path, what))
         : undefined;
       if (table) found.push(table);

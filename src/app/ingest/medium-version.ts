@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { sidecarNames } from '../../operators/media/sidecar.js';
@@ -20,14 +21,17 @@ export async function mediumVersion(path: string, caption?: string): Promise<str
 }
 
 async function addFile(hash: ReturnType<typeof createHash>, path: string): Promise<void> {
-  const file = await open(path).catch(() => null);
+  // Without O_NONBLOCK a pipe would be waited for until somebody writes to it.
+  const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(() => null);
   if (!file) {
     hash.update('none ');
     return;
   }
   try {
-    const { size, mtimeMs } = await file.stat();
+    const found = await file.stat();
+    const { size, mtimeMs } = found;
     hash.update(`${size} `);
+    if (!found.isFile()) return;
     if (size <= whole) hash.update(await file.readFile());
     else {
       hash.update(`${mtimeMs} `);

@@ -34,8 +34,11 @@ export async function publishMedia(
   let published = 0;
   const unchanged = new Map<string, MediaSettled>();
   let waiting: OfferedMedium[] = [];
+  // Nobody knows here what was offered before: a topic that grew has other events from now on.
+  const ends = (await transport.ends(topic)).filter(({ high }) => high > 0);
+  const after = ends.length > 0 ? JSON.stringify(ends.map(({ partition, high }) => [partition, high])) : '';
   const publish = async () => {
-    const records = waiting.map((medium) => mediaEvent(medium, topic).record);
+    const records = waiting.map((medium) => mediaEvent(medium, topic, after).record);
     waiting = [];
     if (records.length > 0) await transport.publish(records);
     published += records.length;

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
 import { decodeEvent } from '../../events/cloudevents.js';
 import type { StoredRecord } from '../../events/record.js';
 import type { ClipSettled, MediaSettled } from '../../events/schemas.js';
 import { sampleName } from '../../operators/corpus/sample-name.js';
+import { openHeap } from '../../stores/view-file.js';
 import type { Transport } from '../../streams/transports/transport.js';
 import { outcomesSince } from '../ingest/media-outcomes.js';
 import { makeWorkFolder } from '../work-folder.js';
@@ -23,7 +24,7 @@ interface ClipRow {
 /** Rows read at once. */
 const page = 1000;
 /** Of the file, in KiB, that SQLite keeps in memory. */
-const cacheKib = 16_384;
+const cacheKiB = 16_384;
 
 /**
  * What became of all media and clips, as their topics say now, in a table on disk: looking at more of them takes no more
@@ -46,14 +47,16 @@ export class OutcomeTable {
    */
   static async read(transport: Transport, topics: OutcomeTopics, work: string): Promise<OutcomeTable> {
     const folder = await makeWorkFolder(work, 'outcomes');
-    const database = new Database(join(folder.path, 'outcomes.sqlite'));
-    const table = new OutcomeTable(database, () => folder.remove());
-    try {
-      database.exec(`
-        PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -${cacheKib};
+    const database = openHeap(
+      join(folder.path, 'outcomes.sqlite'),
+      `
         CREATE TABLE clips (key TEXT PRIMARY KEY, uri TEXT, event TEXT, at INTEGER, start REAL, sample TEXT, json TEXT);
         CREATE TABLE media (uri TEXT PRIMARY KEY, json TEXT);
-        BEGIN;`);
+      `,
+      cacheKiB,
+    );
+    const table = new OutcomeTable(database, () => folder.remove());
+    try {
       await table.#readClips(transport, topics.clips);
       await table.#readMedia(transport, topics.media);
       database.exec(`

@@ -2,8 +2,8 @@ import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { readBounded } from '../../core/bounded-file.js';
 import { VimiError } from '../../core/errors.js';
+import { readJsonFile } from '../../core/json-file.js';
 import type { Log } from '../../core/log.js';
 import { changeAlone, type PrivateFile, WatchedFile, writePrivate } from '../../core/private-file.js';
 import { newSecret, secretBytes } from './signature.js';
@@ -32,25 +32,18 @@ export function secretPath(topologyFolder: string, env: Record<string, string | 
   return env.VIMI_WEBHOOKS || join(topologyFolder, '.vimi', 'webhooks.json');
 }
 
-const bounds = {
+const readable = {
   most: 4 * 1024 * 1024,
   unreadable: ['FILE_UNUSABLE', 'The file of webhook secrets cannot be read'],
   tooLarge: ['FILE_UNUSABLE', 'The file of webhook secrets is too large'],
   expected: 'what vimi webhooks secrets add writes',
+  isSecret: true,
+  parse: (value: unknown) => secretFile.parse(value).secrets,
 } as const;
 
 /** All secrets of a file; none where there is no file. FILE_UNUSABLE for a file that holds something else. */
 export async function readSecrets(path: string): Promise<StoredSecret[]> {
-  if (!existsSync(path)) return [];
-  const text = (await readBounded(path, bounds)).toString();
-  try {
-    return secretFile.parse(JSON.parse(text)).secrets;
-  } catch {
-    // Without what it holds.
-    throw new VimiError(...bounds.unreadable, {
-      ...{ expected: bounds.expected, found: 'something else', where: path },
-    });
-  }
+  return existsSync(path) ? readJsonFile(path, readable) : [];
 }
 
 /** Makes a secret of a tenant; null: of all requests that come without a key. USAGE for a name that no tenant can have. */

@@ -2,11 +2,11 @@ import { backUp, type CopiedObjects, restore } from '../../app/backup.js';
 import { secretPath } from '../../app/webhooks/secret-file.js';
 import type { Workspace } from '../../app/workspace.js';
 import { counted } from '../../core/counted.js';
+import { version } from '../../core/version.js';
 import { keyPath } from '../../server/keys/key-file.js';
 import type { Topology } from '../../streams/topology/topology.js';
 import { progress } from '../progress.js';
 import { scaled } from '../scaled.js';
-import { version } from '../version.js';
 
 type Command = typeof writeBackup;
 

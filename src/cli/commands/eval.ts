@@ -7,13 +7,15 @@ import { modelChoices } from '../../app/models.js';
 import type { Workspace } from '../../app/workspace.js';
 import { systemClock } from '../../core/clock.js';
 import { VimiError } from '../../core/errors.js';
+import { version } from '../../core/version.js';
 import { fillCorpus, makeDocument } from '../../evaluation/documents.js';
 import { drawOnce } from '../../evaluation/draw-once.js';
 import { Oracle } from '../../evaluation/oracle.js';
 import { markdown, type Report } from '../../evaluation/report.js';
 import { evaluateAblation } from '../../evaluation/tasks/ablation.js';
 import { evaluateCoherence } from '../../evaluation/tasks/coherence.js';
-import { type Condition, evaluateGrounding } from '../../evaluation/tasks/grounding.js';
+import type { Condition } from '../../evaluation/tasks/conditions.js';
+import { evaluateGrounding } from '../../evaluation/tasks/grounding.js';
 import { evaluatePrediction } from '../../evaluation/tasks/prediction.js';
 import { eachOf, type NamedWorld, type Setting } from '../../evaluation/tasks/setting.js';
 import { evaluateSubject } from '../../evaluation/tasks/subject.js';
@@ -29,7 +31,6 @@ import { memoryObjects } from '../../stores/objects/memory.js';
 import { noRemovals } from '../../stores/removals/removals.js';
 import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
 import { duration, progress } from '../progress.js';
-import { version } from '../version.js';
 
 /** What every evaluation of a model takes. */
 export interface EvalOptions {

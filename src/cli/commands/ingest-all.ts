@@ -9,22 +9,9 @@ import type { Workspace } from '../../app/workspace.js';
 import { counted } from '../../core/counted.js';
 import type { MediaSettled } from '../../events/schemas.js';
 import { SettledMedia, type SettledMedium } from '../../stores/media/settled-media.js';
-import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
 import { feedBar, ofBefore } from './ingest-feed.js';
-import { OutcomeSums, otherProcess, rejection, tellOutcomes } from './ingest-report.js';
+import { type FeedingOptions, OutcomeSums, otherProcess, rejection, tellOutcomes } from './ingest-report.js';
 import { brokenFacts, passedOverCount, tellBroken, tellPassedOver } from './passed-over.js';
-
-export interface IngestAllOptions {
-  pipeline: PipelineSpec;
-  source?: string;
-  licence?: string;
-  /** Also what was rejected before and has not changed since. */
-  again: boolean;
-  /** Names every medium, also those that were simply kept. */
-  list: boolean;
-  json: boolean;
-  signal: AbortSignal;
-}
 
 /**
  * Feeds the media of some sources to a pipeline until all have their outcome, or the signal aborts, and then says what became of
@@ -33,7 +20,7 @@ export interface IngestAllOptions {
 export async function ingestAll(
   workspace: Workspace,
   sources: readonly MediaSource[],
-  { pipeline, source, licence, again, list, json, signal }: IngestAllOptions,
+  { pipeline, source, licence, again, list, json, signal }: FeedingOptions,
   out: NodeJS.WritableStream,
 ): Promise<number> {
   const passed = new PassedOver();

@@ -10,21 +10,13 @@ import type { MediaSettled } from '../../events/schemas.js';
 import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
 import { progress } from '../progress.js';
 import { FoundProblems } from './found-problems.js';
-import { OutcomeSums, otherProcess, outcomeLine, rejection } from './ingest-report.js';
+import { type FeedingOptions, OutcomeSums, otherProcess, outcomeLine, rejection } from './ingest-report.js';
 import { brokenFacts, passedOverCount, tellBroken, tellPassedOver } from './passed-over.js';
 import { reportLine } from './run.js';
 
-export interface IngestFeedOptions {
-  pipeline: PipelineSpec;
-  source?: string;
-  licence?: string;
-  again: boolean;
-  /** Names every medium, as soon as it has its outcome. */
-  list: boolean;
-  json: boolean;
+export interface IngestFeedOptions extends FeedingOptions {
   /** The sources go on for ever, and the same medium may come again. */
   watches: boolean;
-  signal: AbortSignal;
 }
 
 const lookMs = 250;

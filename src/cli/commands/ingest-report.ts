@@ -12,6 +12,19 @@ import { reportLine } from './run.js';
 /** Media that are told of one by one unless all are asked for; rejected ones always are. */
 const mostLines = 20;
 
+/** How media are fed to a pipeline, and told of. */
+export interface FeedingOptions {
+  pipeline: PipelineSpec;
+  source?: string;
+  licence?: string;
+  /** Also what was rejected, or is known, and has not changed since. */
+  again: boolean;
+  /** Names every medium, also those that were simply kept. */
+  list: boolean;
+  json: boolean;
+  signal: AbortSignal;
+}
+
 /** The outcomes of media, each counted once, and those of their parts. */
 export class OutcomeSums {
   readonly outcomes = emptyCounts();

@@ -4,7 +4,9 @@ import { testFileSchema, topologySchema } from '../../streams/topology/json-sche
 import { schemaFile, testSchemaFile } from '../../streams/topology/schema-line.js';
 import type { Topology } from '../../streams/topology/topology.js';
 import { graph } from '../graph.js';
+import { alertRules, alertsPage, alertTests } from './alerts/alert-files.js';
 import { asyncapi, jsonSchema } from './asyncapi.js';
+import { dashboard } from './dashboard.js';
 import { errorsPage } from './errors-page.js';
 import { metricsPage } from './metrics-page.js';
 import { operatorIndex, operatorPage } from './operator-pages.js';
@@ -33,6 +35,10 @@ export function generatedFiles(
     ['docs/reference/topology.md', topologyPage()],
     ['docs/reference/metrics.md', metricsPage()],
     ['docs/reference/errors.md', errorsPage()],
+    ['docs/reference/alerts.md', alertsPage()],
+    ['infra/prometheus/alerts.yaml', alertRules()],
+    ['infra/prometheus/alerts.test.yaml', alertTests()],
+    ['infra/grafana/dashboards/vimi.json', dashboard()],
     ['docs/reference/pipelines.svg', graph(topology, 'svg')],
     ['docs/reference/operators/README.md', operatorIndex(operators)],
     ...operators.map((operator): [string, string] => [

@@ -16,6 +16,8 @@ export interface SeenPipeline {
   awaitingCommit: number;
   /** Missing while the log does not answer. */
   lag?: number;
+  /** As `lag`. */
+  waiting?: number;
   /** `CODE at STEP`. */
   paused: Set<string>;
   steps: Map<string, SeenStep>;
@@ -48,6 +50,7 @@ export function lookOf(at: number, texts: readonly string[]): Look {
       else if (name === 'vimi_max_in_flight') pipeline.maxInFlight += value;
       else if (name === 'vimi_awaiting_commit') pipeline.awaitingCommit += value;
       else if (name === 'vimi_lag') pipeline.lag = (pipeline.lag ?? 0) + value;
+      else if (name === 'vimi_waiting_events') pipeline.waiting = (pipeline.waiting ?? 0) + value;
       else if (name === 'vimi_paused' && value > 0) pipeline.paused.add(`${labels.code} at ${labels.step}`);
       else if (labels.step !== undefined) addToStep(pipeline.steps, name, labels.step, labels.le, value);
     }

@@ -13,6 +13,8 @@ export interface PipelineRow {
   awaiting_commit: number;
   /** null: the log does not answer. */
   lag: number | null;
+  /** Events without an outcome, those in flight included; null as for lag. */
+  waiting: number | null;
   paused: string[];
   steps: StepRow[];
 }
@@ -36,11 +38,11 @@ export function rowsOf(before: Look, now: Look, sort: SortKey = 'order'): Pipeli
   return [...now.pipelines].map(([pipeline, seen]) => {
     const earlier = before.pipelines.get(pipeline);
     const steps = [...seen.steps].map(([step, one]) => stepRow(step, earlier?.steps.get(step), one, seconds));
-    const { delivered, rejected, dropped, lag, paused } = seen;
+    const { delivered, rejected, dropped, lag, waiting, paused } = seen;
     return {
       ...{ pipeline, rate: gained(ends(earlier), ends(seen)) / seconds, delivered, rejected, dropped },
       ...{ in_flight: seen.inFlight, max_in_flight: seen.maxInFlight, awaiting_commit: seen.awaitingCommit },
-      ...{ lag: lag ?? null, paused: [...paused] },
+      ...{ lag: lag ?? null, waiting: waiting ?? null, paused: [...paused] },
       steps: sort === 'order' ? steps : steps.sort((a, b) => (b[sort] ?? -1) - (a[sort] ?? -1)),
     };
   });

@@ -8,10 +8,13 @@ export function table(rows: readonly PipelineRow[]): string {
 
 function pipelineLine(row: PipelineRow): string {
   const ends = `${row.delivered} delivered, ${row.rejected} rejected, ${row.dropped} dropped`;
-  const waiting = row.awaiting_commit > 0 ? `, ${row.awaiting_commit} await their commit` : '';
-  const lag = row.lag === null ? 'lag unknown: the log does not answer' : `lag ${row.lag}`;
+  const awaiting = row.awaiting_commit > 0 ? `, ${row.awaiting_commit} await their commit` : '';
+  const unread =
+    row.waiting === null
+      ? 'waiting unknown: the log does not answer'
+      : `${Math.max(0, row.waiting - row.in_flight)} waiting`;
   const paused = row.paused.map((why) => `\n  PAUSED ${why}`).join('');
-  return `${row.pipeline}  ${rate(row.rate)}, in flight ${row.in_flight} of ${row.max_in_flight}${waiting}, ${lag}; ${ends}${paused}`;
+  return `${row.pipeline}  ${rate(row.rate)}, in flight ${row.in_flight} of ${row.max_in_flight}${awaiting}, ${unread}; ${ends}${paused}`;
 }
 
 const heads = ['step', 'rate', 'in flight', 'p50', 'p99', 'oldest'];

@@ -33,6 +33,8 @@ export interface Preset {
   local: boolean;
   /** Of an upsampler: the smaller video that it is given. */
   low?: LowResolution;
+  /** The words after which training showed images as backgrounds; sampling puts the first before one that stands after none of them. */
+  backgroundAfter?: readonly string[];
   /** Noise levels of the sampler. */
   noise: { min: number; max: number };
   /** The noise levels down to which the words, and the images, are guided; everywhere if not given. */

@@ -20,6 +20,7 @@ export const presets: Record<string, Preset> = {
     ratio: 2,
     encoder: { layers: 2, vocabulary: 2048, words: 48, images: 3, imageSide: 32 },
     local: true,
+    backgroundAfter: ['in', 'in front of'],
     // 40 drowns a video at this input scale; what is left at .1 is grain.
     noise: { min: 0.1, max: 40 },
     // Words guided to the end push grounds away from their colour; so does dynamic thresholding.
@@ -55,11 +56,11 @@ export const presets: Record<string, Preset> = {
 
 // Nano, told of the words by a frozen language model of 384 channels (all-MiniLM-L6-v2 has them). There are no weights:
 // who trains it brings the language model.
-const { nano } = presets;
+const { backgroundAfter: _, ...nano } = presets.nano!;
 presets['nano-frozen'] = {
-  ...nano!,
+  ...nano,
   name: 'nano-frozen',
-  encoder: { ...nano!.encoder, vocabulary: 0, words: 64, external: 384 },
+  encoder: { ...nano.encoder, vocabulary: 0, words: 64, external: 384 },
 };
 
 /** Channels of a preset's conditioning tokens. */

@@ -9,6 +9,7 @@ import type { GenerateInput, RgbImage, RgbVideo } from '../ports.js';
 import type { LowResolution, Preset } from '../presets/preset.js';
 import { preconditioningOf, sizeOfVideo } from '../presets/presets.js';
 import type { LoadedModel } from '../weights/load-model.js';
+import { withBackgroundWords } from './background-words.js';
 import { waysOf } from './between-frames.js';
 import { byGraph } from './by-graph.js';
 import { byOperation } from './by-operation.js';
@@ -54,7 +55,8 @@ export interface GenerateOptions {
  * With an upsampler, `input` describes what comes out of it; the steps and the guidance are the base model's, and the
  * upsampler's are its preset's own.
  *
- * A first frame of the prompt is frame 1 of the video, covered and cropped where its form is another (first-frame.ts).
+ * A first frame of the prompt is frame 1 of the video, covered and cropped where its form is another (first-frame.ts). A
+ * background is read after the words that training had before one (background-words.ts).
  *
  * CANCELLED at the step border after `signal` is aborted.
  */
@@ -67,9 +69,11 @@ export async function generate(
   const more = upsampler?.model.preset.defaults;
   const atBorder = stepBorder(input.steps + (more?.steps ?? 0), { signal, onStep, onEstimate });
   const vectors = read ?? (encoder && (await readTexts(encoder, [input.prompt])));
-  const { method } = base.model.preset.defaults;
+  const { defaults, backgroundAfter } = base.model.preset;
+  const { method } = defaults;
   const native = sizeOfVideo((upsampler ?? base).model.preset);
-  const { prompt, frame } = withFirstFrame(input.prompt, native, input);
+  const { prompt: asked, frame } = withFirstFrame(input.prompt, native, input);
+  const prompt = withBackgroundWords(asked, backgroundAfter);
   const first = frame && Float32Array.from(frame.data, (v) => v / 127.5 - 1);
   const noise = new Random(input.seed);
   if (!upsampler || !low || !more) {

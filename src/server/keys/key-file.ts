@@ -2,8 +2,8 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { readBounded } from '../../core/bounded-file.js';
 import { VimiError } from '../../core/errors.js';
+import { readJsonFile } from '../../core/json-file.js';
 import type { Log } from '../../core/log.js';
 import { changeAlone, type PrivateFile, WatchedFile, writePrivate } from '../../core/private-file.js';
 
@@ -30,27 +30,17 @@ export function keyPath(topologyFolder: string, env: Record<string, string | und
   return env.VIMI_KEYS || join(topologyFolder, '.vimi', 'keys.json');
 }
 
-const bounds = {
+const readable = {
   most: 4 * 1024 * 1024,
   unreadable: ['FILE_UNUSABLE', 'The file of API keys cannot be read'],
   tooLarge: ['FILE_UNUSABLE', 'The file of API keys is too large'],
   expected: 'what vimi keys add writes',
+  parse: (value: unknown) => keyFile.parse(value).keys,
 } as const;
 
 /** All keys of a file; none where there is no file. FILE_UNUSABLE for a file that holds something else. */
 export async function readKeys(path: string): Promise<StoredKey[]> {
-  if (!existsSync(path)) return [];
-  const text = (await readBounded(path, bounds)).toString();
-  try {
-    return keyFile.parse(JSON.parse(text)).keys;
-  } catch (cause) {
-    throw new VimiError(...bounds.unreadable, {
-      expected: bounds.expected,
-      found: 'something else',
-      where: path,
-      cause,
-    });
-  }
+  return existsSync(path) ? readJsonFile(path, readable) : [];
 }
 
 /** Makes a key; gives its text, which nobody can read again. USAGE for a name that no key can have. */

@@ -1,7 +1,8 @@
-import { rmSync } from 'node:fs';
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
 import type { ContextEntry, ObjectRef } from '../../events/prompt.js';
 import type { GenerationRequested, JobChanged, VideoCompleted } from '../../events/schemas.js';
+import { type Placed, Positions } from '../positions.js';
+import { openView } from '../view-file.js';
 import { JobQueue, type QueuePlace } from './job-queue.js';
 import type { KnownJob } from './jobs.js';
 import { succeed } from './succession.js';
@@ -13,13 +14,11 @@ import { succeed } from './succession.js';
  */
 
 /** Where a record lies, and when it was written: milliseconds since 1970. */
-export interface Placed {
-  partition: number;
-  offset: number;
+export interface BoardRow extends Placed {
   timestamp: number;
 }
 
-export interface RequestRow extends Placed {
+export interface RequestRow extends BoardRow {
   job: string;
   /** The record by its name for good: topic-partition-offset@milliseconds. */
   record: string;
@@ -30,14 +29,14 @@ export interface RequestRow extends Placed {
   request: GenerationRequested;
 }
 
-export interface ChangeRow extends Placed {
+export interface ChangeRow extends BoardRow {
   /** The record's key. */
   job: string;
   /** null: the job is to be forgotten. undefined: no change of a job of this pipeline. */
   change: KnownJob | null | undefined;
 }
 
-export interface VideoRow extends Placed {
+export interface VideoRow extends BoardRow {
   job: string;
   video: MadeVideo;
   /** That its denoising took. */
@@ -107,16 +106,17 @@ export class JobBoard {
   readonly #file: Database.Database;
   readonly #queue: JobQueue;
   readonly #sql;
-  readonly #positions: Record<BoardTopic, Record<number, number>> = { requests: {}, jobs: {}, videos: {} };
+  readonly #positions: Record<BoardTopic, Positions> = {
+    requests: new Positions(),
+    jobs: new Positions(),
+    videos: new Positions(),
+  };
 
   /** `ageingMs`: of the pipeline. */
   constructor(path: string, ageingMs: number) {
-    rmSync(path, { force: true });
-    this.#file = new Database(path);
-    // Only so that what fails in the middle can be taken back.
-    this.#file.pragma('journal_mode = MEMORY');
-    this.#file.pragma('synchronous = OFF');
-    this.#file.exec(`
+    this.#file = openView(
+      path,
+      `
       CREATE TABLE jobs (
         job TEXT PRIMARY KEY, source TEXT NOT NULL, created INTEGER NOT NULL, changed INTEGER NOT NULL,
         version INTEGER NOT NULL, state TEXT NOT NULL, known TEXT
@@ -127,7 +127,8 @@ export class JobBoard {
         job TEXT NOT NULL, record TEXT NOT NULL, created INTEGER NOT NULL, json TEXT NOT NULL, PRIMARY KEY (job, record)
       );
       CREATE TABLE videos (job TEXT PRIMARY KEY, json TEXT NOT NULL);
-    `);
+    `,
+    );
     this.#queue = new JobQueue(this.#file, ageingMs);
     const prepare = (sql: string) => this.#file.prepare(sql);
     this.#sql = {
@@ -154,7 +155,7 @@ export class JobBoard {
 
   /** The next offset that is wanted of each partition. */
   positions(topic: BoardTopic): Record<number, number> {
-    return { ...this.#positions[topic] };
+    return this.#positions[topic].next;
   }
 
   get(job: string): BoardJob | undefined {
@@ -202,7 +203,7 @@ export class JobBoard {
   }
 
   /** Takes requests in; gives the jobs that are new. */
-  applyRequests(rows: readonly (RequestRow | Placed)[]): Set<string> {
+  applyRequests(rows: readonly (RequestRow | BoardRow)[]): Set<string> {
     return this.#apply('requests', rows, (row, told) => {
       if (!('job' in row)) return;
       const { job, record, source, id, payload, request, timestamp } = row;
@@ -234,7 +235,7 @@ export class JobBoard {
     });
   }
 
-  applyVideos(rows: readonly (VideoRow | Placed)[]): Set<string> {
+  applyVideos(rows: readonly (VideoRow | BoardRow)[]): Set<string> {
     return this.#apply('videos', rows, (row) => {
       if (!('job' in row)) return;
       const { job, video, seconds } = row;
@@ -248,22 +249,17 @@ export class JobBoard {
     this.#file.close();
   }
 
-  /** All or none of them; what it has already is passed over. */
-  #apply<R extends Placed>(
+  #apply<R extends BoardRow>(
     topic: BoardTopic,
     rows: readonly R[],
     take: (row: R, told: Set<string>) => void,
   ): Set<string> {
-    const reached = this.positions(topic);
     const told = new Set<string>();
-    this.#file.transaction(() => {
-      for (const row of rows) {
-        if (row.offset < (reached[row.partition] ?? 0)) continue;
-        reached[row.partition] = row.offset + 1;
-        take(row, told);
-      }
-    })();
-    this.#positions[topic] = reached;
+    this.#positions[topic].advance(
+      rows,
+      (row) => take(row, told),
+      (work) => this.#file.transaction(work)(),
+    );
     return told;
   }
 

@@ -1,11 +1,10 @@
-import { rmSync } from 'node:fs';
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
+import { type Placed, Positions } from '../positions.js';
+import { openView } from '../view-file.js';
 import type { KnownJob } from './jobs.js';
 import { succeed } from './succession.js';
 
-export interface Change {
-  partition: number;
-  offset: number;
+export interface Change extends Placed {
   /** The key: the job that is told of. */
   job: string;
   /** null: it is to be forgotten. undefined: nothing that this view could hold. */
@@ -19,24 +18,21 @@ export interface Remembered {
 }
 
 /**
- * What the jobs topic says of each job, one row a job, in a file that is made anew at each start: memory stays small
- * however many jobs there were, and nothing in it can be out of date.
+ * What the jobs topic says of each job, one row a job.
  */
 export class JobsView {
   readonly #file: Database.Database;
   readonly #sql;
-  #positions: Record<number, number> = {};
+  readonly #positions = new Positions();
 
   constructor(path: string) {
-    rmSync(path, { force: true });
-    this.#file = new Database(path);
-    // It may be lost: the topic is the truth. The journal is there so that what fails in the middle can be taken back.
-    this.#file.pragma('journal_mode = MEMORY');
-    this.#file.pragma('synchronous = OFF');
-    this.#file.exec(`
+    this.#file = openView(
+      path,
+      `
       CREATE TABLE jobs (job TEXT PRIMARY KEY, request TEXT NOT NULL, hidden INTEGER NOT NULL, json TEXT NOT NULL);
       CREATE INDEX jobs_by_request ON jobs (request);
-    `);
+    `,
+    );
     this.#sql = {
       get: this.#file.prepare('SELECT json, hidden FROM jobs WHERE job = ?'),
       named: this.#file.prepare('SELECT json FROM jobs WHERE request = ? ORDER BY job').pluck(),
@@ -57,34 +53,29 @@ export class JobsView {
 
   /** The next offset of each partition. */
   get positions(): Record<number, number> {
-    return { ...this.#positions };
+    return this.#positions.next;
   }
 
   reached(partition: number): number {
-    return this.#positions[partition] ?? 0;
+    return this.#positions.next[partition] ?? 0;
   }
 
   /** Takes changes in, all or none; gives the jobs that they told of. */
   apply(changes: Change[]): Set<string> {
-    const reached = this.positions;
     const told = new Set<string>();
-    this.#file.transaction(() => {
-      for (const { partition, offset, job, change } of changes) {
-        if (offset < (reached[partition] ?? 0)) continue;
-        reached[partition] = offset + 1;
-        // Not ours, or no job's.
-        if (change === undefined || job === '') continue;
-        told.add(job);
-        if (change === null) {
-          this.#sql.forget.run(job);
-          continue;
-        }
-        const next = succeed(this.get(job)?.job, change);
-        if (next) this.#sql.put.run(job, next.request.id, JSON.stringify(next));
-        else this.#sql.hide.run(job);
+    const take = ({ job, change }: Change) => {
+      // Not ours, or no job's.
+      if (change === undefined || job === '') return;
+      told.add(job);
+      if (change === null) {
+        this.#sql.forget.run(job);
+        return;
       }
-    })();
-    this.#positions = reached;
+      const next = succeed(this.get(job)?.job, change);
+      if (next) this.#sql.put.run(job, next.request.id, JSON.stringify(next));
+      else this.#sql.hide.run(job);
+    };
+    this.#positions.advance(changes, take, (work) => this.#file.transaction(work)());
     return told;
   }
 

@@ -1,12 +1,13 @@
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
 import type { MediaSettled } from '../../events/schemas.js';
+import { openHeap } from '../view-file.js';
 
 /** What became of a medium; `unchanged`: it was rejected before, is the same, and was not published again. */
 export type SettledMedium =
   | (MediaSettled & { unchanged?: never })
   | (Pick<MediaSettled, 'uri' | 'error'> & { outcome: 'rejected'; unchanged: true });
 
-const cacheKilobytes = 8 * 1024;
+const cacheKiB = 8 * 1024;
 const readTogether = 200;
 
 /** The outcomes of one command, in a file for as long as it runs: memory stays small however many there are. */
@@ -16,12 +17,10 @@ export class SettledMedia {
   size = 0;
 
   constructor(path: string) {
-    this.#file = new Database(path);
-    this.#file.pragma('journal_mode = OFF');
-    this.#file.pragma('synchronous = OFF');
-    this.#file.pragma(`cache_size = -${cacheKilobytes}`);
-    this.#file.exec(
-      'CREATE TABLE media (uri TEXT, n INTEGER, medium TEXT NOT NULL, PRIMARY KEY (uri, n)) WITHOUT ROWID; BEGIN;',
+    this.#file = openHeap(
+      path,
+      'CREATE TABLE media (uri TEXT, n INTEGER, medium TEXT NOT NULL, PRIMARY KEY (uri, n)) WITHOUT ROWID;',
+      cacheKiB,
     );
     this.#sql = {
       put: this.#file.prepare('INSERT INTO media VALUES (?, ?, ?)'),

@@ -1,7 +1,8 @@
-import { rmSync } from 'node:fs';
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
 import type { DeliveryState, WebhookDelivery } from '../../events/webhook-events.js';
 import { receiverKey, type WebhookRow } from '../../events/webhook-records.js';
+import { Positions } from '../positions.js';
+import { openView } from '../view-file.js';
 
 export interface ListedDeliveries {
   /** Only messages behind this one, the newest first. */
@@ -16,15 +17,12 @@ export interface ListedDeliveries {
 export class WebhookLedger {
   readonly #file: Database.Database;
   readonly #sql;
-  #positions: Record<number, number> = {};
+  readonly #positions = new Positions();
 
   constructor(path: string) {
-    rmSync(path, { force: true });
-    this.#file = new Database(path);
-    // Only so that what fails in the middle can be taken back.
-    this.#file.pragma('journal_mode = MEMORY');
-    this.#file.pragma('synchronous = OFF');
-    this.#file.exec(`
+    this.#file = openView(
+      path,
+      `
       CREATE TABLE deliveries (
         id TEXT PRIMARY KEY, job TEXT NOT NULL, source TEXT NOT NULL, host TEXT NOT NULL, partition INTEGER NOT NULL,
         state TEXT NOT NULL, created INTEGER NOT NULL, due INTEGER NOT NULL, json TEXT NOT NULL
@@ -33,7 +31,8 @@ export class WebhookLedger {
       CREATE INDEX deliveries_by_time ON deliveries (created, id);
       CREATE INDEX deliveries_by_job ON deliveries (job);
       CREATE TABLE disabled (receiver TEXT PRIMARY KEY);
-    `);
+    `,
+    );
     const prepare = (sql: string) => this.#file.prepare(sql);
     this.#sql = {
       get: prepare('SELECT json FROM deliveries WHERE id = ?').pluck(),
@@ -54,6 +53,7 @@ export class WebhookLedger {
       next: prepare(`
         SELECT MIN(due) FROM deliveries WHERE partition = ? AND state = 'pending' AND due > ?
       `).pluck(),
+      waiting: prepare(`SELECT COUNT(*) FROM deliveries WHERE partition = ? AND state = 'pending'`).pluck(),
       old: prepare(`
         SELECT id FROM deliveries WHERE partition = ? AND state <> 'pending' AND created < ? LIMIT 100
       `).pluck(),
@@ -62,7 +62,7 @@ export class WebhookLedger {
   }
 
   positions(): Record<number, number> {
-    return { ...this.#positions };
+    return this.#positions.next;
   }
 
   get(id: string): WebhookDelivery | undefined {
@@ -107,6 +107,11 @@ export class WebhookLedger {
     return (this.#sql.next.get(partition, now) as number | null) ?? undefined;
   }
 
+  /** Messages that will be sent. */
+  waiting(partition: number): number {
+    return this.#sql.waiting.get(partition) as number;
+  }
+
   /** Some that are over and were made before. */
   endedBefore(partition: number, moment: number): string[] {
     return this.#sql.old.all(partition, moment) as string[];
@@ -118,20 +123,15 @@ export class WebhookLedger {
 
   /** Takes records in, all or none; passes over what it has. */
   apply(rows: readonly WebhookRow[]): void {
-    const reached = this.positions();
-    this.#file.transaction(() => {
-      for (const row of rows) {
-        if (row.offset < (reached[row.partition] ?? 0)) continue;
-        reached[row.partition] = row.offset + 1;
-        if ('delivery' in row) this.#put(row.delivery);
-        else if ('disabled' in row) this.#sql.disable.run(receiverKey(row.disabled));
-        else if ('forgotten' in row) {
-          this.#sql.forget.run(row.key);
-          this.#sql.enable.run(row.key);
-        }
+    const take = (row: WebhookRow) => {
+      if ('delivery' in row) this.#put(row.delivery);
+      else if ('disabled' in row) this.#sql.disable.run(receiverKey(row.disabled));
+      else if ('forgotten' in row) {
+        this.#sql.forget.run(row.key);
+        this.#sql.enable.run(row.key);
       }
-    })();
-    this.#positions = reached;
+    };
+    this.#positions.advance(rows, take, (work) => this.#file.transaction(work)());
   }
 
   close(): void {

@@ -3,6 +3,7 @@ import { within } from '../../core/within.js';
 import type { Count } from '../../flow/operator.js';
 import type { Trouble } from '../../flow/pause.js';
 import { createTransportMetrics } from '../transports/transport-metrics.js';
+import { createBuildInfo } from './build-info.js';
 import type { OutcomeCounts } from './position.js';
 
 /** What a running pipeline tells when it is asked. */
@@ -21,8 +22,15 @@ export interface PipelineState {
   oldest: ReadonlyMap<string, number>;
   /** Events in each step, in the order of the steps. */
   inStep: ReadonlyMap<string, number>;
-  /** Records between the group's committed offset and the end of each partition. */
-  lag(): Promise<Map<number, number>>;
+  /** How far each of its partitions is behind the end of the topic. */
+  behind(): Promise<Map<number, Behind>>;
+}
+
+export interface Behind {
+  /** Offsets between the committed one and the end. */
+  lag: number;
+  /** Events without an outcome: not read yet, or in flight. */
+  waiting: number;
 }
 
 /** Seconds: from a look at a map to a video on a slow machine. */
@@ -35,9 +43,10 @@ export type Metrics = ReturnType<typeof createMetrics>;
 
 /** The metrics of delivery, for any number of pipelines. Make them once a process; `registry` is what is exposed. */
 export function createMetrics(registry = new Registry()) {
+  createBuildInfo(registry);
   const running = new Map<string, () => PipelineState>();
   const starting = new Set<string>();
-  const asked = new Map<string, Promise<Map<number, number>>>();
+  const asked = new Map<string, Promise<Map<number, Behind>>>();
   const registers = [registry];
   const pipeline = ['pipeline'] as const;
 
@@ -101,30 +110,41 @@ export function createMetrics(registry = new Registry()) {
     'Age of the oldest event in each step, including its waits in the step.',
     ({ oldest }) => oldest,
   );
-  new Gauge({
-    name: 'vimi_lag',
-    help: 'Records between the committed offset and the end of the input topic. Missing while the log does not answer.',
-    labelNames: ['pipeline', 'partition'] as const,
-    registers,
-    async collect() {
-      this.reset();
-      await Promise.all(
-        [...running].map(async ([label, current]) => {
-          // One question at a time, however often somebody scrapes.
-          const asking = asked.get(label) ?? current().lag();
-          asked.set(label, asking);
-          const answered = asking.then(
-            (lag) => {
-              asked.delete(label);
-              for (const [partition, records] of lag) this.set({ pipeline: label, partition }, records);
-            },
-            () => asked.delete(label),
-          );
-          await within(lagMs, answered);
-        }),
-      );
-    },
-  });
+  const behind = (name: string, help: string, read: (behind: Behind) => number) =>
+    new Gauge({
+      name,
+      help: `${help} Missing while the log does not answer.`,
+      labelNames: ['pipeline', 'partition'] as const,
+      registers,
+      async collect() {
+        this.reset();
+        await Promise.all(
+          [...running].map(async ([label, current]) => {
+            // One question at a time, however many metrics need it and however often somebody scrapes.
+            const asking = asked.get(label) ?? current().behind();
+            asked.set(label, asking);
+            const answered = asking.then(
+              (partitions) => {
+                asked.delete(label);
+                for (const [partition, one] of partitions) this.set({ pipeline: label, partition }, read(one));
+              },
+              () => asked.delete(label),
+            );
+            await within(lagMs, answered);
+          }),
+        );
+      },
+    });
+  behind(
+    'vimi_lag',
+    'Offsets between the committed one and the end of the input topic. Over Kafka the markers of transactions take offsets, so it need not reach 0.',
+    ({ lag }) => lag,
+  );
+  behind(
+    'vimi_waiting_events',
+    'Events of the input topic without an outcome: not read yet, or in flight. 0 when all work is done: scale by it.',
+    ({ waiting }) => waiting,
+  );
 
   const counted = new Counter({
     name: 'vimi_operator_count_total',

@@ -94,6 +94,11 @@ export class Partition {
     return this.#tracker.committedOffset;
   }
 
+  /** Everything below it was read. It moves past what is no record, at the end of the topic too. */
+  get reached(): number {
+    return Math.max(this.#assigned.reached, this.#tracker.next);
+  }
+
   /** All outcomes of this partition that were ever committed. */
   get counts(): OutcomeCounts {
     return this.#commits.counts;
@@ -105,8 +110,7 @@ export class Partition {
 
   /** Whether everything below `end` is settled and committed; never of one that is being given up. */
   isDone(end: number): boolean {
-    const reached = Math.max(this.#assigned.reached, this.#tracker.next);
-    return this.#state.name === 'taking' && !this.#holds && this.isIdle && reached >= end;
+    return this.#state.name === 'taking' && !this.#holds && this.isIdle && this.reached >= end;
   }
 
   /** Admits nothing more: taking → draining. */
@@ -170,7 +174,7 @@ export class Partition {
   }
 
   async #take(): Promise<void> {
-    const { pause, clock, report } = this.#parts;
+    const { pause, clock, report, spans } = this.#parts;
     const signal = this.#state.admitting;
     let failures = 0;
     while (!signal.aborted) {
@@ -183,10 +187,12 @@ export class Partition {
       }
       try {
         if (this.#state.name === 'taking over') await this.#takeOver(signal);
+        const since = clock.now();
         const taking = pause.through('read', () => this.#assigned.take(most, signal), signal);
         if (this.isIdle) this.#parts.onIdle();
         const records = await taking;
         failures = 0;
+        if (records.length > 0) spans?.received(records, since);
         this.#holds = records.length > 0;
         await pause.over(signal);
         if (signal.aborted) {

@@ -68,7 +68,7 @@ describe('a folder of media', () => {
       'list.jsonl': ['{}\n', 'a table (`vimi ingest FILE` takes the media that it names)'],
       'part-0': ['PAR1xxxxPAR1', 'a table (`vimi ingest FILE` takes the media that it names)'],
       'set.tar': ['', 'a tar (`vimi ingest FILE` takes the media in it)'],
-      'set.tar.gz': [hex('1f8b08'), 'a compressed tar (unpack it, then give the tar to `vimi ingest`)'],
+      'set.tar.gz': [hex('1f8b08'), 'a tar (`vimi ingest FILE` takes the media in it)'],
       'film.mp4.part': [png, 'an unfinished copy or download, by its name'],
       'fox-thumbnail-0123456789abcdef.webp': [png, 'a still of a video that vimi made, by its name'],
       'fox-spritesheet-0123456789abcdef.webp': [png, 'a still of a video that vimi made, by its name'],
@@ -215,7 +215,15 @@ describe('a table of captions', () => {
     const { taken, captions, passed } = await found(folder);
     expect(taken).toEqual(['a.png']);
     expect(captions['a.png']).toBeUndefined();
-    expect(passed['metadata.csv']).toContain('more than 268435456 bytes');
+    expect(passed['metadata.csv']).toContain('at most 268435456 bytes');
+  });
+
+  it.runIf(process.platform === 'linux')('a pipe in the place of one is named, and not waited for', async () => {
+    const folder = await folderOf({ 'a.png': png });
+    execFileSync('mkfifo', [join(folder, 'metadata.csv')]);
+    const { taken, passed } = await found(folder);
+    expect(taken).toEqual(['a.png']);
+    expect(passed['metadata.csv']).toContain('found a pipe, socket or device');
   });
 
   it('[kind 8] one that cannot be read is named, and keeps nothing from being taken', async () => {

@@ -21,7 +21,7 @@ function running(times: { embed: number[]; retrieve: number[] }, more: { lag?: n
       ['embed', 0],
       ['retrieve', more.inFlight ?? 0],
     ]),
-    lag: async () => new Map([[0, more.lag ?? 0]]),
+    behind: async () => new Map([[0, { lag: more.lag ?? 0, waiting: (more.inFlight ?? 0) + (more.lag ?? 0) }]]),
   }));
   const add = (step: 'embed' | 'retrieve', seconds: number[]) => {
     for (const one of seconds) metrics.stepSeconds.observe({ pipeline: 'p', step }, one);
@@ -68,7 +68,7 @@ describe('rows between two looks', () => {
     const [row] = rowsOf(before, now);
     expect(row).toMatchObject({
       ...{ pipeline: 'p', rate: 2, delivered: 13, dropped: 10, rejected: 0 },
-      ...{ in_flight: 3, max_in_flight: 16, lag: 7, paused: [] },
+      ...{ in_flight: 3, max_in_flight: 16, lag: 7, waiting: 10, paused: [] },
     });
     const [embed, retrieve] = row!.steps;
     expect(embed).toMatchObject({ step: 'embed', rate: 10, in_flight: 0 });
@@ -138,7 +138,7 @@ describe('rows between two looks', () => {
   it('are a table that people read', async () => {
     const { metrics } = running({ embed: [0.05], retrieve: [] }, { lag: 7, inFlight: 3 });
     const text = table(rowsOf(lookOf(0, []), lookOf(1000, [await metrics.registry.metrics()])));
-    expect(text).toMatch(/^p {2}0\/s, in flight 3 of 16, lag 7; 0 delivered, 0 rejected, 0 dropped$/m);
+    expect(text).toMatch(/^p {2}0\/s, in flight 3 of 16, 7 waiting; 0 delivered, 0 rejected, 0 dropped$/m);
     expect(text).toMatch(/^ {2}step +rate +in flight +p50 +p99 +oldest$/m);
     expect(text).toMatch(/^ {2}embed +1\/s +0 +\d+ ms +\d+ ms +–$/m);
     expect(text).toMatch(/^ {2}retrieve +0\/s +3 +– +– +4 s$/m);

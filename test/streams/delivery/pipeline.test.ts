@@ -725,6 +725,10 @@ describe('trouble with the log', () => {
   });
 });
 
+/** Of all samples of a metric. */
+const sum = (text: string, metric: string) =>
+  [...text.matchAll(new RegExp(`^${metric}\\{.*\\} (\\S+)$`, 'gm'))].reduce((all, [, value]) => all + Number(value), 0);
+
 describe('the metrics', () => {
   it('tell outcomes, rejects, and what is in flight while it runs', async () => {
     await transport.publish([...names(7).map((name) => media(name)), { ...media('x'), value: Buffer.from('no JSON') }]);
@@ -739,6 +743,7 @@ describe('the metrics', () => {
     expect(during).toContain('vimi_in_flight{pipeline="test"} 1');
     expect(during).toContain('vimi_max_in_flight{pipeline="test"} 128');
     expect(during).toMatch(/vimi_lag\{pipeline="test",partition="\d"\} [1-9]/);
+    expect(sum(during, 'vimi_waiting_events')).toBe(1);
     release('m000001');
     await running;
     const after = await metrics.registry.metrics();

@@ -1,8 +1,5 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { pipeline } from 'node:stream/promises';
+import { fileSha256 } from '../../../core/file-sha256.js';
 import { type SampleColumn, sampleColumns } from './sample-columns.js';
 
 /*
@@ -139,7 +136,6 @@ function spdx(licence: string): string {
 }
 
 async function describe(folder: string, path: string): Promise<DescribedFile> {
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(join(folder, path)), hash);
-  return { path, sha256: hash.digest('hex'), bytes: (await stat(join(folder, path))).size };
+  const { size, sha256 } = await fileSha256(join(folder, path));
+  return { path, sha256, bytes: size };
 }

@@ -1,6 +1,6 @@
 import { instructions, type Task } from '../../../events/prompt.js';
 import { functionWordsOf } from '../../../language/language-of.js';
-import { words } from '../../../language/words.js';
+import { composed, type Token, tokens, words } from '../../../language/words.js';
 import type { ModelPrompt, RgbImage } from '../../ports.js';
 
 type Part = ModelPrompt['parts'][number];
@@ -50,26 +50,24 @@ export function asTask(
 /** The parts with the first name that the caption has too replaced by its image; the same parts when there is none. */
 function replaceName(parts: Part[], caption: string, image: Part): Part[] {
   for (const [i, part] of parts.entries()) {
-    const place = 'text' in part && nameIn(part.text, caption);
-    if (!place) continue;
-    const [before, after] = [part.text.slice(0, place.from).trim(), part.text.slice(place.to).trim()];
-    const texts = [before, after].map((text): Part[] => (text === '' ? [] : [{ text }]));
+    const around = 'text' in part && aroundName(part.text, caption);
+    if (!around) continue;
+    const texts = around.map((text): Part[] => (text === '' ? [] : [{ text }]));
     return [...parts.slice(0, i), ...texts[0]!, image, ...texts[1]!, ...parts.slice(i + 1)];
   }
   return parts;
 }
 
-/** The first run of words in the text that the caption has too, function words left out: from and to, in characters. */
-function nameIn(text: string, caption: string): { from: number; to: number } | null {
+/** What stands before and behind the first run of words that the caption has too, function words left out; null: it has none. */
+function aroundName(text: string, caption: string): [string, string] | null {
   const shared = new Set(words(caption));
-  const functionWords = functionWordsOf(words(text));
-  const found = { from: -1, to: -1 };
-  for (const match of text.matchAll(/[\p{L}\p{N}\p{M}]+/gu)) {
-    const belongs = words(match[0]).every((word) => shared.has(word) && !functionWords.has(word));
-    if (!belongs && found.from >= 0) break;
-    if (!belongs) continue;
-    if (found.from < 0) found.from = match.index;
-    found.to = match.index + match[0].length;
-  }
-  return found.from < 0 ? null : found;
+  const written = composed(text);
+  const all = tokens(written);
+  const functionWords = functionWordsOf(all.map(({ word }) => word));
+  const isOfName = ({ word }: Token) => shared.has(word) && !functionWords.has(word);
+  const first = all.findIndex(isOfName);
+  if (first < 0) return null;
+  const behind = all.findIndex((token, i) => i > first && !isOfName(token));
+  const last = all.at(behind < 0 ? -1 : behind - 1)!;
+  return [written.slice(0, all[first]!.at).trim(), written.slice(last.at + last.text.length).trim()];
 }

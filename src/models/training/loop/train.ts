@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import * as tf from '@tensorflow/tfjs';
 import { asVimiError, VimiError } from '../../../core/errors.js';
+import { fileSha256 } from '../../../core/file-sha256.js';
 import type { Device } from '../../backends/backend.js';
 import type { BackendName } from '../../backends/names.js';
 import { readTexts } from '../../encoders/frozen-encoder.js';
@@ -307,10 +308,10 @@ function* allPrompts(samples: readonly TrainingSample[], { tasks }: Recipe): Gen
 }
 
 async function fingerprint(path: string): Promise<{ name: string; sha256: string }> {
-  const bytes = await readFile(path).catch((cause: Error) => {
+  const { sha256 } = await fileSha256(path).catch((cause: Error) => {
     throw new VimiError('OBJECT_NOT_FOUND', 'The shard cannot be read', { found: cause.message, where: path, cause });
   });
-  return { name: basename(path), sha256: createHash('sha256').update(bytes).digest('hex') };
+  return { name: basename(path), sha256 };
 }
 
 const rounded = (x: number) => Number(x.toPrecision(5));

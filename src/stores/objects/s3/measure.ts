@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { open, readFile, stat } from 'node:fs/promises';
+import { fileSha256 } from '../../../core/file-sha256.js';
 import type { ObjectBody } from '../object-store.js';
 import { partBytes } from './connect.js';
 
@@ -15,11 +15,7 @@ export interface Measured {
 export async function measure(body: ObjectBody): Promise<Measured> {
   if (!Buffer.isBuffer(body)) {
     const { size } = await stat(body.file);
-    if (size > partBytes) {
-      const hash = createHash('sha256');
-      for await (const chunk of createReadStream(body.file)) hash.update(chunk as Buffer);
-      return { body, size, sha256: hash.digest('hex') };
-    }
+    if (size > partBytes) return { body, ...(await fileSha256(body.file)) };
   }
   const bytes = Buffer.isBuffer(body) ? body : await readFile(body.file);
   return { body: bytes, size: bytes.length, sha256: hashOf(bytes) };
