@@ -9,8 +9,9 @@
  */
 const { execFile } = require('node:child_process');
 const { cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, renameSync, rmSync } = require('node:fs');
+const { createRequire } = require('node:module');
 const { tmpdir } = require('node:os');
-const { dirname, join } = require('node:path');
+const { delimiter, dirname, join } = require('node:path');
 const { promisify } = require('node:util');
 
 /** Those that hnswlib has code for. Two, for images of containers move between machines. */
@@ -52,8 +53,9 @@ async function compile(source, version, needs) {
     for (const name of ['src', 'binding.gyp', 'package.json'])
       cpSync(join(source, name), join(folder, name), { recursive: true });
     const flags = needs.map((name) => `-m${name}`).join(' ');
-    const headers = dirname(dirname(require.resolve('node-addon-api', { paths: [source] })));
-    const env = { ...process.env, CXXFLAGS: `${CXXFLAGS} ${flags}`, NODE_PATH: headers };
+    // What it includes is found from where it lies.
+    const modules = createRequire(join(source, 'package.json')).resolve.paths('node-addon-api').join(delimiter);
+    const env = { ...process.env, CXXFLAGS: `${CXXFLAGS} ${flags}`, NODE_PATH: modules };
     await run([nodeGyp, 'rebuild', '--release'], { cwd: folder, env });
     const built = join(folder, 'build', 'Release', 'addon.node');
     // In a process of its own: what was compiled wrongly could end this one.
