@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { pino } from 'pino';
+import { sortKeys } from '../app/looks/rows.js';
 import { modelName, presetName } from '../app/model-name.js';
 import { groupings } from '../app/passes/groupings.js';
 import { openTelemetry, type Telemetry } from '../app/telemetry/open-telemetry.js';
@@ -92,7 +93,6 @@ import { leaveNow } from './leave-now.js';
 import { cosine, deviceList, offsetOrEnd, several, size, weight, wholeNumber } from './option-values.js';
 import { printable, printableStream } from './printable.js';
 import { runView } from './run-view.js';
-import { sortKeys } from './top/rows.js';
 
 const program = new Command('vimi')
   .description('Grounded video generation as a stream: prompts and media in, videos and training samples out.')

@@ -19,6 +19,8 @@ import { openHttps } from './https.js';
 import { recogniseCallers } from './keys/callers.js';
 import { Keys, keyPath } from './keys/key-file.js';
 import { addModelsRoute } from './models.js';
+import { addPipelinesRoute } from './operating/pipelines.js';
+import { addRejectsRoutes } from './operating/rejects.js';
 import { addPage } from './page.js';
 import { addProbes } from './probes.js';
 import { addTapRoute } from './tap.js';
@@ -94,6 +96,8 @@ export async function serveHttp({
   addProbes(app, workspace.metrics);
   addPage(app);
   addTapRoute(app, workspace.taps, closing.signal);
+  addPipelinesRoute(app, workspace, closing.signal);
+  addRejectsRoutes(app, workspace);
 
   let opened: Promise<FollowedBoard> | undefined;
   let grounds: Promise<Grounding> | undefined;
