@@ -1,4 +1,5 @@
 import type { NewRecord } from '../events/record.js';
+import type { PipelineSpans } from '../flow/spans.js';
 import type { Finished } from '../streams/delivery/finished.js';
 import type { Metrics } from '../streams/delivery/metrics.js';
 import { type PipelineReport, runPipeline } from '../streams/delivery/pipeline.js';
@@ -53,6 +54,7 @@ export async function runPipelines(
     try {
       return await runPipeline(spec, {
         ...{ transport, signal: stop, drain, drainMs, log: workspace.log, metrics, taps: workspace.taps },
+        spans: spansOf(workspace, spec),
         resources: {
           ...resources,
           async announce(records) {
@@ -77,4 +79,9 @@ export async function runPipelines(
   await index.stop();
   for (const end of ends) if (end.status === 'rejected') throw failed.signal.reason ?? end.reason;
   return ends.map((end) => (end as PromiseFulfilledResult<PipelineReport>).value);
+}
+
+function spansOf({ telemetry, topology }: Workspace, { name, from, group }: PipelineSpec): PipelineSpans | undefined {
+  const system = topology.profile.transport.type === 'kafka' ? 'kafka' : 'vimi';
+  return telemetry?.ofPipeline({ name, from, group, system });
 }

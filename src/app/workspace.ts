@@ -32,6 +32,8 @@ import { type FollowedRemovals, openRemovals } from './removal/open-removals.js'
 import type { RemovalTopics } from './removal/removal-records.js';
 import { checkTools, openResources } from './resources.js';
 import { openSearch } from './search.js';
+import { createServiceMetrics } from './service-metrics.js';
+import type { Telemetry } from './telemetry/open-telemetry.js';
 import { openTransport } from './transport.js';
 
 export interface WorkspaceOptions {
@@ -48,6 +50,8 @@ export interface WorkspaceOptions {
   /** Nothing is made: no bucket, no topic. What is not there fails as missing. */
   looksOnly?: boolean;
   log: Log;
+  /** Traces what runs in it; it is not closed with it. */
+  telemetry?: Telemetry | undefined;
 }
 
 /** What stands in for a profile's own. */
@@ -61,8 +65,10 @@ export interface Instead {
 export class Workspace {
   readonly topology: Topology;
   readonly log: Log;
+  readonly telemetry: Telemetry | undefined;
   /** Of all that runs in it. */
   readonly metrics = createMetrics();
+  readonly serviceMetrics = createServiceMetrics(this.metrics.registry);
   readonly taps = new Taps();
   readonly #firstContactMs: number | undefined;
   readonly #looksOnly: boolean;
@@ -72,12 +78,13 @@ export class Workspace {
 
   private constructor(
     topology: Topology,
-    { log, firstContactMs, looksOnly = false }: Omit<WorkspaceOptions, 'topology'>,
+    { log, firstContactMs, looksOnly = false, telemetry }: Omit<WorkspaceOptions, 'topology'>,
     instead: Partial<Instead> = {},
   ) {
     this.topology = topology;
     this.#instead = instead;
     this.log = log;
+    this.telemetry = telemetry;
     this.#firstContactMs = firstContactMs;
     this.#looksOnly = looksOnly;
   }
@@ -121,7 +128,7 @@ export class Workspace {
       const how = { firstContactMs: this.#firstContactMs, makesBucket: !this.#looksOnly, work };
       const { objects, close } = await openObjects(this.topology.profile.objects, how);
       this.#onClose(close);
-      return objects;
+      return this.telemetry?.ofObjects(objects) ?? objects;
     });
   }
 

@@ -2,7 +2,7 @@ import { type Command, Option } from 'commander';
 import { modelName } from '../app/model-name.js';
 import type { Workspace } from '../app/workspace.js';
 import { pixelScales } from '../evaluation/features/net-input.js';
-import { conditions } from '../evaluation/tasks/grounding.js';
+import { conditions } from '../evaluation/tasks/conditions.js';
 import { servingBackends } from '../models/backends/names.js';
 import type { AblationOptions, GroundingOptions, WorldOptions } from './commands/eval.js';
 import type { FeatureOptions } from './commands/eval-features.js';

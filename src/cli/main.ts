@@ -2,67 +2,90 @@
 import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { pino } from 'pino';
+import { sortKeys } from '../app/looks/rows.js';
 import { modelName, presetName } from '../app/model-name.js';
-import { groupings } from '../app/passes/balance-corpus.js';
+import { groupings } from '../app/passes/groupings.js';
+import { openTelemetry, type Telemetry } from '../app/telemetry/open-telemetry.js';
 import { secretPath } from '../app/webhooks/secret-file.js';
-import { Workspace, type WorkspaceOptions } from '../app/workspace.js';
+import type { Workspace, WorkspaceOptions } from '../app/workspace.js';
 import { asVimiError, VimiError } from '../core/errors.js';
 import { version } from '../core/version.js';
 import { jobState } from '../events/schemas.js';
 import { deliveryState } from '../events/webhook-events.js';
 import { trainingBackends } from '../models/backends/names.js';
 import { keyPath, scopes } from '../server/keys/key-file.js';
-import { drainMs } from '../streams/delivery/pipeline.js';
+import { drainMs } from '../streams/delivery/drain-ms.js';
 import type { PipelineSpec } from '../streams/delivery/pipeline-spec.js';
 import { type RenderFormat, render, renderFormats } from '../streams/topology/render.js';
 import { age } from './commands/age.js';
-import { restoreBackup, writeBackup } from './commands/backup.js';
-import { corpusLineage } from './commands/corpus-lineage.js';
-import { corpusBalance, corpusDedup, forgetPass, listPasses } from './commands/corpus-pass.js';
-import { corpusRebuild } from './commands/corpus-rebuild.js';
-import { corpusReembed } from './commands/corpus-reembed.js';
-import { corpusRegrade } from './commands/corpus-regrade.js';
-import { corpusRemove } from './commands/corpus-remove.js';
-import { corpusReport } from './commands/corpus-report.js';
-import { corpusSearch } from './commands/corpus-search.js';
-import { corpusShow } from './commands/corpus-show.js';
-import { corpusSnapshot } from './commands/corpus-snapshot.js';
-import { corpusStats } from './commands/corpus-stats.js';
-import { corpusThresholds } from './commands/corpus-thresholds.js';
-import { corpusVerifyRemoved } from './commands/corpus-verify-removed.js';
-import { demo } from './commands/demo.js';
-import { writeDemoTopology } from './commands/demo-topology.js';
-import { printOperator } from './commands/docs.js';
-import { examine, firstContactMs, printFindings } from './commands/doctor.js';
-import { explain } from './commands/explain.js';
-import { exportTo } from './commands/export.js';
-import { generate } from './commands/generate.js';
-import { ingest } from './commands/ingest.js';
-import { init } from './commands/init.js';
-import { cancelJob, listJobs, showJob, watchJobs } from './commands/jobs.js';
-import { keysAdd, keysList, keysRevoke } from './commands/keys.js';
-import { mergeShards } from './commands/merge-shards.js';
-import { publish } from './commands/publish.js';
-import { read } from './commands/read.js';
-import { dismissRejects, listRejects, type RejectsOptions, replayRejects } from './commands/rejects.js';
-import { reproduceVideo } from './commands/reproduce.js';
-import { reportLine, runPipelines } from './commands/run.js';
-import { runReloading } from './commands/run-reloading.js';
-import { samplesExport } from './commands/samples-export.js';
-import { samplesList } from './commands/samples-list.js';
-import { samplesReground } from './commands/samples-reground.js';
-import { samplesShow } from './commands/samples-show.js';
-import { samplesVerify } from './commands/samples-verify.js';
-import { serveWith } from './commands/serve.js';
-import { sweep } from './commands/sweep.js';
-import { type TapOptions, tap } from './commands/tap.js';
-import { testTopology } from './commands/test.js';
-import { top } from './commands/top.js';
-import { topics } from './commands/topics.js';
-import { trainOn } from './commands/train.js';
-import { planTrain } from './commands/train-plan.js';
-import { getVideo } from './commands/videos.js';
-import { listWebhooks, replayWebhooks, secretsAdd, secretsList, secretsRevoke } from './commands/webhooks.js';
+import type { RejectsOptions } from './commands/rejects.js';
+import type { TapOptions } from './commands/tap.js';
+import {
+  cancelJob,
+  corpusBalance,
+  corpusDedup,
+  corpusLineage,
+  corpusRebuild,
+  corpusReembed,
+  corpusRegrade,
+  corpusRemove,
+  corpusReport,
+  corpusSearch,
+  corpusShow,
+  corpusSnapshot,
+  corpusStats,
+  corpusThresholds,
+  corpusVerifyRemoved,
+  demo,
+  dismissRejects,
+  explain,
+  exportTo,
+  forgetPass,
+  generate,
+  getVideo,
+  ingest,
+  init,
+  keysAdd,
+  keysList,
+  keysRevoke,
+  listJobs,
+  listPasses,
+  listRejects,
+  listWebhooks,
+  mergeShards,
+  planTrain,
+  printOperator,
+  publish,
+  read,
+  replayRejects,
+  replayWebhooks,
+  reportLine,
+  reproduceVideo,
+  restoreBackup,
+  runPipelines,
+  runReloading,
+  samplesExport,
+  samplesList,
+  samplesReground,
+  samplesShow,
+  samplesVerify,
+  secretsAdd,
+  secretsList,
+  secretsRevoke,
+  serveWith,
+  showJob,
+  sweep,
+  tap,
+  testTopology,
+  top,
+  topics,
+  trainOn,
+  validate,
+  watchJobs,
+  writeBackup,
+  writeBundle,
+  writeDemoTopology,
+} from './commands.js';
 import { addEvalCommands } from './eval-commands.js';
 import { exitCodes, isStop, reportError } from './exit.js';
 import { type GraphFormat, graph, graphFormats } from './graph.js';
@@ -71,8 +94,6 @@ import { listing } from './listing.js';
 import { cosine, deviceList, offsetOrEnd, several, size, weight, wholeNumber } from './option-values.js';
 import { printable, printableStream } from './printable.js';
 import { runView } from './run-view.js';
-import { sortKeys } from './top/rows.js';
-import { validate } from './validate.js';
 
 const program = new Command('vimi')
   .description('Grounded video generation as a stream: prompts and media in, videos and training samples out.')
@@ -139,9 +160,19 @@ function openLog() {
   return pino({ level: logLevel, base: null }, lines);
 }
 
-function openWorkspace(more: Partial<Omit<WorkspaceOptions, 'log'>> = {}): Promise<Workspace> {
+let telemetry: Promise<Telemetry | undefined> | undefined;
+
+async function openWorkspace(more: Partial<Omit<WorkspaceOptions, 'log'>> = {}): Promise<Workspace> {
   const { topology, profile, set } = program.opts<{ topology: string; profile?: string; set?: string[] }>();
-  return Workspace.open({ topology, profile, set, log: openLog(), ...more });
+  telemetry ??= openTelemetry(process.env, version);
+  const { Workspace } = await import('../app/workspace.js');
+  return Workspace.open({ topology, profile, set, log: openLog(), telemetry: await telemetry, ...more });
+}
+
+interface ValidateArguments {
+  json?: boolean;
+  connect?: boolean;
+  denyWarnings?: boolean;
 }
 
 interface RunArguments {
@@ -186,7 +217,7 @@ program
   )
   .option(
     '--http <address>',
-    'HOST:PORT of the HTTP API, with /metrics, /health and /ready (default: 127.0.0.1:9400; with --drain none)',
+    'HOST:PORT of the HTTP API, with /metrics, /health and /ready (default: `server` of the profile, else 127.0.0.1:9400; with --drain none)',
   )
   .option('--no-http', 'serve no HTTP')
   .option('--json', 'print the report as JSON')
@@ -214,7 +245,9 @@ program
       process.stderr,
     );
     for (const report of reports)
-      out.write(json ? `${JSON.stringify(report)}\n` : `${report.pipeline} ${report.end}: ${reportLine(report)}\n`);
+      out.write(
+        json ? `${JSON.stringify(report)}\n` : `${report.pipeline} ${report.end}: ${await reportLine(report)}\n`,
+      );
   });
 
 program
@@ -258,7 +291,7 @@ program
   .description('add media to the corpus: publish them, run the corpus pipeline, and report what was kept')
   .argument(
     '<source...>',
-    'media files, folders, tars (.tar), manifests (.jsonl, .csv, .tsv, .parquet), http(s) addresses, object:PREFIX',
+    'media files, folders, tars (.tar, .tar.gz), manifests (.jsonl, .csv, .tsv, .parquet), http(s) addresses, object:PREFIX',
   )
   .option('--source <name>', 'where the media come from; media of one source never ground each other')
   .option('--licence <spdx>', 'licence of the media, for example CC-BY-4.0')
@@ -824,10 +857,27 @@ program
   .command('validate')
   .description('check a topology: reports every mistake with its place')
   .argument('[file]', 'topology file (default: --topology)')
+  .option('--connect', 'also ask the servers, folders and models that it names; makes nothing')
+  .option('--deny-warnings', 'fail on warnings of --connect, too, such as a topic that is not there yet')
   .option('--json', 'as JSON')
-  .action(async (file: string | undefined, { json }: { json?: boolean }) => {
+  .addHelpText(
+    'after',
+    '\nExit codes: 2 with mistakes; 1 when something does not answer.\n\nExample:\n  vimi -p cluster validate --connect',
+  )
+  .action(async (file: string | undefined, { json, connect, denyWarnings }: ValidateArguments) => {
     const { topology, profile, set } = program.opts<{ topology: string; profile?: string; set?: string[] }>();
-    process.exitCode = await validate(file ?? topology, { profile, set, json, out });
+    const from = file ?? topology;
+    const looking = (firstContactMs: number) => openWorkspace({ topology: from, firstContactMs, looksOnly: true });
+    if (denyWarnings && !connect)
+      throw new VimiError('USAGE', 'Warnings come of --connect alone', { remedy: 'Add --connect.' });
+    process.exitCode = await validate(from, {
+      profile,
+      set,
+      json,
+      out,
+      denyWarnings,
+      ...(connect && { connect: looking }),
+    });
   });
 
 program
@@ -955,15 +1005,23 @@ program
 program
   .command('doctor')
   .description('check everything that a run needs; changes nothing')
+  .option('--bundle <file>', 'also write what a bug report needs, without secrets and content, such as vimi-bundle.tgz')
+  .addOption(
+    new Option('--http <address>', 'HOST:PORT of the run whose metrics the bundle holds').default('127.0.0.1:9400'),
+  )
   .option('--json', 'as JSON')
-  .action(async ({ json }: { json?: boolean }) => {
+  .action(async ({ json, bundle, http }: { json?: boolean; bundle?: string; http: string }) => {
     let opened: Workspace | undefined;
+    const { examine, firstContactMs, printFindings } = await import('./commands/doctor.js');
     const findings = await examine(async () => {
       opened = await openWorkspace({ firstContactMs, looksOnly: true });
       return opened;
     });
     await opened?.close();
     if (!printFindings(findings, json, out)) process.exitCode = exitCodes.failed;
+    if (bundle === undefined) return;
+    const names = await writeBundle(bundle, { findings, topology: opened?.topology, http, env: process.env });
+    if (!json) out.write(`\nwrote ${bundle}: ${names.join(', ')}. Read it before you pass it on.\n`);
   });
 
 try {
@@ -973,4 +1031,6 @@ try {
   else if (isStop(thrown, interrupted) || (thrown instanceof VimiError && thrown.code === 'CANCELLED'))
     process.exitCode = exitCodes.interrupted;
   else process.exitCode = reportError(asVimiError(thrown));
+} finally {
+  await (await telemetry)?.close();
 }

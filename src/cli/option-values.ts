@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from 'commander';
-import { type Condition, conditions } from '../evaluation/tasks/grounding.js';
+import { type Condition, conditions } from '../evaluation/tasks/conditions.js';
 
 /*
  * What stands behind an option, as commander asks for it: the value, or an InvalidArgumentError that says what was

@@ -3,6 +3,7 @@ import type { VimiEvent } from '../events/event.js';
 import type { NewRecord, StoredRecord } from '../events/record.js';
 import type { Standing } from '../stores/jobs/turn-order.js';
 import type { Pause } from './pause.js';
+import type { EventSpan } from './spans.js';
 import type { StepWatch } from './step-watch.js';
 
 /** Why an event was left out on purpose, as the operators of vimi say it. */
@@ -72,6 +73,11 @@ export interface Envelope<T = unknown> {
    * @internal
    */
   readonly watch: StepWatch;
+  /**
+   * Of its event, where that is traced: each step's work is a span in it.
+   * @internal
+   */
+  readonly span: EventSpan | undefined;
   /**
    * Of a request: what decides when its turn comes, where it waits with others.
    * @internal

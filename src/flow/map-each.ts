@@ -57,7 +57,7 @@ export function mapEach<N extends keyof Flow>(
 ): Step<N> {
   return (source: Observable<Envelope<Flow>>): Observable<Envelope<Flow>> =>
     new Observable((subscriber) => {
-      const waiting = new WaitingList(clock, abandon);
+      const waiting = new WaitingList(clock, abandon, ({ watch }, by) => watch.waits(step, by));
       let active = 0;
       let ended = false;
 
@@ -132,7 +132,7 @@ export function mapEach<N extends keyof Flow>(
     if (envelope.isAborted) return abandon(envelope);
     let returned: Promise<Returned> | Returned;
     try {
-      returned = work(envelope.data, envelope);
+      returned = traced(envelope);
     } catch (thrown) {
       return failed(envelope, thrown, tries);
     }
@@ -146,8 +146,13 @@ export function mapEach<N extends keyof Flow>(
     );
   }
 
+  function traced(envelope: Envelope<Has<N>>): Promise<Returned> | Returned {
+    const { span } = envelope;
+    return span ? span.step(step, envelope.part, () => work(envelope.data, envelope)) : work(envelope.data, envelope);
+  }
+
   async function again(envelope: Envelope<Has<N>>): Promise<Returned> {
-    const returned = work(envelope.data, envelope);
+    const returned = traced(envelope);
     return isPromise(returned) ? envelope.watch.watch(step, envelope.origin, returned) : returned;
   }
 

@@ -6,6 +6,7 @@ import type { GenerationRequested } from '../events/schemas.js';
 import { type Standing, standingOf, usualAgeingMs } from '../stores/jobs/turn-order.js';
 import type { DropReason, Envelope, Outcome } from './envelope.js';
 import type { Pause } from './pause.js';
+import type { EventSpan } from './spans.js';
 import type { StepWatch } from './step-watch.js';
 
 /** What one consumed record came to, once every descendant has its outcome. */
@@ -30,11 +31,13 @@ export interface SettledPart {
   data?: unknown;
 }
 
-/** When the work on a record is pointless. */
-export interface Abortable {
+/** The work on a record, besides its data: when it is pointless, and what traces it. */
+export interface Work {
   readonly signal: AbortSignal;
   readonly isAborted: boolean;
   abort(reason: VimiError): void;
+  /** Missing where nothing is traced. */
+  readonly span?: EventSpan | undefined;
 }
 
 /** What a pipeline has for all its envelopes. */
@@ -53,7 +56,7 @@ export function openEnvelope<T>(
   origin: StoredRecord,
   event: VimiEvent,
   data: T,
-  life: Abortable,
+  life: Work,
   onSettled: (settlement: Settlement) => void,
   around: Around,
 ): Envelope<T> {
@@ -64,7 +67,7 @@ export function openEnvelope<T>(
 class Whole {
   readonly origin: StoredRecord;
   readonly event: VimiEvent;
-  readonly life: Abortable;
+  readonly life: Work;
   readonly around: Around;
   readonly turn: Standing | undefined;
   readonly #onSettled: (settlement: Settlement) => void;
@@ -78,7 +81,7 @@ class Whole {
   constructor(
     origin: StoredRecord,
     event: VimiEvent,
-    life: Abortable,
+    life: Work,
     onSettled: (settlement: Settlement) => void,
     around: Around,
   ) {
@@ -172,6 +175,10 @@ class Part<T> implements Envelope<T> {
 
   get watch(): StepWatch {
     return this.#whole.around.watch;
+  }
+
+  get span(): EventSpan | undefined {
+    return this.#whole.life.span;
   }
 
   get turn(): Standing | undefined {

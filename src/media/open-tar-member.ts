@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { asStorageError, VimiError } from '../core/errors.js';
 import { pathOf } from './media-path.js';
-import { identityOf, type OpenMedia, openMedia, openOwn, replaced } from './open-media.js';
+import { identityOf, type OpenMedia, openOwn, replaced } from './open-media.js';
+import { openTar } from './open-tar.js';
 import { parseTarAddress } from './tar-address.js';
 import { type TarMember, tarMembers } from './tar-members.js';
 
@@ -22,7 +23,7 @@ export async function copyTarMember(
   uri: string,
   { roots, workDir, maxBytes, signal }: { roots: string[]; workDir: string; maxBytes: number; signal: AbortSignal },
 ): Promise<CopiedMember> {
-  const tar = await openMember(uri, roots);
+  const tar = await openMember(uri, roots, workDir);
   try {
     if (tar.size > maxBytes) {
       const found = `${tar.size} bytes`;
@@ -61,13 +62,14 @@ export async function copyTarMember(
 export async function openMember(
   uri: string,
   roots: string[],
+  workDir: string,
 ): Promise<{ medium: OpenMedia; at: number; size: number }> {
   const address = parseTarAddress(uri);
   if (!address)
     throw new VimiError('MEDIA_FORBIDDEN', 'This medium may not be read', {
       ...{ expected: 'tar:PATH#PLACE/NAME, as `vimi ingest` writes it', found: 'tar:', where: uri },
     });
-  const medium = await openMedia(pathOf(address.path), uri, roots);
+  const medium = await openTar(pathOf(address.path), uri, roots, workDir);
   const member = await memberAt(medium, address.header);
   if (member?.isFile && member.name === address.name) return { medium, at: member.at, size: member.size };
   await medium.close();

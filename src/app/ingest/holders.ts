@@ -1,14 +1,11 @@
-import { extname } from 'node:path';
 import { isManifest } from './manifest.js';
 
 /** Files that hold or name media, and are read only when they are named themselves: in a folder they are passed over. */
-export const isTar = (path: string) => extname(path).toLowerCase() === '.tar';
-export const isCompressedTar = (path: string) => /\.(tar\.\w+|tgz|tbz2|txz)$/i.test(path);
+export const isTar = (path: string) => /\.(tar|tar\.\w+|tgz|tbz2|txz)$/i.test(path);
 
 /** Why such a file of a folder is not taken, and what takes it; null: it is none, by its name. */
 export function whyNotOpened(path: string): string | null {
   if (isTar(path)) return tarInFolder;
-  if (isCompressedTar(path)) return 'a compressed tar (unpack it, then give the tar to `vimi ingest`)';
   return isManifest(path) ? tableInFolder : null;
 }
 

@@ -17,10 +17,12 @@ export interface Looked {
   problem?: VimiError;
 }
 
+type LookedBy = Pick<Topology, 'mediaRoots' | 'mediaHosts'> & { profile: Pick<Topology['profile'], 'work'> };
+
 /** Looks at a medium that lies in a file or a tar, without decoding it. What lies elsewhere is not fetched. */
 export async function look(
   { uri, caption, labels }: OfferedMedium,
-  { mediaRoots: roots, mediaHosts: hosts }: Pick<Topology, 'mediaRoots' | 'mediaHosts'>,
+  { mediaRoots: roots, mediaHosts: hosts, profile: { work } }: LookedBy,
   captioners: readonly CaptionerSetting[],
 ): Promise<Looked> {
   const protocol = /^([a-z][a-z0-9+.-]*):/i.exec(uri)?.[1]?.toLowerCase();
@@ -29,7 +31,7 @@ export async function look(
     return { kind: 'addresses', ...problemOf(() => createWebClient({ hosts }).allowed(uri)) };
   let kind = 'unreadable';
   try {
-    const { medium, at, size } = await opened(uri, roots);
+    const { medium, at, size } = await opened(uri, roots, work);
     try {
       kind = await kindOf(medium, at, size, uri);
     } finally {
@@ -56,8 +58,12 @@ function problemOf(check: () => void): Pick<Looked, 'problem'> {
   }
 }
 
-async function opened(uri: string, roots: string[]): Promise<{ medium: OpenMedia; at: number; size: number }> {
-  if (uri.startsWith('tar:')) return openMember(uri, roots);
+async function opened(
+  uri: string,
+  roots: string[],
+  workDir: string,
+): Promise<{ medium: OpenMedia; at: number; size: number }> {
+  if (uri.startsWith('tar:')) return openMember(uri, roots, workDir);
   const medium = await openMedia(pathOf(uri), uri, roots);
   return { medium, at: 0, size: medium.size };
 }

@@ -1,9 +1,8 @@
 import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { VimiError } from '../../core/errors.js';
 import type { ObjectStore } from '../../stores/objects/object-store.js';
 import type { Topology } from '../../streams/topology/topology.js';
-import { isCompressedTar, isTar } from './holders.js';
+import { isTar } from './holders.js';
 import { isManifest, manifest } from './manifest.js';
 import { mediaFiles } from './media-files.js';
 import { withinMediaRoots } from './media-roots.js';
@@ -24,7 +23,7 @@ export interface SourcesOptions {
 }
 
 /**
- * The sources that a person named: files, folders, tars (.tar), manifests (.jsonl, .csv, .tsv, .parquet), addresses of http and https, and prefixes of
+ * The sources that a person named: files, folders, tars (.tar, .tar.gz), manifests (.jsonl, .csv, .tsv, .parquet), addresses of http and https, and prefixes of
  * the object store (object:PREFIX, s3://BUCKET/PREFIX). Nothing is
  * read of manifests and tars yet. MEDIA_NOT_FOUND; MEDIA_FORBIDDEN where files or tars lie outside of media_roots.
  */
@@ -49,16 +48,7 @@ export async function openSources(
     );
     if (isFile && isTar(path)) {
       tars.push(path);
-      others.push(webDataset(path, { mediaRoots, labels }));
-    } else if (isFile && isCompressedTar(path)) {
-      throw new VimiError('MEDIA_UNSUPPORTED', 'The members of a compressed tar cannot be read where they lie', {
-        ...{
-          expected: 'a tar that is not compressed',
-          found: path,
-          where: path,
-          remedy: 'Unpack it (gunzip, unxz, unzstd), and give the tar to `vimi ingest`.',
-        },
-      });
+      others.push(webDataset(path, { mediaRoots, workDir: topology.profile.work, labels }));
     } else if (isFile && isManifest(path)) others.push(manifest(path, dirname(path), { mediaRoots, labels }));
     else files.push(path);
   }

@@ -1,9 +1,9 @@
-import type { FileHandle } from 'node:fs/promises';
+import { type FileHandle, stat } from 'node:fs/promises';
 import { basename, extname } from 'node:path';
 import type { VimiError } from '../../core/errors.js';
 import { mayBeMedia, otherKind, unknownKind } from '../../media/file-kinds.js';
 import { signatureBytes } from '../../media/image-formats.js';
-import { openMedia } from '../../media/open-media.js';
+import { openTar } from '../../media/open-tar.js';
 import { tarAddress } from '../../media/tar-address.js';
 import { type TarMember, tarMembers } from '../../media/tar-members.js';
 import { textOf } from '../../media/text-of.js';
@@ -31,16 +31,17 @@ interface Sample {
 
 export function webDataset(
   path: string,
-  { mediaRoots: roots, labels }: { mediaRoots: string[]; labels: readonly string[] },
+  { mediaRoots: roots, workDir, labels }: { mediaRoots: string[]; workDir: string; labels: readonly string[] },
 ): MediaSource {
   const reading = new Reading();
   return {
     name: path,
     expected: () => reading.expected,
     async *media(passedOver) {
-      const tar = await openMedia(path, path, roots);
+      const tar = await openTar(path, path, roots, workDir);
       try {
-        const state = [tar.size, Number((await tar.handle.stat()).mtimeMs)];
+        const { size, mtimeMs } = await stat(tar.realPath);
+        const state = [size, mtimeMs];
         let sample: Sample = { key: '', members: [] };
         const offer = (finished: Sample) =>
           offerSample(finished, { path, file: tar.handle, state, passedOver, reading, labels });

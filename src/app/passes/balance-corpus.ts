@@ -2,10 +2,8 @@ import { measures } from '../../language/english-words.js';
 import type { Phrase } from '../../language/phrase.js';
 import { phrasesOf } from '../../language/phrases.js';
 import type { LeftOut } from '../../stores/keep-lists/keep-list.js';
+import type { Grouping } from './groupings.js';
 import { bestFirst, type PassDocument } from './snapshot.js';
-
-export const groupings = ['source', 'licence', 'subject', 'noun'] as const;
-export type Grouping = (typeof groupings)[number];
 
 /**
  * Balance: at most so many documents of a group, the best ones. `subject`: what the caption is about; `noun`: whatever it

@@ -1,6 +1,7 @@
 import { parsePosition, positionText } from '../../app/corpus-at.js';
-import { balanceCorpus, type Grouping } from '../../app/passes/balance-corpus.js';
+import { balanceCorpus } from '../../app/passes/balance-corpus.js';
 import { deduplicateCorpus } from '../../app/passes/deduplicate-corpus.js';
+import type { Grouping } from '../../app/passes/groupings.js';
 import { forgetKeepList, keepLists, storeKeepList } from '../../app/passes/keep-lists.js';
 import { type PassDocument, snapshot } from '../../app/passes/snapshot.js';
 import type { Workspace } from '../../app/workspace.js';

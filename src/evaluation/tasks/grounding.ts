@@ -7,14 +7,8 @@ import type { Oracle, Verdict } from '../oracle.js';
 import { paste } from '../paster.js';
 import { type Cell, type Report, type Sheet, someFrames } from '../report.js';
 import { type PlainClip, plainClips, readClip } from '../world-folder.js';
+import type { Condition } from './conditions.js';
 import { chooseClips, eachOf, formatOf, type NamedWorld, type Setting } from './setting.js';
-
-/**
- * What stands before the prompt. true: the subject's own document. wrong: another subject's. none: nothing. live: what
- * retrieval finds in the corpus.
- */
-export const conditions = ['true', 'wrong', 'none', 'live'] as const;
-export type Condition = (typeof conditions)[number];
 
 export interface GroundingSetting extends Setting {
   worlds: NamedWorld[];

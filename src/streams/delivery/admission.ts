@@ -9,6 +9,7 @@ import type { Outcome } from '../../flow/envelope.js';
 import { firstFlow } from '../../flow/first-flow.js';
 import type { Pause } from '../../flow/pause.js';
 import { openEnvelope, type Settlement } from '../../flow/settlement.js';
+import type { PipelineSpans } from '../../flow/spans.js';
 import type { StepWatch } from '../../flow/step-watch.js';
 import { type Cancels, isCancel } from './cancels.js';
 import type { Chain } from './chain.js';
@@ -27,6 +28,8 @@ export interface AdmissionParts {
   clock: Clock;
   pause: Pause;
   watch: StepWatch;
+  /** Missing where nothing is traced. */
+  spans?: PipelineSpans | undefined;
   /** See PipelineSpec. */
   ageingMs?: number | undefined;
 }
@@ -46,7 +49,10 @@ export class Admission {
   /** By offset; those that wait for their commit are among them. */
   readonly #open = new Map<number, InFlightEvent>();
   #cancels = 0;
-  readonly #onSettled = (settlement: Settlement) => this.#listener.onSettled(settlement);
+  readonly #onSettled = (settlement: Settlement) => {
+    this.#open.get(settlement.origin.offset)?.span?.end(settlement.outcome);
+    this.#listener.onSettled(settlement);
+  };
 
   constructor(parts: AdmissionParts, over: AbortSignal, listener: Listener) {
     this.#parts = parts;
@@ -60,7 +66,7 @@ export class Admission {
   }
 
   admit(record: StoredRecord): void {
-    const { schemas, chain, inFlight, cancels, jobOf, clock } = this.#parts;
+    const { schemas, chain, inFlight, cancels, jobOf, clock, spans } = this.#parts;
     let event: VimiEvent;
     try {
       event = decodeEvent(record, schemas);
@@ -73,7 +79,9 @@ export class Admission {
       return;
     }
     const job = jobOf(event);
-    const open = new InFlightEvent(job, clock.elapsed());
+    const span = spans?.event(record, event);
+    if (span) event = { ...event, traceparent: span.traceparent };
+    const open = new InFlightEvent(job, clock.elapsed(), span);
     if (job !== undefined && cancels?.isWanted(job))
       open.abort(new VimiError('CANCELLED', 'The job was cancelled before it began'));
     inFlight.add(open);

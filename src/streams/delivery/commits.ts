@@ -4,6 +4,7 @@ import type { Clock } from '../../core/clock.js';
 import { asVimiError, type ErrorCode, type VimiError } from '../../core/errors.js';
 import type { Log } from '../../core/log.js';
 import type { Pause } from '../../flow/pause.js';
+import type { PipelineSpans } from '../../flow/spans.js';
 import type { AssignedPartition } from '../transports/transport.js';
 import { groupMs, groupSize, retryMs } from './credit.js';
 import type { Outcomes, Told } from './outcomes.js';
@@ -24,6 +25,8 @@ export interface CommitParts {
   log: Log;
   /** What the surroundings do to the pipeline: commits outlast it. */
   pause: Pause;
+  /** Missing where nothing is traced. */
+  spans?: PipelineSpans | undefined;
   /** The pipeline cannot go on. */
   fail(error: VimiError): void;
 }
@@ -198,7 +201,7 @@ export class Commits {
   }
 
   async #commit(plan: CommitPlan, final: boolean): Promise<void> {
-    const { steps, sinks, report } = this.#parts;
+    const { steps, sinks, report, spans } = this.#parts;
     const { topic, partition } = this.#assigned;
     const told = plan.offsets.map((offset) => this.#settled.get(offset)!);
     const settled = told.map((one) => one.settled);
@@ -216,7 +219,11 @@ export class Commits {
     const position = encodePosition({ committedOffset: to, beyond: plan.beyond, counts: total, states });
     const isNews =
       to > from || records.length > 0 || plan.offsets.length > 0 || !isDeepStrictEqual(states, this.#states);
-    if (isNews) await this.#assigned.commit(records, position);
+    if (isNews) {
+      const commit = () => this.#assigned.commit(records, position);
+      const traceparents = spans && settled.map(({ event }) => event?.traceparent);
+      await (traceparents ? spans.commit({ partition, offset: to, traceparents }, commit) : commit());
+    }
     this.#tracker.committed(plan);
     Object.assign(this.counts, total);
     Object.assign(this.#states, states);

@@ -1,4 +1,5 @@
 import type { VimiError } from '../../core/errors.js';
+import type { EventSpan } from '../../flow/spans.js';
 
 /** A consumed event that is being worked on. */
 export class InFlightEvent {
@@ -6,15 +7,18 @@ export class InFlightEvent {
   readonly job: string | undefined;
   /** By the clock's `elapsed`. */
   readonly since: number;
+  /** Missing where nothing is traced. */
+  readonly span: EventSpan | undefined;
   /** Made for who asks: it costs more than a small step does, and most events are never aborted. */
   #controller: AbortController | undefined;
   #reason: VimiError | undefined;
   #ended = false;
   #onEnd: (() => void)[] | undefined;
 
-  constructor(job: string | undefined, since: number) {
+  constructor(job: string | undefined, since: number, span?: EventSpan) {
     this.job = job;
     this.since = since;
+    this.span = span;
   }
 
   get isAborted(): boolean {

@@ -174,7 +174,7 @@ export class Partition {
   }
 
   async #take(): Promise<void> {
-    const { pause, clock, report } = this.#parts;
+    const { pause, clock, report, spans } = this.#parts;
     const signal = this.#state.admitting;
     let failures = 0;
     while (!signal.aborted) {
@@ -187,10 +187,12 @@ export class Partition {
       }
       try {
         if (this.#state.name === 'taking over') await this.#takeOver(signal);
+        const since = clock.now();
         const taking = pause.through('read', () => this.#assigned.take(most, signal), signal);
         if (this.isIdle) this.#parts.onIdle();
         const records = await taking;
         failures = 0;
+        if (records.length > 0) spans?.received(records, since);
         this.#holds = records.length > 0;
         await pause.over(signal);
         if (signal.aborted) {

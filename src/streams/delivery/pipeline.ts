@@ -6,10 +6,12 @@ import { catalogue } from '../../events/catalogue.js';
 import { jobId } from '../../events/ids.js';
 import type { Resources } from '../../flow/operator.js';
 import { Pause } from '../../flow/pause.js';
+import type { PipelineSpans } from '../../flow/spans.js';
 import { StepWatch } from '../../flow/step-watch.js';
 import type { Consumer, Transport } from '../transports/transport.js';
 import { Cancels, isCancel } from './cancels.js';
 import { type Chain, startChain } from './chain.js';
+import { drainMs } from './drain-ms.js';
 import type { Finished } from './finished.js';
 import { InFlight } from './in-flight.js';
 import { lostPosition } from './lost-position.js';
@@ -35,6 +37,8 @@ export interface RunOptions {
   drain?: boolean | Promise<void>;
   log: Log;
   metrics?: Metrics;
+  /** Traces the work; missing: nothing is traced. */
+  spans?: PipelineSpans | undefined;
   /** Who looks at what steps hand on. */
   taps?: Taps;
   /** Rejected events are logged at `info` instead of `warn`: the caller tells of them. */
@@ -63,8 +67,6 @@ export interface PipelineReport {
   end: 'drained' | 'stopped';
 }
 
-/** What is in flight has so long unless it is said otherwise. */
-export const drainMs = 10_000;
 /** What the transport waits beyond the drain time: for the last commit, and its answer. */
 const commitGraceMs = 2_000;
 /** Operators that ignore an abort are not waited for longer than this. */
@@ -152,6 +154,7 @@ class PipelineRun {
     this.#parts = {
       ...{ schemas, steps, sinks, inFlight, clock, log, pause, watch, fail },
       ageingMs: spec.ageingMs,
+      spans: options.spans,
       chain: this.#chain,
       cancels: this.#cancels,
       report: this.#report,

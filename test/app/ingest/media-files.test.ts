@@ -68,7 +68,7 @@ describe('a folder of media', () => {
       'list.jsonl': ['{}\n', 'a table (`vimi ingest FILE` takes the media that it names)'],
       'part-0': ['PAR1xxxxPAR1', 'a table (`vimi ingest FILE` takes the media that it names)'],
       'set.tar': ['', 'a tar (`vimi ingest FILE` takes the media in it)'],
-      'set.tar.gz': [hex('1f8b08'), 'a compressed tar (unpack it, then give the tar to `vimi ingest`)'],
+      'set.tar.gz': [hex('1f8b08'), 'a tar (`vimi ingest FILE` takes the media in it)'],
       'film.mp4.part': [png, 'an unfinished copy or download, by its name'],
       'fox-thumbnail-0123456789abcdef.webp': [png, 'a still of a video that vimi made, by its name'],
       'fox-spritesheet-0123456789abcdef.webp': [png, 'a still of a video that vimi made, by its name'],

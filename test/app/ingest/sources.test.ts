@@ -1,6 +1,7 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import { look } from '../../../src/app/ingest/look.js';
 import { manifest } from '../../../src/app/ingest/manifest.js';
@@ -24,8 +25,9 @@ const objectsSpec: ObjectsSpec = {
   region: 'x',
   prefix: 'team/',
 };
-const profile = { objects: objectsSpec } as Profile;
+const profile = { objects: objectsSpec, work: join(folder, 'work') } as Profile;
 const topology = { profile, mediaRoots: [folder], file: 'topology.yaml' };
+const lookedBy = { ...topology, mediaHosts: [] };
 const never = new AbortController().signal;
 
 async function put(name: string, bytes: string | Buffer): Promise<string> {
@@ -100,13 +102,10 @@ describe('a WebDataset tar', () => {
       'set.tar/0006.txt': 'text',
       'set.tar/._0007.png': 'hidden',
     });
-    expect(
-      await look({ uri: uris[0]!, caption: 'a fox', version: '' }, { mediaRoots: [folder], mediaHosts: [] }, ['given']),
-    ).toEqual({ kind: 'png' });
-    expect(
-      (await look({ uri: uris[3]!, version: '' }, { mediaRoots: [folder], mediaHosts: [] }, ['given', 'sidecar']))
-        .problem?.code,
-    ).toBe('CAPTION_MISSING');
+    expect(await look({ uri: uris[0]!, caption: 'a fox', version: '' }, lookedBy, ['given'])).toEqual({ kind: 'png' });
+    expect((await look({ uri: uris[3]!, version: '' }, lookedBy, ['given', 'sidecar'])).problem?.code).toBe(
+      'CAPTION_MISSING',
+    );
   });
 
   it('passes over links and names that lead elsewhere are names of members alone', async () => {
@@ -120,7 +119,7 @@ describe('a WebDataset tar', () => {
     expect(passed).toEqual([['links.tar/links/evil.png', 'a link, pipe or device in a tar']]);
   });
 
-  it('that is cut short is told of, and the others go on; a compressed one is refused', async () => {
+  it('that is cut short is told of, and the others go on', async () => {
     const whole = await tarOf({ 'a.png': png, 'b.png': png });
     const cut = await put('cut.tar', whole.subarray(0, 1400));
     const text = await put('text.tar', 'no tar\n'.repeat(200));
@@ -131,7 +130,43 @@ describe('a WebDataset tar', () => {
       ['cut.tar', 'MEDIA_DAMAGED'],
       ['text.tar', 'MEDIA_DAMAGED'],
     ]);
-    await expect(offered(await put('good.tar.gz', 'x'))).rejects.toMatchObject({ code: 'MEDIA_UNSUPPORTED' });
+  });
+
+  it('that gzip packed is read as the same tar is; of other packings it is told what unpacks them', async () => {
+    const members = { 'a.png': png, 'a.txt': 'a fox', 'b.png': png };
+    const whole = await tarOf(members);
+    const half = 1024;
+    // As pigz and bgzip make them: one behind the other.
+    const joined = Buffer.concat([gzipSync(whole.subarray(0, half)), gzipSync(whole.subarray(half))]);
+    const plain = await offered(await put('plain.tar', whole));
+    for (const [name, bytes] of [
+      ['set.tar.gz', gzipSync(whole)],
+      ['set.tgz', joined],
+      ['misnamed.tar', gzipSync(whole)],
+    ] as const) {
+      const { media, passed, uris } = await offered(await put(name, bytes));
+      expect([media, passed]).toEqual([plain.media, plain.passed]);
+      expect(parseTarAddress(uris[1]!)).toMatchObject({ path: join(folder, name), name: 'b.png' });
+      expect((await look({ uri: uris[1]!, caption: 'x', version: '' }, lookedBy, ['given'])).kind).toBe('png');
+    }
+    const again = await offered(join(folder, 'set.tar.gz'));
+    expect(again.versions).toEqual((await offered(join(folder, 'set.tar.gz'))).versions);
+    const { broken } = await offered(
+      await put('cut.tar.gz', gzipSync(whole).subarray(0, -20)),
+      await put('text.tar.gz', 'no gzip at all, and no tar '.repeat(40)),
+      await put('bomb.tar.gz', gzipSync(Buffer.alloc(65 * 1024 ** 2), { level: 1 })),
+      await put('set.tar.zst', Buffer.from('28b52ffd24000100', 'hex')),
+      await put('set.tar.xz', Buffer.from('fd377a585a000004', 'hex')),
+    );
+    expect(broken).toEqual([
+      ['cut.tar.gz', 'MEDIA_DAMAGED'],
+      ['text.tar.gz', 'MEDIA_DAMAGED'],
+      ['bomb.tar.gz', 'MEDIA_TOO_LARGE'],
+      ['set.tar.zst', 'MEDIA_UNSUPPORTED'],
+      ['set.tar.xz', 'MEDIA_UNSUPPORTED'],
+    ]);
+    // Nothing of it lies about.
+    expect(await readdir(profile.work)).toEqual([]);
   });
 
   it('outside of media_roots is refused as a whole', async () => {

@@ -6,6 +6,7 @@ import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { join, relative } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { gzipSync } from 'node:zlib';
 import { describe, expect, it } from 'vitest';
 import type { CorpusRemoved, MediaAdded } from '../../../src/events/schemas.js';
 import type { Resources } from '../../../src/flow/operator.js';
@@ -97,6 +98,21 @@ describe('fetch finds', () => {
       'MEDIA_FORBIDDEN',
     );
     expect((await refused('tar:set.tar')).code).toBe('MEDIA_FORBIDDEN');
+  });
+
+  it('members of a tar that gzip packed, all from one unpacking, for as long as the tar is the same', async () => {
+    const names = Array.from({ length: 12 }, (_, n) => `${n}.mp4`);
+    const members = names.map((name) => ({ name, bytes: Buffer.from('the bytes of a fox') }));
+    const path = await put('packed.tgz', gzipSync(await packTar(members)));
+    const uris = names.map((name, n) => tarAddress({ path, header: 1024 * n, name }));
+    const events = await Promise.all(uris.map((uri) => run({ uri, caption: 'c' })));
+    expect(events.map(({ emitted }) => emitted[0]?.data.file)).toMatchObject(
+      uris.map((uri) => ({ size: 18, sha256, uri })),
+    );
+    await put('packed.tgz', gzipSync(await packTar(members.slice(1))));
+    expect((await refused(uris[0]!)).code).toBe('MEDIA_NOT_FOUND');
+    await put('packed.tgz', 'x');
+    expect((await refused(uris[0]!)).code).toBe('MEDIA_NOT_FOUND');
   });
 
   it('an address of http on one of media_hosts, unless its server opts it out', async () => {
