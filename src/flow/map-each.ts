@@ -58,7 +58,7 @@ export function mapEach<N extends keyof Flow>(
 ): Step<N> {
   return (source: Observable<Envelope<Flow>>): Observable<Envelope<Flow>> =>
     new Observable((subscriber) => {
-      const waiting = new WaitingList(clock, abandon);
+      const waiting = new WaitingList(clock, abandon, ({ watch }, by) => watch.waits(step, by));
       let active = 0;
       /** Those that gave way: they are worked on, and take no place. */
       let ending = 0;
