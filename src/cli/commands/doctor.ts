@@ -11,6 +11,7 @@ import { mediaTools } from '../../media/tools.js';
 import { isLoopback } from '../../server/address.js';
 import { readCertificate, warningOf } from '../../server/certificate.js';
 import { Keys, keyPath } from '../../server/keys/key-file.js';
+import { loadHnswlib } from '../../stores/corpus/index/hnswlib.js';
 import { isRetrievable } from '../../stores/corpus/ranking/retrieved.js';
 import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
 import { modelNames } from '../model-names.js';
@@ -99,6 +100,11 @@ const require = createRequire(import.meta.url);
 
 /** Loads it as a run would. A database in memory, for better-sqlite3 loads its compiled part with the first one. */
 function lookAtModule(name: string, add: Add): void {
+  if (name === 'hnswlib-node') {
+    const { build } = loadHnswlib();
+    add('module', 'good', `${name} loads under this Node, compiled for ${build ?? 'any processor'}`);
+    return;
+  }
   const module: unknown = require(name);
   if (name === 'better-sqlite3') new (module as new (path: string) => { close(): void })(':memory:').close();
   add('module', 'good', `${name} loads under this Node`);
