@@ -202,7 +202,11 @@ describe('the compiler knows', () => {
     defineOperator({ ...about, needs: ['media'], adds: [] }, { process: () => ({ replaces: ['a'] }) });
     // @ts-expect-error: its reason is another.
     defineOperator({ ...about, needs: [], adds: [], drops: ['a'] }, { process: () => drop('b') });
-    defineOperator({ ...about, needs: [], adds: [], drops: ['a'] }, { process: () => drop('duplicate', 'b') });
+    const taken = defineOperator(
+      { ...about, needs: [], adds: [], drops: ['a'] },
+      { process: () => drop('duplicate', 'b') },
+    );
+    expect(taken.adds).toEqual([]);
   });
 
   it('what there is to count, and which codes there are', () => {

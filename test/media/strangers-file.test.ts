@@ -50,6 +50,6 @@ it('no name of a file is an option or a protocol [safety S15]', async () => {
   await makeVideo(folder, 'ordinary.mp4');
   for (const name of ['concat:ordinary.mp4', 'pipe:0', '-version']) {
     copyFileSync(join(folder, 'ordinary.mp4'), join(folder, name));
-    await probe(fileUrl(name));
+    expect(await probe(fileUrl(name)), name).toMatchObject({ stderr: '' });
   }
 });

@@ -150,7 +150,7 @@ describe('who consumes a group of the embedded log', () => {
     const file = new Database(path);
     file.prepare('UPDATE owners SET pid = ?').run(process.ppid);
     file.close();
-    await consume(open(), 'g', 'in');
+    await expect(consume(open(), 'g', 'in')).resolves.toHaveProperty('consumer');
   });
 
   it('[kind 12] is free in a copy of the folder, and held in the original', async () => {
