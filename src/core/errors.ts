@@ -1,4 +1,4 @@
-import { cutText } from './cut-text.js';
+import { countCharacters, cutText } from './cut-text.js';
 
 /**
  * input         the event, command or file itself: the same fails again. An event is rejected at once.
@@ -111,7 +111,8 @@ export const errorCodes = {
   TOPOLOGY_INVALID: { fault: 'input', remedy: 'Correct the listed places, then check again with `vimi validate`.' },
   TOPOLOGY_NOT_FOUND: {
     fault: 'input',
-    remedy: 'Run in the folder of topology.yaml, or name the file with --topology.',
+    remedy:
+      'Run in the folder of topology.yaml, name the file with --topology, or begin a project with `vimi init FOLDER`.',
   },
   USAGE: { fault: 'input', remedy: 'See --help.' },
   // Delivery.
@@ -263,7 +264,7 @@ export const errorCodes = {
   VARIANT_NOT_FOUND: {
     fault: 'input',
     remedy:
-      'Take the video itself. Videos that older versions or custom steps made have no thumbnail and no spritesheet.',
+      'Take the video itself. Videos that older versions or custom steps made have no thumbnail, spritesheet or last frame.',
   },
   PREVIEW_NOT_FOUND: {
     fault: 'input',
@@ -282,6 +283,10 @@ export const errorCodes = {
     remedy: 'Use an https address on one of webhook_hosts of the topology; private networks are refused.',
   },
   WEBHOOK_SECRET_MISSING: { fault: 'input', remedy: 'Make a secret: vimi webhooks secrets add.' },
+  REJECT_NOT_FOUND: {
+    fault: 'input',
+    remedy: 'Check the place; `vimi rejects` and GET /v1/rejects list the dead letters.',
+  },
   WEBHOOK_NOT_FOUND: { fault: 'input', remedy: '`vimi webhooks list` lists the webhooks of the last 30 days.' },
   WEBHOOK_UNREACHABLE: { fault: 'passing', remedy: 'Check the receiver; the webhook is sent again.' },
   // Control.
@@ -452,8 +457,10 @@ const broken = new Set(['EROFS', 'EMFILE', 'ENFILE', 'ESTALE', 'ENODEV', 'ENOTCO
 /** An event may have named it. */
 const unusable = new Set(['EIO', 'EACCES', 'EPERM', 'EEXIST', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENAMETOOLONG', 'EBUSY']);
 const sqlite = /^SQLITE_(BUSY|LOCKED|IOERR|CANTOPEN|READONLY|PERM|PROTOCOL|NOMEM)/;
-const memory = /(could not|cannot) allocate|Array buffer allocation failed|Invalid array buffer length|out of memory/i;
+/** Node's words; then those of onnxruntime, TensorFlow, and of WebAssembly, where what was refused is written to all the same. */
+const memory =
+  /(could not|cannot|failed to) allocate|Array buffer allocation failed|Invalid array buffer length|out of memory|\bOOM\b|cannot enlarge memory|bad_alloc|memory access out of bounds/i;
 
 function shorten(text: string, most = 200): string {
-  return text.length > most ? `${cutText(text, most)}... (${text.length} characters)` : text;
+  return text.length > most ? `${cutText(text, most)}... (${countCharacters(text)} characters)` : text;
 }

@@ -79,7 +79,7 @@ export async function openApp({
     forceCloseConnections: 'idle',
     // SERVER_CLOSING says more than its own answer, which is no problem of RFC 9457.
     return503OnClosing: false,
-    routerOptions: { maxParamLength: 200, ignoreDuplicateSlashes: false },
+    routerOptions: { maxParamLength: 600, ignoreDuplicateSlashes: false },
     // A proxy may send its whole address.
     rewriteUrl: ({ url = '' }) => url.replace(/^https?:\/\/[^/]*/i, '') || '/',
     frameworkErrors: (_, __, reply) => void sendProblem(reply, new VimiError('ROUTE_UNKNOWN', 'This is no address')),

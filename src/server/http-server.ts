@@ -19,9 +19,12 @@ import { openHttps } from './https.js';
 import { recogniseCallers } from './keys/callers.js';
 import { Keys, keyPath } from './keys/key-file.js';
 import { addModelsRoute } from './models.js';
+import { addPipelinesRoute } from './operating/pipelines.js';
+import { addRejectsRoutes } from './operating/rejects.js';
 import { addPage } from './page.js';
 import { addProbes } from './probes.js';
 import { addTapRoute } from './tap.js';
+import { traceRequests } from './traced.js';
 import { addContentRoute } from './videos/content.js';
 import { addEventsRoute } from './videos/events.js';
 import { addPreviewRoute } from './videos/preview.js';
@@ -88,10 +91,13 @@ export async function serveHttp({
   https?.serve(app.server);
   // Each open stream of events listens; `mostStreams` bounds them.
   setMaxListeners(0, closing.signal);
+  if (workspace.telemetry) traceRequests(app, workspace.telemetry);
   recogniseCallers(app, keys);
   addProbes(app, workspace.metrics);
   addPage(app);
   addTapRoute(app, workspace.taps, closing.signal);
+  addPipelinesRoute(app, workspace, closing.signal);
+  addRejectsRoutes(app, workspace);
 
   let opened: Promise<FollowedBoard> | undefined;
   let grounds: Promise<Grounding> | undefined;

@@ -27,7 +27,11 @@ interface Asked {
 function envelopeOf(
   { id, came, wishes = {}, signal = new AbortController().signal }: Asked,
   clock: Clock,
-  { schema = 'generation.requested', onSettled = () => {} }: EnvelopeOptions = {},
+  {
+    schema = 'generation.requested',
+    onSettled = () => {},
+    watch = new StepWatch({ elapsed: clock.elapsed }),
+  }: EnvelopeOptions = {},
 ): Envelope<Flow> {
   const [record, time] = [{ topic: 'requests', partition: 0, offset: 0, key: null, value: null, headers: {} }, ''];
   const data = { prompt: id, ...wishes };
@@ -44,13 +48,14 @@ function envelopeOf(
     { request: data },
     life,
     onSettled,
-    { pause: new Pause({ clock }), watch: new StepWatch({ elapsed: clock.elapsed }), ageingMs },
+    { pause: new Pause({ clock }), watch, ageingMs },
   );
 }
 
 interface EnvelopeOptions {
   schema?: SchemaName;
   onSettled?: (settlement: Settlement) => void;
+  watch?: StepWatch;
 }
 
 interface Started {
@@ -152,9 +157,10 @@ describe('requests that wait for a step', () => {
     );
   });
 
-  it('one that is cancelled leaves at once, and the order of the others stays', async () => {
+  it('one that is cancelled leaves at once, the order of the others stays, and each is counted in the step', async () => {
     const clock = new VirtualClock(start);
     const began: string[] = [];
+    const watch = new StepWatch({ elapsed: clock.elapsed });
     const settled: [string, string][] = [];
     const source = new Subject<Envelope<Flow>>();
     const waits: (() => void)[] = [];
@@ -178,10 +184,12 @@ describe('requests that wait for a step', () => {
     ];
     for (const one of asked)
       source.next(
-        envelopeOf(one, clock, { onSettled: ({ event, outcome }) => settled.push([event.id, outcome.kind]) }),
+        envelopeOf(one, clock, { watch, onSettled: ({ event, outcome }) => settled.push([event.id, outcome.kind]) }),
       );
+    expect(watch.inStep).toEqual(new Map([['work', 4]]));
     cancelled.abort(new VimiError('CANCELLED', 'The job was cancelled'));
     expect(settled).toEqual([['cancelled', 'dropped']]);
+    expect(watch.inStep).toEqual(new Map([['work', 3]]));
     source.complete();
     for (let n = 0; n < 3; n++) {
       waits.shift()!();
@@ -189,6 +197,7 @@ describe('requests that wait for a step', () => {
     }
     await over;
     expect(began).toEqual(['first', 'someone', 'usual']);
+    expect(watch.inStep).toEqual(new Map([['work', 0]]));
   });
 
   it('events that are no requests leave as they came, whatever they say', async () => {
@@ -210,5 +219,67 @@ describe('requests that wait for a step', () => {
     source.complete();
     await over;
     expect(began).toEqual(['0', '1', '2', '3']);
+  });
+});
+
+describe('places of a step', () => {
+  /** Events that go on when the test says so; `begun` and `left` in their order. */
+  function stepOf(concurrency: number | (() => number)) {
+    const clock = new VirtualClock(start);
+    const [begun, left]: string[][] = [[], []];
+    const open = new Map<string, { giveWay(): void; end(): void }>();
+    const source = new Subject<Envelope<Flow>>();
+    let isOver = false;
+    mapEach<never>(
+      (_, { event }, giveWay) => {
+        begun!.push(event.id);
+        return new Promise((resolve) => open.set(event.id, { giveWay, end: () => resolve({}) }));
+      },
+      { step: 'work', concurrency, clock },
+    )(source).subscribe({
+      next: ({ event }) => void left!.push(event.id),
+      complete() {
+        isOver = true;
+      },
+    });
+    const feed = (...names: string[]) => {
+      for (const id of names) source.next(envelopeOf({ id, came: 0 }, clock));
+    };
+    const end = async (id: string) => {
+      open.get(id)!.end();
+      await new Promise(setImmediate);
+    };
+    return { begun: begun!, left: left!, open, feed, end, source, isOver: () => isOver };
+  }
+
+  it('one that gives way lets the next begin, and is still waited for at the end', async () => {
+    const { begun, left, open, feed, end, source, isOver } = stepOf(1);
+    feed('a', 'b', 'c');
+    expect(begun).toEqual(['a']);
+    open.get('a')!.giveWay();
+    open.get('a')!.giveWay(); // once counts
+    expect(begun).toEqual(['a', 'b']);
+    source.complete();
+    await end('b');
+    expect(begun).toEqual(['a', 'b', 'c']);
+    await end('c');
+    expect([left, isOver()]).toEqual([['b', 'c'], false]);
+    await end('a');
+    expect([left, isOver()]).toEqual([['b', 'c', 'a'], true]);
+  });
+
+  it('may become more or fewer: nobody is stopped, and the next begin by what is so then', async () => {
+    let places = 1;
+    const { begun, feed, end } = stepOf(() => places);
+    feed('a', 'b', 'c', 'd', 'e');
+    places = 3;
+    await end('a');
+    expect(begun).toEqual(['a', 'b', 'c', 'd']);
+    places = 1;
+    await end('b');
+    await end('c');
+    expect(begun).toEqual(['a', 'b', 'c', 'd']);
+    await end('d');
+    expect(begun).toEqual(['a', 'b', 'c', 'd', 'e']);
   });
 });

@@ -2,8 +2,9 @@ import type { FastifyRequest } from 'fastify';
 import type { RequestImages } from '../../app/request-images.js';
 import { VimiError } from '../../core/errors.js';
 import type { ObjectRef } from '../../events/prompt.js';
+import { AtOnce } from '../at-once.js';
 import { FormFields, malformed, partsOf } from '../form-parts.js';
-import { AtOnce } from './at-once.js';
+import { roleOfPart } from './references.js';
 
 /** Images of all requests together that are taken in at once: each is whole in memory, 20 MB by default. */
 const atOnce = new AtOnce(16);
@@ -35,7 +36,7 @@ export async function readForm(
   for await (const part of partsOf(request, limits)) {
     const name = part.fieldname.replace(/\[\]$/, '');
     if (part.type === 'file') {
-      const take = async () => images.ofBytes(await part.toBuffer().catch(malformed), name);
+      const take = async () => images.ofBytes(await part.toBuffer().catch(malformed), name, roleOfPart(name));
       const object = await own.take(() => atOnce.take(take));
       uploads.set(name, [...(uploads.get(name) ?? []), object]);
       continue;
