@@ -1,4 +1,4 @@
-import type { MultipartFile } from '@fastify/multipart';
+import type { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import type { RequestImages } from '../../app/request-images.js';
 import { VimiError } from '../../core/errors.js';
@@ -54,7 +54,10 @@ export async function readForm(
 }
 
 /** All of a file; HTTP_TOO_LARGE as soon as it is too long, whatever would still come of it. */
-async function bytesOf(part: MultipartFile, most: number): Promise<Buffer> {
+async function bytesOf(
+  part: { fieldname: string; file: Readable; toBuffer(): Promise<Buffer> },
+  most: number,
+): Promise<Buffer> {
   const tooLarge = new Promise<never>((_, reject) => {
     part.file.once('limit', () =>
       reject(
