@@ -1,6 +1,11 @@
 import type { SnapshotPlace } from '../../app/removal/in-snapshots.js';
 import { type Place, placesAt, placesOf, videosOf } from '../../app/removal/places.js';
-import { documentRemoval, removalRecord, removedDocument } from '../../app/removal/removal-records.js';
+import {
+  documentRemoval,
+  documentTombstone,
+  removalRecord,
+  removedDocument,
+} from '../../app/removal/removal-records.js';
 import { tableOf } from '../../app/removal/removal-table.js';
 import { rewriteShard } from '../../app/removal/rewrite-shard.js';
 import { changeShards, type ShardChanges } from '../../app/samples/change-shards.js';
@@ -46,20 +51,29 @@ export async function corpusRemove(
   if (lift) return takeBack(workspace, targets, { dryRun, json }, out);
 
   const documents = await documentsOf(workspace, targets, names, json ? null : out);
-  const removed = documents.map(({ document, target }) => removedDocument(document, target, reason));
+  const removed: CorpusRemoved[] = [];
   if (!dryRun) {
     const rules = targets
       .filter(({ kind }) => kind !== 'document')
       .map((target) => removalRecord(topics.removals, target, { ...target, ...(reason !== undefined && { reason }) }));
     // Before any document goes: what is under way meets it, and nothing that was noted is needed again.
-    await transport.publish([...rules, ...removed.map((one) => removalRecord(topics.removals, one, one))]);
-    await transport.publish(removed.flatMap((one) => documentRemoval(topics, one).slice(1)));
-    await removals.caughtUp();
+    await transport.publish(rules);
   }
-  for (const { document } of documents) out.write(documentLine(document, { json, removed: !dryRun }));
+  for await (const found of readTogether(workspace, documents)) {
+    const notes = found.map(({ document, target }) => removedDocument(document, target, reason));
+    removed.push(...notes);
+    if (!dryRun) await transport.publish(notes.map((one) => removalRecord(topics.removals, one, one)));
+  }
+  let count = 0;
+  for await (const found of readTogether(workspace, documents)) {
+    count += found.length;
+    if (!dryRun) await transport.publish(found.map(({ document: { id } }) => documentTombstone(topics, id)));
+    for (const { document } of found) out.write(documentLine(document, { json, removed: !dryRun }));
+  }
+  if (!dryRun) await removals.caughtUp();
   const work = new Removal(workspace, tableOf(targets, removals, removed), options, out);
   await work.everywhere();
-  if (!json) await work.summary(documents.length);
+  if (!json) await work.summary(count);
 }
 
 interface FoundDocument {
@@ -67,23 +81,41 @@ interface FoundDocument {
   target: RemovalTarget;
 }
 
+/** Documents that are in memory at once: each has its embeddings. */
+const together = 500;
+
+/** Documents by their ids, those that are still there, some at a time. */
+async function* readTogether(
+  workspace: Workspace,
+  documents: ReadonlyMap<string, RemovalTarget>,
+): AsyncGenerator<FoundDocument[]> {
+  const corpus = await workspace.corpusIsCurrent();
+  let found: FoundDocument[] = [];
+  for (const [id, target] of documents) {
+    const document = await corpus.get(id);
+    if (document) found.push({ document, target });
+    if (found.length < together) continue;
+    yield found;
+    found = [];
+  }
+  if (found.length > 0) yield found;
+}
+
+/** By id: the documents that the targets name, and which of them. */
 async function documentsOf(
   workspace: Workspace,
   targets: readonly RemovalTarget[],
   names: readonly string[],
   out: NodeJS.WritableStream | null,
-): Promise<FoundDocument[]> {
+): Promise<Map<string, RemovalTarget>> {
   const corpus = await workspace.corpusIsCurrent();
   const removals = await workspace.removals();
-  const found = new Map<string, FoundDocument>();
+  const found = new Map<string, RemovalTarget>();
   const unknown: RemovalTarget[] = [];
   for (const target of targets) {
     const { kind, value } = target;
     const documents = await corpus.find(kind === 'document' ? { id: value } : { [kind]: value });
-    for (const { document: id } of documents) {
-      const document = await corpus.get(id);
-      if (document && !found.has(id)) found.set(id, { document, target });
-    }
+    for (const { document: id } of documents) if (!found.has(id)) found.set(id, target);
     if (documents.length > 0 || removals.get(target)) continue;
     // A mistyped name would be kept out for ever, and what was meant would stay.
     if (names.includes(value))
@@ -102,7 +134,7 @@ async function documentsOf(
   const isKnown = (target: RemovalTarget) => targets.some((one) => isSame(one, target) && !unknown.includes(one));
   for (const name of targetNames(unknown.filter((target) => !isKnown(target))))
     out?.write(`no document has ${name}: what comes of it will be dropped\n`);
-  return [...found.values()];
+  return found;
 }
 
 async function takeBack(
