@@ -1,3 +1,4 @@
+import { openKeyTables } from '../../app/key-tables.js';
 import type { SnapshotPlace } from '../../app/removal/in-snapshots.js';
 import { type Place, placesAt, placesOf, videosOf } from '../../app/removal/places.js';
 import {
@@ -52,28 +53,35 @@ export async function corpusRemove(
 
   const documents = await documentsOf(workspace, targets, names, json ? null : out);
   const removed: CorpusRemoved[] = [];
-  if (!dryRun) {
-    const rules = targets
-      .filter(({ kind }) => kind !== 'document')
-      .map((target) => removalRecord(topics.removals, target, { ...target, ...(reason !== undefined && { reason }) }));
-    // Before any document goes: what is under way meets it, and nothing that was noted is needed again.
-    await transport.publish(rules);
-  }
-  for await (const found of readTogether(workspace, documents)) {
-    const notes = found.map(({ document, target }) => removedDocument(document, target, reason));
-    removed.push(...notes);
-    if (!dryRun) await transport.publish(notes.map((one) => removalRecord(topics.removals, one, one)));
-  }
-  let count = 0;
-  for await (const found of readTogether(workspace, documents)) {
-    count += found.length;
-    if (!dryRun) await transport.publish(found.map(({ document: { id } }) => documentTombstone(topics, id)));
-    for (const { document } of found) out.write(documentLine(document, { json, removed: !dryRun }));
+  const tables = await openKeyTables(workspace);
+  try {
+    // All of them are read before anything is published: the index may not give them any more afterwards.
+    const lines = tables.make();
+    for await (const { document, target } of documentsAt(workspace, documents)) {
+      removed.push(removedDocument(document, target, reason));
+      lines.set(document.id, documentLine(document, { json, removed: !dryRun }));
+    }
+    if (!dryRun) {
+      const rules = targets
+        .filter(({ kind }) => kind !== 'document')
+        .map((target) =>
+          removalRecord(topics.removals, target, { ...target, ...(reason !== undefined && { reason }) }),
+        );
+      // Before any document goes: what is under way meets it, and nothing that was noted is needed again.
+      await transport.publish(rules);
+      for (const some of parts(removed))
+        await transport.publish(some.map((one) => removalRecord(topics.removals, one, one)));
+      for (const some of parts(removed))
+        await transport.publish(some.map(({ value }) => documentTombstone(topics, value)));
+    }
+    for (const [, line] of lines.entries()) out.write(line);
+  } finally {
+    await tables.close();
   }
   if (!dryRun) await removals.caughtUp();
   const work = new Removal(workspace, tableOf(targets, removals, removed), options, out);
   await work.everywhere();
-  if (!json) await work.summary(count);
+  if (!json) await work.summary(removed.length);
 }
 
 interface FoundDocument {
@@ -81,24 +89,23 @@ interface FoundDocument {
   target: RemovalTarget;
 }
 
-/** Documents that are in memory at once: each has its embeddings. */
+/** Records that are published at once. */
 const together = 500;
 
-/** Documents by their ids, those that are still there, some at a time. */
-async function* readTogether(
+function* parts<T>(list: readonly T[]): Generator<T[]> {
+  for (let n = 0; n < list.length; n += together) yield list.slice(n, n + together);
+}
+
+/** One after the other: each has its embeddings. */
+async function* documentsAt(
   workspace: Workspace,
   documents: ReadonlyMap<string, RemovalTarget>,
-): AsyncGenerator<FoundDocument[]> {
+): AsyncGenerator<FoundDocument> {
   const corpus = await workspace.corpusIsCurrent();
-  let found: FoundDocument[] = [];
   for (const [id, target] of documents) {
     const document = await corpus.get(id);
-    if (document) found.push({ document, target });
-    if (found.length < together) continue;
-    yield found;
-    found = [];
+    if (document) yield { document, target };
   }
-  if (found.length > 0) yield found;
 }
 
 /** By id: the documents that the targets name, and which of them. */
