@@ -2,7 +2,9 @@ import { Problem, read, send } from './api.js';
 import { askedChoices, prepareChoices } from './choices.js';
 import { areExamplesShown, hideExamples, showExamples } from './examples.js';
 import { part, write } from './part.js';
-import { askedReferences, prepareReferences } from './references.js';
+import { addLastFrame, askedReferences, prepareReferences } from './references.js';
+import { prepareReplace } from './replace.js';
+import { titleOf } from './words.js';
 
 /** @typedef {import('./api.js').Video} Video */
 /** @typedef {false | { pin?: string[], exclude?: string[] }} Retrieval */
@@ -10,37 +12,48 @@ import { askedReferences, prepareReferences } from './references.js';
 const numbers = ['frames', 'width', 'height', 'steps', 'seed'];
 
 /**
- * The form that asks for a video.
- * @param {(video: Video) => void} onAsked
+ * The form that asks for a video, or for two of the same seed, with and without examples.
+ * @param {(video: Video, beside?: Video) => void} onAsked
  */
 export function prepareForm(onAsked) {
   const form = part('ask-form', HTMLFormElement);
-  const button = /** @type {HTMLButtonElement} */ (form.querySelector('button[type=submit]'));
+  const buttons = [
+    /** @type {HTMLButtonElement} */ (form.querySelector('button[type=submit]')),
+    part('both', HTMLButtonElement),
+  ];
   /** The same attempt, sent again after a lost connection, is the same job. */
-  let attempt = { body: '', key: '' };
-  form.addEventListener('submit', async (event) => {
-    event.preventDefault();
-    if (button.ariaDisabled === 'true') return;
+  let attempt = { body: '', key: '', seed: 0 };
+  /** @param {boolean} both */
+  const ask = async (both) => {
+    if (buttons.some(({ ariaDisabled }) => ariaDisabled === 'true')) return;
     const { asked, files } = askedReferences();
     const request = { ...requestOf(new FormData(form)), ...(asked.length > 0 && { references: asked }) };
     const body = JSON.stringify([
-      request,
+      ...[both, request],
       [...files.values()].map(({ name, size, lastModified }) => [name, size, lastModified]),
     ]);
-    if (attempt.body !== body) attempt = { body, key: randomName() };
-    button.ariaDisabled = 'true';
+    if (attempt.body !== body) attempt = { body, key: randomName(), seed: randomSeed() };
+    for (const button of buttons) button.ariaDisabled = 'true';
     show([]);
     try {
-      const headers = { 'idempotency-key': attempt.key };
-      const video = await (files.size > 0 ? upload(request, files, headers) : send('/v1/videos', request, headers));
-      attempt = { body: '', key: '' };
+      const [first, second] = both ? withAndWithout(request, attempt.seed) : [request];
+      const video = await post(first, files, attempt.key);
+      const beside = second && (await post(second, files, `${attempt.key}-without`));
+      attempt = { body: '', key: '', seed: 0 };
       hideExamples();
-      onAsked(video);
+      onAsked(video, beside);
     } catch (error) {
       showProblem(error);
     } finally {
-      button.ariaDisabled = null;
+      for (const button of buttons) button.ariaDisabled = null;
     }
+  };
+  form.addEventListener('submit', (event) => {
+    event.preventDefault();
+    ask(false);
+  });
+  part('both', HTMLButtonElement).addEventListener('click', () => {
+    if (form.reportValidity()) ask(true);
   });
   const look = async () => {
     if (!form.reportValidity()) return;
@@ -58,6 +71,7 @@ export function prepareForm(onAsked) {
     if (areExamplesShown()) look();
   });
   prepareReferences(form);
+  prepareReplace();
   form.addEventListener('keydown', (event) => {
     if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) form.requestSubmit();
   });
@@ -69,7 +83,61 @@ export function prepareForm(onAsked) {
  * @returns {Promise<Video>}
  */
 export function askAgain({ request }) {
-  return send('/v1/videos', { ...request.asked, seed: crypto.getRandomValues(new Uint32Array(1))[0] });
+  return send('/v1/videos', { ...request.asked, seed: randomSeed() });
+}
+
+/** Whether it was asked for without examples. @param {Video} video */
+export function isUngrounded({ request }) {
+  return request.asked?.retrieval === false;
+}
+
+/**
+ * The same once more with the same seed: without examples where it had some, else with them.
+ * @param {Video} video one that is over
+ * @returns {Promise<Video>}
+ */
+export function askCounterpart(video) {
+  const { retrieval, ...asked } = video.request.asked ?? {};
+  return send('/v1/videos', { ...asked, seed: video.seed, ...(retrieval !== false && { retrieval: false }) });
+}
+
+/**
+ * Fills the form for a video that begins where another one ends.
+ * @param {Video} video
+ */
+export function goOnFrom(video) {
+  const { asked } = video.request;
+  addLastFrame(video, titleOf(video));
+  const prompt = part('prompt', HTMLTextAreaElement);
+  if (prompt.value.trim() === '') prompt.value = video.prompt ?? '';
+  // Frame 1 is that frame only where both have one size.
+  for (const name of ['width', 'height'])
+    if (asked?.[name] !== undefined) part(name, HTMLInputElement).value = String(asked[name]);
+  prompt.focus();
+  prompt.select();
+}
+
+/**
+ * @param {ReturnType<typeof requestOf>} request
+ * @param {number} seed where the form has none
+ */
+function withAndWithout({ retrieval, ...request }, seed) {
+  const same = { seed, ...request };
+  return [
+    { ...same, ...(retrieval && { retrieval }) },
+    { ...same, retrieval: /** @type {const} */ (false) },
+  ];
+}
+
+/**
+ * @param {Record<string, unknown>} request
+ * @param {Map<string, File>} files
+ * @param {string} key
+ * @returns {Promise<Video>}
+ */
+function post(request, files, key) {
+  const headers = { 'idempotency-key': key };
+  return files.size > 0 ? upload(request, files, headers) : send('/v1/videos', request, headers);
 }
 
 /**
@@ -97,7 +165,7 @@ function upload(request, files, headers) {
 
 /**
  * @param {FormData} form
- * @returns {{ prompt: string, retrieval?: Retrieval }}
+ * @returns {{ prompt: string, seed?: number, retrieval?: Retrieval }}
  */
 function requestOf(form) {
   const retrieval = form.get('retrieval') === 'none' ? /** @type {const} */ (false) : askedChoices();
@@ -141,6 +209,10 @@ function tell(id, text) {
   const element = part(id, HTMLElement);
   write(element, text);
   element.hidden = text === '';
+}
+
+function randomSeed() {
+  return crypto.getRandomValues(new Uint32Array(1))[0] ?? 0;
 }
 
 /** For pages without TLS too, which have no crypto.randomUUID. */

@@ -31,10 +31,29 @@ const words = {
 };
 
 /**
+ * Puts a document in the place of another one: that is left out, and this one pinned.
+ * @param {Found} old
+ * @param {Found} found
+ */
+export function replace(old, found) {
+  note(old, 'exclude');
+  choose(found, 'pin');
+}
+
+/**
  * @param {Found} found
  * @param {Choice} choice
  */
-export function choose({ document: id, caption }, choice) {
+export function choose(found, choice) {
+  note(found, choice);
+  onChange();
+}
+
+/**
+ * @param {Found} found
+ * @param {Choice} choice
+ */
+function note({ document: id, caption }, choice) {
   const list = part('choices', HTMLUListElement);
   list.querySelector(`[data-document="${CSS.escape(id)}"]`)?.remove();
   // A document that is chosen anew is the last one.
@@ -63,7 +82,6 @@ export function choose({ document: id, caption }, choice) {
     onChange();
   });
   list.append(item);
-  onChange();
 }
 
 /**

@@ -1,6 +1,7 @@
 import { call, read, send } from './api.js';
 import { documentItem } from './documents.js';
 import { made, part, write } from './part.js';
+import { isSure } from './sure.js';
 import { troubleOf } from './trouble.js';
 
 /** @typedef {{ document: string, caption: string, score: number }} Found */
@@ -73,7 +74,7 @@ function itemOf(found) {
   });
   remove.addEventListener('click', async () => {
     failed(undefined);
-    if (!(await isSure(found.caption))) return;
+    if (!(await isSure(removal(found.caption)))) return;
     try {
       await call(address, { method: 'DELETE' });
       const next = /** @type {HTMLElement | null} */ (item.nextElementSibling?.querySelector('button') ?? null);
@@ -103,16 +104,14 @@ function factsOf({ id, kind, captions = [], provenance: { uri = '', source = '',
 }
 
 /** @param {string} caption */
-function isSure(caption) {
-  const dialog = part('remove', HTMLDialogElement);
-  write(part('remove-caption', HTMLElement), caption);
-  dialog.returnValue = '';
-  dialog.showModal();
-  return /** @type {Promise<boolean>} */ (
-    new Promise((resolve) =>
-      dialog.addEventListener('close', () => resolve(dialog.returnValue === 'remove'), { once: true }),
-    )
-  );
+function removal(caption) {
+  return {
+    title: 'Remove this document?',
+    what: caption,
+    hint: 'It grounds nothing from now on, and its image stays out when it comes again.',
+    yes: 'Remove it',
+    no: 'Keep it',
+  };
 }
 
 function prepareOffer() {

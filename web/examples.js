@@ -3,6 +3,7 @@ import { choose, isPinned } from './choices.js';
 import { documentItem } from './documents.js';
 import { made, part, write } from './part.js';
 import { addDocument, askedReferences } from './references.js';
+import { offerReplacement } from './replace.js';
 
 /** @typedef {{ document: string, caption: string, score: number, ranks: Record<string, number> }} Found */
 
@@ -24,11 +25,15 @@ export async function showExamples(request) {
   const who = askedReferences().asked.length > 0 ? 'For the words alone, the model' : 'The model';
   const size = `The corpus has ${corpus.documents} ${corpus.documents === 1 ? 'document' : 'documents'}.`;
   write(told, context.length > 0 ? `${who} would see these examples. ${size}` : `${who} would see no example. ${size}`);
-  list(context.map(exampleItem));
+  const among = /** @type {Found[]} */ (context).map(({ document }) => document);
+  list(context.map((/** @type {Found} */ found) => exampleItem(found, among)));
 }
 
-/** @param {Found} found */
-function exampleItem(found) {
+/**
+ * @param {Found} found
+ * @param {string[]} among all examples
+ */
+function exampleItem(found, among) {
   const button = (/** @type {string} */ text, /** @type {() => void} */ act) => {
     const one = made('button', { type: 'button', ariaLabel: `${text}: ${found.caption}` }, text);
     one.addEventListener('click', act);
@@ -40,6 +45,7 @@ function exampleItem(found) {
     button('Use this image', () => addDocument(found)),
     ...(isPinned(found.document) ? [] : [button('Pin', () => choose(found, 'pin'))]),
     button('Leave out', () => choose(found, 'exclude')),
+    button('Replace', () => offerReplacement(found, among)),
   );
   return documentItem(found, { actions: [actions] });
 }

@@ -1,5 +1,5 @@
 import { call, send } from './api.js';
-import { askAgain, isRepeatable } from './ask.js';
+import { askAgain, askCounterpart, goOnFrom, isRepeatable, isUngrounded } from './ask.js';
 import { documentItem } from './documents.js';
 import { follow, isOver } from './follow.js';
 import { made, part, write } from './part.js';
@@ -10,19 +10,45 @@ import { stateOf, timeOf, titleOf } from './words.js';
 /** @typedef {import('./api.js').Video} Video */
 
 /**
- * One job: how far it is, its video, and what the video was grounded in.
- * @param {{ onAsked: (video: Video) => void, onChange: () => void }} options
+ * A second place for a job, as the first one is now: the same elements, with ids that begin with `beside`. Gives what puts it
+ * beside the first.
  */
-export function showJob({ onAsked, onChange }) {
-  const trouble = troubleOf('the job');
-  const failed = troubleOf('what was asked for');
-  const section = part('job', HTMLElement);
-  const film = part('job-video', HTMLVideoElement);
-  const download = part('job-download', HTMLAnchorElement);
-  const cancel = part('job-cancel', HTMLButtonElement);
-  const again = part('job-again', HTMLButtonElement);
-  const share = part('job-share', HTMLButtonElement);
-  const sketch = previews();
+export function placeBeside() {
+  const first = part('job', HTMLElement);
+  const copy = /** @type {HTMLElement} */ (first.cloneNode(true));
+  for (const one of [copy, ...copy.querySelectorAll('[id]')]) one.id = one.id.replace(/^job/, 'beside');
+  copy.setAttribute('aria-labelledby', 'beside-take beside-title');
+  return () => first.after(copy);
+}
+
+/**
+ * One job: how far it is, its video, and what the video was grounded in.
+ * @param {'job' | 'beside'} place where it stands: alone or first, or beside another
+ * @param {{
+ *   onAsked: (video: Video) => void, onCompare: (video: Video, beside: Video) => void, onChange: () => void, onPlays: () => void,
+ * }} options
+ */
+export function showJob(place, { onAsked, onCompare, onChange, onPlays }) {
+  /**
+   * @template {HTMLElement} T
+   * @param {string} name
+   * @param {new () => T} kind
+   */
+  const its = (name, kind) => part(`${place}-${name}`, kind);
+  const trouble = troubleOf(place);
+  const failed = troubleOf(`what was asked for at ${place}`);
+  const section = part(place, HTMLElement);
+  const film = its('video', HTMLVideoElement);
+  const download = its('download', HTMLAnchorElement);
+  const cancel = its('cancel', HTMLButtonElement);
+  const again = its('again', HTMLButtonElement);
+  const goOn = its('go-on', HTMLButtonElement);
+  const compare = its('compare', HTMLButtonElement);
+  const alone = its('alone', HTMLAnchorElement);
+  const share = its('share', HTMLButtonElement);
+  const sketch = previews(its('preview', HTMLImageElement));
+  /** Another one is shown with it. */
+  let isPair = false;
   /** @type {Video | undefined} */
   let shown;
   /** Somebody here asked for its end. */
@@ -36,20 +62,28 @@ export function showJob({ onAsked, onChange }) {
     shown = video;
     const over = isOver(video);
     section.dataset.status = video.status;
-    write(part('job-title', HTMLElement), titleOf(video));
+    write(its('title', HTMLElement), titleOf(video));
     // A screen reader is told of each state, not of each percent.
     const state = video.status === 'in_progress' ? 'Drawing' : stateOf(video);
-    write(part('job-state', HTMLElement), isCancelling && !over ? 'Cancelling' : state);
-    const progress = part('job-progress', HTMLProgressElement);
+    write(its('state', HTMLElement), isCancelling && !over ? 'Cancelling' : state);
+    const progress = its('progress', HTMLProgressElement);
     progress.hidden = over;
     progress.value = video.progress;
     cancel.hidden = over || isCancelling;
     again.hidden = !over || !isRepeatable(video);
     download.hidden = film.hidden = video.status !== 'completed';
+    goOn.hidden = !video.last_frame;
+    compare.hidden = isPair || video.status !== 'completed' || video.seed === null || !isRepeatable(video);
+    write(compare, isUngrounded(video) ? 'Compare with examples' : 'Compare without examples');
+    alone.hidden = !isPair;
+    alone.href = `/?job=${encodeURIComponent(video.id)}`;
+    const take = its('take', HTMLElement);
+    take.hidden = !isPair;
+    write(take, !isPair ? '' : isUngrounded(video) ? 'Without examples' : 'With examples');
     sketch(video);
-    tellContext(video);
-    tellRecord(video);
-    document.title = `${over ? '' : `${video.progress} % · `}${titleOf(video)} · vimi`;
+    tellContext(video, its('ungrounded', HTMLElement), its('context', HTMLOListElement));
+    tellRecord(video, its('record', HTMLDListElement));
+    if (place === 'job') document.title = `${over ? '' : `${video.progress} % · `}${titleOf(video)} · vimi`;
     if (isNews) onChange();
     if (isNews && video.status === 'completed') play(video, leave.signal);
   };
@@ -67,7 +101,9 @@ export function showJob({ onAsked, onChange }) {
       film.src = download.href = address;
       film.ariaLabel = titleOf(video);
       download.download = `${video.id}.mp4`;
-      if (!matchMedia('(prefers-reduced-motion: reduce)').matches) await film.play().catch(() => {});
+      if (matchMedia('(prefers-reduced-motion: reduce)').matches) return;
+      await film.play().catch(() => {});
+      onPlays();
     } catch (error) {
       if (!signal.aborted) trouble(error);
     }
@@ -91,10 +127,20 @@ export function showJob({ onAsked, onChange }) {
       isCancelling = true;
       tell(shown);
       // The button, which had the focus, is gone.
-      part('job-title', HTMLElement).focus();
+      its('title', HTMLElement).focus();
     }),
   );
   again.addEventListener('click', () => attempt(async () => shown && onAsked(await askAgain(shown))));
+  compare.addEventListener('click', () =>
+    attempt(async () => {
+      const video = shown;
+      if (!video) return;
+      const other = await askCounterpart(video);
+      if (isUngrounded(video)) onCompare(other, video);
+      else onCompare(video, other);
+    }),
+  );
+  goOn.addEventListener('click', () => shown && goOnFrom(shown));
   share.addEventListener('click', () =>
     attempt(async () => {
       // Browsers lend the clipboard to pages with TLS, and to this machine's own.
@@ -113,8 +159,18 @@ export function showJob({ onAsked, onChange }) {
       const same = videos.find(({ id }) => id === shown?.id);
       if (same) tell(same);
     },
-    /** @param {Video | undefined} video undefined: none */
-    open(video) {
+    /** Begins to play anew, together with another one. */
+    restart() {
+      film.currentTime = 0;
+    },
+    get plays() {
+      return !film.paused && film.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA;
+    },
+    /**
+     * @param {Video | undefined} video undefined: none
+     * @param {boolean} [isOneOfTwo]
+     */
+    open(video, isOneOfTwo = false) {
       leave.abort();
       leave = new AbortController();
       trouble(undefined);
@@ -122,10 +178,11 @@ export function showJob({ onAsked, onChange }) {
       shown = undefined;
       sketch(undefined);
       isCancelling = false;
+      isPair = isOneOfTwo;
       film.removeAttribute('src');
       film.load();
       section.hidden = !video;
-      document.title = 'vimi';
+      if (place === 'job') document.title = 'vimi';
       if (!video) return;
       tell(video);
       follow(video, { tell, trouble, signal: leave.signal });
@@ -133,11 +190,13 @@ export function showJob({ onAsked, onChange }) {
   };
 }
 
-/** @param {Video} video */
-function tellContext({ context, unread_parts: unread, status }) {
+/**
+ * @param {Video} video
+ * @param {HTMLElement} none
+ * @param {HTMLOListElement} list
+ */
+function tellContext({ context, unread_parts: unread, status }, none, list) {
   const motion = (unread ?? []).length > 0 ? 'motion example, which the model does not read, ' : 'motion example, ';
-  const none = part('job-ungrounded', HTMLElement);
-  const list = part('job-context', HTMLOListElement);
   none.hidden = (context ?? []).length > 0;
   write(
     none,
@@ -154,8 +213,11 @@ function tellContext({ context, unread_parts: unread, status }) {
   list.replaceChildren(...(context ?? []).map((found) => documentItem(found, { motion })));
 }
 
-/** @param {Video} video */
-function tellRecord({ id, model, seed, size, seconds, created_at, completed_at, request, urls }) {
+/**
+ * @param {Video} video
+ * @param {HTMLDListElement} list
+ */
+function tellRecord({ id, model, seed, size, seconds, created_at, completed_at, request, urls }, list) {
   /** @type {[string, string | number | null][]} */
   const facts = [
     ['Model', model],
@@ -168,7 +230,6 @@ function tellRecord({ id, model, seed, size, seconds, created_at, completed_at, 
     ['Job', id],
   ];
   const rows = facts.filter(([, value]) => value !== null);
-  const list = part('job-record', HTMLDListElement);
   list.replaceChildren(
     ...rows.map(([name, value]) => made('div', {}, made('dt', {}, name), made('dd', {}, String(value)))),
     made('div', {}, made('dt', {}, 'API'), made('dd', {}, made('code', {}, `GET ${urls.self}`))),

@@ -1,91 +1,139 @@
 import { read } from './api.js';
 import { prepareForm } from './ask.js';
 import { showCorpus } from './corpus.js';
-import { showJob } from './job.js';
+import { placeBeside, showJob } from './job.js';
 import { part } from './part.js';
+import { showPipelines } from './pipelines.js';
 import { showQueue } from './queue.js';
+import { showRejects } from './rejects.js';
 import { troubleOf } from './trouble.js';
 
 /*
- * The page of `vimi run`. Its address names the job that is shown, so that it can be shared and loaded again: /?job=ID. /?corpus=TEXT
- * searches the corpus.
+ * The page of `vimi run`. Its address names what is shown, so that it can be shared and loaded again: /?job=ID, and &beside=ID
+ * for two next to each other; /?corpus=TEXT searches the corpus; /?pipelines=PIPELINE.STEP; /?rejects=PLACE.
  */
 
 /** @typedef {import('./api.js').Video} Video */
+/** @typedef {'videos' | 'corpus' | 'pipelines' | 'rejects'} View */
 
 const trouble = troubleOf('opening a job');
-const job = showJob({ onAsked: go, onChange: () => queue.look() });
-const queue = showQueue(job.hear);
+const whenPlaying = () => {
+  if (job.plays && beside?.plays) for (const one of [job, beside]) one.restart();
+};
+const around = { onAsked: go, onCompare: go, onChange: () => queue.look(), onPlays: whenPlaying };
+const putBeside = placeBeside();
+const job = showJob('job', around);
+/** Where there was a need for it. @type {ReturnType<typeof showJob> | undefined} */
+let beside;
+const queue = showQueue((videos) => {
+  for (const one of [job, beside]) one?.hear(videos);
+});
 const corpus = showCorpus((query) => {
   history.pushState(null, '', `/?corpus=${encodeURIComponent(query)}`);
   corpus.open(query);
 });
+const pipelines = showPipelines();
+const rejects = showRejects();
 prepareForm(go);
 
 /**
- * Shows a job that was just asked for.
+ * Shows a job that was just asked for, and another one beside it.
  * @param {Video} video
+ * @param {Video} [other]
  */
-function go(video) {
-  history.pushState(null, '', `/?job=${encodeURIComponent(video.id)}`);
+function go(video, other) {
+  const query = new URLSearchParams({ job: video.id, ...(other && { beside: other.id }) });
+  history.pushState(null, '', `/?${query}`);
   trouble(undefined);
-  open(video);
+  open(video, other);
   part('job-title', HTMLElement).focus();
 }
 
 /**
- * Shows videos, and this job among them.
+ * Shows videos, and these jobs among them.
  * @param {Video | undefined} video
+ * @param {Video} [other]
  */
-function open(video) {
+function open(video, other) {
   show('videos');
-  queue.select(video?.id);
-  job.open(video);
+  queue.select(video?.id, other?.id);
+  job.open(video, other !== undefined);
+  if (other && !beside) {
+    putBeside();
+    beside = showJob('beside', around);
+  }
+  beside?.open(other, true);
 }
 
-/** @param {'videos' | 'corpus'} view */
+/** @param {View} view */
 function show(view) {
-  part('corpus', HTMLElement).hidden = view !== 'corpus';
-  for (const id of ['ask', 'queue']) part(id, HTMLElement).hidden = view !== 'videos';
-  part('to-videos', HTMLElement).ariaCurrent = view === 'videos' ? 'page' : null;
-  part('to-corpus', HTMLElement).ariaCurrent = view === 'corpus' ? 'page' : null;
+  for (const [id, of] of [
+    ...[
+      ['corpus', 'corpus'],
+      ['pipelines', 'pipelines'],
+      ['rejects', 'rejects'],
+      ['reject', 'rejects'],
+    ],
+    ...[
+      ['ask', 'videos'],
+      ['queue', 'videos'],
+      ['jobs', 'videos'],
+    ],
+  ])
+    part(String(id), HTMLElement).hidden = of !== view;
+  for (const name of ['videos', 'corpus', 'pipelines', 'rejects'])
+    part(`to-${name}`, HTMLElement).ariaCurrent = view === name ? 'page' : null;
+  if (view !== 'pipelines') pipelines.close();
+  if (view !== 'rejects') rejects.close();
 }
 
-/** What the address names. */
+/**
+ * What the address names.
+ * @returns {{ view: View, name: string, beside: string }}
+ */
 function named() {
   const query = new URLSearchParams(location.search);
-  return { id: query.get('job'), sought: query.get('corpus') };
+  const view = /** @type {const} */ (['corpus', 'pipelines', 'rejects']).find((one) => query.has(one));
+  if (view) return { view, name: query.get(view) ?? '', beside: '' };
+  return { view: 'videos', name: query.get('job') ?? '', beside: query.get('beside') ?? '' };
 }
 
 /** Shows what the address names. */
 async function arrive() {
-  const { id, sought } = named();
+  const { view, name, beside: other } = named();
   trouble(undefined);
-  if (sought !== null) {
+  if (view !== 'videos') {
     open(undefined);
-    show('corpus');
-    return corpus.open(sought);
+    show(view);
+    return { corpus, pipelines, rejects }[view].open(name);
   }
-  if (!id) return open(undefined);
-  try {
-    const video = await read(`/v1/videos/${encodeURIComponent(id)}`);
-    if (named().id === id) open(video);
-  } catch (error) {
-    if (named().id !== id) return;
-    open(undefined);
-    trouble(error);
-  }
+  if (!name) return open(undefined);
+  const here = location.search;
+  const found = await Promise.allSettled(
+    [name, other].filter(Boolean).map((id) => read(`/v1/videos/${encodeURIComponent(id)}`)),
+  );
+  if (location.search !== here) return;
+  const [video, second] = found.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  open(video, second);
+  for (const one of found) if (one.status === 'rejected') trouble(one.reason);
 }
 
 document.addEventListener('click', async (event) => {
   const link = event.target instanceof Element ? event.target.closest('a') : null;
   const isPlain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey && !event.altKey;
-  if (!link || !isPlain || link.origin !== location.origin || link.pathname !== '/' || link.hash) return;
+  // Links of drawings are no anchors of HTML.
+  const to = URL.parse(link?.getAttribute('href') ?? '', location.href);
+  if (!link || !to || !isPlain || link.hasAttribute('download')) return;
+  if (to.origin !== location.origin || to.pathname !== '/' || to.hash) return;
   event.preventDefault();
-  history.pushState(null, '', link.href);
+  const before = named();
+  history.pushState(null, '', to.href);
   await arrive();
-  const { id, sought } = named();
-  part(sought !== null ? 'corpus-title' : id ? 'job-title' : 'prompt', HTMLElement).focus();
+  const { view, name } = named();
+  // Whoever chose a step stays at it.
+  if (view === 'pipelines' && before.view === view) return;
+  const titles = { videos: name ? 'job-title' : 'prompt', rejects: name ? 'reject-title' : 'rejects-title' };
+  part({ corpus: 'corpus-title', pipelines: 'pipelines-title', ...titles }[view], HTMLElement).focus();
 });
 addEventListener('popstate', arrive);
 await Promise.all([arrive(), queue.look()]);

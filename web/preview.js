@@ -1,14 +1,13 @@
 import { call } from './api.js';
-import { part } from './part.js';
 
 /** @typedef {import('./api.js').Video} Video */
 
 /**
  * What a video looks like while it is drawn.
+ * @param {HTMLImageElement} image where it is shown
  * @returns {(video: Video | undefined) => void} shows the newest preview of a job that is drawn, and nothing otherwise
  */
-export function previews() {
-  const image = part('job-preview', HTMLImageElement);
+export function previews(image) {
   /** Of the one that is shown, or is on its way. */
   let wanted = '';
   const show = (/** @type {string} */ address) => {

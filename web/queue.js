@@ -13,7 +13,7 @@ const lookMs = 2000;
 /**
  * The list of jobs, the newest first, looked at again from time to time while somebody sees it.
  * @param {(videos: Video[]) => void} onLook what the list shows now
- * @returns {{ look(): Promise<void>, select(id: string | undefined): void }}
+ * @returns {{ look(): Promise<void>, select(...ids: (string | undefined)[]): void }}
  */
 export function showQueue(onLook) {
   const trouble = troubleOf('the list');
@@ -22,13 +22,13 @@ export function showQueue(onLook) {
   /** @type {Map<string, HTMLLIElement>} */
   const items = new Map();
   let limit = page;
-  /** @type {string | undefined} */
-  let selected;
+  /** @type {(string | undefined)[]} */
+  let selected = [];
 
   const mark = () => {
     for (const [id, item] of items) {
       const link = /** @type {HTMLAnchorElement} */ (item.firstElementChild);
-      link.ariaCurrent = id === selected ? 'true' : null;
+      link.ariaCurrent = selected.includes(id) ? 'true' : null;
     }
   };
   const look = async () => {
@@ -74,8 +74,8 @@ export function showQueue(onLook) {
   });
   return {
     look,
-    select(id) {
-      selected = id;
+    select(...ids) {
+      selected = ids;
       mark();
     },
   };

@@ -3,10 +3,10 @@ import { made, part } from './part.js';
 import { picture } from './picture.js';
 
 /*
- * Images that go with a prompt: files of the user, and documents of the corpus. Each has a role.
+ * Images that go with a prompt: files of the user, documents of the corpus, and last frames of videos. Each has a role.
  */
 
-/** @typedef {{ file?: File, document?: string, name: string, role: string }} Reference */
+/** @typedef {{ file?: File, document?: string, video?: string, image?: string, name: string, role: string }} Reference */
 
 /** @type {[string, string][]} */
 const roles = [
@@ -55,12 +55,33 @@ export function addDocument({ document, caption }) {
   if (!references.some((one) => one.document === document)) add({ document, name: caption, role: 'subject' });
 }
 
+/**
+ * Takes the last frame of a video as the first one of the next. What was to be the first frame is not any more.
+ * @param {{ id: string, urls: { last_frame: string } }} video
+ * @param {string} title
+ */
+export function addLastFrame({ id, urls }, title) {
+  for (const one of references.filter(({ role }) => role === 'first_frame')) forget(one);
+  add({ video: id, image: urls.last_frame, name: `Last frame of ${title}`, role: 'first_frame' });
+}
+
+/** The entries of the list. @type {Map<Reference, HTMLLIElement>} */
+const items = new Map();
+
+/** @param {Reference} reference */
+function forget(reference) {
+  references.splice(references.indexOf(reference), 1);
+  items.get(reference)?.remove();
+  items.delete(reference);
+}
+
 /** @param {Reference} reference */
 function add(reference) {
   references.push(reference);
   const list = part('references', HTMLUListElement);
   const role = made('select', { ariaLabel: `What ${reference.name} is for` });
   role.append(...roles.map(([value, text]) => made('option', { value }, text)));
+  role.value = reference.role;
   role.addEventListener('change', () => {
     reference.role = role.value;
   });
@@ -68,7 +89,7 @@ function add(reference) {
   const item = made(
     'li',
     { className: 'document' },
-    reference.file ? thumbnailOf(reference.file) : picture(imageOf(reference.document ?? '')),
+    reference.file ? thumbnailOf(reference.file) : picture(reference.image ?? imageOf(reference.document ?? '')),
     made(
       'div',
       {},
@@ -77,10 +98,10 @@ function add(reference) {
     ),
   );
   remove.addEventListener('click', () => {
-    references.splice(references.indexOf(reference), 1);
-    item.remove();
+    forget(reference);
     part('images', HTMLInputElement).focus();
   });
+  items.set(reference, item);
   list.append(item);
 }
 
@@ -96,9 +117,10 @@ function thumbnailOf(file) {
 export function askedReferences() {
   /** @type {Map<string, File>} */
   const files = new Map();
-  const asked = references.map(({ file, document, role }, n) => {
-    if (!file) return { role, document_id: document };
-    const upload = `image-${n}`;
+  const asked = references.map(({ file, document, video, role }, n) => {
+    if (!file) return video ? { role, video_id: video } : { role, document_id: document };
+    // The name of the part says that it is kept as large as frames are.
+    const upload = role === 'first_frame' && !files.has(role) ? role : `image-${n}`;
     files.set(upload, file);
     return { role, upload };
   });

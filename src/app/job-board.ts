@@ -162,11 +162,12 @@ function videoRow(record: StoredRecord): VideoRow | BoardRow {
   try {
     const { data } = decodeEvent(record, ['video.completed']) as VimiEvent<VideoCompleted>;
     const { job, width, height, frames, fps, model, object, sampler, context, unread_parts: unread } = data;
-    const { thumbnail, spritesheet, timings } = data;
+    const { thumbnail, spritesheet, last_frame, timings } = data;
     const { partition, offset, timestamp } = record;
     const video = {
       ...{ width, height, frames, fps, model, object, seed: sampler.seed, context },
       ...{ ...(unread && { unread }), ...(thumbnail && { thumbnail }), ...(spritesheet && { spritesheet }) },
+      ...(last_frame && { last_frame }),
     };
     return { partition, offset, timestamp, job, video, seconds: timings?.denoise_seconds };
   } catch {

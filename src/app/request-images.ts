@@ -1,13 +1,15 @@
 import { VimiError } from '../core/errors.js';
-import type { ObjectRef } from '../events/prompt.js';
+import type { ImageRole, ObjectRef } from '../events/prompt.js';
 import { fetchBytes } from '../media/web/fetch-bytes.js';
 import { createWebClient, type WebClient } from '../media/web/web-client.js';
 import { storeImageBytes } from '../operators/requests/prompt-image.js';
-import { type ImageBounds, longestSide } from '../operators/requests/query-of.js';
+import { type ImageBounds, longestOf } from '../operators/requests/query-of.js';
 import type { Workspace } from './workspace.js';
 
 /** A server has so long for an image. Milliseconds. */
 const fetchMs = 20_000;
+/** Of a frame that a model drew. */
+const mostFrameBytes = 64 * 1024 * 1024;
 
 /** Takes in images that come with a request, each as an object that the event can name. Each throws MEDIA_*. */
 export class RequestImages {
@@ -22,14 +24,14 @@ export class RequestImages {
   }
 
   /** PNG, JPEG or WebP, by its first bytes; kept as a small WebP. `where`: how the caller knows it. */
-  async ofBytes(bytes: Buffer, where: string): Promise<ObjectRef> {
+  async ofBytes(bytes: Buffer, where: string, role?: ImageRole): Promise<ObjectRef> {
     const { max_image_bytes: maxBytes, max_image_pixels: maxPixels } = this.bounds;
     const objects = await this.#workspace.objects();
-    return storeImageBytes(bytes, where, { maxBytes, maxPixels, longest: longestSide }, { objects });
+    return storeImageBytes(bytes, where, { maxBytes, maxPixels, longest: longestOf(role) }, { objects });
   }
 
   /** `data:image/png;base64,...`: what it says of its type does not count. */
-  ofDataUrl(url: string, where: string): Promise<ObjectRef> {
+  ofDataUrl(url: string, where: string, role?: ImageRole): Promise<ObjectRef> {
     const comma = url.indexOf(',');
     const [head, text] = [url.slice(0, comma), url.slice(comma + 1)];
     if (comma < 0 || comma > 200 || !/^data:[\w.+/-]*(;[\w=.+-]+)*;base64$/i.test(head) || !isBase64(text))
@@ -37,13 +39,24 @@ export class RequestImages {
         expected: 'data:image/png;base64,... with base64 after the comma',
         where,
       });
-    return this.ofBytes(Buffer.from(text, 'base64'), where);
+    return this.ofBytes(Buffer.from(text, 'base64'), where, role);
   }
 
   /** Of a host that media may be fetched from, and of no private address. */
-  async ofAddress(address: string, where: string, signal: AbortSignal): Promise<ObjectRef> {
+  async ofAddress(
+    address: string,
+    where: string,
+    { role, signal }: { role?: ImageRole; signal: AbortSignal },
+  ): Promise<ObjectRef> {
     const maxBytes = this.bounds.max_image_bytes;
-    return this.ofBytes(await fetchBytes(this.#client, address, { maxBytes, maxMs: fetchMs, signal }), where);
+    return this.ofBytes(await fetchBytes(this.#client, address, { maxBytes, maxMs: fetchMs, signal }), where, role);
+  }
+
+  /** A frame that lies beside a video, pixel for pixel. */
+  async ofFrame({ key, sha256, media_type: mediaType }: ObjectRef): Promise<ObjectRef> {
+    const objects = await this.#workspace.objects();
+    const bytes = await objects.get(key, { maxBytes: mostFrameBytes });
+    return objects.put(`images/${sha256}.webp`, bytes, { mediaType, sha256, byContent: true });
   }
 
   /** That of a document of the corpus. DOCUMENT_NOT_FOUND. */

@@ -32,6 +32,7 @@ import { type FollowedRemovals, openRemovals } from './removal/open-removals.js'
 import type { RemovalTopics } from './removal/removal-records.js';
 import { checkTools, openResources } from './resources.js';
 import { openSearch } from './search.js';
+import { createServiceMetrics } from './service-metrics.js';
 import type { Telemetry } from './telemetry/open-telemetry.js';
 import { openTransport } from './transport.js';
 
@@ -67,6 +68,7 @@ export class Workspace {
   readonly telemetry: Telemetry | undefined;
   /** Of all that runs in it. */
   readonly metrics = createMetrics();
+  readonly serviceMetrics = createServiceMetrics(this.metrics.registry);
   readonly taps = new Taps();
   readonly #firstContactMs: number | undefined;
   readonly #looksOnly: boolean;

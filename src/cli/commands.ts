@@ -3,6 +3,7 @@ import { later } from './later.js';
 /** The code of the commands. */
 export const restoreBackup = later(() => import('./commands/backup.js'), 'restoreBackup');
 export const writeBackup = later(() => import('./commands/backup.js'), 'writeBackup');
+export const writeBundle = later(() => import('./commands/bundle.js'), 'writeBundle');
 export const corpusLineage = later(() => import('./commands/corpus-lineage.js'), 'corpusLineage');
 export const corpusBalance = later(() => import('./commands/corpus-pass.js'), 'corpusBalance');
 export const corpusDedup = later(() => import('./commands/corpus-pass.js'), 'corpusDedup');

@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { Command, CommanderError, Option } from 'commander';
 import { pino } from 'pino';
+import { sortKeys } from '../app/looks/rows.js';
 import { modelName, presetName } from '../app/model-name.js';
 import { groupings } from '../app/passes/groupings.js';
 import { openTelemetry, type Telemetry } from '../app/telemetry/open-telemetry.js';
@@ -82,6 +83,7 @@ import {
   validate,
   watchJobs,
   writeBackup,
+  writeBundle,
   writeDemoTopology,
 } from './commands.js';
 import { addEvalCommands } from './eval-commands.js';
@@ -91,7 +93,6 @@ import { leaveNow } from './leave-now.js';
 import { cosine, deviceList, offsetOrEnd, several, size, weight, wholeNumber } from './option-values.js';
 import { printable, printableStream } from './printable.js';
 import { runView } from './run-view.js';
-import { sortKeys } from './top/rows.js';
 
 const program = new Command('vimi')
   .description('Grounded video generation as a stream: prompts and media in, videos and training samples out.')
@@ -167,6 +168,12 @@ async function openWorkspace(more: Partial<Omit<WorkspaceOptions, 'log'>> = {}):
   return Workspace.open({ topology, profile, set, log: openLog(), telemetry: await telemetry, ...more });
 }
 
+interface ValidateArguments {
+  json?: boolean;
+  connect?: boolean;
+  denyWarnings?: boolean;
+}
+
 interface RunArguments {
   pipeline?: string[];
   drain?: boolean;
@@ -209,7 +216,7 @@ program
   )
   .option(
     '--http <address>',
-    'HOST:PORT of the HTTP API, with /metrics, /health and /ready (default: 127.0.0.1:9400; with --drain none)',
+    'HOST:PORT of the HTTP API, with /metrics, /health and /ready (default: `server` of the profile, else 127.0.0.1:9400; with --drain none)',
   )
   .option('--no-http', 'serve no HTTP')
   .option('--json', 'print the report as JSON')
@@ -853,10 +860,27 @@ program
   .command('validate')
   .description('check a topology: reports every mistake with its place')
   .argument('[file]', 'topology file (default: --topology)')
+  .option('--connect', 'also ask the servers, folders and models that it names; makes nothing')
+  .option('--deny-warnings', 'fail on warnings of --connect, too, such as a topic that is not there yet')
   .option('--json', 'as JSON')
-  .action(async (file: string | undefined, { json }: { json?: boolean }) => {
+  .addHelpText(
+    'after',
+    '\nExit codes: 2 with mistakes; 1 when something does not answer.\n\nExample:\n  vimi -p cluster validate --connect',
+  )
+  .action(async (file: string | undefined, { json, connect, denyWarnings }: ValidateArguments) => {
     const { topology, profile, set } = program.opts<{ topology: string; profile?: string; set?: string[] }>();
-    process.exitCode = await validate(file ?? topology, { profile, set, json, out });
+    const from = file ?? topology;
+    const looking = (firstContactMs: number) => openWorkspace({ topology: from, firstContactMs, looksOnly: true });
+    if (denyWarnings && !connect)
+      throw new VimiError('USAGE', 'Warnings come of --connect alone', { remedy: 'Add --connect.' });
+    process.exitCode = await validate(from, {
+      profile,
+      set,
+      json,
+      out,
+      denyWarnings,
+      ...(connect && { connect: looking }),
+    });
   });
 
 program
@@ -984,8 +1008,12 @@ program
 program
   .command('doctor')
   .description('check everything that a run needs; changes nothing')
+  .option('--bundle <file>', 'also write what a bug report needs, without secrets and content, such as vimi-bundle.tgz')
+  .addOption(
+    new Option('--http <address>', 'HOST:PORT of the run whose metrics the bundle holds').default('127.0.0.1:9400'),
+  )
   .option('--json', 'as JSON')
-  .action(async ({ json }: { json?: boolean }) => {
+  .action(async ({ json, bundle, http }: { json?: boolean; bundle?: string; http: string }) => {
     let opened: Workspace | undefined;
     const { examine, firstContactMs, printFindings } = await import('./commands/doctor.js');
     const findings = await examine(async () => {
@@ -994,6 +1022,9 @@ program
     });
     await opened?.close();
     if (!printFindings(findings, json, out)) process.exitCode = exitCodes.failed;
+    if (bundle === undefined) return;
+    const names = await writeBundle(bundle, { findings, topology: opened?.topology, http, env: process.env });
+    if (!json) out.write(`\nwrote ${bundle}: ${names.join(', ')}. Read it before you pass it on.\n`);
   });
 
 try {

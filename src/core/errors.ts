@@ -263,7 +263,7 @@ export const errorCodes = {
   VARIANT_NOT_FOUND: {
     fault: 'input',
     remedy:
-      'Take the video itself. Videos that older versions or custom steps made have no thumbnail and no spritesheet.',
+      'Take the video itself. Videos that older versions or custom steps made have no thumbnail, spritesheet or last frame.',
   },
   PREVIEW_NOT_FOUND: {
     fault: 'input',
@@ -282,6 +282,10 @@ export const errorCodes = {
     remedy: 'Use an https address on one of webhook_hosts of the topology; private networks are refused.',
   },
   WEBHOOK_SECRET_MISSING: { fault: 'input', remedy: 'Make a secret: vimi webhooks secrets add.' },
+  REJECT_NOT_FOUND: {
+    fault: 'input',
+    remedy: 'Check the place; `vimi rejects` and GET /v1/rejects list the dead letters.',
+  },
   WEBHOOK_NOT_FOUND: { fault: 'input', remedy: '`vimi webhooks list` lists the webhooks of the last 30 days.' },
   WEBHOOK_UNREACHABLE: { fault: 'passing', remedy: 'Check the receiver; the webhook is sent again.' },
   // Control.

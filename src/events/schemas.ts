@@ -351,7 +351,7 @@ export type SheetGeometry = Pick<
 
 /**
  * All that a consumer needs to trust a video and to make it again. The MP4 carries the same record less `object`,
- * `link`, `thumbnail`, `spritesheet` and timings.
+ * `link`, `thumbnail`, `spritesheet`, `last_frame` and timings.
  */
 export const videoCompleted = z.looseObject({
   job: z.string().describe('the id of the job, the same in all that follows from one request'),
@@ -362,6 +362,10 @@ export const videoCompleted = z.looseObject({
   spritesheet: spritesheet
     .optional()
     .describe('frames spread over the video, in a grid: WebP; missing in older events'),
+  last_frame: objectRef
+    .extend({ width: side.describe('pixels'), height: side.describe('pixels') })
+    .optional()
+    .describe('its last frame as the model drew it: WebP without losses; missing in older events'),
   width: z.number().int().describe('pixels'),
   height: z.number().int().describe('pixels'),
   frames: z.number().int(),

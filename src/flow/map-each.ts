@@ -57,7 +57,7 @@ export function mapEach<N extends keyof Flow>(
 ): Step<N> {
   return (source: Observable<Envelope<Flow>>): Observable<Envelope<Flow>> =>
     new Observable((subscriber) => {
-      const waiting = new WaitingList(clock, abandon);
+      const waiting = new WaitingList(clock, abandon, ({ watch }, by) => watch.waits(step, by));
       let active = 0;
       let ended = false;
 

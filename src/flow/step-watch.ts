@@ -28,6 +28,8 @@ const lookMs = 1_000;
 export class StepWatch {
   readonly #options: StepWatchOptions;
   readonly #works = new Set<Work>();
+  /** By step: events that wait for their turn. */
+  readonly #waiting = new Map<string, number>();
   /** By step: when something left it last. */
   readonly #left = new Map<string, number>();
   readonly #told = new Set<string>();
@@ -45,11 +47,16 @@ export class StepWatch {
     return oldest;
   }
 
-  /** Events in each step. */
+  /** Events in each step: those that it works on, and those that wait for their turn. */
   get inStep(): Map<string, number> {
-    const counts = new Map<string, number>();
+    const counts = new Map(this.#waiting);
     for (const { step } of this.#works) counts.set(step, (counts.get(step) ?? 0) + 1);
     return counts;
+  }
+
+  /** One more waits for its turn in a step, or one fewer. */
+  waits(step: string, by: 1 | -1): void {
+    this.#waiting.set(step, (this.#waiting.get(step) ?? 0) + by);
   }
 
   /** Work that was done at once. */

@@ -10,12 +10,19 @@ import type { Flow } from './flow.js';
 export class WaitingList {
   readonly #clock: Pick<Clock, 'now'>;
   readonly #onAbort: (envelope: Envelope<Flow>) => void;
+  readonly #onChange: (envelope: Envelope<Flow>, by: 1 | -1) => void;
   /** In order of arrival, each with what ends its wait. */
   readonly #waiting = new Map<Envelope<Flow>, () => void>();
 
-  constructor(clock: Pick<Clock, 'now'>, onAbort: (envelope: Envelope<Flow>) => void) {
+  /** `onChange`: one more waits, or one fewer. */
+  constructor(
+    clock: Pick<Clock, 'now'>,
+    onAbort: (envelope: Envelope<Flow>) => void,
+    onChange: (envelope: Envelope<Flow>, by: 1 | -1) => void,
+  ) {
     this.#clock = clock;
     this.#onAbort = onAbort;
+    this.#onChange = onChange;
   }
 
   get isEmpty(): boolean {
@@ -28,6 +35,7 @@ export class WaitingList {
       this.#onAbort(envelope);
     };
     this.#waiting.set(envelope, onAbort);
+    this.#onChange(envelope, 1);
     envelope.signal.addEventListener('abort', onAbort, { once: true });
     if (envelope.isAborted) onAbort();
   }
@@ -48,6 +56,6 @@ export class WaitingList {
 
   #leave(envelope: Envelope<Flow>): void {
     envelope.signal.removeEventListener('abort', this.#waiting.get(envelope)!);
-    this.#waiting.delete(envelope);
+    if (this.#waiting.delete(envelope)) this.#onChange(envelope, -1);
   }
 }

@@ -1,7 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import multipart from '@fastify/multipart';
 import swagger from '@fastify/swagger';
-import fastify, { type FastifyBaseLogger, type FastifyInstance, type RawServerDefault } from 'fastify';
+import fastify, {
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type FastifyServerOptions,
+  type RawServerDefault,
+} from 'fastify';
 import {
   jsonSchemaTransform,
   jsonSchemaTransformObject,
@@ -13,6 +18,7 @@ import { VimiError } from '../core/errors.js';
 import type { Log } from '../core/log.js';
 import { answerFailures, mediaTypeRefused, sendProblem } from './answers/failures.js';
 import { InvalidInput } from './answers/problem.js';
+import type { Certificate } from './certificate.js';
 import { longestInline } from './images/references.js';
 import { onlyUsed } from './only-used.js';
 
@@ -30,6 +36,15 @@ const bodyBytes = longestInline + 1_300_000;
 const silenceMs = 120_000;
 /** For all that belongs to one request, an upload of 20 MB over a slow line included. */
 const arrivalMs = 300_000;
+/** The same of a film: 2 GiB at 2.5 Mbit/s. */
+const filmArrivalMs = 2 * 60 * 60 * 1000;
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** Bodies of this address may be whole films. */
+    takesFilms?: boolean;
+  }
+}
 
 const parts = { body: 'body', querystring: 'query', params: 'path', headers: 'headers' } as const;
 
@@ -38,25 +53,39 @@ export interface AppOptions {
   version: string;
   /** Whether callers are asked for API keys. */
   hasKeys?(): Promise<boolean>;
+  /** Left out: HTTP, else HTTPS. */
+  certificate?: Certificate | undefined;
   /** Aborted when the server closes: what comes on open connections from then on is turned away. */
   closing?: AbortSignal;
 }
 
+/** A TLS handshake has so long. Milliseconds. */
+const handshakeMs = 10_000;
+
 /** An empty server: what comes in is checked by zod, errors are problems, and routes describe themselves. */
-export async function openApp({ log, version, hasKeys = async () => false, closing }: AppOptions): Promise<App> {
-  const app = fastify({
+export async function openApp({
+  log,
+  version,
+  hasKeys = async () => false,
+  certificate,
+  closing,
+}: AppOptions): Promise<App> {
+  // Both kinds of server have what the routes use.
+  const options: FastifyServerOptions<RawServerDefault> = {
     logger: false,
     bodyLimit: bodyBytes,
     connectionTimeout: silenceMs,
-    requestTimeout: arrivalMs,
+    requestTimeout: filmArrivalMs,
     forceCloseConnections: 'idle',
     // SERVER_CLOSING says more than its own answer, which is no problem of RFC 9457.
     return503OnClosing: false,
-    routerOptions: { maxParamLength: 200, ignoreDuplicateSlashes: false },
+    routerOptions: { maxParamLength: 600, ignoreDuplicateSlashes: false },
     // A proxy may send its whole address.
     rewriteUrl: ({ url = '' }) => url.replace(/^https?:\/\/[^/]*/i, '') || '/',
     frameworkErrors: (_, __, reply) => void sendProblem(reply, new VimiError('ROUTE_UNKNOWN', 'This is no address')),
-  }).withTypeProvider<ZodTypeProvider>();
+    ...(certificate && { https: { cert: certificate.cert, key: certificate.key, handshakeTimeout: handshakeMs } }),
+  };
+  const app = fastify(options).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler<z.ZodType>(({ schema, httpPart }) => (value) => {
     const { data, error } = schema.safeParse(value);
     const part = parts[httpPart as keyof typeof parts] ?? 'body';
@@ -72,6 +101,7 @@ export async function openApp({ log, version, hasKeys = async () => false, closi
   app.addHook('onRequest', async () => {
     if (closing?.aborted) throw new VimiError('SERVER_CLOSING', 'This server is closing and takes nothing more');
   });
+  limitArrival(app);
   await app.register(multipart);
   app.addHook('preValidation', async (request) => {
     const { schema } = request.routeOptions;
@@ -100,6 +130,20 @@ export async function openApp({ log, version, hasKeys = async () => false, closi
     return reply.type('application/json; charset=utf-8').send(described[which]);
   });
   return app;
+}
+
+/** Ends requests whose body takes longer than it may, as the server itself does. */
+function limitArrival(app: App): void {
+  app.addHook('onRequest', async ({ raw, routeOptions }) => {
+    const isBodyless = raw.headers['transfer-encoding'] === undefined && !Number(raw.headers['content-length']);
+    if (routeOptions.config.takesFilms || isBodyless) return;
+    const late = setTimeout(() => {
+      const error = Object.assign(new Error('The body took too long'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' });
+      if (!raw.complete) app.server.emit('clientError', error, raw.socket);
+    }, arrivalMs);
+    late.unref();
+    raw.once('close', () => clearTimeout(late));
+  });
 }
 
 /** What callers show, as OpenAPI says it. */

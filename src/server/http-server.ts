@@ -4,18 +4,23 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { type Grounding, openGrounding } from '../app/grounding.js';
 import { type FollowedBoard, openJobBoard } from '../app/job-board.js';
 import { openWebhooks, type Webhooks, type WebhooksOptions } from '../app/webhooks/webhooks.js';
+import { makeWorkFolder, type WorkFolder } from '../app/work-folder.js';
 import type { Workspace } from '../app/workspace.js';
 import { VimiError } from '../core/errors.js';
 import type { BoardJob } from '../stores/jobs/job-board.js';
 import type { PipelineSpec } from '../streams/delivery/pipeline-spec.js';
 import { type Address, isLoopback } from './address.js';
 import { openApp } from './app.js';
+import type { TlsFiles } from './certificate.js';
 import { addContextRoute } from './corpus/context.js';
 import { addDocumentRoutes } from './corpus/documents.js';
 import { addMediaRoute } from './corpus/media.js';
+import { openHttps } from './https.js';
 import { recogniseCallers } from './keys/callers.js';
 import { Keys, keyPath } from './keys/key-file.js';
 import { addModelsRoute } from './models.js';
+import { addPipelinesRoute } from './operating/pipelines.js';
+import { addRejectsRoutes } from './operating/rejects.js';
 import { addPage } from './page.js';
 import { addProbes } from './probes.js';
 import { addTapRoute } from './tap.js';
@@ -31,6 +36,8 @@ import { toldJob } from './webhooks/told-job.js';
 export interface HttpServerOptions {
   workspace: Workspace;
   address: Address;
+  /** HTTPS with these files instead of HTTP. */
+  tls?: TlsFiles | undefined;
   version: string;
   /** Jobs that are not over; beyond them requests are turned away. Default 10,000. */
   mostWaiting?: number;
@@ -48,7 +55,7 @@ const closeMs = 5000;
 const startMs = 10_000;
 
 export interface HttpServer {
-  /** http://host:port */
+  /** http://host:port, or https:// */
   url: string;
   /** Takes nothing more; answers that are under way have 5 s. */
   close(): Promise<void>;
@@ -56,11 +63,12 @@ export interface HttpServer {
 
 /**
  * Serves the HTTP API of a workspace: docs/guides/http.md. Port 0: a free one. Where no pipeline makes videos, all else is
- * served. USAGE when the address cannot be used.
+ * served. USAGE when the address cannot be used, TOPOLOGY_INVALID when the files for HTTPS cannot.
  */
 export async function serveHttp({
   workspace,
   address: { host, port },
+  tls,
   version,
   mostWaiting = 10_000,
   mostStreams = 500,
@@ -72,17 +80,22 @@ export async function serveHttp({
     throw new VimiError('USAGE', 'HTTP is not served to other machines without keys', {
       expected: 'an API key, or an address of this machine alone, such as 127.0.0.1:9400',
       found: `${host}:${port}`,
-      where: '--http',
+      where: '--http or server: of the profile',
       remedy: 'Make a key: vimi keys add NAME.',
     });
   const closing = new AbortController();
-  const app = await openApp({ log: workspace.log, version, hasKeys: () => keys.ask(), closing: closing.signal });
+  const https = tls && openHttps(tls, workspace);
+  const about = { log: workspace.log, version, hasKeys: () => keys.ask(), closing: closing.signal };
+  const app = await openApp({ ...about, certificate: https?.certificate });
+  https?.serve(app.server);
   // Each open stream of events listens; `mostStreams` bounds them.
   setMaxListeners(0, closing.signal);
   recogniseCallers(app, keys);
   addProbes(app, workspace.metrics);
   addPage(app);
   addTapRoute(app, workspace.taps, closing.signal);
+  addPipelinesRoute(app, workspace, closing.signal);
+  addRejectsRoutes(app, workspace);
 
   let opened: Promise<FollowedBoard> | undefined;
   let grounds: Promise<Grounding> | undefined;
@@ -138,13 +151,22 @@ export async function serveHttp({
   }
   if (workspace.anyTopicsWith('corpus.document').length > 0) addDocumentRoutes(app, workspace);
   const grower = topology.pipelines.find(({ schemas }) => schemas.includes('media.added'));
-  if (grower) addMediaRoute(app, workspace, grower);
+  let uploads: Promise<WorkFolder> | undefined;
+  const folder = async () => {
+    uploads ??= makeWorkFolder(topology.profile.work, 'uploads');
+    uploads.catch(() => {
+      uploads = undefined;
+    });
+    return (await uploads).path;
+  };
+  if (grower) addMediaRoute(app, { workspace, pipeline: grower, folder });
 
   // Whoever opens connections and says nothing takes no file handles from the run.
   app.server.maxConnections = mostConnections;
   try {
     await app.listen({ host, port });
   } catch (cause) {
+    https?.close();
     await hooks?.then((webhooks) => webhooks?.close()).catch(() => {});
     await opened?.then((board) => board.close()).catch(() => {});
     throw new VimiError('USAGE', 'HTTP cannot be served at this address', {
@@ -158,9 +180,10 @@ export async function serveHttp({
   app.server.on('error', () => {});
   const { port: taken } = app.server.address() as AddressInfo;
   return {
-    url: `http://${host.includes(':') ? `[${host}]` : host}:${taken}`,
+    url: `${https ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${taken}`,
     async close() {
       closing.abort();
+      https?.close();
       // Whoever does not take its answer keeps nobody from going.
       const late = setTimeout(() => app.server.closeAllConnections(), closeMs);
       await app.close();
@@ -168,6 +191,7 @@ export async function serveHttp({
       await hooks?.then((webhooks) => webhooks?.close()).catch(() => {});
       await opened?.then((board) => board.close()).catch(() => {});
       await grounds?.then((one) => one.close()).catch(() => {});
+      await uploads?.then((one) => one.remove()).catch(() => {});
     },
   };
 }

@@ -11,3 +11,4 @@ export {
   resourcesWith,
   runOperator,
 } from './run-operator.js';
+export { textQuery } from './text-query.js';

@@ -50,8 +50,8 @@ export function resourcesWith(given: Partial<Resources>): Resources {
 }
 
 export interface OperatorRun {
-  /** What came out of the step, in order of arrival. */
-  emitted: Envelope<Flow>[];
+  /** What came out of the step, in order of arrival; custom fields are `unknown` to the compiler. */
+  emitted: Envelope<Flow & Record<string, unknown>>[];
   /** The settlement of each input, by its index. Envelopes that came out count as delivered. */
   settlements: Settlement[];
 }
@@ -140,7 +140,7 @@ export async function runOperator<D extends object>(
       toArray(),
     ),
   );
-  return { emitted, settlements, instance };
+  return { emitted: emitted as OperatorRun['emitted'], settlements, instance };
 }
 
 /** The code of each input's rejection, or its outcome's kind. */

@@ -65,7 +65,12 @@ beforeAll(() => {
       .split('\n')
       .map((line) => JSON.parse(line));
   named = [
-    ...events('videos').flatMap(({ data }) => [data.object.key, data.thumbnail.key, data.spritesheet.key]),
+    ...events('videos').flatMap(({ data }) => [
+      data.object.key,
+      data.thumbnail.key,
+      data.spritesheet.key,
+      data.last_frame.key,
+    ]),
     ...events('corpus').map(({ data }) => data.image.key),
   ];
   for (const key of [...old, replayable, ...waiting, ...notOurs, ...named]) store(key, { days: 2 });

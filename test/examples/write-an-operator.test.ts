@@ -1,9 +1,9 @@
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
-import type { Flow } from '../../src/flow/flow.js';
 import { flowShapes } from '../../src/flow/flow-shapes.js';
 import { loadCustomOperator } from '../../src/streams/topology/custom-operator.js';
+import { textQuery } from '../../src/testing/text-query.js';
 import { describeOperator } from '../operators/operator-contract.js';
 import { temporaryFolder } from '../streams/delivery/pipeline-fixtures.js';
 
@@ -16,13 +16,15 @@ symlinkSync(root, join(folder.path, 'node_modules/vimi'));
 const shown = /```js\n\/\/ operators\/refuse-words\.js\n(.*?)```/s.exec(guide)?.[1] ?? expect.fail('no operator');
 writeFileSync(join(folder.path, 'refuse-words.js'), shown);
 
-const request = (text: string): Flow => ({
-  query: { task: 'text-to-video', parts: [{ text }], text, retrieval: undefined, self: {} },
-});
 describeOperator(await loadCustomOperator('./refuse-words.js', folder.path), {
   config: { words: ['Dragon'] },
-  good: () => request('a fox moves left'),
-  bad: () => ({ flow: request('a dragon moves left'), code: 'WORD_REFUSED' }),
+  good: () => ({ query: textQuery('a fox moves left') }),
+  bad: () => ({ flow: { query: textQuery('a dragon moves left') }, code: 'WORD_REFUSED' }),
+});
+
+it('the test that the guide shows is the one that `vimi init` writes', () => {
+  const written = readFileSync(join(root, 'examples/project/javascript/operators/refuse-words.test.js'), 'utf8');
+  expect(guide).toContain(`\`\`\`js\n${written}\`\`\``);
 });
 
 it('the guide lists every field that an operator adds', () => {

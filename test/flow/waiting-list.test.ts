@@ -27,7 +27,11 @@ interface Asked {
 function envelopeOf(
   { id, came, wishes = {}, signal = new AbortController().signal }: Asked,
   clock: Clock,
-  { schema = 'generation.requested', onSettled = () => {} }: EnvelopeOptions = {},
+  {
+    schema = 'generation.requested',
+    onSettled = () => {},
+    watch = new StepWatch({ elapsed: clock.elapsed }),
+  }: EnvelopeOptions = {},
 ): Envelope<Flow> {
   const [record, time] = [{ topic: 'requests', partition: 0, offset: 0, key: null, value: null, headers: {} }, ''];
   const data = { prompt: id, ...wishes };
@@ -44,13 +48,14 @@ function envelopeOf(
     { request: data },
     life,
     onSettled,
-    { pause: new Pause({ clock }), watch: new StepWatch({ elapsed: clock.elapsed }), ageingMs },
+    { pause: new Pause({ clock }), watch, ageingMs },
   );
 }
 
 interface EnvelopeOptions {
   schema?: SchemaName;
   onSettled?: (settlement: Settlement) => void;
+  watch?: StepWatch;
 }
 
 interface Started {
@@ -152,9 +157,10 @@ describe('requests that wait for a step', () => {
     );
   });
 
-  it('one that is cancelled leaves at once, and the order of the others stays', async () => {
+  it('one that is cancelled leaves at once, the order of the others stays, and each is counted in the step', async () => {
     const clock = new VirtualClock(start);
     const began: string[] = [];
+    const watch = new StepWatch({ elapsed: clock.elapsed });
     const settled: [string, string][] = [];
     const source = new Subject<Envelope<Flow>>();
     const waits: (() => void)[] = [];
@@ -178,10 +184,12 @@ describe('requests that wait for a step', () => {
     ];
     for (const one of asked)
       source.next(
-        envelopeOf(one, clock, { onSettled: ({ event, outcome }) => settled.push([event.id, outcome.kind]) }),
+        envelopeOf(one, clock, { watch, onSettled: ({ event, outcome }) => settled.push([event.id, outcome.kind]) }),
       );
+    expect(watch.inStep).toEqual(new Map([['work', 4]]));
     cancelled.abort(new VimiError('CANCELLED', 'The job was cancelled'));
     expect(settled).toEqual([['cancelled', 'dropped']]);
+    expect(watch.inStep).toEqual(new Map([['work', 3]]));
     source.complete();
     for (let n = 0; n < 3; n++) {
       waits.shift()!();
@@ -189,6 +197,7 @@ describe('requests that wait for a step', () => {
     }
     await over;
     expect(began).toEqual(['first', 'someone', 'usual']);
+    expect(watch.inStep).toEqual(new Map([['work', 0]]));
   });
 
   it('events that are no requests leave as they came, whatever they say', async () => {

@@ -493,6 +493,13 @@ export const guards = [
     to: '',
     tests: ['test/stores/corpus/index/corpus-index.test.ts'],
   },
+  {
+    guard: 'no build of hnswlib is loaded that the processor cannot run',
+    file: 'src/stores/corpus/index/hnswlib.ts',
+    from: '.filter(({ needs }) => needs.every((name) => features.has(name)))',
+    to: '',
+    tests: ['test/stores/corpus/index/hnswlib.test.ts'],
+  },
   // Weights.
   {
     guard: 'the header of weights is bounded',

@@ -52,7 +52,7 @@ const behind: Record<string, string[]> = {
   'hyparquet-writer': ['app/samples/export/parquet-table.ts'],
   rxjs: ['flow/', 'streams/', 'testing/'],
   yaml: ['streams/topology/', 'testing/', 'cli/docs/alerts/'],
-  'prom-client': ['streams/'],
+  'prom-client': ['streams/', 'app/service-metrics.ts'],
   '@opentelemetry/api': ['app/telemetry/'],
   '@opentelemetry/sdk-trace-node': ['app/telemetry/'],
   '@opentelemetry/exporter-trace-otlp-http': ['app/telemetry/'],

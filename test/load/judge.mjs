@@ -7,7 +7,7 @@ const ends = new Set(['completed', 'failed', 'cancelled']);
  * What a load came to, by all that the log and the API say of it; what is wrong is a list of sentences.
  *
  * `asked`: { job, request, came, cancel } of each request; `changes`: of all jobs, in the order of the topic; `videos`: the jobs of all
- * videos; `followed`: what GET and a stream said of some jobs at their ends; `slackMs`: how long a request may be on its way to the
+ * videos; `followed`: what GET and a stream said of some jobs at their ends, and where each new connection of it went on; `slackMs`: how long a request may be on its way to the
  * step that it waits for.
  */
 export function judge({ asked, changes, videos, followed, ageingMs, slackMs }) {
@@ -40,11 +40,13 @@ export function judge({ asked, changes, videos, followed, ageingMs, slackMs }) {
   }
   const order = orderOf([...jobs.values()], { ageingMs, slackMs });
   wrong.push(...order.wrong);
-  for (const { job, got, streamed, versions } of followed) {
+  for (const { job, got, streamed, versions, connections = [] } of followed) {
     if (JSON.stringify(got) !== JSON.stringify(streamed))
       wrong.push(`GET and the stream say different things of job ${job}`);
     if (versions.some((version, n) => n > 0 && version <= versions[n - 1]))
       wrong.push(`the versions of job ${job} do not grow: ${versions.join(', ')}`);
+    for (const { after, first } of connections)
+      if (Number(first) <= Number(after)) wrong.push(`the stream of job ${job} said ${first} again after ${after}`);
   }
   return { wrong, counts, pairs: order.pairs, waits: waitsOf([...jobs.values()]) };
 }

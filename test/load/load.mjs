@@ -3,122 +3,214 @@
  * Asks a service for many videos at once, by HTTP and by the log, and looks at what came of it: every job ends once, nothing is
  * lost, turns are kept, cancelled jobs stop, and GET and the stream of events say the same.
  *
- *   npm run load -- [--jobs 500] [--model nano|fake] [--seed 1] [--follow 20] [--keep]
+ *   npm run load -- [--jobs 500] [--model nano|fake] [--seed 1] [--follow 20] [--kill] [--remote] [--replicas N] [--keep]
  *
- * The service is `vimi run` in its own process, on the embedded log in a folder of its own. Prints what submitting and looking
- * took, and the share of the time in which the model was busy; exits 1 on anything wrong.
+ * The service is `vimi run` in its own process, on the embedded log in a folder of its own.
+ *
+ *   --kill        kills the service and the process of its model with SIGKILL, again and again, and starts them again. Clients repeat what
+ *                 was not answered and follow on with Last-Event-ID; webhooks must come, each under one id
+ *   --remote      the model is on another vimi, a model server, which is killed as well
+ *   --replicas N  so many services on Kafka and S3 (`source .cache/infra/env` first), behind a proxy that asks them in turns
+ *
+ * Prints what submitting and looking took, and the share of the time in which the model was busy; exits 1 on anything wrong.
  */
-import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { clusterTopology } from '../../infra/cluster-topology.mjs';
+import { Client } from './client.mjs';
 import { judge } from './judge.mjs';
+import { killAtRandom } from './kills.mjs';
 import { planOf } from './plan.mjs';
+import { receiver } from './receiver.mjs';
+import { roundRobin } from './round-robin.mjs';
+import { freePort, Service } from './service.mjs';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
-const { openEmbedded } = await import(join(root, 'dist/streams/transports/embedded/open-embedded.js'));
+const { Workspace } = await import(join(root, 'dist/app/workspace.js'));
+const { answerTopics } = await import(join(root, 'dist/app/client/answer-topics.js'));
+const { addSecret, secretPath } = await import(join(root, 'dist/app/webhooks/secret-file.js'));
 const { decodeEvent, encodeEvent } = await import(join(root, 'dist/events/cloudevents.js'));
 const { jobId } = await import(join(root, 'dist/events/ids.js'));
 const { usualAgeingMs } = await import(join(root, 'dist/stores/jobs/turn-order.js'));
 
 /** Requests under way at once. */
 const senders = 8;
+/** With --kill, one request in so many asks for a webhook. */
+const hooked = 3;
+/** Webhooks that failed once come again after seconds; what does not come within this is lost. Milliseconds. */
+const hookMs = 180_000;
 const source = '/load';
-const model = { nano: 'model: nano', fake: 'model: fake' };
+const models = ['nano', 'fake'];
+const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
 /** `slackMs`: how long a request may be on its way to the queue of the model, on a busy machine. */
 export async function load({
   jobs,
-  model: name = 'nano',
+  model = 'nano',
   seed = 1,
   follow = 20,
+  kill = false,
+  remote = false,
+  replicas = 0,
   keep = false,
   slackMs = 10_000,
   say = () => {},
 }) {
   const folder = mkdtempSync(join(tmpdir(), 'vimi-load-'));
-  const shipped = readFileSync(join(root, 'topology.yaml'), 'utf8');
-  // All of it is in flight: the order holds among what is.
-  const text = shipped
-    .replace(/model: nano, upsampler: [\w-]+/, model[name])
-    .replace('max_in_flight: 32', 'max_in_flight: 2000');
-  writeFileSync(join(folder, 'topology.yaml'), text);
-  const service = await startService(folder);
-  await service.ready();
-  const transport = openEmbedded({ path: join(folder, '.vimi/log.sqlite') });
+  const closing = [];
   try {
-    const plan = planOf(jobs, seed);
+    const hooks = kill ? await receiver() : undefined;
+    if (hooks) closing.push(() => hooks.close());
+    const { services, workspace, url, proxy } = await startAll({ folder, model, remote, replicas, hooks, closing });
+    const client = new Client(url, { survives: kill });
+    const pipeline = workspace.pipeline('generate');
+    const around = { client, transport: await workspace.transport(), pipeline };
+    const plan = planOf(jobs, seed).map((one, n) =>
+      hooks && n % hooked === 0 ? { ...one, request: { ...one.request, webhook: { url: hooks.url } } } : one,
+    );
     const times = { submit: [], get: [] };
     const began = performance.now();
-    const asked = await submitAll(plan, { service, transport, times });
-    say(`${jobs} jobs asked for in ${((performance.now() - began) / 1000).toFixed(1)} s`);
-    const followed = asked
-      .filter((_, n) => n % Math.ceil(jobs / follow) === 0)
-      .map((one) => followed1(service, one.job));
-    const cancels = cancelAll(asked, { service, transport });
-    await untilOver(asked.length, { service, times, say });
-    const stops = await cancels;
-    const told = await Promise.all(followed);
-    const changes = await read(transport, 'jobs', 'job.changed');
-    const requests = await cameAt(transport);
-    const videos = await read(transport, 'videos', 'video.completed');
+    const kills = kill ? killAtRandom(services, seed, say) : undefined;
+    if (kills) closing.push(() => kills.stop());
+    const work = async () => {
+      const asked = await submitAll(plan, { ...around, times });
+      say(`${jobs} jobs asked for in ${((performance.now() - began) / 1000).toFixed(1)} s`);
+      const followed = asked
+        .filter((_, n) => n % Math.ceil(jobs / follow) === 0)
+        .map((one) => followed1(client, one.job));
+      const cancels = cancelAll(asked, around);
+      await untilOver(asked.length, { client, times, say });
+      return { asked, stops: await cancels, told: await Promise.all(followed) };
+    };
+    const { asked, stops, told } = await Promise.race([work(), ...(kills ? [kills.failed.then(never)] : [])]);
+    await kills?.stop();
+    const changes = await read(around.transport, answerTopics(pipeline).jobs, 'job.changed');
+    const requests = await cameAt(around.transport, pipeline);
+    const videos = await read(around.transport, answerTopics(pipeline).videos, 'video.completed');
     const verdict = judge({
       asked: asked.map((one) => ({ ...one, came: requests.get(one.job) })),
       changes: changes.map(({ data }) => data),
       videos: videos.map(({ data }) => data.job),
       followed: told,
       ageingMs: usualAgeingMs,
-      slackMs,
+      // Whoever was killed takes up what it finds, in no order that could be asked for.
+      slackMs: kill || replicas > 0 ? Number.POSITIVE_INFINITY : slackMs,
     });
-    return { ...verdict, times, stops, busy: busyOf(changes, videos), seconds: (performance.now() - began) / 1000 };
+    if (hooks)
+      verdict.wrong.push(
+        ...(await untilTold(
+          hooks,
+          asked.filter(({ request }) => request.webhook),
+        )),
+      );
+    if (proxy) verdict.wrong.push(...(await sameEverywhere(services, asked)));
+    return {
+      ...{ ...verdict, times, stops, busy: busyOf(changes, videos), seconds: (performance.now() - began) / 1000 },
+      kills: kills?.counts ?? {},
+      clients: { repeats: client.repeats, reconnects: client.reconnects },
+      webhooks: [...(hooks?.got.values() ?? [])].reduce((sum, ids) => sum + ids.length, 0),
+      answered: proxy ? [...proxy.answered.values()] : [],
+    };
   } finally {
-    await transport.close();
-    await service.stop();
+    for (const close of closing.reverse()) await close();
     if (!keep) rmSync(folder, { recursive: true, force: true });
     else say(`kept in ${folder}`);
   }
 }
 
-async function startService(folder) {
-  const child = spawn(
-    process.execPath,
-    [join(root, 'dist/cli/main.js'), 'run', '--pipeline', 'generate', '--http', '127.0.0.1:0', '--log-level', 'info'],
-    { cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] },
-  );
-  const gone = new Promise((resolve) => child.once('exit', resolve));
-  let words = '';
-  const url = await new Promise((resolve, reject) => {
-    child.stderr.setEncoding('utf8').on('data', (text) => {
-      words = (words + text).slice(-20_000);
-      const [found] = /http:\/\/127\.0\.0\.1:\d+/.exec(words) ?? [];
-      if (found) resolve(found);
-    });
-    gone.then((code) => reject(new Error(`vimi run ended with ${code}: ${words}`)));
-  });
-  return {
-    url,
-    async json(path, init) {
-      const answer = await fetch(`${url}${path}`, init);
-      const body = await answer.json();
-      if (!answer.ok) throw new Error(`${path}: ${answer.status} ${JSON.stringify(body)}`);
-      return body;
-    },
-    /** What it takes to start is no part of the load. */
-    async ready() {
-      while (!(await fetch(`${url}/ready`)).ok) await sleep(100);
-    },
-    async stop() {
-      child.kill('SIGINT');
-      if (!(await Promise.race([gone.then(() => true), sleep(30_000, false)]))) child.kill('SIGKILL');
-      await gone;
-    },
+const never = () => new Promise(() => {});
+
+/** The services, started, and the address at which they are asked. */
+async function startAll({ folder, model, remote, replicas, hooks, closing }) {
+  let drawnBy = model;
+  const services = [];
+  const start = async (service) => {
+    closing.push(() => service.stop());
+    await service.start();
+    services.push(service);
   };
+  let server;
+  if (remote) {
+    const there = join(folder, 'model-server');
+    mkdirSync(there);
+    writeFileSync(join(there, 'topology.yaml'), embeddedTopology(model));
+    server = { name: 'the model server', folder: there, port: await freePort() };
+    await start(new Service(server));
+    drawnBy = 'far';
+  }
+  const more = {
+    ...(hooks && { webhook_hosts: [hooks.host] }),
+    ...(server && {
+      model_hosts: [`127.0.0.1:${server.port}`],
+      models: { far: { type: 'remote', url: `http://127.0.0.1:${server.port}` } },
+    }),
+  };
+  const topology = join(folder, 'topology.yaml');
+  const text = replicas > 0 ? kafkaTopology(drawnBy) : embeddedTopology(drawnBy);
+  const written = Object.entries(more).map(([name, value]) => `${name}: ${JSON.stringify(value)}\n`);
+  writeFileSync(
+    topology,
+    replicas > 0
+      ? JSON.stringify({ ...JSON.parse(text), ...more })
+      : text.replace(/^topics:$/m, `${written.join('')}topics:`),
+  );
+  if (hooks) await addSecret(secretPath(folder, {}), null);
+  const profile = replicas > 0 ? 'cluster' : undefined;
+  const ports = await Promise.all(Array.from({ length: Math.max(1, replicas) }, freePort));
+  const own = ports.map(
+    (port, n) => new Service({ name: replicas > 0 ? `replica ${n + 1}` : 'the service', folder, port, profile }),
+  );
+  await Promise.all(own.map(start));
+  const workspace = await Workspace.open({ topology, profile, log: silent });
+  closing.push(() => workspace.close());
+  const proxy = replicas > 0 ? await roundRobin(own.map(({ url }) => url)) : undefined;
+  if (proxy) closing.push(() => proxy.close());
+  return { services, workspace, url: proxy?.url ?? own[0].url, proxy };
 }
 
-async function submitAll(plan, { service, transport, times }) {
+/** All of it is in flight: the order holds among what is. */
+function embeddedTopology(model) {
+  return readFileSync(join(root, 'topology.yaml'), 'utf8')
+    .replace(/model: nano, upsampler: [\w-]+/, `model: ${model}`)
+    .replace('max_in_flight: 32', 'max_in_flight: 2000');
+}
+
+function kafkaTopology(model) {
+  const topology = JSON.parse(clusterTopology(`load-${randomUUID().slice(0, 8)}`, { partitions: 4 }));
+  for (const step of topology.pipelines.generate.steps) if (step.denoise) step.denoise.model = model;
+  topology.pipelines.generate.max_in_flight = 2000;
+  return JSON.stringify(topology);
+}
+
+/** What is wrong with the webhooks of jobs that asked for one, once all came, or none came any more. */
+async function untilTold({ got }, asked) {
+  const end = performance.now() + hookMs;
+  while (performance.now() < end && asked.some(({ job }) => !got.has(job))) await sleep(200);
+  return asked.flatMap(({ job }) => {
+    const ids = new Set(got.get(job));
+    if (ids.size === 0) return [`no webhook came of job ${job}`];
+    return ids.size === 1 ? [] : [`webhooks of job ${job} came under ${ids.size} ids`];
+  });
+}
+
+/** Jobs of which replicas say different things. */
+async function sameEverywhere(services, asked) {
+  const clients = services.filter(({ name }) => name.startsWith('replica')).map(({ url }) => new Client(url));
+  const wrong = [];
+  for (const { job } of asked) {
+    const said = await Promise.all(clients.map((client) => client.json(`/v1/videos/${job}`)));
+    if (new Set(said.map((one) => JSON.stringify(one))).size > 1)
+      wrong.push(`replicas say different things of job ${job}`);
+  }
+  return wrong;
+}
+
+async function submitAll(plan, { client, transport, pipeline, times }) {
   const asked = [];
   const left = [...plan];
   const send = async () => {
@@ -126,18 +218,16 @@ async function submitAll(plan, { service, transport, times }) {
       const { id, request, by, cancel } = one;
       if (by === 'log') {
         await transport.publish([
-          encodeEvent({ schema: 'generation.requested', id, source, topic: 'requests', key: id, data: request }),
+          encodeEvent({ schema: 'generation.requested', id, source, topic: pipeline.from, key: id, data: request }),
         ]);
-        asked.push({ job: jobId('generate', { source, id }), request, cancel, id, by });
+        asked.push({ job: jobId(pipeline.name, { source, id }), request, cancel, id, by });
         continue;
       }
       const from = performance.now();
       const body = JSON.stringify(request);
-      const job = await service.json('/v1/videos', {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body,
-      });
+      // Under the same key the same job, so that it can be asked for again.
+      const headers = { 'content-type': 'application/json', 'idempotency-key': `"${id}"` };
+      const job = await client.json('/v1/videos', { method: 'POST', headers, body });
       times.submit.push(performance.now() - from);
       asked.push({ job: job.id, request, cancel, id: job.request.id, by });
     }
@@ -147,12 +237,12 @@ async function submitAll(plan, { service, transport, times }) {
 }
 
 /** Cancels what the plan says, by HTTP or by the log as it was asked for; gives how each ended, and how fast. */
-async function cancelAll(asked, { service, transport }) {
+async function cancelAll(asked, { client, transport, pipeline }) {
   const cancel = async ({ job, id, by, cancel: when }) => {
-    let state = await service.json(`/v1/videos/${job}`);
+    let state = await client.json(`/v1/videos/${job}`);
     while (when === 'while it runs' && state.status === 'queued') {
       await sleep(50);
-      state = await service.json(`/v1/videos/${job}`);
+      state = await client.json(`/v1/videos/${job}`);
     }
     const from = performance.now();
     if (by === 'log') {
@@ -160,50 +250,45 @@ async function cancelAll(asked, { service, transport }) {
         schema: 'generation.cancelled',
         id: `stop ${id}`,
         source,
-        topic: 'requests',
+        topic: pipeline.from,
         key: id,
         data: { cancel: id },
       };
       await transport.publish([encodeEvent(record)]);
-    } else await service.json(`/v1/videos/${job}/cancel`, { method: 'POST' });
+    } else await client.json(`/v1/videos/${job}/cancel`, { method: 'POST' });
     const before = state.status;
     while (['queued', 'in_progress'].includes(state.status)) {
       await sleep(20);
-      state = await service.json(`/v1/videos/${job}`);
+      state = await client.json(`/v1/videos/${job}`);
     }
     return { before, after: state.status, ms: performance.now() - from };
   };
   return Promise.all(asked.filter((one) => one.cancel).map(cancel));
 }
 
-/** The stream of a job to its end, and what GET says then. */
-async function followed1(service, job) {
-  const answer = await fetch(`${service.url}/v1/videos/${job}/events`);
-  let text = '';
-  for await (const chunk of answer.body.pipeThrough(new TextDecoderStream())) text += chunk;
-  const events = text.split('\n\n').flatMap((block) => {
-    const data = /^data: (.*)$/m.exec(block)?.[1];
-    return data ? [JSON.parse(data)] : [];
-  });
+/** The stream of a job to its end, over as many connections as it takes, and what GET says then. */
+async function followed1(client, job) {
+  const { events, connections } = await client.follow(job);
   return {
     job,
-    streamed: events.at(-1),
-    got: await service.json(`/v1/videos/${job}`),
-    versions: events.map(({ version }) => version),
+    connections,
+    streamed: events.at(-1)?.data,
+    got: await client.json(`/v1/videos/${job}`),
+    versions: events.map(({ data }) => data.version),
   };
 }
 
 /** Looks at jobs all the time until none is left; the looks are measured. */
-async function untilOver(jobs, { service, times, say }) {
+async function untilOver(jobs, { client, times, say }) {
   let told = performance.now();
   for (;;) {
     const from = performance.now();
-    const { data } = await service.json('/v1/videos?status=queued&limit=1');
-    const { data: running } = await service.json('/v1/videos?status=in_progress&limit=1');
+    const { data } = await client.json('/v1/videos?status=queued&limit=1');
+    const { data: running } = await client.json('/v1/videos?status=in_progress&limit=1');
     const [one] = [...data, ...running];
     if (!one) return;
     const look = performance.now();
-    await service.json(`/v1/videos/${one.id}`);
+    await client.json(`/v1/videos/${one.id}`);
     times.get.push(performance.now() - look);
     if (performance.now() - told > 10_000) {
       told = performance.now();
@@ -222,11 +307,11 @@ async function read(transport, topic, schema) {
 }
 
 /** When each request was written, by its job. */
-async function cameAt(transport) {
+async function cameAt(transport, pipeline) {
   const came = new Map();
-  for await (const record of transport.read('requests')) {
+  for await (const record of transport.read(pipeline.from)) {
     const event = decodeEvent(record, ['generation.requested', 'generation.cancelled']);
-    if (event.schema === 'generation.requested') came.set(jobId('generate', event), record.timestamp);
+    if (event.schema === 'generation.requested') came.set(jobId(pipeline.name, event), record.timestamp);
   }
   return came;
 }
@@ -253,6 +338,9 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
       model: { type: 'string', default: 'nano' },
       seed: { type: 'string', default: '1' },
       follow: { type: 'string', default: '20' },
+      replicas: { type: 'string' },
+      kill: { type: 'boolean', default: false },
+      remote: { type: 'boolean', default: false },
       keep: { type: 'boolean', default: false },
     },
   });
@@ -261,13 +349,19 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     console.error(`--${name}: expected a whole number from 1 to 99999, found ${text}`);
     process.exit(2);
   };
-  if (!Object.hasOwn(model, values.model)) {
-    console.error(`--model: expected ${Object.keys(model).join(' or ')}, found ${values.model}`);
+  if (!models.includes(values.model)) {
+    console.error(`--model: expected ${models.join(' or ')}, found ${values.model}`);
     process.exit(2);
   }
   const [jobs, seed, follow] = ['jobs', 'seed', 'follow'].map((name) => count(values[name], name));
+  const replicas = values.replicas === undefined ? 0 : count(values.replicas, 'replicas');
+  if (replicas > 0 && !process.env.KAFKA_BROKERS) {
+    console.error('--replicas: expected KAFKA_BROKERS and S3_* in the environment: source .cache/infra/env');
+    process.exit(2);
+  }
   const say = (line) => console.log(line);
-  const result = await load({ jobs, seed, follow, model: values.model, keep: values.keep, say });
+  const { model, kill, remote, keep } = values;
+  const result = await load({ jobs, seed, follow, model, kill, remote, replicas, keep, say });
   const { times, stops, waits, counts, wrong } = result;
   const ms = (all) => `p50 ${percentile(all, 0.5).toFixed(0)} ms, p99 ${percentile(all, 0.99).toFixed(0)} ms`;
   console.log(`submit    ${ms(times.submit)} (${times.submit.length} by HTTP, ${senders} at once)`);
@@ -288,6 +382,12 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
       .map(([state, n]) => `${n} ${state}`)
       .join(', ')} in ${result.seconds.toFixed(0)} s`,
   );
+  for (const [what, times] of Object.entries(result.kills)) console.log(`killed    ${what}: ${times} times`);
+  if (kill)
+    console.log(
+      `clients   repeated ${result.clients.repeats} requests, connected again to ${result.clients.reconnects} streams; ${result.webhooks} webhooks came`,
+    );
+  if (result.answered.length > 0) console.log(`replicas  answered ${result.answered.join(' and ')} requests`);
   for (const line of wrong.slice(0, 20)) console.log(`WRONG     ${line}`);
   if (wrong.length > 20) console.log(`WRONG     ${wrong.length - 20} more`);
   process.exitCode = wrong.length > 0 ? 1 : 0;

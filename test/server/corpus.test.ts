@@ -1,9 +1,12 @@
 import { createHash } from 'node:crypto';
 import { copyFileSync, writeFileSync } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import { endsOf } from '../../src/app/new-records.js';
 import { runPipelines } from '../../src/app/run-pipelines.js';
+import { corpusRemove } from '../../src/cli/commands/corpus-remove.js';
 import { quartered } from '../media/make-images.js';
 import { discPng, never } from '../media/make-media.js';
 import { patient } from '../support/patience.js';
@@ -64,6 +67,75 @@ describe('the corpus over HTTP', patient, () => {
     await post('/v1/media', { ...kite, version: '2' });
     await grow();
     expect((await call(self)).status).toBe(404);
+  });
+
+  it('takes a medium itself, once for the same bytes, and forgets it with its removal', async () => {
+    const bytes = await discPng(48);
+    const upload = async (fields: Record<string, string>, file: Buffer | string = bytes, name = 'file') => {
+      const form = new FormData();
+      for (const [field, value] of Object.entries(fields)) form.append(field, value);
+      form.append(name, new Blob([new Uint8Array(Buffer.from(file))]), '../../etc/passwd.png');
+      return call('/v1/media', { method: 'POST', body: form });
+    };
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    const fields = { caption: 'a small sun', source: 'uploads of a test', licence: 'CC0-1.0' };
+    const first = await upload(fields);
+    expect([first.status, first.body.uri]).toEqual([202, `object:uploads/${sha256}`]);
+    expect((await upload(fields)).body.uri).toBe(first.body.uri);
+    await grow();
+    const { data } = (await call('/v1/corpus/documents?q=a%20small%20sun&k=1')).body;
+    const { provenance } = (await call(data[0].urls.self)).body;
+    expect(provenance).toMatchObject({ uri: first.body.uri, source: fields.source, licence: 'CC0-1.0' });
+    const objects = await workspace.objects();
+    expect(await objects.stat(`uploads/${sha256}`)).toMatchObject({ sha256, size: bytes.length });
+    // What is wrong with it is said before anything is stored or published.
+    const ends = await endsOf(await workspace.transport(), 'media');
+    for (const [answer, status, code] of [
+      [await upload({ captoin: 'x' }), 422, 'EVENT_INVALID'],
+      [await upload({ uri: '/etc/passwd' }), 422, 'EVENT_INVALID'],
+      [await upload({}, '<svg xmlns="http://www.w3.org/2000/svg"></svg>'), 415, 'MEDIA_UNSUPPORTED'],
+      [await upload({}, '<!doctype html><html></html>'), 415, 'MEDIA_UNSUPPORTED'],
+      [await upload({}, ''), 422, 'MEDIA_EMPTY'],
+      [await upload({}, bytes, 'film'), 422, 'EVENT_INVALID'],
+      [await upload({ caption: 'a'.repeat(5000) }), 422, 'EVENT_INVALID'],
+    ] as const)
+      expect([answer.status, answer.body.code]).toEqual([status, code]);
+    expect(await endsOf(await workspace.transport(), 'media')).toEqual(ends);
+    expect(await objects.stat(`uploads/${createHash('sha256').update('').digest('hex')}`)).toBeNull();
+    // Nothing of them is left on the way.
+    const work = await readdir(workspace.topology.profile.work, { recursive: true });
+    await vi.waitFor(() => expect(work.filter((name) => /uploads\.\w+\/[^l]/.test(name))).toEqual([]), patient);
+
+    const silent = { write: () => true } as unknown as NodeJS.WritableStream;
+    await corpusRemove(workspace, [], { uri: [first.body.uri] }, silent);
+    expect(await objects.stat(`uploads/${sha256}`)).toBeNull();
+  });
+
+  it('takes no upload that is larger than the pipeline reads, nor more at once than it may', async () => {
+    const small = await serve(
+      await ownTopology((text) => text.replaceAll('    - fetch\n', '    - fetch: { max_bytes: 1000 }\n')),
+    );
+    try {
+      const form = new FormData();
+      form.append('file', new Blob([new Uint8Array(await discPng(256)), new Uint8Array(5000)]), 'a.png');
+      const answer = await small.call('/v1/media', { method: 'POST', body: form });
+      expect([answer.status, answer.body.code]).toEqual([413, 'MEDIA_TOO_LARGE']);
+      // Four of one caller are open; a fifth is told so before it sends anything.
+      const head = '--b\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\n';
+      const open = Array.from({ length: 4 }, () => {
+        const socket = connect(Number(new URL(small.server.url).port), '127.0.0.1');
+        socket.on('error', () => {});
+        const headers = 'Host: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 900';
+        socket.write(`POST /v1/media HTTP/1.1\r\n${headers}\r\n\r\n${head}`);
+        return socket;
+      });
+      const more = async () => (await small.call('/v1/media', { method: 'POST', body: form })).body.code;
+      await vi.waitFor(async () => expect(await more()).toBe('QUEUE_FULL'), patient);
+      for (const socket of open) socket.destroy();
+      await vi.waitFor(async () => expect(await more()).toBe('MEDIA_TOO_LARGE'), patient);
+    } finally {
+      await small.close();
+    }
   });
 
   it('pins and excludes documents, before drawing and then the same, and refuses at the door what it cannot', async () => {
@@ -140,12 +212,12 @@ describe('the corpus over HTTP', patient, () => {
 
   it('takes no form where it takes JSON, and names the type that came', async () => {
     const form = new FormData();
-    form.set('uri', 'x');
+    form.set('prompt', 'x');
     for (const [body, type] of [
       [form, 'multipart/form-data'],
       [new URLSearchParams('uri=x'), 'application/x-www-form-urlencoded'],
     ] as const) {
-      const answer = await fetch(`${server.url}/v1/media`, { method: 'POST', body });
+      const answer = await fetch(`${server.url}/v1/context`, { method: 'POST', body });
       expect([answer.status, await answer.json()]).toEqual([
         415,
         expect.objectContaining({ code: 'HTTP_MEDIA_TYPE', detail: expect.stringContaining(`found ${type}`) }),

@@ -14,7 +14,7 @@ it('gives the page and its files, with a policy that lets nothing in from elsewh
   const page = await get('/');
   expect(page.headers['content-type']).toBe('text/html; charset=utf-8');
   const named = [...page.body.matchAll(/(?:src|href)="(\/web\/[^"]+)"/g)].map(([, path]) => path!);
-  expect(new Set(named).size).toBe(3);
+  expect(new Set(named).size).toBe(5);
   for (const path of ['/', ...named]) {
     const answer = await get(path);
     expect(answer.statusCode).toBe(200);

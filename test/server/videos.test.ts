@@ -77,17 +77,18 @@ describe('videos over HTTP', patient, () => {
     expect(await part({}, 'HEAD')).toMatchObject({ status: 200, length: String(size), bytes: Buffer.alloc(0) });
   });
 
-  it('gives a thumbnail, a spritesheet and its cues, which go with the video', async () => {
+  it('gives a thumbnail, a spritesheet and its cues, and the last frame, which go with the video', async () => {
     const asked = await one.post('/v1/videos', { prompt: 'a boat', frames: 8, fps: 8 });
     const { id, urls } = asked.body;
     expect(asked.body.spritesheet).toBeNull();
     const early = await other.call(urls.thumbnail);
     expect([early.status, early.body.code]).toEqual([409, 'VIDEO_NOT_READY']);
     await one.drain();
-    const { spritesheet } = (await other.call(urls.self)).body;
+    const { spritesheet, last_frame: last } = (await other.call(urls.self)).body;
+    expect(last).toEqual({ width: 32, height: 32 });
     expect(spritesheet).toEqual({ tiles: 8, columns: 3, rows: 3, tile_width: 128, tile_height: 128 });
     const pictures = new Map<string, Buffer>();
-    for (const variant of ['thumbnail', 'spritesheet', 'cues']) {
+    for (const variant of ['thumbnail', 'spritesheet', 'last_frame', 'cues']) {
       const address = `${other.server.url}${urls.content}?variant=${variant}`;
       const answer = await fetch(address);
       const bytes = Buffer.from(await answer.arrayBuffer());
@@ -105,6 +106,7 @@ describe('videos over HTTP', patient, () => {
     const { width, height, format } = await sharp(pictures.get('spritesheet')).metadata();
     expect({ width, height, format }).toEqual({ width: 384, height: 384, format: 'webp' });
     expect((await sharp(pictures.get('thumbnail')).metadata()).width).toBe(128);
+    expect((await sharp(pictures.get('last_frame')).metadata()).width).toBe(32);
     expect(String(pictures.get('cues')).match(/xywh/g)).toHaveLength(8);
     const unknown = await one.call(`${urls.content}?variant=poster`);
     expect([unknown.status, unknown.body.code, unknown.body.errors[0].pointer]).toEqual([
@@ -117,7 +119,7 @@ describe('videos over HTTP', patient, () => {
       for await (const key of objects.list(`videos/${id}`)) keys.push(key);
       return keys;
     };
-    expect(await stored()).toHaveLength(3);
+    expect(await stored()).toHaveLength(4);
     await other.call(urls.self, { method: 'DELETE' });
     expect(await stored()).toEqual([]);
   });
@@ -131,8 +133,8 @@ describe('videos over HTTP', patient, () => {
     for await (const record of transport.read('videos')) {
       const data = JSON.parse(String(record.value));
       if (data.job !== id) continue;
-      const { thumbnail, spritesheet, ...older } = data;
-      expect([thumbnail.key, spritesheet.key]).not.toContain(undefined);
+      const { thumbnail, spritesheet, last_frame: last, ...older } = data;
+      expect([thumbnail.key, spritesheet.key, last.key]).not.toContain(undefined);
       const { key, headers } = record;
       await transport.publish([{ topic: 'videos', key, headers, value: Buffer.from(JSON.stringify(older)) }]);
     }
@@ -311,7 +313,7 @@ describe('videos over HTTP', patient, () => {
   it.each([
     ['GET', '/v1/videos/..%2f..%2fetc%2fpasswd', 404, 'JOB_NOT_FOUND'],
     ['GET', '/v1/videos/%00', 404, 'JOB_NOT_FOUND'],
-    ['GET', `/v1/videos/${'x'.repeat(500)}`, 404, 'ROUTE_UNKNOWN'],
+    ['GET', `/v1/videos/${'x'.repeat(700)}`, 404, 'ROUTE_UNKNOWN'],
     ['GET', '/v1/videos/__proto__/content', 404, 'JOB_NOT_FOUND'],
     ['GET', '/v1/videos/%E0%A4%A', 404, 'ROUTE_UNKNOWN'],
     ['GET', '/v1/nothing', 404, 'ROUTE_UNKNOWN'],

@@ -189,6 +189,9 @@ describe('webhooks', patient, () => {
     await vi.waitFor(() => failedSoFar(1), patient);
     await clock.advance(5000);
     await vi.waitFor(() => failedSoFar(2), patient);
+    const metrics = () => one.workspace.metrics.registry.metrics();
+    expect(await metrics()).toContain('vimi_webhook_attempts_total{outcome="retried"} 24');
+    expect(await metrics()).toContain('vimi_webhooks_waiting 12');
     await one.close();
     one = await served(topology, around);
     await clock.advance(5 * 60_000);

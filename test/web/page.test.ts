@@ -148,7 +148,7 @@ describe('the page', patient, () => {
     expect(seed).not.toBe(7);
     // Back is the first one.
     await page.goBack();
-    await page.getByText('Record').click();
+    await page.getByText('Record', { exact: true }).click();
     expect(await page.locator('#job-record').innerText()).toMatch(/Seed\s+7\b/);
     expect(broken).toEqual([]);
   });
@@ -314,7 +314,7 @@ describe('the page', patient, () => {
         await says(page, 'Cancelled');
         await page.getByRole('link', { name: 'a statue of a fox' }).click();
         await says(page, /^Done$/);
-        await page.getByText('Record').click();
+        await page.getByText('Record', { exact: true }).click();
         expect(await breaches(page)).toEqual([]);
         expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(viewport.width);
         await picture(page, `done-${colorScheme}-${viewport.width}`);
@@ -365,6 +365,195 @@ describe('the page', patient, () => {
     expect(broken).toEqual([]);
   });
 
+  it('puts another document in the place of an example', async () => {
+    const { page, broken } = await visit(browser, service.url);
+    const prompt = 'a fox and a balloon';
+    await page.getByLabel('What should it show?').fill(prompt);
+    await page.getByRole('button', { name: 'See the examples first' }).click();
+    const shown = () => page.locator('#examples-list .title').allInnerTexts();
+    await vi.waitFor(async () => expect(await shown()).toEqual(['a fox', 'a balloon']), patient);
+    await page.getByRole('button', { name: 'Replace: a fox' }).press('Enter');
+    const dialog = page.getByRole('dialog', { name: 'Another example in its place' });
+    await dialog.getByRole('button', { name: 'Take this one: an anchor' }).waitFor();
+    // What is an example already is not offered.
+    expect(await dialog.locator('li .title').allInnerTexts()).not.toContain('a balloon');
+    expect(await breaches(page)).toEqual([]);
+    await dialog.getByLabel('Search the corpus for').fill('something to ride on');
+    await dialog.getByRole('button', { name: 'Search' }).click();
+    await dialog.getByRole('button', { name: 'Take this one: a bicycle' }).click();
+    await vi.waitFor(async () => expect(await shown()).toEqual(['a bicycle', 'a balloon']), patient);
+    // Escape leaves all as it is.
+    await page.getByRole('button', { name: 'Replace: a balloon' }).click();
+    await dialog.getByRole('button', { name: /^Take/ }).first().waitFor();
+    await page.keyboard.press('Escape');
+    expect(await shown()).toEqual(['a bicycle', 'a balloon']);
+    await ask(page, prompt);
+    await says(page, /^Done$/);
+    const { context } = await (await fetch(`${service.url}/v1/videos/${jobIn(page)}`)).json();
+    expect(context.map(({ caption }: { caption: string }) => caption)).toEqual(['a bicycle', 'a balloon']);
+    expect(broken).toEqual([]);
+  });
+
+  it('draws with and without examples side by side, and goes on from the last frame', async () => {
+    service.holdStatues();
+    const { page, broken } = await visit(browser, service.url);
+    const prompt = 'a statue of a balloon';
+    await page.getByLabel('What should it show?').fill(prompt);
+    await page.getByRole('button', { name: 'Make it with and without examples' }).click();
+    const beside = page.locator('#beside-state');
+    const both = (words: RegExp) =>
+      vi.waitFor(async () => {
+        expect(await state(page).innerText()).toMatch(words);
+        expect(await beside.innerText()).toMatch(words);
+      }, patient);
+    await both(/^Drawing$/);
+    await page.reload();
+    await both(/^Drawing$/);
+    expect(await breaches(page)).toEqual([]);
+    expect(await page.locator('#queue-list [aria-current]').count()).toBe(2);
+    await picture(page, 'side-by-side');
+    service.letStatuesGo();
+    await both(/^Done$/);
+    expect(await page.locator('.take').allInnerTexts()).toEqual(['With examples', 'Without examples']);
+    const ids = new URL(page.url()).searchParams;
+    const jobs = await Promise.all(
+      ['job', 'beside'].map(async (name) => (await fetch(`${service.url}/v1/videos/${ids.get(name)}`)).json()),
+    );
+    expect(jobs[0].seed).toBe(jobs[1].seed);
+    expect(jobs.map(({ context }) => context.length > 0)).toEqual([true, false]);
+
+    await page.getByRole('link', { name: 'Show alone' }).first().click();
+    await beside.waitFor({ state: 'hidden' });
+    await page.getByRole('button', { name: 'Compare without examples' }).click();
+    await both(/^Done$/);
+    await page.getByRole('link', { name: 'Show alone' }).first().click();
+    await beside.waitFor({ state: 'hidden' });
+
+    await page.getByRole('button', { name: 'Go on from the last frame' }).click();
+    expect(await page.getByLabel(/^What Last frame/).inputValue()).toBe('first_frame');
+    await seen(page.locator('#references img'));
+    await page.getByLabel('What should it show?').fill('the balloon goes on');
+    await page.getByText('Options').click();
+    // Its last frame is its first.
+    await page.getByLabel('Frames').fill('1');
+    await page.getByRole('button', { name: 'Make the video' }).click();
+    await page.getByRole('heading', { name: 'the balloon goes on' }).waitFor();
+    await says(page, /^Done$/);
+    const frame = async (id: string) =>
+      Buffer.from(await (await fetch(`${service.url}/v1/videos/${id}/content?variant=last_frame`)).arrayBuffer());
+    expect((await frame(jobIn(page))).equals(await frame(jobs[0].id))).toBe(true);
+    expect(broken).toEqual([]);
+  });
+
+  it.each(['light', 'dark'] as const)(
+    'draws the pipelines with what they do, by keyboard and on a phone, %s',
+    async (colorScheme) => {
+      const viewport = colorScheme === 'dark' ? { width: 360, height: 740 } : { width: 1280, height: 900 };
+      const { page, broken } = await visit(browser, service.url, { colorScheme, viewport });
+      await page.getByRole('link', { name: 'Pipelines' }).press('Enter');
+      const corpus = page.getByRole('region', { name: 'corpus' });
+      await corpus.getByText('runs', { exact: true }).waitFor();
+      // Another process draws.
+      await page.getByRole('region', { name: 'generate' }).getByText('not in this process').waitFor();
+      const step = corpus.getByRole('link', { name: /^recognise: / });
+      await step.focus();
+      await page.keyboard.press('Enter');
+      await corpus.getByText('vimi tap corpus.recognise').waitFor();
+      expect(await step.evaluate((one) => one === document.activeElement)).toBe(true);
+      expect(new URL(page.url()).searchParams.get('pipelines')).toBe('corpus.recognise');
+      await page.reload();
+      await corpus.getByText('vimi tap corpus.recognise').waitFor();
+      expect(await breaches(page)).toEqual([]);
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(viewport.width);
+      await picture(page, `pipelines-${colorScheme}`);
+
+      // It goes on by itself, also when the server was away.
+      if (colorScheme === 'light') {
+        await page.route('**/v1/pipelines*', async (route) => {
+          const answer = await route.fetch().catch(() => undefined);
+          if (!answer) return route.abort();
+          const { data, ...rest } = await answer.json();
+          const trouble = {
+            code: 'STORAGE_FULL',
+            step: 'index',
+            message: 'The disk is full.',
+            remedy: 'Free some space.',
+          };
+          const [first, second, ...others] = data;
+          const paused = { ...second, state: 'paused', troubles: [trouble] };
+          await route.fulfill({ json: { ...rest, data: [first, paused, ...others] } });
+        });
+        await corpus.getByText('Paused at index, STORAGE_FULL: The disk is full. Free some space.').waitFor();
+        expect(await corpus.getByRole('link', { name: /^index: / }).getAttribute('aria-label')).toContain(
+          'paused: STORAGE_FULL',
+        );
+        expect(await breaches(page)).toEqual([]);
+        await page.unrouteAll({ behavior: 'ignoreErrors' });
+        await stopServing();
+        await page.getByText(/^These numbers are from/).waitFor();
+        stopServing = await service.serve();
+        await page.locator('#trouble').waitFor({ state: 'hidden' });
+        await corpus.getByText('runs', { exact: true }).waitFor();
+      }
+      await page.getByRole('link', { name: 'Videos' }).click();
+      await page.getByRole('heading', { name: 'Ask for a video' }).waitFor();
+      if (colorScheme === 'dark') expect(broken).toEqual([]);
+    },
+  );
+
+  it('lists rejects, opens them, and replays and dismisses them once one is sure', async () => {
+    const wish = 'a wish of '.concat('n'.repeat(300), ' frames');
+    await service.publish('{"prompt": \n', '{"prompt": ""}', JSON.stringify({ prompt: wish, frames: 100_000 }));
+    const { page, broken } = await visit(browser, service.url, { viewport: { width: 360, height: 740 } });
+    await page.getByRole('link', { name: 'Rejects', exact: true }).click();
+    const items = page.locator('#rejects-list li');
+    await vi.waitFor(async () => {
+      await page.getByRole('button', { name: 'Look again' }).click();
+      expect(await items.count()).toBe(3);
+    }, patient);
+    expect(await breaches(page)).toEqual([]);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
+    await picture(page, 'rejects');
+    await page.getByLabel('Reason').selectOption({ label: 'PROMPT_EMPTY (1)' });
+    await vi.waitFor(async () => expect(await items.count()).toBe(1), patient);
+    await page.getByLabel('Reason').selectOption('');
+    await page.getByRole('link', { name: /^a wish/ }).click();
+    await page.getByRole('heading', { name: /^a wish/ }).waitFor();
+    expect(await page.getByLabel('The record as it came').inputValue()).toContain('"frames": 100000');
+    await page.locator('#reject-errors').getByText('expected at most 1024').waitFor();
+    await page.emulateMedia({ colorScheme: 'dark' });
+    expect(await breaches(page)).toEqual([]);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(360);
+
+    const sure = page.getByRole('dialog', { name: 'Replay?' });
+    await page.getByRole('button', { name: 'Replay' }).click();
+    expect(await breaches(page)).toEqual([]);
+    await sure.getByRole('button', { name: 'Leave it' }).click();
+    expect(await page.getByRole('button', { name: 'Dismiss' }).isVisible()).toBe(true);
+    await page.getByRole('button', { name: 'Replay' }).click();
+    await sure.getByRole('button', { name: 'Replay' }).click();
+    await page.getByText(/^Published again as requests-\d+-\d+\.$/).waitFor();
+    await page.getByRole('button', { name: 'Replay' }).waitFor({ state: 'hidden' });
+    await page.reload();
+    await page.getByText('This one was replayed.').waitFor();
+
+    await page.getByRole('link', { name: 'All rejects' }).click();
+    // It was rejected again.
+    await vi.waitFor(async () => {
+      await page.getByRole('button', { name: 'Look again' }).click();
+      expect(await items.count()).toBe(3);
+    }, patient);
+    await page.getByRole('button', { name: 'Dismiss all 3' }).click();
+    await page.getByRole('dialog', { name: 'Dismiss?' }).getByRole('button', { name: 'Dismiss' }).click();
+    await page.getByText('3 dismissed. Nothing waits here.').waitFor();
+    expect(await items.count()).toBe(0);
+    await page.getByLabel('Show').selectOption('dismissed');
+    await vi.waitFor(async () => expect(await items.count()).toBe(3), patient);
+    await page.goto(`${service.url}/?rejects=requests-0-99999`);
+    await page.getByText('There is no such dead letter').waitFor();
+    expect(broken).toEqual([]);
+  });
+
   it('asks for an API key where the server does, and shows what the key may see', async () => {
     const key = await service.addKey();
     service.letStatuesGo();
@@ -386,6 +575,11 @@ describe('the page', patient, () => {
     await page.reload();
     await says(page, /^Done$/);
     expect(await listed(page)).toHaveLength(1);
+    await page.getByRole('link', { name: 'Pipelines' }).click();
+    await page.getByRole('region', { name: 'corpus' }).waitFor();
+    await page.getByRole('link', { name: 'Rejects', exact: true }).click();
+    await page.getByText('This key may not do that').waitFor();
+    expect(await page.locator('#rejects-list li').count()).toBe(0);
     expect(broken).toEqual([]);
   });
 });

@@ -86,6 +86,11 @@ export default defineOperator(
     return (await this.#done(['keys', 'add', 'page'])).trim();
   }
 
+  /** Puts lines on the topic of requests, as they are. */
+  async publish(...lines: string[]): Promise<void> {
+    await this.#done(['publish', 'requests', '--raw'], lines.map((line) => `${line}\n`).join(''));
+  }
+
   letStatuesGo(): void {
     writeFileSync(join(this.#folder, 'let-go'), '');
   }
@@ -117,8 +122,10 @@ export default defineOperator(
   }
 
   /** Runs a command; gives what it prints. */
-  async #done(args: string[]): Promise<string> {
-    return (await promisify(execFile)(process.execPath, [main, ...args], { cwd: this.#folder })).stdout;
+  async #done(args: string[], input = ''): Promise<string> {
+    const running = promisify(execFile)(process.execPath, [main, ...args], { cwd: this.#folder });
+    running.child.stdin?.end(input);
+    return (await running).stdout;
   }
 
   async #stop(child: ChildProcess): Promise<void> {

@@ -16,11 +16,15 @@ from .requests import parse, read_request
 ID = re.compile(r"[A-Za-z0-9_-]{1,64}", re.ASCII)
 DECODED_AT_ONCE = 2
 """Requests: the images of one may take a gigabyte."""
+BODIES_AT_ONCE = 8
+"""Requests whose body is read or waits to be decoded: each may have all of `most_body`."""
+BODY_SECONDS = 120
 KEY = re.compile(r'"((?:[^"\\]|\\.){1,255})"|([\x21-\x7e]{1,255})', re.ASCII)
 
 
 def create_app(jobs, *, key=None, most_body=64 * 2**20):
     decoding = asyncio.Semaphore(DECODED_AT_ONCE)
+    bodies = Bodies(BODIES_AT_ONCE)
     app = FastAPI(title="vimi model server", docs_url=None, redoc_url=None, openapi_url=None)
 
     @app.exception_handler(Problem)
@@ -87,13 +91,17 @@ def create_app(jobs, *, key=None, most_body=64 * 2**20):
         key = idempotency_key(request.headers.get("idempotency-key"))
         if key is None:
             jobs.check_room()
-        body = await body_of(request)
-        job = key and jobs.known(key, body)
-        if not job:
-            jobs.check_room()
-            async with decoding:
-                wanted = await run_in_threadpool(lambda: read_request(parse(body), model))
-            job = jobs.submit(wanted, key, body)
+        with bodies:
+            try:
+                body = await asyncio.wait_for(body_of(request), BODY_SECONDS)
+            except asyncio.TimeoutError:
+                raise Problem("HTTP_MALFORMED", f"expected the whole body within {BODY_SECONDS} s") from None
+            job = key and jobs.known(key, body)
+            if not job:
+                jobs.check_room()
+                async with decoding:
+                    wanted = await run_in_threadpool(lambda: read_request(parse(body), model))
+                job = jobs.submit(wanted, key, body)
         return JSONResponse(jobs.as_json(job), 202, {"location": f"/v1/videos/{job.id}"})
 
     @app.get("/v1/videos")
@@ -123,6 +131,22 @@ def create_app(jobs, *, key=None, most_body=64 * 2**20):
         return FileResponse(await run_in_threadpool(jobs.video, job.id), media_type="video/mp4")
 
     return app
+
+
+class Bodies:
+    """So many at once; one more is told to come again, and nothing of it is read."""
+
+    def __init__(self, most):
+        self._most = most
+        self._now = 0
+
+    def __enter__(self):
+        if self._now >= self._most:
+            raise Problem("QUEUE_FULL", f"{self._now} requests are being read", retry_after=1)
+        self._now += 1
+
+    def __exit__(self, *_):
+        self._now -= 1
 
 
 def idempotency_key(header):

@@ -12,6 +12,7 @@ import { type RemovalTable, removableEntry, removableOf } from '../../stores/rem
 import { corpusRecord } from '../corpus.js';
 import { type KeyTables, openKeyTables } from '../key-tables.js';
 import { shardSamples } from '../samples/shard-samples.js';
+import { isUploadKey } from '../uploads.js';
 import type { Workspace } from '../workspace.js';
 import { inSnapshots, type SnapshotPlace } from './in-snapshots.js';
 import { removalFilters } from './removal-filters.js';
@@ -35,8 +36,8 @@ export type Place =
 
 /**
  * Every place where vimi keeps something that a table of removals covers: the index here, the topic of documents, what became
- * of clips, snapshots of the index, samples that wait, shards (whether an event names them or not), and objects by their bytes. Originals under media_roots are not
- * vimi's.
+ * of clips, snapshots of the index, samples that wait, shards (whether an event names them or not), objects by their bytes, and media that came over HTTP.
+ * Originals under media_roots are not vimi's.
  */
 export async function* placesOf(workspace: Workspace, removed: RemovalTable): AsyncGenerator<Place> {
   const tables = await openKeyTables(workspace);
@@ -133,8 +134,9 @@ export async function* placesAt(
     else if (key.endsWith('.tar')) yield* inShard(key, objects, removed);
     else {
       const sha256 = (await objects.stat(key))?.sha256;
-      if (sha256 !== undefined && (known.has(sha256) || removed.of({ image: sha256, clip: sha256 })))
-        yield { in: 'object', key };
+      if (sha256 === undefined) return;
+      const original = isUploadKey(key) ? { file: sha256, uri: `object:${key}` } : {};
+      if (known.has(sha256) || removed.of({ image: sha256, clip: sha256, ...original })) yield { in: 'object', key };
     }
   } catch (thrown) {
     const error = asVimiError(thrown);

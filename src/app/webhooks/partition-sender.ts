@@ -11,6 +11,7 @@ import { hostOf } from '../../stores/webhooks/webhook-ledger.js';
 import type { AssignedPartition, GroupPosition } from '../../streams/transports/transport.js';
 import { changeOf } from '../client/told-jobs.js';
 import type { FollowedBoard } from '../job-board.js';
+import type { ServiceMetrics } from '../service-metrics.js';
 import type { FollowedLedger } from './followed-ledger.js';
 import { messageOf } from './message.js';
 import { afterAttempt } from './next-state.js';
@@ -26,6 +27,7 @@ export interface SenderAround {
   clock: Clock;
   random(): number;
   log: Log;
+  metrics: ServiceMetrics;
   /** Shared by all partitions of this process. */
   turns: ReceiverTurns;
 }
@@ -114,7 +116,11 @@ export class PartitionSender {
     const { ledger, clock, turns } = this.#around;
     const { signal } = this.#stopping;
     await this.#untilDone(() => ledger.caughtUp());
-    const leaves = [ledger.onChange(() => this.#wake()), turns.onFree(() => this.#wake())];
+    const leaves = [
+      ledger.onChange(() => this.#wake()),
+      turns.onFree(() => this.#wake()),
+      this.#around.metrics.showWaiting(() => ledger.ledger.waiting(this.#partition.partition)),
+    ];
     let swept = Number.NEGATIVE_INFINITY;
     while (!signal.aborted) {
       const woken = new AbortController();
@@ -146,7 +152,7 @@ export class PartitionSender {
   }
 
   async #attempt(delivery: WebhookDelivery): Promise<void> {
-    const { ledger, receivers, clock, random, log } = this.#around;
+    const { ledger, receivers, clock, random, log, metrics } = this.#around;
     const { signal } = this.#stopping;
     const at = clock.now();
     let next: WebhookDelivery;
@@ -157,6 +163,7 @@ export class PartitionSender {
       const outcome = await receivers.post(delivery, clock, signal).catch(() => undefined);
       if (!outcome) return;
       next = afterAttempt(delivery, outcome, { at, now: clock.now(), random });
+      metrics.webhookAttempts.inc({ outcome: next.state === 'pending' ? 'retried' : next.state });
       if (next.state === 'failed' || next.state === 'disabled')
         log.warn({ webhook: next.id, job: next.job, error: outcome.error, tries: next.tries }, `Webhook ${next.state}`);
     }

@@ -41,6 +41,7 @@ export async function openWebhooks(options: WebhooksOptions): Promise<Webhooks |
   const transport = await workspace.transport();
   const sending = sendWebhooks({
     ...{ transport, pipeline, board, ledger: list, receivers, describe, clock, random, log },
+    metrics: workspace.serviceMetrics,
   });
   return {
     list,

@@ -12,6 +12,7 @@ import { rewriteShard } from '../../app/removal/rewrite-shard.js';
 import { changeShards, type ShardChanges } from '../../app/samples/change-shards.js';
 import { allShards, shardsOf } from '../../app/samples/live-shards.js';
 import { removeShard } from '../../app/samples/stored-shard.js';
+import { isUploadKey } from '../../app/uploads.js';
 import type { Workspace } from '../../app/workspace.js';
 import { counted } from '../../core/counted.js';
 import { VimiError } from '../../core/errors.js';
@@ -214,7 +215,7 @@ class Removal {
         this.#counts.staged++;
         this.#tell({ place: 'staged', key: place.key, removed: !dryRun });
       } else if (place.in === 'object') {
-        const isOurs = ours.test(place.key);
+        const isOurs = ours.test(place.key) || isUploadKey(place.key);
         if (isOurs && !dryRun) await objects.remove(place.key);
         this.#counts[isOurs ? 'objects' : 'others']++;
         this.#tell(

@@ -8,6 +8,10 @@ import { logFile } from '../../app/transport.js';
 import type { Workspace } from '../../app/workspace.js';
 import { asVimiError, VimiError } from '../../core/errors.js';
 import { mediaTools } from '../../media/tools.js';
+import { isLoopback } from '../../server/address.js';
+import { readCertificate, warningOf } from '../../server/certificate.js';
+import { Keys, keyPath } from '../../server/keys/key-file.js';
+import { loadHnswlib } from '../../stores/corpus/index/hnswlib.js';
 import { isRetrievable } from '../../stores/corpus/ranking/retrieved.js';
 import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
 import { modelNames } from '../model-names.js';
@@ -43,18 +47,22 @@ export async function examine(openWorkspace: () => Promise<Workspace>): Promise<
   const tools = (['ffmpeg', 'ffprobe'] as const).map((name): Probe => [name, (add) => lookAtTool(name, add)]);
   const modules = nativeModules.map((name): Probe => ['module', (add) => lookAtModule(name, add)]);
   const findings = await lookAll([['node', lookAtMachine], ...modules, ...tools, topology]);
-  const opened = workspace;
-  if (!opened) return findings;
+  return workspace ? [...findings, ...(await examineParts(workspace))] : findings;
+}
+
+/** Looks at what a topology names, in a workspace that looks only: servers, buckets, topics, folders, models. */
+export async function examineParts(opened: Workspace): Promise<Finding[]> {
   const { written } = opened.topology.profile;
   const parts: Probe[] = [
     ['transport', (add) => lookAtTransport(opened, add), written.brokers],
     ['objects', (add) => lookAtObjects(opened, add), written.endpoint],
     ['search', (add) => lookAtSearch(opened, add), written.search],
     ['corpus', (add) => lookAtCorpus(opened, add)],
+    ['server', (add) => lookAtServer(opened, add)],
     ['work', (add) => lookAtFolder('work', opened.topology.profile.work, add)],
     ...opened.topology.pipelines.map((pipeline): Probe => ['model', (add) => lookAtModel(opened, pipeline, add)]),
   ];
-  return [...findings, ...(await lookAll(parts))];
+  return lookAll(parts);
 }
 
 /** What went wrong while looking at a part is a finding, too. */
@@ -92,6 +100,11 @@ const require = createRequire(import.meta.url);
 
 /** Loads it as a run would. A database in memory, for better-sqlite3 loads its compiled part with the first one. */
 function lookAtModule(name: string, add: Add): void {
+  if (name === 'hnswlib-node') {
+    const { build } = loadHnswlib();
+    add('module', 'good', `${name} loads under this Node, compiled for ${build ?? 'any processor'}`);
+    return;
+  }
   const module: unknown = require(name);
   if (name === 'better-sqlite3') new (module as new (path: string) => { close(): void })(':memory:').close();
   add('module', 'good', `${name} loads under this Node`);
@@ -111,6 +124,22 @@ function lookAtTopology({ topology }: Workspace, add: Add): void {
   );
   for (const root of topology.mediaRoots)
     add('media root', existsSync(root) ? 'good' : 'warning', `${root}${existsSync(root) ? '' : ' (does not exist)'}`);
+}
+
+/** Where the profile says so: its certificate, and whether other machines may reach it. */
+async function lookAtServer({ topology, log }: Workspace, add: Add): Promise<void> {
+  const { server } = topology.profile;
+  if (!server) return;
+  const at = `${server.tls ? 'https' : 'http'}, ${server.address} port ${server.port}`;
+  const keys = await Keys.open(keyPath(topology.folder), log);
+  if (!isLoopback(server.address) && !(await keys.ask()))
+    add('server', 'bad', `${at}: other machines are not served without an API key → vimi keys add NAME`);
+  if (!server.tls) return add('server', 'good', at);
+  const certificate = readCertificate(server.tls);
+  const warning = warningOf(certificate, Date.now());
+  const isValid = certificate.validFrom <= Date.now() && Date.now() < certificate.validUntil;
+  if (warning) add('server', isValid ? 'warning' : 'bad', `${at}: ${warning} (${server.tls.cert})`);
+  else add('server', 'good', `${at}; the certificate is valid until ${new Date(certificate.validUntil).toISOString()}`);
 }
 
 async function lookAtTransport(workspace: Workspace, add: Add): Promise<void> {

@@ -1,12 +1,9 @@
+import { type DeadLetter, isChosen, isWaiting, readDeadLetters, withReplays } from '../../app/rejects/dead-letters.js';
+import { dismissLetters, replayLetters } from '../../app/rejects/settle-letters.js';
 import type { Workspace } from '../../app/workspace.js';
 import { didYouMean } from '../../core/did-you-mean.js';
 import { errorCodes, VimiError } from '../../core/errors.js';
-import { decodeEvent, encodeEvent } from '../../events/cloudevents.js';
-import type { VimiEvent } from '../../events/event.js';
-import type { StoredRecord } from '../../events/record.js';
-import { contentOf, placeOf, replayOf, replayRecord } from '../../events/replay.js';
-import type { EventRejected, RejectDismissed } from '../../events/schemas.js';
-import type { Transport } from '../../streams/transports/transport.js';
+import { placeOf } from '../../events/replay.js';
 import { age } from './age.js';
 
 export interface RejectsOptions {
@@ -19,28 +16,6 @@ export interface RejectsOptions {
   /** Those that were dismissed as well. */
   dismissed?: boolean;
   json?: boolean;
-}
-
-/** One rejected record, with all that was rejected of it. */
-interface Rejected {
-  place: string;
-  /** The event's own id, where it has one in its headers. */
-  event: string;
-  /** What it was about: the uri of a medium, the text of a prompt; empty where it cannot be read. */
-  about: string;
-  time: string;
-  pipeline: string;
-  /** Of each part. */
-  errors: { part: string; step: string; code: string; message: string }[];
-  replayed: boolean;
-  dismissed: boolean;
-  topic: string;
-  partition: number;
-  offset: number;
-  content: string;
-  /** Of the reject itself: its topic, and the key of the original. */
-  rejects: string;
-  key: Buffer | null;
 }
 
 /** Prints dead letters, oldest first, and what a replay with the same options would do. */
@@ -76,9 +51,8 @@ function checkChoice(options: RejectsOptions & { all?: boolean }, done: 'replaye
 }
 
 /**
- * Publishes dead letters again: the original bytes and headers, to their own topics, under their own ids. What was
- * replayed before is passed over, so that a replay that was interrupted can be given again. All or a chosen part: without
- * a choice it must be said to be meant (USAGE).
+ * Publishes dead letters again, each once: see replayLetters. All or a chosen part: without a choice it must be said to be
+ * meant (USAGE).
  */
 export async function replayRejects(
   workspace: Workspace,
@@ -87,40 +61,19 @@ export async function replayRejects(
 ): Promise<void> {
   checkChoice(options, 'replayed');
   const { found } = await rejectedEvents(workspace, options);
-  const waiting = new Map(found.filter(isWaiting).map((one) => [one.place, one.event]));
-  const [published, before] = [waiting.size, found.filter(({ replayed }) => replayed).length];
-  const transport = await workspace.transport();
-  const batch: EventRejected[] = [];
-  let bytes = 0;
-  const publish = async () => {
-    const rejects = batch.splice(0);
-    bytes = 0;
-    const places = await transport.publish(rejects.map(replayRecord));
-    for (const [n, reject] of rejects.entries()) {
-      const [place, event] = [placeOf(reject.origin), idOf(reject)];
-      out.write(
-        options.json
-          ? `${JSON.stringify({ replayed: place, event, ...places[n] })}\n`
-          : `${place} replayed as ${placeOf(places[n]!)}\n`,
-      );
-    }
-  };
-  // Read again, so that no more of them is in memory than one batch.
-  for await (const { data } of rejectsOf(workspace, () => {})) {
-    // The first that tells of a place, as in the list.
-    if (!waiting.delete(placeOf(data.origin))) continue;
-    batch.push(data);
-    bytes += data.origin.value?.length ?? 0;
-    if (batch.length >= most.events || bytes >= most.bytes) await publish();
+  let published = 0;
+  for await (const { letter, as } of replayLetters(workspace, found)) {
+    const { place, event } = letter;
+    published++;
+    out.write(
+      options.json ? `${JSON.stringify({ replayed: place, event, ...as })}\n` : `${place} replayed as ${placeOf(as)}\n`,
+    );
   }
-  if (batch.length > 0) await publish();
+  const before = found.filter(({ replayed }) => replayed).length;
   if (!options.json) out.write(`${count(published)} published again, ${before} were replayed before\n`);
 }
 
-/**
- * Says that nothing is to be done about dead letters: they are no longer listed, nor replayed. A record on their own
- * topic of rejects, so that it is so for everybody.
- */
+/** Says that nothing is to be done about dead letters: see dismissLetters. */
 export async function dismissRejects(
   workspace: Workspace,
   options: RejectsOptions & { all?: boolean },
@@ -128,28 +81,10 @@ export async function dismissRejects(
 ): Promise<void> {
   checkChoice(options, 'dismissed');
   const { found } = await rejectedEvents(workspace, options);
-  const waiting = found.filter(isWaiting);
-  const transport = await workspace.transport();
-  for (let n = 0; n < waiting.length; n += most.events)
-    await transport.publish(
-      waiting.slice(n, n + most.events).map(({ place, content, rejects, key }) =>
-        encodeEvent({
-          schema: 'reject.dismissed',
-          id: `${place}-dismissed`,
-          source: '/vimi/rejects',
-          topic: rejects,
-          key,
-          data: { dismissed: place, content },
-        }),
-      ),
-    );
-  for (const { place, event } of waiting)
+  const dismissed = await dismissLetters(workspace, found);
+  for (const { place, event } of dismissed)
     out.write(options.json ? `${JSON.stringify({ dismissed: place, event })}\n` : `${place} dismissed\n`);
-  if (!options.json) out.write(`${count(waiting.length)} dismissed\n`);
-}
-
-function isWaiting({ replayed, dismissed }: Pick<Rejected, 'replayed' | 'dismissed'>): boolean {
-  return !replayed && !dismissed;
+  if (!options.json) out.write(`${count(dismissed.length)} dismissed\n`);
 }
 
 /** Whether some are asked for; else a replay wants to hear that all are meant. */
@@ -157,92 +92,21 @@ function isChoice({ code, since, id }: RejectsOptions): boolean {
   return code !== undefined || since !== undefined || id !== undefined;
 }
 
-/** Published at once; bytes of values in base64. */
-const most = { events: 500, bytes: 16 * 1024 * 1024 };
-
-/** Those that fit the options, oldest first. `odd`: records of the topics of rejects that this topology cannot have made. */
+/** Those that fit the options, oldest first. `odd`: see readDeadLetters. */
 async function rejectedEvents(
   workspace: Workspace,
-  options: RejectsOptions,
-): Promise<{ found: Rejected[]; odd: number }> {
-  const { code, id } = options;
-  const since = options.since === undefined ? Number.NEGATIVE_INFINITY : momentOf(options.since);
-  const transport = await workspace.transport();
-  const all = new Map<string, Rejected>();
-  const dismissals = new Set<string>();
-  let odd = 0;
-  const onOther = (record: StoredRecord) => {
-    const dismissal = readDismissal(record);
-    if (dismissal) dismissals.add(`${dismissal.dismissed} ${dismissal.content}`);
-    else odd++;
-  };
-  for await (const { time, data, topic: rejects } of rejectsOf(workspace, onOther)) {
-    const { pipeline, part, step, error } = data;
-    const { topic, partition, offset } = data.origin;
-    const place = placeOf(data.origin);
-    const one = all.get(place) ?? {
-      ...{ place, event: idOf(data), about: aboutOf(data), time, pipeline, errors: [] },
-      ...{ replayed: false, dismissed: false, topic, partition, offset, rejects },
-      ...contentAndKeyOf(data),
-    };
-    one.errors.push({ part, step, code: error.code, message: error.message });
-    all.set(place, one);
-  }
-  checkCodes(code, [...all.values()]);
-  checkIds(id, [...all.values()]);
-  const wanted = [...all.values()].filter(
-    ({ place, event, time, errors }) =>
-      Date.parse(time) >= since &&
-      (!code || errors.some((error) => code.includes(error.code))) &&
-      (!id || id.includes(place) || id.includes(event)),
-  );
-  const replayed = await replays(transport, new Set(wanted.map(({ topic }) => topic)));
-  const found = wanted
-    .map((one) => ({
-      ...one,
-      replayed: replayed.has(`${one.place} ${one.content}`),
-      dismissed: dismissals.has(`${one.place} ${one.content}`),
-    }))
-    .sort((a, b) => Date.parse(a.time) - Date.parse(b.time));
-  return { found, odd };
-}
-
-/** All that this topology can have made; `onOther` for every other record of the topics of rejects. */
-async function* rejectsOf(
-  workspace: Workspace,
-  onOther: (record: StoredRecord) => void,
-): AsyncGenerator<VimiEvent<EventRejected> & { topic: string }> {
-  const { topics, pipelines } = workspace.topology;
-  const inputs = new Set(pipelines.map(({ from }) => from));
-  const transport = await workspace.transport();
-  for (const { name, schemas } of topics.values()) {
-    if (!schemas.includes('event.rejected')) continue;
-    for await (const record of transport.read(name)) {
-      const event = readReject(record);
-      if (event && inputs.has(event.data.origin.topic)) yield { ...event, topic: name };
-      else onOther(record);
-    }
-  }
-}
-
-function readReject(record: StoredRecord): VimiEvent<EventRejected> | null {
-  try {
-    return decodeEvent(record, ['event.rejected']) as VimiEvent<EventRejected>;
-  } catch {
-    return null;
-  }
-}
-
-function readDismissal(record: StoredRecord): RejectDismissed | null {
-  try {
-    return decodeEvent(record, ['reject.dismissed']).data as RejectDismissed;
-  } catch {
-    return null;
-  }
+  { code, id, since }: RejectsOptions,
+): Promise<{ found: DeadLetter[]; odd: number }> {
+  const choice = { codes: code, ids: id, ...(since !== undefined && { since: momentOf(since) }) };
+  const { letters, odd } = await readDeadLetters(workspace);
+  checkCodes(code, letters);
+  checkIds(id, letters);
+  const wanted = letters.filter((letter) => isChosen(letter, choice));
+  return { found: await withReplays(workspace, wanted), odd };
 }
 
 /** USAGE for a code that is neither vimi's nor that of any reject here: a custom operator may have its own. */
-function checkCodes(codes: readonly string[] = [], rejected: readonly Rejected[]): void {
+function checkCodes(codes: readonly string[] = [], rejected: readonly DeadLetter[]): void {
   const known = new Set([
     ...Object.keys(errorCodes),
     ...rejected.flatMap(({ errors }) => errors.map(({ code }) => code)),
@@ -255,48 +119,13 @@ function checkCodes(codes: readonly string[] = [], rejected: readonly Rejected[]
 }
 
 /** USAGE for an id that no dead letter has: nothing would be done about it, and nobody would notice. */
-function checkIds(ids: readonly string[] = [], rejected: readonly Rejected[]): void {
+function checkIds(ids: readonly string[] = [], rejected: readonly DeadLetter[]): void {
   const known = new Set(rejected.flatMap(({ place, event }) => [place, event]));
   for (const id of ids)
     if (!known.has(id))
       throw new VimiError('USAGE', `There is no dead letter '${id}'${didYouMean(id, [...known])}`, {
         expected: 'a place or an id from `vimi rejects --dismissed`',
       });
-}
-
-/** Place and content: the topics themselves say what was replayed, and nothing else has to agree with them. */
-async function replays(transport: Transport, topics: Set<string>): Promise<Set<string>> {
-  const found = new Set<string>();
-  for (const topic of topics)
-    for await (const record of transport.read(topic)) {
-      const place = replayOf(record);
-      if (place !== null) found.add(`${place} ${contentOf(record)}`);
-    }
-  return found;
-}
-
-function idOf({ origin }: EventRejected): string {
-  const id = Object.entries(origin.headers).find(([name]) => name.toLowerCase() === 'ce_id')?.[1];
-  return id === undefined ? placeOf(origin) : Buffer.from(id, 'base64').toString();
-}
-
-function contentAndKeyOf(reject: EventRejected): Pick<Rejected, 'content' | 'key'> {
-  const record = replayRecord(reject);
-  return { content: contentOf(record), key: record.key };
-}
-
-/** The uri, the prompt or what it would cancel, as far as the original says so in either mode of CloudEvents. */
-function aboutOf({ origin }: EventRejected): string {
-  try {
-    const value = JSON.parse(Buffer.from(origin.value ?? '', 'base64').toString()) as { data?: unknown };
-    const data = { ...value, ...(typeof value.data === 'object' ? value.data : {}) } as Record<string, unknown>;
-    if (Array.isArray(data.prompt))
-      return data.prompt.map((part) => (typeof part?.text === 'string' ? part.text : '[image]')).join(' ');
-    const about = data.uri ?? data.prompt ?? data.cancel;
-    return typeof about === 'string' ? about : '';
-  } catch {
-    return '';
-  }
 }
 
 /** "2h" (ago), or a moment, in milliseconds since 1970. */
@@ -317,7 +146,7 @@ function asLine({
   errors,
   replayed,
   dismissed,
-}: Omit<Rejected, 'content' | 'rejects' | 'key'>): string {
+}: Omit<DeadLetter, 'content' | 'rejects' | 'key'>): string {
   const first = errors[0]!;
   const more = errors.length > 1 ? ` (and ${errors.length - 1} more parts)` : '';
   const name = event === place ? place : `${place} ${event}`;

@@ -1,4 +1,5 @@
 import { type KeyTables, openKeyTables } from '../../app/key-tables.js';
+import { isUploadKey } from '../../app/uploads.js';
 import type { Workspace } from '../../app/workspace.js';
 import { VimiError } from '../../core/errors.js';
 import type { StoredRecord } from '../../events/record.js';
@@ -117,7 +118,7 @@ function candidate({ pipelines }: Topology): (key: string) => boolean {
   );
   // An index goes with its shard, and what shows a video with the video.
   const named = (key: string) => (key.endsWith('.idx') ? besideKey(key, '.tar') : videoKeyOf(key));
-  return (key) => [byContent, previews, ...patterns].some((pattern) => pattern.test(named(key)));
+  return (key) => [byContent, previews, ...patterns].some((pattern) => pattern.test(named(key))) || isUploadKey(key);
 }
 
 /** Nothing where it has been sealed meanwhile: then its shard holds the bytes. */

@@ -1,9 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { type Look, lookOf } from '../../app/looks/look.js';
+import { type PipelineRow, rowsOf, type SortKey } from '../../app/looks/rows.js';
 import { asVimiError, VimiError } from '../../core/errors.js';
 import { printable } from '../printable.js';
 import { noProcess, processUrl } from '../process-at.js';
-import { type Look, lookOf } from '../top/look.js';
-import { type PipelineRow, rowsOf, type SortKey } from '../top/rows.js';
 import { table } from '../top/table.js';
 
 export interface TopOptions {

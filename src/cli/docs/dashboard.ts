@@ -1,4 +1,4 @@
-import { createMetrics } from '../../streams/delivery/metrics.js';
+import { servedMetrics } from './served-metrics.js';
 
 interface Panel {
   title: string;
@@ -208,6 +208,24 @@ const rows: { title: string; panels: Panel[] }[] = [
       },
     ],
   },
+  {
+    title: 'Webhooks and HTTPS',
+    panels: [
+      {
+        title: 'Webhooks',
+        unit: 'short',
+        queries: [
+          ['sum by (outcome) (increase(vimi_webhook_attempts_total[$__rate_interval]))', 'attempts {{outcome}}'],
+          ['sum (vimi_webhooks_waiting)', 'waiting'],
+        ],
+      },
+      {
+        title: 'Until the certificate expires',
+        unit: 's',
+        queries: [['min by (instance) (vimi_https_certificate_expires_seconds - time())', '{{instance}}']],
+      },
+    ],
+  },
 ];
 
 /** A dashboard of every metric, for Grafana 11 and later. */
@@ -267,9 +285,7 @@ export function dashboard(): string {
 /** Metrics that no panel shows. */
 export function unseenMetrics(): string[] {
   const shown = rows.flatMap(({ panels }) => panels.flatMap(({ queries }) => queries.map(([expr]) => expr))).join('\n');
-  const names = createMetrics()
-    .registry.getMetricsAsArray()
-    .map(({ name }) => name);
+  const names = servedMetrics().map(({ name }) => name);
   return names.filter((name) => !new RegExp(`\\b${name}(_bucket)?\\b`).test(shown));
 }
 

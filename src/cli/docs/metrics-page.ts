@@ -1,17 +1,9 @@
 import { markdownTable } from '../../core/markdown-table.js';
-import { createMetrics } from '../../streams/delivery/metrics.js';
-
-/** What the driver of the metrics keeps of each, though it does not say so in its types. */
-interface Described {
-  name: string;
-  type: string;
-  labelNames: string[];
-  help: string;
-}
+import { servedMetrics } from './served-metrics.js';
 
 /** What a running process tells whoever scrapes it. */
 export function metricsPage(): string {
-  const metrics = createMetrics().registry.getMetricsAsArray() as unknown as Described[];
+  const metrics = servedMetrics();
   return `${[
     '# Metrics',
     '`vimi run` serves them at `http://127.0.0.1:9400/metrics`, in the text format of Prometheus; `--http HOST:PORT` names another address. Each process reports only itself: sum over processes. Broker and consumer-group metrics are always 0 with the embedded transport. This page is generated from the metrics that are served.',

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { markdownTable } from '../../core/markdown-table.js';
 import { remoteModel } from '../../streams/topology/models.js';
 import { pipelineSettings } from '../../streams/topology/pipelines.js';
-import { profileParts } from '../../streams/topology/profiles.js';
+import { profileParts, serverSettings } from '../../streams/topology/profiles.js';
 import { testSettings } from '../../streams/topology/tests.js';
 import { topicSettings } from '../../streams/topology/topics.js';
 import { fieldRows } from './markdown.js';
@@ -43,12 +43,15 @@ export function topologyPage(): string {
     'Names are a letter, then at most 62 letters, digits, dots, dashes or underscores. Relative paths start at the folder of the file. A time is a whole number and one of s, m, h, d, w: `7d`.',
     'Values may come from the environment, `${NAME}` or `${NAME:-default}`, and from files, `${file:PATH}`. Within `{ }` and `[ ]` put them in quotation marks: vimi reads them without, editors do not. Messages name the variable, never its value.',
     '## Profiles',
-    'A profile has a `transport`, `objects` and `search`. It may have a folder `work` for temporary files (default `.vimi/work`) and `media_roots` of its own.',
+    'A profile has a `transport`, `objects` and `search`. It may have a folder `work` for temporary files (default `.vimi/work`), `media_roots` of its own, and a `server`.',
     ...Object.entries(profileParts).flatMap(([part, kinds]) =>
       Object.entries(kinds as Record<string, z.ZodObject>).map(([kind, settings]) =>
         keys(`${part}: ${kind}`, settings),
       ),
     ),
+    '### server',
+    'Where `vimi run` serves HTTP: [serve other machines](../guides/http.md#serve-other-machines). `--http HOST:PORT` gives another address, `--no-http` serves none.',
+    keys('', serverSettings),
     '## Models',
     'How to run a model server: [model servers](../guides/model-servers.md). A name of this section goes before a preset of the same name.',
     keys('', remoteModel),

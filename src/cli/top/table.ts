@@ -1,4 +1,4 @@
-import type { PipelineRow, StepRow } from './rows.js';
+import type { PipelineRow, StepRow } from '../../app/looks/rows.js';
 
 /** The rows as a person reads them: a line a pipeline, and below it a line a step. */
 export function table(rows: readonly PipelineRow[]): string {

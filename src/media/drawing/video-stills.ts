@@ -1,4 +1,5 @@
 import sharp, { type Sharp } from 'sharp';
+import { frameAsWebp } from '../images.js';
 import type { RgbImage, RgbVideo } from '../pixels.js';
 
 /** Pixels of the longer side, at most: of a thumbnail, one tile of a spritesheet, a preview. */
@@ -22,6 +23,8 @@ interface VideoStills {
   thumbnail: Buffer;
   /** Frames spread over the video, in a grid: WebP. */
   spritesheet: { image: Buffer; geometry: SheetGeometry };
+  /** As the model drew it: WebP without losses. Another video may go on from it. */
+  lastFrame: Buffer;
 }
 
 /**
@@ -30,7 +33,11 @@ interface VideoStills {
  */
 export async function videoStills(video: RgbVideo, scale: number): Promise<VideoStills> {
   const small = await resized(frameOf(video, video.frames >> 1), scale, thumbnailSide);
-  return { thumbnail: await asWebp(small), spritesheet: await spritesheet(video, scale) };
+  return {
+    thumbnail: await asWebp(small),
+    spritesheet: await spritesheet(video, scale),
+    lastFrame: await frameAsWebp(frameOf(video, video.frames - 1)),
+  };
 }
 
 /** A frame on the way to a video: WebP of a few kilobytes. */

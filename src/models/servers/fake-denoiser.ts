@@ -4,6 +4,7 @@ import { VimiError } from '../../core/errors.js';
 import { checkInput } from '../check-input.js';
 import { Random } from '../numerics/random.js';
 import type { Denoiser, GenerateInput, ModelDescription, RgbImage, RgbVideo } from '../ports.js';
+import { withFirstFrame } from '../sampling/first-frame.js';
 
 const description: ModelDescription = {
   name: 'fake',
@@ -18,7 +19,7 @@ const description: ModelDescription = {
 
 /**
  * No model: flat moving colours that follow from a hash of the whole input. For tests that stress everything around the
- * model (crashes, delivery, load); never a result to show. Runs in this process, with the step borders of the real one.
+ * model (crashes, delivery, load); never a result to show. A first frame of the prompt is frame 1, as with real models. Runs in this process, with the step borders of the real one.
  */
 export function createFakeDenoiser(): Denoiser {
   let closed = false;
@@ -69,5 +70,7 @@ function paint(input: GenerateInput): RgbVideo {
         data.set(colours[Math.floor((3 * ((x + y + t * speed) % width)) / width)]!, at);
         at += 3;
       }
+  const { frame } = withFirstFrame(input.prompt, input, input);
+  if (frame) data.set(frame.data);
   return { frames, width, height, data };
 }

@@ -54,7 +54,7 @@ export const admit = defineOperator(
     summary: 'Checks a request, fills in what is left out, and stores its images and clips.',
     contract: {
       in: 'request.',
-      out: 'job: its id follows from the source and the id of the request; its seed follows from the request’s id if none is given. query: the task (inferred from the images if not given) and the parts, with images stored as WebP, and clips as MP4 (H.264, no sound), of at most 512 pixels a side. On the jobs topic: queued at once (after a crash perhaps again), then completed, failed or cancelled in the commit of the outcome.',
+      out: 'job: its id follows from the source and the id of the request; its seed follows from the request’s id if none is given. query: the task (inferred from the images if not given) and the parts, with images stored as WebP, and clips as MP4 (H.264, no sound), of at most 512 pixels a side (a first frame: 2048). On the jobs topic: queued at once (after a crash perhaps again), then completed, failed or cancelled in the commit of the outcome.',
       drops:
         'Cancelled requests, also those that were cancelled before they arrived. duplicate-request: a request that was sent again with the same source, id and content, during or after its service; a failed request may be sent again.',
       fails:

@@ -11,8 +11,8 @@ import { stillsBeside } from './stills-beside.js';
 
 /*
  * In      job, prompt, context, frames
- * Out     product: an MP4 that carries its own record in the metadata tag `comment`, its thumbnail and spritesheet, and the
- *         video.completed event
+ * Out     product: an MP4 that carries its own record in the metadata tag `comment`, its thumbnail, spritesheet and last frame, and
+ *         the video.completed event
  * Drops   cancelled jobs
  * Fails   ENCODER_FAILED, STORAGE_FULL, TIMED_OUT
  * Memory  the frames and the MP4
@@ -23,7 +23,7 @@ export const encode = defineOperator(
     summary: 'Writes frames as an MP4 with the record of how it was made.',
     contract: {
       in: 'job, prompt, context and frames.',
-      out: 'product: an MP4 (H.264, yuv420p, index first) named {job} and {digest} (of its bytes, 16 hex digits), and its video.completed event. The MP4 carries the same record in its metadata tag `comment`, without the objects and the timings. Beside it are stored its middle frame (thumbnail) and a grid of frames (spritesheet), both WebP. The same frames give the same bytes with the same ffmpeg. An odd side grows by one pixel.',
+      out: 'product: an MP4 (H.264, yuv420p, index first) named {job} and {digest} (of its bytes, 16 hex digits), and its video.completed event. The MP4 carries the same record in its metadata tag `comment`, without the objects and the timings. Beside it are stored its middle frame (thumbnail) a grid of frames (spritesheet), and its last frame without losses, all WebP. The same frames give the same bytes with the same ffmpeg. An odd side grows by one pixel.',
       drops: 'Cancelled jobs.',
       fails: 'ENCODER_FAILED with the message of ffmpeg; STORAGE_FULL; TIMED_OUT.',
       memory: 'The frames and the MP4.',

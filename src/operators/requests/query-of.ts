@@ -24,7 +24,14 @@ type Around = Pick<Resources, 'objects' | 'mediaRoots' | 'workDir'> & { signal: 
 /** Of a frame of a clip, before it is made small. */
 const mostClipPixels = 40_000_000;
 /** Images and clips are kept this small: no model here looks closer. */
-export const longestSide = 512;
+const longestSide = 512;
+/** But what comes out as it went in, as frame 1 of a video. */
+const longestFirstFrame = 2048;
+
+/** Pixels of the longer side of an image that is kept. */
+export function longestOf(role: ImageRole | undefined): number {
+  return role === 'first-frame' ? longestFirstFrame : longestSide;
+}
 
 /** What a request that was checked says: what is searched for, and what the model reads. Its images and clips are stored; MEDIA_*. */
 export async function queryOf(
@@ -48,7 +55,7 @@ async function takeIn(
     ...{ maxBytes: max_clip_bytes, maxSeconds: max_clip_seconds },
     ...{ maxPixels: mostClipPixels, longest: longestSide },
   };
-  const limits = { maxBytes: max_image_bytes, maxPixels: max_image_pixels, longest: longestSide };
+  const limits = { maxBytes: max_image_bytes, maxPixels: max_image_pixels };
   const hasFirstFrame = given.some((part) => 'image' in part && part.role === 'first-frame');
   let roleOfNext: ImageRole = task === 'prediction' && !hasFirstFrame ? 'first-frame' : 'subject';
   const parts: PromptPart[] = [];
@@ -64,8 +71,10 @@ async function takeIn(
       if (text !== '') parts.push({ text });
       continue;
     }
-    const image = await storePromptImage(part, `prompt.${n}.image`, limits, around);
-    parts.push({ image, role: part.role ?? roleOfNext });
+    const role = part.role ?? roleOfNext;
+    const longest = longestOf(role);
+    const image = await storePromptImage(part, `prompt.${n}.image`, { ...limits, longest }, around);
+    parts.push({ image, role });
     if (part.role === undefined) roleOfNext = 'subject';
   }
   return parts;

@@ -4,13 +4,14 @@ import type { RgbVideo } from '../../media/pixels.js';
 import { besideKey } from '../../stores/objects/object-key.js';
 import type { ObjectStore } from '../../stores/objects/object-store.js';
 
-/* A video's thumbnail and spritesheet lie beside it, under its name and a hash of their own bytes. */
+/* A video's thumbnail, spritesheet and last frame lie beside it, under its name and a hash of their own bytes. */
 
-const ending = /-(?:thumbnail|spritesheet)-[0-9a-f]{16}\.webp$/;
+const ending = /-(?:thumbnail|spritesheet|last-frame)-[0-9a-f]{16}\.webp$/;
 
 /** What is stored beside a video, and named by its event. */
 export async function stillsBeside(video: RgbVideo, scale: number): Promise<NonNullable<Product['beside']>> {
-  const { thumbnail, spritesheet } = await videoStills(video, scale);
+  const { thumbnail, spritesheet, lastFrame } = await videoStills(video, scale);
+  const { width, height } = video;
   const mediaType = 'image/webp';
   return [
     { ending: '-thumbnail-{digest}.webp', body: thumbnail, mediaType, named: { field: 'thumbnail' } },
@@ -18,10 +19,14 @@ export async function stillsBeside(video: RgbVideo, scale: number): Promise<NonN
       ...{ ending: '-spritesheet-{digest}.webp', body: spritesheet.image, mediaType },
       named: { field: 'spritesheet', more: spritesheet.geometry },
     },
+    {
+      ...{ ending: '-last-frame-{digest}.webp', body: lastFrame, mediaType },
+      named: { field: 'last_frame', more: { width, height } },
+    },
   ];
 }
 
-/** The key of the video that a thumbnail or a spritesheet belongs to; any other key as it is. */
+/** The key of the video that a still beside it belongs to; any other key as it is. */
 export function videoKeyOf(key: string): string {
   return key.replace(ending, '.mp4');
 }

@@ -15,7 +15,7 @@ const address = z.string().min(1).max(4096);
 export const longestInline = 26_700_000;
 const dataUrl = z.string().max(longestInline);
 
-const sources = ['image_url', 'data_url', 'document_id', 'upload'] as const;
+const sources = ['image_url', 'data_url', 'document_id', 'video_id', 'upload'] as const;
 
 export const reference = z
   .strictObject({
@@ -23,6 +23,7 @@ export const reference = z
     image_url: leftOut(dataUrl).describe('an address on one of media_hosts of the topology, or a data URL'),
     data_url: leftOut(dataUrl).describe('data:image/png;base64,...'),
     document_id: leftOut(z.string().max(64)).describe('the image of a document of the corpus'),
+    video_id: leftOut(z.string().max(200)).describe('the last frame of a completed job, pixel for pixel'),
     upload: leftOut(z.string().max(200)).describe('the name of a part of this multipart request'),
   })
   .refine(
@@ -43,6 +44,11 @@ const partRoles: Record<string, ImageRole> = {
   background: 'background',
 };
 
+/** What a part of a multipart request is for, by its name; undefined: `references` says it. */
+export function roleOfPart(name: string): ImageRole | undefined {
+  return Object.hasOwn(partRoles, name) ? partRoles[name] : undefined;
+}
+
 /** Images that came as parts of a multipart request, by the names of the parts. */
 export type Uploads = ReadonlyMap<string, ObjectRef[]>;
 
@@ -58,19 +64,27 @@ export interface AskedImages {
   image_reference?: z.infer<typeof imageReference> | undefined;
 }
 
+/** Where images come from that do not stand in the request. */
+export interface ImageSources {
+  images: RequestImages;
+  /** The last frame of a job. */
+  lastFrame(job: string): Promise<ObjectRef>;
+}
+
 /** The images of a request, none of them looked at. EVENT_INVALID for an upload that is not there, or that nothing names. */
-export function imagesOf(asked: AskedImages, uploads: Uploads, images: RequestImages): Wanted[] {
+export function imagesOf(asked: AskedImages, uploads: Uploads, { images, lastFrame }: ImageSources): Wanted[] {
   const wanted: Wanted[] = [];
   const named = new Set<string>();
   const add = (one: Reference, where: string) => {
     const role: ImageRole = one.role === 'first_frame' ? 'first-frame' : (one.role ?? 'subject');
-    const { image_url: url = one.data_url, document_id: document, upload } = one;
+    const { image_url: url = one.data_url, document_id: document, video_id: job, upload } = one;
     if (upload !== undefined) {
       named.add(upload);
       for (const object of uploaded(uploads, upload)) wanted.push({ role, object: async () => object });
     } else if (document !== undefined) wanted.push({ role, object: () => images.ofDocument(document) });
-    else if (url?.startsWith('data:')) wanted.push({ role, object: () => images.ofDataUrl(url, where) });
-    else wanted.push({ role, object: (signal) => images.ofAddress(url ?? '', where, signal) });
+    else if (job !== undefined) wanted.push({ role, object: async () => images.ofFrame(await lastFrame(job)) });
+    else if (url?.startsWith('data:')) wanted.push({ role, object: () => images.ofDataUrl(url, where, role) });
+    else wanted.push({ role, object: (signal) => images.ofAddress(url ?? '', where, { role, signal }) });
   };
   for (const [n, one] of (asked.references ?? []).entries()) add(one, `references.${n}`);
   for (const name of ['input_reference', 'image_reference'] as const) {
@@ -79,7 +93,7 @@ export function imagesOf(asked: AskedImages, uploads: Uploads, images: RequestIm
   }
   for (const [name, objects] of uploads) {
     if (named.has(name)) continue;
-    const role = partRoles[name];
+    const role = roleOfPart(name);
     if (role === undefined)
       throw new VimiError('EVENT_INVALID', 'Nothing says what an uploaded image is for', {
         expected: `a part named ${Object.keys(partRoles).join(', ')}, or references with its name as upload`,

@@ -1,5 +1,6 @@
 import type { GenerationRequested } from '../../events/schemas.js';
 import { checkUris, imagesOf, type Uploads, withImages } from '../images/references.js';
+import type { Caller } from '../keys/callers.js';
 import { eventOf, type VideoRequest } from './video-request.js';
 import type { VideoService } from './video-service.js';
 
@@ -11,11 +12,12 @@ export async function askedVideo(
   asked: VideoRequest,
   uploads: Uploads,
   videos: VideoService,
-  signal: AbortSignal,
+  { caller, signal }: { caller: Caller; signal: AbortSignal },
 ): Promise<GenerationRequested> {
   const event = await eventOf(asked, videos.models);
   checkUris(event.prompt);
-  const wanted = imagesOf(asked, uploads, videos.images);
+  const lastFrame = (job: string) => videos.lastFrame(job, caller);
+  const wanted = imagesOf(asked, uploads, { images: videos.images, lastFrame });
   const roles = wanted.map(({ role }) => ({ uri: unseen, role }));
   videos.check({ ...event, prompt: withImages(event.prompt, roles) });
   await videos.checkModel(event);

@@ -11,11 +11,12 @@ import { isFresh, rangeOf } from '../answers/ranges.js';
 import type { App } from '../app.js';
 import { jobParams } from './routes.js';
 import { cuesOf } from './sprite-cues.js';
+import { type Still, stillOf, videoObject } from './stills.js';
 import type { VideoService } from './video-service.js';
 
 const types = {
   'video/mp4': 'variant=video',
-  'image/webp': 'variant=thumbnail or variant=spritesheet',
+  'image/webp': 'variant=thumbnail, spritesheet or last_frame',
   'text/vtt': 'variant=cues',
 };
 
@@ -34,10 +35,10 @@ export function addContentRoute(app: App, service: () => Promise<VideoService>, 
         params: jobParams,
         querystring: z.object({
           variant: z
-            .enum(['video', 'thumbnail', 'spritesheet', 'cues'])
+            .enum(['video', 'thumbnail', 'spritesheet', 'last_frame', 'cues'])
             .default('video')
             .describe(
-              'video: the MP4; thumbnail: its middle frame; spritesheet: frames spread over it in a grid, whose geometry the job tells; cues: WebVTT that says which tile of the spritesheet belongs to which time',
+              'video: the MP4; thumbnail: its middle frame; spritesheet: frames spread over it in a grid, whose geometry the job tells; last_frame: as the model drew it, without losses; cues: WebVTT that says which tile of the spritesheet belongs to which time',
             ),
         }),
         headers: z.object({
@@ -83,7 +84,7 @@ export function addContentRoute(app: App, service: () => Promise<VideoService>, 
   );
 }
 
-type Variant = 'video' | 'thumbnail' | 'spritesheet' | 'cues';
+type Variant = Still | 'video' | 'cues';
 
 interface Content extends Pick<ObjectRef, 'sha256' | 'size' | 'media_type'> {
   /** Of the file, as a browser saves it. */
@@ -92,30 +93,20 @@ interface Content extends Pick<ObjectRef, 'sha256' | 'size' | 'media_type'> {
 }
 
 /** VIDEO_NOT_READY before the job is completed; VARIANT_NOT_FOUND for what was not made of this video. */
-function contentOf({ job, state, video, made }: BoardJob, variant: Variant, workspace: Workspace): Content {
-  if (!video)
-    throw new VimiError('VIDEO_NOT_READY', 'This job has no video', {
-      expected: 'a job that is completed',
-      found: state.replace('_', ' '),
-    });
+function contentOf(job: BoardJob, variant: Variant, workspace: Workspace): Content {
   const stored = (object: ObjectRef, name: string): Content => ({
     ...object,
-    name,
+    name: `${job.job}${name}`,
     read: async (range) => (await workspace.objects()).stream(object.key, range),
   });
-  if (variant === 'video') return stored(video, `${job}.mp4`);
-  const { thumbnail, spritesheet } = made ?? {};
-  if (variant === 'thumbnail' && thumbnail) return stored(thumbnail, `${job}-thumbnail.webp`);
-  if (variant === 'spritesheet' && spritesheet) return stored(spritesheet, `${job}-spritesheet.webp`);
-  if (variant === 'cues' && made && spritesheet) {
-    const text = Buffer.from(cuesOf(spritesheet, made.frames / made.fps));
-    return {
-      ...{ name: `${job}.vtt`, size: text.length, media_type: 'text/vtt; charset=utf-8' },
-      sha256: createHash('sha256').update(text).digest('hex'),
-      read: async (range) => Readable.from([range ? text.subarray(range.start, range.end + 1) : text]),
-    };
-  }
-  throw new VimiError('VARIANT_NOT_FOUND', 'This variant was not made of the video', {
-    ...{ expected: 'variant=video', found: variant, where: job },
-  });
+  if (variant === 'video') return stored(videoObject(job), '.mp4');
+  if (variant !== 'cues') return stored(stillOf(job, variant), `-${variant.replace('_', '-')}.webp`);
+  stillOf(job, 'spritesheet');
+  const { frames, fps, spritesheet } = job.made!;
+  const text = Buffer.from(cuesOf(spritesheet!, frames / fps));
+  return {
+    ...{ name: `${job.job}.vtt`, size: text.length, media_type: 'text/vtt; charset=utf-8' },
+    sha256: createHash('sha256').update(text).digest('hex'),
+    read: async (range) => Readable.from([range ? text.subarray(range.start, range.end + 1) : text]),
+  };
 }

@@ -79,7 +79,10 @@ export function addVideoRoutes(app: App, service: () => Promise<VideoService>): 
       const { headers } = request;
       checkDocuments(request.body, request.caller);
       await videos.checkWebhook(request.body.webhook, request.caller.source);
-      const event = await askedVideo(request.body, request.uploads ?? new Map(), videos, gone(reply));
+      const event = await askedVideo(request.body, request.uploads ?? new Map(), videos, {
+        caller: request.caller,
+        signal: gone(reply),
+      });
       const key = idempotencyKey(headers['idempotency-key']);
       const { traceparent } = headers;
       const job = await videos.submit(event, { source: request.caller.source, key, traceparent });
@@ -188,15 +191,16 @@ export function addVideoRoutes(app: App, service: () => Promise<VideoService>): 
   );
 }
 
-/** Whoever may not look at documents gets none into a video either. */
+/** Whoever may not look at documents and videos gets none into a video either. */
 function checkDocuments({ references = [], retrieval }: VideoRequest, caller: Caller): void {
   if (caller.may('read')) return;
-  const at = references.findIndex(({ document_id: document }) => document !== undefined);
+  const at = references.findIndex((one) => (one.document_id ?? one.video_id) !== undefined);
   const { pin = [], exclude = [] } = retrieval || {};
   const named = pin.length > 0 ? 'retrieval.pin' : exclude.length > 0 ? 'retrieval.exclude' : undefined;
-  const where = at < 0 ? named : `references.${at}.document_id`;
+  const field = references[at]?.video_id === undefined ? 'document_id' : 'video_id';
+  const where = at < 0 ? named : `references.${at}.${field}`;
   if (where === undefined) return;
-  throw new VimiError('KEY_REFUSED', 'This key may not use documents of the corpus', {
+  throw new VimiError('KEY_REFUSED', 'This key may not use documents of the corpus, or frames of videos', {
     ...{ expected: 'a key with the scope read', where },
   });
 }

@@ -12,6 +12,7 @@ import type { Workspace } from '../../app/workspace.js';
 import { VimiError } from '../../core/errors.js';
 import { jobId } from '../../events/ids.js';
 import { payloadHash } from '../../events/payload-hash.js';
+import type { ObjectRef } from '../../events/prompt.js';
 import type { GenerationRequested } from '../../events/schemas.js';
 import { forgetting } from '../../events/webhook-records.js';
 import { checkVideo } from '../../models/check-input.js';
@@ -22,6 +23,7 @@ import type { BoardJob, ListedBoard } from '../../stores/jobs/job-board.js';
 import { isOver } from '../../stores/jobs/jobs.js';
 import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
 import type { Caller } from '../keys/callers.js';
+import { stillOf } from './stills.js';
 import { type Video, videoOf } from './video.js';
 import type { ServedModel } from './video-request.js';
 
@@ -132,6 +134,11 @@ export class VideoService {
     const found = this.#options.board.board.get(job);
     if (found && sees(found.source)) return found;
     throw new VimiError('JOB_NOT_FOUND', 'There is no such job', { found: job });
+  }
+
+  /** That of a completed job, as its model drew it. JOB_NOT_FOUND, VIDEO_NOT_READY, VARIANT_NOT_FOUND. */
+  async lastFrame(job: string, caller: Pick<Caller, 'sees'>): Promise<ObjectRef> {
+    return stillOf(await this.get(job, caller), 'last_frame');
   }
 
   /** As this process knows it. */

@@ -76,6 +76,12 @@ export const video = z
       })
       .nullable()
       .describe('how the tiles of variant=spritesheet lie, row by row; null until it is made'),
+    last_frame: z
+      .object({ width: z.number().int(), height: z.number().int() })
+      .nullable()
+      .describe(
+        'of the last frame, in pixels as the model drew it; null until it is made. A reference with video_id goes on from it',
+      ),
     unread_parts: z
       .array(z.number().int())
       .nullable()
@@ -95,7 +101,7 @@ export const video = z
     version: z.number().int().describe('grows with each change'),
     urls: z.object({
       ...{ self: z.string(), events: z.string(), content: z.string(), cancel: z.string() },
-      ...{ preview: z.string(), thumbnail: z.string(), spritesheet: z.string() },
+      ...{ preview: z.string(), thumbnail: z.string(), spritesheet: z.string(), last_frame: z.string() },
     }),
   })
   .meta({ id: 'Video' });
@@ -130,6 +136,7 @@ export function videoOf(
     context: contextOf(job),
     preview: (state === 'in_progress' && job.preview?.sha256) || null,
     spritesheet: made?.spritesheet ? geometryOf(made.spritesheet) : null,
+    last_frame: made?.last_frame ? { width: made.last_frame.width, height: made.last_frame.height } : null,
     unread_parts: made ? (made.unread ?? []) : null,
     request: { source: job.source, id: job.id, asked: request ? knownFields(request) : null },
     version,
@@ -138,6 +145,7 @@ export function videoOf(
       preview: `${self}/preview`,
       thumbnail: `${self}/content?variant=thumbnail`,
       spritesheet: `${self}/content?variant=spritesheet`,
+      last_frame: `${self}/content?variant=last_frame`,
     },
   };
 }

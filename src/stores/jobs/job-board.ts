@@ -46,7 +46,7 @@ export interface VideoRow extends BoardRow {
 /** What a board keeps of a finished video. */
 export type MadeVideo = Pick<
   VideoCompleted,
-  'width' | 'height' | 'frames' | 'fps' | 'model' | 'thumbnail' | 'spritesheet'
+  'width' | 'height' | 'frames' | 'fps' | 'model' | 'thumbnail' | 'spritesheet' | 'last_frame'
 > & {
   object: ObjectRef;
   seed: number;

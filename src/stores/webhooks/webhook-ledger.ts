@@ -53,6 +53,7 @@ export class WebhookLedger {
       next: prepare(`
         SELECT MIN(due) FROM deliveries WHERE partition = ? AND state = 'pending' AND due > ?
       `).pluck(),
+      waiting: prepare(`SELECT COUNT(*) FROM deliveries WHERE partition = ? AND state = 'pending'`).pluck(),
       old: prepare(`
         SELECT id FROM deliveries WHERE partition = ? AND state <> 'pending' AND created < ? LIMIT 100
       `).pluck(),
@@ -104,6 +105,11 @@ export class WebhookLedger {
   /** When the next one is due after `now`; undefined: none waits. */
   nextDue(partition: number, now: number): number | undefined {
     return (this.#sql.next.get(partition, now) as number | null) ?? undefined;
+  }
+
+  /** Messages that will be sent. */
+  waiting(partition: number): number {
+    return this.#sql.waiting.get(partition) as number;
   }
 
   /** Some that are over and were made before. */

@@ -104,7 +104,11 @@ export function createMetrics(registry = new Registry()) {
           for (const [step, value] of read(current())) this.set({ pipeline: label, step }, value);
       },
     });
-  stateOfSteps('vimi_step_in_flight', 'Events that each step works on, or that wait in it.', ({ inStep }) => inStep);
+  stateOfSteps(
+    'vimi_step_in_flight',
+    'Events that each step works on, and those that wait for their turn in it.',
+    ({ inStep }) => inStep,
+  );
   stateOfSteps(
     'vimi_step_oldest_seconds',
     'Age of the oldest event in each step, including its waits in the step.',
@@ -235,6 +239,11 @@ export function createMetrics(registry = new Registry()) {
         ),
       ];
     },
+    /** absent: it does not run in this process. */
+    stateOf: (label: string): 'running' | 'starting' | 'absent' =>
+      running.has(label) ? 'running' : starting.has(label) ? 'starting' : 'absent',
+    /** Why a pipeline that runs here is paused; none: it is not. */
+    troublesOf: (label: string): readonly Trouble[] => running.get(label)?.().troubles ?? [],
     /** A pipeline that `watch` will show once it has begun. */
     expect: (label: string) => void starting.add(label),
     /** Shows a pipeline's state until the returned function is called. */

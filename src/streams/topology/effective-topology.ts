@@ -51,9 +51,13 @@ export function effectiveTopology({
   ]);
 }
 
-function effectiveProfile({ transport, objects, search, work }: Profile, node: Placed | undefined): Effective {
+function effectiveProfile({ transport, objects, search, work, server }: Profile, node: Placed | undefined): Effective {
   // Of an engine of the team's own, only the file knows how it is written.
-  const checked = { transport, objects, work, ...(search.type !== 'module' && { search }) };
+  const checked = {
+    ...{ transport, objects, work },
+    ...(search.type !== 'module' && { search }),
+    ...(server && { server }),
+  };
   return effective(checked, node);
 }
 

@@ -5,7 +5,7 @@ import type { Operator } from '../../flow/operator.js';
 import { hosts } from './hosts.js';
 import { remoteModel } from './models.js';
 import { pipelineSettings } from './pipelines.js';
-import { mediaRoots, profileParts, workFolder } from './profiles.js';
+import { mediaRoots, profileParts, serverSettings, workFolder } from './profiles.js';
 import { nameRule } from './sections.js';
 import { testSettings } from './tests.js';
 import { topicSettings } from './topics.js';
@@ -58,6 +58,7 @@ export function topologySchema(operators: readonly Operator[]): Schema {
           ...profileSchema(),
           work: { ...fromZod(workFolder), description: 'Folder for temporary files of runs.' },
           media_roots: fromZod(mediaRoots),
+          server: { ...fromZod(serverSettings), description: 'Where `vimi run` serves HTTP.' },
         },
         Object.keys(profileParts),
       ),

@@ -175,6 +175,28 @@ export type SearchSpec =
   /** `module`: the file of an engine of the team's own. */
   | { type: 'module'; module: string; settings: Record<string, unknown>; encoder?: string; reranker?: string };
 
+/** Where `vimi run` serves HTTP. */
+export const serverSettings = z.strictObject({
+  address: z
+    .string()
+    .regex(/^(\d{1,3}(\.\d{1,3}){3}|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*|[A-Za-z0-9]([A-Za-z0-9.-]{0,251}[A-Za-z0-9])?)$/, {
+      error: 'an IP address or a host name, without a port',
+    })
+    .default('127.0.0.1')
+    .describe(
+      'The address of this machine that it listens on; 0.0.0.0: all of them. Any but a loopback address needs an API key first (`vimi keys add`).',
+    ),
+  port: z.number().int().min(0).max(65_535).default(9400).describe('0: a free one.'),
+  tls: z
+    .strictObject({
+      cert: path.describe('The certificate, and after it those that lead to an authority: a file in PEM.'),
+      key: path.describe('Its private key: a file in PEM, without a passphrase.'),
+    })
+    .optional()
+    .describe('HTTPS instead of HTTP. The files are read again when they change.'),
+});
+export type ServerSpec = z.output<typeof serverSettings>;
+
 /** Where records, objects and the index live. */
 export interface Profile {
   name: string;
@@ -187,6 +209,8 @@ export interface Profile {
   work: string;
   /** As written; undefined: the topology's own. */
   mediaRoots?: string[];
+  /** undefined: nothing is said of it. */
+  server?: ServerSpec;
 }
 
 /** Each pipeline of each process makes a folder in it, and removes it in the end. */
@@ -230,7 +254,7 @@ const defaults: Profile = {
 
 function readProfile({ name, place, value }: PlacedEntry, folder: string, mistakes: Mistakes): Profile | undefined {
   const what = `profile '${name}'`;
-  const known = [...Object.keys(profileParts), 'work', 'media_roots'];
+  const known = [...Object.keys(profileParts), 'work', 'media_roots', 'server'];
   const map = fixedMap(value, what, known, mistakes);
   if (!map) return undefined;
   const part = <P extends keyof Parts>(key: P): Profile[P] | undefined => {
@@ -246,6 +270,8 @@ function readProfile({ name, place, value }: PlacedEntry, folder: string, mistak
     : workFolder.parse(undefined);
   const roots = map.entries.get('media_roots');
   const checkedRoots = roots && checkAgainst(mediaRoots, roots.value, `${what}: media_roots`, mistakes);
+  const asked = map.entries.get('server');
+  const server = asked && checkAgainst(serverSettings, asked.value, `${what}: server`, mistakes);
   if (!transport || !objects || !search || work === undefined) return undefined;
   const addresses = {
     brokers: writtenAt(value, 'transport', 'brokers'),
@@ -261,6 +287,7 @@ function readProfile({ name, place, value }: PlacedEntry, folder: string, mistak
     work,
     written: addresses,
     ...(checkedRoots && { mediaRoots: checkedRoots }),
+    ...(server && { server }),
   };
 }
 
@@ -320,19 +347,19 @@ function readPart(
 }
 
 function absolute(profile: Profile, folder: string): Profile {
-  const { transport, objects, search } = profile;
+  const { transport, objects, search, server } = profile;
   return {
     ...profile,
     transport: withPaths(transport, folder),
     objects: withPaths(objects, folder),
     search: withPaths(search, folder),
     work: resolve(folder, profile.work),
+    ...(server && { server: withPaths(server, folder) }),
   };
 }
 
 function withPaths<
   P extends {
-    type: string;
     path?: string;
     encoder?: string | undefined;
     reranker?: string | undefined;

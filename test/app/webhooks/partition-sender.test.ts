@@ -1,5 +1,7 @@
 import { join } from 'node:path';
+import { Registry } from 'prom-client';
 import { describe, expect, it, vi } from 'vitest';
+import { createServiceMetrics } from '../../../src/app/service-metrics.js';
 import { PartitionSender } from '../../../src/app/webhooks/partition-sender.js';
 import { ReceiverTurns } from '../../../src/app/webhooks/receiver-turns.js';
 import { systemClock } from '../../../src/core/clock.js';
@@ -52,6 +54,7 @@ async function setUp(job?: BoardJob) {
     },
     describe: ({ job }: BoardJob) => ({ id: job }),
     ...{ clock: systemClock, random: () => 0, log: quietLog, turns: new ReceiverTurns() },
+    metrics: createServiceMetrics(new Registry()),
   } as unknown as Around;
   const taken: number[] = [];
   const sender = (partition: number, records: NewRecord[] = []) => {

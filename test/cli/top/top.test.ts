@@ -4,10 +4,10 @@ import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { lookOf } from '../../../src/app/looks/look.js';
+import { metricSamples } from '../../../src/app/looks/prometheus-text.js';
+import { quantile, rowsOf } from '../../../src/app/looks/rows.js';
 import { type TopOptions, top } from '../../../src/cli/commands/top.js';
-import { lookOf } from '../../../src/cli/top/look.js';
-import { metricSamples } from '../../../src/cli/top/prometheus-text.js';
-import { quantile, rowsOf } from '../../../src/cli/top/rows.js';
 import { table } from '../../../src/cli/top/table.js';
 import { createMetrics } from '../../../src/streams/delivery/metrics.js';
 

@@ -284,7 +284,7 @@ describe('admit', () => {
     await admitted({ prompt: Array.from({ length: 10 }, () => ({ text: 'x'.repeat(400) })) });
   });
 
-  it('takes images in as WebP of at most 512 pixels a side, and infers the task', async () => {
+  it('takes images in as WebP of at most 512 pixels a side, a first frame as it is, and infers the task', async () => {
     const dog = { image: await base64(imageFile('dog', 'png', 700)) };
     const { query } = await admitted({ prompt: [{ text: 'A ' }, dog, { text: ' is playing.' }] });
     expect(query).toMatchObject({ task: 'subject-driven', text: 'A is playing.' });
@@ -296,10 +296,11 @@ describe('admit', () => {
     expect(await sharp(stored).metadata()).toMatchObject({ format: 'webp', width: 512, height: 512 });
 
     const first = { ...dog, role: 'first-frame' as const };
-    expect((await admitted({ prompt: [{ text: 'it runs' }, first] })).query).toMatchObject({
-      task: 'prediction',
-      parts: [{}, { role: 'first-frame', image: { key: ref!.key } }],
-    });
+    const predicted = (await admitted({ prompt: [{ text: 'it runs' }, first] })).query;
+    expect(predicted).toMatchObject({ task: 'prediction', parts: [{}, { role: 'first-frame' }] });
+    const [, frame] = predicted.parts;
+    const kept = await objects.get(frame && 'image' in frame ? frame.image.key : '');
+    expect(await sharp(kept).metadata()).toMatchObject({ format: 'webp', width: 700, height: 700 });
     expect((await admitted({ task: 'prediction', prompt: [dog, dog] })).query.parts).toMatchObject([
       { role: 'first-frame' },
       { role: 'subject' },

@@ -89,16 +89,21 @@ describe('encode', () => {
     expect(silent!.data).not.toHaveProperty('unknown_words');
   });
 
-  it('brings a thumbnail and a spritesheet, whose geometry the event has', async () => {
+  it('brings a thumbnail, a spritesheet whose geometry the event has, and the last frame as it was drawn', async () => {
     const [product] = await products([flow()], { scale: 2 });
-    const [thumbnail, sheet] = product!.beside!;
+    const [thumbnail, sheet, last] = product!.beside!;
     expect((await sharp(thumbnail!.body).metadata()).width).toBe(64);
     const { tiles, tile_width, tile_height, columns } = sheet!.named!.more as Record<string, number>;
     expect([tiles, columns, tile_width, tile_height]).toEqual([6, 3, 64, 48]);
     expect(product!.beside!.map(({ ending, mediaType, named }) => [ending, mediaType, named!.field])).toEqual([
       ['-thumbnail-{digest}.webp', 'image/webp', 'thumbnail'],
       ['-spritesheet-{digest}.webp', 'image/webp', 'spritesheet'],
+      ['-last-frame-{digest}.webp', 'image/webp', 'last_frame'],
     ]);
+    const { data, info } = await sharp(last!.body).raw().toBuffer({ resolveWithObject: true });
+    expect(last!.named!.more).toEqual({ width: info.width, height: info.height });
+    const { video } = flow().frames!;
+    expect(data.equals(video.data.subarray(-info.width * info.height * 3))).toBe(true);
   });
 
   it('gives the same bytes again, however long the making took', async () => {

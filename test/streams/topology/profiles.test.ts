@@ -3,14 +3,14 @@ import { mistakeLine } from '../../../src/streams/topology/mistake.js';
 import { checkTopology } from '../../../src/streams/topology/read-topology.js';
 import { testOperators } from './operators.js';
 
-const check = (profile: { transport?: string; objects?: string; search?: string }) =>
+const check = (profile: { transport?: string; objects?: string; search?: string; server?: string }) =>
   checkTopology(
     `profiles:
   a:
     transport: ${profile.transport ?? '{ type: embedded }'}
     objects: ${profile.objects ?? '{ type: files }'}
     search: ${profile.search ?? '{ type: embedded }'}
-topics: { requests: { schema: generation.requested }, videos: { schema: video.completed }, copies: { schema: video.completed }, jobs: { schema: job.changed }, rejects: { schema: event.rejected } }
+${profile.server ? `    server: ${profile.server}\n` : ''}topics: { requests: { schema: generation.requested }, videos: { schema: video.completed }, copies: { schema: video.completed }, jobs: { schema: job.changed }, rejects: { schema: event.rejected } }
 pipelines:
   p: { from: requests, steps: [admit, embed, retrieve, compose, denoise, encode], to: [{ objects: "videos/{job}.mp4" }, { topic: videos }, { topic: copies }] }
 `,
@@ -34,6 +34,32 @@ it('names files for TLS from the folder of the topology', async () => {
   expect(cut.topology!.profile.transport).toMatchObject({ tls: { ca: '/srv/team/ca.pem' } });
   const all = await check({ transport: kafka('true') });
   expect(all.topology!.profile.transport).toMatchObject({ tls: true });
+});
+
+it('says where HTTP is served, and with which files', async () => {
+  const { topology } = await check({
+    server: '{ address: 0.0.0.0, port: 443, tls: { cert: tls/a.pem, key: /etc/a.key } }',
+  });
+  expect(topology!.profile.server).toEqual({
+    ...{ address: '0.0.0.0', port: 443 },
+    tls: { cert: '/srv/team/tls/a.pem', key: '/etc/a.key' },
+  });
+  expect((await check({ server: '{}' })).topology!.profile.server).toEqual({ address: '127.0.0.1', port: 9400 });
+  expect((await check({})).topology!.profile.server).toBeUndefined();
+});
+
+it.each([
+  ['{ address: "0.0.0.0:443" }', 'server: address: expected an IP address or a host name, without a port'],
+  ['{ address: "https://a" }', 'server: address: expected an IP address or a host name, without a port'],
+  ['{ port: 70000 }', 'server: port: expected'],
+  ['{ tls: { cert: a.pem } }', 'server: missing tls.key'],
+  ['{ tls: true }', 'server: tls: expected'],
+  ['{ host: a }', "server: unknown key 'host'"],
+  ['9400', 'server: expected'],
+])('refuses the server %s', async (server, text) => {
+  const [line, ...more] = await lines({ server });
+  expect(line).toContain(text);
+  expect(more).toEqual([]);
 });
 
 it('wants a certificate and its key together', async () => {

@@ -307,6 +307,48 @@ export const alerts: readonly Alert[] = [
     ],
   },
   {
+    name: 'VimiWebhooksFail',
+    severity: 'warning',
+    expr: gained('vimi_webhook_attempts_total{outcome=~"failed|disabled"}', 'outcome', '30m'),
+    for: '0m',
+    summary: 'Webhooks are given up: {{ $labels.outcome }}',
+    means:
+      'failed: a receiver did not take a webhook in ten attempts over three days. disabled: it answered 410, and gets nothing more from this caller.',
+    remedy: [
+      '`vimi webhooks list --status failed` (or `disabled`) says which, and why.',
+      'Mend the receiver, then `vimi webhooks replay`: it gets them under the same ids.',
+    ],
+    cases: [
+      {
+        series: { 'vimi_webhook_attempts_total{outcome="failed"}': '_x5 1x5' },
+        minutes: 7,
+        raises: { outcome: 'failed' },
+      },
+      { series: { 'vimi_webhook_attempts_total{outcome="retried"}': '0+1x40' }, minutes: 35, raises: null },
+    ],
+  },
+  {
+    name: 'VimiCertificateEnds',
+    severity: 'warning',
+    expr: 'min by (instance) (vimi_https_certificate_expires_seconds - time()) < 14 * 86400',
+    for: '0m',
+    summary: 'The certificate of {{ $labels.instance }} expires within 14 days, or has expired',
+    means: 'HTTPS is served with it. Clients refuse an expired certificate; pipelines go on.',
+    remedy: ['Replace the files that `server.tls` of the profile names: the process reads them again by itself.'],
+    cases: [
+      {
+        series: { 'vimi_https_certificate_expires_seconds{instance="a:9443"}': '1000000x5' },
+        minutes: 3,
+        raises: { instance: 'a:9443' },
+      },
+      {
+        series: { 'vimi_https_certificate_expires_seconds{instance="a:9443"}': '2000000x5' },
+        minutes: 3,
+        raises: null,
+      },
+    ],
+  },
+  {
     name: 'VimiForeignMetadata',
     severity: 'warning',
     expr: gained('vimi_foreign_metadata_total', 'pipeline', '10m'),

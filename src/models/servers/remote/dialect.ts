@@ -1,4 +1,4 @@
-import type { GenerateInput, ModelDescription, RgbVideo } from '../../ports.js';
+import type { GenerateInput, ModelDescription, RgbImage, RgbVideo } from '../../ports.js';
 import type { ServerPrompt } from './prompt-words.js';
 
 /** What a server has to be told of one video. */
@@ -16,6 +16,8 @@ export interface ServerJob {
   error?: { code: string; message: string; retryable: boolean };
   /** SHA-256 of the weights that it is made with, where the server states them. */
   weights?: string;
+  /** Names the newest preview, where there is one. */
+  preview?: string;
 }
 
 /** A request in a server's words: what is sent, and what the record of the video says of it. */
@@ -34,6 +36,10 @@ export interface Dialect {
   /** undefined: the server knows no such job. */
   look(id: string, signal: AbortSignal): Promise<ServerJob | undefined>;
   cancel(id: string): Promise<void>;
+  /** Of a job whose frames were read: the server need not keep them. */
+  forget(id: string): Promise<void>;
+  /** The newest preview of a job; undefined: there is none any more, or nothing that can be shown. Left out: the server has none. */
+  preview?(id: string, signal: AbortSignal): Promise<RgbImage | undefined>;
   /** MODEL_ANSWER_INVALID where it is no video, or one of another size. undefined: the server knows no such job. */
   frames(
     id: string,

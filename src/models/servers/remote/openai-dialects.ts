@@ -90,6 +90,9 @@ export function openAiDialect(server: VimiServer, name: keyof typeof openAiDiale
   const { models, reference } = openAiDialects[name];
   const call = (one: Omit<Call, 'mostBytes'>) => exchange(server, { ...one, mostBytes: mostJsonBytes });
   const path = (id: string) => `v1/videos/${encodeURIComponent(id)}`;
+  const remove = async (id: string) => {
+    await call({ method: 'DELETE', path: path(id) });
+  };
   return {
     async describe(signal) {
       const answered = await call({ method: 'GET', path: models.path, ...(signal && { signal }) });
@@ -105,9 +108,8 @@ export function openAiDialect(server: VimiServer, name: keyof typeof openAiDiale
       const answered = await call({ method: 'GET', path: path(id), signal });
       return isUnknown(answered) ? undefined : jobOf(answerOf(job, answered, server));
     },
-    async cancel(id) {
-      await call({ method: 'DELETE', path: path(id) });
-    },
+    cancel: remove,
+    forget: remove,
     async frames(id, wanted, signal) {
       const most = mostVideoBytes(wanted);
       const answered = await exchange(server, { method: 'GET', path: `${path(id)}/content`, signal, mostBytes: most });

@@ -2,7 +2,7 @@ import { createHash, randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from '../../../core/clock.js';
 import { asVimiError, VimiError } from '../../../core/errors.js';
 import { checkInput } from '../../check-input.js';
-import type { Denoiser, Generated, GenerateInput, ModelDescription } from '../../ports.js';
+import type { Denoiser, GenerateCalls, Generated, GenerateInput, ModelDescription, RgbImage } from '../../ports.js';
 import { ServerBusy } from './answers.js';
 import type { Dialect, ServerJob, Written } from './dialect.js';
 import { serverPrompt } from './prompt-words.js';
@@ -38,12 +38,14 @@ interface Accepted {
   watched: boolean;
 }
 
-type Asking = { signal: AbortSignal; onStep?(done: number, total: number): void };
+type Asking = GenerateCalls;
 
 /** Between two looks at a job: longer from one to the next. Milliseconds. */
 const lookMs = { first: 100, last: 1000, growth: 1.5 };
 /** The server is asked what it has at most so often. Milliseconds. */
 const describedMs = 1000;
+/** A preview that takes longer is left out. Milliseconds. */
+const previewMs = 5000;
 /** Whoever gave up waits so long for the server to hear of it. Milliseconds. */
 const cancelMs = 5000;
 
@@ -95,10 +97,12 @@ class RemoteDenoiser implements Denoiser {
     const job = await this.#accepted(key, written, signal);
     job.asking++;
     let isKept = false;
+    let isRead = false;
     try {
       const seconds = await this.#follow(job, { ...input, weights: description.weights }, { ...asking, signal });
       const video = await this.#options.dialect.frames(job.id, input, signal);
       if (!video) throw endOf(undefined, this.#options.where);
+      isRead = true;
       return { video, seconds, asked: written.asked };
     } catch (thrown) {
       if (!signal.aborted) {
@@ -112,6 +116,8 @@ class RemoteDenoiser implements Denoiser {
     } finally {
       job.asking--;
       if (!isKept && job.asking === 0 && this.#jobs.get(key) === job) this.#jobs.delete(key);
+      // After a crash before the commit it is drawn again, as without a server that keeps results.
+      if (isRead && job.asking === 0) this.#options.dialect.forget(job.id).catch(() => {});
     }
   }
 
@@ -165,10 +171,11 @@ class RemoteDenoiser implements Denoiser {
   }
 
   /** Until the job is completed; gives the seconds that it ran. */
-  async #follow(accepted: Accepted, input: FollowedInput, { signal, onStep }: Asking): Promise<number> {
+  async #follow(accepted: Accepted, input: FollowedInput, { signal, onStep, onPreview }: Asking): Promise<number> {
     const { where, runSeconds, dialect } = this.#options;
     const { id } = accepted;
     let told = 0;
+    let shown: string | undefined;
     for (let pause: number = lookMs.first; ; pause = Math.min(pause * lookMs.growth, lookMs.last)) {
       const job = await this.#patiently(() => dialect.look(id, signal));
       const now = this.#clock.elapsed();
@@ -181,6 +188,11 @@ class RemoteDenoiser implements Denoiser {
           return (now - (started ?? now)) / 1000;
         }
         throw endOf(job, where);
+      }
+      if (onPreview && job.preview !== undefined && job.preview !== shown) {
+        shown = job.preview;
+        const frame = await this.#preview(id, signal);
+        if (frame) onPreview(frame);
       }
       const done = Math.min(input.steps, Math.round(job.progress * input.steps));
       if (done > told) onStep?.(done, input.steps);
@@ -195,6 +207,12 @@ class RemoteDenoiser implements Denoiser {
       await this.#clock.sleep(pause, signal);
       signal.throwIfAborted();
     }
+  }
+
+  /** For people to look at: without it the video is made all the same. */
+  async #preview(id: string, signal: AbortSignal): Promise<RgbImage | undefined> {
+    const soon = AbortSignal.any([signal, AbortSignal.timeout(previewMs)]);
+    return this.#options.dialect.preview?.(id, soon).catch(() => undefined);
   }
 
   #checkWeights(job: ServerJob, { weights }: FollowedInput): void {

@@ -3,7 +3,8 @@ import { z } from 'zod';
 import { VimiError } from '../../../core/errors.js';
 import { leftOut } from '../../../events/input.js';
 import { sha256 } from '../../../events/prompt.js';
-import { frameAsWebp } from '../../../media/images.js';
+import { formatOf } from '../../../media/image-formats.js';
+import { decodeImage, frameAsWebp } from '../../../media/images.js';
 import type { ModelDescription } from '../../ports.js';
 import { answeredVideo, mostVideoBytes } from './answered-video.js';
 import { answerOf, checkStatus, mostJsonBytes } from './answers.js';
@@ -18,8 +19,14 @@ import type { ReferenceRole, ServerReference } from './prompt-words.js';
  *   POST /v1/videos                       a job; Idempotency-Key: the same job
  *   GET  /v1/videos/ID                    its state and progress
  *   POST /v1/videos/ID/cancel
+ *   GET  /v1/videos/ID/preview            what it looks like so far, where the job says that there is a preview
+ *   DELETE /v1/videos/ID                  once the frames were read
  *   GET  /v1/videos/ID/content?variant=frames   all frames as .npy, where the model says so; else the MP4
  */
+
+/** What a stranger may send as one frame for people to look at. */
+const mostPreviewBytes = 2 * 2 ** 20;
+const mostPreviewPixels = 1_000_000;
 
 const count = z.number().int().min(1).max(1_000_000);
 const name = z.string().min(1).max(200);
@@ -57,6 +64,7 @@ const job = z.looseObject({
   status: z.enum(['queued', 'in_progress', 'completed', 'failed', 'cancelled']),
   progress: leftOut(z.number().min(0).max(100)),
   weights: leftOut(sha256),
+  preview: leftOut(z.string().max(200)),
   error: leftOut(
     z.looseObject({
       code: leftOut(z.string().max(1000)),
@@ -104,6 +112,15 @@ export function vimiDialect(server: VimiServer): Dialect {
     },
     async cancel(id) {
       await call({ method: 'POST', path: `v1/videos/${encodeURIComponent(id)}/cancel` });
+    },
+    async forget(id) {
+      await call({ method: 'DELETE', path: `v1/videos/${encodeURIComponent(id)}` });
+    },
+    async preview(id, signal) {
+      const path = `v1/videos/${encodeURIComponent(id)}/preview`;
+      const answered = await exchange(server, { method: 'GET', path, signal, mostBytes: mostPreviewBytes });
+      if (answered.status !== 200 || formatOf(answered.body)?.name !== 'webp') return undefined;
+      return decodeImage(answered.body, placeOf(server), { maxPixels: mostPreviewPixels });
     },
     async frames(id, wanted, signal) {
       const variant = said?.content?.includes('frames') ? 'frames' : 'video';
@@ -185,9 +202,10 @@ async function referenceOf({ role, entity, content }: ServerReference, entities:
   };
 }
 
-function jobOf({ id, status, progress = 0, weights, error }: z.output<typeof job>): ServerJob {
+function jobOf({ id, status, progress = 0, weights, preview, error }: z.output<typeof job>): ServerJob {
   return {
     ...{ id, state: status, progress: progress / 100 },
+    ...(preview !== undefined && { preview }),
     ...(weights !== undefined && { weights }),
     ...(error && {
       error: { code: error.code ?? 'not stated', message: error.message ?? '', retryable: error.retryable ?? false },

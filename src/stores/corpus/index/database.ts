@@ -84,6 +84,8 @@ export function openDatabase(folder: string, verifyUpTo: number): Sqlite {
     database.pragma('journal_mode = WAL');
     // The newest transactions may go in a power cut, whole: the topic has them still.
     database.pragma('synchronous = NORMAL');
+    // The documents of ten thousand answers. SQLite keeps 2 MB by itself, and asks the system for each further page.
+    database.pragma('cache_size = -32768');
     database
       .transaction(() => {
         const found = database.pragma('user_version', { simple: true });

@@ -2,6 +2,7 @@ import { fromBlob } from '../ranking/checked-vector.js';
 import { prepared, type Sqlite } from './database.js';
 import { removalsSince } from './documents-table.js';
 import { Best } from './lexical/best.js';
+import { Recent } from './recent.js';
 import type { Roster } from './roster.js';
 import { VectorGraph } from './vector-graph.js';
 
@@ -24,6 +25,8 @@ interface Stored {
 const spare = 14;
 /** Of a distance in 32 bits, at most: sums of some thousand products. */
 const rounding = 1e-4;
+/** Of vectors that were read to be compared, at least so many bytes are kept: those that are found are found again. */
+const keptBytes = 8 * 2 ** 20;
 
 /**
  * All vectors by likeness. Those that are in no graph yet are compared one by one, and the graph's candidates with them, so
@@ -32,6 +35,8 @@ const rounding = 1e-4;
 export class DenseIndex {
   #graphs: Graphs | null = null;
   readonly #loose = new Map<number, Record<VectorKind, Stored>>();
+  /** By label: a document that changes gets another. */
+  readonly #read: Record<VectorKind, Recent<number, Stored>>;
   /** Up to which change of the database it knows all. */
   #seq = 0;
   readonly #dimensions: { text: number; image: number };
@@ -42,6 +47,8 @@ export class DenseIndex {
     this.#dimensions = dimensions;
     this.#exactUpTo = exactUpTo;
     this.#load = load;
+    const kept = (numbers: number) => new Recent<number, Stored>(Math.ceil(keptBytes / (4 * numbers)));
+    this.#read = { caption: kept(dimensions.text), image: kept(dimensions.image) };
   }
   #load: (() => Graphs | null) | null;
 
@@ -80,13 +87,14 @@ export class DenseIndex {
       const { text, image } = this.#dimensions;
       this.#graphs = { caption: VectorGraph.empty(text), image: VectorGraph.empty(image), seq: 0 };
     }
-    let moved = 0;
-    for (const [label, { caption, image }] of this.#loose) {
-      if (moved++ === most) return true;
-      this.#graphs.caption.add(label, caption.vector);
-      this.#graphs.image.add(label, image.vector);
-      this.#graphs.seq = label;
-      this.#loose.delete(label);
+    const moving = [...take(this.#loose, most)];
+    // One graph after the other: each finds its own points in the processor's cache.
+    for (const [label, { caption }] of moving) this.#graphs.caption.add(label, caption.vector);
+    for (const [label, { image }] of moving) this.#graphs.image.add(label, image.vector);
+    for (const [label] of moving) this.#loose.delete(label);
+    if (this.#loose.size > 0) {
+      this.#graphs.seq = moving.at(-1)?.[0] ?? this.#graphs.seq;
+      return true;
     }
     this.#graphs.seq = this.#seq;
     return false;
@@ -104,16 +112,18 @@ export class DenseIndex {
     }: { depth: number; allows(label: number): boolean; database: Sqlite; roster: Roster },
   ): { label: number; score: number }[] {
     const best = new Best(depth, (a, b) => roster.isBefore(a, b));
-    const square = squareOf(vector);
+    const query = Float64Array.from(vector);
+    const square = squareOf(query);
     const offer = (label: number, { vector: other, square: otherSquare }: Stored) => {
       const product = Math.sqrt(square * otherSquare);
-      best.offer(label, product === 0 ? 0 : dot(vector, other) / product);
+      best.offer(label, product === 0 ? 0 : dot(query, other) / product);
     };
     for (const [label, vectors] of this.#loose) if (allows(label)) offer(label, vectors[kind]);
     const graph = this.#graphs?.[kind];
     if (graph) {
       const read = prepared(database, `SELECT ${kind}_vector FROM documents WHERE seq = ?`).pluck();
-      for (const label of candidates(graph, vector, depth, allows)) offer(label, stored(read.get(label) as Buffer));
+      const storedOf = (label: number) => stored(read.get(label) as Buffer);
+      for (const label of candidates(graph, vector, depth, allows)) offer(label, this.#read[kind].get(label, storedOf));
     }
     return best.ranking();
   }
@@ -136,17 +146,28 @@ function candidates(
     .map((place) => found.labels[place]!);
 }
 
+function* take<T>(from: Iterable<T>, most: number): Generator<T> {
+  let taken = 0;
+  for (const one of from) {
+    if (taken++ === most) return;
+    yield one;
+  }
+}
+
 function stored(blob: Buffer): Stored {
   const vector = fromBlob(blob);
   return { vector, square: squareOf(vector) };
 }
 
-function dot(a: ArrayLike<number>, b: ArrayLike<number>): number {
+/** Of these two types alone: V8 makes fast code for one pair. */
+function dot(a: Float64Array, b: Float32Array): number {
   let sum = 0;
   for (let i = 0; i < a.length; i++) sum += a[i]! * b[i]!;
   return sum;
 }
 
-function squareOf(vector: ArrayLike<number>): number {
-  return dot(vector, vector);
+function squareOf(vector: Float64Array | Float32Array): number {
+  let sum = 0;
+  for (let i = 0; i < vector.length; i++) sum += vector[i]! * vector[i]!;
+  return sum;
 }

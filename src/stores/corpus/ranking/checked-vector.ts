@@ -23,12 +23,16 @@ export function checkVector(vector: readonly number[], dimensions: number, where
 }
 
 export function toBlob(vector: readonly number[]): Buffer {
-  return Buffer.from(Float32Array.from(vector).buffer);
+  return Buffer.from(new Float32Array(vector).buffer);
 }
 
-/** The numbers of a blob, whatever its place in memory. */
+/** The numbers of a blob, copied only where its place in memory asks for it. */
 export function fromBlob(blob: Buffer): Float32Array {
-  return new Float32Array(blob.buffer.slice(blob.byteOffset, blob.byteOffset + blob.byteLength));
+  const { buffer, byteOffset, byteLength } = blob;
+  const { BYTES_PER_ELEMENT: size } = Float32Array;
+  return byteOffset % size === 0
+    ? new Float32Array(buffer, byteOffset, byteLength / size)
+    : new Float32Array(buffer.slice(byteOffset, byteOffset + byteLength));
 }
 
 /** Cosine of two vectors of one length, -1 to 1. */

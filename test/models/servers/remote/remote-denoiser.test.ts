@@ -1,10 +1,12 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import sharp from 'sharp';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Clock } from '../../../../src/core/clock.js';
 import { asVimiError } from '../../../../src/core/errors.js';
 import type { Denoiser, GenerateInput } from '../../../../src/models/ports.js';
 import { createRemoteDenoiser } from '../../../../src/models/servers/remote/remote-denoiser.js';
 import { vimiDialect } from '../../../../src/models/servers/remote/vimi-dialect.js';
 import { testFolder } from '../../../media/make-media.js';
+import { patient } from '../../../support/patience.js';
 import { npy, type ScriptedAnswer, ScriptedServer } from './scripted-server.js';
 
 const workDir = await testFolder();
@@ -107,6 +109,33 @@ describe('a model server', () => {
       references: [{ role: 'subject', sha256: expect.stringMatching(/^[0-9a-f]{64}$/) }, {}, {}],
     });
     expect(JSON.stringify(asked)).not.toContain('base64');
+  });
+
+  it('shows its previews, none that is none, and forgets a video that was read', async () => {
+    const frame = await sharp({ create: { width: 8, height: 4, channels: 3, background: '#ff0000' } })
+      .webp()
+      .toBuffer();
+    const previews = [
+      { bytes: frame, type: 'image/webp' },
+      { bytes: Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>'), type: 'image/webp' },
+      { status: 500 },
+    ];
+    const running = (preview: string) => ({ json: job('in_progress', { progress: 25, preview }) });
+    const { server, denoiser } = await served({
+      'POST /v1/videos': { status: 202, json: job('queued') },
+      'GET /v1/videos/job-1': [
+        ...[running('a'), running('a'), running('b'), running('c')],
+        { json: job('completed', { progress: 100, weights }) },
+      ],
+      'GET /v1/videos/job-1/preview': previews,
+      'DELETE /v1/videos/job-1': { json: job('completed') },
+      ...done,
+    });
+    const shown: object[] = [];
+    await denoiser.generate(input, { signal: never, onPreview: (one) => shown.push(one) });
+    expect(shown).toMatchObject([{ width: 8, height: 4 }]);
+    expect(server.calls('GET /v1/videos/job-1/preview')).toHaveLength(3);
+    await vi.waitFor(() => expect(server.calls('DELETE /v1/videos/job-1')).toHaveLength(1), patient);
   });
 
   it('says what it makes and takes', async () => {

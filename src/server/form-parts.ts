@@ -1,0 +1,64 @@
+import type { FastifyRequest } from 'fastify';
+import { VimiError } from '../core/errors.js';
+
+export type FormLimits = NonNullable<NonNullable<Parameters<FastifyRequest['parts']>[0]>['limits']>;
+
+/** The parts of a multipart request as they come. HTTP_MALFORMED, HTTP_TOO_LARGE. */
+export async function* partsOf(request: FastifyRequest, limits: FormLimits) {
+  try {
+    yield* request.parts({ limits });
+  } catch (thrown) {
+    malformed(thrown);
+  }
+}
+
+/** What the parser throws says by its status what was too much; all else is no form. */
+export function malformed(thrown: unknown): never {
+  const { statusCode, message } = thrown as { statusCode?: number; message?: string };
+  if (statusCode !== undefined || thrown instanceof VimiError) throw thrown;
+  throw new VimiError('HTTP_MALFORMED', 'This is no whole form', { found: message, cause: thrown });
+}
+
+/** Text fields of a form, each once; those that are not in `texts` are read as JSON where they are JSON. */
+export class FormFields {
+  readonly #texts: ReadonlySet<string>;
+  readonly #fields = new Map<string, unknown>();
+
+  constructor(texts: ReadonlySet<string>) {
+    this.#texts = texts;
+  }
+
+  add(
+    name: string,
+    part: { value: unknown; valueTruncated?: boolean | undefined; fieldnameTruncated?: boolean | undefined },
+  ): void {
+    if (part.valueTruncated || part.fieldnameTruncated)
+      throw new VimiError('HTTP_TOO_LARGE', 'A field of the form is too long', {
+        expected: 'at most 1 MiB',
+        where: name,
+      });
+    if (this.#fields.has(name))
+      throw new VimiError('HTTP_MALFORMED', 'A field of the form comes twice', { found: name });
+    this.#fields.set(name, this.#texts.has(name) ? part.value : readField(String(part.value)));
+  }
+
+  has(name: string): boolean {
+    return this.#fields.has(name);
+  }
+
+  names(): string[] {
+    return [...this.#fields.keys()];
+  }
+
+  body(): object {
+    return Object.fromEntries(this.#fields);
+  }
+}
+
+function readField(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}

@@ -1,0 +1,42 @@
+// @ts-nocheck: a plain script
+/** Kills processes at random moments, and starts them again, until it is told to stop. */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { seeded } from '../chaos/random.mjs';
+
+/** `services`: whole ones, each of which may also lose the process of its model. */
+export function killAtRandom(services, seed, say) {
+  const random = seeded(seed);
+  const stopping = new AbortController();
+  const { signal } = stopping;
+  const counts = {};
+  const killed = (what) => {
+    counts[what] = (counts[what] ?? 0) + 1;
+    say(`killed ${what}`);
+  };
+  const run = async () => {
+    while (!signal.aborted) {
+      await sleep(2000 + random() * 13_000, undefined, { signal }).catch(() => {});
+      if (signal.aborted) return;
+      const service = services[Math.floor(random() * services.length)];
+      const [model] = service.modelProcesses();
+      if (model && random() < 0.5) {
+        process.kill(model.pid, 'SIGKILL');
+        killed(`the model of ${service.name}`);
+        continue;
+      }
+      await service.kill();
+      killed(service.name);
+      await sleep(random() * 2000);
+      await service.start();
+    }
+  };
+  const running = run();
+  return {
+    counts,
+    failed: running,
+    async stop() {
+      stopping.abort();
+      await running;
+    },
+  };
+}
