@@ -90,6 +90,7 @@ import { addEvalCommands } from './eval-commands.js';
 import { exitCodes, isStop, reportError } from './exit.js';
 import { type GraphFormat, graph, graphFormats } from './graph.js';
 import { leaveNow } from './leave-now.js';
+import { listing } from './listing.js';
 import { cosine, deviceList, offsetOrEnd, several, size, weight, wholeNumber } from './option-values.js';
 import { printable, printableStream } from './printable.js';
 import { runView } from './run-view.js';
@@ -397,8 +398,7 @@ keysCommand
   .action((name: string, options) =>
     within((workspace) => keysAdd(keyPath(workspace.topology.folder), name, options, out)),
   );
-keysCommand
-  .command('list', { isDefault: true })
+listing(keysCommand)
   .description('list the keys')
   .option('--json', 'one JSON object a line')
   .action((options) => within((workspace) => keysList(keyPath(workspace.topology.folder), options, out)));
@@ -412,8 +412,7 @@ const webhooksCommand = program
   .command('webhooks')
   .description('webhooks of requests: list them, send them again, and the secrets that sign them');
 const webhookState = () => new Option('--state <state>', 'those in this state').choices([...deliveryState.options]);
-webhooksCommand
-  .command('list', { isDefault: true })
+listing(webhooksCommand)
   .description('list webhooks, the newest first')
   .addOption(webhookState())
   .option('-n, --limit <n>', 'list at most this many', wholeNumber(1), 50)
@@ -435,8 +434,7 @@ secretsCommand
   .action((tenant: string | undefined, options) =>
     within((workspace) => secretsAdd(secretPath(workspace.topology.folder), tenant, options, out)),
   );
-secretsCommand
-  .command('list', { isDefault: true })
+listing(secretsCommand)
   .description('list the secrets, without their texts')
   .option('--json', 'one JSON object a line')
   .action((options) => within((workspace) => secretsList(secretPath(workspace.topology.folder), options, out)));
@@ -447,8 +445,7 @@ secretsCommand
   .action((id: string) => within((workspace) => secretsRevoke(secretPath(workspace.topology.folder), id, out)));
 
 const jobsCommand = program.command('jobs').description('list the jobs of requests, follow them, and cancel them');
-jobsCommand
-  .command('list', { isDefault: true })
+listing(jobsCommand)
   .description('list jobs, the one that changed last first')
   .addOption(new Option('--state <state...>', 'only those in these states').choices(jobState.options))
   .option('-n, --limit <n>', 'list at most this many', wholeNumber(1), 50)
@@ -490,7 +487,7 @@ const choosing = (command: Command) =>
     .option('--since <when>', 'rejected since then: an age such as 2h, or a moment')
     .option('--id <id>', 'with this place, such as requests-3-42, or event id (may be repeated)', several)
     .option('--json', 'one JSON object a line', false);
-choosing(rejectsCommand.command('list', { isDefault: true }))
+choosing(listing(rejectsCommand))
   .option('--dismissed', 'include dismissed ones', false)
   .description('list dead letters and what a replay would do; publishes nothing')
   .addHelpText('after', '\nExample:\n  vimi rejects list --code STORAGE_UNAVAILABLE --since 1d')

@@ -5,3 +5,10 @@ export function cutText(text: string, most: number): string {
   const isHalf = last >= 0xd800 && last < 0xdc00;
   return text.slice(0, isHalf ? most - 1 : most);
 }
+
+/** Characters of a text: Unicode code points. */
+export function countCharacters(text: string): number {
+  let count = 0;
+  for (const _ of text) count++;
+  return count;
+}

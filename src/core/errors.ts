@@ -1,4 +1,4 @@
-import { cutText } from './cut-text.js';
+import { countCharacters, cutText } from './cut-text.js';
 
 /**
  * input         the event, command or file itself: the same fails again. An event is rejected at once.
@@ -111,7 +111,8 @@ export const errorCodes = {
   TOPOLOGY_INVALID: { fault: 'input', remedy: 'Correct the listed places, then check again with `vimi validate`.' },
   TOPOLOGY_NOT_FOUND: {
     fault: 'input',
-    remedy: 'Run in the folder of topology.yaml, or name the file with --topology.',
+    remedy:
+      'Run in the folder of topology.yaml, name the file with --topology, or begin a project with `vimi init FOLDER`.',
   },
   USAGE: { fault: 'input', remedy: 'See --help.' },
   // Delivery.
@@ -459,5 +460,5 @@ const sqlite = /^SQLITE_(BUSY|LOCKED|IOERR|CANTOPEN|READONLY|PERM|PROTOCOL|NOMEM
 const memory = /(could not|cannot) allocate|Array buffer allocation failed|Invalid array buffer length|out of memory/i;
 
 function shorten(text: string, most = 200): string {
-  return text.length > most ? `${cutText(text, most)}... (${text.length} characters)` : text;
+  return text.length > most ? `${cutText(text, most)}... (${countCharacters(text)} characters)` : text;
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { countCharacters } from '../core/cut-text.js';
 
 /*
  * How fields that people and foreign programs write are read. JSON Schema says the same of each: what is left out may be
@@ -18,13 +19,6 @@ export function characters(least: number, most: number) {
       error: least === 0 ? `at most ${most} characters` : `${least} to ${most} characters`,
     })
     .meta({ ...(least > 0 && { minLength: least }), maxLength: most });
-}
-
-/** Characters of a text: Unicode code points. */
-export function countCharacters(text: string): number {
-  let count = 0;
-  for (const _ of text) count++;
-  return count;
 }
 
 /** Without counting where the UTF-16 units decide. */

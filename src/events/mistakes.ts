@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import { cutText } from '../core/cut-text.js';
+import { countCharacters, cutText } from '../core/cut-text.js';
 import { nearest } from '../core/nearest.js';
 import { printable } from '../core/printable.js';
 
@@ -129,7 +129,7 @@ export function describeValue(value: unknown): string {
   if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : `a list of ${value.length}`;
   if (typeof value === 'object' && value !== null) return 'an object';
   if (typeof value === 'string' && value.length > 60)
-    return `${JSON.stringify(cutText(value, 60))}... (${value.length} characters)`;
+    return `${JSON.stringify(cutText(value, 60))}... (${countCharacters(value)} characters)`;
   return JSON.stringify(value) ?? String(value);
 }
 

@@ -100,8 +100,15 @@ function describe(name: string, path: string): Pick<MediaTool, 'version' | 'year
     }
     throw new Error(`it answers ${text.slice(0, 100)}`);
   } catch (cause) {
-    const { code, message } = cause as NodeJS.ErrnoException;
-    const why = code === 'EACCES' ? 'may not be executed by this user (permission)' : message;
+    const { code, message, signal } = cause as NodeJS.ErrnoException & { signal?: NodeJS.Signals | null };
+    const why =
+      code === 'EACCES'
+        ? 'may not be executed by this user (permission)'
+        : code === 'ETIMEDOUT'
+          ? 'says nothing for 20 s when it is asked for its version'
+          : signal
+            ? `crashes when it is asked for its version (${signal})`
+            : message;
     throw notFound(name, `${path}: ${why}`, cause);
   }
 }

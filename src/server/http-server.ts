@@ -24,6 +24,7 @@ import { addRejectsRoutes } from './operating/rejects.js';
 import { addPage } from './page.js';
 import { addProbes } from './probes.js';
 import { addTapRoute } from './tap.js';
+import { traceRequests } from './traced.js';
 import { addContentRoute } from './videos/content.js';
 import { addEventsRoute } from './videos/events.js';
 import { addPreviewRoute } from './videos/preview.js';
@@ -90,6 +91,7 @@ export async function serveHttp({
   https?.serve(app.server);
   // Each open stream of events listens; `mostStreams` bounds them.
   setMaxListeners(0, closing.signal);
+  if (workspace.telemetry) traceRequests(app, workspace.telemetry);
   recogniseCallers(app, keys);
   addProbes(app, workspace.metrics);
   addPage(app);

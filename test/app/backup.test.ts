@@ -67,7 +67,7 @@ async function recordsOf(opened: Workspace): Promise<string[]> {
   return found;
 }
 
-describe('a backup of the embedded profile', { timeout: 300_000 }, () => {
+describe('[use U16] a backup of the embedded profile', { timeout: 300_000 }, () => {
   it('is restored with every record, position and object, and what is known already stays known', async () => {
     const { to, manifest, objects } = await copy('whole');
     expect(objects.copied).toBe(objects.count);

@@ -9,6 +9,8 @@ import { VimiError } from '../../src/core/errors.js';
 import { decodeEvent } from '../../src/events/cloudevents.js';
 import type { StoredRecord } from '../../src/events/record.js';
 import type { MediaAdded } from '../../src/events/schemas.js';
+import { openApp } from '../../src/server/app.js';
+import { traceRequests } from '../../src/server/traced.js';
 import { memoryObjects } from '../../src/stores/objects/memory.js';
 import type { ObjectStore } from '../../src/stores/objects/object-store.js';
 import { runPipeline } from '../../src/streams/delivery/pipeline.js';
@@ -161,6 +163,35 @@ describe('traces', () => {
       expect(span.status).toEqual({ code: 2, message: 'No film' });
       expect(attributesOf(span)['error.type']).toBe('MEDIA_DAMAGED');
     }
+  });
+
+  it('begin with the request over HTTP that asked, where one did', async () => {
+    const telemetry = (await openTelemetry(env, '1'))!;
+    const app = await openApp({ log: quietLog, version: '1' });
+    traceRequests(app, telemetry);
+    let seen: unknown;
+    app.get('/v1/videos/:id', { schema: { hide: true } }, async (request, reply) => {
+      seen = request.headers.traceparent;
+      return reply.code(request.url.includes('/x') ? 200 : 503).send('');
+    });
+    app.get('/health', { schema: { hide: true } }, async () => '');
+    const traceparent = `00-${caller.trace}-${caller.span}-01`;
+    await app.inject({ url: '/v1/videos/x?secret=1', headers: { traceparent } });
+    await app.inject({ url: '/v1/videos/y' });
+    await app.inject({ url: '/health' });
+    await app.close();
+    await telemetry.close();
+    expect(spans.map(({ name }) => name)).toEqual(['GET /v1/videos/:id', 'GET /v1/videos/:id']);
+    const [one, other] = spans as [OtlpSpan, OtlpSpan];
+    expect(one).toMatchObject({ traceId: caller.trace, parentSpanId: caller.span });
+    expect(attributesOf(one)).toEqual({
+      'http.request.method': 'GET',
+      'http.route': '/v1/videos/:id',
+      'http.response.status_code': 200,
+    });
+    expect(one.status.code).not.toBe(2);
+    expect(other.status.code).toBe(2);
+    expect(seen).toBe(`00-${other.traceId}-${other.spanId}-01`);
   });
 
   it('are off where nobody asks, or somebody says so', async () => {

@@ -314,7 +314,7 @@ describe.sequential('the command line', { timeout: 600_000 }, () => {
     );
     const { code, err } = await run(['publish', 'requests'], `${good}\n{"prompt": 7}\n${good}`);
     expect(err).toContain("Line 3 is not an event of 'requests': Not a valid generation.requested: prompt:");
-    expect(err).toContain('(1 events were published before it)');
+    expect(err).toContain('(published before it: 1 event)');
     expect(code).toBe(1);
     expect((await run(['publish', 'requests', '--raw'], '{"prompt": \n')).code).toBe(0);
     const whole = JSON.stringify({

@@ -176,6 +176,29 @@ it('[kind 2] takes files of Windows, topics with dots and ids with slashes', asy
   expect(got.out).toMatch(/\na-b-[0-9a-f]{20}-[0-9a-f]{16}\.mp4\n$/);
 });
 
+it('[kind 11] generate says before it asks for a video that it cannot be written there', async () => {
+  const folder = project('nowhere');
+  for (const [to, found] of [
+    ['missing/fox.mp4', /ENOENT/],
+    ['.', /found a folder/],
+  ] as const) {
+    const { code, err } = await run(folder, ['generate', 'a fox', '--out', to]);
+    expect(err).toMatch(/^error FILE_UNUSABLE: No video can be written there, so none was asked for/);
+    expect(err).toMatch(found);
+    expect(code).toBe(1);
+  }
+  expect(existsSync(join(folder, '.vimi/objects/videos'))).toBe(false);
+});
+
+it('[use U12] a folder without media is told as that', async () => {
+  const folder = project('no media');
+  mkdirSync(join(folder, 'notes'));
+  writeFileSync(join(folder, 'notes/readme.txt'), 'a text');
+  const { code, out } = await run(folder, ['ingest', 'notes']);
+  expect(out).toMatch(/^published 0 media to media\nfound no video and no image in what was named\nskipped 1: text/);
+  expect(code).toBe(0);
+});
+
 it('[use U15] an operator that Node takes for CommonJS is told how to be a module', async () => {
   const folder = project('commonjs');
   writeFileSync(join(folder, 'package.json'), '{ "type": "commonjs" }');

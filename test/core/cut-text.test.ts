@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { cutText } from '../../src/core/cut-text.js';
 import { VimiError } from '../../src/core/errors.js';
+import { describeValue } from '../../src/events/mistakes.js';
 
 describe('a text that is cut', () => {
   it('keeps whole characters, wherever the cut falls [kind 1]', () => {
@@ -19,5 +20,10 @@ describe('a text that is cut', () => {
       const { message } = new VimiError('EVENT_INVALID', 'Wrong', { found: `${'x'.repeat(n)}🦊${'y'.repeat(50)}` });
       expect(Buffer.from(message).toString()).toBe(message);
     }
+  });
+
+  it('says how long it was in characters, as limits do [kind 1]', () => {
+    expect(new VimiError('EVENT_INVALID', 'Wrong', { found: '🦊'.repeat(250) }).message).toMatch(/\(250 characters\)$/);
+    expect(describeValue('🦊'.repeat(5000))).toMatch(/ \(5000 characters\)$/);
   });
 });

@@ -42,13 +42,16 @@ describe('media tools', () => {
     });
   });
 
-  it('that do not run are told of by name', async () => {
+  it('that do not run are told of by name [kind 4]', async () => {
     const missing = join(folder, 'nowhere', 'ffmpeg');
     const error = await thrownBy(() => mediaTools({ PATH: '', VIMI_FFMPEG: missing }).ffmpeg);
     expect(error.code).toBe('FFMPEG_NOT_FOUND');
     expect(error.found).toContain(missing);
     const other = await program('other', 'echo something else');
     expect((await thrownBy(() => mediaTools({ PATH: other }).ffmpeg)).code).toBe('FFMPEG_NOT_FOUND');
+    const broken = await program('broken', 'kill -SEGV $$');
+    const crash = await thrownBy(() => mediaTools({ PATH: '', VIMI_FFPROBE: join(broken, 'ffprobe') }).ffprobe);
+    expect(crash.found, '[kind 4]').toMatch(/broken\/ffprobe: crashes when it is asked for its version \(SIGSEGV\)$/);
   });
 
   it('[streams F15] are looked for one by one: who needs ffmpeg alone misses no ffprobe', async () => {

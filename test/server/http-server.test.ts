@@ -20,12 +20,14 @@ describe('the HTTP server', patient, () => {
   it('takes a bounded number of connections, and others again when those are gone', async () => {
     const { server } = await served(await ownTopology(), { mostConnections: 10 });
     const port = Number(new URL(server.url).port);
-    const idle = Array.from({ length: 10 }, () => connect(port, '127.0.0.1'));
+    const idle = Array.from({ length: 10 }, () => connect(port, '127.0.0.1').resume());
     await Promise.all(idle.map((socket) => once(socket, 'connect')));
     // By hand: fetch can wait for ever where its connection is closed before anything was sent.
     const tooMany = connect(port, '127.0.0.1').resume();
     tooMany.on('error', () => {});
     await once(tooMany, 'close');
+    // At once, and not as all that say nothing for too long.
+    expect(idle.filter(({ closed }) => closed)).toEqual([]);
     for (const socket of idle) socket.destroy();
     const look = () => fetch(`${server.url}/health`, { signal: AbortSignal.timeout(2000) });
     await vi.waitFor(async () => expect((await look()).status).toBe(200), patient);

@@ -1,4 +1,5 @@
-import { writeFile } from 'node:fs/promises';
+import { access, constants, stat, writeFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { didYouMean } from '../../core/did-you-mean.js';
 import { VimiError } from '../../core/errors.js';
 import { decodeEvent } from '../../events/cloudevents.js';
@@ -79,6 +80,22 @@ export async function videoNamed(workspace: Workspace, name: string): Promise<Vi
 /** The MP4, checked against the hash in its event. OBJECT_NOT_FOUND, OBJECT_DAMAGED. */
 export function bytesOf(objects: ObjectStore, { data: { object } }: Video): Promise<Buffer> {
   return objects.get(object.key, { sha256: object.sha256 });
+}
+
+/**
+ * Before a video is asked for: that it can be written to this file then. FILE_UNUSABLE where its folder is not there or not
+ * writable, or where a folder has its name.
+ */
+export async function checkSaves(path: string): Promise<void> {
+  const unusable = (found: string, cause?: Error) =>
+    new VimiError('FILE_UNUSABLE', 'No video can be written there, so none was asked for', {
+      ...{ found, where: path, cause },
+    });
+  const there = await stat(path).catch(() => null);
+  if (there?.isDirectory()) throw unusable('a folder');
+  await access(there ? path : dirname(resolve(path)), constants.W_OK).catch((cause: Error) => {
+    throw unusable(cause.message, cause);
+  });
 }
 
 /** Writes the MP4 to a file. As `bytesOf`, and FILE_UNUSABLE. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Client } from '../../app/client/client.js';
 import type { Job } from '../../app/client/job.js';
-import type { Video } from '../../app/client/videos.js';
+import { checkSaves, type Video } from '../../app/client/videos.js';
 import type { Workspace } from '../../app/workspace.js';
 import { readBounded } from '../../core/bounded-file.js';
 import { asVimiError, VimiError } from '../../core/errors.js';
@@ -51,6 +51,7 @@ export async function generate(
 ): Promise<void> {
   const pipeline = workspace.pipelineFor('generation.requested', options.pipeline);
   const client = await Client.of(workspace, pipeline);
+  if (options.out !== undefined) await checkSaves(options.out);
   const request = await requestOf(workspace, text, options);
   if (options.signal.aborted) throw new VimiError('CANCELLED', 'Interrupted before the request was published');
   const job = await client.submit(request, { source: '/vimi/generate' });

@@ -9,7 +9,7 @@ import type { Workspace } from '../../app/workspace.js';
 import { counted } from '../../core/counted.js';
 import type { MediaSettled } from '../../events/schemas.js';
 import { SettledMedia, type SettledMedium } from '../../stores/media/settled-media.js';
-import { feedBar, ofBefore } from './ingest-feed.js';
+import { feedBar, nothingFound, offeredNothing, publishedLine } from './ingest-feed.js';
 import { type FeedingOptions, OutcomeSums, otherProcess, rejection, tellOutcomes } from './ingest-report.js';
 import { brokenFacts, passedOverCount, tellBroken, tellPassedOver } from './passed-over.js';
 
@@ -84,7 +84,9 @@ export function tellPublished(
     out.write(`${JSON.stringify({ ...facts, broken: broken.map(brokenFacts), passed_over: passedOver })}\n`);
     return;
   }
-  out.write(`published ${published} media to ${topic}${ofBefore({ resumed, known: 0 })}\n`);
+  const offered = { published, resumed, known: 0 };
+  out.write(publishedLine({ ...offered, topic }));
+  if (offeredNothing({ ...offered, unchanged: unchanged.length })) out.write(nothingFound);
   tellPassedOver(passedOver, out);
   tellBroken(broken, out);
   for (const one of unchanged)

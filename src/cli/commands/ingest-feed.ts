@@ -70,7 +70,8 @@ export async function ingestFeed(
     );
     return rejected;
   }
-  out.write(`published ${report.published} media to ${pipeline.from}${ofBefore(report)}\n`);
+  out.write(publishedLine({ ...report, topic: pipeline.from }));
+  if (!watches && offeredNothing(report)) out.write(nothingFound);
   tellPassedOver(passedOver, out);
   tellBroken(broken, out);
   out.write(`${reportLine({ run: sums.outcomes, parts: sums.parts, lost })}\n`);
@@ -86,11 +87,19 @@ export async function ingestFeed(
   return rejected;
 }
 
-/** What a feed did not publish, or did before. */
-export function ofBefore({ resumed, known }: Pick<FeedReport, 'resumed' | 'known'>): string {
+type Offered = Pick<FeedReport, 'published' | 'resumed' | 'known'>;
+
+/** What a feed published, and what it did not or did before. */
+export function publishedLine({ published, resumed, known, topic }: Offered & { topic: string }): string {
   const waited = resumed > 0 ? `; ${resumed} were published before` : '';
-  return `${waited}${known > 0 ? `; ${known} known already (--again publishes them)` : ''}`;
+  const left = known > 0 ? `; ${known} known already (--again publishes them)` : '';
+  return `published ${published} media to ${topic}${waited}${left}\n`;
 }
+
+/** Said of sources that hold no media at all: an empty folder, or one of other files. */
+export const nothingFound = 'found no video and no image in what was named\n';
+export const offeredNothing = ({ published, resumed, known, unchanged }: Offered & { unchanged: number }) =>
+  published + resumed + known + unchanged === 0;
 
 /** Media with an outcome, of those that will have one as far as is known. */
 export function feedBar({ name }: PipelineSpec, sources: readonly MediaSource[]) {

@@ -2,6 +2,7 @@ import { fstatSync } from 'node:fs';
 import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import type { Workspace } from '../../app/workspace.js';
+import { counted } from '../../core/counted.js';
 import { didYouMean } from '../../core/did-you-mean.js';
 import { VimiError } from '../../core/errors.js';
 import { decodeEvent, structuredType } from '../../events/cloudevents.js';
@@ -75,7 +76,7 @@ export async function publish(
   if (options.tombstone) waiting.push({ record: { topic, key, value: null, headers: {} } });
   else await readLines();
   await flush();
-  if (!options.json) out.write(`published ${published} ${published === 1 ? 'event' : 'events'} to ${topic}\n`);
+  if (!options.json) out.write(`published ${counted(published, 'event')} to ${topic}\n`);
 
   async function readLines(): Promise<void> {
     let number = 0;
@@ -87,7 +88,7 @@ export async function publish(
         throw new VimiError('EVENT_TOO_LARGE', 'This line is too long', {
           expected: `at most ${longestLine} characters`,
           found: `${line.length}`,
-          where: `line ${number}; ${published} events were published before it`,
+          where: `line ${number}; published before it: ${counted(published, 'event')}`,
         });
       const { headers, id } = envelopeOf(line);
       const record: NewRecord = { topic, key, value: Buffer.from(line), headers };
@@ -114,7 +115,7 @@ export async function publish(
       // The place that it names is none yet: nothing of this line was published.
       const why = thrown.message.replace(` (${thrown.where})`, '');
       throw new VimiError(thrown.code, `Line ${number} is not an event of '${topic}': ${why}`, {
-        where: `${published} events were published before it`,
+        where: `published before it: ${counted(published, 'event')}`,
         cause: thrown,
       });
     }

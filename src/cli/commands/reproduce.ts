@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
-import { bytesOf, videoNamed } from '../../app/client/videos.js';
+import { bytesOf, checkSaves, videoNamed } from '../../app/client/videos.js';
 import { promiseOf, recordIn, reproduce } from '../../app/reproduce.js';
 import type { Workspace } from '../../app/workspace.js';
 import { type Bounds, readBounded } from '../../core/bounded-file.js';
@@ -30,6 +30,7 @@ export async function reproduceVideo(
   { pipeline: name, out: to, json, signal }: ReproduceOptions,
   out: NodeJS.WritableStream,
 ): Promise<boolean> {
+  if (to !== undefined) await checkSaves(to);
   const mp4 = existsSync(video)
     ? await readBounded(video, bounds)
     : await bytesOf(await workspace.objects(), await videoNamed(workspace, video));

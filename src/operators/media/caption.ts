@@ -1,7 +1,8 @@
 import { z } from 'zod';
+import { countCharacters } from '../../core/cut-text.js';
 import { VimiError } from '../../core/errors.js';
 import { type MadeCaption, mostCaption } from '../../events/caption.js';
-import { countCharacters, within } from '../../events/input.js';
+import { within } from '../../events/input.js';
 import { defineOperator } from '../../flow/define-operator.js';
 import type { Resources } from '../../flow/operator.js';
 import { checkText } from '../../media/text-of.js';

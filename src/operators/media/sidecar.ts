@@ -1,6 +1,7 @@
 import { dirname, parse } from 'node:path';
+import { countCharacters } from '../../core/cut-text.js';
 import { type ErrorCode, VimiError } from '../../core/errors.js';
-import { countCharacters, within } from '../../events/input.js';
+import { within } from '../../events/input.js';
 import { openMedia, readStart } from '../../media/open-media.js';
 import { textOf } from '../../media/text-of.js';
 import type { ObjectStore } from '../../stores/objects/object-store.js';

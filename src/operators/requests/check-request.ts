@@ -1,5 +1,5 @@
+import { countCharacters } from '../../core/cut-text.js';
 import { VimiError } from '../../core/errors.js';
-import { countCharacters } from '../../events/input.js';
 import type { Task } from '../../events/prompt.js';
 import type { GenerationRequested } from '../../events/schemas.js';
 import type { RequestClip } from './prompt-clip.js';
