@@ -127,7 +127,7 @@ try {
     await vimi(['publish', 'requests'], `${JSON.stringify({ prompt: `a ${animal} spins` })}\n`);
   await page.getByRole('link', { name: 'Pipelines' }).click();
   await page.locator('[data-busy]').first().waitFor();
-  await page.getByRole('link', { name: /^denoise: / }).click();
+  await page.getByRole('link', { name: /^denoise / }).click();
   // The numbers of the first two looks are there.
   await page.waitForResponse(/over=2/);
   await page.mouse.move(0, 0);

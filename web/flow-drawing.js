@@ -67,7 +67,6 @@ export function drawFlow(pipeline) {
       edge.toggleAttribute('data-flows', (one.rate ?? 0) > 0);
       if (chosen === one.step) link.setAttribute('aria-current', 'true');
       else link.removeAttribute('aria-current');
-      link.setAttribute('aria-label', `${one.step}: ${rateOf(one.rate)}, ${numbers}`);
     });
     y += box.height;
   });
@@ -92,7 +91,7 @@ export function drawFlow(pipeline) {
     });
     under.append(shape('path', { class: 'edge', d: `M16 ${trunk}V${y + 18}H${indent - 2}` }));
     if (kind === 'rejects') {
-      const link = shape('a', { href: '/?rejects=', 'aria-label': `Rejects, on the topic ${label}` });
+      const link = shape('a', { href: '/?rejects=' });
       link.append(group);
       picture.append(link);
       tellers.push((now) => say(countOf(now.rejected)));
@@ -125,17 +124,19 @@ function numbersOf({ in_flight, p50, p99 }) {
 function node({ x, y, kind, label, note = '', low = false }) {
   const height = low ? 36 : box.height;
   const wide = box.width - x;
-  // Links around it have names of their own, in which the same words are read in order.
-  const isLink = kind === 'step' || kind === 'rejects';
-  const group = shape('g', { class: `node ${kind}`, ...(isLink && { 'aria-hidden': 'true' }) });
+  const group = shape('g', { class: `node ${kind}` });
   const radius = kind === 'topic' ? height / 2 : kind === 'step' ? 8 : 3;
   const bar = shape('rect', { class: 'bar', x: x + 10, y: y + height - 6, width: 0, height: 3, rx: 1.5 });
   const name = text('label', x + 16, low ? y + 23 : y + 23, cut(label, low ? 18 : fits.beside));
   const number = text('number', x + wide - 14, low ? y + 23 : y + 23, '');
   const below = text('note', x + 16, y + 41, low ? '' : note);
-  const title = shape('title', {});
-  title.textContent = note ? `${note} ${label}` : label;
-  group.append(title, shape('rect', { class: 'box', x, y, width: wide, height, rx: radius }), bar, name, number, below);
+  // Links are named by the words in them.
+  if (name.textContent !== `${label} `) {
+    const title = shape('title', {});
+    title.textContent = label;
+    group.append(title);
+  }
+  group.append(shape('rect', { class: 'box', x, y, width: wide, height, rx: radius }), bar, name, number, below);
   return {
     group,
     /** @param {string} words */
@@ -176,7 +177,8 @@ function arrow(y) {
  */
 function text(kind, x, y, words) {
   const element = shape('text', { class: kind, x, y });
-  element.textContent = words;
+  // The words of two texts are not read as one.
+  element.textContent = `${words} `;
   return element;
 }
 
@@ -185,7 +187,7 @@ function text(kind, x, y, words) {
  * @param {string} words
  */
 function put(element, words) {
-  if (element.textContent !== words) element.textContent = words;
+  if (element.textContent !== `${words} `) element.textContent = `${words} `;
 }
 
 /**
