@@ -38,16 +38,27 @@ export function keyOf({ model, upsampler, encoder }: ModelChoice): string {
   return JSON.stringify([model, upsampler, encoder]);
 }
 
-/** A preset's name as it is, and that of a model server's; paths start, like all in a topology, at the topology's folder. MODEL_UNKNOWN; USAGE for parts beside the model of a server. */
+/**
+ * A preset's name as it is, and one of the section `models`; paths start, like all in a topology, at the topology's folder. MODEL_UNKNOWN;
+ * USAGE for parts beside a model of that section, which says itself what it has.
+ */
 function located({ model, upsampler, encoder }: ModelChoice, { folder, file, models }: Topology): ModelChoice {
   if (models.has(model)) {
     if (upsampler === undefined && encoder === undefined) return { model };
-    throw new VimiError('USAGE', `The model '${model}' is a server's: it has no parts here`, {
+    throw new VimiError('USAGE', `The model '${model}' is one of the section models: it has no parts here`, {
       expected: 'denoise without upsampler and encoder',
       found: upsampler === undefined ? 'encoder' : 'upsampler',
       where: file,
     });
   }
+  return partsOf({ model, upsampler, encoder }, { folder, file, models });
+}
+
+/** The parts of a model of this machine, its paths made absolute. MODEL_UNKNOWN. */
+export function partsOf(
+  { model, upsampler, encoder }: ModelChoice,
+  { folder, file, models }: Pick<Topology, 'folder' | 'file' | 'models'>,
+): ModelChoice {
   const of = (name: string) =>
     isWeightsFile(name) ? resolve(folder, name) : modelName(name, file, [...models.keys()]);
   return {

@@ -23,9 +23,10 @@ import type { TopicDeclaration, Topology } from '../streams/topology/topology.js
 import type { Transport } from '../streams/transports/transport.js';
 import { type FollowedCorpus, openFollowedCorpus, rebuildCorpus } from './corpus.js';
 import { IndexSnapshots } from './index-snapshots.js';
-import { keyOf, openModels } from './models.js';
+import { keyOf, openModels, partsOf } from './models.js';
 import { openObjects } from './objects.js';
 import { OpenedParts } from './opened-parts.js';
+import { openOwnModel } from './own-model.js';
 import { type KeepListPlace, openKeepList } from './passes/keep-lists.js';
 import { openRemoteModel } from './remote-model.js';
 import { type FollowedRemovals, openRemovals } from './removal/open-removals.js';
@@ -249,14 +250,15 @@ export class Workspace {
   #denoiser(choice: ModelChoice): Promise<Denoiser> {
     return this.#parts.once(`denoiser ${keyOf(choice)}`, async () => {
       const log = (line: string) => this.log.info({ model: choice.model }, line);
-      const server = this.topology.models.get(choice.model);
-      const denoiser = await (this.#instead.openModel?.(choice) ??
-        (server
-          ? openRemoteModel(server, {
-              workDir: join(this.topology.profile.work, 'model-servers'),
-              clock: this.#instead.clock,
-            })
-          : createDenoiser({ ...choice, log })));
+      const named = this.topology.models.get(choice.model);
+      const open = () => {
+        if (!named) return createDenoiser({ ...choice, log });
+        if (named.type === 'own')
+          return openOwnModel(named, { parts: partsOf(named, this.topology), log, clock: this.clock });
+        const workDir = join(this.topology.profile.work, 'model-servers');
+        return openRemoteModel(named, { workDir, clock: this.#instead.clock });
+      };
+      const denoiser = await (this.#instead.openModel?.(choice) ?? open());
       this.#onClose(() => denoiser.close());
       return denoiser;
     });

@@ -457,7 +457,9 @@ const broken = new Set(['EROFS', 'EMFILE', 'ENFILE', 'ESTALE', 'ENODEV', 'ENOTCO
 /** An event may have named it. */
 const unusable = new Set(['EIO', 'EACCES', 'EPERM', 'EEXIST', 'ENOTDIR', 'EISDIR', 'ELOOP', 'ENAMETOOLONG', 'EBUSY']);
 const sqlite = /^SQLITE_(BUSY|LOCKED|IOERR|CANTOPEN|READONLY|PERM|PROTOCOL|NOMEM)/;
-const memory = /(could not|cannot) allocate|Array buffer allocation failed|Invalid array buffer length|out of memory/i;
+/** Node's words; then those of onnxruntime, TensorFlow, and of WebAssembly, where what was refused is written to all the same. */
+const memory =
+  /(could not|cannot|failed to) allocate|Array buffer allocation failed|Invalid array buffer length|out of memory|\bOOM\b|cannot enlarge memory|bad_alloc|memory access out of bounds/i;
 
 function shorten(text: string, most = 200): string {
   return text.length > most ? `${cutText(text, most)}... (${countCharacters(text)} characters)` : text;

@@ -332,6 +332,8 @@ const sampler = z.looseObject({
   steps: z.number().int(),
   guidance: z.strictObject({ text: z.number(), image: z.number() }),
   oscillation: z.looseObject({ steady: z.number().int(), low: z.number() }).optional(),
+  guided: z.looseObject({ low: z.number(), high: z.number() }).optional(),
+  reuse: z.number().optional(),
   seed: z.number().int(),
 });
 

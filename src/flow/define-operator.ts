@@ -97,8 +97,8 @@ export interface OperatorSpec<
 
 /** What an operator does. `open` stands before `process`, so that the compiler knows the state. */
 export interface Behaviour<C, S, E extends string, K extends string, G extends object, R> {
-  /** Events worked on at once. Default 1. */
-  concurrency?: number | ((config: C) => number);
+  /** Events worked on at once. Default 1. A function is asked whenever an event may begin: what it says may change. */
+  concurrency?: number | ((config: C, state: S) => number);
   /** Of a failure that may pass: tries, the first included (default 3), and the wait before the second, doubled each time (default 200 ms). */
   retry?: { attempts?: number; backoffMs?: number };
   /** Makes what the step keeps while it runs: called once, before the first event. What it throws ends the pipeline. */
@@ -181,14 +181,14 @@ function instanceOf(
   const spec = held ? heldToSpec(operator, step) : undefined;
   const instance: OperatorInstance = {
     step: mapEach<never>(
-      (data, envelope) => {
-        if (!spec) return behaviour.process(data, contextOf(envelope));
-        const returned = behaviour.process(spec.view(data), contextOf(envelope));
+      (data, envelope, giveWay) => {
+        if (!spec) return behaviour.process(data, contextOf(envelope, giveWay));
+        const returned = behaviour.process(spec.view(data), contextOf(envelope, giveWay));
         return isPromise(returned) ? returned.then((known) => spec.check(known, data)) : spec.check(returned, data);
       },
       {
         step,
-        concurrency: typeof concurrency === 'function' ? concurrency(config) : concurrency,
+        concurrency: typeof concurrency === 'function' ? () => concurrency(config, run.state) : concurrency,
         clock: resources.clock,
         ...retry,
       },

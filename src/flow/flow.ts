@@ -58,6 +58,8 @@ export interface Flow {
       steps: number;
       guidance: { text: number; image: number };
       oscillation?: { steady: number; low: number };
+      guided?: { low: number; high: number };
+      reuse?: number;
       seed: number;
     };
     /** Of the prompt, that the model was not trained with; left out: not known. */

@@ -28,8 +28,8 @@ export const delivered: unique symbol = Symbol.for('vimi.delivered');
 export interface MapEachOptions {
   /** The step's name, for rejects. */
   step: string;
-  /** Envelopes worked on at once. What waits is bounded by the credit at the source. */
-  concurrency: number;
+  /** Envelopes worked on at once; asked whenever one may begin. What waits is bounded by the credit at the source. */
+  concurrency: number | (() => number);
   clock: Clock;
   /** Tries of a failure that may pass, the first included. Default 3. */
   attempts?: number;
@@ -47,53 +47,70 @@ export type Returned = Partial<Flow> | Partial<Flow>[] | Drop | typeof delivered
  * pipeline that is paused begins with nothing here.
  * Work whose envelope was aborted is abandoned without an outcome: whoever owns the event next does it again. If it was
  * aborted with CANCELLED it is dropped as cancelled, with REQUEST_EXPIRED rejected; at once when it was still waiting.
+ * Work may call `giveWay` once it no longer needs what its place stands for: another envelope begins while it ends.
  * Whose turn it is among those that wait: waiting-list.ts. Order is not kept. What mergeMap would do, by hand: it makes an observable, two subscribers and three promises for
  * every event in every step, which is most of what a small step costs. Work that returns no promise is done at once. The
  * queue is unbounded, as mergeMap's is: the credit at the source is the bound.
  */
 export function mapEach<N extends keyof Flow>(
-  work: (data: Has<N>, envelope: Envelope<Has<N>>) => Promise<Returned> | Returned,
+  work: (data: Has<N>, envelope: Envelope<Has<N>>, giveWay: () => void) => Promise<Returned> | Returned,
   { step, concurrency, clock, attempts = 3, backoffMs = 200 }: MapEachOptions,
 ): Step<N> {
   return (source: Observable<Envelope<Flow>>): Observable<Envelope<Flow>> =>
     new Observable((subscriber) => {
       const waiting = new WaitingList(clock, abandon, ({ watch }, by) => watch.waits(step, by));
       let active = 0;
+      /** Those that gave way: they are worked on, and take no place. */
+      let ending = 0;
       let ended = false;
+      const hasPlace = () => active < (typeof concurrency === 'function' ? concurrency() : concurrency);
 
       const start = (envelope: Envelope<Flow>) => {
         active++;
+        let hasGivenWay = false;
+        const giveWay = () => {
+          if (hasGivenWay) return;
+          hasGivenWay = true;
+          active--;
+          ending++;
+          goOn();
+        };
+        const leave = () => {
+          if (hasGivenWay) ending--;
+          else active--;
+          hasGivenWay = true;
+        };
         let result: ReturnType<typeof attempt>;
         try {
-          result = begin(envelope as Envelope<Has<N>>);
+          result = begin(envelope as Envelope<Has<N>>, giveWay);
         } catch (defect) {
-          refuse(envelope, defect);
+          refuse(envelope, defect, leave);
           return;
         }
         if (Array.isArray(result)) {
-          finish(result);
+          finish(result, leave);
           return;
         }
         result.then(
           (made) => {
-            finish(made);
+            finish(made, leave);
             goOn();
           },
           (defect) => {
-            refuse(envelope, defect);
+            refuse(envelope, defect, leave);
             goOn();
           },
         );
       };
-      const finish = (made: Envelope<Flow>[]) => {
+      const finish = (made: Envelope<Flow>[], leave: () => void) => {
         for (const one of made) subscriber.next(one);
-        active--;
+        leave();
       };
       /** The step itself is wrong. When the envelope has its outcome already, nobody knows what becomes of it: all ends. */
-      const refuse = (envelope: Envelope, defect: unknown) => {
+      const refuse = (envelope: Envelope, defect: unknown, leave: () => void) => {
         try {
           envelope.settle({ kind: 'rejected', error: asVimiError(defect), step, attempts: 1 });
-          active--;
+          leave();
         } catch {
           const found = defect instanceof Error ? defect.message : String(defect);
           fail(
@@ -106,13 +123,13 @@ export function mapEach<N extends keyof Flow>(
       };
       const fail = (error: unknown) => subscriber.error(error);
       const goOn = () => {
-        while (active < concurrency && !subscriber.closed && !waiting.isEmpty) start(waiting.take()!);
-        if (ended && active === 0) subscriber.complete();
+        while (!waiting.isEmpty && !subscriber.closed && hasPlace()) start(waiting.take()!);
+        if (ended && active + ending === 0) subscriber.complete();
       };
 
       return source.subscribe({
         next(envelope) {
-          if (active < concurrency) start(envelope);
+          if (hasPlace()) start(envelope);
           else waiting.add(envelope);
         },
         error: fail,
@@ -123,18 +140,20 @@ export function mapEach<N extends keyof Flow>(
       });
     });
 
-  function begin(envelope: Envelope<Has<N>>): ReturnType<typeof attempt> {
+  function begin(envelope: Envelope<Has<N>>, giveWay: () => void): ReturnType<typeof attempt> {
     const { pause } = envelope;
-    return pause.isOn ? pause.over(envelope.signal).then(() => attempt(envelope, 1)) : attempt(envelope, 1);
+    const task = { envelope, giveWay };
+    return pause.isOn ? pause.over(envelope.signal).then(() => attempt(task, 1)) : attempt(task, 1);
   }
 
-  function attempt(envelope: Envelope<Has<N>>, tries: number): Envelope<Flow>[] | Promise<Envelope<Flow>[]> {
+  function attempt(task: Task<N>, tries: number): Envelope<Flow>[] | Promise<Envelope<Flow>[]> {
+    const { envelope } = task;
     if (envelope.isAborted) return abandon(envelope);
     let returned: Promise<Returned> | Returned;
     try {
-      returned = traced(envelope);
+      returned = traced(task);
     } catch (thrown) {
-      return failed(envelope, thrown, tries);
+      return failed(task, thrown, tries);
     }
     if (!isPromise(returned)) {
       envelope.watch.passed(step);
@@ -142,17 +161,19 @@ export function mapEach<N extends keyof Flow>(
     }
     return envelope.watch.watch(step, envelope.origin, returned).then(
       (known) => made(envelope, known),
-      (thrown) => failed(envelope, thrown, tries),
+      (thrown) => failed(task, thrown, tries),
     );
   }
 
-  function traced(envelope: Envelope<Has<N>>): Promise<Returned> | Returned {
+  function traced({ envelope, giveWay }: Task<N>): Promise<Returned> | Returned {
     const { span } = envelope;
-    return span ? span.step(step, envelope.part, () => work(envelope.data, envelope)) : work(envelope.data, envelope);
+    const run = () => work(envelope.data, envelope, giveWay);
+    return span ? span.step(step, envelope.part, run) : run();
   }
 
-  async function again(envelope: Envelope<Has<N>>): Promise<Returned> {
-    const returned = traced(envelope);
+  async function again(task: Task<N>): Promise<Returned> {
+    const { envelope } = task;
+    const returned = traced(task);
     return isPromise(returned) ? envelope.watch.watch(step, envelope.origin, returned) : returned;
   }
 
@@ -171,24 +192,21 @@ export function mapEach<N extends keyof Flow>(
     return [envelope.with({ ...envelope.data, ...returned })];
   }
 
-  function failed(
-    envelope: Envelope<Has<N>>,
-    thrown: unknown,
-    tries: number,
-  ): Envelope<Flow>[] | Promise<Envelope<Flow>[]> {
+  function failed(task: Task<N>, thrown: unknown, tries: number): Envelope<Flow>[] | Promise<Envelope<Flow>[]> {
+    const { envelope } = task;
     if (envelope.isAborted) return abandon(envelope);
     const error = asVimiError(thrown);
     if (error.fault === 'surroundings')
       return envelope.pause
-        .outlast(step, error, () => again(envelope), envelope.signal)
+        .outlast(step, error, () => again(task), envelope.signal)
         .then(
           (known) => made(envelope, known),
-          (other) => failed(envelope, other, tries),
+          (other) => failed(task, other, tries),
         );
     if (error.fault === 'passing' && tries < attempts)
       return clock
         .sleep(waitAfter(tries - 1, { first: backoffMs, last: Infinity }), envelope.signal)
-        .then(() => attempt(envelope, tries + 1));
+        .then(() => attempt(task, tries + 1));
     envelope.settle({ kind: 'rejected', error, step, attempts: tries });
     return [];
   }
@@ -200,6 +218,12 @@ export function mapEach<N extends keyof Flow>(
     if (reason.code === 'REQUEST_EXPIRED') envelope.settle({ kind: 'rejected', error: reason, step, attempts: 1 });
     return [];
   }
+}
+
+/** Work on one envelope, with what gives its place away. */
+interface Task<N extends keyof Flow> {
+  envelope: Envelope<Has<N>>;
+  giveWay(): void;
 }
 
 export function isPromise<T>(value: Promise<T> | T): value is Promise<T> {

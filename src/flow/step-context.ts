@@ -48,6 +48,11 @@ export interface StepContext<
   /** The work that the request asks for begins: `start_by` ends it no longer. For steps that spend what is dear; see Envelope. */
   begin(): void;
   readonly hasBegun: boolean;
+  /**
+   * What is left to do for this event takes none of what `concurrency` is the limit of: another one may begin. For steps that hold
+   * something dear, such as a model, to which the next event is to be brought while this one is finished.
+   */
+  giveWay(): void;
   /** Calls `done` once: when the whole event has its outcome, or the work on it is abandoned. */
   onEnd(done: () => void): void;
 }
@@ -86,8 +91,10 @@ export function stepRun(
 export function contextsOf(run: StepRun<Record<string, unknown>, unknown>) {
   class Context {
     readonly #envelope: Envelope;
-    constructor(envelope: Envelope) {
+    readonly giveWay: () => void;
+    constructor(envelope: Envelope, giveWay: () => void) {
       this.#envelope = envelope;
+      this.giveWay = giveWay;
     }
     get event() {
       return this.#envelope.event;
@@ -119,5 +126,6 @@ export function contextsOf(run: StepRun<Record<string, unknown>, unknown>) {
     }
   }
   Object.setPrototypeOf(Context.prototype, run);
-  return (envelope: Envelope) => new Context(envelope) as unknown as StepContext<Record<string, unknown>, unknown>;
+  return (envelope: Envelope, giveWay: () => void) =>
+    new Context(envelope, giveWay) as unknown as StepContext<Record<string, unknown>, unknown>;
 }

@@ -2,7 +2,10 @@ import { VimiError } from '../core/errors.js';
 import type { ImageRole } from '../events/prompt.js';
 import type { GenerateInput, ModelDescription } from './ports.js';
 
-type Video = Pick<GenerateInput, 'frames' | 'width' | 'height' | 'fps' | 'steps' | 'seed' | 'oscillation'> & {
+type Video = Pick<
+  GenerateInput,
+  'frames' | 'width' | 'height' | 'fps' | 'steps' | 'seed' | 'oscillation' | 'guided' | 'reuse'
+> & {
   guidance: { text?: number; image?: number };
   /** That the request itself brings; what was retrieved takes the places that are left. */
   images: number;
@@ -44,6 +47,9 @@ export function checkVideo(video: Partial<Video>, { name, limits, multiple, fram
   range('guidance.image', video.guidance?.image, 0, 100, false);
   range('oscillation.steady', video.oscillation?.steady, 0, 1000, true);
   range('oscillation.low', video.oscillation?.low, 0, 100, false);
+  range('guided.low', video.guided?.low, 0, 1e6, false);
+  range('guided.high', video.guided?.high, 0, 1e6, false);
+  range('reuse', video.reuse, 0, 1, false);
 }
 
 /**

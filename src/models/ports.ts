@@ -25,6 +25,10 @@ export interface GenerateInput {
   guidance: { text: number; image: number };
   /** Steps with the full guidance, and the weight `low` of every second step after them; left out: always the full one. */
   oscillation?: { steady: number; low: number };
+  /** The noise levels between which there is guidance; left out: at all that the model is made for. */
+  guided?: { low: number; high: number };
+  /** Evaluations are left out that would change less than this, as a part of what is seen; left out: all are made. */
+  reuse?: number;
   /** 32-bit unsigned. The same seed, input, weights and backend give the same video, whatever it is batched with. */
   seed: number;
 }
@@ -78,6 +82,10 @@ export interface GenerateCalls {
   onStep?(done: number, total: number): void;
   /** Before the `onStep` of some steps, at most twice a second: a frame of what the video looks like so far. A model may give none. */
   onPreview?(frame: RgbImage): void;
+  /**
+   * Its last step begins: the model has room for the next job, which is thus there when this one is done. A model may leave it out.
+   */
+  onLast?(): void;
 }
 
 /** The network behind a process border. A crash is MODEL_CRASHED (retryable): the process is started again by itself. */
@@ -85,6 +93,12 @@ export interface Denoiser {
   describe(): Promise<ModelDescription>;
   /** Aborting `signal` ends it at the next step border with CANCELLED. */
   generate(input: GenerateInput, options: GenerateCalls): Promise<Generated>;
+  /**
+   * How many jobs it is to be given at once, now: further ones would wait inside of it, where nobody can overtake them. `asked` is what
+   * its user says; left out, it is how many are worth it, which a model finds out the first time that it is asked while it is at a
+   * job. Left out by models that do not care: what was asked for, or 1.
+   */
+  atOnce?(asked?: number): number;
   close(): Promise<void>;
 }
 

@@ -290,7 +290,7 @@ describe.sequential('the command line', { timeout: 600_000 }, () => {
     expect(code).toBe(0);
   });
 
-  it('makes the same video of the same request', async () => {
+  it('composes the same prompt for the same request, and makes another video of another seed (test/cli/reproduce.test.ts: the same bytes) [safety S14]', async () => {
     const again = lines((await run(['generate', 'a mushroom moves left', '--seed', '7', '--json'])).out)[0];
     const other = lines((await run(['generate', 'a mushroom moves left', '--seed', '8', '--json'])).out)[0];
     const first = lines((await run(['read', 'videos', '--json'])).out).find(

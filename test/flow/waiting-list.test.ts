@@ -221,3 +221,65 @@ describe('requests that wait for a step', () => {
     expect(began).toEqual(['0', '1', '2', '3']);
   });
 });
+
+describe('places of a step', () => {
+  /** Events that go on when the test says so; `begun` and `left` in their order. */
+  function stepOf(concurrency: number | (() => number)) {
+    const clock = new VirtualClock(start);
+    const [begun, left]: string[][] = [[], []];
+    const open = new Map<string, { giveWay(): void; end(): void }>();
+    const source = new Subject<Envelope<Flow>>();
+    let isOver = false;
+    mapEach<never>(
+      (_, { event }, giveWay) => {
+        begun!.push(event.id);
+        return new Promise((resolve) => open.set(event.id, { giveWay, end: () => resolve({}) }));
+      },
+      { step: 'work', concurrency, clock },
+    )(source).subscribe({
+      next: ({ event }) => void left!.push(event.id),
+      complete() {
+        isOver = true;
+      },
+    });
+    const feed = (...names: string[]) => {
+      for (const id of names) source.next(envelopeOf({ id, came: 0 }, clock));
+    };
+    const end = async (id: string) => {
+      open.get(id)!.end();
+      await new Promise(setImmediate);
+    };
+    return { begun: begun!, left: left!, open, feed, end, source, isOver: () => isOver };
+  }
+
+  it('one that gives way lets the next begin, and is still waited for at the end', async () => {
+    const { begun, left, open, feed, end, source, isOver } = stepOf(1);
+    feed('a', 'b', 'c');
+    expect(begun).toEqual(['a']);
+    open.get('a')!.giveWay();
+    open.get('a')!.giveWay(); // once counts
+    expect(begun).toEqual(['a', 'b']);
+    source.complete();
+    await end('b');
+    expect(begun).toEqual(['a', 'b', 'c']);
+    await end('c');
+    expect([left, isOver()]).toEqual([['b', 'c'], false]);
+    await end('a');
+    expect([left, isOver()]).toEqual([['b', 'c', 'a'], true]);
+  });
+
+  it('may become more or fewer: nobody is stopped, and the next begin by what is so then', async () => {
+    let places = 1;
+    const { begun, feed, end } = stepOf(() => places);
+    feed('a', 'b', 'c', 'd', 'e');
+    places = 3;
+    await end('a');
+    expect(begun).toEqual(['a', 'b', 'c', 'd']);
+    places = 1;
+    await end('b');
+    await end('c');
+    expect(begun).toEqual(['a', 'b', 'c', 'd']);
+    await end('d');
+    expect(begun).toEqual(['a', 'b', 'c', 'd', 'e']);
+  });
+});

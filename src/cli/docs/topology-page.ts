@@ -1,7 +1,7 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: a topology takes values from the environment so.
 import { z } from 'zod';
 import { markdownTable } from '../../core/markdown-table.js';
-import { remoteModel } from '../../streams/topology/models.js';
+import { modelKinds } from '../../streams/topology/models.js';
 import { pipelineSettings } from '../../streams/topology/pipelines.js';
 import { profileParts, serverSettings } from '../../streams/topology/profiles.js';
 import { testSettings } from '../../streams/topology/tests.js';
@@ -54,7 +54,8 @@ export function topologyPage(): string {
     keys('', serverSettings),
     '## Models',
     'How to run a model server: [model servers](../guides/model-servers.md). A name of this section goes before a preset of the same name.',
-    keys('', remoteModel),
+    'A step may also name a preset or a weights file at once: that is one process. With several, each has the whole model, and a job goes to the one with most room: [several processes](../concepts/models.md#several-processes).',
+    ...Object.entries(modelKinds).map(([kind, settings]) => keys(kind, settings)),
     '## Topics',
     keys('', topicSettings, {
       schema: [

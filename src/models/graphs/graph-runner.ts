@@ -21,6 +21,8 @@ export class GraphRunner {
   readonly #sessions = new Map<string, { session: Promise<OnnxSession>; bytes: number }>();
   readonly #names = new WeakMap<Weights, string>();
   #models = 0;
+  /** Runs one after the other: onnxruntime-web breaks when two are under way, and here they would share the processor anyway. */
+  #line: Promise<unknown> = Promise.resolve();
 
   constructor(runtime: OnnxRuntime) {
     this.#runtime = runtime;
@@ -57,7 +59,9 @@ export class GraphRunner {
       const { values, shape } = inputs[name]!;
       return [name, new this.#runtime.Tensor('float32', values, shape)] as const;
     });
-    const results = await session.run(Object.fromEntries(feeds));
+    const running = this.#line.then(() => session.run(Object.fromEntries(feeds)));
+    this.#line = running.catch(() => {});
+    const results = await running;
     return Object.fromEntries(
       Object.entries(results).map(([name, { data, dims }]) => [
         name,

@@ -154,7 +154,8 @@ export function promptEncoder(declare: Declaration, preset: Preset) {
     return { tokens, bias, images: shown };
   };
 
-  const encode = (w: Weights, prompts: readonly PromptItem[][]): Condition => network(w, asTensors(told(prompts)));
+  const encode = (w: Weights, prompts: readonly PromptItem[][], room?: { words?: number }): Condition =>
+    network(w, asTensors(told(prompts, room)));
   return { told, network, encode };
 }
 

@@ -76,6 +76,13 @@ export const seenBy: Record<Branch, (items: PromptItem[]) => PromptItem[]> = {
   all: (items) => items,
 };
 
+/** Words are given room for a multiple of this: prompts of nearly the same length have one shape. */
+const wordRoom = 16;
+
+/** For how many words a prompt is given room when a model draws from it; what takes part is told by `present`. */
+export const roomFor = (items: readonly PromptItem[]): number =>
+  wordRoom * Math.ceil(items.filter((item) => !('image' in item)).length / wordRoom);
+
 /** The rows of the table that a word is the sum of: itself and its pieces. Row 0 is the hidden word's alone. */
 export function wordRows(word: string | typeof hidden, vocabulary: number): number[] {
   if (word === hidden) return [0];

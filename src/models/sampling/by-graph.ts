@@ -1,26 +1,33 @@
 import type { GraphRunner } from '../graphs/graph-runner.js';
+import { shapesOf } from '../graphs/networks.js';
+import { runTogether } from '../graphs/run-together.js';
 import type { Numbers } from '../networks/numbers.js';
-import { type PromptItem, seenBy } from '../networks/prompt-input.js';
+import { type PromptItem, roomFor, seenBy } from '../networks/prompt-input.js';
 import type { LoadedModel } from '../weights/load-model.js';
 import type { Branch } from './guidance.js';
 import { eachPlace, frameNumbers, type GuidedNetwork, type GuidedVideo, placesOf } from './guided-network.js';
+import { modelKey } from './model-key.js';
+import { type Pass, Rounds, type Seat } from './rounds.js';
 
-/** Words are given room for a multiple of this: prompts of nearly the same length share a graph. */
-const wordRoom = 16;
+type Named = Record<string, Numbers>;
 
 /**
- * As graphs, one branch after the other: a branch without images needs no part of the network that looks at them, and the
- * graphs are the same whatever other branches there are.
+ * As graphs, each branch for itself: a branch without images needs no part of the network that looks at them, and the graphs are
+ * the same whatever other branches there are.
  */
-export function byGraph(loaded: LoadedModel, graphs: GraphRunner, video: GuidedVideo): GuidedNetwork {
+export function byGraph(
+  loaded: LoadedModel,
+  graphs: GraphRunner,
+  video: GuidedVideo,
+  seat: Seat = new Rounds().seat(),
+): GuidedNetwork {
   const { items, frames: T, width: W, height: H, fps, low } = video;
   const { model } = loaded;
   const { latents: L, width: C } = model.preset;
-  const told = items.filter((item) => !('image' in item)).length;
-  const words = wordRoom * Math.ceil(told / wordRoom);
+  const words = roomFor(items);
   const one = (values: Float32Array, ...shape: number[]): Numbers => ({ values, shape: [1, ...shape] });
 
-  const prompts = new Map<Branch, Promise<Record<string, Numbers>>>();
+  const prompts = new Map<Branch, Promise<Named>>();
   const promptOf = (branch: Branch) => {
     const read =
       prompts.get(branch) ?? graphs.run('prompt', loaded, model.prompt.told([seenBy[branch](items)], { words }));
@@ -29,29 +36,36 @@ export function byGraph(loaded: LoadedModel, graphs: GraphRunner, video: GuidedV
   };
   const hasImages = (branch: Branch) => seenBy[branch](items).some((item: PromptItem) => 'image' in item);
   const latents = new Map<Branch, Numbers>();
+  const passOf = (input: Named): Pass<Named, Named> => ({
+    key: `${modelKey(loaded)} ${JSON.stringify(shapesOf(input))}`,
+    input,
+    run: (inputs) => runTogether(graphs, 'denoising', loaded, inputs),
+  });
   return {
     async step(branches, x, { sigma, places }) {
-      const f: Float32Array[] = [];
-      let poses: Float32Array[] = [];
+      const passes: Pass<Named, Named>[] = [];
       for (const branch of branches) {
         const before = latents.get(branch);
-        const result = await graphs.run('denoising', loaded, {
-          ...model.fit.told({
-            ...{ sigma: [sigma], frames: [frameNumbers(T)], fps: [fps] },
-            low: low && { level: [low.level] },
-          }),
-          ...(await promptOf(branch)),
-          x: one(x, T, H, W, 3),
-          latents: before ?? one(new Float32Array(L * C), L, C),
-          carried: one(Float32Array.of(before ? 1 : 0), 1, 1),
-          ...(low && { low: one(low.x, T, H, W, 3), ...(hasImages(branch) && placesOf(video)) }),
+        const told = model.fit.told({
+          ...{ sigma: [sigma], frames: [frameNumbers(T)], fps: [fps] },
+          low: low && { level: [low.level] },
         });
-        f.push(result.f!.values);
-        latents.set(branch, result.carry!);
-        if (places && branch === 'all' && result.placed) poses = eachPlace(result.placed.values, T);
+        passes.push(
+          passOf({
+            ...told,
+            ...(await promptOf(branch)),
+            x: one(x, T, H, W, 3),
+            latents: before ?? one(new Float32Array(L * C), L, C),
+            carried: one(Float32Array.of(before ? 1 : 0), 1, 1),
+            ...(low && { low: one(low.x, T, H, W, 3), ...(hasImages(branch) && placesOf(video)) }),
+          }),
+        );
       }
-      return { f, poses };
+      const results = await seat.ask(passes);
+      for (const [n, branch] of branches.entries()) latents.set(branch, results[n]!.carry!);
+      const placed = places ? results[branches.indexOf('all')]?.placed : undefined;
+      return { f: results.map(({ f }) => f!.values), poses: placed ? eachPlace(placed.values, T) : [] };
     },
-    close: () => {},
+    close: () => seat.rest(),
   };
 }

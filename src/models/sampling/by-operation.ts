@@ -1,14 +1,18 @@
 import * as tf from '@tensorflow/tfjs';
-import { repeat } from '../networks/layers.js';
+import { asTensors } from '../networks/numbers.js';
 import type { Condition } from '../networks/prompt-encoder.js';
-import { seenBy } from '../networks/prompt-input.js';
+import { roomFor, seenBy } from '../networks/prompt-input.js';
 import type { LoadedModel } from '../weights/load-model.js';
 import type { Branch } from './guidance.js';
 import { eachPlace, frameNumbers, type GuidedNetwork, type GuidedVideo, placesOf } from './guided-network.js';
+import { modelKey } from './model-key.js';
+import { type Pass, Rounds, type Seat } from './rounds.js';
 
-/** On tfjs's current backend: the branches of a step are one batch. */
-export function byOperation({ model, weights }: LoadedModel, video: GuidedVideo): GuidedNetwork {
-  const { items, frames: T, width: W, height: H, fps, low } = video;
+/** On tfjs's current backend: the branches of a step are one batch, and so are videos of the same shape. */
+export function byOperation(loaded: LoadedModel, video: GuidedVideo, seat: Seat = new Rounds().seat()): GuidedNetwork {
+  const { model, weights } = loaded;
+  const { items, frames: T } = video;
+  const words = roomFor(items);
   let branches: readonly Branch[] = [];
   let condition: Condition | undefined;
   let latents: tf.Tensor | undefined;
@@ -21,6 +25,7 @@ export function byOperation({ model, weights }: LoadedModel, video: GuidedVideo)
       model.encode(
         weights,
         now.map((branch) => seenBy[branch](items)),
+        { words },
       ),
     );
     const before = latents;
@@ -28,36 +33,158 @@ export function byOperation({ model, weights }: LoadedModel, video: GuidedVideo)
     tf.dispose(before ?? []);
     branches = now;
   };
-  const same = (x: Float32Array) => tf.tile(tf.tensor(x, [1, T, H, W, 3]), [branches.length, 1, 1, 1, 1]);
-  const places = () => {
-    const [B, one] = [branches.length, placesOf(video)];
-    if (!one) return undefined;
-    const each = ({ values, shape }: typeof one.pose) => repeat(tf.tensor(values, shape), [B, ...shape.slice(1)]);
-    return { pose: each(one.pose), known: each(one.known) };
+  const passOf = (rows: Rows): Pass<Rows, Seen> => ({
+    key: [modelKey(loaded), T, rows.condition.tokens.shape[1], rows.condition.images?.meaning.shape[1] ?? 0].join(' '),
+    input: rows,
+    run: (all) => runRows(loaded, all),
+  });
+  return {
+    async step(now, x, { sigma, places }) {
+      turnTo(now);
+      const [seen] = await seat.ask([
+        passOf({ video, rows: branches.length, x, sigma, condition: condition!, latents, places }),
+      ]);
+      tf.dispose(latents ?? []);
+      latents = seen!.latents;
+      const part = (values: Float32Array, b: number) => {
+        const length = values.length / branches.length;
+        return values.subarray(b * length, (b + 1) * length);
+      };
+      const all = branches.indexOf('all');
+      const laid = places && all >= 0 ? seen!.placed : undefined;
+      return {
+        f: branches.map((_, b) => part(seen!.f, b)),
+        poses: laid ? eachPlace(part(laid, all), T) : [],
+      };
+    },
+    close() {
+      tf.dispose([condition ?? [], latents ?? []]);
+      seat.rest();
+    },
+  };
+}
+
+/** Entries of a batch that belong to one video: one for each branch of its guidance. */
+interface Rows {
+  video: GuidedVideo;
+  rows: number;
+  /** [T, H, W, 3], the same for all of them. */
+  x: Float32Array;
+  sigma: number;
+  condition: Condition;
+  latents: tf.Tensor | undefined;
+  /** Whether it asks where the images are laid. */
+  places: boolean;
+}
+
+interface Seen {
+  /** [rows, T, H, W, 3] */
+  f: Float32Array;
+  /** [rows, L, C] */
+  latents: tf.Tensor;
+  /** [rows, K, T, 5] */
+  placed: Float32Array | undefined;
+}
+
+async function runRows({ model, weights }: LoadedModel, all: readonly Rows[]): Promise<Seen[]> {
+  const [{ frames: T, width: W, height: H }] = all.map(({ video }) => video) as [GuidedVideo];
+  const B = all.reduce((sum, { rows }) => sum + rows, 0);
+  const each = <V>(of: (rows: Rows) => V): V[] => all.flatMap((one) => Array.from({ length: one.rows }, () => of(one)));
+  const [f, placed, ...latents] = tf.tidy(() => {
+    const low = lowOf(all, each);
+    const result = model.fit.network(weights, {
+      x: tf.tensor(repeated(each(({ x }) => x)), [B, T, H, W, 3]),
+      told: asTensors(
+        model.fit.told({
+          ...{
+            sigma: each(({ sigma }) => sigma),
+            frames: each(() => frameNumbers(T)),
+            fps: each(({ video }) => video.fps),
+          },
+          low: low && { level: each(({ video }) => video.low!.level) },
+        }),
+      ),
+      condition: joined(all.map(({ condition }) => condition)),
+      ...latentsOf(all, model.preset),
+      low,
+    });
+    const carry =
+      all.length === 1
+        ? [result.latents]
+        : tf.split(
+            result.latents,
+            all.map(({ rows }) => rows),
+          );
+    const placed = all.some(({ places }) => places) ? result.placed.at(-1)?.pose : undefined;
+    return [result.f, placed, ...carry] as [tf.Tensor, tf.Tensor | undefined, ...tf.Tensor[]];
+  });
+  let seen: ArrayLike<number>;
+  let laid: ArrayLike<number> | undefined;
+  try {
+    [seen, laid] = await Promise.all([f.data(), placed?.data()]);
+  } catch (thrown) {
+    tf.dispose(latents);
+    throw thrown;
+  } finally {
+    tf.dispose([f, placed ?? []]);
+  }
+  let at = 0;
+  return all.map(({ rows }, n) => {
+    const part = (values: ArrayLike<number>) =>
+      (values as Float32Array).subarray((at * values.length) / B, ((at + rows) * values.length) / B);
+    const one = { f: part(seen), latents: latents[n]!, placed: laid && part(laid) };
+    at += rows;
+    return one;
+  });
+}
+
+/** The latents of the step before; those of a first step are none, which counts where others have some. */
+function latentsOf(all: readonly Rows[], { latents: L, width: C }: { latents: number; width: number }) {
+  if (all.every(({ latents }) => !latents)) return {};
+  const latents = concat(all.map(({ latents, rows }) => latents ?? tf.zeros([rows, L, C])));
+  if (all.every(({ latents: one }) => one)) return { latents };
+  const carried = all.flatMap((one) => Array<number>(one.rows).fill(one.latents ? 1 : 0));
+  return { latents, carried: tf.tensor(carried, [carried.length, 1, 1]) };
+}
+
+function lowOf(all: readonly Rows[], each: <V>(of: (rows: Rows) => V) => V[]) {
+  const [{ video }] = all as [Rows];
+  if (!video.low) return undefined;
+  const { frames: T, width: W, height: H } = video;
+  const x = repeated(each((one) => one.video.low!.x));
+  const places = each((one) => placesOf(one.video));
+  const given = (name: 'pose' | 'known') => {
+    const { shape } = places[0]![name];
+    return tf.tensor(repeated(places.map((one) => one![name].values)), [places.length, ...shape.slice(1)]);
   };
   return {
-    async step(now, x, { sigma, places: withPlaces }) {
-      turnTo(now);
-      const [f, carried, laid] = tf.tidy(() => {
-        const result = model.denoise(weights, {
-          x: same(x),
-          sigma: branches.map(() => sigma),
-          frames: branches.map(() => frameNumbers(T)),
-          fps: branches.map(() => fps),
-          condition: condition!,
-          latents,
-          low: low && { x: same(low.x), level: branches.map(() => low.level), places: places() },
-        });
-        const all = branches.indexOf('all');
-        const pose = withPlaces && all >= 0 ? result.placed.at(-1)?.pose.slice([all], [1]) : undefined;
-        return [result.f, result.latents, pose] as const;
-      });
-      const out = (await f.data()) as Float32Array;
-      const poses = eachPlace(((await laid?.data()) as Float32Array | undefined) ?? new Float32Array(), T);
-      tf.dispose([f, latents ?? [], laid ?? []]);
-      latents = carried;
-      return { f: branches.map((_, b) => out.subarray(b * x.length, (b + 1) * x.length)), poses };
-    },
-    close: () => tf.dispose([condition ?? [], latents ?? []]),
+    x: tf.tensor(x, [places.length, T, H, W, 3]),
+    ...{ level: [] as number[] },
+    ...(places[0] && { places: { pose: given('pose'), known: given('known') } }),
   };
+}
+
+function joined(all: readonly Condition[]): Condition {
+  if (all.length === 1) return all[0]!;
+  const images = all.flatMap((one) => (one.images ? [one.images] : []));
+  return {
+    tokens: concat(all.map(({ tokens }) => tokens)),
+    bias: concat(all.map(({ bias }) => bias)),
+    ...(images.length > 0 && {
+      images: {
+        pixels: concat(images.map(({ pixels }) => pixels)),
+        meaning: concat(images.map(({ meaning }) => meaning)),
+        present: concat(images.map(({ present }) => present)),
+      },
+    }),
+  };
+}
+
+const concat = (tensors: readonly tf.Tensor[]) => (tensors.length === 1 ? tensors[0]! : tf.concat([...tensors]));
+
+function repeated(all: readonly Float32Array[]): Float32Array {
+  const length = all[0]!.length;
+  const out = new Float32Array(all.length * length);
+  for (const [n, one] of all.entries()) out.set(one, n * length);
+  return out;
 }

@@ -28,8 +28,10 @@ import {
   smooth,
   waysIn,
 } from './low-resolution.js';
+import { Rounds, type Seat } from './rounds.js';
 import { sample } from './sampler.js';
 import { karrasSchedule } from './schedule.js';
+import { StepReuse } from './step-reuse.js';
 import { thresholds } from './thresholding.js';
 
 export interface GenerateOptions {
@@ -41,16 +43,20 @@ export interface GenerateOptions {
   vectors?: TextVectors;
   /** Runs the networks as graphs; left out, tfjs runs them operation by operation. */
   graphs?: GraphRunner;
+  /** Its place among the videos that are drawn at once; left out: it is alone. */
+  seat?: Seat;
   signal: AbortSignal;
   /** Sampler steps, those of the upsampler among them. */
   onStep?(done: number, total: number): void;
+  /** Its last step begins. */
+  onLast?(): void;
   /** Before each `onStep` but the last: `draw` gives the middle frame as the model sees it in the noise so far. */
   onEstimate?(draw: () => RgbImage): void;
 }
 
 /**
- * One video from one prompt: deterministic in (input, weights, backend). The branches of guidance are one batch; other
- * requests never are, so nobody's video depends on its neighbours.
+ * One video from one prompt: deterministic in (input, weights, backend). Steps of other videos may run in one batch with its own
+ * (rounds.ts): each has its own noise, and no entry of a batch sees another.
  *
  * With an upsampler, `input` describes what comes out of it; the steps and the guidance are the base model's, and the
  * upsampler's are its preset's own.
@@ -63,11 +69,21 @@ export interface GenerateOptions {
 export async function generate(
   base: LoadedModel,
   input: GenerateInput,
-  { upsampler, encoder, vectors: read, graphs, signal, onStep, onEstimate }: GenerateOptions,
+  {
+    upsampler,
+    encoder,
+    vectors: read,
+    graphs,
+    seat = new Rounds().seat(),
+    signal,
+    onStep,
+    onLast,
+    onEstimate,
+  }: GenerateOptions,
 ): Promise<RgbVideo> {
   const low = upsampler?.model.preset.low;
   const more = upsampler?.model.preset.defaults;
-  const atBorder = stepBorder(input.steps + (more?.steps ?? 0), { signal, onStep, onEstimate });
+  const atBorder = stepBorder(input.steps + (more?.steps ?? 0), { signal, onStep, onLast, onEstimate });
   const vectors = read ?? (encoder && (await readTexts(encoder, [input.prompt])));
   const { defaults, backgroundAfter } = base.model.preset;
   const { method } = defaults;
@@ -79,7 +95,7 @@ export async function generate(
   if (!upsampler || !low || !more) {
     const size = nativeSize(base, input);
     const onStep = (x: Float64Array) => atBorder(() => cropFrame(middleOf(x, size), size, input));
-    const { x } = await denoised(base, { ...input, prompt, vectors, method, graphs }, noise, onStep, { first });
+    const { x } = await denoised(base, { ...input, prompt, vectors, method, graphs, seat }, noise, onStep, { first });
     return crop(x, size, input);
   }
   const seen = lowSize(nativeSize(upsampler, input), low);
@@ -87,7 +103,7 @@ export async function generate(
   const part = { width: Math.ceil(input.width / low.everyPixel), height: Math.ceil(input.height / low.everyPixel) };
   const small = await denoised(
     base,
-    { ...input, prompt, vectors, method, graphs, frames, fps: input.fps / low.everyFrame },
+    { ...input, prompt, vectors, method, graphs, seat, frames, fps: input.fps / low.everyFrame },
     noise,
     (x) => atBorder(() => cropFrame(middleOf(x, seen), seen, part)),
     { first: first && reduce(first, { frames: 1, ...native }, low) },
@@ -97,7 +113,7 @@ export async function generate(
     upsampler,
     low,
     { ...small, first },
-    { ...input, prompt, steps, guidance, graphs },
+    { ...input, prompt, steps, guidance, graphs, seat },
     vectors,
     atBorder,
   );
@@ -115,14 +131,15 @@ export async function upsample(
 ): Promise<RgbVideo> {
   const { low, name } = upsampler.model.preset;
   if (!low) throw new VimiError('MODEL_UNKNOWN', `${name} is not an upsampler`);
-  return upsampled(upsampler, low, small, input, vectors, stepBorder(input.steps, { signal, onStep }));
+  const seat = new Rounds().seat();
+  return upsampled(upsampler, low, small, { ...input, seat }, vectors, stepBorder(input.steps, { signal, onStep }));
 }
 
 async function upsampled(
   upsampler: LoadedModel,
   low: LowResolution,
   small: SmallVideo & { first?: Float32Array | null },
-  input: GenerateInput & Pick<GenerateOptions, 'graphs'>,
+  input: GenerateInput & Pick<Settings, 'graphs' | 'seat'>,
   vectors: TextVectors | undefined,
   atBorder: StepBorder,
 ): Promise<RgbVideo> {
@@ -134,7 +151,8 @@ async function upsampled(
   const poses = small.poses.map((one) => one && posesBetween(one, size.frames, low));
   const first = small.first && detailsOf(small.first, smooth(small.x, size, low, ways), low);
   const { method } = upsampler.model.preset.defaults;
-  const settings = { ...input, method, vectors, oscillation: undefined };
+  // What is set for the base model's noise levels says nothing here.
+  const settings = { ...input, method, vectors, oscillation: undefined, guided: undefined, reuse: undefined };
   const given = { low: { x, level, poses }, first };
   const middle = size.frames >> 1;
   const onStep = (x: Float64Array) =>
@@ -150,12 +168,14 @@ type StepBorder = (draw: () => RgbImage) => Promise<void>;
 
 function stepBorder(
   total: number,
-  { signal, onStep, onEstimate }: Pick<GenerateOptions, 'signal' | 'onStep' | 'onEstimate'>,
+  { signal, onStep, onLast, onEstimate }: Pick<GenerateOptions, 'signal' | 'onStep' | 'onLast' | 'onEstimate'>,
 ): StepBorder {
   let done = 0;
+  if (total === 1) onLast?.();
   return async (draw) => {
     if (++done < total) onEstimate?.(draw);
     onStep?.(done, total);
+    if (done === total - 1) onLast?.();
     await setImmediate(); // lets a cancellation in
     if (signal.aborted)
       throw new VimiError('CANCELLED', 'The generation was cancelled', { where: `step ${done} of ${total}` });
@@ -175,8 +195,11 @@ export function checkCascade(base: Preset, upsampler: Preset): void {
     });
 }
 
-type Settings = Pick<GenerateInput, 'prompt' | 'frames' | 'fps' | 'steps' | 'guidance' | 'oscillation'> &
-  Pick<Preset['defaults'], 'method'> & { vectors?: TextVectors; graphs?: GraphRunner };
+type Settings = Pick<
+  GenerateInput,
+  'prompt' | 'frames' | 'fps' | 'steps' | 'guidance' | 'oscillation' | 'guided' | 'reuse'
+> &
+  Pick<Preset['defaults'], 'method'> & { vectors?: TextVectors; graphs?: GraphRunner; seat: Seat };
 
 /**
  * A sample of one model, [T, H, W, 3], -1 to 1 unless it draws details, and where it laid each of the prompt's images,
@@ -185,7 +208,20 @@ type Settings = Pick<GenerateInput, 'prompt' | 'frames' | 'fps' | 'steps' | 'gui
  */
 async function denoised(
   loaded: LoadedModel,
-  { prompt, frames: T, fps, steps, guidance, oscillation, method, vectors, graphs }: Settings,
+  {
+    prompt,
+    frames: T,
+    fps,
+    steps,
+    guidance,
+    oscillation,
+    guided: between,
+    reuse = 0,
+    method,
+    vectors,
+    graphs,
+    seat,
+  }: Settings,
   random: Random,
   onStep: (estimate: Float64Array) => Promise<void>,
   {
@@ -203,18 +239,22 @@ async function denoised(
   const p = preconditioningOf(preset);
   const schedule = karrasSchedule(steps, preset.noise);
   const weightsAt = (step: number, sigma: number) =>
-    guidanceAt({ step, sigma }, guidance, { oscillation, above: preset.guidedAbove });
+    guidanceAt({ step, sigma }, guidance, { oscillation, above: preset.guidedAbove, between });
   const branchesAt = branchesOfSteps(
     schedule.slice(0, -1).map((sigma, step) => weightsAt(step, sigma)),
     hasImages,
   );
 
   const video = { items, frames: T, width: W, height: H, fps, low };
-  const network = graphs ? byGraph(loaded, graphs, video) : byOperation(loaded, video);
+  const network = graphs ? byGraph(loaded, graphs, video, seat) : byOperation(loaded, video, seat);
   let poses: Float32Array[] = [];
   let estimate: Float64Array = new Float64Array();
+  const reused = new StepReuse(reuse);
   try {
     const denoise = async (y: Float64Array, sigma: number, step: number) => {
+      // The last step says where the images are laid.
+      const standIn = step < steps - 1 ? reused.standIn() : undefined;
+      if (standIn) return standIn;
       const branches = branchesAt[step]!;
       const { input, clean: cleanOf } = denoiserAt(p, sigma);
       const seen = await network.step(branches, input(y), { sigma, places: step === steps - 1 });
@@ -226,6 +266,7 @@ async function denoised(
       const clean = thresholds[preset.thresholding](guided);
       if (first) clean.set(first);
       estimate = clean;
+      reused.saw(clean);
       return clean;
     };
     const x = await sample(denoise, random.normals(T * H * W * 3), p, {

@@ -35,6 +35,12 @@ export interface Oscillation {
 /** The noise levels down to which each modality is guided; below, its weight is 1 (0: everywhere). */
 export type GuidedAbove = { text: number; image: number };
 
+/** The noise levels between which there is guidance at all. */
+export interface GuidedBetween {
+  low: number;
+  high: number;
+}
+
 /**
  * The weights of a step, counted from 0, at noise level sigma.
  *
@@ -45,12 +51,17 @@ export type GuidedAbove = { text: number; image: number };
 export function guidanceAt(
   { step, sigma }: { step: number; sigma: number },
   weights: { text: number; image: number },
-  { oscillation, above = { text: 0, image: 0 } }: { oscillation?: Oscillation; above?: GuidedAbove } = {},
+  {
+    oscillation,
+    above = { text: 0, image: 0 },
+    between,
+  }: { oscillation?: Oscillation; above?: GuidedAbove; between?: GuidedBetween } = {},
 ): { text: number; image: number } {
+  const isOutside = between !== undefined && (sigma < between.low || sigma > between.high);
   const isLow = oscillation && step >= oscillation.steady && (step - oscillation.steady) % 2 === 0;
   const most = isLow ? oscillation.low : Number.POSITIVE_INFINITY;
   const limited = (modality: 'text' | 'image') =>
-    Math.min(weights[modality], most, sigma < above[modality] ? 1 : Number.POSITIVE_INFINITY);
+    Math.min(weights[modality], most, isOutside || sigma < above[modality] ? 1 : Number.POSITIVE_INFINITY);
   return { text: limited('text'), image: limited('image') };
 }
 

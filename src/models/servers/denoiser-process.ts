@@ -1,14 +1,17 @@
-// The model process: loads one model, makes one video at a time, says how far it is. Started by denoiser.ts with one JSON
-// argument; ends when its parent does.
+// The model process: loads one model, draws so many videos at once as it is told, says how far they are. Started by denoiser.ts with
+// one JSON argument; ends when its parent does.
 import { VimiError } from '../../core/errors.js';
 import { openEncoder } from '../encoders/open-encoder.js';
-import type { RgbImage } from '../ports.js';
+import type { GenerateInput, RgbImage } from '../ports.js';
 import { sizeOfVideo } from '../presets/presets.js';
 import { checkCascade, generate } from '../sampling/generate.js';
+import { Rounds } from '../sampling/rounds.js';
 import { samplerNames } from '../sampling/sampler.js';
 import { loadModel } from '../weights/load-model.js';
 import type { FromProcess, ProcessOptions, ToProcess } from './denoiser-messages.js';
+import { measureBudget, mostOf, trialOf } from './measure-budget.js';
 import { errorFields, insideProcess } from './own-process.js';
+import { Places } from './places.js';
 import { openServing } from './serving-backend.js';
 
 /** Between two previews. */
@@ -38,37 +41,56 @@ try {
   const last = upsampler?.model.preset ?? preset;
   const size = { frames: last.frames, ...sizeOfVideo(last) };
   const { steps, guidance } = preset.defaults;
-  let line = Promise.resolve();
-  process.on('message', (message: ToProcess) => {
-    if (message.type === 'cancel') {
-      cancelled.get(message.job)?.abort();
-      return;
-    }
-    const { job, input } = message;
-    const abort = new AbortController();
-    cancelled.set(job, abort);
-    line = line.then(async () => {
-      try {
-        if (abort.signal.aborted) throw new VimiError('CANCELLED', 'The generation was cancelled');
-        const onStep = (done: number, total: number) => send({ type: 'step', job, done, total });
-        const began = performance.now();
-        let shown = Number.NEGATIVE_INFINITY;
-        const onEstimate = (draw: () => RgbImage) => {
+  const places = new Places(1);
+  const rounds = new Rounds({
+    onFewer(atOnce) {
+      places.most = Math.min(places.most, atOnce);
+      send({ type: 'fewer', atOnce });
+    },
+  });
+  const draw = async (job: number, input: GenerateInput, signal: AbortSignal) => {
+    const leave = await places.take(signal);
+    try {
+      send({ type: 'begun', job });
+      const [began, seat] = [performance.now(), rounds.seat()];
+      let shown = Number.NEGATIVE_INFINITY;
+      const video = await generate(loaded, input, {
+        ...{ upsampler, encoder, graphs, seat, signal },
+        onStep: (done, total) => send({ type: 'step', job, done, total }),
+        onLast: () => send({ type: 'last', job }),
+        onEstimate(frame: () => RgbImage) {
           const now = performance.now();
           if (now - shown < previewMs) return;
           shown = now;
-          send({ type: 'preview', job, frame: draw() });
-        };
-        const { signal } = abort;
-        const video = await generate(loaded, input, { upsampler, encoder, graphs, signal, onStep, onEstimate });
-        send({ type: 'done', job, video, seconds: (performance.now() - began) / 1000 });
-      } catch (thrown) {
-        send({ type: 'failed', job, error: errorFields(thrown) });
-      } finally {
-        cancelled.delete(job);
-      }
-    });
-  });
+          send({ type: 'preview', job, frame: frame() });
+        },
+      });
+      send({ type: 'done', job, video, seconds: (performance.now() - began - seat.waitedMs) / 1000 });
+    } finally {
+      leave();
+    }
+  };
+  const hear = {
+    generate({ job, input }: Extract<ToProcess, { type: 'generate' }>) {
+      const abort = new AbortController();
+      cancelled.set(job, abort);
+      draw(job, input, abort.signal)
+        .catch((thrown) => send({ type: 'failed', job, error: errorFields(thrown) }))
+        .finally(() => cancelled.delete(job));
+    },
+    cancel: ({ job }: Extract<ToProcess, { type: 'cancel' }>) => cancelled.get(job)?.abort(),
+    'at-once'({ atOnce }: Extract<ToProcess, { type: 'at-once' }>) {
+      rounds.most = atOnce;
+      places.most = atOnce;
+    },
+    async measure() {
+      const budget = await rounds
+        .between(() => measureBudget((atOnce) => trialOf(models, graphs, atOnce), mostOf(graphs)))
+        .catch(() => ({ atOnce: 1, gains: [] }));
+      send({ type: 'measured', budget });
+    },
+  };
+  process.on('message', (message: ToProcess) => void hear[message.type](message as never));
   send({
     type: 'ready',
     ...(note !== undefined && { note }),

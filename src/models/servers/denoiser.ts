@@ -2,11 +2,14 @@ import type { ChildProcess } from 'node:child_process';
 import { type Clock, systemClock } from '../../core/clock.js';
 import { compiled } from '../../core/compiled.js';
 import { VimiError } from '../../core/errors.js';
+import type { Device } from '../backends/backend.js';
 import type { ServingBackend } from '../backends/names.js';
 import { checkInput } from '../check-input.js';
 import type { Denoiser, GenerateCalls, Generated, GenerateInput, ModelChoice, ModelDescription } from '../ports.js';
-import type { FromProcess, ProcessOptions, ToProcess } from './denoiser-messages.js';
+import { AtOnce } from './at-once.js';
+import type { FromJob, FromProcess, ProcessOptions, ToProcess } from './denoiser-messages.js';
 import { createFakeDenoiser } from './fake-denoiser.js';
+import type { Budget } from './measure-budget.js';
 import { reviveError, startProcess } from './own-process.js';
 import { StepWatchdog } from './step-watchdog.js';
 
@@ -16,6 +19,8 @@ export interface DenoiserOptions extends ModelChoice {
   backend?: ServingBackend;
   /** Threads that the tensorflow and onnx backends may take; all if not given. */
   threads?: number;
+  /** The one that tensorflow sees; all if not given. */
+  device?: Device;
   log?: (line: string) => void;
   /** Of the watch over its steps. */
   clock?: Clock;
@@ -26,9 +31,10 @@ export interface DenoiserOptions extends ModelChoice {
  * MODEL_UNAVAILABLE (it does not come up: too little memory, say), MODEL_UNKNOWN, WEIGHTS_NOT_FOUND, WEIGHTS_DAMAGED or
  * BACKEND_UNAVAILABLE if it cannot be.
  *
- * Jobs are made one at a time, in the order asked. When the process dies, the job it was at fails with MODEL_CRASHED;
- * those behind it wait for the next process, which is started at once. A process that makes no step for far longer than usual is
- * killed, which comes to the same. It holds the event loop only while a job is open.
+ * Jobs begin in the order asked, `atOnce` of them at a time. When the process dies, the job it was at fails with MODEL_CRASHED;
+ * those behind it wait for the next process, which is started at once. If it was at several, fewer at once are made again: it may have
+ * been the memory. A process that makes no step of a job for far longer than usual is killed, which comes to the same. It holds the
+ * event loop only while a job is open.
  */
 export async function createDenoiser(options: DenoiserOptions): Promise<Denoiser> {
   if (options.model === 'fake') return createFakeDenoiser();
@@ -46,8 +52,11 @@ function notStarted(found: string, cause?: unknown): VimiError {
   return new VimiError('MODEL_UNAVAILABLE', 'The model process does not start', { found, cause });
 }
 
-interface Job extends Pick<GenerateCalls, 'onStep' | 'onPreview'> {
+interface Job extends Pick<GenerateCalls, 'onStep' | 'onPreview' | 'onLast'> {
   number: number;
+  /** waiting: here; sent: in the process, behind others; begun; last: it is at its last step. */
+  state: 'waiting' | 'sent' | 'begun' | 'last';
+  signal: AbortSignal;
   input: GenerateInput;
   resolve(generated: Generated): void;
   reject(error: VimiError): void;
@@ -58,7 +67,10 @@ class ProcessDenoiser implements Denoiser {
   #ready: Promise<void> | null = null;
   #description: ModelDescription | null = null;
   readonly #waiting: Job[] = [];
-  #running: Job | null = null;
+  /** Those that the process has, or is to have once it is there, by number. */
+  readonly #open = new Map<number, Job>();
+  readonly #atOnce = new AtOnce();
+  #isMeasuring = false;
   #jobs = 0;
   #closed = false;
   readonly #log: (line: string) => void;
@@ -67,6 +79,8 @@ class ProcessDenoiser implements Denoiser {
   readonly #watchdog: StepWatchdog;
   /** What the watchdog found, where it ended the process. */
   #stuck: string | undefined;
+  /** What job the memory was too small for; the process is on its way out. */
+  #exhausted: VimiError | undefined;
   /** Why the next process leaves onnx out: machine code that does not fit this machine dies without a word. */
   #withoutOnnx: string | undefined;
 
@@ -75,7 +89,7 @@ class ProcessDenoiser implements Denoiser {
     this.#log = options.log ?? (() => {});
     this.#watchdog = new StepWatchdog(options.clock ?? systemClock, (seconds) => {
       this.#stuck = `no step for ${Math.round(seconds)} s`;
-      this.#log(`the model process hangs (${this.#stuck}): it is started again, and its job is made again`);
+      this.#log(`the model process hangs (${this.#stuck}): it is started again, and what it was at is made again`);
       this.#child?.kill('SIGKILL');
     });
   }
@@ -87,9 +101,9 @@ class ProcessDenoiser implements Denoiser {
 
   start(): Promise<void> {
     this.#ready ??= new Promise((resolve, reject) => {
-      const { model, upsampler, encoder, backend = 'auto', threads } = this.#options;
+      const { model, upsampler, encoder, backend = 'auto', threads, device } = this.#options;
       const withoutOnnx = this.#withoutOnnx;
-      const argument: ProcessOptions = { model, upsampler, encoder, backend, threads, withoutOnnx };
+      const argument: ProcessOptions = { model, upsampler, encoder, backend, threads, device, withoutOnnx };
       const { child, endOf } = startProcess(compiled(import.meta.url, './denoiser-process.js'), argument);
       this.#child = child;
       let outcome: 'starting' | 'ready' | 'unfit' = 'starting';
@@ -100,11 +114,16 @@ class ProcessDenoiser implements Denoiser {
           this.#log(`model ${message.description.name} on ${message.description.backend}`);
           if (message.note !== undefined) this.#log(message.note);
           this.#hold(false);
+          this.#tell({ type: 'at-once', atOnce: this.#atOnce.now });
           resolve();
         } else if (message.type === 'unfit') {
           outcome = 'unfit';
           const error = reviveError(message.error);
           reject(error.code === 'OUT_OF_MEMORY' ? notStarted(error.message, error) : error);
+        } else if (message.type === 'measured') this.#measured(message.budget);
+        else if (message.type === 'fewer') {
+          this.#atOnce.shrink(message.atOnce);
+          this.#log(`too little memory: from now on ${this.#atOnce.now} at once`);
         } else this.#hear(message);
       });
       child.on('error', (cause) => {
@@ -119,7 +138,8 @@ class ProcessDenoiser implements Denoiser {
         if (this.#child !== child) return;
         this.#child = null;
         this.#ready = null;
-        this.#watchdog.end();
+        this.#watchdog.endAll();
+        this.#isMeasuring = false;
         const found = this.#stuck ?? endOf(code, signal);
         const crashed = new VimiError('MODEL_CRASHED', 'The model process died', { found });
         this.#stuck = undefined;
@@ -131,8 +151,8 @@ class ProcessDenoiser implements Denoiser {
         // Whoever waits for a start that failed has heard why from the promise, and a start is tried once a job.
         if (outcome !== 'ready') return;
         this.#log(crashed.message);
-        this.#running?.reject(crashed);
-        this.#running = null;
+        this.#lost(this.#exhausted ?? crashed);
+        this.#exhausted = undefined;
         this.#next();
       });
     });
@@ -144,18 +164,37 @@ class ProcessDenoiser implements Denoiser {
     return this.#description!;
   }
 
-  async generate(input: GenerateInput, { signal, onStep, onPreview }: GenerateCalls): Promise<Generated> {
+  atOnce(asked?: number): number {
+    if (asked !== undefined)
+      this.#changed(() => {
+        this.#atOnce.asked = asked;
+      });
+    else if (this.#atOnce.measured === undefined && !this.#isMeasuring && this.#begun.length > 0) {
+      this.#isMeasuring = true;
+      this.#tell({ type: 'measure' });
+    }
+    return this.#atOnce.now;
+  }
+
+  #changed(change: () => void): void {
+    const before = this.#atOnce.now;
+    change();
+    if (this.#atOnce.now !== before) this.#tell({ type: 'at-once', atOnce: this.#atOnce.now });
+  }
+
+  async generate(input: GenerateInput, { signal, onStep, onPreview, onLast }: GenerateCalls): Promise<Generated> {
     checkInput(input, await this.describe());
     if (this.#closed) throw new VimiError('CANCELLED', 'The model is closed');
     if (signal.aborted) throw new VimiError('CANCELLED', 'The generation was cancelled before it began');
     return await new Promise<Generated>((resolve, reject) => {
-      const job: Job = { number: this.#jobs++, input, onStep, onPreview, resolve, reject };
+      const number = this.#jobs++;
+      const job: Job = { number, state: 'waiting', signal, input, onStep, onPreview, onLast, resolve, reject };
       const onAbort = () => {
         const place = this.#waiting.indexOf(job);
         if (place >= 0) {
           this.#waiting.splice(place, 1);
           job.reject(new VimiError('CANCELLED', 'The generation was cancelled before it began'));
-        } else if (this.#running === job) this.#tell({ type: 'cancel', job: job.number });
+        } else if (job.state !== 'waiting') this.#tell({ type: 'cancel', job: number });
       };
       signal.addEventListener('abort', onAbort, { once: true });
       const settled = () => signal.removeEventListener('abort', onAbort);
@@ -174,10 +213,10 @@ class ProcessDenoiser implements Denoiser {
 
   async close(): Promise<void> {
     this.#closed = true;
-    this.#watchdog.end();
+    this.#watchdog.endAll();
     const error = new VimiError('CANCELLED', 'The model is closed');
-    for (const job of [this.#running, ...this.#waiting.splice(0)]) job?.reject(error);
-    this.#running = null;
+    for (const job of [...this.#open.values(), ...this.#waiting.splice(0)]) job.reject(error);
+    this.#open.clear();
     const child = this.#child;
     if (!child) return;
     const gone = new Promise<void>((resolve) => child.once('exit', () => resolve()));
@@ -187,49 +226,117 @@ class ProcessDenoiser implements Denoiser {
     this.#child = null;
   }
 
-  /** Hands the first waiting job to the process, starting one if need be. */
+  get #begun(): Job[] {
+    return [...this.#open.values()].filter(({ state }) => state === 'begun' || state === 'last');
+  }
+
+  /** Hands waiting jobs to the process as far as it has room, starting one if need be. One that is at its last step takes none. */
   #next(): void {
-    if (this.#running || this.#closed || this.#waiting.length === 0) {
-      if (!this.#running) this.#hold(false);
-      return;
-    }
-    const job = this.#waiting.shift()!;
-    this.#running = job;
+    if (this.#closed) return;
+    const isFull = () => [...this.#open.values()].filter(({ state }) => state !== 'last').length >= this.#atOnce.now;
+    while (this.#waiting.length > 0 && !isFull()) this.#hand(this.#waiting.shift()!);
+    if (this.#open.size === 0) this.#hold(false);
+  }
+
+  #hand(job: Job): void {
+    this.#open.set(job.number, job);
     this.start().then(
       () => {
-        if (this.#running !== job) return;
+        if (this.#open.get(job.number) !== job) return;
+        if (job.signal.aborted) {
+          this.#end(job);
+          job.reject(new VimiError('CANCELLED', 'The generation was cancelled before it began'));
+          this.#next();
+          return;
+        }
+        job.state = 'sent';
         this.#hold(true);
         this.#tell({ type: 'generate', job: job.number, input: job.input });
-        this.#watchdog.begin();
+        this.#watchdog.begin(job.number);
       },
       (error: VimiError) => {
-        if (this.#running !== job) return;
-        this.#running = null;
+        if (this.#open.get(job.number) !== job) return;
+        this.#end(job);
         job.reject(error);
         this.#next();
       },
     );
   }
 
-  #hear(message: Extract<FromProcess, { job: number }>): void {
-    const job = this.#running;
-    if (!job || job.number !== message.job) return;
-    if (message.type === 'step' || message.type === 'preview') {
-      if (message.type === 'step') this.#watchdog.step();
-      try {
-        if (message.type === 'step') job.onStep?.(message.done, message.total);
-        else job.onPreview?.(message.frame);
-      } catch (thrown) {
-        // Who is told of a step cannot stop the model, let alone this process.
-        this.#log(`a step could not be reported: ${(thrown as Error).message}`);
-      }
+  #end(job: Job): void {
+    this.#open.delete(job.number);
+    this.#watchdog.end(job.number);
+  }
+
+  /** The process is gone: who waited in it waits again; the one job that it was at fails, and several are tried again with fewer at once. */
+  #lost(error: VimiError): void {
+    const begun = this.#begun;
+    if (begun.length === 1) {
+      this.#end(begun[0]!);
+      begun[0]!.reject(error);
+    } else if (begun.length > 1) {
+      this.#atOnce.shrink(begun.length >> 1);
+      this.#log(`it was at ${begun.length} jobs at once: they are made again, ${this.#atOnce.now} at once`);
+    }
+    const back = [...this.#open.values()].filter(({ state }) => state !== 'waiting');
+    for (const job of back) {
+      job.state = 'waiting';
+      this.#end(job);
+    }
+    this.#waiting.unshift(...back);
+  }
+
+  #measured({ atOnce, gains }: Budget): void {
+    this.#isMeasuring = false;
+    this.#changed(() => {
+      this.#atOnce.measured = atOnce;
+    });
+    const times = gains.map(({ atOnce: n, times }) => `${n} at once are ${times.toFixed(2)} times as fast`);
+    this.#log(`draws ${atOnce} at once${times.length > 0 ? ` (${times.join(', ')})` : ''}`);
+    this.#next();
+  }
+
+  #hear(message: FromJob): void {
+    const job = this.#open.get(message.job);
+    if (!job) return;
+    // What waits in the process waits for good reasons as long as others get on.
+    for (const { number, state } of this.#open.values()) if (state === 'sent') this.#watchdog.begin(number);
+    if (message.type === 'done') {
+      this.#end(job);
+      this.#changed(() => this.#atOnce.done());
+      job.resolve({ video: message.video, seconds: message.seconds });
+      this.#next();
+    } else if (message.type === 'failed') this.#failed(job, reviveError(message.error));
+    else if (message.type === 'begun') {
+      job.state = 'begun';
+      this.#watchdog.begin(job.number);
+    } else this.#heard(job, message);
+  }
+
+  #failed(job: Job, error: VimiError): void {
+    if (error.code === 'OUT_OF_MEMORY') {
+      // Nobody knows what a backend is worth after that: a new one makes the next jobs.
+      this.#exhausted ??= error;
+      this.#child?.kill('SIGKILL');
       return;
     }
-    this.#running = null;
-    this.#watchdog.end();
-    if (message.type === 'done') job.resolve({ video: message.video, seconds: message.seconds });
-    else job.reject(reviveError(message.error));
+    this.#end(job);
+    job.reject(error);
     this.#next();
+  }
+
+  #heard(job: Job, message: Extract<FromJob, { type: 'step' | 'preview' | 'last' }>): void {
+    if (message.type === 'last') job.state = 'last';
+    if (message.type === 'step') this.#watchdog.step(job.number);
+    try {
+      if (message.type === 'step') job.onStep?.(message.done, message.total);
+      else if (message.type === 'preview') job.onPreview?.(message.frame);
+      else job.onLast?.();
+    } catch (thrown) {
+      // Who is told of a step cannot stop the model, let alone this process.
+      this.#log(`a step could not be reported: ${(thrown as Error).message}`);
+    }
+    if (message.type === 'last') this.#next();
   }
 
   #tell(message: ToProcess): void {

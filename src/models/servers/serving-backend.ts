@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { VimiError } from '../../core/errors.js';
-import { openBackend, tensorflowPackage } from '../backends/backend.js';
+import { type Device, openBackend, tensorflowPackage } from '../backends/backend.js';
 import type { ServingBackend } from '../backends/names.js';
 import { GraphRunner } from '../graphs/graph-runner.js';
 import { useTracing } from '../graphs/tracing-backend.js';
@@ -17,6 +17,8 @@ export interface Serving {
 
 export interface ServingOptions {
   threads?: number | undefined;
+  /** Only tensorflow knows graphics processors. */
+  device?: Device | undefined;
   /** Leave onnx out of `auto`, and why. */
   withoutOnnx?: string | undefined;
 }
@@ -26,11 +28,12 @@ export interface ServingOptions {
  * one cannot be opened; `auto` finds another, and says why.
  */
 export async function openServing(name: ServingBackend, options: ServingOptions = {}): Promise<Serving> {
-  const { threads, withoutOnnx } = options;
+  const { threads, device, withoutOnnx } = options;
+  const opened = { threads, ...(device !== undefined && { device }) };
   if (name === 'onnx') return withGraphs(await nativeGraphs(threads).catch(webGraphs));
-  if (name !== 'auto') return { description: await openBackend(name, { threads }) };
-  if (tensorflowPackage() && existsSync('/dev/nvidiactl'))
-    return { description: await openBackend('tensorflow', { threads }) };
+  if (name !== 'auto') return { description: await openBackend(name, opened) };
+  if (device !== 'cpu' && tensorflowPackage() && existsSync('/dev/nvidiactl'))
+    return { description: await openBackend('tensorflow', opened) };
   let why = withoutOnnx;
   if (why === undefined)
     try {

@@ -8,7 +8,7 @@ const timesAgain = 4;
 /** Of the newest steps, the middle one is what they usually take. */
 const measured = 9;
 
-/** Notices a model that makes no step any more: its process hangs, where nothing else would ever end it. */
+/** Notices a model that makes no step of a job any more: its process hangs, where nothing else would ever end it. */
 export class StepWatchdog {
   readonly #clock: Clock;
   readonly #onStuck: (seconds: number) => void;
@@ -16,9 +16,10 @@ export class StepWatchdog {
   readonly #durations: number[] = [];
   /** How often in a row no step came in time. */
   #misses = 0;
-  #watched: { since: number; over: AbortController } | null = null;
+  /** By job. */
+  readonly #watched = new Map<number, { since: number; over: AbortController }>();
 
-  /** `onStuck`: there was no step for so many seconds; nothing is watched from then on. */
+  /** `onStuck`: a job made no step for so many seconds; nothing is watched from then on. */
   constructor(clock: Clock, onStuck: (seconds: number) => void) {
     this.#clock = clock;
     this.#onStuck = onStuck;
@@ -30,31 +31,36 @@ export class StepWatchdog {
     return Math.max(leastMs, timesUsual * usual) * timesAgain ** this.#misses;
   }
 
-  /** A job begins: its first step is waited for. */
-  begin(): void {
-    this.end();
+  /** A job begins, or waits for others that have made a step: its own first step is waited for. */
+  begin(job: number): void {
+    this.end(job);
     const watched = { since: this.#clock.elapsed(), over: new AbortController() };
-    this.#watched = watched;
+    this.#watched.set(job, watched);
     void this.#clock.sleep(this.limitMs, watched.over.signal).then(() => {
-      if (this.#watched !== watched) return;
-      this.end();
+      if (this.#watched.get(job) !== watched) return;
+      this.endAll();
       this.#misses++;
       this.#onStuck((this.#clock.elapsed() - watched.since) / 1000);
     });
   }
 
   /** It has made a step: the next one is waited for. */
-  step(): void {
-    if (!this.#watched) return;
-    this.#durations.push(this.#clock.elapsed() - this.#watched.since);
+  step(job: number): void {
+    const watched = this.#watched.get(job);
+    if (!watched) return;
+    this.#durations.push(this.#clock.elapsed() - watched.since);
     if (this.#durations.length > measured) this.#durations.shift();
     this.#misses = 0;
-    this.begin();
+    this.begin(job);
   }
 
-  /** No step is waited for any more. */
-  end(): void {
-    this.#watched?.over.abort();
-    this.#watched = null;
+  /** No step of this job is waited for any more. */
+  end(job: number): void {
+    this.#watched.get(job)?.over.abort();
+    this.#watched.delete(job);
+  }
+
+  endAll(): void {
+    for (const job of [...this.#watched.keys()]) this.end(job);
   }
 }

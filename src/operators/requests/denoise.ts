@@ -12,12 +12,13 @@ import { modelPrompt } from './model-prompt.js';
  * Drops   cancelled jobs
  * Fails   REQUEST_OVER_LIMIT (more than the model makes; admit says so first), OBJECT_NOT_FOUND and OBJECT_DAMAGED (an image of the prompt),
  *         MEDIA_DAMAGED, MODEL_CRASHED after retries; MODEL_SERVER_* and MODEL_ANSWER_INVALID of a model server
- * Memory  `concurrency` prompts with decoded images (shared: decoded-image.ts), and their videos
+ * Memory  prompts that are drawn at once, and one more, with decoded images (shared: decoded-image.ts), and their videos
  * Progress, previews and what the prompt was grounded in are told on the jobs topic outside of the commit: after a crash
  * they may come twice, or be missing. The preview is removed with the outcome; one that a crash leaves is swept.
  */
 
 const weight = z.number().min(0).max(50);
+const noiseLevel = z.number().min(0).max(1e6);
 
 export const denoise = defineOperator(
   {
@@ -29,7 +30,7 @@ export const denoise = defineOperator(
       drops: 'Cancelled jobs, at the next step of the sampler.',
       fails:
         'REQUEST_EXPIRED if start_by has passed when its turn comes, and at the sampler step at which finish_by has passed; REQUEST_OVER_LIMIT if the model cannot make this video, REQUEST_UNSUPPORTED if it cannot take what the request brings; OBJECT_NOT_FOUND, OBJECT_DAMAGED or MEDIA_DAMAGED for an image of the prompt; MODEL_CRASHED if retries do not help. Of a model server: MODEL_SERVER_REFUSED and MODEL_ANSWER_INVALID; MODEL_SERVER_FAILED if retries do not help. While it is away (MODEL_SERVER_UNAVAILABLE), has no room (MODEL_SERVER_BUSY) or refuses the key (MODEL_SERVER_DENIED), the pipeline pauses.',
-      memory: 'The prompts that run at once, with decoded images and videos.',
+      memory: 'The prompts that are drawn at once, and the next one, with decoded images and videos.',
     },
     config: z.strictObject({
       model: z.string().default('nano').describe('Preset, path of a weights file, or a name of `models` in this file.'),
@@ -54,14 +55,29 @@ export const denoise = defineOperator(
         .describe(
           'After `steady` steps every second step uses the weight `low` instead. Default: the same weight always.',
         ),
+      guided: z
+        .strictObject({ low: noiseLevel.default(0), high: noiseLevel })
+        .refine(({ low, high }) => low < high, 'low below high')
+        .optional()
+        .describe(
+          'Guidance only where the noise level is between these; nano’s go from 40 down to 0.1. Default: as the model is made.',
+        ),
+      reuse: z
+        .number()
+        .min(0)
+        .max(1)
+        .optional()
+        .describe(
+          'Leaves out steps of the base model that would change what is seen by less than this part, 0.1 for a tenth. Faster, and not the same video. Default: none.',
+        ),
       concurrency: z
         .number()
         .int()
         .min(1)
         .max(64)
-        .default(1)
+        .optional()
         .describe(
-          'Jobs that the model is given at once. It makes one video after the other: further ones have their images read in advance, and are no longer overtaken.',
+          'Jobs that the model draws at once; those of one shape share its steps. Default: as many as are worth it, which vimi measures the first time that a job waits while another is drawn; 1 for a model server.',
         ),
       jobs: z
         .string()
@@ -77,11 +93,11 @@ export const denoise = defineOperator(
     models: (config) => [config],
   },
   {
-    concurrency: (config) => config.concurrency,
     open: ({ models, config }): Drawing => ({
       ...{ denoiser: models.of(config), hasToldOfUnread: false },
       ...{ shown: new Set(), removing: new Set() },
     }),
+    concurrency: ({ concurrency }, { denoiser }) => denoiser.atOnce?.(concurrency) ?? concurrency ?? 1,
     async process({ job, prompt, context: grounded }, context) {
       const { config, state, log } = context;
       const { denoiser } = state;
@@ -99,6 +115,8 @@ export const denoise = defineOperator(
         steps: job.steps ?? steps,
         guidance: { text: job.guidance?.text ?? step.text, image: job.guidance?.image ?? step.image },
         ...(config.oscillation && { oscillation: config.oscillation }),
+        ...(config.guided && { guided: config.guided }),
+        ...(config.reuse !== undefined && config.reuse > 0 && { reuse: config.reuse }),
         seed: job.seed,
       };
       const fps = job.fps ?? defaults.fps;
@@ -121,7 +139,9 @@ export const denoise = defineOperator(
           signal: context.signal,
           onStep: progress.report,
           onPreview: progress.show,
+          onLast: context.giveWay,
         });
+        context.giveWay();
         return {
           frames: {
             video,

@@ -1,6 +1,6 @@
 import { relative } from 'node:path';
 import { type Effective, type EffectiveMap, effective } from './effective.js';
-import type { RemoteModel } from './models.js';
+import type { NamedModel } from './models.js';
 import type { Profile } from './profiles.js';
 import type { Placed, PlacedMap } from './source.js';
 import type { UnfoldedStep } from './steps.js';
@@ -14,7 +14,7 @@ interface Parts {
   mediaHosts: string[];
   modelHosts: string[];
   webhookHosts: string[];
-  models: Map<string, RemoteModel>;
+  models: Map<string, NamedModel>;
   pipelines: readonly { spec: { name: string }; effective: Effective }[];
 }
 
@@ -62,8 +62,8 @@ function effectiveProfile({ transport, objects, search, work, server }: Profile,
 }
 
 /** Times are in milliseconds once they are read. */
-function asWritten(model: RemoteModel) {
-  return { ...model, run_limit: `${model.run_limit / 1000}s` };
+function asWritten(model: NamedModel) {
+  return model.type === 'own' ? model : { ...model, run_limit: `${model.run_limit / 1000}s` };
 }
 
 /** `checked`: its settings with their defaults. */

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { schemas } from '../../events/schemas.js';
 import type { Operator } from '../../flow/operator.js';
 import { hosts } from './hosts.js';
-import { remoteModel } from './models.js';
+import { modelKinds } from './models.js';
 import { pipelineSettings } from './pipelines.js';
 import { mediaRoots, profileParts, serverSettings, workFolder } from './profiles.js';
 import { nameRule } from './sections.js';
@@ -42,7 +42,10 @@ export function topologySchema(operators: readonly Operator[]): Schema {
         media_hosts: { ...fromZod(hosts), description: 'Hosts that media may be fetched from.' },
         model_hosts: { ...fromZod(hosts), description: 'Hosts of model servers that steps may call.' },
         webhook_hosts: { ...fromZod(hosts), description: 'Hosts that webhooks may go to.' },
-        models: named('Models that model servers have, by the names that steps use.', ref('model')),
+        models: named(
+          'Models of this machine in several processes, and those of model servers, by the names that steps use.',
+          ref('model'),
+        ),
         topics: named('What each topic carries.', ref('topic')),
         segments: named('Lists of steps that pipelines share.', ref('steps')),
         pipelines: { ...named('From a topic, through steps, to sinks.', ref('pipeline')), minProperties: 1 },
@@ -62,7 +65,7 @@ export function topologySchema(operators: readonly Operator[]): Schema {
         },
         Object.keys(profileParts),
       ),
-      model: fromZod(remoteModel),
+      model: { anyOf: Object.values(modelKinds).map(fromZod) },
       topic: extended(topicSettings, ['schema'], {
         schema: {
           description: 'What it carries; a bare JSON object is taken for the first.',

@@ -58,34 +58,94 @@ export const remoteModel = z.strictObject({
 });
 export type RemoteModel = z.output<typeof remoteModel>;
 
+/** A model of this machine, drawn by one or several processes, under a name of the topology's own. */
+export const ownModel = z.strictObject({
+  type: z.literal('own'),
+  model: z.string().min(1).max(4096).default('nano').describe('Preset, or path of a weights file.'),
+  upsampler: z.string().min(1).max(4096).optional().describe('The same for the model that enlarges its videos.'),
+  encoder: z
+    .string()
+    .min(1)
+    .max(4096)
+    .optional()
+    .describe('Folder of a frozen language model, for models that need one.'),
+  backend: z.enum(['auto', 'onnx', 'tensorflow', 'webgpu', 'wasm']).default('auto').describe('What it runs on.'),
+  processes: whole(64).optional().describe('Processes that draw, each with the whole model. Default 1.'),
+  devices: z
+    .array(z.union([z.number().int().min(0).max(63), z.literal('cpu')]))
+    .min(1)
+    .max(64)
+    .optional()
+    .describe(
+      'Instead of processes: a process for each of these, graphics processors by CUDA’s index or cpu. On tensorflow.',
+    ),
+  threads: whole(1024)
+    .optional()
+    .describe(
+      'Of each process; only tensorflow and onnx have several. Default: the processors shared out evenly, or all for one process.',
+    ),
+});
+export type OwnModel = z.output<typeof ownModel>;
+
+/** What a model of this section can be, by its `type`. */
+export const modelKinds = { own: ownModel, remote: remoteModel } as const;
+export type NamedModel = OwnModel | RemoteModel;
+
 /** By name; paths are absolute. */
 export function readModels(
   node: Placed | undefined,
   { folder, hosts }: { folder: string; hosts: readonly string[] },
   mistakes: Mistakes,
-): Map<string, RemoteModel> {
-  const models = new Map<string, RemoteModel>();
+): Map<string, NamedModel> {
+  const models = new Map<string, NamedModel>();
   if (!node) return models;
   reportUnset(node, mistakes);
   for (const { name, value } of namedEntries(node, 'model', mistakes)) {
     const what = `model '${name}'`;
-    const model = checkAgainst(remoteModel, value, what, mistakes);
-    if (!model) continue;
-    if ((model.makes === undefined) !== (model.dialect === 'vimi')) {
-      const text =
-        model.dialect === 'vimi'
-          ? 'makes: a server of the dialect vimi says itself what it makes: leave it out'
-          : `missing makes: a server of the dialect ${model.dialect} does not say what it makes`;
-      mistakes.add(model.makes ? 'value' : 'missing-key', value.place, `${what}: ${text}`);
-    }
-    const url = urlOf(model.url);
-    if (!url || ruleFor(url, hosts) === undefined)
-      mistakes.add(
-        'value',
-        value.place,
-        conceal(value, `${what} calls ${quote(model.url)}, whose host is not in model_hosts: add it there`),
-      );
-    models.set(name, { ...model, ...(model.ca !== undefined && { ca: resolve(folder, model.ca) }) });
+    const type = value.kind === 'map' ? value.entries.get('type')?.value : undefined;
+    const isOwn = type?.kind === 'scalar' && type.value === 'own';
+    const model = isOwn ? readOwn(value, what, folder, mistakes) : readRemote(value, what, { folder, hosts }, mistakes);
+    if (model) models.set(name, model);
   }
   return models;
+}
+
+function readOwn(value: Placed, what: string, folder: string, mistakes: Mistakes): OwnModel | undefined {
+  const model = checkAgainst(ownModel, value, what, mistakes);
+  if (!model) return undefined;
+  const { processes, devices, backend, encoder } = model;
+  if (processes !== undefined && devices !== undefined)
+    mistakes.add(
+      'value',
+      value.place,
+      `${what}: processes and devices: a process for each device is what devices means: leave processes out`,
+    );
+  if (devices?.some((device) => device !== 'cpu') && !['auto', 'tensorflow'].includes(backend))
+    mistakes.add('value', value.place, `${what}: devices: the backend ${backend} knows none: expected tensorflow`);
+  return { ...model, ...(encoder !== undefined && { encoder: resolve(folder, encoder) }) };
+}
+
+function readRemote(
+  value: Placed,
+  what: string,
+  { folder, hosts }: { folder: string; hosts: readonly string[] },
+  mistakes: Mistakes,
+): RemoteModel | undefined {
+  const model = checkAgainst(remoteModel, value, what, mistakes);
+  if (!model) return undefined;
+  if ((model.makes === undefined) !== (model.dialect === 'vimi')) {
+    const text =
+      model.dialect === 'vimi'
+        ? 'makes: a server of the dialect vimi says itself what it makes: leave it out'
+        : `missing makes: a server of the dialect ${model.dialect} does not say what it makes`;
+    mistakes.add(model.makes ? 'value' : 'missing-key', value.place, `${what}: ${text}`);
+  }
+  const url = urlOf(model.url);
+  if (!url || ruleFor(url, hosts) === undefined)
+    mistakes.add(
+      'value',
+      value.place,
+      conceal(value, `${what} calls ${quote(model.url)}, whose host is not in model_hosts: add it there`),
+    );
+  return { ...model, ...(model.ca !== undefined && { ca: resolve(folder, model.ca) }) };
 }

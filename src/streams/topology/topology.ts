@@ -5,7 +5,7 @@ import type { TopicSpec } from '../transports/transport.js';
 import type { EffectiveMap } from './effective.js';
 import type { Environment } from './environment.js';
 import type { TopologyMistake } from './mistake.js';
-import type { RemoteModel } from './models.js';
+import type { NamedModel } from './models.js';
 import type { Profile } from './profiles.js';
 import type { TopologyTest } from './tests.js';
 
@@ -29,7 +29,7 @@ export interface Topology {
   /** Hosts that webhooks may go to. */
   webhookHosts: string[];
   /** Of model servers, by their names. */
-  models: Map<string, RemoteModel>;
+  models: Map<string, NamedModel>;
   /** By name, in the order of the file. */
   topics: Map<string, TopicDeclaration>;
   /** In the order of the file. */

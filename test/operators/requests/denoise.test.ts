@@ -68,6 +68,46 @@ describeOperator(denoise, {
 });
 
 describe('denoise', patient, () => {
+  it('gives the model the next job when one is at its last step, and as many at once as the model says', async () => {
+    for (const [places, concurrency] of [
+      [1, undefined],
+      [3, 7],
+    ] as const) {
+      const { denoiser } = scripted();
+      let [open, most] = [0, 0];
+      const told: (number | undefined)[] = [];
+      const counted: Denoiser = {
+        ...denoiser,
+        atOnce(asked) {
+          told.push(asked);
+          return places;
+        },
+        async generate(input, calls) {
+          most = Math.max(most, ++open);
+          await setImmediate();
+          calls.onLast?.();
+          open--;
+          await setImmediate();
+          return denoiser.generate(input, calls);
+        },
+      };
+      const jobs = ['1', '2', '3', '4', '5'].map((id) => flow({ id, steps: 1 }));
+      const run = await runOperator(denoise, concurrency ? { concurrency } : {}, given(counted), jobs);
+      expect(outcomes(run)).toEqual(Array(5).fill('delivered'));
+      expect(most).toBe(places);
+      expect(new Set(told)).toEqual(new Set([concurrency]));
+    }
+  });
+
+  it('hands on what makes a video in fewer evaluations, and its record says so', async () => {
+    const { denoiser, asked } = scripted();
+    const config = { steps: 1, reuse: 0.1, guided: { high: 10 } };
+    const run = await runOperator(denoise, config, given(denoiser), [flow()]);
+    expect(asked[0]).toMatchObject({ reuse: 0.1, guided: { low: 0, high: 10 } });
+    expect(run.emitted[0]!.data.frames!.sampler).toMatchObject({ reuse: 0.1, guided: { low: 0, high: 10 } });
+    expect(denoise.config.safeParse({ guided: { low: 10, high: 1 } }).success).toBe(false);
+  });
+
   it('takes settings from the request, then the step, then the model', async () => {
     const { denoiser, asked } = scripted();
     const config = { steps: 5, guidance: { text: 6, image: 1.5 } };

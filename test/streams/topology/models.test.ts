@@ -37,7 +37,29 @@ it('reads models of servers', async () => {
   ]);
 });
 
+it('reads models of this machine', async () => {
+  const { topology, mistakes } = await check(
+    '{ fast: { type: own, processes: 2 }, large: { type: own, model: ./large.safetensors, encoder: words, devices: [0, 1] } }',
+  );
+  expect(mistakes).toEqual([]);
+  expect([...topology!.models]).toEqual([
+    ['fast', { type: 'own', model: 'nano', backend: 'auto', processes: 2 }],
+    [
+      'large',
+      {
+        ...{ type: 'own', model: './large.safetensors', backend: 'auto', devices: [0, 1] },
+        encoder: join(folder, 'words'),
+      },
+    ],
+  ]);
+});
+
 it.each([
+  ['processes and devices', '{ a: { type: own, processes: 2, devices: [0, 1] } }', undefined, 'leave processes out'],
+  ['no processes', '{ a: { type: own, processes: 0 } }', undefined, 'processes: expected'],
+  ['a device of no backend', '{ a: { type: own, backend: wasm, devices: [0] } }', undefined, 'expected tensorflow'],
+  ['a device that is none', '{ a: { type: own, devices: [gpu] } }', undefined, 'devices.0: expected'],
+  ['a setting of a server', '{ a: { type: own, url: "http://gpu" } }', undefined, "unknown key 'url'"],
   ['a host that is not allowed', `{ wan: { type: remote, ${url} } }`, '[]', 'whose host is not in model_hosts'],
   ['another port', `{ wan: { type: remote, ${url} } }`, '[gpu.internal]', 'whose host is not in model_hosts'],
   ['a file', '{ wan: { type: remote, url: "file:///etc/passwd" } }', undefined, 'expected http:// or https://'],

@@ -86,11 +86,12 @@ class RemoteDenoiser implements Denoiser {
     const signal = AbortSignal.any([asking.signal, this.#closed.signal]);
     const description = await orAborted(this.describe(), signal, this.#options.where);
     checkInput(input, description);
-    if (input.oscillation)
-      throw new VimiError('REQUEST_UNSUPPORTED', `The model ${description.name} cannot take this`, {
-        ...{ expected: 'one guidance for all steps', found: 'oscillation', where: this.#options.where },
-        remedy: 'Remove oscillation from the step denoise: model servers have no word for it.',
-      });
+    for (const found of ['oscillation', 'guided', 'reuse'] as const)
+      if (input[found] !== undefined)
+        throw new VimiError('REQUEST_UNSUPPORTED', `The model ${description.name} cannot take this`, {
+          ...{ expected: 'one guidance for all steps, and all of them made', found, where: this.#options.where },
+          remedy: `Remove ${found} from the step denoise: model servers have no word for it.`,
+        });
     const { prompt, ...settings } = input;
     const written = await this.#options.dialect.write({ prompt: serverPrompt(prompt), ...settings });
     const key = createHash('sha256').update(written.body.type).update(written.body.bytes).digest('hex');
