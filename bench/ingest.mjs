@@ -7,13 +7,16 @@
 //   images   3,000 images, 320x240       peer: sharp alone: decode, fit, lossless WebP as sharp makes it by itself (effort 4; vimi: 2), write
 //   again    all images a second time    peer: sharp alone, as above; they are known by the hash of their bytes
 //
+// Where `bash bench/ingest/setup.sh` was run, films and clips have a second peer: ingest/script.py, which cuts with
+// PySceneDetect, decodes and codes with PyAV, and writes a shard with webdataset.
+//
 // vimi runs as people run it: `vimi ingest FOLDER` with the default topology, from files to a sealed shard; the peers write
 // files and nothing else. Both sides take two media at a time. Sides alternate, and which one begins changes with each
 // round; a ratio is that of a pair, and the median over the rounds is printed. Processor time counts the processes that
 // a side starts. A last run of vimi prints where its time goes: the wall clock of each step, summed over the events,
 // waits for a turn inside the step included.
 import { execFileSync, spawn } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -38,6 +41,7 @@ const atOnce = 2;
 const side = 512;
 const { ffmpeg, ffprobe } = mediaTools();
 const root = join(import.meta.dirname, '..');
+const python = join(root, '.cache/ingest/bin/python');
 const colours = ['red', 'green', 'blue', 'golden', 'violet', 'white', 'black', 'orange'];
 const shapes = ['waves', 'stripes', 'clouds', 'hills', 'ribbons', 'tiles', 'dunes'];
 
@@ -65,7 +69,10 @@ async function compare() {
           vimi: () => vimi(project, media),
           bare: () => timed(process.execPath, bareArgs(of, media, join(work, `bare-${row}-${round}`)), root),
         };
-        const order = round % 2 === 0 ? ['vimi', 'bare'] : ['bare', 'vimi'];
+        if (of !== 'images' && existsSync(python))
+          sides.script = () => timed(python, scriptArgs(media, join(work, `script-${row}-${round}.tar`)), root);
+        const names = Object.keys(sides);
+        const order = round % 2 === 0 ? names : names.reverse();
         const pair = {};
         for (const name of order) pair[name] = await sides[name]();
         pairs.push(pair);
@@ -157,11 +164,15 @@ async function timed(program, args, cwd) {
 function print(row, count, pairs) {
   const median = (list) => [...list].sort((a, b) => a - b)[list.length >> 1];
   const each = (name, what) => median(pairs.map((pair) => pair[name][what])) / count;
-  const ratio = (what) => median(pairs.map(({ vimi, bare }) => vimi[what] / bare[what])).toFixed(2);
+  const ratio = (what, peer = 'bare') => median(pairs.map((pair) => pair.vimi[what] / pair[peer][what])).toFixed(2);
   const ms = (seconds) => `${(1000 * seconds).toFixed(0)} ms`;
   console.log(
     `${row.padEnd(7)} ${count} media, ${pairs.length} rounds: processor ${ms(each('vimi', 'processor'))} against ${ms(each('bare', 'processor'))} each, ratio ${ratio('processor')}; wall ${ms(each('vimi', 'wall'))} against ${ms(each('bare', 'wall'))}, ratio ${ratio('wall')}; vimi keeps ${median(pairs.map(({ vimi }) => vimi.processor / vimi.wall)).toFixed(2)} cores busy, the peer ${median(pairs.map(({ bare }) => bare.processor / bare.wall)).toFixed(2)}`,
   );
+  if (pairs[0].script)
+    console.log(
+      `        script.py: processor ${ms(each('script', 'processor'))} each, ratio ${ratio('processor', 'script')}; wall ${ms(each('script', 'wall'))}, ratio ${ratio('wall', 'script')}; ${pairs[0].script.out.trim()}`,
+    );
   console.log(`        ${pairs[0].vimi.out.trim().split('\n').slice(0, 4).join('; ')}`);
 }
 
@@ -175,6 +186,10 @@ async function printSteps(project, media, count) {
 
 function bareArgs(kind, from, to) {
   return [fileURLToPath(import.meta.url), '--peer', kind === 'images' ? 'images' : 'films', '--from', from, '--to', to];
+}
+
+function scriptArgs(from, shard) {
+  return [join(import.meta.dirname, 'ingest/script.py'), from, shard, `${side}`];
 }
 
 async function each(names, work) {

@@ -49,7 +49,14 @@ export class RequestImages {
     { role, signal }: { role?: ImageRole; signal: AbortSignal },
   ): Promise<ObjectRef> {
     const maxBytes = this.bounds.max_image_bytes;
-    return this.ofBytes(await fetchBytes(this.#client, address, { maxBytes, maxMs: fetchMs, signal }), where, role);
+    const bytes = fetchBytes(this.#client, address, { maxBytes, maxMs: fetchMs, signal }).catch((thrown: unknown) => {
+      if (!(thrown instanceof VimiError) || thrown.code !== 'SOURCE_UNREACHABLE') throw thrown;
+      const { code, summary, expected, found } = thrown;
+      // Nothing was published that could be replayed.
+      const remedy = 'Send the request again when that server answers, or send the image itself.';
+      throw new VimiError(code, summary, { expected, found, where, remedy, cause: thrown });
+    });
+    return this.ofBytes(await bytes, where, role);
   }
 
   /** A frame that lies beside a video, pixel for pixel. */

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { statSync } from 'node:fs';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { asVimiError, VimiError } from './errors.js';
@@ -89,7 +90,7 @@ export class WatchedFile<T> {
   /** Rejects where the file is there and cannot be read. */
   static async open<T>(options: WatchOptions<T>): Promise<WatchedFile<T>> {
     // Before it is read: what changes meanwhile is read again.
-    const changed = await changeOf(options.path);
+    const changed = changeOf(options.path);
     return new WatchedFile(options, await options.read(options.path), changed);
   }
 
@@ -99,7 +100,7 @@ export class WatchedFile<T> {
     const isFresh = performance.now() - this.#looked < freshMs;
     if (isFresh && !isUrgent && !isEmpty(this.#content)) return this.#content;
     this.#looked = performance.now();
-    const changed = await changeOf(path);
+    const changed = changeOf(path);
     if (changed === this.#changed) return this.#content;
     try {
       this.#content = await read(path);
@@ -114,10 +115,11 @@ export class WatchedFile<T> {
   }
 }
 
-async function changeOf(path: string): Promise<string> {
+/** At once: on a busy machine the way through another thread takes longer than the look, and every request may wait for it. */
+function changeOf(path: string): string {
   try {
-    const { mtimeNs, ino } = await stat(path, { bigint: true });
-    return `${ino} ${mtimeNs}`;
+    const found = statSync(path, { bigint: true, throwIfNoEntry: false });
+    return found ? `${found.ino} ${found.mtimeNs}` : 'none';
   } catch {
     return 'none';
   }

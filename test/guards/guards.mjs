@@ -677,6 +677,27 @@ export const guards = [
     tests: ['test/server/images.test.ts'],
   },
   {
+    guard: 'an upload is of a bounded size',
+    file: 'src/app/uploads.ts',
+    from: 'if (size > mostBytes)',
+    to: 'if (size > Number.POSITIVE_INFINITY)',
+    tests: ['test/server/corpus.test.ts'],
+  },
+  {
+    guard: 'so many uploads at once',
+    file: 'src/server/corpus/media-form.ts',
+    from: 'if (own >= mostOfOne || all >= mostAtOnce)',
+    to: 'if (all >= Number.POSITIVE_INFINITY)',
+    tests: ['test/server/corpus.test.ts'],
+  },
+  {
+    guard: 'a certificate goes with its own key alone',
+    file: 'src/server/certificate.ts',
+    from: 'if (!own.checkPrivateKey(createPrivateKey(key)))',
+    to: 'if (cert === key)',
+    tests: ['test/server/https.test.ts'],
+  },
+  {
     guard: 'web pages of other origins cannot ask',
     file: 'src/server/keys/callers.ts',
     from: 'new URL(origin).host === host',

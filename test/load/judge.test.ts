@@ -23,7 +23,9 @@ function fineRun() {
     ]),
   ];
   const got = { id: 'usual', version: 9 };
-  const followed = [{ job: 'usual', got, streamed: { ...got }, versions: [1, 4, 9] }];
+  const followed = [
+    { job: 'usual', got, streamed: { ...got }, versions: [1, 4, 9], connections: [{ after: '4', first: '9' }] },
+  ];
   return { asked, changes, videos: [...made], followed, ageingMs: 600_000, slackMs: 10_000 };
 }
 
@@ -79,6 +81,11 @@ describe('the judge of a load', () => {
       'a stream that ends otherwise',
       (run) => Object.assign(run.followed[0]!.streamed, { version: 4 }),
       /say different/,
+    ],
+    [
+      'a connection that begins with what came before',
+      (run) => run.followed[0]!.connections.push({ after: '9', first: '9' }),
+      /^the stream of job usual said 9 again after 9$/,
     ],
     ['versions that do not grow', (run) => run.followed[0]!.versions.push(9), /^the versions of job usual do not grow/],
   ])('notices %s', (_name, spoil, sentence) => {

@@ -1,52 +1,27 @@
-import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash, randomUUID } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, inject, it } from 'vitest';
 import { clusterTopology } from '../../infra/cluster-topology.mjs';
+import { killReplica, type Replica, startReplica } from './replica.js';
 
 /*
  * Two processes over Kafka and S3 that serve HTTP and share the work: whichever is asked answers for every job, and goes on
  * when the other is killed. What test/server looks at closely is here seen to hold between processes.
  */
 
-const root = join(import.meta.dirname, '../..');
 const folder = mkdtempSync(join(tmpdir(), 'vimi-http-'));
 const topology = join(folder, 'topology.yaml');
-const replicas: { process: ChildProcess; url: string }[] = [];
-
-/** Starts a replica; resolves once it says where it serves. */
-async function replica() {
-  const args = ['-t', topology, '-p', 'cluster', 'run', '--pipeline', 'generate', '--http', '127.0.0.1:0'];
-  const child = spawn(process.execPath, [join(root, 'dist/cli/main.js'), ...args], {
-    stdio: ['ignore', 'ignore', 'pipe'],
-  });
-  let said = '';
-  for await (const chunk of child.stderr!) {
-    said += chunk;
-    const url = /HTTP at (\S+)/.exec(said)?.[1];
-    if (url) {
-      child.stderr!.resume();
-      return { process: child, url };
-    }
-  }
-  throw new Error(said);
-}
+const replicas: Replica[] = [];
 
 beforeAll(async () => {
   Object.assign(process.env, inject('servers'));
   writeFileSync(topology, clusterTopology(`http-${randomUUID().slice(0, 8)}`, { partitions: 4 }));
-  replicas.push(await replica(), await replica());
+  replicas.push(await startReplica(topology), await startReplica(topology));
 });
 afterAll(async () => {
-  for (const { process: child } of replicas) {
-    if (child.exitCode !== null || child.signalCode !== null) continue;
-    const gone = once(child, 'exit');
-    child.kill('SIGTERM');
-    await gone;
-  }
+  for (const one of replicas) await killReplica(one, 'SIGTERM');
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -99,9 +74,7 @@ it('answers for every job at every process, and after one is killed', async () =
   expect((await post(second, { prompt: 'a kite', frames: 4 }, key)).status).toBe(422);
 
   const late = await Promise.all([0, 1, 2, 3].map((n) => post(first, { prompt: `a cup ${n}`, frames: 4 })));
-  const gone = once(replicas[first]!.process, 'exit');
-  replicas[first]!.process.kill('SIGKILL');
-  await gone;
+  await killReplica(replicas[first]!);
   const all = [once66, ...late].map(({ body }) => body.id as string);
   const rest = await Promise.all(all.map((id) => ended(second, id)));
   expect(rest.map(({ job }) => job.status)).toEqual(all.map(() => 'completed'));

@@ -58,6 +58,38 @@ describe('the HTTP server', patient, () => {
     await one.workspace.close();
   });
 
+  it('tells a client that sends too much why, while it still sends it', async () => {
+    const { server } = await served(await ownTopology());
+    for (const [type, start] of [
+      ['application/json', '"'],
+      [
+        'multipart/form-data; boundary=b',
+        '--b\r\nContent-Disposition: form-data; name="subject"; filename="a"\r\n\r\n',
+      ],
+    ]) {
+      const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+      const errors: string[] = [];
+      socket.on('error', ({ message }) => errors.push(message));
+      let heard = '';
+      socket.setEncoding('utf8').on('data', (text) => {
+        heard += text;
+      });
+      socket.write(
+        `POST /v1/videos HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${type}\r\nTransfer-Encoding: chunked\r\n\r\n`,
+      );
+      const chunk = (text: string) => `${text.length.toString(16)}\r\n${text}\r\n`;
+      socket.write(chunk(start!));
+      const much = chunk('x'.repeat(1_000_000));
+      // Up to 60 MB, and then never ended.
+      for (let n = 0; n < 60 && heard === ''; n++)
+        await new Promise<void>((resolve) => socket.write(much, () => resolve()));
+      await vi.waitFor(() => expect(heard).toMatch(/"code":"HTTP_TOO_LARGE"[\s\S]*\}$/), patient);
+      expect(heard).toMatch(/^HTTP\/1\.1 413 [\s\S]*at most \d+ bytes/);
+      expect(errors).toEqual([]);
+      socket.destroy();
+    }
+  });
+
   it('says which address is taken, and what is no address', async () => {
     const topology = await ownTopology();
     const { server } = await served(topology);

@@ -6,9 +6,11 @@ import type { StoredRecord } from '../../events/record.js';
 import type { ClipSettled, CorpusDocument, SchemaName, VideoCompleted } from '../../events/schemas.js';
 import { readStaged, stagedAt } from '../../operators/corpus/staged-sample.js';
 import type { Corpus } from '../../stores/corpus/corpus.js';
+import type { KeyTable } from '../../stores/key-table.js';
 import type { ObjectStore } from '../../stores/objects/object-store.js';
 import { type RemovalTable, removableEntry, removableOf } from '../../stores/removals/removals.js';
 import { corpusRecord } from '../corpus.js';
+import { type KeyTables, openKeyTables } from '../key-tables.js';
 import { shardSamples } from '../samples/shard-samples.js';
 import { isUploadKey } from '../uploads.js';
 import type { Workspace } from '../workspace.js';
@@ -38,46 +40,59 @@ export type Place =
  * Originals under media_roots are not vimi's.
  */
 export async function* placesOf(workspace: Workspace, removed: RemovalTable): AsyncGenerator<Place> {
-  yield* inIndex(await workspace.corpusIsCurrent(), removed);
-  yield* inSnapshots(workspace, removed);
-  yield* onTopic(workspace, removed);
-  /** Also of clips that were dropped, which no document tells of. */
-  const objects = new Set<string>();
-  yield* amongClips(workspace, removed, objects);
-  yield* amongObjects(await workspace.objects(), removed, objects);
+  const tables = await openKeyTables(workspace);
+  try {
+    yield* inIndex(await workspace.corpusIsCurrent(), removed, tables);
+    yield* inSnapshots(workspace, removed);
+    yield* onTopic(workspace, removed, tables);
+    /** Also of clips that were dropped, which no document tells of. */
+    const objects = tables.make();
+    yield* amongClips(workspace, removed, objects, tables);
+    yield* amongObjects(await workspace.objects(), removed, objects);
+  } finally {
+    await tables.close();
+  }
   const { search } = workspace.topology.profile;
   if (search.type === 'embedded') yield* putAside(search.path);
 }
 
-async function* inIndex(corpus: Corpus, removed: RemovalTable): AsyncGenerator<Place> {
-  const found = new Set<string>();
-  for (const filter of removed.all().flatMap(removalFilters))
-    for (const { document } of await corpus.find(filter)) found.add(document);
-  for (const document of found) yield { in: 'index', document };
+async function* inIndex(corpus: Corpus, removed: RemovalTable, tables: KeyTables): AsyncGenerator<Place> {
+  const found = tables.make();
+  for (const removal of removed.all())
+    for (const filter of removalFilters(removal))
+      for (const { document } of await corpus.find(filter)) found.set(document);
+  for (const [document] of found.entries()) yield { in: 'index', document };
 }
 
-async function* onTopic(workspace: Workspace, removed: RemovalTable): AsyncGenerator<Place> {
+async function* onTopic(workspace: Workspace, removed: RemovalTable, tables: KeyTables): AsyncGenerator<Place> {
   const transport = await workspace.transport();
   const topic = workspace.corpusTopic();
-  const newest = new Map<string, string>();
-  const found: { record: StoredRecord; document: CorpusDocument }[] = [];
+  const newest = tables.make();
+  /** By place. */
+  const found = tables.make();
   for await (const record of transport.read(topic)) {
     if (record.key) newest.set(record.key.toString(), placeName(record));
     const document = corpusRecord(record)?.document;
-    if (document && removed.of(removableOf(document))) found.push({ record: { ...record, value: null }, document });
+    if (document && removed.of(removableOf(document))) found.set(placeName(record), JSON.stringify(document));
   }
-  for (const { record, document } of found) {
-    const where = placeName(record);
+  for (const [where, json] of found.entries()) {
+    const document: CorpusDocument = JSON.parse(json);
     yield { in: 'topic', where, document, superseded: newest.get(document.id) !== where };
   }
 }
 
 /** Adds the hashes of what the clips were stored as to `objects`. */
-async function* amongClips(workspace: Workspace, removed: RemovalTable, objects: Set<string>): AsyncGenerator<Place> {
+async function* amongClips(
+  workspace: Workspace,
+  removed: RemovalTable,
+  objects: KeyTable,
+  tables: KeyTables,
+): AsyncGenerator<Place> {
   const transport = await workspace.transport();
   for (const topic of workspace.anyTopicsWith('clip.settled')) {
-    const newest = new Map<string, string>();
-    const found: { where: string; key: string }[] = [];
+    const newest = tables.make();
+    /** By place. */
+    const found = tables.make();
     for await (const record of transport.read(topic)) {
       const key = record.key?.toString() ?? '';
       const where = placeName(record);
@@ -88,10 +103,11 @@ async function* amongClips(workspace: Workspace, removed: RemovalTable, objects:
       const hashes = { image: stored.keyframe, clip: stored.object };
       if (!removed.of({ uri, ...(source && { source }), ...(licence && { licence }), ...hashes })) continue;
       // A duplicate is stored as what it is a duplicate of, which may stay.
-      if (clip.duplicate_of === undefined) for (const hash of Object.values(hashes)) objects.add(hash);
-      found.push({ where, key });
+      if (clip.duplicate_of === undefined) for (const hash of Object.values(hashes)) objects.set(hash);
+      found.set(where, key);
     }
-    for (const { where, key } of found) yield { in: 'clips', where, topic, key, superseded: newest.get(key) !== where };
+    for (const [where, key] of found.entries())
+      yield { in: 'clips', where, topic, key, superseded: newest.get(key) !== where };
   }
 }
 
@@ -100,20 +116,18 @@ function clipIn(record: StoredRecord): ClipSettled | null {
   return eventIn<ClipSettled>(record, 'clip.settled');
 }
 
-async function* amongObjects(
-  objects: ObjectStore,
-  removed: RemovalTable,
-  known: ReadonlySet<string>,
-): AsyncGenerator<Place> {
+async function* amongObjects(objects: ObjectStore, removed: RemovalTable, known: Known): AsyncGenerator<Place> {
   for await (const key of objects.list('')) yield* placesAt(key, objects, removed, known);
 }
+
+type Known = Pick<KeyTable, 'has'>;
 
 /** Of one object. `known`: hashes of what may go with it. */
 export async function* placesAt(
   key: string,
   objects: ObjectStore,
   removed: RemovalTable,
-  known: ReadonlySet<string> = new Set(),
+  known: Known = new Set<string>(),
 ): AsyncGenerator<Place> {
   try {
     if (stagedAt(key)) yield* inStaged(key, objects, removed);

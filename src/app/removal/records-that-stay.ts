@@ -1,8 +1,8 @@
 import { decodeEvent } from '../../events/cloudevents.js';
 import type { StoredRecord } from '../../events/record.js';
-import { placeOf } from '../../events/replay.js';
 import type { EventRejected, MediaAdded, MediaSettled, SchemaName } from '../../events/schemas.js';
 import type { Removable, RemovalTable } from '../../stores/removals/removals.js';
+import { openKeyTables } from '../key-tables.js';
 import type { Workspace } from '../workspace.js';
 
 /** Records that name something of a removal, and that vimi does not take back. */
@@ -27,22 +27,30 @@ const holds: Partial<Record<SchemaName, string>> = {
  * a medium is not there, and is found by its uri alone.
  */
 export async function recordsThatStay(workspace: Workspace, removed: RemovalTable): Promise<StayingRecords[]> {
-  const transport = await workspace.transport();
   const found: StayingRecords[] = [];
-  for (const { name: topic, schemas, cleanup, retentionMs } of workspace.topology.topics.values()) {
-    const schema = schemas.find((one) => holds[one] !== undefined);
-    if (schema === undefined) continue;
-    // Of a compacted topic the newest record of a key counts: the log will be rid of the others.
-    const newest = new Map<string, string>();
-    const naming: { key: string; place: string }[] = [];
-    for await (const record of transport.read(topic)) {
-      const [key, place] = [record.key?.toString() ?? '', placeOf(record)];
-      const thing = named(record, schema);
-      if (cleanup === 'compact' && thing) newest.set(key, place);
-      if (thing && removed.of(thing)) naming.push({ key, place });
+  const tables = await openKeyTables(workspace);
+  try {
+    for (const { name: topic, schemas, cleanup, retentionMs } of workspace.topology.topics.values()) {
+      const schema = schemas.find((one) => holds[one] !== undefined);
+      if (schema === undefined) continue;
+      // Of a compacted topic the newest record of a key counts: the log will be rid of the others.
+      const naming = cleanup === 'compact' ? tables.make() : null;
+      let all = 0;
+      for await (const record of (await workspace.transport()).read(topic)) {
+        const thing = named(record, schema);
+        if (!thing) continue;
+        const key = record.key?.toString() ?? '';
+        if (!removed.of(thing)) naming?.delete(key);
+        else {
+          naming?.set(key);
+          all++;
+        }
+      }
+      const records = naming?.size ?? all;
+      if (records > 0) found.push({ topic, records, holds: holds[schema]!, retention: retentionMs ?? null });
     }
-    const records = naming.filter(({ key, place }) => cleanup !== 'compact' || newest.get(key) === place).length;
-    if (records > 0) found.push({ topic, records, holds: holds[schema]!, retention: retentionMs ?? null });
+  } finally {
+    await tables.close();
   }
   return found;
 }

@@ -45,9 +45,11 @@ export function removedDocument(
 }
 
 /** Notes a document, and removes it. */
-export function documentRemoval({ removals, corpus }: RemovalTopics, removed: CorpusRemoved): NewRecord[] {
-  return [
-    removalRecord(removals, removed, removed),
-    { topic: corpus, key: Buffer.from(removed.value), value: null, headers: {} },
-  ];
+export function documentRemoval(topics: RemovalTopics, removed: CorpusRemoved): NewRecord[] {
+  return [removalRecord(topics.removals, removed, removed), documentTombstone(topics, removed.value)];
+}
+
+/** Takes a document out of the corpus. */
+export function documentTombstone({ corpus }: Pick<RemovalTopics, 'corpus'>, id: string): NewRecord {
+  return { topic: corpus, key: Buffer.from(id), value: null, headers: {} };
 }

@@ -1,6 +1,12 @@
+import { openKeyTables } from '../../app/key-tables.js';
 import type { SnapshotPlace } from '../../app/removal/in-snapshots.js';
 import { type Place, placesAt, placesOf, videosOf } from '../../app/removal/places.js';
-import { documentRemoval, removalRecord, removedDocument } from '../../app/removal/removal-records.js';
+import {
+  documentRemoval,
+  documentTombstone,
+  removalRecord,
+  removedDocument,
+} from '../../app/removal/removal-records.js';
 import { tableOf } from '../../app/removal/removal-table.js';
 import { rewriteShard } from '../../app/removal/rewrite-shard.js';
 import { changeShards, type ShardChanges } from '../../app/samples/change-shards.js';
@@ -47,20 +53,36 @@ export async function corpusRemove(
   if (lift) return takeBack(workspace, targets, { dryRun, json }, out);
 
   const documents = await documentsOf(workspace, targets, names, json ? null : out);
-  const removed = documents.map(({ document, target }) => removedDocument(document, target, reason));
-  if (!dryRun) {
-    const rules = targets
-      .filter(({ kind }) => kind !== 'document')
-      .map((target) => removalRecord(topics.removals, target, { ...target, ...(reason !== undefined && { reason }) }));
-    // Before any document goes: what is under way meets it, and nothing that was noted is needed again.
-    await transport.publish([...rules, ...removed.map((one) => removalRecord(topics.removals, one, one))]);
-    await transport.publish(removed.flatMap((one) => documentRemoval(topics, one).slice(1)));
-    await removals.caughtUp();
+  const removed: CorpusRemoved[] = [];
+  const tables = await openKeyTables(workspace);
+  try {
+    // All of them are read before anything is published: the index may not give them any more afterwards.
+    const lines = tables.make();
+    for await (const { document, target } of documentsAt(workspace, documents)) {
+      removed.push(removedDocument(document, target, reason));
+      lines.set(document.id, documentLine(document, { json, removed: !dryRun }));
+    }
+    if (!dryRun) {
+      const rules = targets
+        .filter(({ kind }) => kind !== 'document')
+        .map((target) =>
+          removalRecord(topics.removals, target, { ...target, ...(reason !== undefined && { reason }) }),
+        );
+      // Before any document goes: what is under way meets it, and nothing that was noted is needed again.
+      await transport.publish(rules);
+      for (const some of parts(removed))
+        await transport.publish(some.map((one) => removalRecord(topics.removals, one, one)));
+      for (const some of parts(removed))
+        await transport.publish(some.map(({ value }) => documentTombstone(topics, value)));
+    }
+    for (const [, line] of lines.entries()) out.write(line);
+  } finally {
+    await tables.close();
   }
-  for (const { document } of documents) out.write(documentLine(document, { json, removed: !dryRun }));
+  if (!dryRun) await removals.caughtUp();
   const work = new Removal(workspace, tableOf(targets, removals, removed), options, out);
   await work.everywhere();
-  if (!json) await work.summary(documents.length);
+  if (!json) await work.summary(removed.length);
 }
 
 interface FoundDocument {
@@ -68,23 +90,40 @@ interface FoundDocument {
   target: RemovalTarget;
 }
 
+/** Records that are published at once. */
+const together = 500;
+
+function* parts<T>(list: readonly T[]): Generator<T[]> {
+  for (let n = 0; n < list.length; n += together) yield list.slice(n, n + together);
+}
+
+/** One after the other: each has its embeddings. */
+async function* documentsAt(
+  workspace: Workspace,
+  documents: ReadonlyMap<string, RemovalTarget>,
+): AsyncGenerator<FoundDocument> {
+  const corpus = await workspace.corpusIsCurrent();
+  for (const [id, target] of documents) {
+    const document = await corpus.get(id);
+    if (document) yield { document, target };
+  }
+}
+
+/** By id: the documents that the targets name, and which of them. */
 async function documentsOf(
   workspace: Workspace,
   targets: readonly RemovalTarget[],
   names: readonly string[],
   out: NodeJS.WritableStream | null,
-): Promise<FoundDocument[]> {
+): Promise<Map<string, RemovalTarget>> {
   const corpus = await workspace.corpusIsCurrent();
   const removals = await workspace.removals();
-  const found = new Map<string, FoundDocument>();
+  const found = new Map<string, RemovalTarget>();
   const unknown: RemovalTarget[] = [];
   for (const target of targets) {
     const { kind, value } = target;
     const documents = await corpus.find(kind === 'document' ? { id: value } : { [kind]: value });
-    for (const { document: id } of documents) {
-      const document = await corpus.get(id);
-      if (document && !found.has(id)) found.set(id, { document, target });
-    }
+    for (const { document: id } of documents) if (!found.has(id)) found.set(id, target);
     if (documents.length > 0 || removals.get(target)) continue;
     // A mistyped name would be kept out for ever, and what was meant would stay.
     if (names.includes(value))
@@ -103,7 +142,7 @@ async function documentsOf(
   const isKnown = (target: RemovalTarget) => targets.some((one) => isSame(one, target) && !unknown.includes(one));
   for (const name of targetNames(unknown.filter((target) => !isKnown(target))))
     out?.write(`no document has ${name}: what comes of it will be dropped\n`);
-  return [...found.values()];
+  return found;
 }
 
 async function takeBack(

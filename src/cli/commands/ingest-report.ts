@@ -66,6 +66,7 @@ export function outcomeLine(one: MediaSettled): string {
   const name = nameOf(uri);
   if (outcome === 'dropped') {
     const [reason = 'dropped'] = Object.keys(parts.dropped);
+    if (partsIn(one) > 1) return `dropped ${name}: none of ${partsIn(one)} clips kept${lossesOf(parts)}`;
     if (of === undefined) return `dropped ${name}: ${reason}${cause === undefined ? '' : ` (${cause})`}`;
     return of === uri ? `dropped ${name}: already in the corpus` : `dropped ${name}: duplicate of ${nameOf(of)}`;
   }

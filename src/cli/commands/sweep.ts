@@ -1,3 +1,4 @@
+import { type KeyTables, openKeyTables } from '../../app/key-tables.js';
 import { isUploadKey } from '../../app/uploads.js';
 import type { Workspace } from '../../app/workspace.js';
 import { VimiError } from '../../core/errors.js';
@@ -6,6 +7,7 @@ import { placeOf } from '../../events/replay.js';
 import { objectsOf, readStaged, stagedAt } from '../../operators/corpus/staged-sample.js';
 import { videoKeyOf } from '../../operators/requests/stills-beside.js';
 import { storedSnapshots } from '../../stores/corpus/snapshots/stored-snapshot.js';
+import type { KeyTable } from '../../stores/key-table.js';
 import { besideKey } from '../../stores/objects/object-key.js';
 import type { ObjectStore } from '../../stores/objects/object-store.js';
 import type { Topology } from '../../streams/topology/topology.js';
@@ -29,37 +31,52 @@ const previews = /^previews\/[A-Za-z0-9._-]+\.webp$/;
  * bucket may hold other things. Keys are listed first and events read after, and age is looked at again just before an
  * object is removed: whatever stores it anew makes it young.
  */
-export async function sweep(
-  workspace: Workspace,
-  { remove, olderThan, json }: SweepOptions,
-  out: NodeJS.WritableStream,
-): Promise<void> {
-  const objects = await workspace.objects();
-  const orphans = new Set<string>();
-  const staged: string[] = [];
-  const isOurs = candidate(workspace.topology);
-  for await (const key of objects.list(''))
-    if (isOurs(key)) orphans.add(key);
-    else if (stagedAt(key)) staged.push(key);
-  for (const key of await abandonedSnapshots(workspace)) orphans.add(key);
-  const seen = orphans.size;
+export async function sweep(workspace: Workspace, options: SweepOptions, out: NodeJS.WritableStream): Promise<void> {
+  const tables = await openKeyTables(workspace);
+  try {
+    const [orphans, staged] = [tables.make(), tables.make()];
+    const objects = await workspace.objects();
+    const isOurs = candidate(workspace.topology);
+    for await (const key of objects.list(''))
+      if (isOurs(key)) orphans.set(key);
+      else if (stagedAt(key)) staged.set(key);
+    const abandoned = await abandonedSnapshots(workspace);
+    const seen = orphans.size + abandoned.length;
+    for await (const key of namedByEvents(workspace, tables)) if (isOurs(key)) orphans.delete(key);
+    for (const [key] of staged.entries()) for (const named of await namedBySample(key, objects)) orphans.delete(named);
+    for (const key of abandoned) orphans.set(key);
+    await sweepOut(objects, orphans, seen, options, out);
+  } finally {
+    await tables.close();
+  }
+}
+
+/** All texts of events, each of which may be a key, and the keys of what goes with them. */
+async function* namedByEvents(workspace: Workspace, tables: KeyTables): AsyncGenerator<string> {
   const transport = await workspace.transport();
   for (const { name, cleanup } of workspace.topology.topics.values()) {
     // Until the log is compacted, it still tells of what was removed or replaced.
-    const newest = cleanup === 'compact' ? await newestOf(transport, name) : null;
+    const newest = cleanup === 'compact' ? await newestOf(transport, name, tables.make()) : null;
     for await (const record of transport.read(name)) {
       if (newest && record.key && newest.get(record.key.toString()) !== placeOf(record)) continue;
       for (const text of textsOf(record)) {
-        orphans.delete(text);
-        orphans.delete(besideKey(text, '.idx'));
+        yield text;
+        yield besideKey(text, '.idx');
       }
     }
   }
-  for (const key of staged) for (const named of await namedBySample(key, objects)) orphans.delete(named);
+}
 
+async function sweepOut(
+  objects: ObjectStore,
+  orphans: KeyTable,
+  seen: number,
+  { remove, olderThan, json }: SweepOptions,
+  out: NodeJS.WritableStream,
+): Promise<void> {
   const before = Date.now() - olderThan;
   let [found, young] = [0, 0];
-  for (const key of orphans) {
+  for (const [key] of orphans.entries()) {
     const changed = await objects.changedAt(key);
     if (changed === null) continue;
     if (changed > before) {
@@ -90,8 +107,7 @@ async function abandonedSnapshots(workspace: Workspace): Promise<string[]> {
 }
 
 /** By key, the place of its last record. */
-async function newestOf(transport: Transport, topic: string): Promise<Map<string, string>> {
-  const newest = new Map<string, string>();
+async function newestOf(transport: Transport, topic: string, newest: KeyTable): Promise<KeyTable> {
   for await (const record of transport.read(topic)) if (record.key) newest.set(record.key.toString(), placeOf(record));
   return newest;
 }

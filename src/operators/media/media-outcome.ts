@@ -12,6 +12,7 @@ export function mediaOutcome({ event, outcome, parts }: Settlement, replaced: nu
     if (one.kind === 'delivered') counts.delivered++;
     else if (one.kind === 'rejected') count(counts.rejected, one.error.code);
     else count(counts.dropped, one.reason);
+  counts.dropped = mostFirst(counts.dropped);
   const [failed] = parts.flatMap(({ outcome: one }) => (one.kind === 'rejected' ? [one] : []));
   return {
     ...{ uri, event: event.id, ...(version !== undefined && { version }), outcome: outcome.kind, parts: counts },
@@ -21,6 +22,11 @@ export function mediaOutcome({ event, outcome, parts }: Settlement, replaced: nu
       error: { step: failed.step, code: failed.error.code, message: failed.error.message, remedy: failed.error.remedy },
     }),
   };
+}
+
+/** The reason of most parts comes first: it is the one that a medium is counted by when nothing of it was kept. */
+function mostFirst(times: Record<string, number>): Record<string, number> {
+  return Object.fromEntries(Object.entries(times).sort(([, a], [, b]) => b - a));
 }
 
 function why(reason: string, of: string): Pick<MediaSettled, 'duplicate_of' | 'dropped_for'> {

@@ -6,6 +6,9 @@ import { problemOf, problemType } from './problem.js';
 /** Seconds after which whoever was turned away may come again. */
 const retryAfter = 5;
 
+/** A client that was told that it sends too much has so long to stop. Milliseconds. */
+const lingerMs = 5000;
+
 /** Answers every error as a problem, and every address that is not there. */
 export function answerFailures(app: FastifyInstance, log: Log): void {
   const addresses: { path: RegExp; method: string }[] = [];
@@ -34,12 +37,27 @@ export function answerFailures(app: FastifyInstance, log: Log): void {
   });
 }
 
+/**
+ * Of a body that is too large, what still comes is read and thrown away for a while: whoever is cut off in the middle never hears
+ * why, and most clients stop when they do.
+ */
+function endSoon(reply: FastifyReply): void {
+  const { raw } = reply.request;
+  if (raw.complete) return;
+  reply.removeHeader('connection');
+  raw.unpipe();
+  const late = setTimeout(() => raw.socket.destroy(), lingerMs);
+  late.unref();
+  const stop = () => clearTimeout(late);
+  raw.once('end', stop).once('close', stop);
+  raw.resume();
+}
+
 export function sendProblem(reply: FastifyReply, error: VimiError, status?: number): FastifyReply {
   const problem = { ...problemOf(error), ...(status !== undefined && { status }) };
   if ((problem.status === 503 || problem.status === 429) && !reply.hasHeader('retry-after'))
     reply.header('retry-after', String(retryAfter));
-  // What was not read of the body is not waited for.
-  if (problem.status === 413) reply.header('connection', 'close');
+  if (problem.status === 413) endSoon(reply);
   // As text, so that a route's own schemas leave it as it is.
   return reply
     .code(problem.status)
@@ -59,6 +77,10 @@ function ofFastify(thrown: unknown, request: FastifyRequest): VimiError | undefi
   if (!(thrown instanceof Error) || thrown instanceof VimiError) return undefined;
   const { code, statusCode } = thrown as Error & { code?: string; statusCode?: number };
   const facts = { found: thrown.message };
+  if (code === 'FST_ERR_CTP_BODY_TOO_LARGE')
+    return new VimiError('HTTP_TOO_LARGE', 'The body is too large', {
+      expected: `at most ${request.routeOptions.bodyLimit} bytes`,
+    });
   if (code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE') return mediaTypeRefused(request);
   if (statusCode === 413) return new VimiError('HTTP_TOO_LARGE', 'The body is too large', facts);
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)

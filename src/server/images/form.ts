@@ -1,3 +1,4 @@
+import type { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import type { RequestImages } from '../../app/request-images.js';
 import { VimiError } from '../../core/errors.js';
@@ -36,7 +37,7 @@ export async function readForm(
   for await (const part of partsOf(request, limits)) {
     const name = part.fieldname.replace(/\[\]$/, '');
     if (part.type === 'file') {
-      const take = async () => images.ofBytes(await part.toBuffer().catch(malformed), name, roleOfPart(name));
+      const take = async () => images.ofBytes(await bytesOf(part, limits.fileSize), name, roleOfPart(name));
       const object = await own.take(() => atOnce.take(take));
       uploads.set(name, [...(uploads.get(name) ?? []), object]);
       continue;
@@ -50,4 +51,22 @@ export async function readForm(
       where: 'prompt',
     });
   return { body: fields.body(), uploads };
+}
+
+/** All of a file; HTTP_TOO_LARGE as soon as it is too long, whatever would still come of it. */
+async function bytesOf(
+  part: { fieldname: string; file: Readable; toBuffer(): Promise<Buffer> },
+  most: number,
+): Promise<Buffer> {
+  const tooLarge = new Promise<never>((_, reject) => {
+    part.file.once('limit', () =>
+      reject(
+        new VimiError('HTTP_TOO_LARGE', 'An uploaded image is too large', {
+          expected: `at most ${most} bytes`,
+          where: part.fieldname,
+        }),
+      ),
+    );
+  });
+  return Promise.race([part.toBuffer(), tooLarge]).catch(malformed);
 }

@@ -125,7 +125,7 @@ export class VideoService {
     await checkAskedDocuments(data, pipeline, workspace);
     await (await workspace.transport()).publish([record]);
     await board.caughtUp();
-    return this.get(job, { sees: () => true });
+    return board.board.get(job) ?? this.get(job, { sees: () => true });
   }
 
   /** A job as it is now; as it was when the log was last there, if it is away. JOB_NOT_FOUND, also for jobs of others. */
