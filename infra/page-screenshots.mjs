@@ -97,6 +97,8 @@ try {
     await page.getByLabel('Seed').fill('7');
     await page.getByText('Options').click();
     await page.getByRole('button', { name: button }).click();
+    // What was shown before was done, too.
+    await page.locator('#job-title', { hasText: prompt }).waitFor();
   };
   await ask('a penguin jumps up and down on a green background', 'Make it with and without examples');
   await done(page, ['job', 'beside']);
