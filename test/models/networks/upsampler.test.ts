@@ -3,8 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vit
 import { openBackend } from '../../../src/models/backends/backend.js';
 import { cIn, cOut, cSkip } from '../../../src/models/diffusion/preconditioning.js';
 import type { FitInput } from '../../../src/models/networks/fit.js';
-import { buildModel } from '../../../src/models/networks/model.js';
-import type { Weights } from '../../../src/models/networks/parameters.js';
+import { buildModel, type Model } from '../../../src/models/networks/model.js';
 import type { PromptItem } from '../../../src/models/networks/prompt-input.js';
 import { Random } from '../../../src/models/numerics/random.js';
 import type { GenerateInput, RgbImage } from '../../../src/models/ports.js';
@@ -196,12 +195,20 @@ test('an upsampler of details that draws none gives the small video, smoothly en
   for (const [i, v] of batch.x.entries()) expect(0.25 * v + base[i]!).toBeCloseTo(whole.x[i]!, 5);
 
   // As if it had learned that there are no details: D = 0 where F cancels what is skipped.
-  const none = {
-    ...fine,
-    denoise: (w: Weights, given: FitInput) => ({ ...fine.denoise(w, given), f: cancelled(given) }),
-  };
   const p = preconditioningOf(detailed);
-  const cancelled = ({ x, sigma }: FitInput) => x.mul(-cSkip(p, sigma[0]!) / cOut(p, sigma[0]!) / cIn(p, sigma[0]!));
+  let sigma = 0;
+  const fit: Model['fit'] = {
+    ...fine.fit,
+    told: (given) => {
+      sigma = given.sigma[0]!;
+      return fine.fit.told(given);
+    },
+    network: (w, given) => ({
+      ...fine.fit.network(w, given),
+      f: given.x.mul(-cSkip(p, sigma) / cOut(p, sigma) / cIn(p, sigma)),
+    }),
+  };
+  const none = { ...fine, fit };
   const input: GenerateInput = {
     ...{ frames: 4, fps: 16, width: 16, height: 16, steps: 2, seed: 1, guidance: { text: 1, image: 1 } },
     prompt: { task: 'text-to-video', instruction: '', parts: [{ text: 'a box' }] },
@@ -307,10 +314,13 @@ describe('a cascade', () => {
       ...base,
       model: {
         ...base.model,
-        denoise: (w, given) => {
-          const result = base.model.denoise(w, given);
-          laid.push(result.placed.at(-1)!.pose.dataSync() as Float32Array);
-          return result;
+        fit: {
+          ...base.model.fit,
+          network: (w, given) => {
+            const result = base.model.fit.network(w, given);
+            laid.push(result.placed.at(-1)!.pose.dataSync() as Float32Array);
+            return result;
+          },
         },
       },
     };
@@ -318,9 +328,12 @@ describe('a cascade', () => {
       ...upsampler,
       model: {
         ...upsampler.model,
-        denoise: (w, given) => {
-          told.push(given.low!.places!.pose.dataSync() as Float32Array);
-          return upsampler.model.denoise(w, given);
+        fit: {
+          ...upsampler.model.fit,
+          network: (w, given) => {
+            told.push(given.low!.places!.pose.dataSync() as Float32Array);
+            return upsampler.model.fit.network(w, given);
+          },
         },
       },
     };
