@@ -167,8 +167,8 @@ export function mapEach<N extends keyof Flow>(
 
   function traced({ envelope, giveWay }: Task<N>): Promise<Returned> | Returned {
     const { span } = envelope;
-    const run = () => work(envelope.data, envelope, giveWay);
-    return span ? span.step(step, envelope.part, run) : run();
+    if (!span) return work(envelope.data, envelope, giveWay);
+    return span.step(step, envelope.part, () => work(envelope.data, envelope, giveWay));
   }
 
   async function again(task: Task<N>): Promise<Returned> {

@@ -50,7 +50,7 @@ export class Admission {
   readonly #open = new Map<number, InFlightEvent>();
   #cancels = 0;
   readonly #onSettled = (settlement: Settlement) => {
-    this.#open.get(settlement.origin.offset)?.span?.end(settlement.outcome);
+    if (this.#parts.spans) this.#open.get(settlement.origin.offset)?.span?.end(settlement.outcome);
     this.#listener.onSettled(settlement);
   };
 
