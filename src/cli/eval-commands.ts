@@ -89,6 +89,14 @@ export function addEvalCommands(program: Command, { within, interruption, out }:
     }),
   );
 
+  onModel('copying', 'does the video stand where and how its reference image stands? 0: no; 1: it copies it').action(
+    (options: WorldOptions) =>
+      within(async (workspace) => {
+        const { evalCopying } = await import('./commands/eval.js');
+        await evalCopying(workspace, { ...options, signal: interruption() }, out);
+      }),
+  );
+
   onWorld(
     'ablation',
     'the effect of each part of the recipe: weights trained without it, and k retrieved documents for a prompt',
