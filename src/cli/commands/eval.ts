@@ -13,6 +13,7 @@ import { drawOnce } from '../../evaluation/draw-once.js';
 import { Oracle } from '../../evaluation/oracle.js';
 import { markdown, type Report } from '../../evaluation/report.js';
 import { evaluateAblation } from '../../evaluation/tasks/ablation.js';
+import { evaluateCandidates } from '../../evaluation/tasks/candidates.js';
 import { evaluateCoherence } from '../../evaluation/tasks/coherence.js';
 import type { Condition } from '../../evaluation/tasks/conditions.js';
 import { evaluateCopying } from '../../evaluation/tasks/copying.js';
@@ -162,6 +163,20 @@ export async function evalCopying(
       oracle: await oracleOf(setting.worlds, options.signal),
       documentOf: documentsOf(setting.worlds, resources),
       asReference: (document, image) => asReference(resources.objects, document, image),
+    }),
+  );
+}
+
+export async function evalCandidates(
+  workspace: Workspace,
+  { counts, ...options }: WorldOptions & { counts: number[] },
+  out: NodeJS.WritableStream,
+): Promise<void> {
+  await onWorlds(workspace, 'candidates', options, out, async (setting, resources) =>
+    evaluateCandidates({
+      ...{ ...setting, counts: [...counts].sort((a, b) => a - b) },
+      oracle: await oracleOf(setting.worlds, options.signal),
+      documentOf: documentsOf(setting.worlds, resources),
     }),
   );
 }

@@ -10,6 +10,7 @@ import { drawOnce } from '../../../src/evaluation/draw-once.js';
 import { Oracle } from '../../../src/evaluation/oracle.js';
 import { type Cell, markdown, type Report } from '../../../src/evaluation/report.js';
 import { evaluateAblation } from '../../../src/evaluation/tasks/ablation.js';
+import { evaluateCandidates } from '../../../src/evaluation/tasks/candidates.js';
 import { evaluateCoherence } from '../../../src/evaluation/tasks/coherence.js';
 import { conditions } from '../../../src/evaluation/tasks/conditions.js';
 import { evaluateCopying } from '../../../src/evaluation/tasks/copying.js';
@@ -239,6 +240,40 @@ test(
     expect(cell(report, 0, /guidance 1$/, 'kept to the next frame')).toBeGreaterThan(0.9);
     expect(cell(report, 0, /in turn/, 'kept to the next frame')).toBeLessThan(0.8);
     expect(cell(report, 0, /true clips/, 'kept over half a clip')).toBeGreaterThan(0.8);
+  },
+  patience,
+);
+
+test(
+  'candidates: of a model that is right with one seed alone, more drafts find it, and cost as much more',
+  async () => {
+    const oracle = await Oracle.of([world], signal);
+    const { n: _, ...rest } = await setting();
+    // Every fourth seed draws what the image shows; the others, and a fifth of their steps, a subject of nobody.
+    const lucky: Denoiser = {
+      ...model,
+      generate: async (input, options) => {
+        const parts = input.prompt.parts.filter((part) => input.seed % 4 === 3 || 'text' in part);
+        const { video } = await model.generate({ ...input, prompt: { ...input.prompt, parts } }, options);
+        return { video, seconds: input.draft ?? input.steps };
+      },
+    };
+    const served = servingOf(lucky);
+    const report = await evaluateCandidates({
+      ...{ ...rest, serving: served, n: 3, seed: 0, oracle, documentOf, counts: [1, 2, 4] },
+    });
+    await served.close();
+    const [one, two, four] = [1, 2, 4].map((count) => report.tables[0]!.rows.find((cells) => cells[1] === count)!);
+    const of = (row: Cell[], column: string) => {
+      const found = row[report.tables[0]!.columns.indexOf(column)]!;
+      return typeof found !== 'object' ? found : 'share' in found ? found.share.mean : found.value.mean;
+    };
+    for (const row of [one!, two!]) expect(of(row, 'appearance rank-1')).toBe(0);
+    expect(of(four!, 'appearance rank-1')).toBe(1);
+    expect(of(four!, 'appearance, difference')).toBe(1);
+    // Of 4 steps a draft has 2: 4 + 4 * 2 against 4.
+    expect(of(four!, 'times the cost')).toBe('3.0');
+    expect(report.records.filter(({ candidates }) => candidates === 4).map(({ seed: one }) => one)).toEqual([3, 7, 11]);
   },
   patience,
 );
