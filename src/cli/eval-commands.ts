@@ -53,6 +53,12 @@ export function addEvalCommands(program: Command, { within, interruption, out }:
   onModel('grounding', 'does it draw what it is shown? appearance, motion, background and size against the truth')
     .option('--conditions <list>', 'contexts to compare', someConditions, [...conditions])
     .option('--documents <media.jsonl>', 'more stills for live retrieval (may be repeated)', several)
+    .option(
+      '--wrong-contexts <list>',
+      'per cent of the prompts that get a wrong context, for the curve of quality; needs the conditions true and wrong',
+      numbers(0, 100, false),
+      [0, 25, 50, 75, 100],
+    )
     .action(({ documents = [], ...options }: Omit<GroundingOptions, 'documents'> & { documents?: string[] }) =>
       within(async (workspace) => {
         const { evalGrounding } = await import('./commands/eval.js');

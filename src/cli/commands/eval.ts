@@ -54,6 +54,8 @@ export interface GroundingOptions extends WorldOptions {
   conditions: readonly Condition[];
   /** Further lists of documents for live retrieval. */
   documents: string[];
+  /** Per cent, of the curve. */
+  wrongContexts: number[];
 }
 
 export interface WorldOptions extends EvalOptions {
@@ -63,7 +65,7 @@ export interface WorldOptions extends EvalOptions {
 
 export async function evalGrounding(
   workspace: Workspace,
-  { conditions, documents, ...options }: GroundingOptions,
+  { conditions, documents, wrongContexts, ...options }: GroundingOptions,
   out: NodeJS.WritableStream,
 ): Promise<void> {
   const { signal } = options;
@@ -73,7 +75,7 @@ export async function evalGrounding(
     const documentOf = documentsOf(worlds, resources);
     const count = conditions.includes('live') ? await fill(resources, worlds, documentOf, further, signal) : 0;
     const oracle = await oracleOf(worlds, signal);
-    return evaluateGrounding({ ...setting, oracle, conditions, documentOf, documents: count });
+    return evaluateGrounding({ ...setting, oracle, conditions, documentOf, documents: count, wrongContexts });
   });
 }
 
@@ -123,7 +125,9 @@ export async function evalPrediction(
   options: WorldOptions,
   out: NodeJS.WritableStream,
 ): Promise<void> {
-  await onWorlds(workspace, 'prediction', options, out, evaluatePrediction);
+  await onWorlds(workspace, 'prediction', options, out, async (setting) =>
+    evaluatePrediction({ ...setting, oracle: await oracleOf(setting.worlds, options.signal) }),
+  );
 }
 
 export async function evalSubject(

@@ -125,6 +125,7 @@ test(
       conditions,
       documentOf,
       documents: subjectCount,
+      wrongContexts: [0, 67, 100],
     });
     expect(cell(report, 0, /true clips/, 'appearance rank-1')).toBe(1);
     expect(cell(report, 0, /true clips/, 'motion: all')).toBe(1);
@@ -151,8 +152,23 @@ test(
       expect(cell(report, 1, row, 'sharpness, odd of even')).toBeGreaterThan(0.8);
       expect(cell(report, 1, row, 'likeness, odd')).toBeGreaterThan(0.9);
     }
-    expect(cell(report, 2, /small/, 'in the prompt')).toBe(1);
-    expect(cell(report, 3, /small/, 'appearance rank-1')).toBe(1);
+    // Who only copies loses the subject with the context, and nothing else: 0, 2 and 3 of 3 clips have a wrong one.
+    for (const by of ['the model', 'pasted without a net'])
+      for (const [share, look] of [
+        ['0 %', 1],
+        ['67 %', 1 / 3],
+        ['100 %', 0],
+      ] as const) {
+        const row = new RegExp(`^${by} ${share}`);
+        expect(cell(report, 2, row, 'appearance rank-1'), `${by}, ${share}`).toBeCloseTo(look, 9);
+        expect(cell(report, 2, row, 'all four'), `${by}, ${share}`).toBeCloseTo(look, 9);
+        expect(cell(report, 2, row, 'motion'), `${by}, ${share}`).toBe(1);
+      }
+    expect(cell(report, 2, /^the model no context/, 'appearance rank-1')).toBe(0);
+    expect(cell(report, 2, /^the model 67 %/, 'motion, against no context')).toBe(0);
+    expect(cell(report, 3, /small/, 'in the prompt')).toBe(1);
+    for (const by of ['the model', 'pasted without a net'])
+      expect(cell(report, 4, new RegExp(`small ${by}`), 'appearance rank-1')).toBe(1);
     // What retrieval found is what was given: those videos were not drawn again.
     expect(report.records).toHaveLength(12);
     expect(model.inputs).toHaveLength(9);
@@ -166,10 +182,12 @@ test(
 test(
   'prediction: copying the first frame is the measure of 100 %, and text alone draws another subject',
   async () => {
-    const report = await evaluatePrediction(await setting());
+    const report = await evaluatePrediction({ ...(await setting()), oracle: await Oracle.of([world], signal) });
     expect(cell(report, 0, /copy/, 'MSE against copying')).toBe(1);
     expect(cell(report, 0, /copy/, 'motion: all')).toBe(0);
     expect(cell(report, 0, /model, first frame/, 'motion: all')).toBe(1);
+    expect(cell(report, 0, /pasted without a net/, 'motion: all')).toBe(1);
+    expect(cell(report, 0, /pasted without a net/, 'MSE against copying')).toBeLessThan(0.5);
     const last = model.inputs.filter(({ prompt }) => prompt.task === 'prediction').at(-1)!;
     expect(last.prompt.parts.map((part) => ('text' in part ? 'text' : part.role))).toEqual(['text', 'first-frame']);
   },
