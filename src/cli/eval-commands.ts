@@ -98,6 +98,15 @@ export function addEvalCommands(program: Command, { within, interruption, out }:
       }),
     );
 
+  onModel('motion-start', 'motion and coherence when a video starts from a retrieved clip in noise, and when not')
+    .option('--levels <list>', 'noise levels to start from, one or several', numbers(0.01, 1000, false), [10, 3])
+    .action((options: WorldOptions & { levels: number[] }) =>
+      within(async (workspace) => {
+        const { evalMotionStart } = await import('./commands/eval.js');
+        await evalMotionStart(workspace, { ...options, signal: interruption() }, out);
+      }),
+    );
+
   onModel('copying', 'does the video stand where and how its reference image stands? 0: no; 1: it copies it').action(
     (options: WorldOptions) =>
       within(async (workspace) => {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
@@ -18,6 +19,7 @@ import { evaluateCoherence } from '../../evaluation/tasks/coherence.js';
 import type { Condition } from '../../evaluation/tasks/conditions.js';
 import { evaluateCopying } from '../../evaluation/tasks/copying.js';
 import { evaluateGrounding } from '../../evaluation/tasks/grounding.js';
+import { evaluateMotionStart } from '../../evaluation/tasks/motion-start.js';
 import { evaluatePrediction } from '../../evaluation/tasks/prediction.js';
 import { eachOf, type NamedWorld, type Setting } from '../../evaluation/tasks/setting.js';
 import { evaluateSubject } from '../../evaluation/tasks/subject.js';
@@ -181,13 +183,34 @@ export async function evalCandidates(
   );
 }
 
+export async function evalMotionStart(
+  workspace: Workspace,
+  { levels, ...options }: WorldOptions & { levels: number[] },
+  out: NodeJS.WritableStream,
+): Promise<void> {
+  await onWorlds(workspace, 'motion-start', options, out, async (setting, resources) =>
+    evaluateMotionStart({
+      ...{ ...setting, levels },
+      oracle: await oracleOf(setting.worlds, options.signal),
+      documentOf: documentsOf(setting.worlds, resources),
+      servingAt: (level) => setting.servingWith({ motion_start: level }),
+      store: async (mp4) => ({
+        ...(await resources.objects.put(`clips/${digestOf(mp4)}.mp4`, mp4, { mediaType: 'video/mp4' })),
+        ...{ frames: 1, fps: 1, seconds: 1 },
+      }),
+    }),
+  );
+}
+
+const digestOf = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+
 /** Measures a model on worlds, and publishes what `evaluate` finds. */
 async function onWorlds(
   workspace: Workspace,
   what: string,
   { heldOut, seen, ...options }: WorldOptions,
   out: NodeJS.WritableStream,
-  evaluate: (setting: Setting & { worlds: NamedWorld[] }, resources: EvalSurroundings) => Promise<Report>,
+  evaluate: (setting: Opened & { worlds: NamedWorld[] }, resources: EvalSurroundings) => Promise<Report>,
 ): Promise<void> {
   const worlds = await namedWorlds({ 'held-out': heldOut, seen });
   await withModel(workspace, options, async (setting, resources) => {
@@ -258,18 +281,18 @@ const folders = (worlds: NamedWorld[]) =>
 async function withModel(
   workspace: Workspace,
   options: EvalOptions,
-  work: (setting: Setting, resources: EvalSurroundings) => Promise<void>,
+  work: (setting: Opened, resources: EvalSurroundings) => Promise<void>,
 ): Promise<void> {
   await withSurroundings(workspace, options, async (pipeline, surroundings) => {
     // A model that is named by hand stands alone; the pipeline's comes with its upsampler, as served.
     const models = options.model
       ? { model: options.model, encoder: options.encoder }
       : { ...served(pipeline, workspace), ...(options.encoder && { encoder: options.encoder }) };
-    await withDenoiser(pipeline, surroundings, { ...options, ...models }, ({ serving, model }) => {
+    await withDenoiser(pipeline, surroundings, { ...options, ...models }, ({ serving, servingWith, model }) => {
       process.stderr.write(`model ${model.name}, ${model.parameters} parameters, ${model.backend}\n`);
       const { n, seed, steps = [undefined], guidance = [undefined], atOnce, signal } = options;
       const given = { n, seed, steps, guidance, atOnce, signal };
-      return work({ ...given, serving, model, onProgress: progress('eval').update }, surroundings);
+      return work({ ...given, serving, servingWith, model, onProgress: progress('eval').update }, surroundings);
     });
   });
 }
@@ -280,6 +303,9 @@ function served(pipeline: PipelineSpec, { topology }: Workspace): ModelChoice {
   if (choice) return choice;
   throw new VimiError('USAGE', `Pipeline '${pipeline.name}' cannot be evaluated: none of its steps names a model`);
 }
+
+/** With the model open; `servingWith` serves by the same model with other settings of `denoise`. */
+type Opened = Setting & { servingWith(config: object): InProcessPipeline };
 
 type EvalSurroundings = Omit<Resources, 'models'>;
 
@@ -328,21 +354,28 @@ async function withDenoiser<R>(
   pipeline: PipelineSpec,
   surroundings: EvalSurroundings,
   { model: named, upsampler, encoder, backend, threads }: DenoiserOptions,
-  work: (opened: { serving: InProcessPipeline; model: ModelDescription }) => Promise<R>,
+  work: (opened: Pick<Opened, 'serving' | 'servingWith' | 'model'>) => Promise<R>,
 ): Promise<R> {
   const denoiser = drawOnce(await createDenoiser({ model: named, upsampler, encoder, backend, threads }));
   try {
     const model = await denoiser.describe();
-    const serving = new InProcessPipeline(pipeline, {
-      ...surroundings,
-      models: { of: () => denoiser, all: () => [denoiser] },
-    });
-    const result = await work({ serving, model });
+    const resources = { ...surroundings, models: { of: () => denoiser, all: () => [denoiser] } };
+    const serving = new InProcessPipeline(pipeline, resources);
+    const servingWith = (config: object) => new InProcessPipeline(withDrawing(pipeline, config), resources);
+    const result = await work({ serving, servingWith, model });
     await serving.close();
     return result;
   } finally {
     await denoiser.close();
   }
+}
+
+/** The pipeline with other settings of the step that draws. */
+function withDrawing(pipeline: PipelineSpec, config: object): PipelineSpec {
+  const steps = pipeline.steps.map((step) =>
+    step.operator.adds.includes('frames') ? { ...step, config: { ...step.config, ...config } } : step,
+  );
+  return { ...pipeline, steps };
 }
 
 /** Writes report.md, results.json and the sheets into the folder, and the tables to `out`. */
