@@ -1,6 +1,7 @@
 import { type Command, Option } from 'commander';
 import { modelName } from '../app/model-name.js';
 import type { Workspace } from '../app/workspace.js';
+import { VimiError } from '../core/errors.js';
 import { pixelScales } from '../evaluation/features/net-input.js';
 import { conditions } from '../evaluation/tasks/conditions.js';
 import { servingBackends } from '../models/backends/names.js';
@@ -95,6 +96,20 @@ export function addEvalCommands(program: Command, { within, interruption, out }:
       within(async (workspace) => {
         const { evalCandidates } = await import('./commands/eval.js');
         await evalCandidates(workspace, { ...options, signal: interruption() }, out);
+      }),
+    );
+
+  onModel('bases', 'the same prompts with one base of documents and with another: does the video follow the base?')
+    .requiredOption(
+      '--other <folder>',
+      'world with the same subjects in another style, whose images are the other base',
+    )
+    .action(({ heldOut, ...options }: WorldOptions & { other: string }) =>
+      within(async (workspace) => {
+        if (heldOut === undefined)
+          throw new VimiError('USAGE', 'The first base is missing', { expected: '--held-out FOLDER beside --other' });
+        const { evalBases } = await import('./commands/eval.js');
+        await evalBases(workspace, { ...options, heldOut, signal: interruption() }, out);
       }),
     );
 

@@ -14,6 +14,7 @@ import { drawOnce } from '../../evaluation/draw-once.js';
 import { Oracle } from '../../evaluation/oracle.js';
 import { markdown, type Report } from '../../evaluation/report.js';
 import { evaluateAblation } from '../../evaluation/tasks/ablation.js';
+import { evaluateBases } from '../../evaluation/tasks/bases.js';
 import { evaluateCandidates } from '../../evaluation/tasks/candidates.js';
 import { evaluateCoherence } from '../../evaluation/tasks/coherence.js';
 import type { Condition } from '../../evaluation/tasks/conditions.js';
@@ -202,6 +203,39 @@ export async function evalMotionStart(
   );
 }
 
+export async function evalBases(
+  workspace: Workspace,
+  { heldOut, other, ...options }: Omit<WorldOptions, 'heldOut' | 'seen'> & { heldOut: string; other: string },
+  out: NodeJS.WritableStream,
+): Promise<void> {
+  const { signal } = options;
+  const worlds = await namedWorlds({ 'held-out': heldOut, other });
+  await withModel(workspace, options, async (setting, surroundings) => {
+    const [first, second] = worlds as [NamedWorld, NamedWorld];
+    const corpus = await openCorpus({
+      ...{ folder: join(surroundings.workDir, 'other'), embedder: surroundings.embedder, log: surroundings.log },
+    });
+    try {
+      const baseOf = async (named: NamedWorld, serving: InProcessPipeline, around: EvalSurroundings) => {
+        const documentOf = documentsOf([named], around);
+        await fill(around, [named], documentOf, [], signal);
+        return { ...named, serving, documentOf, oracle: await oracleOf([named], signal) };
+      };
+      const around = { ...surroundings, corpus };
+      const serving = setting.servingFrom(around);
+      const bases = [
+        await baseOf(first, setting.serving, surroundings),
+        await baseOf(second, serving, around),
+      ] as const;
+      const report = await evaluateBases({ ...setting, bases });
+      await serving.close();
+      await publish(report, 'bases', setting.model, options, { worlds: folders(worlds) }, out);
+    } finally {
+      await corpus.close();
+    }
+  });
+}
+
 const digestOf = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
 
 /** Measures a model on worlds, and publishes what `evaluate` finds. */
@@ -288,11 +322,11 @@ async function withModel(
     const models = options.model
       ? { model: options.model, encoder: options.encoder }
       : { ...served(pipeline, workspace), ...(options.encoder && { encoder: options.encoder }) };
-    await withDenoiser(pipeline, surroundings, { ...options, ...models }, ({ serving, servingWith, model }) => {
+    await withDenoiser(pipeline, surroundings, { ...options, ...models }, ({ model, ...opened }) => {
       process.stderr.write(`model ${model.name}, ${model.parameters} parameters, ${model.backend}\n`);
       const { n, seed, steps = [undefined], guidance = [undefined], atOnce, signal } = options;
       const given = { n, seed, steps, guidance, atOnce, signal };
-      return work({ ...given, serving, servingWith, model, onProgress: progress('eval').update }, surroundings);
+      return work({ ...given, ...opened, model, onProgress: progress('eval').update }, surroundings);
     });
   });
 }
@@ -304,8 +338,11 @@ function served(pipeline: PipelineSpec, { topology }: Workspace): ModelChoice {
   throw new VimiError('USAGE', `Pipeline '${pipeline.name}' cannot be evaluated: none of its steps names a model`);
 }
 
-/** With the model open; `servingWith` serves by the same model with other settings of `denoise`. */
-type Opened = Setting & { servingWith(config: object): InProcessPipeline };
+/** With the model open, by which others can serve: with other settings of `denoise`, or from another corpus. */
+interface Opened extends Setting {
+  servingWith(config: object): InProcessPipeline;
+  servingFrom(surroundings: EvalSurroundings): InProcessPipeline;
+}
 
 type EvalSurroundings = Omit<Resources, 'models'>;
 
@@ -354,15 +391,17 @@ async function withDenoiser<R>(
   pipeline: PipelineSpec,
   surroundings: EvalSurroundings,
   { model: named, upsampler, encoder, backend, threads }: DenoiserOptions,
-  work: (opened: Pick<Opened, 'serving' | 'servingWith' | 'model'>) => Promise<R>,
+  work: (opened: Pick<Opened, 'serving' | 'servingWith' | 'servingFrom' | 'model'>) => Promise<R>,
 ): Promise<R> {
   const denoiser = drawOnce(await createDenoiser({ model: named, upsampler, encoder, backend, threads }));
   try {
     const model = await denoiser.describe();
-    const resources = { ...surroundings, models: { of: () => denoiser, all: () => [denoiser] } };
+    const models = { of: () => denoiser, all: () => [denoiser] };
+    const resources = { ...surroundings, models };
     const serving = new InProcessPipeline(pipeline, resources);
     const servingWith = (config: object) => new InProcessPipeline(withDrawing(pipeline, config), resources);
-    const result = await work({ serving, servingWith, model });
+    const servingFrom = (around: EvalSurroundings) => new InProcessPipeline(pipeline, { ...around, models });
+    const result = await work({ serving, servingWith, servingFrom, model });
     await serving.close();
     return result;
   } finally {

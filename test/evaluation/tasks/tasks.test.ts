@@ -13,6 +13,7 @@ import { worldFrames } from '../../../src/evaluation/metrics/world-frames.js';
 import { Oracle } from '../../../src/evaluation/oracle.js';
 import { type Cell, markdown, type Report } from '../../../src/evaluation/report.js';
 import { evaluateAblation } from '../../../src/evaluation/tasks/ablation.js';
+import { evaluateBases } from '../../../src/evaluation/tasks/bases.js';
 import { evaluateCandidates } from '../../../src/evaluation/tasks/candidates.js';
 import { evaluateCoherence } from '../../../src/evaluation/tasks/coherence.js';
 import { conditions } from '../../../src/evaluation/tasks/conditions.js';
@@ -48,7 +49,7 @@ let folder: string;
 let world: World;
 let corpus: Corpus;
 let serving: InProcessPipeline;
-let servingOf: (denoiser: Denoiser, drawing?: object) => InProcessPipeline;
+let servingOf: (denoiser: Denoiser, drawing?: object, searched?: Corpus) => InProcessPipeline;
 const model = copyingModel(subjectCount);
 const objects = memoryObjects();
 const embedder = createEmbedder();
@@ -88,11 +89,11 @@ beforeAll(async () => {
       step.operator.name === 'denoise' ? { ...step, config: { ...step.config, ...drawing } } : step,
     ),
   });
-  servingOf = (denoiser, drawing = {}) =>
+  servingOf = (denoiser, drawing = {}, searched = corpus) =>
     new InProcessPipeline(withDrawing(drawing), {
       ...{
         objects,
-        corpus,
+        corpus: searched,
         embedder,
         clock: systemClock,
         log: quietLog,
@@ -250,6 +251,48 @@ test(
     expect(cell(report, 0, /guidance 1$/, 'kept to the next frame')).toBeGreaterThan(0.9);
     expect(cell(report, 0, /in turn/, 'kept to the next frame')).toBeLessThan(0.8);
     expect(cell(report, 0, /true clips/, 'kept over half a clip')).toBeGreaterThan(0.8);
+  },
+  patience,
+);
+
+test(
+  'bases: whoever copies follows the base that retrieval searches',
+  async () => {
+    // The same names, each with the image of the next subject.
+    const stills = [...world.stills.values()];
+    const swapped = stills.map(({ code, caption, source }, i) => ({
+      ...{ code, caption, source, file: stills[(i + 1) % stills.length]!.file },
+    }));
+    const other = { ...world, stills: new Map(swapped.map((still) => [still.code, still])) };
+    const otherDocument = (code: string) => makeDocument(other.stills.get(code)!, { objects, embedder });
+    const otherCorpus = await openCorpus({ folder: join(folder, 'other'), embedder, log: quietLog });
+    const documents = await Promise.all([...other.stills.keys()].map(otherDocument));
+    await fillCorpus(
+      otherCorpus,
+      documents.map(({ document }) => document),
+      () => {},
+    );
+    const from = servingOf(model, {}, otherCorpus);
+    const { serving: _, worlds: __, ...rest } = await setting();
+    const report = await evaluateBases({
+      ...rest,
+      bases: [
+        { name: 'own', world, serving, documentOf, oracle: await Oracle.of([world], signal) },
+        {
+          name: 'swapped',
+          world: other,
+          serving: from,
+          documentOf: otherDocument,
+          oracle: await Oracle.of([other], signal),
+        },
+      ],
+    });
+    for (const base of ['own', 'swapped'])
+      for (const by of ['the model', 'pasted without a net'])
+        for (const column of ['document found', 'follows the base', 'appearance rank-1', 'motion', 'background'])
+          expect(cell(report, 0, new RegExp(`^${base} ${by}`), column), `${base}, ${by}, ${column}`).toBe(1);
+    await from.close();
+    await otherCorpus.close();
   },
   patience,
 );
