@@ -38,6 +38,7 @@ import {
   corpusVerifyRemoved,
   demo,
   dismissRejects,
+  dryRun,
   explain,
   exportTo,
   forgetPass,
@@ -878,6 +879,31 @@ program
       denyWarnings,
       ...(connect && { connect: looking }),
     });
+  });
+
+program
+  .command('dry-run')
+  .description('run the steps on what waits, and print what would be published and stored; writes nothing')
+  .argument('[pipeline]', 'one of the topology (default: all, one after the other)')
+  .option('-n, --limit <n>', 'at most this many events of each pipeline', wholeNumber(1, 10_000), 10)
+  .option(
+    '--from <offset>',
+    'begin at this offset of each partition, instead of where the pipeline stands',
+    wholeNumber(0),
+  )
+  .option('--json', 'one JSON object a line: event, object, outcome, report')
+  .addHelpText(
+    'after',
+    '\nJoins no group and moves no position: a run may go on beside it. Model servers that steps call are called.\nExit code 3: some events would be rejected.\n\nExample:\n  vimi dry-run generate --from 0 --limit 1',
+  )
+  .action(async (name: string | undefined, options: { limit: number; from?: number; json?: boolean }) => {
+    const workspace = await openWorkspace({ looksOnly: true });
+    try {
+      const rejected = await dryRun(workspace, name, { ...options, signal: interruption('stopping') }, out);
+      if (rejected > 0) process.exitCode = exitCodes.rejected;
+    } finally {
+      await workspace.close();
+    }
   });
 
 program
