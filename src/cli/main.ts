@@ -18,6 +18,7 @@ import { drainMs } from '../streams/delivery/drain-ms.js';
 import type { PipelineSpec } from '../streams/delivery/pipeline-spec.js';
 import { type RenderFormat, render, renderFormats } from '../streams/topology/render.js';
 import { age } from './commands/age.js';
+import type { InitOptions } from './commands/init.js';
 import type { RejectsOptions } from './commands/rejects.js';
 import type { TapOptions } from './commands/tap.js';
 import {
@@ -89,10 +90,11 @@ import {
 } from './commands.js';
 import { addEvalCommands } from './eval-commands.js';
 import { exitCodes, isStop, reportError } from './exit.js';
-import { type GraphFormat, graph, graphFormats } from './graph.js';
+import { type GraphFormat, graph, graphFormats, liveGraph } from './graph.js';
 import { leaveNow } from './leave-now.js';
 import { listing } from './listing.js';
 import { cosine, deviceList, offsetOrEnd, several, size, weight, wholeNumber } from './option-values.js';
+import { presets } from './presets.js';
 import { printable, printableStream } from './printable.js';
 import { runView } from './run-view.js';
 
@@ -926,9 +928,14 @@ program
   .command('init')
   .description('create a project: a topology, and a custom operator with its test')
   .argument('[folder]', 'folder to write to', '.')
+  .addOption(
+    new Option('--preset <name>', 'another topology, without an operator: media alone, requests alone, or Kafka and S3')
+      .choices(presets)
+      .conflicts('typescript'),
+  )
   .option('--typescript', 'write the operator in TypeScript')
-  .addHelpText('after', '\nExample:\n  vimi init my-project --typescript')
-  .action((folder: string, options: { typescript?: boolean }) => init(folder, options, out));
+  .addHelpText('after', '\nExamples:\n  vimi init my-project --typescript\n  vimi init my-corpus --preset corpus')
+  .action((folder: string, options: InitOptions) => init(folder, options, out));
 
 program
   .command('docs')
@@ -940,9 +947,20 @@ program
   .command('graph')
   .description('draw the pipelines')
   .addOption(new Option('--format <format>').choices(graphFormats).default('mermaid'))
-  .addHelpText('after', '\nExample:\n  vimi graph --format svg > pipelines.svg')
-  .action(({ format }: { format: GraphFormat }) =>
-    within(async ({ topology }) => void out.write(graph(topology, format))),
+  .option('--live [address]', 'with rates, events in flight and waiting of the run at HOST:PORT (127.0.0.1:9400)')
+  .addHelpText(
+    'after',
+    '\nExamples:\n  vimi graph --format svg > pipelines.svg\n  vimi graph --format svg --live > now.svg',
+  )
+  .action(({ format, live }: { format: GraphFormat; live?: string | true }) =>
+    within(async ({ topology }) => {
+      const at = live === true ? '127.0.0.1:9400' : live;
+      const text =
+        at === undefined
+          ? graph(topology, format)
+          : await liveGraph(topology, format, { at, signal: interruption('stopping') });
+      out.write(text);
+    }),
   );
 
 program

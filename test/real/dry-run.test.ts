@@ -66,7 +66,8 @@ describe('a dry run over Kafka and S3', { timeout: 300_000 }, () => {
       .split('\n')
       .map((line) => JSON.parse(line));
     expect(lines.at(-1).report.run).toMatchObject({ delivered: 1, rejected: 0 });
-    expect(lines.some(({ object }) => /\.tar$/.test(object?.key))).toBe(true);
+    expect(lines.some(({ object }) => object?.key.startsWith('images/'))).toBe(true);
+    expect(lines.some(({ event }) => event?.topic === `${name}-corpus`)).toBe(true);
     expect(await everything(Object.keys(topics), group)).toEqual(before);
 
     // After a real run there is nothing left of it to try.
