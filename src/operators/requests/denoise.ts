@@ -91,6 +91,10 @@ export const denoise = defineOperator(
     optional: ['context'],
     adds: ['frames'],
     models: (config) => [config],
+    counters: {
+      'prompt-read': 'texts and branches of prompts that a network read for a video',
+      'prompt-known': 'those that were known from another video, and not read again',
+    },
   },
   {
     open: ({ models, config }): Drawing => ({
@@ -135,13 +139,17 @@ export const denoise = defineOperator(
       const progress = jobProgress(context, config.jobs, grounded?.entries ?? []);
       progress.grounded();
       try {
-        const { video, seconds, asked } = await denoiser.generate(input, {
+        const { video, seconds, readings, asked } = await denoiser.generate(input, {
           signal: context.signal,
           onStep: progress.report,
           onPreview: progress.show,
           onLast: context.giveWay,
         });
         context.giveWay();
+        if (readings) {
+          context.count('prompt-read', readings.made);
+          context.count('prompt-known', readings.known);
+        }
         return {
           frames: {
             video,
