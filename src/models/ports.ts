@@ -29,6 +29,11 @@ export interface GenerateInput {
   guided?: { low: number; high: number };
   /** Evaluations are left out that would change less than this, as a part of what is seen; left out: all are made. */
   reuse?: number;
+  /**
+   * Only a look ahead: it ends after so many of its steps and gives what the sampler sees by then, without the upsampler, so with fewer
+   * frames and pixels. The video of the same input without `draft` goes on from there. Left out: the whole video.
+   */
+  draft?: number;
   /** 32-bit unsigned. The same seed, input, weights and backend give the same video, whatever it is batched with. */
   seed: number;
 }

@@ -87,7 +87,9 @@ export async function generate(
 ): Promise<RgbVideo> {
   const low = upsampler?.model.preset.low;
   const more = upsampler?.model.preset.defaults;
-  const atBorder = stepBorder(input.steps + (more?.steps ?? 0), { signal, onStep, onLast, onEstimate });
+  const { draft } = input;
+  const steps = draft === undefined ? input.steps + (more?.steps ?? 0) : Math.min(draft, input.steps);
+  const atBorder = stepBorder(steps, { signal, onStep, onLast, onEstimate });
   const vectors = read ?? (encoder && (await readTexts(encoder, [input.prompt], { readings })));
   const { defaults, backgroundAfter } = base.model.preset;
   const { method } = defaults;
@@ -114,12 +116,13 @@ export async function generate(
     (x) => atBorder(() => cropFrame(middleOf(x, seen), seen, part)),
     { first: first && reduce(first, { frames: 1, ...native }, low) },
   );
-  const { steps, guidance } = more;
+  if (draft !== undefined) return crop(small.x, seen, part);
+  const { guidance } = more;
   return upsampled(
     upsampler,
     low,
     { ...small, first },
-    { ...input, prompt, steps, guidance, graphs, seat, readings },
+    { ...input, prompt, steps: more.steps, guidance, graphs, seat, readings },
     vectors,
     atBorder,
   );
@@ -210,7 +213,7 @@ export function checkCascade(base: Preset, upsampler: Preset): void {
 
 type Settings = Pick<
   GenerateInput,
-  'prompt' | 'frames' | 'fps' | 'steps' | 'guidance' | 'oscillation' | 'guided' | 'reuse'
+  'prompt' | 'frames' | 'fps' | 'steps' | 'guidance' | 'oscillation' | 'guided' | 'reuse' | 'draft'
 > &
   Pick<Preset['defaults'], 'method'> & { vectors?: TextVectors; graphs?: GraphRunner; seat: Seat; readings: Readings };
 
@@ -230,6 +233,7 @@ async function denoised(
     oscillation,
     guided: between,
     reuse = 0,
+    draft,
     method,
     vectors,
     graphs,
@@ -290,6 +294,7 @@ async function denoised(
       method,
       fresh: (n) => random.normals(n),
       onStep: () => onStep(estimate),
+      draft,
     });
     if (!x.every(Number.isFinite)) throw new VimiError('INTERNAL', 'The network returned numbers that are not finite');
     return { x, poses };

@@ -49,7 +49,7 @@ export const encode = defineOperator(
   {
     concurrency: (config) => config.concurrency,
     async process({ job, prompt, context, frames }, { config: { codec, crf, scale }, signal, workDir }) {
-      const { video, fps, model, sampler, unknownWords, unreadParts, seconds } = frames;
+      const { video, fps, model, sampler, candidates, unknownWords, unreadParts, seconds } = frames;
       const record = {
         job: job.id,
         request: job.request,
@@ -64,6 +64,7 @@ export const encode = defineOperator(
         ...(context.asked && { retrieval: context.asked }),
         model,
         sampler,
+        ...(candidates && { candidates }),
         ...(unknownWords && { unknown_words: unknownWords }),
       };
       const body = await withTemporaryFolder(workDir, async (folder) => {
