@@ -429,7 +429,9 @@ export const videoCompleted = z.looseObject({
   timings: z
     .looseObject({ denoise_seconds: z.number().nonnegative().optional() })
     .optional()
-    .describe('seconds of work on this video; waiting is not counted'),
+    .describe(
+      'seconds of work on this video; waiting is not counted, and of what several videos share each has its part',
+    ),
   unknown_words: z
     .array(z.string())
     .optional()

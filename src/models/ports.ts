@@ -80,8 +80,13 @@ export interface ModelDescription {
 /** A video, and what it took. */
 export interface Generated {
   video: RgbVideo;
-  /** Of work on this video alone; waiting for others is not counted. */
+  /**
+   * Of work on this video: what it shared with others counts by its part, and waiting for them not at all. The seconds of all videos that
+   * one process drew add up to the time in which it drew any.
+   */
   seconds: number;
+  /** How often something of its prompt was read for it, and how often it was known from another video; left out: not known. */
+  readings?: { made: number; known: number };
   /** What a model server was asked, as video records name it: without the bytes of images. */
   asked?: Record<string, unknown>;
 }

@@ -101,6 +101,10 @@ export const denoise = defineOperator(
     optional: ['context'],
     adds: ['frames'],
     models: (config) => [config],
+    counters: {
+      'prompt-read': 'texts and branches of prompts that a network read for a video',
+      'prompt-known': 'those that were known from another video, and not read again',
+    },
   },
   {
     open: ({ models, config }): Drawing => ({
@@ -161,7 +165,7 @@ export const denoise = defineOperator(
               })
             : { seconds: 0 };
         const seed = chosenFrom ? input.seed : (candidates?.chosen ?? input.seed);
-        const { video, seconds, asked } = await denoiser.generate(
+        const { video, seconds, readings, asked } = await denoiser.generate(
           { ...input, seed },
           {
             signal,
@@ -171,6 +175,10 @@ export const denoise = defineOperator(
           },
         );
         context.giveWay();
+        if (readings) {
+          context.count('prompt-read', readings.made);
+          context.count('prompt-known', readings.known);
+        }
         return {
           frames: {
             video,
