@@ -144,6 +144,8 @@ test(
     expect(cell(report, 0, /true clips/, 'motion: all')).toBe(1);
     expect(cell(report, 0, /small true$/, 'appearance rank-1')).toBe(1);
     expect(cell(report, 0, /small live/, 'appearance rank-1')).toBe(1);
+    expect(cell(report, 0, /small live$/, 'document found')).toBe(1);
+    expect(cell(report, 0, /small true$/, 'document found')).toBeNaN();
     expect(cell(report, 0, /small wrong/, 'appearance rank-1')).toBe(0);
     expect(cell(report, 0, /small none/, 'appearance rank-1')).toBe(0);
     for (const condition of conditions) {
