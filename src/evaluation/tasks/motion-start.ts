@@ -30,7 +30,7 @@ interface Row extends Verdict {
 }
 
 const rowsShown = 12;
-const framesShown = 8;
+const framesShown = 4;
 
 /**
  * Starting from a retrieved clip in noise, without training: does the video move as the clip does, and what does it cost? Each clip of the
