@@ -89,6 +89,23 @@ export function addEvalCommands(program: Command, { within, interruption, out }:
     }),
   );
 
+  onModel('candidates', 'what choosing among drafts gains and costs')
+    .option('--counts <list>', 'candidates, one or several; 1: no drafts', numbers(1, 8, true), [1, 2, 4, 8])
+    .action((options: WorldOptions & { counts: number[] }) =>
+      within(async (workspace) => {
+        const { evalCandidates } = await import('./commands/eval.js');
+        await evalCandidates(workspace, { ...options, signal: interruption() }, out);
+      }),
+    );
+
+  onModel('copying', 'does the video stand where and how its reference image stands? 0: no; 1: it copies it').action(
+    (options: WorldOptions) =>
+      within(async (workspace) => {
+        const { evalCopying } = await import('./commands/eval.js');
+        await evalCopying(workspace, { ...options, signal: interruption() }, out);
+      }),
+  );
+
   onWorld(
     'ablation',
     'the effect of each part of the recipe: weights trained without it, and k retrieved documents for a prompt',
