@@ -133,5 +133,5 @@ export async function evaluateMotionStart(setting: MotionStartSetting): Promise<
 }
 
 /** "a fox moves left on a blue background" → "a fox on a blue background". */
-export const withoutVerb = ({ phrase, colour }: Pick<PlainClip, 'phrase' | 'colour'>): string =>
+const withoutVerb = ({ phrase, colour }: Pick<PlainClip, 'phrase' | 'colour'>): string =>
   `${phrase} on ${/^[aeiou]/.test(colour) ? 'an' : 'a'} ${colour} background`;
