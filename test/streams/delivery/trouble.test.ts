@@ -270,6 +270,41 @@ describe('nothing is lost silently', () => {
     expect(await metrics.registry.metrics()).toContain('vimi_lost_total{pipeline="test",reason="retention"} 7');
   });
 
+  it('records that go while the topic is read are counted once, whoever waits for room [kind 5 truncated]', async () => {
+    await transport.publish(names(600).map((name) => ({ ...media(name), partition: 0 })));
+    const gate = new AbortController();
+    const began: string[] = [];
+    const work = eachMedia(async ({ uri }) => {
+      began.push(uri);
+      if (!gate.signal.aborted) await new Promise((resolve) => gate.signal.addEventListener('abort', resolve));
+      return productOf(uri);
+    });
+    const { said, log } = listening();
+    const running = run([work], { spec: { maxInFlight: 2 }, log });
+    await vi.waitFor(() => expect(began.length).toBeGreaterThan(0), patience);
+    const file = new Database(join(folder.path, 'log.sqlite'));
+    const [id] = file.prepare("SELECT id FROM logs WHERE topic = 'in' AND partition = 0").pluck().all() as number[];
+    file.prepare('DELETE FROM records WHERE id >= ? AND id < ?').run(id! * 2 ** 40, id! * 2 ** 40 + 590);
+    file.prepare('UPDATE logs SET low = 590 WHERE id = ?').run(id);
+    file.close();
+    gate.abort();
+    const report = await running;
+    // Some may have been in its hands.
+    expect(report.run.delivered + (report.lost.retention ?? 0)).toBe(600);
+    expect(report.lost.retention).toBeGreaterThan(0);
+    expect(said.filter(([message]) => message.startsWith('Lost'))).toHaveLength(1);
+  });
+
+  it('what a step splits into nothing has an outcome all the same [kind 5 zero]', async () => {
+    await transport.publish(names(3).map((name) => media(name)));
+    const split = eachMedia(({ uri }) => (uri === 'm001' ? [] : [productOf(uri), productOf(`${uri}-2`)]));
+    const report = await run([split], { spec: {} });
+    expect(report.run).toEqual({ delivered: 2, rejected: 0, dropped: { custom: 1 } });
+    expect(reportLine(report)).toBe(
+      'delivered 2, rejected 0, dropped 1 (custom 1); of their parts: delivered 4, rejected 0, dropped 1 (custom 1)',
+    );
+  });
+
   /** As if the group had committed that. */
   const moveTo = (sql: string) => {
     const file = new Database(join(folder.path, 'log.sqlite'));
