@@ -13,6 +13,7 @@ import { VimiError } from '../../src/core/errors.js';
 import { decodeEvent } from '../../src/events/cloudevents.js';
 import { rejectRecord } from '../../src/streams/delivery/rejects.js';
 import { quietLog } from '../operators/run-operator.js';
+import { patience } from '../support/patience.js';
 
 const root = join(import.meta.dirname, '../..');
 const shipped = readFileSync(join(root, 'topology.yaml'), 'utf8').replace(
@@ -78,7 +79,7 @@ afterAll(async () => {
 });
 
 // In order: each goes on with what the one before left.
-describe.sequential('vimi rejects', { timeout: 120_000 }, () => {
+describe.sequential('vimi rejects', { timeout: patience(120) }, () => {
   it('lists what was rejected and what a replay would do, and does nothing', async () => {
     const out = await list();
     for (const part of ['corpus/fetch  MEDIA_NOT_FOUND', 'generate/admit  REQUEST_OVER_LIMIT', 'EVENT_MALFORMED'])

@@ -16,6 +16,7 @@ import { createMetrics } from '../../../src/streams/delivery/metrics.js';
 import { type RunOptions, runPipeline } from '../../../src/streams/delivery/pipeline.js';
 import type { PipelineSpec } from '../../../src/streams/delivery/pipeline-spec.js';
 import { type EmbeddedTransport, openEmbedded } from '../../../src/streams/transports/embedded/open-embedded.js';
+import { patient } from '../../support/patience.js';
 import {
   delivered,
   eachMedia,
@@ -47,7 +48,7 @@ afterEach(async () => {
 
 const never = new AbortController().signal;
 const names = (count: number) => Array.from({ length: count }, (_, n) => `m${String(n).padStart(3, '0')}`);
-const patience = { timeout: 120_000, interval: 5 };
+const patience = { ...patient, interval: 5 };
 const toObjects: Partial<PipelineSpec> = {
   to: [{ objects: 'made/{job}.bin' }, { topic: 'out', schema: 'job.changed' }],
 };
