@@ -15,6 +15,7 @@ import type { PipelineSpec } from '../../../src/streams/delivery/pipeline-spec.j
 import { decodePosition } from '../../../src/streams/delivery/position.js';
 import { type EmbeddedTransport, openEmbedded } from '../../../src/streams/transports/embedded/open-embedded.js';
 import type { AssignedPartition, Transport } from '../../../src/streams/transports/transport.js';
+import { patient } from '../../support/patience.js';
 import {
   delivered,
   eachMedia,
@@ -52,7 +53,7 @@ afterEach(async () => {
 
 const never = new AbortController().signal;
 const names = (count: number) => Array.from({ length: count }, (_, n) => `m${String(n).padStart(6, '0')}`);
-const patience = { timeout: 20_000, interval: 2 };
+const patience = { ...patient, interval: 2 };
 
 interface RunChanges extends Partial<RunOptions> {
   spec?: Partial<PipelineSpec>;
@@ -675,7 +676,10 @@ describe('trouble with the log', () => {
   it('bounds what waits for a commit, as well as what is being worked on', async () => {
     await transport.publish(names(2000).map((name) => ({ ...media(name), partition: 0 })));
     let taken = 0;
-    let failing = true;
+    let release = () => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
     const slow = troubled((assigned) => ({
       take: async (most, signal) => {
         const records = await assigned.take(most, signal);
@@ -683,7 +687,7 @@ describe('trouble with the log', () => {
         return records;
       },
       commit: async (outputs, position) => {
-        if (failing) throw unavailable();
+        await released;
         await assigned.commit(outputs, position);
       },
     }));
@@ -695,7 +699,7 @@ describe('trouble with the log', () => {
       expect(await metrics.registry.metrics()).toContain(`vimi_awaiting_commit{pipeline="test"} ${taken}`);
     }, patience);
     expect(taken).toBeLessThanOrEqual(most);
-    failing = false;
+    release();
     await running;
     expect(await delivered(transport)).toEqual(names(2000));
   });

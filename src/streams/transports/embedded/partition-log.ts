@@ -122,6 +122,12 @@ export class PartitionLogs {
     throw damaged(this.#path, 'the table of logs', { expected: `an entry of number ${log}`, found: 'none' });
   }
 
+  /** The first offset that is kept, and the next one. */
+  ends(log: number): Pick<LogRow, 'low' | 'high'> {
+    const ends = this.#sql.ends.get(log) as LogRow | undefined;
+    return ends ?? { low: 0, high: this.high(log) };
+  }
+
   /** All records of all topics, read through. Gives how many there are; LOG_DAMAGED for the first that is wrong. */
   async readThrough(pause: () => Promise<void>): Promise<number> {
     let count = 0;
@@ -161,8 +167,8 @@ export class PartitionLogs {
       const log = logs[target]!;
       const offset = highs.get(log) ?? this.high(log);
       highs.set(log, offset + 1);
-      const row = [log * idsPerLog + offset, timestamp ?? this.#now(), key, packHeaders(headers), value] as const;
-      this.#sql.insert.run(...row, checksum(...row));
+      const [id, time, packed] = [log * idsPerLog + offset, timestamp ?? this.#now(), packHeaders(headers)];
+      this.#sql.insert.run(id, time, key, packed, value, checksum(id, time, key, packed, value));
       return { topic, partition: target, offset };
     });
     for (const [log, high] of highs) this.#sql.grow.run(high, log);
@@ -241,9 +247,9 @@ function unknown(where: string): VimiError {
 
 /** JSON, each byte of a value as one character: exact for any bytes. */
 function packHeaders(headers: Record<string, Buffer>): string {
-  const entries = Object.entries(headers);
-  if (entries.length === 0) return '';
-  return JSON.stringify(entries.map(([name, bytes]) => [name, bytes.toString('latin1')]));
+  const entries: [string, string][] = [];
+  for (const name in headers) entries.push([name, headers[name]!.toString('latin1')]);
+  return entries.length === 0 ? '' : JSON.stringify(entries);
 }
 
 function unpackHeaders(text: string): Record<string, Buffer> {
