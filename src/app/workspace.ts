@@ -122,6 +122,7 @@ export class Workspace {
       const around = {
         ...{ log: this.log, metrics: this.metrics.transport },
         ...{ firstContactMs: this.#firstContactMs, cleans: !this.#looksOnly },
+        work: this.topology.profile.work,
       };
       const transport = this.#instead.transport ?? (await openTransport(this.topology.profile.transport, around));
       this.#onClose(() => transport.close());

@@ -268,6 +268,11 @@ program
     ]),
   )
   .option('--seed <n>', 'seed of the noise', wholeNumber(0, 0xffffffff))
+  .option(
+    '--candidates <n>',
+    'draw so many drafts and finish the one that fits the images of the prompt best',
+    wholeNumber(1, 64),
+  )
   .option('--steps <n>', 'sampler steps', wholeNumber(1))
   .option('--guidance <weight>', 'weight of classifier-free guidance; 1: none', weight)
   .option('--frames <n>', 'number of frames', wholeNumber(1))

@@ -5,19 +5,26 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { InProcessPipeline } from '../../../src/app/in-process-pipeline.js';
 import { systemClock } from '../../../src/core/clock.js';
-import { fillCorpus, makeDocument } from '../../../src/evaluation/documents.js';
+import { fillCorpus, makeDocument, asReference as storeReference } from '../../../src/evaluation/documents.js';
 import { drawOnce } from '../../../src/evaluation/draw-once.js';
+import { backgroundColour, plain } from '../../../src/evaluation/metrics/background.js';
+import { motionOf } from '../../../src/evaluation/metrics/motion.js';
+import { worldFrames } from '../../../src/evaluation/metrics/world-frames.js';
 import { Oracle } from '../../../src/evaluation/oracle.js';
 import { type Cell, markdown, type Report } from '../../../src/evaluation/report.js';
 import { evaluateAblation } from '../../../src/evaluation/tasks/ablation.js';
+import { evaluateBases } from '../../../src/evaluation/tasks/bases.js';
+import { evaluateCandidates } from '../../../src/evaluation/tasks/candidates.js';
 import { evaluateCoherence } from '../../../src/evaluation/tasks/coherence.js';
 import { conditions } from '../../../src/evaluation/tasks/conditions.js';
+import { evaluateCopying } from '../../../src/evaluation/tasks/copying.js';
 import { evaluateGrounding } from '../../../src/evaluation/tasks/grounding.js';
+import { evaluateMotionStart } from '../../../src/evaluation/tasks/motion-start.js';
 import { evaluatePrediction } from '../../../src/evaluation/tasks/prediction.js';
 import { evaluateSubject } from '../../../src/evaluation/tasks/subject.js';
 import { readWorld, type World } from '../../../src/evaluation/world-folder.js';
 import { createEmbedder } from '../../../src/models/encoders/built-in/embedder.js';
-import type { Denoiser } from '../../../src/models/ports.js';
+import type { Denoiser, RgbImage } from '../../../src/models/ports.js';
 import { operators } from '../../../src/operators/index.js';
 import type { Corpus } from '../../../src/stores/corpus/corpus.js';
 import { openCorpus } from '../../../src/stores/corpus/index/open-corpus.js';
@@ -26,8 +33,8 @@ import { memoryObjects } from '../../../src/stores/objects/memory.js';
 import { noRemovals } from '../../../src/stores/removals/removals.js';
 import { readTopology } from '../../../src/streams/topology/read-topology.js';
 import { only, quietLog } from '../../operators/run-operator.js';
-import { posesOf, writeWorld } from '../synthetic-world.js';
-import { copyingModel, inHalf } from './copying-model.js';
+import { codeOf, posesOf, verb, writeWorld } from '../synthetic-world.js';
+import { copyingImages, copyingModel, inHalf } from './copying-model.js';
 
 /*
  * The evaluations around a model of which it is known what they must find: it copies what it is shown. Prompts go through
@@ -42,7 +49,7 @@ let folder: string;
 let world: World;
 let corpus: Corpus;
 let serving: InProcessPipeline;
-let servingOf: (denoiser: Denoiser) => InProcessPipeline;
+let servingOf: (denoiser: Denoiser, drawing?: object, searched?: Corpus) => InProcessPipeline;
 const model = copyingModel(subjectCount);
 const objects = memoryObjects();
 const embedder = createEmbedder();
@@ -76,11 +83,17 @@ beforeAll(async () => {
   const env = { KAFKA_BROKERS: 'none', S3_ENDPOINT: 'http://none', S3_ACCESS_KEY: 'none', S3_SECRET_KEY: 'none' };
   const topology = await readTopology(file, { env, operators });
   const pipeline = topology.pipelines.find(({ name }) => name === 'generate')!;
-  servingOf = (denoiser) =>
-    new InProcessPipeline(pipeline, {
+  const withDrawing = (drawing: object) => ({
+    ...pipeline,
+    steps: pipeline.steps.map((step) =>
+      step.operator.name === 'denoise' ? { ...step, config: { ...step.config, ...drawing } } : step,
+    ),
+  });
+  servingOf = (denoiser, drawing = {}, searched = corpus) =>
+    new InProcessPipeline(withDrawing(drawing), {
       ...{
         objects,
-        corpus,
+        corpus: searched,
         embedder,
         clock: systemClock,
         log: quietLog,
@@ -125,11 +138,14 @@ test(
       conditions,
       documentOf,
       documents: subjectCount,
+      wrongContexts: [0, 67, 100],
     });
     expect(cell(report, 0, /true clips/, 'appearance rank-1')).toBe(1);
     expect(cell(report, 0, /true clips/, 'motion: all')).toBe(1);
     expect(cell(report, 0, /small true$/, 'appearance rank-1')).toBe(1);
     expect(cell(report, 0, /small live/, 'appearance rank-1')).toBe(1);
+    expect(cell(report, 0, /small live$/, 'document found')).toBe(1);
+    expect(cell(report, 0, /small true$/, 'document found')).toBeNaN();
     expect(cell(report, 0, /small wrong/, 'appearance rank-1')).toBe(0);
     expect(cell(report, 0, /small none/, 'appearance rank-1')).toBe(0);
     for (const condition of conditions) {
@@ -151,8 +167,23 @@ test(
       expect(cell(report, 1, row, 'sharpness, odd of even')).toBeGreaterThan(0.8);
       expect(cell(report, 1, row, 'likeness, odd')).toBeGreaterThan(0.9);
     }
-    expect(cell(report, 2, /small/, 'in the prompt')).toBe(1);
-    expect(cell(report, 3, /small/, 'appearance rank-1')).toBe(1);
+    // Who only copies loses the subject with the context, and nothing else: 0, 2 and 3 of 3 clips have a wrong one.
+    for (const by of ['the model', 'pasted without a net'])
+      for (const [share, look] of [
+        ['0 %', 1],
+        ['67 %', 1 / 3],
+        ['100 %', 0],
+      ] as const) {
+        const row = new RegExp(`^${by} ${share}`);
+        expect(cell(report, 2, row, 'appearance rank-1'), `${by}, ${share}`).toBeCloseTo(look, 9);
+        expect(cell(report, 2, row, 'all four'), `${by}, ${share}`).toBeCloseTo(look, 9);
+        expect(cell(report, 2, row, 'motion'), `${by}, ${share}`).toBe(1);
+      }
+    expect(cell(report, 2, /^the model no context/, 'appearance rank-1')).toBe(0);
+    expect(cell(report, 2, /^the model 67 %/, 'motion, against no context')).toBe(0);
+    expect(cell(report, 3, /small/, 'in the prompt')).toBe(1);
+    for (const by of ['the model', 'pasted without a net'])
+      expect(cell(report, 4, new RegExp(`small ${by}`), 'appearance rank-1')).toBe(1);
     // What retrieval found is what was given: those videos were not drawn again.
     expect(report.records).toHaveLength(12);
     expect(model.inputs).toHaveLength(9);
@@ -166,10 +197,12 @@ test(
 test(
   'prediction: copying the first frame is the measure of 100 %, and text alone draws another subject',
   async () => {
-    const report = await evaluatePrediction(await setting());
+    const report = await evaluatePrediction({ ...(await setting()), oracle: await Oracle.of([world], signal) });
     expect(cell(report, 0, /copy/, 'MSE against copying')).toBe(1);
     expect(cell(report, 0, /copy/, 'motion: all')).toBe(0);
     expect(cell(report, 0, /model, first frame/, 'motion: all')).toBe(1);
+    expect(cell(report, 0, /pasted without a net/, 'motion: all')).toBe(1);
+    expect(cell(report, 0, /pasted without a net/, 'MSE against copying')).toBeLessThan(0.5);
     const last = model.inputs.filter(({ prompt }) => prompt.task === 'prediction').at(-1)!;
     expect(last.prompt.parts.map((part) => ('text' in part ? 'text' : part.role))).toEqual(['text', 'first-frame']);
   },
@@ -220,6 +253,157 @@ test(
     expect(cell(report, 0, /guidance 1$/, 'kept to the next frame')).toBeGreaterThan(0.9);
     expect(cell(report, 0, /in turn/, 'kept to the next frame')).toBeLessThan(0.8);
     expect(cell(report, 0, /true clips/, 'kept over half a clip')).toBeGreaterThan(0.8);
+  },
+  patience,
+);
+
+test(
+  'bases: whoever copies follows the base that retrieval searches',
+  async () => {
+    // The same names, each with the image of the next subject.
+    const stills = [...world.stills.values()];
+    const swapped = stills.map(({ code, caption, source }, i) => ({
+      ...{ code, caption, source, file: stills[(i + 1) % stills.length]!.file },
+    }));
+    const other = { ...world, stills: new Map(swapped.map((still) => [still.code, still])) };
+    const otherDocument = (code: string) => makeDocument(other.stills.get(code)!, { objects, embedder });
+    const otherCorpus = await openCorpus({ folder: join(folder, 'other'), embedder, log: quietLog });
+    const documents = await Promise.all([...other.stills.keys()].map(otherDocument));
+    await fillCorpus(
+      otherCorpus,
+      documents.map(({ document }) => document),
+      () => {},
+    );
+    const from = servingOf(model, {}, otherCorpus);
+    const { serving: _, worlds: __, ...rest } = await setting();
+    const report = await evaluateBases({
+      ...rest,
+      bases: [
+        { name: 'own', world, serving, documentOf, oracle: await Oracle.of([world], signal) },
+        {
+          name: 'swapped',
+          world: other,
+          serving: from,
+          documentOf: otherDocument,
+          oracle: await Oracle.of([other], signal),
+        },
+      ],
+    });
+    for (const base of ['own', 'swapped'])
+      for (const by of ['the model', 'pasted without a net'])
+        for (const column of ['document found', 'follows the base', 'appearance rank-1', 'motion', 'background'])
+          expect(cell(report, 0, new RegExp(`^${base} ${by}`), column), `${base}, ${by}, ${column}`).toBe(1);
+    await from.close();
+    await otherCorpus.close();
+  },
+  patience,
+);
+
+test(
+  'motion-start: the model gets the clip that moves as asked, and one that does not; without a verb the clip alone says how',
+  async () => {
+    const oracle = await Oracle.of([world], signal);
+    // Moves as the clip does that it starts from, whatever the words say, and without a clip as they say.
+    const follower: Denoiser = {
+      ...model,
+      generate: (input, options) => {
+        if (!input.start) return model.generate(input, options);
+        const { frames, width, height, data } = input.start.video;
+        expect([frames, width, height]).toEqual([8, 32, 32]);
+        const shown = worldFrames({ frames, width, height, data });
+        const motion = motionOf(shown, plain(backgroundColour(shown))) as 'left';
+        const follow = (text: string) =>
+          text.replace(/(moves left|grows|circles) /, '').replace(/ on a/, ` ${verb(motion)} on a`);
+        const parts = input.prompt.parts.map((part) => ('text' in part ? { text: follow(part.text) } : part));
+        return model.generate({ ...input, prompt: { ...input.prompt, parts } }, options);
+      },
+    };
+    const [served, fromClip] = [servingOf(follower), servingOf(follower, { motion_start: 10 })];
+    // One more clip for each motion, of another subject.
+    const { clips } = world;
+    const twins = clips
+      .slice(0, 3)
+      .map((clip, i) => ({ ...clip, number: 10 + i, actors: [{ ...clip.actors[0]!, subject: codeOf(i) }] }));
+    const report = await evaluateMotionStart({
+      ...{ ...(await setting()), serving: served, oracle, documentOf, levels: [10] },
+      worlds: [{ name: 'small', world: { ...world, clips: [...clips, ...twins] } }],
+      servingAt: () => fromClip,
+      store: async (mp4) => ({
+        ...(await objects.put(`clips/${mp4.length}.mp4`, mp4, { mediaType: 'video/mp4' })),
+        ...{ frames: 8, fps: 8, seconds: 1 },
+      }),
+    });
+    await served.close();
+    const of = (how: string, column: string) => cell(report, 0, new RegExp(`small ${how}`), column);
+    expect(of('the caption, from noise alone', 'motion of the caption')).toBe(1);
+    expect(of('no verb, from noise alone', 'motion of the caption')).toBe(0);
+    expect(of('no verb, from a clip of its motion at 10', 'motion of the caption')).toBe(1);
+    expect(of('no verb, from a clip of its motion at 10', 'motion of the start')).toBe(1);
+    expect(of('the caption, from a clip of another motion at 10', 'motion of the start')).toBe(1);
+    expect(of('the caption, from a clip of another motion at 10', 'motion of the caption')).toBe(0);
+    expect(report.records).toHaveLength(3 * 5);
+  },
+  patience,
+);
+
+test(
+  'candidates: of a model that is right with one seed alone, more drafts find it, and cost as much more',
+  async () => {
+    const oracle = await Oracle.of([world], signal);
+    const { n: _, ...rest } = await setting();
+    // Every fourth seed draws what the image shows; the others, and a fifth of their steps, a subject of nobody.
+    const lucky: Denoiser = {
+      ...model,
+      generate: async (input, options) => {
+        const parts = input.prompt.parts.filter((part) => input.seed % 4 === 3 || 'text' in part);
+        const { video } = await model.generate({ ...input, prompt: { ...input.prompt, parts } }, options);
+        return { video, seconds: input.draft ?? input.steps };
+      },
+    };
+    const served = servingOf(lucky);
+    const report = await evaluateCandidates({
+      ...{ ...rest, serving: served, n: 3, seed: 0, oracle, documentOf, counts: [1, 2, 4] },
+    });
+    await served.close();
+    const [one, two, four] = [1, 2, 4].map((count) => report.tables[0]!.rows.find((cells) => cells[1] === count)!);
+    const of = (row: Cell[], column: string) => {
+      const found = row[report.tables[0]!.columns.indexOf(column)]!;
+      return typeof found !== 'object' ? found : 'share' in found ? found.share.mean : found.value.mean;
+    };
+    for (const row of [one!, two!]) expect(of(row, 'appearance rank-1')).toBe(0);
+    expect(of(four!, 'appearance rank-1')).toBe(1);
+    expect(of(four!, 'appearance, difference')).toBe(1);
+    // Of 4 steps a draft has 2: 4 + 4 * 2 against 4.
+    expect(of(four!, 'times the cost')).toBe('3.0');
+    expect(report.records.filter(({ candidates }) => candidates === 4).map(({ seed: one }) => one)).toEqual([3, 7, 11]);
+  },
+  patience,
+);
+
+test(
+  'copying: whoever cuts the subject out copies its turn and nothing else; whoever lays the image in as it is copies all',
+  async () => {
+    const oracle = await Oracle.of([world], signal);
+    const { n: _, ...rest } = await setting();
+    const asReference = (document: Parameters<typeof storeReference>[1], image: RgbImage) =>
+      storeReference(objects, document, image);
+    // The three clips again and again, so that correlations have something to go by.
+    const plain = world.clips.slice(0, 2);
+    const many = Array.from({ length: 12 }, (_, i) => ({ ...plain[i % 2]!, number: i }));
+    const worlds = [{ name: 'small', world: { ...world, clips: many } }];
+    const copier = copyingImages();
+    const served = servingOf(copier);
+    const report = await evaluateCopying({
+      ...{ ...rest, n: 12, worlds, oracle, documentOf, asReference },
+      ...{ serving: served, model: await copier.describe() },
+    });
+    await served.close();
+    const of = (by: string, column: string) => cell(report, 0, new RegExp(`small ${by}`), column);
+    for (const column of ['place, across', 'place, down', 'size', 'turn'])
+      expect(of('the model', column), column).toBeGreaterThan(0.9);
+    expect(of('pasted', 'turn')).toBeGreaterThan(0.9);
+    for (const column of ['place, across', 'place, down', 'size'])
+      expect(Math.abs(of('pasted', column)), column).toBeLessThan(0.75);
   },
   patience,
 );

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
 import type { Clock } from '../../../src/core/clock.js';
@@ -6,11 +7,14 @@ import { jobId } from '../../../src/events/ids.js';
 import type { NewRecord } from '../../../src/events/record.js';
 import type { JobChanged } from '../../../src/events/schemas.js';
 import type { Flow, Job } from '../../../src/flow/flow.js';
-import type { Denoiser, GenerateInput, ModelDescription } from '../../../src/models/ports.js';
+import { frameAsWebp } from '../../../src/media/images.js';
+import { createEmbedder } from '../../../src/models/encoders/built-in/embedder.js';
+import type { Denoiser, GenerateCalls, GenerateInput, ModelDescription } from '../../../src/models/ports.js';
 import { denoise } from '../../../src/operators/requests/denoise.js';
 import { previewKey } from '../../../src/operators/requests/job-progress.js';
 import { type KnownJob, noJobs } from '../../../src/stores/jobs/jobs.js';
-import { testFolder } from '../../media/make-media.js';
+import { drawFrame, sprite, videoOf } from '../../evaluation/synthetic-world.js';
+import { makeVideo, testFolder } from '../../media/make-media.js';
 import { patient } from '../../support/patience.js';
 import { mediaResources, storedImage } from '../media-resources.js';
 import { describeOperator } from '../operator-contract.js';
@@ -404,5 +408,90 @@ describe('denoise', patient, () => {
     const run = await runOperator(denoise, {}, given(denoiser), [flow()], { ...input, signal: stop.signal });
     expect(run.settlements[0]!.outcome).toMatchObject({ kind: 'rejected', error: expired, step: 'denoise' });
     expect(last).toBe(2);
+  });
+});
+
+describe('motion_start', patient, () => {
+  const clipOf = async () => {
+    const bytes = await readFile(await makeVideo(folder, 'way.mp4', { width: 64, height: 64, scenes: [24] }));
+    const stored = await media.objects.put('clips/way.mp4', bytes, { mediaType: 'video/mp4' });
+    return { ...stored, frames: 24, fps: 12, seconds: 2 };
+  };
+  const withClip = async (): Promise<Flow> => {
+    const { job, prompt } = flow({ steps: 1 });
+    const parts = [{ clip: await clipOf(), caption: 'a square goes right', role: 'motion' as const }, ...prompt!.parts];
+    return { job, prompt: { ...prompt!, parts } };
+  };
+
+  it('gives the model the clip of the prompt in its own size, all of it in as many frames', async () => {
+    const { denoiser, asked } = scripted();
+    const run = await runOperator(denoise, { motion_start: 10 }, given(denoiser, { workDir: media.workDir }), [
+      await withClip(),
+    ]);
+    const { frames } = run.emitted[0]!.data;
+    expect(frames?.sampler.motion_start).toBe(10);
+    expect(frames?.unreadParts).toBeUndefined();
+    const { start } = asked[0]!;
+    expect(start).toMatchObject({ level: 10, video: { frames: 4, width: 32, height: 32 } });
+    // White and 6 of 32 pixels wide; it goes 3 pixels from frame to frame: six frames of the clip.
+    const middles = [0, 1, 2, 3].map((t) => {
+      const row = [...start!.video.data.subarray((t * 32 + 7) * 32 * 3, (t * 32 + 8) * 32 * 3)];
+      const white = Array.from({ length: 32 }, (_, x) => x).filter((x) => row[x * 3 + 2]! > 200);
+      return white.reduce((sum, x) => sum + x, 0) / white.length;
+    });
+    for (let t = 1; t < 4; t++) expect(middles[t]! - middles[t - 1]!).toBeCloseTo(6, 0);
+  });
+
+  it('is noise alone where the prompt has no clip, and where it is not asked for; then the clip is not read', async () => {
+    const { denoiser, asked } = scripted();
+    await runOperator(denoise, { motion_start: 10 }, given(denoiser, { workDir: media.workDir }), [flow({ steps: 1 })]);
+    const run = await runOperator(denoise, {}, given(denoiser, { workDir: media.workDir }), [await withClip()]);
+    expect(asked.map(({ start }) => start)).toEqual([undefined, undefined]);
+    expect(run.emitted[0]!.data.frames).toMatchObject({ unreadParts: [0] });
+    expect(run.emitted[0]!.data.frames?.sampler).not.toHaveProperty('motion_start');
+  });
+});
+
+describe('candidates', patient, () => {
+  const subject = async () => {
+    const drawn = drawFrame([{ sprite: sprite(3), pose: { x: 16, y: 16, size: 28, angle: 0 } }], [255, 255, 255]);
+    const webp = await frameAsWebp({ width: 32, height: 32, data: Uint8Array.from(drawn) });
+    return media.objects.put('images/subject.webp', webp, { mediaType: 'image/webp' });
+  };
+  /** Seed 9 draws what the reference shows; every other seed another subject. */
+  const bySeed = () => {
+    const { denoiser, asked } = scripted();
+    return {
+      asked,
+      denoiser: {
+        ...denoiser,
+        async generate(input: GenerateInput, calls: GenerateCalls) {
+          const { seconds } = await denoiser.generate({ ...input, steps: input.draft ?? input.steps }, calls);
+          asked.splice(-1, 1, input);
+          const pose = { x: 12, y: 16, size: 16, angle: 0 };
+          const frame = drawFrame([{ sprite: sprite(input.seed === 9 ? 3 : 8), pose }], [90, 160, 90]);
+          return { video: videoOf([frame, frame, frame, frame]), seconds };
+        },
+      },
+    };
+  };
+
+  it('draws drafts of as many seeds, and finishes the one that fits the images best', async () => {
+    const { denoiser, asked } = bySeed();
+    const shown = await subject();
+    const { emitted } = await runOperator(denoise, {}, given(denoiser, { embedder: createEmbedder() }), [
+      flow({ candidates: 4 }, shown),
+    ]);
+    const { frames } = emitted[0]!.data;
+    expect(asked.map(({ seed, draft }) => [seed, draft])).toEqual([
+      ...[7, 8, 9, 10].map((seed) => [seed, 20]),
+      [9, undefined],
+    ]);
+    expect(frames?.sampler.seed).toBe(9);
+    expect(frames?.candidates).toMatchObject({ steps: 20, encoder: createEmbedder().name, chosen: 9 });
+    const scores = frames!.candidates!.scored.map(({ score }) => score);
+    expect(scores.indexOf(Math.max(...scores))).toBe(2);
+    // Five generations of 1.5 s.
+    expect(frames?.seconds).toBe(7.5);
   });
 });
