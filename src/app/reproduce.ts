@@ -25,6 +25,7 @@ export type VideoRecord = Pick<
   | 'retrieval'
   | 'model'
   | 'sampler'
+  | 'candidates'
 >;
 
 const videoRecord = videoCompleted.omit({ object: true });
@@ -105,7 +106,7 @@ function drawingSteps({ name, steps }: PipelineSpec): StepSpec[] {
 }
 
 function flowOf(record: VideoRecord, scale: number): Flow {
-  const { job, request, frames, fps, sampler, prompt, context, corpus, retrieval } = record;
+  const { job, request, frames, fps, sampler, candidates, prompt, context, corpus, retrieval } = record;
   const { steps, guidance, seed } = sampler;
   return {
     request: { prompt: [] },
@@ -118,6 +119,8 @@ function flowOf(record: VideoRecord, scale: number): Flow {
       steps,
       guidance,
       seed,
+      // Its seed is the chosen one: nothing is chosen again.
+      ...(candidates && { chosenFrom: candidates }),
     },
     prompt,
     context: { entries: context, nearDuplicates: [], corpus, ...(retrieval && { asked: retrieval }) },

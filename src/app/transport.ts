@@ -12,6 +12,8 @@ export interface Around {
   metrics: TransportMetrics;
   /** Servers that were never met are waited for so long, in milliseconds. */
   firstContactMs?: number;
+  /** The work folder. */
+  work: string;
   /** Whether this process removes what retention and compaction let go; the embedded log has nobody else to do it. */
   cleans: boolean;
 }
@@ -22,9 +24,10 @@ export async function openTransport(spec: TransportSpec, around: Around): Promis
     await mkdir(spec.path, { recursive: true });
     return openEmbedded({ path: logFile(spec), cleans: around.cleans });
   }
+  const { work, ...rest } = around;
   const { openKafka } = await import('../streams/transports/kafka/open-kafka.js');
   const { brokers, client_id: clientId, sasl, session_timeout: sessionMs } = spec;
-  return openKafka({ brokers, clientId, tls: tlsOf(spec), sasl, sessionMs, ...around });
+  return openKafka({ brokers, clientId, tls: tlsOf(spec), sasl, sessionMs, notes: work, ...rest });
 }
 
 /** Of the embedded transport. */

@@ -53,6 +53,12 @@ export function addEvalCommands(program: Command, { within, interruption, out }:
   onModel('grounding', 'does it draw what it is shown? appearance, motion, background and size against the truth')
     .option('--conditions <list>', 'contexts to compare', someConditions, [...conditions])
     .option('--documents <media.jsonl>', 'more stills for live retrieval (may be repeated)', several)
+    .option(
+      '--wrong-contexts <list>',
+      'per cent of the prompts that get a wrong context, for the curve of quality; needs the conditions true and wrong',
+      numbers(0, 100, false),
+      [0, 25, 50, 75, 100],
+    )
     .action(({ documents = [], ...options }: Omit<GroundingOptions, 'documents'> & { documents?: string[] }) =>
       within(async (workspace) => {
         const { evalGrounding } = await import('./commands/eval.js');
@@ -81,6 +87,23 @@ export function addEvalCommands(program: Command, { within, interruption, out }:
       const { evalCoherence } = await import('./commands/eval.js');
       await evalCoherence(workspace, { ...options, signal: interruption() }, out);
     }),
+  );
+
+  onModel('candidates', 'what choosing among drafts gains and costs')
+    .option('--counts <list>', 'candidates, one or several; 1: no drafts', numbers(1, 8, true), [1, 2, 4, 8])
+    .action((options: WorldOptions & { counts: number[] }) =>
+      within(async (workspace) => {
+        const { evalCandidates } = await import('./commands/eval.js');
+        await evalCandidates(workspace, { ...options, signal: interruption() }, out);
+      }),
+    );
+
+  onModel('copying', 'does the video stand where and how its reference image stands? 0: no; 1: it copies it').action(
+    (options: WorldOptions) =>
+      within(async (workspace) => {
+        const { evalCopying } = await import('./commands/eval.js');
+        await evalCopying(workspace, { ...options, signal: interruption() }, out);
+      }),
   );
 
   onWorld(

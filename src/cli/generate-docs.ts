@@ -4,6 +4,7 @@
  *   node dist/cli/generate-docs.js            writes; removes what is no longer generated
  *   node dist/cli/generate-docs.js --check    writes nothing; lists stale files and exits with 1 when there are any
  */
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { version } from '../core/version.js';
@@ -16,8 +17,9 @@ import { reportError } from './exit.js';
 const top = fileURLToPath(new URL('../../', import.meta.url));
 
 async function main(check: boolean): Promise<number> {
-  const topology = await readTopology(join(top, 'topology.yaml'), { env: {}, operators });
-  const files = generatedFiles(topology, operators, version);
+  const shipped = join(top, 'topology.yaml');
+  const topology = await readTopology(shipped, { env: {}, operators });
+  const files = generatedFiles(topology, operators, version, readFileSync(shipped, 'utf8'));
   const stale = updateFiles(top, files, generatedFolders, check);
   for (const path of stale) console.log(check ? `stale: ${path}` : `updated: ${path}`);
   if (check && stale.length > 0) console.log('run: npm run build && node dist/cli/generate-docs.js');

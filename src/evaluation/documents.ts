@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ContextEntry } from '../events/prompt.js';
 import type { CorpusDocument } from '../events/schemas.js';
-import { decodeImage, imageAsWebp } from '../media/images.js';
+import { decodeImage, frameAsWebp, imageAsWebp } from '../media/images.js';
 import { perceptualHash } from '../models/encoders/built-in/perceptual-hash.js';
 import type { Embedder, RgbImage } from '../models/ports.js';
 import { documentOf } from '../operators/corpus/index-clips.js';
@@ -45,6 +45,24 @@ export async function makeDocument(
 /** The document as retrieval would hand it over when it is the only one found. */
 export function asContext({ id, caption, image }: CorpusDocument): ContextEntry {
   return { document: id, caption, image, score: 1, ranks: {} };
+}
+
+/** Makes documents of subjects, and contexts of them that show another image. */
+export interface ReferenceMaker {
+  documentOf(code: string): Promise<{ document: CorpusDocument; image: RgbImage }>;
+  asReference(document: CorpusDocument, image: RgbImage): Promise<ContextEntry>;
+}
+
+/** Stores another image for a document, without changing the document. */
+export async function asReference(
+  objects: ObjectStore,
+  document: CorpusDocument,
+  image: RgbImage,
+): Promise<ContextEntry> {
+  const webp = await frameAsWebp(image);
+  const sha256 = createHash('sha256').update(webp).digest('hex');
+  const stored = await objects.put(`images/${sha256}.webp`, webp, { mediaType: 'image/webp', sha256 });
+  return { ...asContext(document), image: stored };
 }
 
 /** Fills an empty index; `onDocument` is told how many are in it. */

@@ -42,11 +42,14 @@ const round = (u: number, T: number) => (2 * Math.PI * u * (T - 1)) / T;
 /** Samples a side of a pixel, and pixels a side of the image that they are taken from. */
 const [SAMPLES, DETAIL] = [3, 64];
 
-/** Without an image, or a verb that it knows, the background alone; without a colour that is named, grey. */
+/**
+ * Without an image, or a verb that it knows, the background alone; without a colour that is named, grey. `fromThere`: the image is the
+ * first frame, and the way begins where the subject stands in it.
+ */
 export function paste(
   caption: string,
   image: RgbImage | null,
-  { frames: T, side }: { frames: number; side: number },
+  { frames: T, side, fromThere = false }: { frames: number; side: number; fromThere?: boolean },
   colours: ReadonlyMap<string, Rgb>,
 ): RgbVideo {
   const [, colour = ''] = /\bon an? (\w+) background\b/.exec(caption) ?? [];
@@ -57,8 +60,15 @@ export function paste(
   const pixels = readImage(image, DETAIL);
   const matte = matteOf(pixels, DETAIL);
   const box = boxOf(matte);
+  const unit = worldSide / DETAIL;
+  const [start, there] = [verb.at(0, T), { x: box.x * unit, y: box.y * unit, size: box.longer * unit }];
+  const moved = ({ x, y, size, angle }: Pose): Pose => ({
+    ...{ x: there.x + x - start.x, y: there.y + y - start.y },
+    ...{ size: (there.size * size) / start.size, angle },
+  });
   for (let t = 0; t < T; t++) {
-    const { x: px, y: py, size, angle } = verb.at(T > 1 ? t / (T - 1) : 0, T);
+    const pose = verb.at(T > 1 ? t / (T - 1) : 0, T);
+    const { x: px, y: py, size, angle } = fromThere ? moved(pose) : pose;
     const [cos, sin, scale] = [Math.cos(angle), Math.sin(angle), box.longer / size];
     for (let n = 0; n < side * side; n++) {
       const at = (t * side * side + n) * 3;

@@ -97,6 +97,9 @@ export const generationRequested = z.looseObject({
     'classifier-free guidance: one number, or one for each modality; 1: none',
   ),
   seed: leftOut(z.number().int().min(0).max(0xffffffff)).describe('default: it follows from the event id'),
+  candidates: leftOut(z.number().int().min(1).max(64)).describe(
+    'draws so many drafts from this and the following seeds, and finishes the one that fits the images of its prompt best; default: 1, no drafts',
+  ),
   retrieval: leftOut(z.union([z.literal(false), retrieval])).describe('how the prompt is grounded; false: not at all'),
   priority: leftOut(z.enum(priorities)).describe(
     'default: standard. Whoever waits longer than the ageing of the pipeline (10 minutes) counts as one priority higher',
@@ -337,6 +340,14 @@ const sampler = z.looseObject({
   seed: z.number().int(),
 });
 
+const candidates = z.looseObject({
+  steps: z.number().int().describe('sampler steps of a draft'),
+  encoder: z.string().describe('the embedder that compared the drafts with the prompt'),
+  scored: z.array(z.looseObject({ seed: z.number().int(), score: z.number() })).describe('in the order of the seeds'),
+  chosen: z.number().int().describe('the seed of the best one, which the sampler then had'),
+});
+export type Candidates = z.infer<typeof candidates>;
+
 const side = z.number().int().positive();
 /** Tiles lie row by row, from the upper left; each stands for as much of the video as any other. */
 const spritesheet = objectRef.extend({
@@ -413,10 +424,13 @@ export const videoCompleted = z.looseObject({
     })
     .describe('what made the frames'),
   sampler: sampler.describe('with the same settings and backend the result is the same video'),
+  candidates: candidates.optional().describe('the drafts that this video was chosen from; missing: there were none'),
   timings: z
     .looseObject({ denoise_seconds: z.number().nonnegative().optional() })
     .optional()
-    .describe('seconds of work on this video; waiting is not counted'),
+    .describe(
+      'seconds of work on this video; waiting is not counted, and of what several videos share each has its part',
+    ),
   unknown_words: z
     .array(z.string())
     .optional()

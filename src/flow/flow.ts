@@ -1,6 +1,6 @@
 import type { MadeCaption } from '../events/caption.js';
 import type { ContextEntry, CorpusState, ObjectRef, Prompt, PromptPart, Task } from '../events/prompt.js';
-import type { GenerationRequested, MediaAdded, SchemaName } from '../events/schemas.js';
+import type { Candidates, GenerationRequested, MediaAdded, SchemaName } from '../events/schemas.js';
 import type { ProbedMedium } from '../media/probe-media.js';
 import type { RgbVideo } from '../models/ports.js';
 import type { NearDuplicate, SearchMode } from '../stores/corpus/corpus.js';
@@ -62,6 +62,8 @@ export interface Flow {
       reuse?: number;
       seed: number;
     };
+    /** The drafts that its seed was chosen from. */
+    candidates?: Candidates;
     /** Of the prompt, that the model was not trained with; left out: not known. */
     unknownWords?: string[];
     /** Places of the prompt's parts that the model does not read; left out: it read all. */
@@ -92,6 +94,10 @@ export interface Job {
   guidance?: { text?: number; image?: number };
   /** 32-bit unsigned; from the event id when the request has none. */
   seed: number;
+  /** Drafts to choose from; undefined: none. */
+  candidates?: number;
+  /** Drafts that the seed was chosen from before: of a video that is made again. */
+  chosenFrom?: Candidates;
 }
 
 export interface MediaFile {

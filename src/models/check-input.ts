@@ -4,7 +4,7 @@ import type { GenerateInput, ModelDescription } from './ports.js';
 
 type Video = Pick<
   GenerateInput,
-  'frames' | 'width' | 'height' | 'fps' | 'steps' | 'seed' | 'oscillation' | 'guided' | 'reuse'
+  'frames' | 'width' | 'height' | 'fps' | 'steps' | 'draft' | 'seed' | 'oscillation' | 'guided' | 'reuse'
 > & {
   guidance: { text?: number; image?: number };
   /** That the request itself brings; what was retrieved takes the places that are left. */
@@ -41,6 +41,7 @@ export function checkVideo(video: Partial<Video>, { name, limits, multiple, fram
     refuse(field, `${whole ? 'a whole number, ' : ''}${least} to ${most}`, value);
   };
   range('steps', video.steps, 1, 1000, true);
+  range('draft', video.draft, 1, 1000, true);
   range('seed', video.seed, 0, 2 ** 32 - 1, true);
   range('fps', video.fps, 0.1, 1000, false);
   range('guidance.text', video.guidance?.text, 0, 100, false);
@@ -69,6 +70,18 @@ export function checkReferences(
     if (role !== 'reference' && !known.includes(role))
       refuse(known.length > 0 ? `images as ${known.join(' or ')}` : 'no images', `an image as ${role}`);
   if (clips > takes.clips) refuse(takes.clips > 0 ? `at most ${takes.clips} clips` : 'no clips', `${clips}`);
+}
+
+/** Refuses drafts of a model server, which draws whole videos only: REQUEST_UNSUPPORTED. */
+export function checkCandidates(
+  candidates: number | undefined,
+  { name, server }: Pick<ModelDescription, 'name' | 'server'>,
+): void {
+  if (!server || candidates === undefined || candidates === 1) return;
+  throw new VimiError('REQUEST_UNSUPPORTED', `The model ${name} cannot choose among candidates`, {
+    expected: 'a request without candidates: a model server draws no drafts',
+    found: String(candidates),
+  });
 }
 
 /** As `checkVideo`, and SHAPE_MISMATCH for images whose data do not fit their size. */

@@ -29,6 +29,11 @@ export interface GenerateInput {
   guided?: { low: number; high: number };
   /** Evaluations are left out that would change less than this, as a part of what is seen; left out: all are made. */
   reuse?: number;
+  /**
+   * Only a look ahead: it ends after so many of its steps and gives what the sampler sees by then, without the upsampler, so with fewer
+   * frames and pixels. The video of the same input without `draft` goes on from there. Left out: the whole video.
+   */
+  draft?: number;
   /** 32-bit unsigned. The same seed, input, weights and backend give the same video, whatever it is batched with. */
   seed: number;
 }
@@ -70,8 +75,13 @@ export interface ModelDescription {
 /** A video, and what it took. */
 export interface Generated {
   video: RgbVideo;
-  /** Of work on this video alone; waiting for others is not counted. */
+  /**
+   * Of work on this video: what it shared with others counts by its part, and waiting for them not at all. The seconds of all videos that
+   * one process drew add up to the time in which it drew any.
+   */
   seconds: number;
+  /** How often something of its prompt was read for it, and how often it was known from another video; left out: not known. */
+  readings?: { made: number; known: number };
   /** What a model server was asked, as video records name it: without the bytes of images. */
   asked?: Record<string, unknown>;
 }

@@ -64,7 +64,7 @@ it.each([
 
 it('vimi eval grounding fills a corpus for what is retrieved live', async () => {
   const conditions = ['true', 'live'] as const;
-  await evalGrounding(workspace, { ...options(), conditions, documents: [] }, printed());
+  await evalGrounding(workspace, { ...options(), conditions, documents: [], wrongContexts: [0, 100] }, printed());
   const { records } = results('grounding');
   expect(new Set(records.map(({ condition }: { condition: string }) => condition))).toEqual(new Set(conditions));
 });

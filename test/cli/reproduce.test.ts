@@ -41,7 +41,9 @@ describe('a video', patient, () => {
   beforeAll(async () => {
     const client = await openClient({ topology });
     const image = { base64: (await discPng(40)).toString('base64') };
-    const asked = { prompt: [{ image, role: 'subject' as const }, { text: 'it spins' }], frames: 6, guidance: 3 };
+    // Drafts too: the seed that was chosen is drawn again, and nothing is chosen anew.
+    const prompt = [{ image, role: 'subject' as const }, { text: 'it spins' }];
+    const asked = { prompt, frames: 6, guidance: 3, candidates: 3 };
     const job = await client.submit(asked, { id: 'disc', source: '/shop' });
     await runPipelines(workspace, [workspace.pipeline('generate')], { drain: true, signal: never });
     await client.save(await job.video(), file);
@@ -49,6 +51,9 @@ describe('a video', patient, () => {
   });
 
   it('is made again from its file, and from its request: byte for byte', async () => {
+    const { sampler, candidates } = JSON.parse(commentOf(readFileSync(file))!);
+    expect(candidates.scored).toHaveLength(3);
+    expect(candidates.chosen).toBe(sampler.seed);
     const sha256 = createHash('sha256').update(readFileSync(file)).digest('hex');
     const same = { isSame: true, text: `the same video, byte for byte (sha256 ${sha256})\n` };
     expect(await again(file)).toEqual(same);

@@ -31,14 +31,24 @@ describe('the compose file', () => {
 
   it('opens no port beyond this machine', () => {
     const ports = Object.values<{ ports?: string[] }>(services).flatMap((service) => service.ports ?? []);
-    expect(ports).toHaveLength(5);
+    expect(ports).toHaveLength(6);
     for (const port of ports) expect(port).toMatch(/^127\.0\.0\.1:/);
+  });
+
+  it('runs vimi without rights, on a root that it cannot write, and lets it finish', () => {
+    const { vimi } = services;
+    expect(vimi).toMatchObject({ read_only: true, cap_drop: ['ALL'], security_opt: ['no-new-privileges:true'] });
+    const within = vimi.command[vimi.command.indexOf('--stop-within') + 1];
+    expect(Number.parseInt(vimi.stop_grace_period, 10)).toBe(Number.parseInt(within, 10) + 15);
+    expect(Object.keys(services)).toEqual(expect.arrayContaining(Object.keys(vimi.depends_on)));
+    // Whoever starts the servers alone gets no container of vimi that waits for a key.
+    expect(vimi.profiles).toEqual(['vimi']);
   });
 
   it('names files that are there', () => {
     const files = Object.values<{ volumes?: string[] }>(services)
       .flatMap((service) => service.volumes ?? [])
-      .filter((volume) => volume.startsWith('./'));
+      .filter((volume) => /^\.\.?\//.test(volume));
     expect(files.length).toBeGreaterThan(0);
     for (const volume of files) {
       const place = `infra/${volume.split(':')[0]}`;

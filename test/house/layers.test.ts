@@ -51,7 +51,7 @@ const behind: Record<string, string[]> = {
   hyparquet: ['app/ingest/parquet-codecs.ts', 'app/ingest/parquet-rows.ts'],
   'hyparquet-writer': ['app/samples/export/parquet-table.ts'],
   rxjs: ['flow/', 'streams/', 'testing/'],
-  yaml: ['streams/topology/', 'testing/', 'cli/docs/alerts/'],
+  yaml: ['streams/topology/', 'testing/', 'cli/docs/alerts/', 'cli/docs/chart/'],
   'prom-client': ['streams/', 'app/service-metrics.ts'],
   '@opentelemetry/api': ['app/telemetry/'],
   '@opentelemetry/sdk-trace-node': ['app/telemetry/'],

@@ -26,8 +26,10 @@ export function killAtRandom(services, seed, say) {
       }
       await service.kill();
       killed(service.name);
+      const from = performance.now();
       await sleep(random() * 2000);
       await service.start();
+      say(`${service.name} is ready again after ${((performance.now() - from) / 1000).toFixed(1)} s`);
     }
   };
   const running = run();

@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto';
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { KafkaClient } from '../../src/streams/transports/kafka/client/client.js';
 import { givenMemberId, joinGroup } from '../../src/streams/transports/kafka/client/driver.js';
@@ -7,6 +9,7 @@ import type { Broker, Joined } from '../../src/streams/transports/kafka/client/w
 import { encodeAssignment, encodeClaims } from '../../src/streams/transports/kafka/group/assignment.js';
 import { GroupConsumer } from '../../src/streams/transports/kafka/group/group.js';
 import type { Transport } from '../../src/streams/transports/transport.js';
+import { testFolder } from '../media/make-media.js';
 import { brokers, kafkaTransport } from './kafka-broker.js';
 
 const patience = { timeout: 60_000, interval: 20 };
@@ -89,18 +92,19 @@ async function untilRebalance(): Promise<void> {
   }, patience);
 }
 
-function joiner(): { consumer: GroupConsumer; started: Promise<unknown> } {
+function joiner(notes?: string) {
+  const assigned: number[] = [];
   const options = {
     group,
     topics: [topic],
     drainMs: 1_000,
-    onAssigned: () => undefined,
+    onAssigned: ({ partition }: { partition: number }) => void assigned.push(partition),
     onRevoked: async () => undefined,
     onError: () => undefined,
   };
-  const of = { options, membership: watched, work, sessionMs: 30_000, onTrouble: () => undefined };
+  const of = { options, membership: watched, work, sessionMs: 30_000, notes, onTrouble: () => undefined };
   const consumer = new GroupConsumer(of);
-  return { consumer, started: consumer.start().catch((error: unknown) => error) };
+  return { consumer, assigned, started: consumer.start().catch((error: unknown) => error) };
 }
 
 describe('a process that stops', () => {
@@ -124,4 +128,21 @@ describe('a process that stops', () => {
     expect(await started).toMatchObject({ code: 'TRANSPORT_UNAVAILABLE' });
     expect((await joinAsLeader()).members.map(({ memberId }) => memberId)).toEqual([leader]);
   });
+});
+
+it('a process does not wait for the session of one that was killed on its machine', async () => {
+  const folder = await testFolder();
+  // As a killed process leaves it: the member is in the group still, for the minute of its session.
+  writeFileSync(join(folder, 'member-a.json'), JSON.stringify({ group, memberId: leader }));
+  const { consumer, assigned, started } = joiner(folder);
+  expect(await started).toBeUndefined();
+  expect(assigned.toSorted()).toEqual([0, 1]);
+  const beat = (await other.coordinator('group', group)).heartbeat({
+    ...{ groupId: group, groupGenerationId: 1, memberId: leader },
+  });
+  expect(troubleOf(await beat.catch((error: unknown) => error))).toBe('UNKNOWN_MEMBER_ID');
+  // Its own note is there for the next one, until it leaves.
+  expect(readdirSync(folder).filter((name) => name.endsWith('.json'))).not.toEqual(['member-a.json']);
+  await consumer.close();
+  expect(readdirSync(folder)).toEqual([]);
 });

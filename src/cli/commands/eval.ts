@@ -8,13 +8,15 @@ import type { Workspace } from '../../app/workspace.js';
 import { systemClock } from '../../core/clock.js';
 import { VimiError } from '../../core/errors.js';
 import { version } from '../../core/version.js';
-import { fillCorpus, makeDocument } from '../../evaluation/documents.js';
+import { asReference, fillCorpus, makeDocument } from '../../evaluation/documents.js';
 import { drawOnce } from '../../evaluation/draw-once.js';
 import { Oracle } from '../../evaluation/oracle.js';
 import { markdown, type Report } from '../../evaluation/report.js';
 import { evaluateAblation } from '../../evaluation/tasks/ablation.js';
+import { evaluateCandidates } from '../../evaluation/tasks/candidates.js';
 import { evaluateCoherence } from '../../evaluation/tasks/coherence.js';
 import type { Condition } from '../../evaluation/tasks/conditions.js';
+import { evaluateCopying } from '../../evaluation/tasks/copying.js';
 import { evaluateGrounding } from '../../evaluation/tasks/grounding.js';
 import { evaluatePrediction } from '../../evaluation/tasks/prediction.js';
 import { eachOf, type NamedWorld, type Setting } from '../../evaluation/tasks/setting.js';
@@ -54,6 +56,8 @@ export interface GroundingOptions extends WorldOptions {
   conditions: readonly Condition[];
   /** Further lists of documents for live retrieval. */
   documents: string[];
+  /** Per cent, of the curve. */
+  wrongContexts: number[];
 }
 
 export interface WorldOptions extends EvalOptions {
@@ -63,7 +67,7 @@ export interface WorldOptions extends EvalOptions {
 
 export async function evalGrounding(
   workspace: Workspace,
-  { conditions, documents, ...options }: GroundingOptions,
+  { conditions, documents, wrongContexts, ...options }: GroundingOptions,
   out: NodeJS.WritableStream,
 ): Promise<void> {
   const { signal } = options;
@@ -73,7 +77,7 @@ export async function evalGrounding(
     const documentOf = documentsOf(worlds, resources);
     const count = conditions.includes('live') ? await fill(resources, worlds, documentOf, further, signal) : 0;
     const oracle = await oracleOf(worlds, signal);
-    return evaluateGrounding({ ...setting, oracle, conditions, documentOf, documents: count });
+    return evaluateGrounding({ ...setting, oracle, conditions, documentOf, documents: count, wrongContexts });
   });
 }
 
@@ -123,7 +127,9 @@ export async function evalPrediction(
   options: WorldOptions,
   out: NodeJS.WritableStream,
 ): Promise<void> {
-  await onWorlds(workspace, 'prediction', options, out, evaluatePrediction);
+  await onWorlds(workspace, 'prediction', options, out, async (setting) =>
+    evaluatePrediction({ ...setting, oracle: await oracleOf(setting.worlds, options.signal) }),
+  );
 }
 
 export async function evalSubject(
@@ -143,6 +149,35 @@ export async function evalCoherence(
 ): Promise<void> {
   await onWorlds(workspace, 'coherence', options, out, async (setting, resources) =>
     evaluateCoherence({ ...setting, documentOf: documentsOf(setting.worlds, resources) }),
+  );
+}
+
+export async function evalCopying(
+  workspace: Workspace,
+  options: WorldOptions,
+  out: NodeJS.WritableStream,
+): Promise<void> {
+  await onWorlds(workspace, 'copying', options, out, async (setting, resources) =>
+    evaluateCopying({
+      ...setting,
+      oracle: await oracleOf(setting.worlds, options.signal),
+      documentOf: documentsOf(setting.worlds, resources),
+      asReference: (document, image) => asReference(resources.objects, document, image),
+    }),
+  );
+}
+
+export async function evalCandidates(
+  workspace: Workspace,
+  { counts, ...options }: WorldOptions & { counts: number[] },
+  out: NodeJS.WritableStream,
+): Promise<void> {
+  await onWorlds(workspace, 'candidates', options, out, async (setting, resources) =>
+    evaluateCandidates({
+      ...{ ...setting, counts: [...counts].sort((a, b) => a - b) },
+      oracle: await oracleOf(setting.worlds, options.signal),
+      documentOf: documentsOf(setting.worlds, resources),
+    }),
   );
 }
 

@@ -23,6 +23,8 @@ export interface GenerateOptions {
   steps?: number;
   guidance?: number;
   frames?: number;
+  /** Drafts to choose from. */
+  candidates?: number;
   retrieval: boolean;
   k?: number;
   motions?: number;
@@ -86,7 +88,7 @@ async function serve(workspace: Workspace, pipeline: PipelineSpec, signal: Abort
 }
 
 async function requestOf(workspace: Workspace, text: string, options: GenerateOptions): Promise<GenerationRequested> {
-  const { task, seed, steps, guidance, frames, retrieval, k, motions, pin, exclude, role } = options;
+  const { task, seed, steps, guidance, frames, candidates, retrieval, k, motions, pin, exclude, role } = options;
   if (!retrieval && (pin || exclude))
     throw new VimiError('USAGE', '--no-retrieval leaves no context', {
       expected: 'no --pin and no --exclude beside it',
@@ -117,6 +119,7 @@ async function requestOf(workspace: Workspace, text: string, options: GenerateOp
     ...(steps !== undefined && { steps }),
     ...(guidance !== undefined && { guidance }),
     ...(frames !== undefined && { frames }),
+    ...(candidates !== undefined && { candidates }),
     ...(retrieval ? Object.keys(wanted).length > 0 && { retrieval: wanted } : { retrieval: false as const }),
   };
 }

@@ -6,6 +6,7 @@ import type { Topology } from '../../streams/topology/topology.js';
 import { graph } from '../graph.js';
 import { alertRules, alertsPage, alertTests } from './alerts/alert-files.js';
 import { asyncapi, jsonSchema } from './asyncapi.js';
+import { chartFiles } from './chart/chart-files.js';
 import { dashboard } from './dashboard.js';
 import { errorsPage } from './errors-page.js';
 import { metricsPage } from './metrics-page.js';
@@ -16,11 +17,12 @@ import { topologyPage } from './topology-page.js';
 /** Folders that hold generated files alone: what else lies in them is stale. */
 export const generatedFolders = ['docs/reference/schemas', 'docs/reference/operators'];
 
-/** Every generated file of the documentation, by its path from the top of the project. */
+/** Every generated file of the documentation and of the Helm chart, by its path from the top of the project. */
 export function generatedFiles(
   topology: Topology,
   operators: readonly Operator[],
   version: string,
+  topologyText: string,
 ): Map<string, string> {
   const json = (value: object) => `${JSON.stringify(value, null, 2)}\n`;
   return new Map([
@@ -39,6 +41,7 @@ export function generatedFiles(
     ['infra/prometheus/alerts.yaml', alertRules()],
     ['infra/prometheus/alerts.test.yaml', alertTests()],
     ['infra/grafana/dashboards/vimi.json', dashboard()],
+    ...chartFiles(operators, version, topologyText),
     ['docs/reference/pipelines.svg', graph(topology, 'svg')],
     ['docs/reference/operators/README.md', operatorIndex(operators)],
     ...operators.map((operator): [string, string] => [

@@ -83,3 +83,40 @@ export function measuredDifference(a: readonly number[], b: readonly number[], s
   const off = Math.abs(first) < 1 ? others : 2 * others;
   return { mean: first, low: Math.max(-1, first - off), high: Math.min(1, first + off), n };
 }
+
+/**
+ * Pearson's correlation of pairs, by the same bootstrap; pairs of which one could not be measured are left out. NaN where one side is
+ * all alike.
+ */
+export function measuredCorrelation(a: readonly number[], b: readonly number[], seed = 1): Measured {
+  const pairs = a.map((x, i) => [x, b[i]!] as const).filter(([x, y]) => !Number.isNaN(x + y));
+  const n = pairs.length;
+  const whole = correlationOf(pairs);
+  if (Number.isNaN(whole)) return { mean: Number.NaN, low: Number.NaN, high: Number.NaN, n: 0 };
+  const drawn = resamples(n, seed);
+  const all = Float64Array.from({ length: resampleCount }, (_, r) =>
+    correlationOf(pairs.map((_, i) => pairs[drawn[r * n + i]!]!)),
+  )
+    // A resample of one pair alone has none.
+    .map((r) => (Number.isNaN(r) ? whole : r))
+    .sort();
+  return {
+    mean: whole,
+    ...{ low: all[Math.floor(0.025 * resampleCount)]!, high: all[Math.ceil(0.975 * resampleCount) - 1]!, n },
+  };
+}
+
+/** By Fisher's transformation: unrelated numbers, n of each, correlate less than this in 95 % of cases. */
+export const chanceOfCorrelation = (n: number): number => (n > 3 ? Math.tanh(1.96 / Math.sqrt(n - 3)) : 1);
+
+function correlationOf(pairs: readonly (readonly [number, number])[]): number {
+  const n = pairs.length;
+  const [mx, my] = [0, 1].map((k) => pairs.reduce((sum, pair) => sum + pair[k as 0 | 1], 0) / n) as [number, number];
+  let [xy, xx, yy] = [0, 0, 0];
+  for (const [x, y] of pairs) {
+    xy += (x - mx) * (y - my);
+    xx += (x - mx) ** 2;
+    yy += (y - my) ** 2;
+  }
+  return xx * yy < 1e-24 ? Number.NaN : xy / Math.sqrt(xx * yy);
+}

@@ -5,10 +5,11 @@ import { measured } from '../metrics/interval.js';
 import { translations } from '../metrics/motion.js';
 import type { Oracle, Verdict } from '../oracle.js';
 import { paste } from '../paster.js';
-import { type Cell, type Report, type Sheet, someFrames } from '../report.js';
+import { type Cell, type Report, type Sheet, someFrames, type Table } from '../report.js';
 import { type PlainClip, plainClips, readClip } from '../world-folder.js';
 import type { Condition } from './conditions.js';
 import { chooseClips, eachOf, formatOf, type NamedWorld, type Setting } from './setting.js';
+import { curveColumns, curveRows } from './wrong-contexts.js';
 
 export interface GroundingSetting extends Setting {
   worlds: NamedWorld[];
@@ -18,6 +19,8 @@ export interface GroundingSetting extends Setting {
   documentOf(code: string): Promise<{ document: CorpusDocument; image: RgbImage }>;
   /** Documents that live retrieval chooses from. */
   documents: number;
+  /** Per cent of the prompts with a wrong context, for the curve. */
+  wrongContexts: readonly number[];
 }
 
 interface Case {
@@ -163,7 +166,7 @@ export async function evaluateGrounding(setting: GroundingSetting): Promise<Repo
     sheet.rows.push({ label: labelOf(row), images });
   }
 
-  const tables = [
+  const tables: Table[] = [
     {
       title: `What the videos show (chance: appearance 1 %, motion 10 %, background 12 %)`,
       columns: [...'set,context,steps,guidance,n'.split(','), ...columns],
@@ -177,7 +180,7 @@ export async function evaluateGrounding(setting: GroundingSetting): Promise<Repo
           ...cellsOf(group),
         ]),
         ...grouped(pasted).map((group): Cell[] => [
-          ...[group[0]!.set, `${group[0]!.condition}, pasted without a net`, '', '', group.length],
+          ...[group[0]!.set, `${group[0]!.condition}, ${noNet}`, '', '', group.length],
           ...cellsOf(group),
         ]),
       ],
@@ -203,8 +206,13 @@ export async function evaluateGrounding(setting: GroundingSetting): Promise<Repo
           ...[group[0]!.set, group[0]!.condition, group[0]!.steps, group[0]!.guidance, group.length],
           ...evenAndOdd(group),
         ]),
+        ...grouped(pasted).map((group): Cell[] => [
+          ...[group[0]!.set, `${group[0]!.condition}, ${noNet}`, '', '', group.length],
+          ...evenAndOdd(group),
+        ]),
       ],
     },
+    ...sets.flatMap(({ name }) => curvesOf(name, { rows, pasted, shares: setting.wrongContexts, seed })),
   ];
   const live = grouped(rows.filter(({ condition }) => condition === 'live'));
   if (live.length > 0)
@@ -221,24 +229,54 @@ export async function evaluateGrounding(setting: GroundingSetting): Promise<Repo
   if (misled.length > 0)
     tables.push({
       title: 'With the wrong context: how often the video shows what was shown instead of what was asked',
-      columns: ['set', 'n', 'appearance rank-1', 'appearance rank-5', 'colour rank-1', 'colour rank-5'],
-      rows: misled.map((group) => [
-        ...[group[0]!.set, group.length],
-        ...ranks(group.map(({ shownAppearanceRank }) => shownAppearanceRank)),
-        ...ranks(group.map(({ shownColourRank }) => shownColourRank)),
-      ]),
+      columns: ['set', 'drawn by', 'n', 'appearance rank-1', 'appearance rank-5', 'colour rank-1', 'colour rank-5'],
+      rows: (
+        [
+          ['the model', misled],
+          [noNet, grouped(pasted.filter(({ condition }) => condition === 'wrong'))],
+        ] as const
+      ).flatMap(([by, groups]) =>
+        groups.map((group) => [
+          ...[group[0]!.set, by, group.length],
+          ...ranks(group.map(({ shownAppearanceRank }) => shownAppearanceRank)),
+          ...ranks(group.map(({ shownColourRank }) => shownColourRank)),
+        ]),
+      ),
     });
   return {
     title: 'Grounding: is the subject the one that the context shows?',
     notes: [
       "Appearance: place of the asked subject among 100 candidates, by template (correlation at its best place and size) and by mean colour. Ceiling: the true clips, measured alike. Size: within a quarter of the world's sizes. Appearance kept: correlation of the subject between neighbouring frames. Way: units that its centre goes, of 32.",
       'Pasted without a net: the image of the context, cut out and laid along the verb of the caption on the background that it names (paster.ts). Odd frames are those that an upsampler makes between two of the base model; sharpness: squared differences of neighbouring pixels.',
+      'Share of wrong contexts: this share of the clips, drawn by the seed, has the video with the wrong context, the others the one with the true context; a larger share contains the smaller one. Against no context: differences of the same clips.',
       `${cases.length} videos, ${secondsEach.toFixed(2)} s each with retrieval and measuring.`,
     ],
     tables,
     records: rows.map((row) => ({ ...row })),
     sheets: [...sheets.values()],
   };
+}
+
+const noNet = 'pasted without a net';
+
+/** The curve of the model for each steps and guidance, and that of the baseline; none without both contexts. */
+function curvesOf(
+  set: string,
+  { rows, pasted, shares, seed }: { rows: Row[]; pasted: Row[]; shares: readonly number[]; seed: number },
+): Table[] {
+  const of = (list: Row[], by: string) => {
+    const mine = list.filter((row) => row.set === set);
+    const settings = [...new Set(mine.map(({ steps, guidance }) => JSON.stringify([steps, guidance])))];
+    return settings.flatMap((key) => {
+      const some = mine.filter(({ steps, guidance }) => JSON.stringify([steps, guidance]) === key);
+      const under = (wanted: Condition) => some.filter(({ condition }) => condition === wanted);
+      const name = settings.length > 1 ? `${by}, steps and guidance ${key}` : by;
+      return curveRows(name, { right: under('true'), wrong: under('wrong'), none: under('none'), shares, seed });
+    });
+  };
+  const all = [...of(rows, 'the model'), ...of(pasted, noNet)];
+  if (all.length === 0) return [];
+  return [{ title: `Quality against the share of wrong contexts: ${set}`, columns: curveColumns, rows: all }];
 }
 
 const columns = [

@@ -5,12 +5,16 @@ import { type Measured, measured, measuredRatio } from '../metrics/interval.js';
 import { motionOf, pathDistance, pathOf } from '../metrics/motion.js';
 import { mse, ssim } from '../metrics/similarity.js';
 import { worldFrames } from '../metrics/world-frames.js';
+import type { Oracle } from '../oracle.js';
+import { paste } from '../paster.js';
 import { type Cell, type Report, type Sheet, someFrames } from '../report.js';
 import { type PlainClip, plainClips, readClip } from '../world-folder.js';
 import { chooseClips, eachOf, formatOf, type NamedWorld, type Setting } from './setting.js';
 
 export interface PredictionSetting extends Setting {
   worlds: NamedWorld[];
+  /** Knows the colours that captions name. */
+  oracle: Pick<Oracle, 'colours'>;
 }
 
 /** Frames from here on are measured: the first is given, and the second is what linear extrapolation starts from. */
@@ -37,10 +41,11 @@ interface Row extends Error {
 
 /**
  * From the first frame and the caption to the rest of a clip: errors against the truth, beside those of copying the first
- * frame, of extrapolating the first two frames (which sees one more), and of the same model without the frame.
+ * frame, of extrapolating the first two frames (which sees one more), of the baseline without a net, which moves what stands in the
+ * first frame as the caption says, and of the same model without the frame.
  */
 export async function evaluatePrediction(setting: PredictionSetting): Promise<Report> {
-  const { worlds, serving, model, n, seed, signal } = setting;
+  const { worlds, oracle, serving, model, n, seed, signal } = setting;
   const format = formatOf(model);
   const chosen = worlds.flatMap(({ name, world }) =>
     chooseClips(plainClips(world), n, seed).map((clip, index) => ({ set: name, clip, index })),
@@ -63,6 +68,13 @@ export async function evaluatePrediction(setting: PredictionSetting): Promise<Re
         steps: null,
         guidance: null,
         ...errorsOf(extrapolated(truth), truth, clip),
+      },
+      {
+        ...about,
+        how: 'first frame, pasted without a net',
+        steps: null,
+        guidance: null,
+        ...errorsOf(paste(clip.caption, first, { ...format, fromThere: true }, oracle.colours), truth, clip),
       },
     ];
     const pages: { name: string; label: string; images: RgbImage[] }[] = [];

@@ -1,4 +1,5 @@
 import type { ModelPrompt } from '../ports.js';
+import { Readings } from './known-readings.js';
 
 /** A language model that is not trained here: it gives a vector of `width` numbers for each token of a text. */
 export interface FrozenEncoder {
@@ -13,11 +14,15 @@ export interface FrozenEncoder {
 /** What the encoder gives for each text, its vectors in reading order: networks look it up and never wait. */
 export type TextVectors = ReadonlyMap<string, readonly Float32Array[]>;
 
-/** The vectors of all texts of some prompts. */
+/** The vectors of all texts of some prompts; `readings` may know some of them. */
 export async function readTexts(
   encoder: FrozenEncoder,
   prompts: Iterable<Pick<ModelPrompt, 'instruction' | 'parts'>>,
-  { signal, onText }: { signal?: AbortSignal; onText?(read: number, of: number): void } = {},
+  {
+    readings = new Readings(),
+    signal,
+    onText,
+  }: { readings?: Readings; signal?: AbortSignal; onText?(read: number, of: number): void } = {},
 ): Promise<TextVectors> {
   const vectors = new Map<string, readonly Float32Array[]>();
   const texts = new Set<string>();
@@ -27,7 +32,12 @@ export async function readTexts(
   }
   for (const text of texts) {
     signal?.throwIfAborted();
-    vectors.set(text, await encoder.read(text));
+    const read = await readings.of({
+      key: `text ${encoder.sha256} ${text}`,
+      read: () => encoder.read(text),
+      bytesOf: (all) => all.reduce((sum, { byteLength }) => sum + byteLength, 0),
+    });
+    vectors.set(text, read);
     onText?.(vectors.size, texts.size);
   }
   return vectors;

@@ -1,8 +1,10 @@
+import { Readings } from '../encoders/known-readings.js';
 import type { GraphRunner } from '../graphs/graph-runner.js';
 import { shapesOf } from '../graphs/networks.js';
 import { runTogether } from '../graphs/run-together.js';
 import type { Numbers } from '../networks/numbers.js';
 import { type PromptItem, roomFor, seenBy } from '../networks/prompt-input.js';
+import { promptKey } from '../networks/prompt-key.js';
 import type { LoadedModel } from '../weights/load-model.js';
 import type { Branch } from './guidance.js';
 import { eachPlace, frameNumbers, type GuidedNetwork, type GuidedVideo, placesOf } from './guided-network.js';
@@ -19,7 +21,7 @@ export function byGraph(
   loaded: LoadedModel,
   graphs: GraphRunner,
   video: GuidedVideo,
-  seat: Seat = new Rounds().seat(),
+  { seat = new Rounds().seat(), readings = new Readings() }: { seat?: Seat; readings?: Readings } = {},
 ): GuidedNetwork {
   const { items, frames: T, width: W, height: H, fps, low } = video;
   const { model } = loaded;
@@ -29,10 +31,16 @@ export function byGraph(
 
   const prompts = new Map<Branch, Promise<Named>>();
   const promptOf = (branch: Branch) => {
-    const read =
-      prompts.get(branch) ?? graphs.run('prompt', loaded, model.prompt.told([seenBy[branch](items)], { words }));
-    prompts.set(branch, read);
-    return read;
+    const there = prompts.get(branch);
+    if (there) return there;
+    const seen = seenBy[branch](items);
+    const reading = readings.of<Named>({
+      key: `graph ${modelKey(loaded)} ${words} ${promptKey(seen)}`,
+      read: () => graphs.run('prompt', loaded, model.prompt.told([seen], { words })),
+      bytesOf: (named) => Object.values(named).reduce((sum, { values }) => sum + 4 * values.length, 0),
+    });
+    prompts.set(branch, reading);
+    return reading;
   };
   const hasImages = (branch: Branch) => seenBy[branch](items).some((item: PromptItem) => 'image' in item);
   const latents = new Map<Branch, Numbers>();

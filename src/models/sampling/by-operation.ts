@@ -1,7 +1,9 @@
 import * as tf from '@tensorflow/tfjs';
+import { Readings } from '../encoders/known-readings.js';
 import { asTensors } from '../networks/numbers.js';
 import type { Condition } from '../networks/prompt-encoder.js';
 import { roomFor, seenBy } from '../networks/prompt-input.js';
+import { promptKey } from '../networks/prompt-key.js';
 import type { LoadedModel } from '../weights/load-model.js';
 import type { Branch } from './guidance.js';
 import { eachPlace, frameNumbers, type GuidedNetwork, type GuidedVideo, placesOf } from './guided-network.js';
@@ -9,7 +11,11 @@ import { modelKey } from './model-key.js';
 import { type Pass, Rounds, type Seat } from './rounds.js';
 
 /** On tfjs's current backend: the branches of a step are one batch, and so are videos of the same shape. */
-export function byOperation(loaded: LoadedModel, video: GuidedVideo, seat: Seat = new Rounds().seat()): GuidedNetwork {
+export function byOperation(
+  loaded: LoadedModel,
+  video: GuidedVideo,
+  { seat = new Rounds().seat(), readings = new Readings() }: { seat?: Seat; readings?: Readings } = {},
+): GuidedNetwork {
   const { model, weights } = loaded;
   const { items, frames: T } = video;
   const words = roomFor(items);
@@ -21,13 +27,13 @@ export function byOperation(loaded: LoadedModel, video: GuidedVideo, seat: Seat 
     if (condition && now.length === branches.length) return;
     const kept = now.map((branch) => branches.indexOf(branch));
     tf.dispose(condition ?? []);
-    condition = tf.tidy(() =>
-      model.encode(
-        weights,
-        now.map((branch) => seenBy[branch](items)),
-        { words },
-      ),
-    );
+    const seen = now.map((branch) => seenBy[branch](items));
+    condition = readings.now({
+      key: `batch ${modelKey(loaded)} ${words} ${seen.map(promptKey).join(' ')}`,
+      read: () => tf.tidy(() => model.encode(weights, seen, { words })),
+      bytesOf: (read) => tensorsOf(read).reduce((sum, { size }) => sum + 4 * size, 0),
+      copies: { copy: copied, drop: (read) => tf.dispose(read) },
+    });
     const before = latents;
     latents = before && tf.tidy(() => tf.gather(before, tf.tensor1d(kept, 'int32')));
     tf.dispose(before ?? []);
@@ -63,6 +69,19 @@ export function byOperation(loaded: LoadedModel, video: GuidedVideo, seat: Seat 
     },
   };
 }
+
+const tensorsOf = ({ tokens, bias, images }: Condition): tf.Tensor[] => [
+  ...[tokens, bias],
+  ...(images ? [images.pixels, images.meaning, images.present] : []),
+];
+
+/** Its own tensors, of the same numbers. */
+const copied = ({ tokens, bias, images }: Condition): Condition => ({
+  ...{ tokens: tokens.clone(), bias: bias.clone() },
+  ...(images && {
+    images: { pixels: images.pixels.clone(), meaning: images.meaning.clone(), present: images.present.clone() },
+  }),
+});
 
 /** Entries of a batch that belong to one video: one for each branch of its guidance. */
 interface Rows {

@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import { VimiError } from '../../core/errors.js';
 import { denoiserAt } from '../diffusion/denoiser.js';
 import { type FrozenEncoder, readTexts, type TextVectors } from '../encoders/frozen-encoder.js';
+import { Readings } from '../encoders/known-readings.js';
 import type { GraphRunner } from '../graphs/graph-runner.js';
 import { promptItems } from '../networks/prompt-input.js';
 import { Random } from '../numerics/random.js';
@@ -45,6 +46,8 @@ export interface GenerateOptions {
   graphs?: GraphRunner;
   /** Its place among the videos that are drawn at once; left out: it is alone. */
   seat?: Seat;
+  /** What its prompt is read as, where others may have had the same; left out: it is alone. */
+  readings?: Readings;
   signal: AbortSignal;
   /** Sampler steps, those of the upsampler among them. */
   onStep?(done: number, total: number): void;
@@ -75,6 +78,7 @@ export async function generate(
     vectors: read,
     graphs,
     seat = new Rounds().seat(),
+    readings = new Readings(),
     signal,
     onStep,
     onLast,
@@ -83,8 +87,10 @@ export async function generate(
 ): Promise<RgbVideo> {
   const low = upsampler?.model.preset.low;
   const more = upsampler?.model.preset.defaults;
-  const atBorder = stepBorder(input.steps + (more?.steps ?? 0), { signal, onStep, onLast, onEstimate });
-  const vectors = read ?? (encoder && (await readTexts(encoder, [input.prompt])));
+  const { draft } = input;
+  const steps = draft === undefined ? input.steps + (more?.steps ?? 0) : Math.min(draft, input.steps);
+  const atBorder = stepBorder(steps, { signal, onStep, onLast, onEstimate });
+  const vectors = read ?? (encoder && (await readTexts(encoder, [input.prompt], { readings })));
   const { defaults, backgroundAfter } = base.model.preset;
   const { method } = defaults;
   const native = sizeOfVideo((upsampler ?? base).model.preset);
@@ -95,7 +101,9 @@ export async function generate(
   if (!upsampler || !low || !more) {
     const size = nativeSize(base, input);
     const onStep = (x: Float64Array) => atBorder(() => cropFrame(middleOf(x, size), size, input));
-    const { x } = await denoised(base, { ...input, prompt, vectors, method, graphs, seat }, noise, onStep, { first });
+    const { x } = await denoised(base, { ...input, prompt, vectors, method, graphs, seat, readings }, noise, onStep, {
+      first,
+    });
     return crop(x, size, input);
   }
   const seen = lowSize(nativeSize(upsampler, input), low);
@@ -103,17 +111,18 @@ export async function generate(
   const part = { width: Math.ceil(input.width / low.everyPixel), height: Math.ceil(input.height / low.everyPixel) };
   const small = await denoised(
     base,
-    { ...input, prompt, vectors, method, graphs, seat, frames, fps: input.fps / low.everyFrame },
+    { ...input, prompt, vectors, method, graphs, seat, readings, frames, fps: input.fps / low.everyFrame },
     noise,
     (x) => atBorder(() => cropFrame(middleOf(x, seen), seen, part)),
     { first: first && reduce(first, { frames: 1, ...native }, low) },
   );
-  const { steps, guidance } = more;
+  if (draft !== undefined) return crop(small.x, seen, part);
+  const { guidance } = more;
   return upsampled(
     upsampler,
     low,
     { ...small, first },
-    { ...input, prompt, steps, guidance, graphs, seat },
+    { ...input, prompt, steps: more.steps, guidance, graphs, seat, readings },
     vectors,
     atBorder,
   );
@@ -132,14 +141,21 @@ export async function upsample(
   const { low, name } = upsampler.model.preset;
   if (!low) throw new VimiError('MODEL_UNKNOWN', `${name} is not an upsampler`);
   const seat = new Rounds().seat();
-  return upsampled(upsampler, low, small, { ...input, seat }, vectors, stepBorder(input.steps, { signal, onStep }));
+  return upsampled(
+    upsampler,
+    low,
+    small,
+    { ...input, seat, readings: new Readings() },
+    vectors,
+    stepBorder(input.steps, { signal, onStep }),
+  );
 }
 
 async function upsampled(
   upsampler: LoadedModel,
   low: LowResolution,
   small: SmallVideo & { first?: Float32Array | null },
-  input: GenerateInput & Pick<Settings, 'graphs' | 'seat'>,
+  input: GenerateInput & Pick<Settings, 'graphs' | 'seat' | 'readings'>,
   vectors: TextVectors | undefined,
   atBorder: StepBorder,
 ): Promise<RgbVideo> {
@@ -197,9 +213,9 @@ export function checkCascade(base: Preset, upsampler: Preset): void {
 
 type Settings = Pick<
   GenerateInput,
-  'prompt' | 'frames' | 'fps' | 'steps' | 'guidance' | 'oscillation' | 'guided' | 'reuse'
+  'prompt' | 'frames' | 'fps' | 'steps' | 'guidance' | 'oscillation' | 'guided' | 'reuse' | 'draft'
 > &
-  Pick<Preset['defaults'], 'method'> & { vectors?: TextVectors; graphs?: GraphRunner; seat: Seat };
+  Pick<Preset['defaults'], 'method'> & { vectors?: TextVectors; graphs?: GraphRunner; seat: Seat; readings: Readings };
 
 /**
  * A sample of one model, [T, H, W, 3], -1 to 1 unless it draws details, and where it laid each of the prompt's images,
@@ -217,10 +233,12 @@ async function denoised(
     oscillation,
     guided: between,
     reuse = 0,
+    draft,
     method,
     vectors,
     graphs,
     seat,
+    readings,
   }: Settings,
   random: Random,
   onStep: (estimate: Float64Array) => Promise<void>,
@@ -246,7 +264,9 @@ async function denoised(
   );
 
   const video = { items, frames: T, width: W, height: H, fps, low };
-  const network = graphs ? byGraph(loaded, graphs, video, seat) : byOperation(loaded, video, seat);
+  const network = graphs
+    ? byGraph(loaded, graphs, video, { seat, readings })
+    : byOperation(loaded, video, { seat, readings });
   let poses: Float32Array[] = [];
   let estimate: Float64Array = new Float64Array();
   const reused = new StepReuse(reuse);
@@ -274,6 +294,7 @@ async function denoised(
       method,
       fresh: (n) => random.normals(n),
       onStep: () => onStep(estimate),
+      draft,
     });
     if (!x.every(Number.isFinite)) throw new VimiError('INTERNAL', 'The network returned numbers that are not finite');
     return { x, poses };

@@ -1,4 +1,5 @@
 import { asVimiError } from '../../core/errors.js';
+import { Share, SharedTime } from './shared-time.js';
 
 /*
  * Continuous batching: videos that are drawn at once meet at each step border. Each asks for its next step, steps of the same
@@ -20,8 +21,8 @@ export interface Seat {
   ask<I, O>(passes: Pass<I, O>[]): Promise<O[]>;
   /** It asks for nothing for now: the others no longer wait for it. */
   rest(): void;
-  /** Milliseconds that it has waited for the others. */
-  readonly waitedMs: number;
+  /** It is done. Gives the milliseconds that went into it: its part of each batch, and of the time between two of its steps. */
+  leave(): number;
 }
 
 export interface RoundsOptions {
@@ -39,6 +40,7 @@ export class Rounds {
   most: number;
   readonly #onFewer: (most: number) => void;
   readonly #now: () => number;
+  readonly #time: SharedTime;
   /** Those that are between two of their steps; a turn waits until all of them have asked. */
   readonly #present = new Map<Place, Asked | null>();
   #isBusy = false;
@@ -48,18 +50,24 @@ export class Rounds {
     this.most = most;
     this.#onFewer = onFewer;
     this.#now = now;
+    this.#time = new SharedTime(now);
   }
 
+  /** The video is at work from now on, except while it waits for its next step. */
   seat(): Seat {
-    const place = { spentMs: 0, waitedMs: 0 };
+    const place = { spentMs: 0, work: new Share() };
+    this.#time.begin(place.work);
+    const rest = () => {
+      this.#present.delete(place);
+      this.#next();
+    };
     return {
-      get waitedMs() {
-        return place.waitedMs;
-      },
       ask: <I, O>(passes: Pass<I, O>[]) => this.#ask(place, passes as AnyPass[]) as Promise<O[]>,
-      rest: () => {
-        this.#present.delete(place);
-        this.#next();
+      rest,
+      leave: () => {
+        rest();
+        this.#time.end(place.work);
+        return place.work.ms;
       },
     };
   }
@@ -81,8 +89,9 @@ export class Rounds {
       const others = [...this.#present.keys()].map(({ spentMs }) => spentMs);
       if (others.length > 0) place.spentMs = Math.max(place.spentMs, Math.min(...others));
     }
+    this.#time.end(place.work);
     return new Promise((resolve, reject) => {
-      this.#present.set(place, { place, passes, since: this.#now(), shareMs: 0, results: [], resolve, reject });
+      this.#present.set(place, { place, passes, results: [], resolve, reject });
       this.#next();
     });
   }
@@ -130,8 +139,8 @@ export class Rounds {
       const videos = new Set(parts.map(({ of }) => of)).size;
       for (let at = 0; at < parts.length; at += videos) await this.#run(parts.slice(at, at + videos));
     }
-    for (const { place, since, shareMs, failure, results, resolve, reject } of chosen) {
-      place.waitedMs += Math.max(0, this.#now() - since - shareMs);
+    for (const { place, failure, results, resolve, reject } of chosen) {
+      this.#time.begin(place.work);
       if (failure) {
         this.#present.delete(place);
         reject(failure.thrown);
@@ -147,46 +156,46 @@ export class Rounds {
     const running = parts.filter(({ of }) => !of.failure);
     const [first] = running;
     if (!first) return;
+    let failure: { thrown: unknown };
     const began = this.#now();
+    const places = new Set(running.map(({ of }) => of.place));
+    for (const { work } of places) this.#time.begin(work);
     try {
       const results = await first.pass.run(running.map(({ pass }) => pass.input));
       for (const [i, { of, n }] of running.entries()) of.results[n] = results[i];
+      return;
     } catch (thrown) {
-      if (running.length === 1) {
-        first.of.failure = { thrown };
-        return;
-      }
-      let size = 1;
-      if (asVimiError(thrown).code === 'OUT_OF_MEMORY') {
-        size = running.length >> 1;
-        if (size < this.most) {
-          this.most = size;
-          this.#onFewer(size);
-        }
-      }
-      for (let at = 0; at < running.length; at += size) await this.#run(running.slice(at, at + size));
+      failure = { thrown };
     } finally {
+      for (const { work } of places) this.#time.end(work);
       const each = (this.#now() - began) / running.length;
-      for (const { of } of running) {
-        of.place.spentMs += each;
-        of.shareMs += each;
+      for (const { of } of running) of.place.spentMs += each;
+    }
+    if (running.length === 1) {
+      first.of.failure = failure;
+      return;
+    }
+    let size = 1;
+    if (asVimiError(failure.thrown).code === 'OUT_OF_MEMORY') {
+      size = running.length >> 1;
+      if (size < this.most) {
+        this.most = size;
+        this.#onFewer(size);
       }
     }
+    for (let at = 0; at < running.length; at += size) await this.#run(running.slice(at, at + size));
   }
 }
 
 interface Place {
   /** Of the model's time. */
   spentMs: number;
-  waitedMs: number;
+  work: Share;
 }
 
 interface Asked {
   place: Place;
   passes: readonly AnyPass[];
-  since: number;
-  /** What of the turn's time was spent on it. */
-  shareMs: number;
   failure?: { thrown: unknown };
   results: unknown[];
   resolve(results: unknown[]): void;

@@ -28,6 +28,8 @@ export interface SamplerOptions {
   method?: Method;
   /** n numbers, standard normal: what `multistep` lays over each step. */
   fresh?: (n: number) => ArrayLike<number>;
+  /** Ends after so many steps, with D(x, sigma) of the last one of them. */
+  draft?: number;
   /** Called after each step, and awaited: the step border, where a job can be cancelled by throwing. */
   onStep?(done: number, total: number): Promise<void> | void;
 }
@@ -42,7 +44,7 @@ export async function sample(
   denoise: Denoise,
   noise: ArrayLike<number>,
   { si }: Pick<Preconditioning, 'si'>,
-  { schedule, method = 'heun', fresh, onStep }: SamplerOptions,
+  { schedule, method = 'heun', fresh, draft = Number.POSITIVE_INFINITY, onStep }: SamplerOptions,
 ): Promise<Float64Array> {
   const n = noise.length;
   const total = schedule.length - 1;
@@ -50,6 +52,10 @@ export async function sample(
   for (let i = 0; i < total; i++) {
     const [sigma, next] = [schedule[i]!, schedule[i + 1]!];
     const clean = await denoise(y, sigma, i);
+    if (i + 1 >= draft) {
+      await onStep?.(i + 1, total);
+      return clean;
+    }
     if (method === 'multistep') {
       const over = next > 0 ? fresh?.(n) : [];
       if (!over) throw new Error('multistep needs fresh noise');

@@ -1,6 +1,7 @@
 // The model process: loads one model, draws so many videos at once as it is told, says how far they are. Started by denoiser.ts with
 // one JSON argument; ends when its parent does.
 import { VimiError } from '../../core/errors.js';
+import { KnownReadings, Readings } from '../encoders/known-readings.js';
 import { openEncoder } from '../encoders/open-encoder.js';
 import type { GenerateInput, RgbImage } from '../ports.js';
 import { sizeOfVideo } from '../presets/presets.js';
@@ -48,14 +49,15 @@ try {
       send({ type: 'fewer', atOnce });
     },
   });
+  const known = new KnownReadings();
   const draw = async (job: number, input: GenerateInput, signal: AbortSignal) => {
     const leave = await places.take(signal);
+    const [seat, readings] = [rounds.seat(), new Readings(known)];
     try {
       send({ type: 'begun', job });
-      const [began, seat] = [performance.now(), rounds.seat()];
       let shown = Number.NEGATIVE_INFINITY;
       const video = await generate(loaded, input, {
-        ...{ upsampler, encoder, graphs, seat, signal },
+        ...{ upsampler, encoder, graphs, seat, readings, signal },
         onStep: (done, total) => send({ type: 'step', job, done, total }),
         onLast: () => send({ type: 'last', job }),
         onEstimate(frame: () => RgbImage) {
@@ -65,8 +67,9 @@ try {
           send({ type: 'preview', job, frame: frame() });
         },
       });
-      send({ type: 'done', job, video, seconds: (performance.now() - began - seat.waitedMs) / 1000 });
+      send({ type: 'done', job, video, seconds: seat.leave() / 1000, readings: readings.counts });
     } finally {
+      seat.leave();
       leave();
     }
   };

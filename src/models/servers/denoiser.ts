@@ -304,7 +304,8 @@ class ProcessDenoiser implements Denoiser {
     if (message.type === 'done') {
       this.#end(job);
       this.#changed(() => this.#atOnce.done());
-      job.resolve({ video: message.video, seconds: message.seconds });
+      const { video, seconds, readings } = message;
+      job.resolve({ video, seconds, ...(readings && { readings }) });
       this.#next();
     } else if (message.type === 'failed') this.#failed(job, reviveError(message.error));
     else if (message.type === 'begun') {

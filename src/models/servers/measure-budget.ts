@@ -73,7 +73,7 @@ export function trialOf(models: readonly LoadedModel[], graphs: GraphRunner | un
     const rounds = new Rounds({ most: atOnce });
     const networks = Array.from({ length: atOnce }, () => {
       const seat = rounds.seat();
-      const network = graphs ? byGraph(loaded, graphs, video, seat) : byOperation(loaded, video, seat);
+      const network = graphs ? byGraph(loaded, graphs, video, { seat }) : byOperation(loaded, video, { seat });
       return { seat, network };
     });
     const step = ({ network }: (typeof networks)[number]) => network.step(['all'], x, { sigma: 1, places: false });

@@ -7,7 +7,7 @@ import type { GenerationRequested, RequestRef } from '../../events/schemas.js';
 import { defineOperator } from '../../flow/define-operator.js';
 import type { Job } from '../../flow/flow.js';
 import { drop } from '../../flow/map-each.js';
-import { checkReferences, checkVideo } from '../../models/check-input.js';
+import { checkCandidates, checkReferences, checkVideo } from '../../models/check-input.js';
 import { checkRequest } from './check-request.js';
 import { Deadlines } from './deadlines.js';
 import { jobOutcome, tryOf } from './job-outcome.js';
@@ -39,6 +39,7 @@ const config = z.strictObject({
   max_frames: z.number().int().min(1).max(1024).default(64).describe('Frames of one video.'),
   max_side: z.number().int().min(8).max(4096).default(512).describe('Pixels of the longer side of a video.'),
   max_steps: z.number().int().min(1).max(1000).default(250).describe('Sampler steps.'),
+  max_candidates: z.number().int().min(1).max(64).default(8).describe('Drafts that a video is chosen from.'),
   concurrency: z.number().int().min(1).max(64).default(4).describe('Requests admitted at once.'),
   jobs: z
     .string()
@@ -84,6 +85,7 @@ export const admit = defineOperator(
       const wanted = { ...videoOf(request), images: checked.images.length };
       const descriptions = await Promise.all(context.models.all().map((model) => model.describe()));
       for (const description of descriptions) checkVideo(wanted, description);
+      for (const description of descriptions) checkCandidates(request.candidates, description);
       const query = await queryOf(request, checked, options, context);
       for (const description of descriptions) checkReferences(referencesIn(query.parts), description);
       return { job: jobOf(request, asked.job, asked.request), query };
@@ -124,11 +126,12 @@ function referencesIn(parts: readonly PromptPart[]) {
 }
 
 function jobOf(request: GenerationRequested, job: string, { source, id }: RequestRef): Job {
-  const { seed } = request;
+  const { seed, candidates } = request;
   return {
     id: job,
     request: { source, id },
     ...videoOf(request),
+    ...(candidates !== undefined && { candidates }),
     seed: seed ?? createHash('sha256').update(id).digest().readUInt32BE(0),
   };
 }

@@ -13,6 +13,7 @@ export interface RequestLimits {
   max_frames: number;
   max_side: number;
   max_steps: number;
+  max_candidates: number;
 }
 
 /**
@@ -42,8 +43,13 @@ function partsOf({ prompt }: GenerationRequested): GivenPart[] {
   );
 }
 
-function checkLimits(request: GenerationRequested, { max_frames, max_side, max_steps }: RequestLimits): void {
-  const limits = { frames: max_frames, width: max_side, height: max_side, steps: max_steps };
+function checkLimits(
+  request: GenerationRequested,
+  { max_frames, max_side, max_steps, max_candidates }: RequestLimits,
+): void {
+  const limits = {
+    ...{ frames: max_frames, width: max_side, height: max_side, steps: max_steps, candidates: max_candidates },
+  };
   for (const [field, most] of Object.entries(limits)) {
     const found = request[field as keyof typeof limits];
     if (found !== undefined && found > most)

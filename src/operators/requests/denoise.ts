@@ -3,6 +3,7 @@ import { jobId } from '../../events/ids.js';
 import { defineOperator } from '../../flow/define-operator.js';
 import { unknownWords } from '../../models/known-words.js';
 import type { Denoiser } from '../../models/ports.js';
+import { chooseCandidate, draftSteps } from './candidates.js';
 import { jobProgress, previewKey } from './job-progress.js';
 import { modelPrompt } from './model-prompt.js';
 
@@ -26,7 +27,7 @@ export const denoise = defineOperator(
     summary: 'Lets the model turn noise into the frames of the prompt.',
     contract: {
       in: 'job and prompt; context where there is one.',
-      out: 'frames: RGB, with the model, its weights and the sampler settings. Settings of the request come before those of the step, and these before the model’s defaults. What the model does not read is left out: clips, and for a model server the retrieved images that it has no place for. The record of the video names these parts (unread_parts), and the first time is logged. After the first sampler step the job is in_progress on the jobs topic, with its progress at most once a second, what it was grounded in, and a preview if the model gives one: a frame of what the video looks like so far, as previews/{job}.webp in the object store until the job has its outcome. These records are outside the commit: after a crash they may be repeated or missing.',
+      out: 'frames: RGB, with the model, its weights and the sampler settings. Settings of the request come before those of the step, and these before the model’s defaults. What the model does not read is left out: clips, and for a model server the retrieved images that it has no place for. The record of the video names these parts (unread_parts), and the first time is logged. If the request asks for candidates, drafts of the first steps are drawn first, compared with the images of the prompt, and the best one is finished; the record has their seeds and scores. After the first sampler step the job is in_progress on the jobs topic, with its progress at most once a second, what it was grounded in, and a preview if the model gives one: a frame of what the video looks like so far, as previews/{job}.webp in the object store until the job has its outcome. These records are outside the commit: after a crash they may be repeated or missing.',
       drops: 'Cancelled jobs, at the next step of the sampler.',
       fails:
         'REQUEST_EXPIRED if start_by has passed when its turn comes, and at the sampler step at which finish_by has passed; REQUEST_OVER_LIMIT if the model cannot make this video, REQUEST_UNSUPPORTED if it cannot take what the request brings; OBJECT_NOT_FOUND, OBJECT_DAMAGED or MEDIA_DAMAGED for an image of the prompt; MODEL_CRASHED if retries do not help. Of a model server: MODEL_SERVER_REFUSED and MODEL_ANSWER_INVALID; MODEL_SERVER_FAILED if retries do not help. While it is away (MODEL_SERVER_UNAVAILABLE), has no room (MODEL_SERVER_BUSY) or refuses the key (MODEL_SERVER_DENIED), the pipeline pauses.',
@@ -91,6 +92,10 @@ export const denoise = defineOperator(
     optional: ['context'],
     adds: ['frames'],
     models: (config) => [config],
+    counters: {
+      'prompt-read': 'texts and branches of prompts that a network read for a video',
+      'prompt-known': 'those that were known from another video, and not read again',
+    },
   },
   {
     open: ({ models, config }): Drawing => ({
@@ -129,19 +134,37 @@ export const denoise = defineOperator(
           'The model does not read all that was retrieved for a prompt: the rest is left out, and each video’s record says so',
         );
       }
-      const input = { prompt: read, ...wanted, fps, ...settings };
       context.signal.throwIfAborted();
       context.begin();
       const progress = jobProgress(context, config.jobs, grounded?.entries ?? []);
       progress.grounded();
+      const input = { prompt: read, ...wanted, fps, ...settings };
+      const { candidates: count = 1, chosenFrom } = job;
       try {
-        const { video, seconds, asked } = await denoiser.generate(input, {
-          signal: context.signal,
-          onStep: progress.report,
-          onPreview: progress.show,
-          onLast: context.giveWay,
-        });
+        const { signal } = context;
+        const ahead = count > 1 ? count * draftSteps(input.steps) : 0;
+        const { candidates = chosenFrom, seconds: drafting } =
+          ahead > 0
+            ? await chooseCandidate(input, count, {
+                ...{ denoiser, embedder: context.embedder, signal },
+                onStep: (done) => progress.report(done, ahead + input.steps),
+              })
+            : { seconds: 0 };
+        const seed = chosenFrom ? input.seed : (candidates?.chosen ?? input.seed);
+        const { video, seconds, readings, asked } = await denoiser.generate(
+          { ...input, seed },
+          {
+            signal,
+            onStep: (done, total) => progress.report(ahead + done, ahead + total),
+            onPreview: progress.show,
+            onLast: context.giveWay,
+          },
+        );
         context.giveWay();
+        if (readings) {
+          context.count('prompt-read', readings.made);
+          context.count('prompt-known', readings.known);
+        }
         return {
           frames: {
             video,
@@ -150,11 +173,12 @@ export const denoise = defineOperator(
               ...{ name, backend, ...(weights !== undefined && { weights }), ...(upsampler && { upsampler }) },
               ...(server && { server: { ...server, ...(asked && { asked }) } }),
             },
-            sampler,
+            sampler: { ...sampler, seed },
+            ...(candidates && { candidates }),
             ...(words && { unknownWords: unknownWords(prompt, words) }),
             ...(unreadParts.length > 0 && { unreadParts }),
             started: progress.started,
-            seconds,
+            seconds: drafting + seconds,
           },
         };
       } finally {

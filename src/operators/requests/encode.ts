@@ -3,6 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { canonicalJson } from '../../events/canonical-json.js';
+import { changeId } from '../../events/ids.js';
+import { recordId } from '../../events/replay.js';
 import { defineOperator } from '../../flow/define-operator.js';
 import { encodedSize, encodeVideo } from '../../media/encode-video.js';
 import { withComment } from '../../media/mp4-comment.js';
@@ -48,8 +50,8 @@ export const encode = defineOperator(
   },
   {
     concurrency: (config) => config.concurrency,
-    async process({ job, prompt, context, frames }, { config: { codec, crf, scale }, signal, workDir }) {
-      const { video, fps, model, sampler, unknownWords, unreadParts, seconds } = frames;
+    async process({ job, prompt, context, frames }, { config: { codec, crf, scale }, signal, workDir, origin }) {
+      const { video, fps, model, sampler, candidates, unknownWords, unreadParts, seconds } = frames;
       const record = {
         job: job.id,
         request: job.request,
@@ -64,6 +66,7 @@ export const encode = defineOperator(
         ...(context.asked && { retrieval: context.asked }),
         model,
         sampler,
+        ...(candidates && { candidates }),
         ...(unknownWords && { unknown_words: unknownWords }),
       };
       const body = await withTemporaryFolder(workDir, async (folder) => {
@@ -80,7 +83,8 @@ export const encode = defineOperator(
           fields: { job: job.id, digest: createHash('sha256').update(body).digest('hex').slice(0, 16) },
           schema: 'video.completed',
           data: { ...record, timings: { denoise_seconds: seconds } },
-          id: job.id,
+          // A job that was forgotten may be asked for again: its videos are two events.
+          id: changeId(job.id, recordId(origin), 'video'),
         },
       };
     },

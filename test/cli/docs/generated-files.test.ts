@@ -13,7 +13,12 @@ import { operators } from '../../../src/operators/index.js';
 import { readTopology } from '../../../src/streams/topology/read-topology.js';
 
 const shipped = resolve(import.meta.dirname, '../../../topology.yaml');
-const files = generatedFiles(await readTopology(shipped, { env: {}, operators }), operators, '1.2.3');
+const files = generatedFiles(
+  await readTopology(shipped, { env: {}, operators }),
+  operators,
+  '1.2.3',
+  readFileSync(shipped, 'utf8'),
+);
 const read = (path: string) => files.get(path) ?? expect.fail(`${path} is not generated`);
 /** Formats need another package; the schemas carry patterns beside them. */
 const lenient = { strict: false, validateFormats: false, allErrors: true };

@@ -59,3 +59,25 @@ function nearest({ width, data }: RgbImage, subjects: number): number {
   }
   return best;
 }
+
+/** A model that copies as one must not: every frame is the first image of the prompt as it is, with a margin. */
+export function copyingImages(): Denoiser {
+  return {
+    ...copyingModel(1),
+    async generate({ prompt, frames, width, height }) {
+      const part = prompt.parts.find((one) => 'pixels' in one);
+      const image = part && 'pixels' in part ? part.pixels : { width: 1, height: 1, data: new Uint8Array(3) };
+      const frame = Uint8Array.from({ length: width * height * 3 }, (_, i) => {
+        const [x, y] = [Math.floor(i / 3) % width, Math.floor(i / 3 / width)];
+        const along = (at: number, length: number, whole: number) =>
+          Math.floor(((at + 0.5) / whole - 0.5) * length * 1.3 + length / 2);
+        const [u, v] = [along(x, image.width, width), along(y, image.height, height)];
+        const outside = u < 0 || v < 0 || u >= image.width || v >= image.height;
+        return outside ? 255 : image.data[(v * image.width + u) * 3 + (i % 3)]!;
+      });
+      const data = new Uint8Array(frames * frame.length);
+      for (let t = 0; t < frames; t++) data.set(frame, t * frame.length);
+      return { video: { frames, width, height, data }, seconds: 0 };
+    },
+  };
+}

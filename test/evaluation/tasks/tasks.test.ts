@@ -5,19 +5,21 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { InProcessPipeline } from '../../../src/app/in-process-pipeline.js';
 import { systemClock } from '../../../src/core/clock.js';
-import { fillCorpus, makeDocument } from '../../../src/evaluation/documents.js';
+import { fillCorpus, makeDocument, asReference as storeReference } from '../../../src/evaluation/documents.js';
 import { drawOnce } from '../../../src/evaluation/draw-once.js';
 import { Oracle } from '../../../src/evaluation/oracle.js';
 import { type Cell, markdown, type Report } from '../../../src/evaluation/report.js';
 import { evaluateAblation } from '../../../src/evaluation/tasks/ablation.js';
+import { evaluateCandidates } from '../../../src/evaluation/tasks/candidates.js';
 import { evaluateCoherence } from '../../../src/evaluation/tasks/coherence.js';
 import { conditions } from '../../../src/evaluation/tasks/conditions.js';
+import { evaluateCopying } from '../../../src/evaluation/tasks/copying.js';
 import { evaluateGrounding } from '../../../src/evaluation/tasks/grounding.js';
 import { evaluatePrediction } from '../../../src/evaluation/tasks/prediction.js';
 import { evaluateSubject } from '../../../src/evaluation/tasks/subject.js';
 import { readWorld, type World } from '../../../src/evaluation/world-folder.js';
 import { createEmbedder } from '../../../src/models/encoders/built-in/embedder.js';
-import type { Denoiser } from '../../../src/models/ports.js';
+import type { Denoiser, RgbImage } from '../../../src/models/ports.js';
 import { operators } from '../../../src/operators/index.js';
 import type { Corpus } from '../../../src/stores/corpus/corpus.js';
 import { openCorpus } from '../../../src/stores/corpus/index/open-corpus.js';
@@ -27,7 +29,7 @@ import { noRemovals } from '../../../src/stores/removals/removals.js';
 import { readTopology } from '../../../src/streams/topology/read-topology.js';
 import { only, quietLog } from '../../operators/run-operator.js';
 import { posesOf, writeWorld } from '../synthetic-world.js';
-import { copyingModel, inHalf } from './copying-model.js';
+import { copyingImages, copyingModel, inHalf } from './copying-model.js';
 
 /*
  * The evaluations around a model of which it is known what they must find: it copies what it is shown. Prompts go through
@@ -125,6 +127,7 @@ test(
       conditions,
       documentOf,
       documents: subjectCount,
+      wrongContexts: [0, 67, 100],
     });
     expect(cell(report, 0, /true clips/, 'appearance rank-1')).toBe(1);
     expect(cell(report, 0, /true clips/, 'motion: all')).toBe(1);
@@ -151,8 +154,23 @@ test(
       expect(cell(report, 1, row, 'sharpness, odd of even')).toBeGreaterThan(0.8);
       expect(cell(report, 1, row, 'likeness, odd')).toBeGreaterThan(0.9);
     }
-    expect(cell(report, 2, /small/, 'in the prompt')).toBe(1);
-    expect(cell(report, 3, /small/, 'appearance rank-1')).toBe(1);
+    // Who only copies loses the subject with the context, and nothing else: 0, 2 and 3 of 3 clips have a wrong one.
+    for (const by of ['the model', 'pasted without a net'])
+      for (const [share, look] of [
+        ['0 %', 1],
+        ['67 %', 1 / 3],
+        ['100 %', 0],
+      ] as const) {
+        const row = new RegExp(`^${by} ${share}`);
+        expect(cell(report, 2, row, 'appearance rank-1'), `${by}, ${share}`).toBeCloseTo(look, 9);
+        expect(cell(report, 2, row, 'all four'), `${by}, ${share}`).toBeCloseTo(look, 9);
+        expect(cell(report, 2, row, 'motion'), `${by}, ${share}`).toBe(1);
+      }
+    expect(cell(report, 2, /^the model no context/, 'appearance rank-1')).toBe(0);
+    expect(cell(report, 2, /^the model 67 %/, 'motion, against no context')).toBe(0);
+    expect(cell(report, 3, /small/, 'in the prompt')).toBe(1);
+    for (const by of ['the model', 'pasted without a net'])
+      expect(cell(report, 4, new RegExp(`small ${by}`), 'appearance rank-1')).toBe(1);
     // What retrieval found is what was given: those videos were not drawn again.
     expect(report.records).toHaveLength(12);
     expect(model.inputs).toHaveLength(9);
@@ -166,10 +184,12 @@ test(
 test(
   'prediction: copying the first frame is the measure of 100 %, and text alone draws another subject',
   async () => {
-    const report = await evaluatePrediction(await setting());
+    const report = await evaluatePrediction({ ...(await setting()), oracle: await Oracle.of([world], signal) });
     expect(cell(report, 0, /copy/, 'MSE against copying')).toBe(1);
     expect(cell(report, 0, /copy/, 'motion: all')).toBe(0);
     expect(cell(report, 0, /model, first frame/, 'motion: all')).toBe(1);
+    expect(cell(report, 0, /pasted without a net/, 'motion: all')).toBe(1);
+    expect(cell(report, 0, /pasted without a net/, 'MSE against copying')).toBeLessThan(0.5);
     const last = model.inputs.filter(({ prompt }) => prompt.task === 'prediction').at(-1)!;
     expect(last.prompt.parts.map((part) => ('text' in part ? 'text' : part.role))).toEqual(['text', 'first-frame']);
   },
@@ -220,6 +240,68 @@ test(
     expect(cell(report, 0, /guidance 1$/, 'kept to the next frame')).toBeGreaterThan(0.9);
     expect(cell(report, 0, /in turn/, 'kept to the next frame')).toBeLessThan(0.8);
     expect(cell(report, 0, /true clips/, 'kept over half a clip')).toBeGreaterThan(0.8);
+  },
+  patience,
+);
+
+test(
+  'candidates: of a model that is right with one seed alone, more drafts find it, and cost as much more',
+  async () => {
+    const oracle = await Oracle.of([world], signal);
+    const { n: _, ...rest } = await setting();
+    // Every fourth seed draws what the image shows; the others, and a fifth of their steps, a subject of nobody.
+    const lucky: Denoiser = {
+      ...model,
+      generate: async (input, options) => {
+        const parts = input.prompt.parts.filter((part) => input.seed % 4 === 3 || 'text' in part);
+        const { video } = await model.generate({ ...input, prompt: { ...input.prompt, parts } }, options);
+        return { video, seconds: input.draft ?? input.steps };
+      },
+    };
+    const served = servingOf(lucky);
+    const report = await evaluateCandidates({
+      ...{ ...rest, serving: served, n: 3, seed: 0, oracle, documentOf, counts: [1, 2, 4] },
+    });
+    await served.close();
+    const [one, two, four] = [1, 2, 4].map((count) => report.tables[0]!.rows.find((cells) => cells[1] === count)!);
+    const of = (row: Cell[], column: string) => {
+      const found = row[report.tables[0]!.columns.indexOf(column)]!;
+      return typeof found !== 'object' ? found : 'share' in found ? found.share.mean : found.value.mean;
+    };
+    for (const row of [one!, two!]) expect(of(row, 'appearance rank-1')).toBe(0);
+    expect(of(four!, 'appearance rank-1')).toBe(1);
+    expect(of(four!, 'appearance, difference')).toBe(1);
+    // Of 4 steps a draft has 2: 4 + 4 * 2 against 4.
+    expect(of(four!, 'times the cost')).toBe('3.0');
+    expect(report.records.filter(({ candidates }) => candidates === 4).map(({ seed: one }) => one)).toEqual([3, 7, 11]);
+  },
+  patience,
+);
+
+test(
+  'copying: whoever cuts the subject out copies its turn and nothing else; whoever lays the image in as it is copies all',
+  async () => {
+    const oracle = await Oracle.of([world], signal);
+    const { n: _, ...rest } = await setting();
+    const asReference = (document: Parameters<typeof storeReference>[1], image: RgbImage) =>
+      storeReference(objects, document, image);
+    // The three clips again and again, so that correlations have something to go by.
+    const plain = world.clips.slice(0, 2);
+    const many = Array.from({ length: 12 }, (_, i) => ({ ...plain[i % 2]!, number: i }));
+    const worlds = [{ name: 'small', world: { ...world, clips: many } }];
+    const copier = copyingImages();
+    const served = servingOf(copier);
+    const report = await evaluateCopying({
+      ...{ ...rest, n: 12, worlds, oracle, documentOf, asReference },
+      ...{ serving: served, model: await copier.describe() },
+    });
+    await served.close();
+    const of = (by: string, column: string) => cell(report, 0, new RegExp(`small ${by}`), column);
+    for (const column of ['place, across', 'place, down', 'size', 'turn'])
+      expect(of('the model', column), column).toBeGreaterThan(0.9);
+    expect(of('pasted', 'turn')).toBeGreaterThan(0.9);
+    for (const column of ['place, across', 'place, down', 'size'])
+      expect(Math.abs(of('pasted', column)), column).toBeLessThan(0.75);
   },
   patience,
 );

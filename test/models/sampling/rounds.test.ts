@@ -76,12 +76,57 @@ it('who comes late owes nothing for the time that others have had, and has no cl
   expect(order.slice(0, 6).filter((name) => name === 'late').length).toBeGreaterThanOrEqual(2);
 });
 
-it('what waits for the others is told from what its own steps take', async () => {
-  const { draw } = model({ most: 1 });
-  const [a, b] = await Promise.all([draw('a', 2, { key: '3' }), draw('b', 2, { key: '3' })]);
-  // Each waited for the other's steps; both steps of its own took 6.
-  expect(a!.waitedMs + b!.waitedMs).toBeGreaterThanOrEqual(6);
-  expect(a!.waitedMs).toBeLessThanOrEqual(6);
+it('what goes into videos adds up to the time that the model was at any of them', async () => {
+  let time = 0;
+  const rounds = new Rounds({ most: 2, now: () => time });
+  const draw = async (name: string, steps: number, { reading = 0, between = 0, batchMs = 0 }) => {
+    const seat = rounds.seat();
+    time += reading;
+    for (let step = 0; step < steps; step++) {
+      await seat.ask([
+        {
+          key: String(batchMs),
+          input: name,
+          async run(names: string[]) {
+            time += batchMs;
+            return names;
+          },
+        },
+      ]);
+      time += between;
+    }
+    return seat.leave();
+  };
+  const pair = { reading: 5, between: 1, batchMs: 8 };
+  const parts = await Promise.all([draw('a', 3, pair), draw('b', 3, pair), draw('alone', 2, { batchMs: 30 })]);
+  expect(parts.reduce((sum, ms) => sum + ms, 0)).toBeCloseTo(time);
+  // Half of each batch of two, and never what another's steps took.
+  expect(parts[2]).toBeGreaterThanOrEqual(60);
+  expect(parts[0]).toBeLessThan(60);
+  // Nobody is at work any more.
+  time += 1000;
+  expect(await draw('after', 1, { batchMs: 7 })).toBe(7);
+});
+
+it('a batch that runs again in halves is counted once', async () => {
+  let time = 0;
+  const rounds = new Rounds({ most: 2, now: () => time });
+  const draw = async (name: string) => {
+    const seat = rounds.seat();
+    const run = async (names: string[]) => {
+      time += 10;
+      if (names.length > 1) throw new Error('OOM when allocating tensor with shape[2]');
+      return names;
+    };
+    await seat.ask([{ key: 'one', input: name, run }]);
+    return seat.leave();
+  };
+  let both: Promise<number>[] = [];
+  await rounds.between(async () => {
+    both = [draw('a'), draw('b')];
+  });
+  const [a, b] = await Promise.all(both);
+  expect([a, b, time]).toEqual([15, 15, 30]);
 });
 
 it('a batch that finds too little memory runs again in halves, and later ones are smaller', async () => {

@@ -57,7 +57,7 @@ async function drawn(change: Partial<GenerateInput>) {
       signal: new AbortController().signal,
       onStep: () => told++,
       seat: {
-        ...{ waitedMs: 0, rest: () => seat.rest() },
+        ...{ leave: () => seat.leave(), rest: () => seat.rest() },
         ask(passes) {
           evaluations.push((passes[0]!.input as { rows: number }).rows);
           return seat.ask(passes);

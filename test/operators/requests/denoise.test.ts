@@ -6,10 +6,13 @@ import { jobId } from '../../../src/events/ids.js';
 import type { NewRecord } from '../../../src/events/record.js';
 import type { JobChanged } from '../../../src/events/schemas.js';
 import type { Flow, Job } from '../../../src/flow/flow.js';
-import type { Denoiser, GenerateInput, ModelDescription } from '../../../src/models/ports.js';
+import { frameAsWebp } from '../../../src/media/images.js';
+import { createEmbedder } from '../../../src/models/encoders/built-in/embedder.js';
+import type { Denoiser, GenerateCalls, GenerateInput, ModelDescription } from '../../../src/models/ports.js';
 import { denoise } from '../../../src/operators/requests/denoise.js';
 import { previewKey } from '../../../src/operators/requests/job-progress.js';
 import { type KnownJob, noJobs } from '../../../src/stores/jobs/jobs.js';
+import { drawFrame, sprite, videoOf } from '../../evaluation/synthetic-world.js';
 import { testFolder } from '../../media/make-media.js';
 import { patient } from '../../support/patience.js';
 import { mediaResources, storedImage } from '../media-resources.js';
@@ -404,5 +407,49 @@ describe('denoise', patient, () => {
     const run = await runOperator(denoise, {}, given(denoiser), [flow()], { ...input, signal: stop.signal });
     expect(run.settlements[0]!.outcome).toMatchObject({ kind: 'rejected', error: expired, step: 'denoise' });
     expect(last).toBe(2);
+  });
+});
+
+describe('candidates', patient, () => {
+  const subject = async () => {
+    const drawn = drawFrame([{ sprite: sprite(3), pose: { x: 16, y: 16, size: 28, angle: 0 } }], [255, 255, 255]);
+    const webp = await frameAsWebp({ width: 32, height: 32, data: Uint8Array.from(drawn) });
+    return media.objects.put('images/subject.webp', webp, { mediaType: 'image/webp' });
+  };
+  /** Seed 9 draws what the reference shows; every other seed another subject. */
+  const bySeed = () => {
+    const { denoiser, asked } = scripted();
+    return {
+      asked,
+      denoiser: {
+        ...denoiser,
+        async generate(input: GenerateInput, calls: GenerateCalls) {
+          const { seconds } = await denoiser.generate({ ...input, steps: input.draft ?? input.steps }, calls);
+          asked.splice(-1, 1, input);
+          const pose = { x: 12, y: 16, size: 16, angle: 0 };
+          const frame = drawFrame([{ sprite: sprite(input.seed === 9 ? 3 : 8), pose }], [90, 160, 90]);
+          return { video: videoOf([frame, frame, frame, frame]), seconds };
+        },
+      },
+    };
+  };
+
+  it('draws drafts of as many seeds, and finishes the one that fits the images best', async () => {
+    const { denoiser, asked } = bySeed();
+    const shown = await subject();
+    const { emitted } = await runOperator(denoise, {}, given(denoiser, { embedder: createEmbedder() }), [
+      flow({ candidates: 4 }, shown),
+    ]);
+    const { frames } = emitted[0]!.data;
+    expect(asked.map(({ seed, draft }) => [seed, draft])).toEqual([
+      ...[7, 8, 9, 10].map((seed) => [seed, 20]),
+      [9, undefined],
+    ]);
+    expect(frames?.sampler.seed).toBe(9);
+    expect(frames?.candidates).toMatchObject({ steps: 20, encoder: createEmbedder().name, chosen: 9 });
+    const scores = frames!.candidates!.scored.map(({ score }) => score);
+    expect(scores.indexOf(Math.max(...scores))).toBe(2);
+    // Five generations of 1.5 s.
+    expect(frames?.seconds).toBe(7.5);
   });
 });

@@ -24,6 +24,8 @@ export interface KafkaOptions {
   sasl?: { mechanism: 'plain' | 'scram-sha-256' | 'scram-sha-512'; username: string; password: string };
   /** A process that shows no sign of life for so long loses its partitions. Default 30,000. */
   sessionMs?: number;
+  /** A folder for notes on members of groups: the next process on it tells the brokers that this one is dead. Left out: none. */
+  notes?: string;
   /** A cluster that was never met is waited for so long. Default 15,000. */
   firstContactMs?: number;
   log?: Log;
@@ -45,7 +47,7 @@ const lookMs = 10_000;
  * TRANSPORT_UNAVAILABLE. TRANSPORT_DENIED: the credentials do not do.
  */
 export function openKafka(options: KafkaOptions): Transport {
-  const { log, metrics, sessionMs = 30_000, firstContactMs } = options;
+  const { log, metrics, sessionMs = 30_000, notes, firstContactMs } = options;
   const config = configOf(options);
   const connect = () =>
     new KafkaClient(
@@ -176,6 +178,7 @@ export function openKafka(options: KafkaOptions): Transport {
         membership: connect(),
         work: connect(),
         sessionMs,
+        notes,
         onTrouble,
         log,
       });

@@ -7,6 +7,7 @@ import { closedError, type KafkaClient } from '../client/client.js';
 import { type Cursor, Fetcher } from '../reading/fetcher.js';
 import { Transactions } from '../writing/transactions.js';
 import { type Assignment, keyOf } from './assignment.js';
+import { MemberNotes } from './member-notes.js';
 import { Membership } from './membership.js';
 import { endsOf } from './offsets.js';
 
@@ -17,6 +18,8 @@ export interface GroupOf {
   /** For everything else. */
   work: KafkaClient;
   sessionMs: number;
+  /** Where members of this machine are noted, for the next process. */
+  notes?: string | undefined;
   onTrouble(error: VimiError): void;
   log?: Log;
 }
@@ -55,6 +58,7 @@ export class GroupConsumer implements Consumer {
       group: options.group,
       topics: options.topics,
       sessionMs: of.sessionMs,
+      notes: of.notes === undefined ? undefined : new MemberNotes(of.notes),
       claims: () => {
         const all = [...this.#owned.values()];
         const places = (some: Owned[]) => some.map(({ topic, partition }) => ({ topic, partition }));
@@ -134,13 +138,14 @@ export class GroupConsumer implements Consumer {
     this.#owned.set(keyOf(owned), owned);
     const { signal } = owned.leaving;
     try {
+      const log = await work.attempt(topic, () => work.topicId(topic), { signal });
       const position = await owned.transactions.begin(signal);
       if (signal.aborted) return;
       // What went before a new group came is not its loss.
       const next =
         position?.offset ?? (await work.attempt(topic, () => endsOf(work, topic), { signal }))[partition]?.low;
       if (signal.aborted) return;
-      owned.cursor = this.#fetcher.add({ topic, partition, next: next ?? 0 }, (from, to) =>
+      owned.cursor = this.#fetcher.add({ topic, partition, next: next ?? 0, log }, (from, to) =>
         options.onLost?.({ topic, partition }, from, to),
       );
       options.onAssigned(this.#assigned(owned, owned.cursor, position));
@@ -160,6 +165,7 @@ export class GroupConsumer implements Consumer {
       topic,
       partition,
       position,
+      ...(cursor.log !== null && { log: cursor.log }),
       get reached() {
         return cursor.reached;
       },

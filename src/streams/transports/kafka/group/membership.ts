@@ -15,6 +15,7 @@ import {
   encodeAssignment,
   encodeClaims,
 } from './assignment.js';
+import type { DeadMember, MemberNotes } from './member-notes.js';
 
 /** Members of a group must agree on how they share. */
 const protocol = 'vimi-1';
@@ -29,6 +30,8 @@ export interface MembershipOf {
   group: string;
   topics: string[];
   sessionMs: number;
+  /** Left out: members of this machine that died are waited for until their sessions run out. */
+  notes?: MemberNotes | undefined;
   claims(): Pick<Claims, 'owned' | 'leaving'>;
   onAssignment(assignment: Assignment): void;
   /** Tried again. */
@@ -43,6 +46,8 @@ export interface MembershipOf {
  */
 export class Membership {
   readonly #of: MembershipOf;
+  /** What is noted. */
+  #noted = '';
   readonly #leaving = new AbortController();
   readonly #outage: Outage;
   #memberId = '';
@@ -91,6 +96,7 @@ export class Membership {
       this.#tellLeave(client).catch(() => undefined),
     );
     this.#memberId = '';
+    await this.#of.notes?.remove().catch(() => undefined);
   }
 
   async #tellLeave(client: KafkaClient): Promise<void> {
@@ -106,9 +112,12 @@ export class Membership {
   async #run(): Promise<void> {
     const { client, group } = this.#of;
     const { signal } = this.#leaving;
+    let isFirst = true;
     while (!signal.aborted && !client.closed.aborted) {
       try {
         this.#wake = new AbortController();
+        if (isFirst) await this.#leaveForTheDead();
+        isFirst = false;
         const assignment = await this.#join();
         this.#outage.over();
         if (signal.aborted) return;
@@ -139,6 +148,36 @@ export class Membership {
         await client.pause(this.#outage.failures - 1, signal);
       }
     }
+  }
+
+  /**
+   * A group waits for each member to join again, also for one that was killed, until its session runs out. Members of this machine are
+   * known to be dead: the group need not wait for them.
+   */
+  async #leaveForTheDead(): Promise<void> {
+    const { client, group, notes } = this.#of;
+    if (!notes) return;
+    for await (const dead of notes.dead(group)) await this.#leaveFor(dead, await client.coordinator('group', group));
+  }
+
+  async #leaveFor({ memberId, forget, keep }: DeadMember, coordinator: Broker): Promise<void> {
+    try {
+      await coordinator.leaveGroup({ groupId: this.#of.group, memberId });
+    } catch (thrown) {
+      if (!isOut(troubleOf(thrown))) {
+        keep();
+        throw thrown;
+      }
+    }
+    await forget();
+  }
+
+  async #note(): Promise<void> {
+    const { group, notes } = this.#of;
+    if (!notes || this.#noted === this.#memberId) return;
+    this.#noted = this.#memberId;
+    // Without a note the next process waits for this one's session, as it would on another machine.
+    await notes.write({ group, memberId: this.#memberId }).catch(() => undefined);
   }
 
   async #join(): Promise<Assignment> {
@@ -175,6 +214,7 @@ export class Membership {
     }
     // Who has left does not come back.
     if (this.#leaving.signal.aborted) throw closedError(join.groupId);
+    await this.#note();
     return joinGroup(coordinator, { ...join, memberId: this.#memberId });
   }
 
