@@ -6,6 +6,7 @@ import { corpusRecord } from '../../app/corpus.js';
 import { placeOfSearch } from '../../app/search.js';
 import { logFile } from '../../app/transport.js';
 import type { Workspace } from '../../app/workspace.js';
+import { counted } from '../../core/counted.js';
 import { asVimiError, VimiError } from '../../core/errors.js';
 import { mediaTools } from '../../media/tools.js';
 import { isLoopback } from '../../server/address.js';
@@ -14,14 +15,8 @@ import { Keys, keyPath } from '../../server/keys/key-file.js';
 import { loadHnswlib } from '../../stores/corpus/index/hnswlib.js';
 import { isRetrievable } from '../../stores/corpus/ranking/retrieved.js';
 import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
+import type { Finding } from '../findings.js';
 import { modelNames } from '../model-names.js';
-import { printable } from '../printable.js';
-
-export interface Finding {
-  part: string;
-  state: 'good' | 'warning' | 'bad';
-  text: string;
-}
 
 /** Servers that do not answer are waited for so long: longer than a slow one needs, shorter than people wait. */
 export const firstContactMs = 5_000;
@@ -154,14 +149,21 @@ async function lookAtTransport(workspace: Workspace, add: Add): Promise<void> {
   // Over Kafka these are offsets, of which the markers of transactions take some.
   const most = (n: number) => (spec.type === 'embedded' || n === 0 ? `${n} records` : `at most ${n} records`);
   if (transport.check) add('log', 'good', `${await transport.check()} records, all intact`);
-  for (const { name } of topology.topics.values()) {
+  for (const { name, partitions } of topology.topics.values()) {
     if (!there.has(name)) {
       add('topic', 'warning', `${name}: does not exist yet; \`vimi topics apply\` or a run creates it`);
       continue;
     }
     const ends = await transport.ends(name);
     const records = ends.reduce((sum, { low, high }) => sum + high - low, 0);
-    add('topic', 'good', `${name}: ${ends.length} partitions, ${most(records)}`);
+    const about = `${counted(ends.length, 'partition')}, ${most(records)}`;
+    if (ends.length >= partitions) add('topic', 'good', `${name}: ${about}`);
+    else
+      add(
+        'topic',
+        'warning',
+        `${name}: ${about}; the topology says ${partitions}, so fewer processes share the work → vimi topics apply`,
+      );
   }
   for (const { name, group, from } of topology.pipelines) {
     if (!there.has(from)) continue;
@@ -238,15 +240,4 @@ async function lookAtModel(workspace: Workspace, pipeline: PipelineSpec, add: Ad
     const about = `${model.parameters} parameters, backend ${model.backend}, ${weights}${where}`;
     add('model', 'good', `${modelNames(model)}, ${about}`);
   }
-}
-
-const marks = { good: '✓', warning: '!', bad: '✗' } as const;
-
-/** Prints the findings; true when none is bad. */
-export function printFindings(findings: Finding[], json: boolean | undefined, out: NodeJS.WritableStream): boolean {
-  for (const { part, state, text } of findings)
-    out.write(
-      json ? `${JSON.stringify({ part, state, text })}\n` : `${marks[state]} ${part.padEnd(12)} ${printable(text)}\n`,
-    );
-  return findings.every(({ state }) => state !== 'bad');
 }
