@@ -110,6 +110,8 @@ export function startTool(job: ToolJob): ToolRun {
       else if (failedToStart) reject(notStarted(program, failedToStart, where));
       else if (code === 0) resolve(said);
       // A shell around the program reports a signal as 128 and its number.
+      // A shell, or the loader of programs: there is nothing that could run.
+      else if (code === 126 || code === 127) reject(unusable(program, said || `exit code ${code}`, where));
       else if (died || code === 139) reject(crashed(program, died ?? 'SIGSEGV', said, where));
       else reject(new ToolFailure(code ?? 1, said));
     }
@@ -158,11 +160,19 @@ function crashed(program: string, signal: string, stderr: string, where: string)
 
 function notStarted(program: string, cause: NodeJS.ErrnoException, where: string): VimiError {
   const missing = cause.code === 'ENOENT' || cause.code === 'EACCES';
-  return new VimiError(missing ? 'FFMPEG_NOT_FOUND' : 'TOOL_CRASHED', `${nameOf(program)} cannot be started`, {
+  if (!missing) return unusable(program, cause.message, where, cause);
+  return new VimiError('FFMPEG_NOT_FOUND', `${nameOf(program)} cannot be started`, {
     expected: program,
     found: cause.message,
     where,
     cause,
+  });
+}
+
+/** No file is to blame: the machine has no room for another process, or the program lacks a library. */
+function unusable(program: string, found: string, where: string, cause?: Error): VimiError {
+  return new VimiError('TOOL_UNUSABLE', `${nameOf(program)} cannot be started`, {
+    ...{ expected: program, found, where, cause },
   });
 }
 
