@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import { PassThrough, type Readable, type Writable } from 'node:stream';
+import type { Socket } from 'node:net';
+import { PassThrough, Readable, type Writable } from 'node:stream';
 import { VimiError } from '../core/errors.js';
 
 /*
@@ -19,6 +20,8 @@ export interface ToolJob {
   where: string;
   /** What it reads from its stdin; nothing when left out. */
   input?: Readable;
+  /** What it gets as its stdout, and this process gives away; a pipe when left out. */
+  output?: Socket;
   /** Number of a further pipe that it writes to, after stdin, stdout and stderr: 0 or 1. */
   furtherPipes?: 0 | 1;
   /** Milliseconds without a sign of life, by default two minutes. */
@@ -26,6 +29,7 @@ export interface ToolJob {
 }
 
 export interface ToolRun {
+  /** Empty where `output` was given. */
   stdout: Readable;
   /** File descriptor 3 of the process. */
   further: Readable | undefined;
@@ -49,14 +53,15 @@ export class ToolFailure extends Error {
 }
 
 export function startTool(job: ToolJob): ToolRun {
-  const { program, args, signal, where, input, furtherPipes = 0, patienceMs = patience } = job;
+  const { program, args, signal, where, input, output, furtherPipes = 0, patienceMs = patience } = job;
   const child = spawn(program, args, {
-    stdio: [input ? 'pipe' : 'ignore', 'pipe', 'pipe', ...(furtherPipes === 1 ? (['pipe'] as const) : [])],
+    stdio: [input ? 'pipe' : 'ignore', output ?? 'pipe', 'pipe', ...(furtherPipes === 1 ? (['pipe'] as const) : [])],
     // Static builds look for the character sets of the machine's own C library, and die of what they find. We need none.
     env: { ...process.env, GCONV_PATH: '/nonexistent' },
     windowsHide: true,
   });
-  const stdout = kept(child.stdout as Readable);
+  output?.destroy();
+  const stdout = child.stdout ? kept(child.stdout) : Readable.from([]);
   const further = child.stdio[3] ? kept(child.stdio[3] as Readable) : undefined;
   let stderr = '';
   (child.stderr as Readable).setEncoding('utf8').on('data', (text: string) => {
