@@ -327,6 +327,11 @@ describe('videos over HTTP', patient, () => {
     if (status === 405) expect(answer.headers.get('allow')).toBe('GET, HEAD, POST');
   });
 
+  it('says of an address with a name of its own which methods it takes, and not those of ids in its place', async () => {
+    const answer = await one.call('/v1/rejects/replay', { method: 'PUT' });
+    expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'POST']);
+  });
+
   it('turns requests away while too many wait', async () => {
     const small = await serve(topology, { mostWaiting: 1 });
     await small.post('/v1/videos', { prompt: 'a fox' });

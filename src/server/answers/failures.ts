@@ -11,10 +11,10 @@ const lingerMs = 5000;
 
 /** Answers every error as a problem, and every address that is not there. */
 export function answerFailures(app: FastifyInstance, log: Log): void {
-  const addresses: { path: RegExp; method: string }[] = [];
+  const addresses: { url: string; path: RegExp; method: string }[] = [];
   app.addHook('onRoute', ({ url, method }) => {
     const path = new RegExp(`^${url.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/:\w+/g, '[^/]+')}$`);
-    for (const one of [method].flat()) addresses.push({ path, method: one });
+    for (const one of [method].flat()) addresses.push({ url, path, method: one });
   });
   app.setErrorHandler((thrown, request, reply) => {
     const error = ofFastify(thrown, request) ?? asVimiError(thrown);
@@ -27,7 +27,10 @@ export function answerFailures(app: FastifyInstance, log: Log): void {
   });
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?', 1)[0]!;
-    const allowed = addresses.filter((one) => one.path.test(path)).map(({ method }) => method);
+    const fitting = addresses.filter((one) => one.path.test(path));
+    // An address with a name of its own is none of those with an id in its place.
+    const named = fitting.filter(({ url }) => url === path);
+    const allowed = (named.length > 0 ? named : fitting).map(({ method }) => method);
     if (allowed.length === 0 && path !== '*') {
       return sendProblem(reply, new VimiError('ROUTE_UNKNOWN', 'There is nothing at this address'));
     }
