@@ -62,8 +62,15 @@ export async function measureBudget(trialOf: (atOnce: number) => Trial, most: nu
   return budget;
 }
 
+export interface TrialOf {
+  models: readonly LoadedModel[];
+  graphs: GraphRunner | undefined;
+  /** Has the model for itself while `piece` runs: a trial is many of them, so that the videos that are drawn meanwhile get on. */
+  alone<R>(piece: () => Promise<R>): Promise<R>;
+}
+
 /** Videos of the usual shape, as the models of a cascade draw them: each model's step counts as often as it is run for a video. */
-export function trialOf(models: readonly LoadedModel[], graphs: GraphRunner | undefined, atOnce: number): Trial {
+export function trialOf({ models, graphs, alone }: TrialOf, atOnce: number): Trial {
   const all = models.map((loaded) => {
     const { preset } = loaded.model;
     const { width, height } = sizeOfVideo(preset);
@@ -86,18 +93,22 @@ export function trialOf(models: readonly LoadedModel[], graphs: GraphRunner | un
       for (const { networks, rounds, step, steps } of all) {
         // Each reads its prompt, for which nobody waits in a batch.
         if (isFirst)
-          for (const one of networks) {
-            await step(one);
-            one.seat.rest();
-          }
-        const began = performance.now();
-        let asked: Promise<unknown>[] = [];
-        await rounds.between(async () => {
-          asked = networks.map(step);
-          await setImmediate(); // all of them have asked
+          for (const one of networks)
+            await alone(async () => {
+              await step(one);
+              one.seat.rest();
+            });
+        const ms = await alone(async () => {
+          const began = performance.now();
+          let asked: Promise<unknown>[] = [];
+          await rounds.between(async () => {
+            asked = networks.map(step);
+            await setImmediate(); // all of them have asked
+          });
+          await Promise.all(asked);
+          return performance.now() - began;
         });
-        await Promise.all(asked);
-        sum += (performance.now() - began) * steps;
+        sum += ms * steps;
       }
       isFirst = false;
       return sum;
