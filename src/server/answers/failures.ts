@@ -1,3 +1,5 @@
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { asVimiError, VimiError } from '../../core/errors.js';
 import type { Log } from '../../core/log.js';
@@ -74,6 +76,28 @@ export function mediaTypeRefused({ headers }: FastifyRequest): VimiError {
     found: headers['content-type'] ?? 'no type',
   });
 }
+
+/** What Node's parser refuses never becomes a request: it is answered on the connection itself, which ends. */
+export function answerUnread({ code }: { code?: string | undefined }, socket: Socket): void {
+  if (code === 'ECONNRESET' || socket.destroyed) return;
+  const [status, summary] = unread[code ?? ''] ?? ([400, 'This is no request of HTTP'] as const);
+  if (socket.writable) {
+    const body = JSON.stringify({ ...problemOf(new VimiError('HTTP_MALFORMED', summary)), status });
+    const head = [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+      `Content-Type: ${problemType}`,
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      'Connection: close',
+    ];
+    socket.write(`${head.join('\r\n')}\r\n\r\n${body}`);
+  }
+  socket.destroy();
+}
+
+const unread: Record<string, readonly [number, string]> = {
+  HPE_HEADER_OVERFLOW: [431, 'The headers of the request are too long'],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'The request took too long to arrive'],
+};
 
 /** What fastify itself refuses. */
 function ofFastify(thrown: unknown, request: FastifyRequest): VimiError | undefined {

@@ -74,6 +74,18 @@ describe('how many at once are worth it', () => {
     expect(await measured({ 1: 100, 2: 110, 4: 150 }, 4)).toMatchObject({ atOnce: 4 });
   });
 
+  test('a batch that seems to gain more than it has videos is compared once more', async () => {
+    let aloneTries = 0;
+    const budget = await measureBudget(
+      (atOnce) => ({
+        step: async () => (atOnce === 1 ? (aloneTries++ < 5 ? 900 : 100) : 195),
+        close: () => {},
+      }),
+      2,
+    );
+    expect(budget).toEqual({ atOnce: 1, gains: [{ atOnce: 2, times: 200 / 195 }] });
+  });
+
   test('too little memory ends the search, and a defect is told', async () => {
     const short = new Error('OOM when allocating tensor with shape[8,16,64,64,3]');
     expect(await measured({ 1: 100, 2: 110, 4: short })).toMatchObject({ atOnce: 2 });
