@@ -3,7 +3,7 @@ import type { Log } from '../core/log.js';
 import { type Jobs, noJobs } from '../stores/jobs/jobs.js';
 import { openJobs } from '../stores/jobs/open-jobs.js';
 import type { PipelineSpec } from '../streams/delivery/pipeline-spec.js';
-import { isSettledRecord } from '../streams/delivery/settled-record.js';
+import { isSettledOrGone } from '../streams/delivery/settled-record.js';
 import { stepTopic } from '../streams/topology/step-topics.js';
 import type { Transport } from '../streams/transports/transport.js';
 
@@ -20,7 +20,7 @@ export function openPipelineJobs(
     read: (name, options) => transport.read(name, options),
     ends: (name) => transport.ends(name),
     publish: (records) => transport.publish(records),
-    isSettled: (record) => isSettledRecord(transport, pipeline, record),
+    isSettled: (record) => isSettledOrGone(transport, pipeline, record),
     file: join(workDir, 'jobs.sqlite'),
     log,
   });

@@ -59,6 +59,8 @@ export interface WorkspaceOptions {
 export interface Instead {
   clock: Clock;
   transport: Transport;
+  objects: ObjectStore;
+  corpus: FollowedCorpus;
   openModel(choice: ModelChoice): Promise<Denoiser>;
 }
 
@@ -96,9 +98,13 @@ export class Workspace {
     return new Workspace(await readTopology(topology, { env, profile, set, operators }), options);
   }
 
-  /** Of a topology that was read before, for tests of it. */
-  static of(topology: Topology, log: Log, instead: Instead): Workspace {
-    return new Workspace(topology, { log }, instead);
+  /** Of a topology that was read before, with other parts than its profile's. */
+  static of(
+    topology: Topology,
+    options: Omit<WorkspaceOptions, 'topology'>,
+    instead: Partial<Instead> = {},
+  ): Workspace {
+    return new Workspace(topology, options, instead);
   }
 
   /** With the topology's topics made. */
@@ -126,6 +132,7 @@ export class Workspace {
 
   objects(): Promise<ObjectStore> {
     return this.#parts.once('objects', async () => {
+      if (this.#instead.objects) return this.#instead.objects;
       const { work } = this.topology.profile;
       const how = { firstContactMs: this.#firstContactMs, makesBucket: !this.#looksOnly, work };
       const { objects, close } = await openObjects(this.topology.profile.objects, how);
@@ -157,7 +164,10 @@ export class Workspace {
 
   /** The index, which follows the topic of documents from here on. */
   corpus(): Promise<FollowedCorpus> {
-    return this.#parts.once('corpus', () => this.corpusAt(this.topology.profile.search, this.#onClose));
+    return this.#parts.once(
+      'corpus',
+      async () => this.#instead.corpus ?? this.corpusAt(this.topology.profile.search, this.#onClose),
+    );
   }
 
   /** Such an index elsewhere, for whoever builds one. `onClose` is told how to close it. */

@@ -23,6 +23,7 @@ export const corpusVerifyRemoved = later(() => import('./commands/corpus-verify-
 export const writeDemoTopology = later(() => import('./commands/demo-topology.js'), 'writeDemoTopology');
 export const demo = later(() => import('./commands/demo.js'), 'demo');
 export const printOperator = later(() => import('./commands/docs.js'), 'printOperator');
+export const dryRun = later(() => import('./commands/dry-run.js'), 'dryRun');
 export const explain = later(() => import('./commands/explain.js'), 'explain');
 export const exportTo = later(() => import('./commands/export.js'), 'exportTo');
 export const generate = later(() => import('./commands/generate.js'), 'generate');

@@ -18,6 +18,7 @@ import { drainMs } from '../streams/delivery/drain-ms.js';
 import type { PipelineSpec } from '../streams/delivery/pipeline-spec.js';
 import { type RenderFormat, render, renderFormats } from '../streams/topology/render.js';
 import { age } from './commands/age.js';
+import type { InitOptions } from './commands/init.js';
 import type { RejectsOptions } from './commands/rejects.js';
 import type { TapOptions } from './commands/tap.js';
 import {
@@ -38,6 +39,7 @@ import {
   corpusVerifyRemoved,
   demo,
   dismissRejects,
+  dryRun,
   explain,
   exportTo,
   forgetPass,
@@ -88,10 +90,11 @@ import {
 } from './commands.js';
 import { addEvalCommands } from './eval-commands.js';
 import { exitCodes, isStop, reportError } from './exit.js';
-import { type GraphFormat, graph, graphFormats } from './graph.js';
+import { type GraphFormat, graph, graphFormats, liveGraph } from './graph.js';
 import { leaveNow } from './leave-now.js';
 import { listing } from './listing.js';
 import { cosine, deviceList, offsetOrEnd, several, size, weight, wholeNumber } from './option-values.js';
+import { presets } from './presets.js';
 import { printable, printableStream } from './printable.js';
 import { runView } from './run-view.js';
 
@@ -886,6 +889,31 @@ program
   });
 
 program
+  .command('dry-run')
+  .description('run the steps on what waits, and print what would be published and stored; writes nothing')
+  .argument('[pipeline]', 'one of the topology (default: all, one after the other)')
+  .option('-n, --limit <n>', 'at most this many events of each pipeline', wholeNumber(1, 10_000), 10)
+  .option(
+    '--from <offset>',
+    'begin at this offset of each partition, instead of where the pipeline stands',
+    wholeNumber(0),
+  )
+  .option('--json', 'one JSON object a line: event, object, outcome, report')
+  .addHelpText(
+    'after',
+    '\nJoins no group and moves no position: a run may go on beside it. Model servers that steps call are called.\nExit code 3: some events would be rejected.\n\nExample:\n  vimi dry-run generate --from 0 --limit 1',
+  )
+  .action(async (name: string | undefined, options: { limit: number; from?: number; json?: boolean }) => {
+    const workspace = await openWorkspace({ looksOnly: true });
+    try {
+      const rejected = await dryRun(workspace, name, { ...options, signal: interruption('stopping') }, out);
+      if (rejected > 0) process.exitCode = exitCodes.rejected;
+    } finally {
+      await workspace.close();
+    }
+  });
+
+program
   .command('test')
   .description('run the tests of a topology, with a log in memory, a fake model and a virtual clock')
   .argument('[file]', 'the topology, or one file of tests beside it; the topology when left out')
@@ -905,9 +933,14 @@ program
   .command('init')
   .description('create a project: a topology, and a custom operator with its test')
   .argument('[folder]', 'folder to write to', '.')
+  .addOption(
+    new Option('--preset <name>', 'another topology, without an operator: media alone, requests alone, or Kafka and S3')
+      .choices(presets)
+      .conflicts('typescript'),
+  )
   .option('--typescript', 'write the operator in TypeScript')
-  .addHelpText('after', '\nExample:\n  vimi init my-project --typescript')
-  .action((folder: string, options: { typescript?: boolean }) => init(folder, options, out));
+  .addHelpText('after', '\nExamples:\n  vimi init my-project --typescript\n  vimi init my-corpus --preset corpus')
+  .action((folder: string, options: InitOptions) => init(folder, options, out));
 
 program
   .command('docs')
@@ -919,9 +952,20 @@ program
   .command('graph')
   .description('draw the pipelines')
   .addOption(new Option('--format <format>').choices(graphFormats).default('mermaid'))
-  .addHelpText('after', '\nExample:\n  vimi graph --format svg > pipelines.svg')
-  .action(({ format }: { format: GraphFormat }) =>
-    within(async ({ topology }) => void out.write(graph(topology, format))),
+  .option('--live [address]', 'with rates, events in flight and waiting of the run at HOST:PORT (127.0.0.1:9400)')
+  .addHelpText(
+    'after',
+    '\nExamples:\n  vimi graph --format svg > pipelines.svg\n  vimi graph --format svg --live > now.svg',
+  )
+  .action(({ format, live }: { format: GraphFormat; live?: string | true }) =>
+    within(async ({ topology }) => {
+      const at = live === true ? '127.0.0.1:9400' : live;
+      const text =
+        at === undefined
+          ? graph(topology, format)
+          : await liveGraph(topology, format, { at, signal: interruption('stopping') });
+      out.write(text);
+    }),
   );
 
 program

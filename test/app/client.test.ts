@@ -68,6 +68,15 @@ describe('a client', patient, () => {
     expect(await thrownBy(() => client.video('nobody'))).toMatchObject({ code: 'VIDEO_NOT_FOUND' });
   });
 
+  it('names no video by an id that two sources use [kind 2 alike]', async () => {
+    const ask = (source: string) => client.submit({ prompt: `a fox of ${source}`, seed: 1 }, { id: 'order 1', source });
+    const [one, other] = [await ask('/a'), await ask('/b')];
+    await serve();
+    const both = await thrownBy(() => client.video('order 1'));
+    expect(both).toMatchObject({ code: 'USAGE', found: expect.stringContaining(`${one.id} of /a`) });
+    expect((await client.video(other.id)).data.request).toEqual({ source: '/b', id: 'order 1' });
+  });
+
   it('follows many jobs at once, each by itself', async () => {
     const jobs = await Promise.all(['a fox', 'a boat', 'a kite'].map((prompt) => client.submit({ prompt, seed: 1 })));
     await serve();

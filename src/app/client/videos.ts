@@ -46,7 +46,7 @@ export async function videoOfJob(
 
 /**
  * The newest video that goes by a name: the id of the request, of its job or of the video's event, or that event's place,
- * such as videos-2-17. Reads the topics of videos from their beginnings, and those of jobs where there is none: VIDEO_NOT_FOUND
+ * such as videos-2-17. An id that requests of several sources have names none of them: USAGE. Reads the topics of videos from their beginnings, and those of jobs where there is none: VIDEO_NOT_FOUND
  * says what became of the request.
  */
 export async function videoNamed(workspace: Workspace, name: string): Promise<Video> {
@@ -54,6 +54,7 @@ export async function videoNamed(workspace: Workspace, name: string): Promise<Vi
   const topics = workspace.topicsWith('video.completed');
   let found: Video | undefined;
   const known = new Set<string>();
+  const sources = new Map<string, string>();
   for (const topic of topics)
     for await (const record of transport.read(topic)) {
       const video = videoOf(record);
@@ -61,8 +62,15 @@ export async function videoNamed(workspace: Workspace, name: string): Promise<Vi
       const requested = video.data.request?.id ?? video.data.job;
       known.add(requested);
       const names = [requested, video.data.job, video.id, placeOf(record)];
-      if (names.includes(name) && isNewer(video, found)) found = video;
+      if (!names.includes(name)) continue;
+      sources.set(video.data.job, video.data.request?.source ?? '');
+      if (isNewer(video, found)) found = video;
     }
+  if (sources.size > 1)
+    throw new VimiError('USAGE', `'${name}' names the videos of ${sources.size} jobs`, {
+      expected: 'the id of the job',
+      found: [...sources].map(([job, source]) => `${job} of ${source}`).join(', '),
+    });
   if (found) return found;
   const [job] = jobsNamed(await toldJobs(transport, workspace.anyTopicsWith('job.changed')), name);
   if (job)

@@ -66,9 +66,11 @@ export async function runTopologyTest(test: TopologyTest, topology: Topology, lo
     ),
   }));
   const transport = openEmbedded({ path: ':memory:', clock, cleans: false });
-  const workspace = Workspace.of({ ...topology, pipelines: tested, profile: profileIn(folder) }, log, {
-    ...{ clock, transport, openModel: async () => createFakeDenoiser() },
-  });
+  const workspace = Workspace.of(
+    { ...topology, pipelines: tested, profile: profileIn(folder) },
+    { log },
+    { clock, transport, openModel: async () => createFakeDenoiser() },
+  );
   try {
     const { key, bytes, mediaType } = recordedImage;
     await (await workspace.objects()).put(key, bytes, { mediaType });

@@ -1,5 +1,6 @@
 import { relative } from 'node:path';
 import { asVimiError } from '../../core/errors.js';
+import { printable } from '../../core/printable.js';
 import type { MediaSettled } from '../../events/schemas.js';
 import type { DropReason } from '../../flow/envelope.js';
 import { parseTarAddress } from '../../media/tar-address.js';
@@ -91,12 +92,12 @@ function partsIn({ parts: { delivered, rejected, dropped } }: MediaSettled): num
   return [...Object.values(rejected), ...Object.values(dropped)].reduce((sum, times) => sum + times, delivered);
 }
 
-/** As a person would type it from here. */
+/** As a person would type it from here, in one line. */
 export function nameOf(uri: string): string {
   const tar = parseTarAddress(uri);
   if (tar) return `${nameOf(tar.path)}/${tar.name}`;
   const near = uri.startsWith('/') ? relative(process.cwd(), uri) : uri;
-  return near === '' || near.startsWith('..') ? uri : near;
+  return printable(near === '' || near.startsWith('..') ? uri : near);
 }
 
 /** Of a GROUP_BUSY: who runs the pipeline. */

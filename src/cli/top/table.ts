@@ -1,4 +1,5 @@
 import type { PipelineRow, StepRow } from '../../app/looks/rows.js';
+import { rate, time } from './figures.js';
 
 /** The rows as a person reads them: a line a pipeline, and below it a line a step. */
 export function table(rows: readonly PipelineRow[]): string {
@@ -33,16 +34,4 @@ function stepLines(steps: readonly StepRow[]): string {
         `  ${row.map((cell, n) => (n === 0 ? cell.padEnd(widths[n]!) : cell.padStart(widths[n]!))).join('  ')}\n`,
     )
     .join('');
-}
-
-/** Small rates are told a minute. */
-function rate(perSecond: number): string {
-  if (perSecond === 0) return '0/s';
-  return perSecond >= 1 ? `${Number(perSecond.toPrecision(3))}/s` : `${Number((perSecond * 60).toPrecision(2))}/min`;
-}
-
-function time(seconds: number | null): string {
-  if (seconds === null) return '–';
-  if (seconds < 1) return `${Number((seconds * 1000).toPrecision(2))} ms`;
-  return seconds < 120 ? `${Number(seconds.toPrecision(3))} s` : `${Math.round(seconds / 60)} min`;
 }

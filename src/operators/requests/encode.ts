@@ -3,6 +3,8 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { canonicalJson } from '../../events/canonical-json.js';
+import { changeId } from '../../events/ids.js';
+import { recordId } from '../../events/replay.js';
 import { defineOperator } from '../../flow/define-operator.js';
 import { encodedSize, encodeVideo } from '../../media/encode-video.js';
 import { withComment } from '../../media/mp4-comment.js';
@@ -48,7 +50,7 @@ export const encode = defineOperator(
   },
   {
     concurrency: (config) => config.concurrency,
-    async process({ job, prompt, context, frames }, { config: { codec, crf, scale }, signal, workDir }) {
+    async process({ job, prompt, context, frames }, { config: { codec, crf, scale }, signal, workDir, origin }) {
       const { video, fps, model, sampler, candidates, unknownWords, unreadParts, seconds } = frames;
       const record = {
         job: job.id,
@@ -81,7 +83,8 @@ export const encode = defineOperator(
           fields: { job: job.id, digest: createHash('sha256').update(body).digest('hex').slice(0, 16) },
           schema: 'video.completed',
           data: { ...record, timings: { denoise_seconds: seconds } },
-          id: job.id,
+          // A job that was forgotten may be asked for again: its videos are two events.
+          id: changeId(job.id, recordId(origin), 'video'),
         },
       };
     },

@@ -24,6 +24,8 @@ import { type ByteRange, freshMs, type ObjectBody, type ObjectStore, type PutOpt
 export interface FileStoreOptions {
   /** Writes one chunk. Tests put a full disk here. */
   write?(handle: FileHandle, chunk: Buffer): Promise<void>;
+  /** Nothing is written but what is put: no folder is made, no leftover removed, no hash kept. */
+  looksOnly?: boolean;
 }
 
 interface Sidecar {
@@ -37,10 +39,10 @@ interface Sidecar {
 /** Opens (and makes) the folder, and removes what crashed processes left half written. */
 export async function openFileStore(root: string, options: FileStoreOptions = {}): Promise<ObjectStore> {
   const temporary = join(root, '.store', 'temporary');
-  await mkdir(temporary, { recursive: true });
+  if (!options.looksOnly) await mkdir(temporary, { recursive: true });
   const real = await realpath(root);
-  const store = new FileStore(real, (await lstat(real)).dev, options.write ?? writeAll);
-  await removeLeftovers(temporary);
+  const store = new FileStore(real, (await lstat(real)).dev, options);
+  if (!options.looksOnly) await removeLeftovers(temporary);
   return store;
 }
 
@@ -49,11 +51,13 @@ class FileStore implements ObjectStore {
   /** The file system that it is on. */
   readonly #device: number;
   readonly #write: NonNullable<FileStoreOptions['write']>;
+  readonly #looksOnly: boolean;
 
-  constructor(root: string, device: number, write: NonNullable<FileStoreOptions['write']>) {
+  constructor(root: string, device: number, { write = writeAll, looksOnly = false }: FileStoreOptions) {
     this.#root = root;
     this.#device = device;
     this.#write = write;
+    this.#looksOnly = looksOnly;
   }
 
   async put(key: string, body: ObjectBody, options: PutOptions): Promise<ObjectRef> {
@@ -137,7 +141,7 @@ class FileStore implements ObjectStore {
       const mediaType = known?.sha256 === sha256 ? known.media_type : mediaTypeOf(key);
       const ref = { key, size: Number(size), sha256, media_type: mediaType };
       // A full disk must not keep anybody from reading.
-      await this.#writeSidecar(ref, ino, mtimeNs).catch(() => {});
+      if (!this.#looksOnly) await this.#writeSidecar(ref, ino, mtimeNs).catch(() => {});
       return ref;
     } finally {
       await handle.close();

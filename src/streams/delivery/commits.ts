@@ -5,7 +5,7 @@ import { asVimiError, type ErrorCode, type VimiError } from '../../core/errors.j
 import type { Log } from '../../core/log.js';
 import type { Pause } from '../../flow/pause.js';
 import type { PipelineSpans } from '../../flow/spans.js';
-import type { AssignedPartition } from '../transports/transport.js';
+import type { AssignedPartition, GroupPosition } from '../transports/transport.js';
 import { groupMs, groupSize, retryMs } from './credit.js';
 import type { Outcomes, Told } from './outcomes.js';
 import type { PartitionState } from './partition-state.js';
@@ -94,9 +94,16 @@ export class Commits {
 
   /** The group begins at `start`, whatever it committed before; only its counts stay. */
   async beginAt(start: number): Promise<void> {
-    const position = { committedOffset: start, beyond: [], counts: this.counts, states: {} };
-    await this.#assigned.commit([], encodePosition(position));
+    await this.#assigned.commit(
+      [],
+      this.#position({ committedOffset: start, beyond: [], counts: this.counts, states: {} }),
+    );
     this.#states = {};
+  }
+
+  #position(position: Position): GroupPosition {
+    const { log } = this.#assigned;
+    return encodePosition({ ...position, ...(log !== undefined && { log }) });
   }
 
   /** An event that is settled by the tracker publishes this. */
@@ -216,7 +223,7 @@ export class Commits {
     const sealed =
       to > from || final ? await steps.seal({ topic, partition, from, to, final }, states, sinks) : undefined;
     records.push(...(sealed?.records ?? []));
-    const position = encodePosition({ committedOffset: to, beyond: plan.beyond, counts: total, states });
+    const position = this.#position({ committedOffset: to, beyond: plan.beyond, counts: total, states });
     const isNews =
       to > from || records.length > 0 || plan.offsets.length > 0 || !isDeepStrictEqual(states, this.#states);
     if (isNews) {

@@ -2,11 +2,12 @@ import type { Clock } from '../../core/clock.js';
 import { VimiError } from '../../core/errors.js';
 import type { AssignedPartition, Transport } from '../transports/transport.js';
 import type { PipelineSpec } from './pipeline-spec.js';
+import { decodePosition } from './position.js';
 import { pipelineSource } from './rejects.js';
 
 export interface LostPosition {
-  /** expired: the group has none any more; beyond-end: the log ends before it. */
-  reason: 'expired' | 'beyond-end';
+  /** expired: the group has none any more; beyond-end: the log ends before it; anew: it is of another log of that name. */
+  reason: 'expired' | 'beyond-end' | 'anew';
   /** Where to begin instead. */
   start: number;
 }
@@ -21,11 +22,11 @@ const lookBack = 200;
 
 /**
  * Whether a group can go on from where it was. A position beyond the end means that the topic was made anew or lost its
- * end. No position at all means a new group, unless the pipeline's own records are in its output topics: then the broker
+ * end; where logs have names for good, one of another log is known by that. No position at all means a new group, unless the pipeline's own records are in its output topics: then the broker
  * removed the positions, as Kafka does when a group was away for a week. Throws POSITION_LOST where the pipeline stops for it.
  */
 export async function lostPosition(
-  { topic, partition, position }: AssignedPartition,
+  { topic, partition, position, log }: AssignedPartition,
   { name, group, to, rejects, onLostPosition = 'stop' }: PipelineSpec,
   { transport, clock }: { transport: Transport; clock: Clock },
 ): Promise<LostPosition | null> {
@@ -38,6 +39,11 @@ export async function lostPosition(
     return { reason, start: onLostPosition === 'earliest' ? low : high };
   };
   if (position) {
+    const { log: was } = decodePosition(position);
+    if (log !== undefined && was !== undefined && log !== was)
+      return choose('anew', 'The topic was deleted and created anew, so the committed offset means nothing in it', {
+        ...{ expected: `the topic ${was}`, found: log },
+      });
     for (let n = 1; position.offset > high; n++) {
       if (n === looks.most)
         return choose('beyond-end', 'The offset lies beyond the end of the partition: was the topic created anew?', {

@@ -176,7 +176,7 @@ export function createMetrics(registry = new Registry()) {
     }),
     lostPositions: new Counter({
       name: 'vimi_lost_positions_total',
-      help: 'Partitions whose committed offset could not be used. reason: expired (the group has none any more), beyond-end (the topic ends before it).',
+      help: 'Partitions whose committed offset could not be used. reason: expired (the group has none any more), beyond-end (the topic ends before it), anew (the topic was deleted and created anew).',
       labelNames: ['pipeline', 'reason'] as const,
       registers,
     }),

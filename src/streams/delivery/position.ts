@@ -4,10 +4,10 @@ import { type GroupPosition, metadataBudget } from '../transports/transport.js';
 /*
  * What a commit remembers of a partition besides its committed offset, as the text of GroupPosition.metadata:
  *
- *   vimi1 {"b":"r...","f":{"delivered":12,"duplicate":3},"m":{"shard":4}}
+ *   vimi1 {"b":"r...","f":{"delivered":12,"duplicate":3},"m":{"shard":4},"t":"jV1..."}
  *
  * b: the offsets settled beyond the committed offset; f: outcomes counted so far, once each because they are part of the commit;
- * m: the operators' states. Kafka keeps at most 4,096 bytes of it, so does everybody else.
+ * m: the operators' states; t: the log whose offsets these are, where it has a name for good. Kafka keeps at most 4,096 bytes of it, so does everybody else.
  */
 
 /** Offsets from (inclusive) to (exclusive). */
@@ -31,6 +31,8 @@ export interface Position {
   counts: OutcomeCounts;
   /** Small numbers by operator name. */
   states: Record<string, number>;
+  /** Which log's offsets these are; left out: not known. */
+  log?: string;
 }
 
 export function isSettled({ committedOffset, beyond }: Position, offset: number): boolean {
@@ -74,7 +76,7 @@ export function addCounts(counts: OutcomeCounts, more: OutcomeCounts): void {
     if (times) countOutcome(counts, { kind: 'dropped', reason }, times);
 }
 
-export function encodePosition({ committedOffset, beyond, counts, states }: Position): GroupPosition {
+export function encodePosition({ committedOffset, beyond, counts, states, log }: Position): GroupPosition {
   const outcomes: Record<string, number> = {};
   if (counts.delivered) outcomes.delivered = counts.delivered;
   if (counts.rejected) outcomes.rejected = counts.rejected;
@@ -82,7 +84,7 @@ export function encodePosition({ committedOffset, beyond, counts, states }: Posi
   const b = encodeBeyond(committedOffset, beyond);
   return {
     offset: committedOffset,
-    metadata: `${prefix}${JSON.stringify({ ...(b && { b }), f: outcomes, m: states })}`,
+    metadata: `${prefix}${JSON.stringify({ ...(b && { b }), f: outcomes, m: states, ...(log !== undefined && { t: log }) })}`,
   };
 }
 
@@ -102,7 +104,7 @@ export function decodePosition(position: GroupPosition | null): Position & { for
 
 function decodeMetadata(committedOffset: number, text: string): Omit<Position, 'committedOffset'> {
   if (!text.startsWith(prefix) || text.length > metadataBudget) throw new Error('not ours');
-  const { b = '', f = {}, m = {} } = asRecord(JSON.parse(text.slice(prefix.length)));
+  const { b = '', f = {}, m = {}, t } = asRecord(JSON.parse(text.slice(prefix.length)));
   if (typeof b !== 'string') throw new Error('b is no text');
   const counts = emptyCounts();
   for (const [name, times] of Object.entries(asRecord(f))) {
@@ -110,7 +112,7 @@ function decodeMetadata(committedOffset: number, text: string): Omit<Position, '
     else countOutcome(counts, { kind: 'dropped', reason: name }, asCount(times));
   }
   const states = Object.fromEntries(Object.entries(asRecord(m)).map(([name, state]) => [name, asCount(state)]));
-  return { beyond: decodeBeyond(committedOffset, b), counts, states };
+  return { beyond: decodeBeyond(committedOffset, b), counts, states, ...(typeof t === 'string' && { log: t }) };
 }
 
 function asRecord(value: unknown): Record<string, unknown> {

@@ -4,7 +4,7 @@ export interface GraphNode {
   id: string;
   kind: 'topic' | 'step' | 'objects';
   label: string;
-  /** A topic's schemas. */
+  /** A topic's schemas, or what happens here. */
   note?: string;
   /** The pipeline that it belongs to; a topic belongs to the first that names it, or to none. */
   pipeline?: string;

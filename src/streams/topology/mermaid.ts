@@ -26,8 +26,9 @@ export function mermaid({ nodes, edges, apart }: FlowGraph): string {
 }
 
 function shape({ id, kind, label, note }: GraphNode): string {
-  if (kind === 'topic') return `${id}[("${escaped(label)}${note ? `<br/><small>${escaped(note)}</small>` : ''}")]`;
-  return kind === 'objects' ? `${id}[/"${escaped(label)}"/]` : `${id}["${escaped(label)}"]`;
+  const text = `"${escaped(label)}${note ? `<br/><small>${escaped(note)}</small>` : ''}"`;
+  if (kind === 'topic') return `${id}[(${text})]`;
+  return kind === 'objects' ? `${id}[/${text}/]` : `${id}[${text}]`;
 }
 
 /** Mermaid writes characters as #code; within quotes. */

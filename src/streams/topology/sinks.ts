@@ -82,6 +82,8 @@ function objectSink(node: PlacedScalar & { value: string }, product: Product, ar
   else if (rest.length > 512) wrong('expected at most 512 characters');
   else if (rest.split('/').some((segment) => ['', '.', '..'].includes(segment)))
     wrong("a key is relative and has no empty, '.' or '..' part");
+  if (fields.length > 0 && !/^[A-Za-z0-9._-]+\//.test(node.value))
+    wrong('a key begins with a folder of its own, such as videos/: a field there would choose the folder');
   if (fields.length === 0) wrong('expected at least one {field}, or each product would replace the last');
   for (const field of product ? fields : []) {
     if (product?.fields.includes(field)) continue;

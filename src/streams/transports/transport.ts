@@ -64,6 +64,8 @@ export interface ConsumeOptions {
 export interface AssignedPartition extends TopicPartition {
   /** The group's committed position when it was assigned; null: never committed. */
   readonly position: GroupPosition | null;
+  /** What tells this log from one that has its name later, or had it before; left out: nothing does. */
+  readonly log?: string;
   /**
    * Every record below this offset was given out by `take`; an offset below it that was not, is a gap. It moves past gaps
    * at the end of the topic too, while `take` waits, so that a reader knows when it is at the end.

@@ -66,7 +66,7 @@ describe('encode', () => {
       mediaType: 'video/mp4',
       fields: { job: 'job-1', digest: expect.stringMatching(/^[0-9a-f]{16}$/) },
       schema: 'video.completed',
-      id: 'job-1',
+      id: expect.stringMatching(/^job-1-video-[0-9a-f]{20}$/),
     });
     const object = { key: 'videos/job-1.mp4', size: 1, sha256: 'a'.repeat(64), media_type: 'video/mp4' };
     expect(videoCompleted.parse({ ...data, object })).toMatchObject({ frames: 6, fps: 8, width: 32, height: 24 });
@@ -134,4 +134,10 @@ describe('encode', () => {
     await runOperator(encode, {}, full, [flow()]);
     expect(await readdir(join(folder, 'work'))).toEqual([]);
   });
+});
+
+it('the videos of two requests for one job are two events: one may have been forgotten in between [kind 2 made anew]', async () => {
+  const [first, second] = await products([flow(), flow()]);
+  expect(first!.fields.job).toBe(second!.fields.job);
+  expect(first!.id).not.toBe(second!.id);
 });

@@ -13,7 +13,7 @@ import type { Jobs } from '../../../src/stores/jobs/jobs.js';
 import { openJobs } from '../../../src/stores/jobs/open-jobs.js';
 import { type RunOptions, runPipeline } from '../../../src/streams/delivery/pipeline.js';
 import type { PipelineSpec } from '../../../src/streams/delivery/pipeline-spec.js';
-import { isSettledRecord } from '../../../src/streams/delivery/settled-record.js';
+import { isSettledOrGone } from '../../../src/streams/delivery/settled-record.js';
 import type { Transport } from '../../../src/streams/transports/transport.js';
 import { quietLog, readAll, resourcesWith, spec, testOperator } from './pipeline-fixtures.js';
 
@@ -78,7 +78,7 @@ export function openTestJobs(transport: Transport, names = topics, group = 'test
     read: (topic, options) => transport.read(topic, options),
     ends: (topic) => transport.ends(topic),
     publish: (records) => transport.publish(records),
-    isSettled: (record) => isSettledRecord(transport, { group, from: names.requests }, record),
+    isSettled: (record) => isSettledOrGone(transport, { group, from: names.requests }, record),
     file: join(mkdtempSync(join(tmpdir(), 'vimi-jobs-')), 'jobs.sqlite'),
     log: quietLog,
   });

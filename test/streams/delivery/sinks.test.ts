@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { systemClock as clock } from '../../../src/core/clock.js';
 import { decodeEvent } from '../../../src/events/cloudevents.js';
@@ -112,6 +113,25 @@ describe('the sinks of a pipeline', () => {
     expect((eventOf(without!).data as { link?: object }).link).toBeUndefined();
     const records = await sinks(to, Object.assign(store, { link: async () => link }))(product());
     expect(records.map((record) => (eventOf(record).data as { link?: object }).link)).toEqual([link, undefined]);
+  });
+
+  it('let no value leave the folder that the pattern names, nor meet another value there', async () => {
+    const hostile = fc.oneof(
+      fc.constantFrom('', '.', '..', '../x', '../../etc/passwd', '..\\x', '/etc', 'a/b', '.store', 'x\0', '%2e%2e'),
+      fc.string({ unit: 'binary', maxLength: 300 }),
+    );
+    await fc.assert(
+      fc.asyncProperty(hostile, hostile, async (job, other) => {
+        const keyOf = async (fields: Record<string, string>) => {
+          const [record] = await sinks([out, { objects: 'made/{job}/x-{digest}.txt' }])(product({ fields }));
+          return (eventOf(record!).data as unknown as { object: { key: string } }).object.key;
+        };
+        const key = await keyOf({ job, digest: other });
+        expect(key).toMatch(/^made\/[A-Za-z0-9_][A-Za-z0-9._-]*\/x-[A-Za-z0-9_][A-Za-z0-9._-]*\.txt$/);
+        if (job !== other) expect(await keyOf({ job: other, digest: other })).not.toBe(key);
+      }),
+      { numRuns: 50 },
+    );
   });
 
   it('refuse a name that needs what the product does not say', async () => {

@@ -325,6 +325,7 @@ const wrong: [name: string, text: string, expected: string[]][] = [
       "t.yaml:13:18 error pipeline 'p': objects 'videos/out.mp4': expected at least one {field}, or each product would replace the last",
       "t.yaml:14:9 error pipeline 'p': products go to one place among the objects: a second is listed here",
       "t.yaml:14:18 error pipeline 'p': objects '{jb}/{shard} .mp4': a key has letters, digits, dot, dash, underscore, slash and {fields} alone",
+      "t.yaml:14:18 error pipeline 'p': objects '{jb}/{shard} .mp4': a key begins with a folder of its own, such as videos/: a field there would choose the folder",
       "t.yaml:14:18 error unknown field 'jb'; did you mean 'job'?",
       "t.yaml:14:18 error unknown field 'shard': expected 'job'",
       "t.yaml:15:9 error pipeline 'p': a sink is either { objects: PATTERN } or { topic: NAME }",

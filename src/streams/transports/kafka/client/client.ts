@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { waitAfter } from '../../../../core/backoff.js';
 import { VimiError } from '../../../../core/errors.js';
 import { createTransportMetrics, type TransportMetrics } from '../../transport-metrics.js';
+import { topicIdOf } from '../protocol/topic-id.js';
 import { Connections } from './connections.js';
 import { type Cluster, type ClusterConfig, createCluster, type DriverLog, errorFromCode } from './driver.js';
 import { Outage } from './outage.js';
@@ -11,6 +12,8 @@ import type { Broker } from './wire.js';
 
 /** Leaders and partition counts are asked for again after so many milliseconds. */
 const freshMs = 10_000;
+/** Whether a topic is still the one that it was is asked so often while it is read. */
+const sameMs = 1_000;
 /** How long the first contact may take before the broker is said to be unavailable, and how long a later outage. */
 const patienceMs = { first: 15_000, later: 600_000 };
 const backoffMs = { first: 20, last: 1_000 };
@@ -29,6 +32,7 @@ export class KafkaClient {
   readonly #connections = new Connections();
   readonly #leaders = new Map<string, { leaders: number[]; at: number }>();
   readonly #coordinators = new Map<string, number>();
+  readonly #topicIds = new Map<string, { id: string | null; at: number }>();
   readonly #closing = new AbortController();
   readonly #firstContactMs: number;
   #contacted = false;
@@ -97,6 +101,7 @@ export class KafkaClient {
   forget(): void {
     this.#leaders.clear();
     this.#coordinators.clear();
+    this.#topicIds.clear();
   }
 
   /** The leader of each partition, by its number. Throws TOPIC_UNKNOWN. */
@@ -107,6 +112,15 @@ export class KafkaClient {
     if (!leaders) throw unknownTopic(topic);
     this.#leaders.set(topic, { leaders, at: performance.now() });
     return leaders;
+  }
+
+  /** What tells a topic from another that had its name before; null: the brokers do not say. */
+  async topicId(topic: string): Promise<string | null> {
+    const known = this.#topicIds.get(topic);
+    if (known && performance.now() - known.at < sameMs) return known.id;
+    const id = await topicIdOf(await this.anyBroker(), topic);
+    this.#topicIds.set(topic, { id, at: performance.now() });
+    return id;
   }
 
   /** null: this broker does not know the topic; another may know of it already. */

@@ -51,6 +51,8 @@ export interface Metadata {
 export interface Broker {
   nodeId: number | null;
   connectionPool: ConnectionPool;
+  /** By the key of the request; missing before it is connected. */
+  versions?: Record<number, { maxVersion: number }>;
   isConnected(): boolean;
   disconnect(): Promise<void>;
   /** What is wrong with a topic is said in its part of the answer, and is no failure. */

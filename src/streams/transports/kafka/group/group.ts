@@ -138,13 +138,14 @@ export class GroupConsumer implements Consumer {
     this.#owned.set(keyOf(owned), owned);
     const { signal } = owned.leaving;
     try {
+      const log = await work.attempt(topic, () => work.topicId(topic), { signal });
       const position = await owned.transactions.begin(signal);
       if (signal.aborted) return;
       // What went before a new group came is not its loss.
       const next =
         position?.offset ?? (await work.attempt(topic, () => endsOf(work, topic), { signal }))[partition]?.low;
       if (signal.aborted) return;
-      owned.cursor = this.#fetcher.add({ topic, partition, next: next ?? 0 }, (from, to) =>
+      owned.cursor = this.#fetcher.add({ topic, partition, next: next ?? 0, log }, (from, to) =>
         options.onLost?.({ topic, partition }, from, to),
       );
       options.onAssigned(this.#assigned(owned, owned.cursor, position));
@@ -164,6 +165,7 @@ export class GroupConsumer implements Consumer {
       topic,
       partition,
       position,
+      ...(cursor.log !== null && { log: cursor.log }),
       get reached() {
         return cursor.reached;
       },

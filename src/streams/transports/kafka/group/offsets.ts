@@ -4,6 +4,7 @@ import { createEncoder, errorFromCode } from '../client/driver.js';
 import { troubleOf } from '../client/trouble.js';
 import type { Broker } from '../client/wire.js';
 import { ByteReader } from '../protocol/byte-reader.js';
+import { compactLength, compactText, noTags, passTags, readCompactText } from '../protocol/compact.js';
 
 const timestamps = { low: -2, high: -1 };
 
@@ -83,8 +84,6 @@ async function fetchPositions(broker: Broker, query: PositionsQuery): Promise<Ma
   })) as Map<number, GroupPosition>;
 }
 
-const noTags = Buffer.from([0]);
-
 function encoded({ group, topic, partitions, stable }: PositionsQuery): unknown {
   const indexes = Buffer.alloc(4 * partitions.length);
   for (const [n, partition] of partitions.entries()) indexes.writeInt32BE(partition, 4 * n);
@@ -103,43 +102,23 @@ function encoded({ group, topic, partitions, stable }: PositionsQuery): unknown 
   );
 }
 
-function compactText(text: string): Buffer {
-  const bytes = Buffer.from(text);
-  return Buffer.concat([compactLength(bytes.length), bytes]);
-}
-
-/** Unsigned varint of the length plus one: zero stands for null. */
-function compactLength(length: number): Buffer {
-  const bytes: number[] = [];
-  let rest = length + 1;
-  for (; rest > 127; rest = Math.floor(rest / 128)) bytes.push((rest % 128) | 128);
-  return Buffer.from([...bytes, rest]);
-}
-
 function decoded(payload: Buffer): Map<number, GroupPosition> {
   const reader = new ByteReader(payload);
-  const passTags = () => {
-    for (let count = reader.uvarint(); count > 0; count--) {
-      reader.uvarint();
-      reader.skip(reader.uvarint());
-    }
-  };
-  const text = () => reader.bytes(Math.max(0, reader.uvarint() - 1)).toString('utf8');
   const positions = new Map<number, GroupPosition>();
-  passTags();
+  passTags(reader);
   reader.int32(); // throttle time
   for (let topics = reader.uvarint() - 1; topics > 0; topics--) {
-    text();
+    readCompactText(reader);
     for (let count = reader.uvarint() - 1; count > 0; count--) {
       const partition = reader.int32();
       const offset = reader.offset();
       reader.int32(); // leader epoch
-      const metadata = text();
+      const metadata = readCompactText(reader);
       failOn(reader.int16());
-      passTags();
+      passTags(reader);
       if (offset >= 0) positions.set(partition, { offset, metadata });
     }
-    passTags();
+    passTags(reader);
   }
   failOn(reader.int16());
   return positions;

@@ -24,6 +24,8 @@ export class Cursor {
   readonly partition: number;
   /** The next offset to fetch. */
   next: number;
+  /** What tells the topic from one that comes after it under its name; null: nothing does. */
+  readonly log: string | null;
   #buffer: StoredRecord[] = [];
   #given = 0;
   #error: VimiError | undefined;
@@ -34,7 +36,7 @@ export class Cursor {
   readonly #onLost: (from: number, to: number) => void;
 
   constructor(
-    at: { topic: string; partition: number; next: number },
+    at: { topic: string; partition: number; next: number; log?: string | null },
     onHungry: () => void,
     onLost: (from: number, to: number) => void,
   ) {
@@ -42,6 +44,7 @@ export class Cursor {
     this.topic = at.topic;
     this.partition = at.partition;
     this.next = at.next;
+    this.log = at.log ?? null;
     this.#onHungry = onHungry;
   }
 
@@ -167,7 +170,7 @@ export class Fetcher {
 
   /** `onLost`: offsets that the broker does not keep any more were passed over. */
   add(
-    at: { topic: string; partition: number; next: number },
+    at: { topic: string; partition: number; next: number; log?: string | null },
     onLost: (from: number, to: number) => void = () => undefined,
   ): Cursor {
     const cursor = new Cursor(at, () => void this.#plan(), onLost);
@@ -238,12 +241,15 @@ export class Fetcher {
     this.#asking.add(leader);
     try {
       const broker = await this.#client.broker(leader);
-      const asked = cursors.map((cursor) => ({ cursor, ...cursor, next: cursor.next }));
+      const same = await this.#same(cursors);
+      if (same.length === 0) return;
+      const asked = same.map((cursor) => ({ cursor, ...cursor, next: cursor.next }));
       const answers = await fetchFrom(broker, asked, { maxWaitMs, maxBytes, partitionBytes });
       let trouble: Error | undefined;
       for (const answer of answers) {
         const of = asked.find(({ topic, partition }) => topic === answer.topic && partition === answer.partition);
-        if (!of || !this.#cursors.has(of.cursor)) continue;
+        // It was told to begin elsewhere meanwhile.
+        if (!of || !this.#cursors.has(of.cursor) || of.cursor.next !== of.next) continue;
         if (!answer.error) of.cursor.deliver(answer);
         else if (answer.error instanceof VimiError) of.cursor.fail(answer.error);
         else if (troubleOf(answer.error) === 'OFFSET_OUT_OF_RANGE') await this.#find(of.cursor);
@@ -258,6 +264,23 @@ export class Fetcher {
       this.#asking.delete(leader);
       void this.#plan();
     }
+  }
+
+  /** Those whose topic is the one that they began with: offsets of another mean other records. */
+  async #same(cursors: readonly Cursor[]): Promise<Cursor[]> {
+    const same: Cursor[] = [];
+    for (const cursor of cursors) {
+      const { topic, partition, log } = cursor;
+      const now = log === null ? null : await this.#client.topicId(topic);
+      if (now === null || now === log) same.push(cursor);
+      else
+        cursor.fail(
+          new VimiError('POSITION_LOST', 'The topic was deleted and created anew while it was read', {
+            ...{ expected: `the topic ${log}`, found: now, where: `${topic}/${partition}` },
+          }),
+        );
+    }
+    return same;
   }
 
   async #find(cursor: Cursor): Promise<void> {

@@ -1,0 +1,47 @@
+import { type Look, lookOf } from '../../app/looks/look.js';
+import { VimiError } from '../../core/errors.js';
+import { noProcess, processUrl } from '../process-at.js';
+
+/** A process that is slower with its metrics than this is as good as away. */
+const answerMs = 5_000;
+const mostBytes = 8 * 1024 * 1024;
+
+/** What processes serve at /metrics now, summed over them. It asks for nothing else, so it disturbs nothing. USAGE: no address, or no answer. */
+export async function lookAt(addresses: readonly string[], signal: AbortSignal): Promise<Look> {
+  const urls = addresses.map((address) => processUrl(address, '/metrics'));
+  const texts = await Promise.all(urls.map((url) => metricsAt(url, signal)));
+  return lookOf(performance.now(), texts);
+}
+
+const how = 'HOST:PORT behind the command';
+
+async function metricsAt(url: URL, signal: AbortSignal): Promise<string> {
+  const where = url.href;
+  let response: Response;
+  let text: string;
+  try {
+    response = await fetch(url, {
+      signal: AbortSignal.any([signal, AbortSignal.timeout(answerMs)]),
+      redirect: 'error',
+    });
+    text = await bounded(response);
+  } catch (thrown) {
+    throw noProcess(thrown, where, how);
+  }
+  if (!response.ok)
+    throw new VimiError('USAGE', 'What answers there has no metrics', {
+      ...{ found: `status ${response.status}`, where },
+      remedy: `Name the address of a run: ${how}.`,
+    });
+  return text;
+}
+
+async function bounded(response: Response): Promise<string> {
+  const decoder = new TextDecoder();
+  let text = '';
+  for await (const chunk of response.body ?? []) {
+    text += decoder.decode(chunk as Uint8Array, { stream: true });
+    if (text.length > mostBytes) throw new Error(`more than ${mostBytes} bytes`);
+  }
+  return text;
+}
