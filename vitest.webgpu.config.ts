@@ -5,6 +5,8 @@ import { patience } from './test/support/patience.js';
 export default defineConfig({
   test: {
     include: ['test/webgpu/**/*.test.ts'],
+    // A test that expects nothing cannot fail.
+    expect: { requireAssertions: true },
     // In software all of nano takes a minute of a quiet core.
     testTimeout: patience(1_200),
     hookTimeout: patience(300),

@@ -16,7 +16,7 @@ const here = import.meta.dirname;
 const top = resolve(here, '../..');
 const pages = join(here, '.cache/pages');
 const fences = /(^ *```[^\n]*\n.*?^ *```)/ms;
-/** Commands that are run and not shown */
+/** Commands that are run and not shown: infra/docs-commands.mjs. */
 const unseen = /^<!-- sh\n.*?^-->\n/gms;
 const links = /(\]\()(?![a-z]+:|#)([^)#\s]+)/g;
 

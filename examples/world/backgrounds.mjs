@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { isHeldOutName } from './held-out.mjs';
 import { between, pick, seeded } from './random.mjs';
-import { fileName, isHeldOut, readEntities } from './subjects.mjs';
+import { arts, fileName, isHeldOut, readEntities } from './subjects.mjs';
 
 /*
  * Images that subjects move in front of. Each is a document of the corpus, named by its phrase. Seventeen are emoji that
@@ -208,11 +208,12 @@ export function isBackgroundHeldOut({ phrase, code }) {
  * @param {string} sprites the unpacked package
  * @param {Background} background
  * @param {number} side pixels
+ * @param {import('./subjects.mjs').Art} art
  */
-export async function readBackground(sprites, { phrase, code }, side) {
+export async function readBackground(sprites, { phrase, code }, side, art = arts.google) {
   const inside = { left: 5, top: 5, width: 54, height: 54 };
   const image = code
-    ? sharp(join(sprites, 'img/google/64', `${code}.png`))
+    ? sharp(join(sprites, art.folder, `${code}.png`))
         .extract(inside)
         .flatten({ background: '#ffffff' })
     : sharp(svg(phrase)).removeAlpha();

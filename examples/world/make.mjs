@@ -8,7 +8,7 @@ import { writeMp4 } from './mp4.mjs';
 import { seeded, shuffled } from './random.mjs';
 import { captionOf, render } from './scene.mjs';
 import { readSprite } from './sprite.mjs';
-import { addStill, emojiLicence, emojiPackage, isHeldOut, readEntities } from './subjects.mjs';
+import { addStill, arts, emojiPackage, isHeldOut, readEntities } from './subjects.mjs';
 
 /*
  * Makes the world that the small model learns from; see README.md beside this file.
@@ -26,7 +26,7 @@ const quality = 10;
 /** ffmpeg processes at once. */
 const atOnce = 2;
 
-const usage = `Usage: node examples/world/make.mjs --sprites DIR --out DIR [--clips N] [--seed N] [--two P] [--images P] [--held-out]
+const usage = `Usage: node examples/world/make.mjs --sprites DIR --out DIR [--clips N] [--seed N] [--two P] [--images P] [--held-out] [--art STYLE]
   --sprites DIR  the unpacked npm package ${emojiPackage}
   --out DIR      where the world goes; its media.jsonl names the files below DIR as DIR is written here
   --clips N      how many clips (4000)
@@ -34,15 +34,16 @@ const usage = `Usage: node examples/world/make.mjs --sprites DIR --out DIR [--cl
   --two P        the share of clips with two subjects (0.2)
   --images P   the share of clips with an image for a background (0.2)
   --held-out     clips of the subjects and backgrounds that a training world never shows in motion, to measure with
+  --art STYLE    google, or twitter for the art of ${arts.twitter.package}: a style to measure with (google)
 `;
 
 /**
  * @param {string} sprites
  * @param {string} out
  * @param {number} clips
- * @param {{ seed: string, two: number, images: number, heldOut: boolean }} options
+ * @param {{ seed: string, two: number, images: number, heldOut: boolean, art: import('./subjects.mjs').Art }} options
  */
-async function make(sprites, out, clips, { seed, two, images, heldOut }) {
+async function make(sprites, out, clips, { seed, two, images, heldOut, art }) {
   const started = Date.now();
   await mkdir(join(out, 'stills'), { recursive: true });
   await mkdir(join(out, 'clips'), { recursive: true });
@@ -51,7 +52,7 @@ async function make(sprites, out, clips, { seed, two, images, heldOut }) {
   const entities = (await readEntities()).filter(({ code }) => heldOut || !isHeldOut(code));
   const allBackgrounds = (await readBackgrounds()).filter((background) => heldOut || !isBackgroundHeldOut(background));
   const events = [];
-  for (const entity of entities) events.push(await addStill(sprites, entity, join(out, 'stills')));
+  for (const entity of entities) events.push(await addStill(sprites, entity, join(out, 'stills'), art));
   for (const background of allBackgrounds)
     if (!background.code) events.push(await addBackground(background, join(out, 'stills')));
 
@@ -62,10 +63,10 @@ async function make(sprites, out, clips, { seed, two, images, heldOut }) {
   );
   const backgrounds = allBackgrounds.filter((background) => isBackgroundHeldOut(background) === heldOut);
   /** @param {import('./subjects.mjs').Entity} entity */
-  const spriteOf = ({ code }) => readSprite(join(sprites, 'img/google/64', `${code}.png`));
+  const spriteOf = ({ code }) => readSprite(join(sprites, art.folder, `${code}.png`));
 
   /** @param {import('./backgrounds.mjs').Background} background */
-  const pixelsOf = (background) => readBackground(sprites, background, clipSide);
+  const pixelsOf = (background) => readBackground(sprites, background, clipSide, art);
 
   /** @param {number} n @returns {Promise<import('./cast.mjs').Take>} */
   async function takeOf(n) {
@@ -92,7 +93,7 @@ async function make(sprites, out, clips, { seed, two, images, heldOut }) {
       await writeMp4(file, render(actors, pixels, clipSide), { side: clipSide, fps: clipFps, crf: quality });
       const caption = captionOf({ actors, background });
       await writeFile(file.replace(/mp4$/, 'txt'), `${caption}\n`);
-      clipEvents[n] = { uri: file, caption, source: `world:clip:${n}`, licence: emojiLicence };
+      clipEvents[n] = { uri: file, caption, source: `world:clip:${n}`, licence: art.licence };
       truth[n] = truthOf(n, caption, actors, background);
       if ((n + 1) % 500 === 0) process.stderr.write(`${n + 1} of ${clips} clips, ${seconds(started)} s\n`);
     }
@@ -141,12 +142,14 @@ const { values } = parseArgs({
     two: { type: 'string', default: '0.2' },
     images: { type: 'string', default: '0.2' },
     'held-out': { type: 'boolean', default: false },
+    art: { type: 'string', default: 'google' },
   },
 });
 const [count, two, images] = [Number(values.clips), Number(values.two), Number(values.images)];
 const areShares = two >= 0 && images >= 0 && two + images <= 1;
-if (!values.sprites || !values.out || !Number.isInteger(count) || count < 0 || !areShares) {
+const art = values.art === 'google' || values.art === 'twitter' ? arts[values.art] : undefined;
+if (!art || !values.sprites || !values.out || !Number.isInteger(count) || count < 0 || !areShares) {
   process.stderr.write(usage);
   process.exit(2);
 }
-await make(values.sprites, values.out, count, { seed: values.seed, two, images, heldOut: values['held-out'] });
+await make(values.sprites, values.out, count, { seed: values.seed, two, images, heldOut: values['held-out'], art });

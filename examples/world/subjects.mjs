@@ -1,9 +1,28 @@
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
-/** Where the art comes from, and its licence as SPDX names it. */
-export const emojiPackage = 'emoji-datasource-google@16.0.0';
-export const emojiLicence = 'Apache-2.0';
+/**
+ * Where the art comes from, and its licence as SPDX names it. `google` is what the shipped weights were trained with; `twitter` is a
+ * style that they never saw, to measure with.
+ *
+ * @typedef {{ folder: string, source: string, licence: string, package: string }} Art
+ * @type {Record<'google' | 'twitter', Art>}
+ */
+export const arts = {
+  google: {
+    folder: 'img/google/64',
+    source: 'noto',
+    licence: 'Apache-2.0',
+    package: 'emoji-datasource-google@16.0.0',
+  },
+  twitter: {
+    folder: 'img/twitter/64',
+    source: 'twemoji',
+    licence: 'CC-BY-4.0',
+    package: 'emoji-datasource-twitter@16.0.0',
+  },
+};
+export const { package: emojiPackage, licence: emojiLicence } = arts.google;
 
 /**
  * `code`: the file name of its image, code points in hex. `phrase`: as a caption names it, with its article.
@@ -35,13 +54,14 @@ export const isHeldOut = (code) => heldOut.has(code);
  * @param {string} sprites the unpacked package
  * @param {Entity} entity
  * @param {string} folder
+ * @param {Art} art
  * @returns {Promise<{ uri: string, caption: string, source: string, licence: string }>} its media event
  */
-export async function addStill(sprites, { code, name, phrase }, folder) {
+export async function addStill(sprites, { code, name, phrase }, folder, art = arts.google) {
   const file = join(folder, `${fileName(name)}.png`);
-  await copyFile(join(sprites, 'img/google/64', `${code}.png`), file);
+  await copyFile(join(sprites, art.folder, `${code}.png`), file);
   await writeFile(file.replace(/png$/, 'txt'), `${phrase}\n`);
-  return { uri: file, caption: phrase, source: `noto:${code}`, licence: emojiLicence };
+  return { uri: file, caption: phrase, source: `${art.source}:${code}`, licence: art.licence };
 }
 
 /** @param {string} name */

@@ -6,6 +6,7 @@ import type { OperatorInstance, Resources } from '../flow/operator.js';
 import { Pause } from '../flow/pause.js';
 import { openEnvelope, type Settlement } from '../flow/settlement.js';
 import { StepWatch } from '../flow/step-watch.js';
+import { Work } from '../flow/work.js';
 import { type Chain, startChain } from '../streams/delivery/chain.js';
 
 /** A request on its way through the steps. */
@@ -59,7 +60,7 @@ export class InProcessSteps {
     };
     this.#chain = startChain(
       [...steps, answer],
-      async () => [],
+      () => [],
       clock,
       (defect) => {
         for (const { reject } of this.#waiting.values()) reject(defect);
@@ -83,18 +84,15 @@ export class InProcessSteps {
       schema: 'generation.requested' as const,
     };
     const settled = new AbortController();
-    const life = {
-      signal,
-      get isAborted() {
-        return signal.aborted;
-      },
-      // No deadline is set here, and nobody cancels one request alone.
-      abort: () => {},
-    };
+    const work = new Work();
     try {
       return await new Promise<Flow>((resolve, reject) => {
         this.#waiting.set(id, { resolve, reject });
-        const stopped = () => reject(new VimiError('CANCELLED', 'The request was stopped'));
+        const stopped = () => {
+          const error = new VimiError('CANCELLED', 'The request was stopped');
+          reject(error);
+          work.abort(error);
+        };
         const onSettled = ({ outcome }: Settlement) => {
           if (outcome.kind === 'rejected') reject(outcome.error);
           if (outcome.kind === 'dropped')
@@ -102,7 +100,7 @@ export class InProcessSteps {
         };
         signal.addEventListener('abort', stopped, { signal: settled.signal });
         if (signal.aborted) stopped();
-        else this.#chain.feed(openEnvelope<Flow>(record, event, flow, life, onSettled, this));
+        else this.#chain.feed(openEnvelope<Flow>(record, event, flow, work, onSettled, this));
       });
     } finally {
       settled.abort();

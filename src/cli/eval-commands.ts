@@ -1,11 +1,13 @@
 import { type Command, Option } from 'commander';
 import { modelName } from '../app/model-name.js';
 import type { Workspace } from '../app/workspace.js';
+import { VimiError } from '../core/errors.js';
 import { pixelScales } from '../evaluation/features/net-input.js';
 import { conditions } from '../evaluation/tasks/conditions.js';
 import { servingBackends } from '../models/backends/names.js';
 import type { AblationOptions, GroundingOptions, WorldOptions } from './commands/eval.js';
 import type { FeatureOptions } from './commands/eval-features.js';
+import type { MsrvttOptions, OpenS2vOptions } from './commands/eval-personalization.js';
 import type { EvalRetrievalOptions } from './commands/eval-retrieval.js';
 import type { Ucf101Options } from './commands/eval-ucf101.js';
 import { namedWeights, numbers, several, someConditions, weight, wholeNumber } from './option-values.js';
@@ -95,6 +97,29 @@ export function addEvalCommands(program: Command, { within, interruption, out }:
       within(async (workspace) => {
         const { evalCandidates } = await import('./commands/eval.js');
         await evalCandidates(workspace, { ...options, signal: interruption() }, out);
+      }),
+    );
+
+  onModel('bases', 'the same prompts with one base of documents and with another: does the video follow the base?')
+    .requiredOption(
+      '--other <folder>',
+      'world with the same subjects in another style, whose images are the other base',
+    )
+    .action(({ heldOut, ...options }: WorldOptions & { other: string }) =>
+      within(async (workspace) => {
+        if (heldOut === undefined)
+          throw new VimiError('USAGE', 'The first base is missing', { expected: '--held-out FOLDER beside --other' });
+        const { evalBases } = await import('./commands/eval.js');
+        await evalBases(workspace, { ...options, heldOut, signal: interruption() }, out);
+      }),
+    );
+
+  onModel('motion-start', 'motion and coherence when a video starts from a retrieved clip in noise, and when not')
+    .option('--levels <list>', 'noise levels to start from, one or several', numbers(0.01, 1000, false), [10, 3])
+    .action((options: WorldOptions & { levels: number[] }) =>
+      within(async (workspace) => {
+        const { evalMotionStart } = await import('./commands/eval.js');
+        await evalMotionStart(workspace, { ...options, signal: interruption() }, out);
       }),
     );
 
@@ -198,6 +223,51 @@ Example:
       await evalFeatures(name, { ...options, splits, logits, signal: interruption() }, out);
     });
   }
+
+  const onSamples = (name: string, description: string) =>
+    family
+      .command(name)
+      .description(description)
+      .option('--images <folder>', 'where the paths of the lists begin', '.')
+      .option('--write-requests', 'write the requests to --out, for `vimi publish requests`')
+      .option('--collect <folder>', 'copy the videos of this folder to --out, under the names of their samples')
+      .option('--frames <n>', 'frames that the requests ask for (default: the model’s own)', wholeNumber(1, 1024))
+      .option('--steps <n>', 'sampler steps that they ask for (default: the model’s own)', wholeNumber(1, 1000))
+      .option('--seed <n>', 'seed of the noise of the first request', wholeNumber(0, 0xffffffff), 1)
+      .option('-o, --out <place>', 'file for the requests, folder for videos or results', `.vimi/eval/${name}`);
+
+  onSamples(
+    'msrvtt-personalization',
+    'MSRVTT-Personalization: write its requests, then score what your nets say of their videos',
+  )
+    .requiredOption('--names <file>', 'subject_mode_videos.txt, as the script of the benchmark writes it')
+    .requiredOption('--prompts <file>', 'subject_mode_prompts.txt')
+    .requiredOption('--references <file>', 'subject_mode_word_tag_single_subject_image.txt')
+    .option('--generated <folder>', 'the videos under their samples’ names, for the score that needs no net')
+    .option('--texts <file>', 'CLIP features of the prompts, one row for each sample')
+    .option('--frame-features <file>', 'CLIP features of the generated frames, sample by sample')
+    .option('--real <file>', 'the same of the real frames')
+    .option('--crops <file>', 'DINO features of the subject in each frame; a row of zeros where none was found')
+    .option('--subjects <file>', 'the same of the images that show the subject')
+    .option('--face-crops <file>', 'ArcFace features of the face in each frame')
+    .option('--faces <file>', 'the same of the images that show the face')
+    .option('--flow <file>', 'dynamic degree of each video by RAFT, one number for each sample')
+    .option('--clip-net <name>', 'name of the first net, for the report', 'unknown')
+    .option('--dino-net <name>', 'name of the second', 'unknown')
+    .option('--face-net <name>', 'name of the third', 'unknown')
+    .option('--flow-net <name>', 'name of the fourth', 'unknown')
+    .action(async (options: Omit<MsrvttOptions, 'signal'>) => {
+      const { evalMsrvtt } = await import('./commands/eval-personalization.js');
+      await evalMsrvtt({ ...options, signal: interruption() }, out);
+    });
+
+  onSamples('opens2v', 'OpenS2V-Eval: write its requests, name their videos, and average what its scripts say of them')
+    .requiredOption('--samples <file>', 'Open-Domain_Eval.json, Human-Domain_Eval.json or Single-Domain_Eval.json')
+    .option('--scores <file>', 'JSON that a script of the benchmark wrote (may be repeated)', several)
+    .action(async (options: Omit<OpenS2vOptions, 'signal'>) => {
+      const { evalOpenS2v } = await import('./commands/eval-personalization.js');
+      await evalOpenS2v({ ...options, signal: interruption() }, out);
+    });
 
   family
     .command('ucf101')

@@ -1061,7 +1061,8 @@ program
   .option('--json', 'as JSON')
   .action(async ({ json, bundle, http }: { json?: boolean; bundle?: string; http: string }) => {
     let opened: Workspace | undefined;
-    const { examine, firstContactMs, printFindings } = await import('./commands/doctor.js');
+    const { examine, firstContactMs } = await import('./commands/doctor.js');
+    const { printFindings } = await import('./findings.js');
     const findings = await examine(async () => {
       opened = await openWorkspace({ firstContactMs, looksOnly: true });
       return opened;

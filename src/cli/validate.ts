@@ -4,8 +4,8 @@ import type { Operator } from '../flow/operator.js';
 import { operators as ownList } from '../operators/index.js';
 import { mistakeLine } from '../streams/topology/mistake.js';
 import { checkTopologyFile } from '../streams/topology/read-topology.js';
-import type { Finding } from './commands/doctor.js';
 import { exitCodes } from './exit.js';
+import { type Finding, printFindings } from './findings.js';
 
 export interface ValidateOptions {
   profile?: string;
@@ -39,7 +39,7 @@ export async function validate(
   } else out.write(`${mistakes.map(mistakeLine).join('\n')}\n\n${counted(mistakes.length, 'mistake')}\n`);
   if (!topology) return exitCodes.usage;
   if (!findings) return exitCodes.ok;
-  if (!json) (await import('./commands/doctor.js')).printFindings(findings, false, out);
+  if (!json) printFindings(findings, false, out);
   const fails = (state: Finding['state']) => state === 'bad' || (denyWarnings && state === 'warning');
   return findings.some(({ state }) => fails(state)) ? exitCodes.failed : exitCodes.ok;
 }

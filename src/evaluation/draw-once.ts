@@ -22,8 +22,9 @@ export function drawOnce(denoiser: Denoiser): Denoiser {
   };
 }
 
-function digestOf({ prompt, ...settings }: GenerateInput): string {
-  const hash = createHash('sha256').update(JSON.stringify([settings, prompt.task, prompt.instruction]));
+function digestOf({ prompt, start, ...settings }: GenerateInput): string {
+  const hash = createHash('sha256').update(JSON.stringify([settings, start?.level, prompt.task, prompt.instruction]));
+  if (start) hash.update(start.video.data);
   for (const part of prompt.parts)
     if ('text' in part) hash.update(JSON.stringify(part.text));
     else {

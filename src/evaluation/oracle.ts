@@ -9,7 +9,7 @@ import { motionOf, wayLength } from './metrics/motion.js';
 import { oddSharpness } from './metrics/sharpness.js';
 import { Template } from './metrics/template.js';
 import { type WorldFrame, worldFrames, worldSide } from './metrics/world-frames.js';
-import { type Actor, type PlainClip, plainClips, readClip, type Still, type World } from './world-folder.js';
+import { type Actor, isArt, type PlainClip, plainClips, readClip, type Still, type World } from './world-folder.js';
 
 /** Candidates of which the asked subject is one: chance is 1 %. */
 const candidateCount = 100;
@@ -170,7 +170,7 @@ export class Oracle {
   candidates({ subject, number }: Pick<PlainClip, 'subject' | 'number'>, rivals: readonly string[]): string[] {
     const chosen = new Set([subject, ...rivals.filter((code) => this.#stills.has(code))]);
     const codes = [...this.#stills.values()]
-      .filter(isSubject)
+      .filter(isArt)
       .map(({ code }) => code)
       .sort();
     const random = new Random(number, 0x10ca);
@@ -196,9 +196,6 @@ function within(frame: WorldFrame, background: WorldFrame, place: string): World
     return inside ? value : background[i]!;
   });
 }
-
-/** Whether it is an image of a subject, and not one to move in front of. */
-const isSubject = ({ source }: Still): boolean => source.startsWith('noto:');
 
 /** Frames of a video of T in which the truth has the subject upright and large: at most framesCompared, spread evenly. */
 function lookedAt({ poses }: Pick<Actor, 'poses'>, T: number, among = (_: number) => true): number[] {

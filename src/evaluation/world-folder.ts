@@ -75,6 +75,12 @@ export interface Still {
   licence?: string;
 }
 
+/** Styles of art that subjects are drawn in, as sources name them (examples/world). */
+const art = /^(?:noto|twemoji):/;
+
+/** Whether it is an image of a subject, and not one to move in front of. */
+export const isArt = ({ source }: Pick<Still, 'source'>): boolean => art.test(source);
+
 export interface World {
   folder: string;
   clips: WorldClip[];
@@ -101,7 +107,7 @@ export async function readWorld(folder: string): Promise<World> {
     const missing = actors.find(({ subject }) => !stills.has(subject));
     if (caption === undefined || missing)
       throw new VimiError('MEDIA_DAMAGED', 'The truth of a clip has no counterpart in media.jsonl', {
-        expected: missing ? `noto:${missing.subject}` : `world:clip:${clip}`,
+        expected: missing ? `an image ${missing.subject}` : `world:clip:${clip}`,
         where: join(folder, 'truth.jsonl'),
       });
     const file = join(folder, 'clips', `${String(clip).padStart(5, '0')}.mp4`);
@@ -138,7 +144,7 @@ export async function readStills(file: string, folder: string): Promise<Still[]>
 function stillsOf(media: MediaAdded[], folder: string): Still[] {
   return media.flatMap(({ uri, caption, source, licence }) => {
     if (caption === undefined || source === undefined || source.startsWith('world:clip:')) return [];
-    const code = source.replace(/^noto:/, '');
+    const code = source.replace(art, '');
     return [{ code, file: join(folder, 'stills', basename(uri)), caption, source, ...(licence && { licence }) }];
   });
 }

@@ -60,7 +60,7 @@ export function decodeEvent(record: StoredRecord, accepted: readonly SchemaName[
     });
   const { attributes: given, data } =
     type === structuredType || isWholeEvent(headers, value) ? fromStructured(value, where) : fromBinary(headers, value);
-  const attributes = Object.fromEntries(Object.entries(given).filter(isGiven)) as Attributes;
+  const attributes = spoken(given);
 
   const schema = attributes.type === undefined ? infer(data, accepted) : schemaOfType(attributes.type, accepted, where);
   const mistakes = checkAttributes(attributes);
@@ -70,16 +70,17 @@ export function decodeEvent(record: StoredRecord, accepted: readonly SchemaName[
 
   const { id, source, time, subject } = attributes as Partial<Record<Attribute, string>>;
   const traceparent = knownTrace(attributes.traceparent);
-  return {
+  const event: VimiEvent = {
     id: id ?? placeOf(record),
     source: source ?? `/${record.topic}`,
     type: eventType(schema),
     schema,
     time: time === undefined ? recordTime(record) : new Date(asMoment(time)).toISOString(),
-    ...(subject !== undefined && { subject }),
-    ...(traceparent !== undefined && { traceparent }),
     data: checked.data,
   };
+  if (subject !== undefined) event.subject = subject;
+  if (traceparent !== undefined) event.traceparent = traceparent;
+  return event;
 }
 
 export interface EventToEncode<N extends SchemaName = SchemaName> {
@@ -127,7 +128,8 @@ export const types = Object.fromEntries(
   Object.keys(schemas).map((name) => [name, Buffer.from(eventType(name as SchemaName))]),
 ) as Record<SchemaName, Buffer>;
 
-type Attribute = 'specversion' | 'id' | 'source' | 'type' | 'time' | 'subject' | 'traceparent';
+const attributeNames = ['specversion', 'id', 'source', 'type', 'time', 'subject', 'traceparent'] as const;
+type Attribute = (typeof attributeNames)[number];
 type Attributes = Partial<Record<Attribute, unknown>>;
 
 const wanted = /^(?:ce[_-]([a-z0-9]{1,64})|(content[_-]?type)|traceparent)$/i;
@@ -198,9 +200,15 @@ function fromStructured(event: Record<string, unknown>, where: string): { attrib
 /** Padded or not. */
 const base64 = /^[A-Za-z0-9+/\s]*={0,2}\s*$/;
 
-/** An id or a source that is empty was meant to be one: it is refused, not replaced. */
-function isGiven([name, value]: [string, unknown]): boolean {
-  return value !== null && (value !== '' || name === 'id' || name === 'source');
+/** Those that say something. An id or a source that is empty was meant to be one: it is refused, not replaced. */
+function spoken(attributes: Attributes): Attributes {
+  const those: Attributes = {};
+  for (const name of attributeNames) {
+    const value = attributes[name];
+    if (value === undefined || value === null || (value === '' && name !== 'id' && name !== 'source')) continue;
+    those[name] = value;
+  }
+  return those;
 }
 
 function schemaOfType(type: unknown, accepted: readonly SchemaName[], where: string): SchemaName {

@@ -68,19 +68,21 @@ function check(root: object, limits: JsonLimits, where: string): void {
     const below: object[] = [];
     for (const container of level) {
       if (Object.hasOwn(container, '__proto__')) Reflect.deleteProperty(container, '__proto__');
-      const members = Object.values(container);
-      values += members.length;
+      const names = Object.keys(container);
+      values += names.length;
       if (values > limits.values)
         throw new VimiError('EVENT_TOO_LARGE', 'This event holds too many values', {
           expected: `at most ${limits.values}`,
           where,
         });
-      for (const [key, member] of Object.entries(container))
+      for (const key of names) {
+        const member = (container as Record<string, unknown>)[key];
         if (typeof member === 'object' && member !== null) below.push(member);
         else if (typeof member === 'string') {
           if (!member.isWellFormed()) Object.assign(container, { [key]: member.toWellFormed() });
         } else if (typeof member === 'number' && !Number.isFinite(member))
           throw malformed('numbers below 1.8e308', String(member), where);
+      }
     }
     level = below;
   }

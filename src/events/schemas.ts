@@ -337,6 +337,7 @@ const sampler = z.looseObject({
   oscillation: z.looseObject({ steady: z.number().int(), low: z.number() }).optional(),
   guided: z.looseObject({ low: z.number(), high: z.number() }).optional(),
   reuse: z.number().optional(),
+  motion_start: z.number().optional(),
   seed: z.number().int(),
 });
 

@@ -181,9 +181,9 @@ function instanceOf(
   const spec = held ? heldToSpec(operator, step) : undefined;
   const instance: OperatorInstance = {
     step: mapEach<never>(
-      (data, envelope, giveWay) => {
-        if (!spec) return behaviour.process(data, contextOf(envelope, giveWay));
-        const returned = behaviour.process(spec.view(data), contextOf(envelope, giveWay));
+      (data, envelope, place) => {
+        if (!spec) return behaviour.process(data, contextOf(envelope, place));
+        const returned = behaviour.process(spec.view(data), contextOf(envelope, place));
         return isPromise(returned) ? returned.then((known) => spec.check(known, data)) : spec.check(returned, data);
       },
       {

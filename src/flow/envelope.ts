@@ -3,8 +3,8 @@ import type { VimiEvent } from '../events/event.js';
 import type { NewRecord, StoredRecord } from '../events/record.js';
 import type { Standing } from '../stores/jobs/turn-order.js';
 import type { Pause } from './pause.js';
-import type { EventSpan } from './spans.js';
 import type { StepWatch } from './step-watch.js';
+import type { Work } from './work.js';
 
 /** Why an event was left out on purpose, as the operators of vimi say it. */
 export const dropReasons = [
@@ -74,10 +74,10 @@ export interface Envelope<T = unknown> {
    */
   readonly watch: StepWatch;
   /**
-   * Of its event, where that is traced: each step's work is a span in it.
+   * On its event: it tells who listens when it is pointless, and where it is traced each step's work is a span in it.
    * @internal
    */
-  readonly span: EventSpan | undefined;
+  readonly work: Work;
   /**
    * Of a request: what decides when its turn comes, where it waits with others.
    * @internal

@@ -60,6 +60,7 @@ export interface Flow {
       oscillation?: { steady: number; low: number };
       guided?: { low: number; high: number };
       reuse?: number;
+      motion_start?: number;
       seed: number;
     };
     /** The drafts that its seed was chosen from. */

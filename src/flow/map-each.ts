@@ -47,70 +47,54 @@ export type Returned = Partial<Flow> | Partial<Flow>[] | Drop | typeof delivered
  * pipeline that is paused begins with nothing here.
  * Work whose envelope was aborted is abandoned without an outcome: whoever owns the event next does it again. If it was
  * aborted with CANCELLED it is dropped as cancelled, with REQUEST_EXPIRED rejected; at once when it was still waiting.
- * Work may call `giveWay` once it no longer needs what its place stands for: another envelope begins while it ends.
+ * Work may give its `place` away once it no longer needs what that stands for: another envelope begins while it ends.
  * Whose turn it is among those that wait: waiting-list.ts. Order is not kept. What mergeMap would do, by hand: it makes an observable, two subscribers and three promises for
  * every event in every step, which is most of what a small step costs. Work that returns no promise is done at once. The
  * queue is unbounded, as mergeMap's is: the credit at the source is the bound.
  */
 export function mapEach<N extends keyof Flow>(
-  work: (data: Has<N>, envelope: Envelope<Has<N>>, giveWay: () => void) => Promise<Returned> | Returned,
+  work: (data: Has<N>, envelope: Envelope<Has<N>>, place: Place) => Promise<Returned> | Returned,
   { step, concurrency, clock, attempts = 3, backoffMs = 200 }: MapEachOptions,
 ): Step<N> {
   return (source: Observable<Envelope<Flow>>): Observable<Envelope<Flow>> =>
     new Observable((subscriber) => {
       const waiting = new WaitingList(clock, abandon, ({ watch }, by) => watch.waits(step, by));
-      let active = 0;
-      /** Those that gave way: they are worked on, and take no place. */
-      let ending = 0;
+      const places = new Places(concurrency, () => goOn());
       let ended = false;
-      const hasPlace = () => active < (typeof concurrency === 'function' ? concurrency() : concurrency);
 
       const start = (envelope: Envelope<Flow>) => {
-        active++;
-        let hasGivenWay = false;
-        const giveWay = () => {
-          if (hasGivenWay) return;
-          hasGivenWay = true;
-          active--;
-          ending++;
-          goOn();
-        };
-        const leave = () => {
-          if (hasGivenWay) ending--;
-          else active--;
-          hasGivenWay = true;
-        };
+        const task = new Task(envelope as Envelope<Has<N>>, places);
         let result: ReturnType<typeof attempt>;
         try {
-          result = begin(envelope as Envelope<Has<N>>, giveWay);
+          result = begin(task);
         } catch (defect) {
-          refuse(envelope, defect, leave);
+          refuse(task, defect);
           return;
         }
         if (Array.isArray(result)) {
-          finish(result, leave);
+          finish(task, result);
           return;
         }
         result.then(
           (made) => {
-            finish(made, leave);
+            finish(task, made);
             goOn();
           },
           (defect) => {
-            refuse(envelope, defect, leave);
+            refuse(task, defect);
             goOn();
           },
         );
       };
-      const finish = (made: Envelope<Flow>[], leave: () => void) => {
+      const finish = (task: Task<N>, made: Envelope<Flow>[]) => {
         for (const one of made) subscriber.next(one);
-        leave();
+        task.leave();
       };
       /** The step itself is wrong. When the envelope has its outcome already, nobody knows what becomes of it: all ends. */
-      const refuse = (envelope: Envelope, defect: unknown, leave: () => void) => {
+      const refuse = (task: Task<N>, defect: unknown) => {
         try {
-          envelope.settle({ kind: 'rejected', error: asVimiError(defect), step, attempts: 1 });
-          leave();
+          task.envelope.settle({ kind: 'rejected', error: asVimiError(defect), step, attempts: 1 });
+          task.leave();
         } catch {
           const found = defect instanceof Error ? defect.message : String(defect);
           fail(
@@ -123,13 +107,13 @@ export function mapEach<N extends keyof Flow>(
       };
       const fail = (error: unknown) => subscriber.error(error);
       const goOn = () => {
-        while (!waiting.isEmpty && !subscriber.closed && hasPlace()) start(waiting.take()!);
-        if (ended && active + ending === 0) subscriber.complete();
+        while (!waiting.isEmpty && !subscriber.closed && places.areFree) start(waiting.take()!);
+        if (ended && places.areEmpty) subscriber.complete();
       };
 
       return source.subscribe({
         next(envelope) {
-          if (hasPlace()) start(envelope);
+          if (places.areFree) start(envelope);
           else waiting.add(envelope);
         },
         error: fail,
@@ -140,10 +124,9 @@ export function mapEach<N extends keyof Flow>(
       });
     });
 
-  function begin(envelope: Envelope<Has<N>>, giveWay: () => void): ReturnType<typeof attempt> {
-    const { pause } = envelope;
-    const task = { envelope, giveWay };
-    return pause.isOn ? pause.over(envelope.signal).then(() => attempt(task, 1)) : attempt(task, 1);
+  function begin(task: Task<N>): ReturnType<typeof attempt> {
+    const { pause } = task.envelope;
+    return pause.isOn ? pause.over(task.envelope.signal).then(() => attempt(task, 1)) : attempt(task, 1);
   }
 
   function attempt(task: Task<N>, tries: number): Envelope<Flow>[] | Promise<Envelope<Flow>[]> {
@@ -165,10 +148,11 @@ export function mapEach<N extends keyof Flow>(
     );
   }
 
-  function traced({ envelope, giveWay }: Task<N>): Promise<Returned> | Returned {
-    const { span } = envelope;
-    if (!span) return work(envelope.data, envelope, giveWay);
-    return span.step(step, envelope.part, () => work(envelope.data, envelope, giveWay));
+  function traced(task: Task<N>): Promise<Returned> | Returned {
+    const { envelope } = task;
+    const { span } = envelope.work;
+    if (!span) return work(envelope.data, envelope, task);
+    return span.step(step, envelope.part, () => work(envelope.data, envelope, task));
   }
 
   async function again(task: Task<N>): Promise<Returned> {
@@ -189,7 +173,7 @@ export function mapEach<N extends keyof Flow>(
       envelope.settle((returned as Drop)[dropped]);
       return [];
     }
-    return [envelope.with({ ...envelope.data, ...returned })];
+    return [addsNothing(returned) ? envelope : envelope.with({ ...envelope.data, ...returned })];
   }
 
   function failed(task: Task<N>, thrown: unknown, tries: number): Envelope<Flow>[] | Promise<Envelope<Flow>[]> {
@@ -212,22 +196,79 @@ export function mapEach<N extends keyof Flow>(
   }
 
   function abandon(envelope: Envelope): [] {
-    const reason: unknown = envelope.signal.reason;
-    if (!(reason instanceof VimiError)) return [];
+    const { reason } = envelope.work;
+    if (!reason) return [];
     if (reason.code === 'CANCELLED') envelope.settle({ kind: 'dropped', reason: 'cancelled' });
     if (reason.code === 'REQUEST_EXPIRED') envelope.settle({ kind: 'rejected', error: reason, step, attempts: 1 });
     return [];
   }
 }
 
-/** Work on one envelope, with what gives its place away. */
-interface Task<N extends keyof Flow> {
-  envelope: Envelope<Has<N>>;
+/** What work on an envelope takes of its step's concurrency. */
+export interface Place {
+  /** Another envelope may begin; only the first call counts. */
   giveWay(): void;
+}
+
+class Task<N extends keyof Flow> implements Place {
+  readonly envelope: Envelope<Has<N>>;
+  readonly #places: Places;
+  #gaveWay = false;
+
+  constructor(envelope: Envelope<Has<N>>, places: Places) {
+    this.envelope = envelope;
+    this.#places = places;
+    places.active++;
+  }
+
+  giveWay(): void {
+    if (this.#gaveWay) return;
+    this.#gaveWay = true;
+    this.#places.givenAway();
+  }
+
+  leave(): void {
+    if (this.#gaveWay) this.#places.ending--;
+    else this.#places.active--;
+    this.#gaveWay = true;
+  }
+}
+
+/** The places of one step. */
+class Places {
+  active = 0;
+  /** Those that gave way: they are worked on, and take no place. */
+  ending = 0;
+  readonly #concurrency: MapEachOptions['concurrency'];
+  readonly #onFree: () => void;
+
+  constructor(concurrency: MapEachOptions['concurrency'], onFree: () => void) {
+    this.#concurrency = concurrency;
+    this.#onFree = onFree;
+  }
+
+  get areFree(): boolean {
+    return this.active < (typeof this.#concurrency === 'function' ? this.#concurrency() : this.#concurrency);
+  }
+
+  get areEmpty(): boolean {
+    return this.active + this.ending === 0;
+  }
+
+  givenAway(): void {
+    this.active--;
+    this.ending++;
+    this.#onFree();
+  }
 }
 
 export function isPromise<T>(value: Promise<T> | T): value is Promise<T> {
   return typeof (value as Promise<T> | undefined)?.then === 'function';
+}
+
+function addsNothing(fields: Partial<Flow>): boolean {
+  for (const _ in fields) return false;
+  return true;
 }
 
 /** A custom operator can return anything, most often nothing by an oversight. */

@@ -6,8 +6,8 @@ import type { GenerationRequested } from '../events/schemas.js';
 import { type Standing, standingOf, usualAgeingMs } from '../stores/jobs/turn-order.js';
 import type { DropReason, Envelope, Outcome } from './envelope.js';
 import type { Pause } from './pause.js';
-import type { EventSpan } from './spans.js';
 import type { StepWatch } from './step-watch.js';
+import type { Work } from './work.js';
 
 /** What one consumed record came to, once every descendant has its outcome. */
 export interface Settlement {
@@ -31,15 +31,6 @@ export interface SettledPart {
   data?: unknown;
 }
 
-/** The work on a record, besides its data: when it is pointless, and what traces it. */
-export interface Work {
-  readonly signal: AbortSignal;
-  readonly isAborted: boolean;
-  abort(reason: VimiError): void;
-  /** Missing where nothing is traced. */
-  readonly span?: EventSpan | undefined;
-}
-
 /** What a pipeline has for all its envelopes. */
 export interface Around {
   readonly pause: Pause;
@@ -56,18 +47,18 @@ export function openEnvelope<T>(
   origin: StoredRecord,
   event: VimiEvent,
   data: T,
-  life: Work,
+  work: Work,
   onSettled: (settlement: Settlement) => void,
   around: Around,
 ): Envelope<T> {
-  return new Part(new Whole(origin, event, life, onSettled, around), data, '', { used: false, outputs: [] });
+  return new Part(new Whole(origin, event, work, onSettled, around), data, '', { used: false, outputs: [] });
 }
 
 /** What the parts of a record have in common. */
 class Whole {
   readonly origin: StoredRecord;
   readonly event: VimiEvent;
-  readonly life: Work;
+  readonly work: Work;
   readonly around: Around;
   readonly turn: Standing | undefined;
   readonly #onSettled: (settlement: Settlement) => void;
@@ -81,14 +72,14 @@ class Whole {
   constructor(
     origin: StoredRecord,
     event: VimiEvent,
-    life: Work,
+    work: Work,
     onSettled: (settlement: Settlement) => void,
     around: Around,
   ) {
     this.around = around;
     this.origin = origin;
     this.event = event;
-    this.life = life;
+    this.work = work;
     this.turn =
       catalogue[event.schema].asks === 'job'
         ? standingOf(event.data as GenerationRequested, origin.timestamp)
@@ -120,18 +111,18 @@ class Whole {
   }
 
   onEnd(done: () => void): void {
-    const { signal } = this.life;
-    if (signal.aborted || this.open === 0) {
+    const { work } = this;
+    if (work.isAborted || this.open === 0) {
       done();
       return;
     }
     const once = () => {
-      signal.removeEventListener('abort', once);
+      work.offAbort(once);
       if (this.#ends?.delete(once)) done();
     };
     this.#ends ??= new Set();
     this.#ends.add(once);
-    signal.addEventListener('abort', once, { once: true });
+    work.onAbort(once);
   }
 
   #ended(): void {
@@ -162,11 +153,15 @@ class Part<T> implements Envelope<T> {
   }
 
   get signal(): AbortSignal {
-    return this.#whole.life.signal;
+    return this.#whole.work.signal;
   }
 
   get isAborted(): boolean {
-    return this.#whole.life.isAborted;
+    return this.#whole.work.isAborted;
+  }
+
+  get work(): Work {
+    return this.#whole.work;
   }
 
   get pause(): Pause {
@@ -175,10 +170,6 @@ class Part<T> implements Envelope<T> {
 
   get watch(): StepWatch {
     return this.#whole.around.watch;
-  }
-
-  get span(): EventSpan | undefined {
-    return this.#whole.life.span;
   }
 
   get turn(): Standing | undefined {
@@ -190,7 +181,7 @@ class Part<T> implements Envelope<T> {
   }
 
   abort(reason: VimiError): void {
-    this.#whole.life.abort(reason);
+    this.#whole.work.abort(reason);
   }
 
   begin(): void {

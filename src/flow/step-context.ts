@@ -3,6 +3,7 @@ import type { Log } from '../core/log.js';
 import type { VimiEvent } from '../events/event.js';
 import type { NewRecord, StoredRecord } from '../events/record.js';
 import type { Envelope } from './envelope.js';
+import type { Place } from './map-each.js';
 import type { Operator, Resources } from './operator.js';
 
 /** What a step has as long as it runs: its settings, its state, and all that it may reach outside of its events. */
@@ -91,10 +92,10 @@ export function stepRun(
 export function contextsOf(run: StepRun<Record<string, unknown>, unknown>) {
   class Context {
     readonly #envelope: Envelope;
-    readonly giveWay: () => void;
-    constructor(envelope: Envelope, giveWay: () => void) {
+    readonly #place: Place;
+    constructor(envelope: Envelope, place: Place) {
       this.#envelope = envelope;
-      this.giveWay = giveWay;
+      this.#place = place;
     }
     get event() {
       return this.#envelope.event;
@@ -121,11 +122,14 @@ export function contextsOf(run: StepRun<Record<string, unknown>, unknown>) {
     get hasBegun() {
       return this.#envelope.hasBegun;
     }
+    get giveWay() {
+      return () => this.#place.giveWay();
+    }
     get onEnd() {
       return (done: () => void) => this.#envelope.onEnd(done);
     }
   }
   Object.setPrototypeOf(Context.prototype, run);
-  return (envelope: Envelope, giveWay: () => void) =>
-    new Context(envelope, giveWay) as unknown as StepContext<Record<string, unknown>, unknown>;
+  return (envelope: Envelope, place: Place) =>
+    new Context(envelope, place) as unknown as StepContext<Record<string, unknown>, unknown>;
 }

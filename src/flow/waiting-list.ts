@@ -36,8 +36,8 @@ export class WaitingList {
     };
     this.#waiting.set(envelope, onAbort);
     this.#onChange(envelope, 1);
-    envelope.signal.addEventListener('abort', onAbort, { once: true });
     if (envelope.isAborted) onAbort();
+    else envelope.work.onAbort(onAbort);
   }
 
   /** The one whose turn it is leaves the list; undefined: none waits. A look at each: they are few, and their turns change with time. */
@@ -55,7 +55,10 @@ export class WaitingList {
   }
 
   #leave(envelope: Envelope<Flow>): void {
-    envelope.signal.removeEventListener('abort', this.#waiting.get(envelope)!);
-    if (this.#waiting.delete(envelope)) this.#onChange(envelope, -1);
+    const onAbort = this.#waiting.get(envelope);
+    if (!onAbort) return;
+    envelope.work.offAbort(onAbort);
+    this.#waiting.delete(envelope);
+    this.#onChange(envelope, -1);
   }
 }

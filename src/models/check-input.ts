@@ -86,6 +86,13 @@ export function checkCandidates(
 
 /** As `checkVideo`, and SHAPE_MISMATCH for images whose data do not fit their size. */
 export function checkInput(input: GenerateInput, description: Limits): void {
+  const { start, frames } = input;
+  const { width: W, height: H } = description.limits;
+  if (start && (start.video.frames !== frames || start.video.data.length !== frames * W * H * 3))
+    throw new VimiError('SHAPE_MISMATCH', 'A video to start from has the model’s own size', {
+      expected: `[${frames}, ${H}, ${W}, 3]`,
+      found: `[${start.video.frames}, ${start.video.height}, ${start.video.width}, 3]`,
+    });
   const images = input.prompt.parts.filter((part) => 'pixels' in part && part.role !== 'reference').length;
   checkVideo({ ...input, images }, description);
   for (const part of input.prompt.parts) {

@@ -30,6 +30,11 @@ export interface GenerateInput {
   /** Evaluations are left out that would change less than this, as a part of what is seen; left out: all are made. */
   reuse?: number;
   /**
+   * Begins with this video in noise of `level` rather than with noise alone, at the first step that has no more noise than that. As many
+   * frames, of the model's own size. Left out: noise alone.
+   */
+  start?: { video: RgbVideo; level: number };
+  /**
    * Only a look ahead: it ends after so many of its steps and gives what the sampler sees by then, without the upsampler, so with fewer
    * frames and pixels. The video of the same input without `draft` goes on from there. Left out: the whole video.
    */

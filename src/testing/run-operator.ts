@@ -1,6 +1,6 @@
 import { from, lastValueFrom, tap, toArray } from 'rxjs';
 import { systemClock } from '../core/clock.js';
-import { VimiError } from '../core/errors.js';
+import { asVimiError, VimiError } from '../core/errors.js';
 import type { SchemaName } from '../events/schemas.js';
 import type { Envelope } from '../flow/envelope.js';
 import type { Flow } from '../flow/flow.js';
@@ -8,6 +8,7 @@ import type { Operator, OperatorInstance, Resources } from '../flow/operator.js'
 import { Pause } from '../flow/pause.js';
 import { openEnvelope, type Settlement } from '../flow/settlement.js';
 import { StepWatch } from '../flow/step-watch.js';
+import { Work } from '../flow/work.js';
 import type { Denoiser, Models } from '../models/ports.js';
 import { noJobs } from '../stores/jobs/jobs.js';
 import { noRemovals } from '../stores/removals/removals.js';
@@ -77,8 +78,9 @@ export function testEnvelope(
   const { signal = new AbortController().signal, headers = {} } = given;
   const { source = `/test/${topic}`, id = `${topic}-0-${offset}` } = given;
   const origin = { topic, partition: 0, offset, key: null, value: Buffer.from('{}'), headers, timestamp: 0 };
-  const own = new AbortController();
-  const either = AbortSignal.any([signal, own.signal]);
+  const work = new Work();
+  if (signal.aborted) work.abort(asVimiError(signal.reason));
+  else signal.addEventListener('abort', () => work.abort(asVimiError(signal.reason)), { once: true });
   const event = {
     ...{ id, source },
     type: `dev.vimi.${schema}.v1`,
@@ -86,20 +88,10 @@ export function testEnvelope(
     time: '1970-01-01T00:00:00.000Z',
     data,
   };
-  return openEnvelope(
-    origin,
-    event,
-    data,
-    {
-      signal: either,
-      get isAborted() {
-        return either.aborted;
-      },
-      abort: (reason) => own.abort(reason),
-    },
-    onSettled,
-    { pause: new Pause({ clock: systemClock }), watch: new StepWatch({ elapsed: systemClock.elapsed }) },
-  );
+  return openEnvelope(origin, event, data, work, onSettled, {
+    pause: new Pause({ clock: systemClock }),
+    watch: new StepWatch({ elapsed: systemClock.elapsed }),
+  });
 }
 
 /** The operator as a step that is held to its spec, open. */

@@ -12,7 +12,7 @@ import { ffmpeg, writeMp4 } from '../../examples/world/mp4.mjs';
 import { seeded, shuffled } from '../../examples/world/random.mjs';
 import { captionOf, plain, poses, render } from '../../examples/world/scene.mjs';
 import { readSprite } from '../../examples/world/sprite.mjs';
-import { isHeldOut, readEntities } from '../../examples/world/subjects.mjs';
+import { addStill, arts, isHeldOut, readEntities } from '../../examples/world/subjects.mjs';
 
 const fox = 'examples/media/images/fox.png';
 
@@ -181,6 +181,21 @@ describe('subjects', () => {
     for (const [base, outcome] of outcomes) expect(outcome.size, base).toBe(1);
     expect(new Set(entities.map(({ phrase }) => phrase)).size).toBe(entities.length);
   });
+});
+
+it('stills of a second style come from its folder, with its source and licence', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'vimi-art-'));
+  try {
+    mkdirSync(join(folder, 'img/twitter/64'), { recursive: true });
+    copyFileSync(fox, join(folder, 'img/twitter/64/1f98a.png'));
+    const entity = { code: '1f98a', name: 'fox', phrase: 'a fox', group: 'animals' as const };
+    expect(await addStill(folder, entity, folder, arts.twitter)).toEqual({
+      ...{ uri: join(folder, 'fox.png'), caption: 'a fox', source: 'twemoji:1f98a', licence: 'CC-BY-4.0' },
+    });
+    await expect(addStill(folder, entity, folder)).rejects.toThrow('img/google/64');
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
 });
 
 describe('backgrounds', () => {

@@ -11,6 +11,7 @@ import { mapEach } from '../../src/flow/map-each.js';
 import { Pause } from '../../src/flow/pause.js';
 import { openEnvelope, type Settlement } from '../../src/flow/settlement.js';
 import { StepWatch } from '../../src/flow/step-watch.js';
+import { Work } from '../../src/flow/work.js';
 
 const second = 1000;
 const ageingMs = 60 * second;
@@ -35,18 +36,13 @@ function envelopeOf(
 ): Envelope<Flow> {
   const [record, time] = [{ topic: 'requests', partition: 0, offset: 0, key: null, value: null, headers: {} }, ''];
   const data = { prompt: id, ...wishes };
-  const life = {
-    signal,
-    get isAborted() {
-      return signal.aborted;
-    },
-    abort() {},
-  };
+  const work = new Work();
+  signal.addEventListener('abort', () => work.abort(signal.reason));
   return openEnvelope<Flow>(
     { ...record, timestamp: start + came },
     { id, source: '/test', schema, type: `dev.vimi.${schema}.v1`, time, data },
     { request: data },
-    life,
+    work,
     onSettled,
     { pause: new Pause({ clock }), watch, ageingMs },
   );
@@ -231,9 +227,9 @@ describe('places of a step', () => {
     const source = new Subject<Envelope<Flow>>();
     let isOver = false;
     mapEach<never>(
-      (_, { event }, giveWay) => {
+      (_, { event }, place) => {
         begun!.push(event.id);
-        return new Promise((resolve) => open.set(event.id, { giveWay, end: () => resolve({}) }));
+        return new Promise((resolve) => open.set(event.id, { giveWay: () => place.giveWay(), end: () => resolve({}) }));
       },
       { step: 'work', concurrency, clock },
     )(source).subscribe({

@@ -218,7 +218,8 @@ describe('the S3 store', () => {
     const fresh = `vimi-${randomUUID()}`;
     try {
       const stores = await Promise.all([1, 2, 3].map(() => open({ bucket: fresh, prefix: '' })));
-      for (const store of stores) await store.put('a', Buffer.from('x'), bytes);
+      for (const [n, store] of stores.entries()) await store.put('a', Buffer.from(`${n}`), bytes);
+      expect(String(await stores[0]!.get('a'))).toBe('2');
       await stores[0]!.remove('a');
     } finally {
       await bare().removeBucket(fresh);

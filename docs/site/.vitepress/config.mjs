@@ -30,7 +30,7 @@ export default defineConfig({
         const token = tokens[index];
         if (token.info === 'mermaid')
           return `<Diagram source="${encodeURIComponent(token.content).replaceAll("'", '%27')}" />`;
-        // What a block is for stands behind its language; and no colours are known for promql.
+        // What a block is for stands behind its language (infra/docs-commands.mjs); and no colours are known for promql.
         token.info = token.info.replace(/ .*/, '').replace('promql', 'txt');
         return fence(tokens, index, ...rest);
       };

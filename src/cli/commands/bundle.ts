@@ -6,8 +6,8 @@ import { version } from '../../core/version.js';
 import { packTar } from '../../media/tar.js';
 import { render } from '../../streams/topology/render.js';
 import type { Topology } from '../../streams/topology/topology.js';
+import type { Finding } from '../findings.js';
 import { processUrl } from '../process-at.js';
-import type { Finding } from './doctor.js';
 
 /** A run answers at once, or is not asked any longer. Milliseconds. */
 const askMs = 3_000;

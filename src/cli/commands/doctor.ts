@@ -14,14 +14,8 @@ import { Keys, keyPath } from '../../server/keys/key-file.js';
 import { loadHnswlib } from '../../stores/corpus/index/hnswlib.js';
 import { isRetrievable } from '../../stores/corpus/ranking/retrieved.js';
 import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
+import type { Finding } from '../findings.js';
 import { modelNames } from '../model-names.js';
-import { printable } from '../printable.js';
-
-export interface Finding {
-  part: string;
-  state: 'good' | 'warning' | 'bad';
-  text: string;
-}
 
 /** Servers that do not answer are waited for so long: longer than a slow one needs, shorter than people wait. */
 export const firstContactMs = 5_000;
@@ -238,15 +232,4 @@ async function lookAtModel(workspace: Workspace, pipeline: PipelineSpec, add: Ad
     const about = `${model.parameters} parameters, backend ${model.backend}, ${weights}${where}`;
     add('model', 'good', `${modelNames(model)}, ${about}`);
   }
-}
-
-const marks = { good: '✓', warning: '!', bad: '✗' } as const;
-
-/** Prints the findings; true when none is bad. */
-export function printFindings(findings: Finding[], json: boolean | undefined, out: NodeJS.WritableStream): boolean {
-  for (const { part, state, text } of findings)
-    out.write(
-      json ? `${JSON.stringify({ part, state, text })}\n` : `${marks[state]} ${part.padEnd(12)} ${printable(text)}\n`,
-    );
-  return findings.every(({ state }) => state !== 'bad');
 }

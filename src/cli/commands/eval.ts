@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { setMaxListeners } from 'node:events';
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { availableParallelism, cpus, tmpdir } from 'node:os';
@@ -13,11 +14,13 @@ import { drawOnce } from '../../evaluation/draw-once.js';
 import { Oracle } from '../../evaluation/oracle.js';
 import { markdown, type Report } from '../../evaluation/report.js';
 import { evaluateAblation } from '../../evaluation/tasks/ablation.js';
+import { evaluateBases } from '../../evaluation/tasks/bases.js';
 import { evaluateCandidates } from '../../evaluation/tasks/candidates.js';
 import { evaluateCoherence } from '../../evaluation/tasks/coherence.js';
 import type { Condition } from '../../evaluation/tasks/conditions.js';
 import { evaluateCopying } from '../../evaluation/tasks/copying.js';
 import { evaluateGrounding } from '../../evaluation/tasks/grounding.js';
+import { evaluateMotionStart } from '../../evaluation/tasks/motion-start.js';
 import { evaluatePrediction } from '../../evaluation/tasks/prediction.js';
 import { eachOf, type NamedWorld, type Setting } from '../../evaluation/tasks/setting.js';
 import { evaluateSubject } from '../../evaluation/tasks/subject.js';
@@ -181,13 +184,67 @@ export async function evalCandidates(
   );
 }
 
+export async function evalMotionStart(
+  workspace: Workspace,
+  { levels, ...options }: WorldOptions & { levels: number[] },
+  out: NodeJS.WritableStream,
+): Promise<void> {
+  await onWorlds(workspace, 'motion-start', options, out, async (setting, resources) =>
+    evaluateMotionStart({
+      ...{ ...setting, levels },
+      oracle: await oracleOf(setting.worlds, options.signal),
+      documentOf: documentsOf(setting.worlds, resources),
+      servingAt: (level) => setting.servingWith({ motion_start: level }),
+      store: async (mp4) => ({
+        ...(await resources.objects.put(`clips/${digestOf(mp4)}.mp4`, mp4, { mediaType: 'video/mp4' })),
+        ...{ frames: 1, fps: 1, seconds: 1 },
+      }),
+    }),
+  );
+}
+
+export async function evalBases(
+  workspace: Workspace,
+  { heldOut, other, ...options }: Omit<WorldOptions, 'heldOut' | 'seen'> & { heldOut: string; other: string },
+  out: NodeJS.WritableStream,
+): Promise<void> {
+  const { signal } = options;
+  const worlds = await namedWorlds({ 'held-out': heldOut, other });
+  await withModel(workspace, options, async (setting, surroundings) => {
+    const [first, second] = worlds as [NamedWorld, NamedWorld];
+    const corpus = await openCorpus({
+      ...{ folder: join(surroundings.workDir, 'other'), embedder: surroundings.embedder, log: surroundings.log },
+    });
+    try {
+      const baseOf = async (named: NamedWorld, serving: InProcessPipeline, around: EvalSurroundings) => {
+        const documentOf = documentsOf([named], around);
+        await fill(around, [named], documentOf, [], signal);
+        return { ...named, serving, documentOf, oracle: await oracleOf([named], signal) };
+      };
+      const around = { ...surroundings, corpus };
+      const serving = setting.servingFrom(around);
+      const bases = [
+        await baseOf(first, setting.serving, surroundings),
+        await baseOf(second, serving, around),
+      ] as const;
+      const report = await evaluateBases({ ...setting, bases });
+      await serving.close();
+      await publish(report, 'bases', setting.model, options, { worlds: folders(worlds) }, out);
+    } finally {
+      await corpus.close();
+    }
+  });
+}
+
+const digestOf = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+
 /** Measures a model on worlds, and publishes what `evaluate` finds. */
 async function onWorlds(
   workspace: Workspace,
   what: string,
   { heldOut, seen, ...options }: WorldOptions,
   out: NodeJS.WritableStream,
-  evaluate: (setting: Setting & { worlds: NamedWorld[] }, resources: EvalSurroundings) => Promise<Report>,
+  evaluate: (setting: Opened & { worlds: NamedWorld[] }, resources: EvalSurroundings) => Promise<Report>,
 ): Promise<void> {
   const worlds = await namedWorlds({ 'held-out': heldOut, seen });
   await withModel(workspace, options, async (setting, resources) => {
@@ -258,18 +315,18 @@ const folders = (worlds: NamedWorld[]) =>
 async function withModel(
   workspace: Workspace,
   options: EvalOptions,
-  work: (setting: Setting, resources: EvalSurroundings) => Promise<void>,
+  work: (setting: Opened, resources: EvalSurroundings) => Promise<void>,
 ): Promise<void> {
   await withSurroundings(workspace, options, async (pipeline, surroundings) => {
     // A model that is named by hand stands alone; the pipeline's comes with its upsampler, as served.
     const models = options.model
       ? { model: options.model, encoder: options.encoder }
       : { ...served(pipeline, workspace), ...(options.encoder && { encoder: options.encoder }) };
-    await withDenoiser(pipeline, surroundings, { ...options, ...models }, ({ serving, model }) => {
+    await withDenoiser(pipeline, surroundings, { ...options, ...models }, ({ model, ...opened }) => {
       process.stderr.write(`model ${model.name}, ${model.parameters} parameters, ${model.backend}\n`);
       const { n, seed, steps = [undefined], guidance = [undefined], atOnce, signal } = options;
       const given = { n, seed, steps, guidance, atOnce, signal };
-      return work({ ...given, serving, model, onProgress: progress('eval').update }, surroundings);
+      return work({ ...given, ...opened, model, onProgress: progress('eval').update }, surroundings);
     });
   });
 }
@@ -279,6 +336,12 @@ function served(pipeline: PipelineSpec, { topology }: Workspace): ModelChoice {
   const [choice] = modelChoices(pipeline, topology);
   if (choice) return choice;
   throw new VimiError('USAGE', `Pipeline '${pipeline.name}' cannot be evaluated: none of its steps names a model`);
+}
+
+/** With the model open, by which others can serve: with other settings of `denoise`, or from another corpus. */
+interface Opened extends Setting {
+  servingWith(config: object): InProcessPipeline;
+  servingFrom(surroundings: EvalSurroundings): InProcessPipeline;
 }
 
 type EvalSurroundings = Omit<Resources, 'models'>;
@@ -328,21 +391,30 @@ async function withDenoiser<R>(
   pipeline: PipelineSpec,
   surroundings: EvalSurroundings,
   { model: named, upsampler, encoder, backend, threads }: DenoiserOptions,
-  work: (opened: { serving: InProcessPipeline; model: ModelDescription }) => Promise<R>,
+  work: (opened: Pick<Opened, 'serving' | 'servingWith' | 'servingFrom' | 'model'>) => Promise<R>,
 ): Promise<R> {
   const denoiser = drawOnce(await createDenoiser({ model: named, upsampler, encoder, backend, threads }));
   try {
     const model = await denoiser.describe();
-    const serving = new InProcessPipeline(pipeline, {
-      ...surroundings,
-      models: { of: () => denoiser, all: () => [denoiser] },
-    });
-    const result = await work({ serving, model });
+    const models = { of: () => denoiser, all: () => [denoiser] };
+    const resources = { ...surroundings, models };
+    const serving = new InProcessPipeline(pipeline, resources);
+    const servingWith = (config: object) => new InProcessPipeline(withDrawing(pipeline, config), resources);
+    const servingFrom = (around: EvalSurroundings) => new InProcessPipeline(pipeline, { ...around, models });
+    const result = await work({ serving, servingWith, servingFrom, model });
     await serving.close();
     return result;
   } finally {
     await denoiser.close();
   }
+}
+
+/** The pipeline with other settings of the step that draws. */
+function withDrawing(pipeline: PipelineSpec, config: object): PipelineSpec {
+  const steps = pipeline.steps.map((step) =>
+    step.operator.adds.includes('frames') ? { ...step, config: { ...step.config, ...config } } : step,
+  );
+  return { ...pipeline, steps };
 }
 
 /** Writes report.md, results.json and the sheets into the folder, and the tables to `out`. */

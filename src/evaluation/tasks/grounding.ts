@@ -169,19 +169,22 @@ export async function evaluateGrounding(setting: GroundingSetting): Promise<Repo
   const tables: Table[] = [
     {
       title: `What the videos show (chance: appearance 1 %, motion 10 %, background 12 %)`,
-      columns: [...'set,context,steps,guidance,n'.split(','), ...columns],
+      columns: [...'set,context,steps,guidance,n'.split(','), ...columns, 'document found'],
       rows: [
         ...ceilings.map(({ name, verdicts }, i): Cell[] => [
           ...[name, 'true clips: the ceiling', '', '', verdicts.length],
           ...cellsOf(verdicts.map((verdict, k) => ({ ...verdict, askedMotion: sets[i]!.clips[k]!.motion }))),
+          '',
         ]),
         ...grouped(rows).map((group): Cell[] => [
           ...[group[0]!.set, group[0]!.condition, group[0]!.steps, group[0]!.guidance, group.length],
           ...cellsOf(group),
+          foundIn(group),
         ]),
         ...grouped(pasted).map((group): Cell[] => [
           ...[group[0]!.set, `${group[0]!.condition}, ${noNet}`, '', '', group.length],
           ...cellsOf(group),
+          foundIn(group),
         ]),
       ],
     },
@@ -278,6 +281,9 @@ function curvesOf(
   if (all.length === 0) return [];
   return [{ title: `Quality against the share of wrong contexts: ${set}`, columns: curveColumns, rows: all }];
 }
+
+/** How often live retrieval put the subject's own document into the prompt; a context that was given has none. */
+const foundIn = (group: readonly Row[]): Cell => ({ share: measured(group.map(({ foundFirst }) => foundFirst)) });
 
 const columns = [
   ...[

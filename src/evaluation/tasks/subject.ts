@@ -10,7 +10,7 @@ import { measured } from '../metrics/interval.js';
 import { type WorldFrame, worldFrames, worldSide } from '../metrics/world-frames.js';
 import type { ActorVerdict, Oracle } from '../oracle.js';
 import { type Cell, type Report, type Sheet, someFrames } from '../report.js';
-import { readClip, type Still, type World, type WorldClip } from '../world-folder.js';
+import { isArt, readClip, type Still, type World, type WorldClip } from '../world-folder.js';
 import { chooseClips, eachOf, formatOf, type NamedWorld, type Setting } from './setting.js';
 
 export interface SubjectSetting extends Setting {
@@ -228,7 +228,7 @@ async function readBackgrounds({ clips, stills }: World): Promise<Map<string, Wo
     const still = stillNamed(name, stills);
     if (!still) continue;
     const image = await decodeImage(await readFile(still.file), still.file);
-    const inside = still.source.startsWith('noto:') ? cropped(image) : image;
+    const inside = isArt(still) ? cropped(image) : image;
     backgrounds.set(
       name,
       Float32Array.from(shrink(inside, worldSide), (v) => v * 255),

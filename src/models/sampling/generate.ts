@@ -30,7 +30,7 @@ import {
   waysIn,
 } from './low-resolution.js';
 import { Rounds, type Seat } from './rounds.js';
-import { sample } from './sampler.js';
+import { sample, stepsBefore } from './sampler.js';
 import { karrasSchedule } from './schedule.js';
 import { StepReuse } from './step-reuse.js';
 import { thresholds } from './thresholding.js';
@@ -88,7 +88,11 @@ export async function generate(
   const low = upsampler?.model.preset.low;
   const more = upsampler?.model.preset.defaults;
   const { draft } = input;
-  const steps = draft === undefined ? input.steps + (more?.steps ?? 0) : Math.min(draft, input.steps);
+  const skipped = input.start
+    ? stepsBefore(karrasSchedule(input.steps, base.model.preset.noise), input.start.level)
+    : 0;
+  const all = draft === undefined ? input.steps + (more?.steps ?? 0) : Math.min(draft, input.steps);
+  const steps = Math.max(1, all - skipped);
   const atBorder = stepBorder(steps, { signal, onStep, onLast, onEstimate });
   const vectors = read ?? (encoder && (await readTexts(encoder, [input.prompt], { readings })));
   const { defaults, backgroundAfter } = base.model.preset;
@@ -98,12 +102,13 @@ export async function generate(
   const prompt = withBackgroundWords(asked, backgroundAfter);
   const first = frame && Float32Array.from(frame.data, (v) => v / 127.5 - 1);
   const noise = new Random(input.seed);
+  const given = input.start && Float32Array.from(input.start.video.data, (v) => v / 127.5 - 1);
+  const startOf = (x: Float32Array | undefined) => x && input.start && { x, level: input.start.level };
   if (!upsampler || !low || !more) {
     const size = nativeSize(base, input);
     const onStep = (x: Float64Array) => atBorder(() => cropFrame(middleOf(x, size), size, input));
-    const { x } = await denoised(base, { ...input, prompt, vectors, method, graphs, seat, readings }, noise, onStep, {
-      first,
-    });
+    const settings = { ...input, prompt, vectors, method, graphs, seat, readings };
+    const { x } = await denoised(base, settings, noise, onStep, { first, start: startOf(given) });
     return crop(x, size, input);
   }
   const seen = lowSize(nativeSize(upsampler, input), low);
@@ -114,7 +119,10 @@ export async function generate(
     { ...input, prompt, vectors, method, graphs, seat, readings, frames, fps: input.fps / low.everyFrame },
     noise,
     (x) => atBorder(() => cropFrame(middleOf(x, seen), seen, part)),
-    { first: first && reduce(first, { frames: 1, ...native }, low) },
+    {
+      first: first && reduce(first, { frames: 1, ...native }, low),
+      start: startOf(given && reduce(given, { frames: input.frames, ...native }, low)),
+    },
   );
   if (draft !== undefined) return crop(small.x, seen, part);
   const { guidance } = more;
@@ -245,9 +253,11 @@ async function denoised(
   {
     low,
     first,
+    start,
   }: {
     low?: { x: Float32Array; level: number; poses: readonly (Float32Array | null)[] };
     first?: Float32Array | null;
+    start?: { x: Float32Array; level: number };
   },
 ): Promise<{ x: Float64Array; poses: Float32Array[] }> {
   const { preset } = loaded.model;
@@ -294,7 +304,7 @@ async function denoised(
       method,
       fresh: (n) => random.normals(n),
       onStep: () => onStep(estimate),
-      draft,
+      ...{ draft, start },
     });
     if (!x.every(Number.isFinite)) throw new VimiError('INTERNAL', 'The network returned numbers that are not finite');
     return { x, poses };

@@ -28,28 +28,35 @@ export interface SamplerOptions {
   method?: Method;
   /** n numbers, standard normal: what `multistep` lays over each step. */
   fresh?: (n: number) => ArrayLike<number>;
+  /** Begins at the first level that is not above this one, with x in noise: the steps before it are left out. */
+  start?: { x: ArrayLike<number>; level: number };
   /** Ends after so many steps, with D(x, sigma) of the last one of them. */
   draft?: number;
   /** Called after each step, and awaited: the step border, where a job can be cancelled by throwing. */
   onStep?(done: number, total: number): Promise<void> | void;
 }
 
+/** Steps of a schedule with more noise than `level`; the last one is left in any case. */
+export const stepsBefore = (schedule: readonly number[], level: number): number =>
+  Math.min(schedule.filter((sigma) => sigma > level).length, schedule.length - 2);
+
 /**
  * The deterministic sampler of EDM (Alg. 1 with S_churn = 0), on y = x / si (Snap Video, App. D), or `multistep`.
  *
  * The probability-flow ODE is dy/dsigma = (y - D / si) / sigma. `noise` is standard normal; it starts at
- * y = sigma_max * noise, and what comes back is x = si * y.
+ * y = sigma_max * noise, and what comes back is x = si * y. With `start` it starts at y = start / si + sigma * noise.
  */
 export async function sample(
   denoise: Denoise,
   noise: ArrayLike<number>,
   { si }: Pick<Preconditioning, 'si'>,
-  { schedule, method = 'heun', fresh, draft = Number.POSITIVE_INFINITY, onStep }: SamplerOptions,
+  { schedule, method = 'heun', fresh, start, draft = Number.POSITIVE_INFINITY, onStep }: SamplerOptions,
 ): Promise<Float64Array> {
   const n = noise.length;
   const total = schedule.length - 1;
-  let y = Float64Array.from(noise, (e) => e * schedule[0]!);
-  for (let i = 0; i < total; i++) {
+  const first = start ? stepsBefore(schedule, start.level) : 0;
+  let y = Float64Array.from(noise, (e, j) => (start ? start.x[j]! / si : 0) + e * schedule[first]!);
+  for (let i = first; i < total; i++) {
     const [sigma, next] = [schedule[i]!, schedule[i + 1]!];
     const clean = await denoise(y, sigma, i);
     if (i + 1 >= draft) {

@@ -6,6 +6,7 @@ import type { Denoiser } from '../../models/ports.js';
 import { chooseCandidate, draftSteps } from './candidates.js';
 import { jobProgress, previewKey } from './job-progress.js';
 import { modelPrompt } from './model-prompt.js';
+import { startingPart, startingVideo } from './motion-start.js';
 
 /*
  * In      job, prompt; context where there is one
@@ -27,7 +28,7 @@ export const denoise = defineOperator(
     summary: 'Lets the model turn noise into the frames of the prompt.',
     contract: {
       in: 'job and prompt; context where there is one.',
-      out: 'frames: RGB, with the model, its weights and the sampler settings. Settings of the request come before those of the step, and these before the model’s defaults. What the model does not read is left out: clips, and for a model server the retrieved images that it has no place for. The record of the video names these parts (unread_parts), and the first time is logged. If the request asks for candidates, drafts of the first steps are drawn first, compared with the images of the prompt, and the best one is finished; the record has their seeds and scores. After the first sampler step the job is in_progress on the jobs topic, with its progress at most once a second, what it was grounded in, and a preview if the model gives one: a frame of what the video looks like so far, as previews/{job}.webp in the object store until the job has its outcome. These records are outside the commit: after a crash they may be repeated or missing.',
+      out: 'frames: RGB, with the model, its weights and the sampler settings. Settings of the request come before those of the step, and these before the model’s defaults. What the model does not read is left out: clips (but see motion_start), and for a model server the retrieved images that it has no place for. The record of the video names these parts (unread_parts), and the first time is logged. If the request asks for candidates, drafts of the first steps are drawn first, compared with the images of the prompt, and the best one is finished; the record has their seeds and scores. After the first sampler step the job is in_progress on the jobs topic, with its progress at most once a second, what it was grounded in, and a preview if the model gives one: a frame of what the video looks like so far, as previews/{job}.webp in the object store until the job has its outcome. These records are outside the commit: after a crash they may be repeated or missing.',
       drops: 'Cancelled jobs, at the next step of the sampler.',
       fails:
         'REQUEST_EXPIRED if start_by has passed when its turn comes, and at the sampler step at which finish_by has passed; REQUEST_OVER_LIMIT if the model cannot make this video, REQUEST_UNSUPPORTED if it cannot take what the request brings; OBJECT_NOT_FOUND, OBJECT_DAMAGED or MEDIA_DAMAGED for an image of the prompt; MODEL_CRASHED if retries do not help. Of a model server: MODEL_SERVER_REFUSED and MODEL_ANSWER_INVALID; MODEL_SERVER_FAILED if retries do not help. While it is away (MODEL_SERVER_UNAVAILABLE), has no room (MODEL_SERVER_BUSY) or refuses the key (MODEL_SERVER_DENIED), the pipeline pauses.',
@@ -71,6 +72,14 @@ export const denoise = defineOperator(
         .describe(
           'Leaves out steps of the base model that would change what is seen by less than this part, 0.1 for a tenth. Faster, and not the same video. Default: none.',
         ),
+      motion_start: z
+        .number()
+        .positive()
+        .max(1e6)
+        .optional()
+        .describe(
+          'Starts from the first clip of the prompt, in noise of this level, where there is one (RAGME’s RagInit): its motion goes into the video, and what else it shows with it. nano’s noise levels go from 40 down to 0.1. Not for model servers. Default: from noise alone.',
+        ),
       concurrency: z
         .number()
         .int()
@@ -109,7 +118,7 @@ export const denoise = defineOperator(
       const { config, state, log } = context;
       const { denoiser } = state;
       const description = await denoiser.describe();
-      const { defaults, name, weights, backend, upsampler, words, server, sampler: method } = description;
+      const { defaults, limits, name, weights, backend, upsampler, words, server, sampler: method } = description;
       const { steps = defaults.steps, guidance = defaults.guidance } = config;
       const step = typeof guidance === 'number' ? { text: guidance, image: guidance } : guidance;
       const wanted = {
@@ -128,7 +137,12 @@ export const denoise = defineOperator(
       };
       const fps = job.fps ?? defaults.fps;
       const { name: _, ...settings } = sampler;
-      const { read, unreadParts } = await modelPrompt(prompt, description, context.objects);
+      const { motion_start: level } = config;
+      const native = { frames: wanted.frames, width: limits.width, height: limits.height };
+      const startClip = level === undefined || server ? undefined : await startingVideo(prompt, native, context);
+      const start = startClip && level !== undefined ? { video: startClip, level } : undefined;
+      const { read, unreadParts: unread } = await modelPrompt(prompt, description, context.objects);
+      const unreadParts = start ? unread.filter((n) => n !== startingPart(prompt)) : unread;
       if (unreadParts.length > 0 && !state.hasToldOfUnread) {
         state.hasToldOfUnread = true;
         log.warn(
@@ -140,7 +154,7 @@ export const denoise = defineOperator(
       context.begin();
       const progress = jobProgress(context, config.jobs, grounded?.entries ?? []);
       progress.grounded();
-      const input = { prompt: read, ...wanted, fps, ...settings };
+      const input = { prompt: read, ...wanted, fps, ...settings, ...(start && { start }) };
       const { candidates: count = 1, chosenFrom } = job;
       try {
         const { signal } = context;
@@ -175,7 +189,7 @@ export const denoise = defineOperator(
               ...{ name, backend, ...(weights !== undefined && { weights }), ...(upsampler && { upsampler }) },
               ...(server && { server: { ...server, ...(asked && { asked }) } }),
             },
-            sampler: { ...sampler, seed },
+            sampler: { ...sampler, ...(start && { motion_start: start.level }), seed },
             ...(candidates && { candidates }),
             ...(words && { unknownWords: unknownWords(prompt, words) }),
             ...(unreadParts.length > 0 && { unreadParts }),

@@ -1,8 +1,9 @@
 import { Subject } from 'rxjs';
 import type { Clock } from '../../core/clock.js';
+import type { NewRecord } from '../../events/record.js';
 import type { Envelope } from '../../flow/envelope.js';
 import type { Flow } from '../../flow/flow.js';
-import { delivered, mapEach } from '../../flow/map-each.js';
+import { delivered, isPromise, mapEach } from '../../flow/map-each.js';
 import type { OperatorInstance } from '../../flow/operator.js';
 import type { Sinks } from './sinks.js';
 
@@ -28,12 +29,14 @@ export function startChain(
 ): Chain {
   const source = new Subject<Envelope<Flow>>();
   const sink = mapEach<never>(
-    async ({ product }, envelope): Promise<typeof delivered> => {
-      if (product) {
-        const origin = { key: envelope.origin.key, traceparent: envelope.event.traceparent };
-        for (const record of await sinks(product, origin)) envelope.output(record);
-      }
-      return delivered;
+    ({ product }, envelope) => {
+      if (!product) return delivered;
+      const told = sinks(product, { key: envelope.origin.key, traceparent: envelope.event.traceparent });
+      const deliver = (records: NewRecord[]): typeof delivered => {
+        for (const record of records) envelope.output(record);
+        return delivered;
+      };
+      return isPromise(told) ? told.then(deliver) : deliver(told);
     },
     { step: 'to', concurrency: sinkConcurrency, clock },
   );

@@ -20,18 +20,23 @@ export interface Finished {
 /** `productTypes`: of the outputs that tell of objects. The others are not looked at: they are many, and long. */
 export function finishedOf({ origin, event, outcome, outputs }: Settled, productTypes: readonly Buffer[]): Finished {
   const { topic, partition, offset } = origin;
-  const objects = outputs.flatMap(({ headers, value }) => {
-    const type = headers.ce_type;
-    if (!value || !type || !productTypes.some((one) => one.equals(type))) return [];
-    const { object } = JSON.parse(value.toString()) as { object?: { key?: string } };
-    return object?.key ? [object.key] : [];
-  });
-  return {
+  const finished: Finished = {
     where: `${topic}/${partition}/${offset}`,
     id: event?.id ?? `${topic}-${partition}-${offset}`,
     outcome: outcome.kind,
-    ...(outcome.kind === 'dropped' && { reason: outcome.reason }),
-    ...(outcome.kind === 'rejected' && { code: outcome.error.code, step: outcome.step, error: outcome.error.message }),
-    objects,
+    objects: [],
   };
+  if (outcome.kind === 'dropped') finished.reason = outcome.reason;
+  if (outcome.kind === 'rejected') {
+    finished.code = outcome.error.code;
+    finished.step = outcome.step;
+    finished.error = outcome.error.message;
+  }
+  for (const { headers, value } of outputs) {
+    const type = headers.ce_type;
+    if (!value || !type || !productTypes.some((one) => one.equals(type))) continue;
+    const { object } = JSON.parse(value.toString()) as { object?: { key?: string } };
+    if (object?.key) finished.objects.push(object.key);
+  }
+  return finished;
 }

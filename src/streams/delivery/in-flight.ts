@@ -1,42 +1,19 @@
-import type { VimiError } from '../../core/errors.js';
 import type { EventSpan } from '../../flow/spans.js';
+import { Work } from '../../flow/work.js';
 
-/** A consumed event that is being worked on. */
-export class InFlightEvent {
+/** A consumed event that is being worked on. Aborting it aborts its envelope and all that descends from it. */
+export class InFlightEvent extends Work {
   /** The job that it asks for; undefined: it can not be cancelled. */
   readonly job: string | undefined;
   /** By the clock's `elapsed`. */
   readonly since: number;
-  /** Missing where nothing is traced. */
-  readonly span: EventSpan | undefined;
-  /** Made for who asks: it costs more than a small step does, and most events are never aborted. */
-  #controller: AbortController | undefined;
-  #reason: VimiError | undefined;
   #ended = false;
   #onEnd: (() => void)[] | undefined;
 
   constructor(job: string | undefined, since: number, span?: EventSpan) {
+    super(span);
     this.job = job;
     this.since = since;
-    this.span = span;
-  }
-
-  get isAborted(): boolean {
-    return this.#reason !== undefined;
-  }
-
-  get signal(): AbortSignal {
-    if (!this.#controller) {
-      this.#controller = new AbortController();
-      if (this.#reason) this.#controller.abort(this.#reason);
-    }
-    return this.#controller.signal;
-  }
-
-  /** Aborts its envelope and all that descends from it; the first reason counts. */
-  abort(reason: VimiError): void {
-    this.#reason ??= reason;
-    this.#controller?.abort(this.#reason);
   }
 
   /** Resolves when its outcome is committed, or this process has given it up for another to do. */

@@ -11,8 +11,16 @@ import type { ObjectStore } from '../../stores/objects/object-store.js';
 import type { SinkSpec } from './pipeline-spec.js';
 import { pipelineSource } from './rejects.js';
 
-/** Stores a product's bytes and gives the records that tell of it. */
-export type Sinks = (product: Product, origin?: { key: Buffer | null; traceparent?: string }) => Promise<NewRecord[]>;
+/** Stores a product's bytes and gives the records that tell of it: at once where nothing is stored. */
+export type Sinks = (product: Product, origin?: Origin) => Promise<NewRecord[]> | NewRecord[];
+
+type Topic = Extract<SinkSpec, { topic: string }>;
+
+/** The record that a product comes from. */
+interface Origin {
+  key: Buffer | null;
+  traceparent?: string | undefined;
+}
 
 /**
  * The sinks of a pipeline. Objects come before the event that names them, and their names follow from the event or from
@@ -24,16 +32,30 @@ export function createSinks(
   to: readonly SinkSpec[],
   { pipeline, objects, clock }: { pipeline: string; objects: () => ObjectStore; clock: Clock },
 ): Sinks {
-  return async (product, origin) => {
+  const stores = to.filter((sink) => 'objects' in sink);
+  const topics = to.filter((sink) => 'topic' in sink);
+  const source = pipelineSource(pipeline);
+
+  const recordOf = ({ schema, topic }: Topic, { id, data }: Product, origin: Origin | undefined, more?: object) =>
+    encodeEvent({
+      schema,
+      id,
+      source,
+      topic,
+      time: new Date(clock.now()).toISOString(),
+      traceparent: origin?.traceparent,
+      key: origin?.key ?? id,
+      data: (more ? { ...data, ...more } : data) as EventData<typeof schema>,
+    });
+
+  /** What the event says of its objects, the last of which is the product's own. */
+  const stored = async (product: Product) => {
     let object: ObjectRef | undefined;
     const beside: Record<string, object> = {};
-    for (const sink of to) {
-      if (!('objects' in sink)) continue;
-      const byContent = sink.objects.includes('{digest}');
-      object = await objects().put(objectKey(sink.objects, product.fields), product.body, {
-        mediaType: product.mediaType,
-        byContent,
-      });
+    for (const { objects: pattern } of stores) {
+      const byContent = pattern.includes('{digest}');
+      const how = { mediaType: product.mediaType, byContent };
+      object = await objects().put(objectKey(pattern, product.fields), product.body, how);
       for (const { ending, body, mediaType, named } of product.beside ?? []) {
         const key = besideKey(object.key, ending.replace('{digest}', digestOf(body)));
         const how = { mediaType, byContent: byContent || ending.includes('{digest}') };
@@ -41,26 +63,23 @@ export function createSinks(
         if (named) beside[named.field] = { ...stored, ...named.more };
       }
     }
+    return { object: object!, beside };
+  };
+
+  const storedAndTold = async (product: Product, tell: readonly Topic[], origin: Origin | undefined) => {
+    const { object, beside } = await stored(product);
     const records: NewRecord[] = [];
-    for (const sink of to) {
-      if (!('topic' in sink) || sink.schema !== product.schema) continue;
-      const link = object && sink.linkSeconds ? await objects().link?.(object.key, sink.linkSeconds) : undefined;
-      records.push(
-        encodeEvent({
-          schema: sink.schema,
-          id: product.id,
-          source: pipelineSource(pipeline),
-          time: new Date(clock.now()).toISOString(),
-          traceparent: origin?.traceparent,
-          topic: sink.topic,
-          key: origin?.key ?? product.id,
-          data: { ...product.data, ...(object && { object }), ...beside, ...(link && { link }) } as EventData<
-            typeof sink.schema
-          >,
-        }),
-      );
+    for (const topic of tell) {
+      const link = topic.linkSeconds ? await objects().link?.(object.key, topic.linkSeconds) : undefined;
+      records.push(recordOf(topic, product, origin, { object, ...beside, ...(link && { link }) }));
     }
     return records;
+  };
+
+  return (product, origin) => {
+    const tell = topics.filter(({ schema }) => schema === product.schema);
+    if (stores.length > 0) return storedAndTold(product, tell, origin);
+    return tell.map((topic) => recordOf(topic, product, origin));
   };
 }
 

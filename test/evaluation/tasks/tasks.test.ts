@@ -7,14 +7,19 @@ import { InProcessPipeline } from '../../../src/app/in-process-pipeline.js';
 import { systemClock } from '../../../src/core/clock.js';
 import { fillCorpus, makeDocument, asReference as storeReference } from '../../../src/evaluation/documents.js';
 import { drawOnce } from '../../../src/evaluation/draw-once.js';
+import { backgroundColour, plain } from '../../../src/evaluation/metrics/background.js';
+import { motionOf } from '../../../src/evaluation/metrics/motion.js';
+import { worldFrames } from '../../../src/evaluation/metrics/world-frames.js';
 import { Oracle } from '../../../src/evaluation/oracle.js';
 import { type Cell, markdown, type Report } from '../../../src/evaluation/report.js';
 import { evaluateAblation } from '../../../src/evaluation/tasks/ablation.js';
+import { evaluateBases } from '../../../src/evaluation/tasks/bases.js';
 import { evaluateCandidates } from '../../../src/evaluation/tasks/candidates.js';
 import { evaluateCoherence } from '../../../src/evaluation/tasks/coherence.js';
 import { conditions } from '../../../src/evaluation/tasks/conditions.js';
 import { evaluateCopying } from '../../../src/evaluation/tasks/copying.js';
 import { evaluateGrounding } from '../../../src/evaluation/tasks/grounding.js';
+import { evaluateMotionStart } from '../../../src/evaluation/tasks/motion-start.js';
 import { evaluatePrediction } from '../../../src/evaluation/tasks/prediction.js';
 import { evaluateSubject } from '../../../src/evaluation/tasks/subject.js';
 import { readWorld, type World } from '../../../src/evaluation/world-folder.js';
@@ -28,7 +33,7 @@ import { memoryObjects } from '../../../src/stores/objects/memory.js';
 import { noRemovals } from '../../../src/stores/removals/removals.js';
 import { readTopology } from '../../../src/streams/topology/read-topology.js';
 import { only, quietLog } from '../../operators/run-operator.js';
-import { posesOf, writeWorld } from '../synthetic-world.js';
+import { codeOf, posesOf, verb, writeWorld } from '../synthetic-world.js';
 import { copyingImages, copyingModel, inHalf } from './copying-model.js';
 
 /*
@@ -44,7 +49,7 @@ let folder: string;
 let world: World;
 let corpus: Corpus;
 let serving: InProcessPipeline;
-let servingOf: (denoiser: Denoiser) => InProcessPipeline;
+let servingOf: (denoiser: Denoiser, drawing?: object, searched?: Corpus) => InProcessPipeline;
 const model = copyingModel(subjectCount);
 const objects = memoryObjects();
 const embedder = createEmbedder();
@@ -78,11 +83,17 @@ beforeAll(async () => {
   const env = { KAFKA_BROKERS: 'none', S3_ENDPOINT: 'http://none', S3_ACCESS_KEY: 'none', S3_SECRET_KEY: 'none' };
   const topology = await readTopology(file, { env, operators });
   const pipeline = topology.pipelines.find(({ name }) => name === 'generate')!;
-  servingOf = (denoiser) =>
-    new InProcessPipeline(pipeline, {
+  const withDrawing = (drawing: object) => ({
+    ...pipeline,
+    steps: pipeline.steps.map((step) =>
+      step.operator.name === 'denoise' ? { ...step, config: { ...step.config, ...drawing } } : step,
+    ),
+  });
+  servingOf = (denoiser, drawing = {}, searched = corpus) =>
+    new InProcessPipeline(withDrawing(drawing), {
       ...{
         objects,
-        corpus,
+        corpus: searched,
         embedder,
         clock: systemClock,
         log: quietLog,
@@ -133,6 +144,8 @@ test(
     expect(cell(report, 0, /true clips/, 'motion: all')).toBe(1);
     expect(cell(report, 0, /small true$/, 'appearance rank-1')).toBe(1);
     expect(cell(report, 0, /small live/, 'appearance rank-1')).toBe(1);
+    expect(cell(report, 0, /small live$/, 'document found')).toBe(1);
+    expect(cell(report, 0, /small true$/, 'document found')).toBeNaN();
     expect(cell(report, 0, /small wrong/, 'appearance rank-1')).toBe(0);
     expect(cell(report, 0, /small none/, 'appearance rank-1')).toBe(0);
     for (const condition of conditions) {
@@ -240,6 +253,95 @@ test(
     expect(cell(report, 0, /guidance 1$/, 'kept to the next frame')).toBeGreaterThan(0.9);
     expect(cell(report, 0, /in turn/, 'kept to the next frame')).toBeLessThan(0.8);
     expect(cell(report, 0, /true clips/, 'kept over half a clip')).toBeGreaterThan(0.8);
+  },
+  patience,
+);
+
+test(
+  'bases: whoever copies follows the base that retrieval searches',
+  async () => {
+    // The same names, each with the image of the next subject.
+    const stills = [...world.stills.values()];
+    const swapped = stills.map(({ code, caption, source }, i) => ({
+      ...{ code, caption, source, file: stills[(i + 1) % stills.length]!.file },
+    }));
+    const other = { ...world, stills: new Map(swapped.map((still) => [still.code, still])) };
+    const otherDocument = (code: string) => makeDocument(other.stills.get(code)!, { objects, embedder });
+    const otherCorpus = await openCorpus({ folder: join(folder, 'other'), embedder, log: quietLog });
+    const documents = await Promise.all([...other.stills.keys()].map(otherDocument));
+    await fillCorpus(
+      otherCorpus,
+      documents.map(({ document }) => document),
+      () => {},
+    );
+    const from = servingOf(model, {}, otherCorpus);
+    const { serving: _, worlds: __, ...rest } = await setting();
+    const report = await evaluateBases({
+      ...rest,
+      bases: [
+        { name: 'own', world, serving, documentOf, oracle: await Oracle.of([world], signal) },
+        {
+          name: 'swapped',
+          world: other,
+          serving: from,
+          documentOf: otherDocument,
+          oracle: await Oracle.of([other], signal),
+        },
+      ],
+    });
+    for (const base of ['own', 'swapped'])
+      for (const by of ['the model', 'pasted without a net'])
+        for (const column of ['document found', 'follows the base', 'appearance rank-1', 'motion', 'background'])
+          expect(cell(report, 0, new RegExp(`^${base} ${by}`), column), `${base}, ${by}, ${column}`).toBe(1);
+    await from.close();
+    await otherCorpus.close();
+  },
+  patience,
+);
+
+test(
+  'motion-start: the model gets the clip that moves as asked, and one that does not; without a verb the clip alone says how',
+  async () => {
+    const oracle = await Oracle.of([world], signal);
+    // Moves as the clip does that it starts from, whatever the words say, and without a clip as they say.
+    const follower: Denoiser = {
+      ...model,
+      generate: (input, options) => {
+        if (!input.start) return model.generate(input, options);
+        const { frames, width, height, data } = input.start.video;
+        expect([frames, width, height]).toEqual([8, 32, 32]);
+        const shown = worldFrames({ frames, width, height, data });
+        const motion = motionOf(shown, plain(backgroundColour(shown))) as 'left';
+        const follow = (text: string) =>
+          text.replace(/(moves left|grows|circles) /, '').replace(/ on a/, ` ${verb(motion)} on a`);
+        const parts = input.prompt.parts.map((part) => ('text' in part ? { text: follow(part.text) } : part));
+        return model.generate({ ...input, prompt: { ...input.prompt, parts } }, options);
+      },
+    };
+    const [served, fromClip] = [servingOf(follower), servingOf(follower, { motion_start: 10 })];
+    // One more clip for each motion, of another subject.
+    const { clips } = world;
+    const twins = clips
+      .slice(0, 3)
+      .map((clip, i) => ({ ...clip, number: 10 + i, actors: [{ ...clip.actors[0]!, subject: codeOf(i) }] }));
+    const report = await evaluateMotionStart({
+      ...{ ...(await setting()), serving: served, oracle, documentOf, levels: [10] },
+      worlds: [{ name: 'small', world: { ...world, clips: [...clips, ...twins] } }],
+      servingAt: () => fromClip,
+      store: async (mp4) => ({
+        ...(await objects.put(`clips/${mp4.length}.mp4`, mp4, { mediaType: 'video/mp4' })),
+        ...{ frames: 8, fps: 8, seconds: 1 },
+      }),
+    });
+    await served.close();
+    const of = (how: string, column: string) => cell(report, 0, new RegExp(`small ${how}`), column);
+    expect(of('the caption, from noise alone', 'motion of the caption')).toBe(1);
+    expect(of('no verb, from noise alone', 'motion of the caption')).toBe(0);
+    expect(of('no verb, from a clip of its motion at 10', 'motion of the caption')).toBe(1);
+    expect(of('no verb, from a clip of its motion at 10', 'motion of the start')).toBe(1);
+    expect(of('the caption, from a clip of another motion at 10', 'motion of the start')).toBe(1);
+    expect(of('the caption, from a clip of another motion at 10', 'motion of the caption')).toBe(0);
+    expect(report.records).toHaveLength(3 * 5);
   },
   patience,
 );

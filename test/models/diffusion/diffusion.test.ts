@@ -141,6 +141,27 @@ describe('sampler', () => {
     expect(variance).toBeLessThan(v ** 2);
   });
 
+  test('from a start in noise the ODE of Gaussian data leads where it must, and steps with more noise are left out', async () => {
+    const schedule = karrasSchedule(129, { min: 0.002, max: 80 });
+    const [x, si, level] = [0.8, 2, 5];
+    const from = schedule.find((sigma) => sigma <= level)!;
+    const seen: number[] = [];
+    const scaled = (y: Float64Array, s: number) => {
+      seen.push(s);
+      return y.map((value) => si * value * ((v / si) ** 2 / ((v / si) ** 2 + s * s)));
+    };
+    const noise = 0.3;
+    const [end] = await sample(scaled, [noise], { si }, { schedule, start: { x: [x], level } });
+    // y goes from x / si + sigma noise to v / si of what its deviation was there.
+    const wanted = si * (x / si + from * noise) * (v / si / Math.hypot(v / si, from));
+    expect(Math.abs(end! / wanted - 1)).toBeLessThan(0.01);
+    expect(Math.max(...seen)).toBe(from);
+    seen.length = 0;
+    // Below all levels the last step is left.
+    await sample(scaled, [noise], { si }, { schedule, start: { x: [x], level: 1e-9 } });
+    expect(seen).toEqual([schedule.at(-2)]);
+  });
+
   test('a step border that throws ends it there', async () => {
     let calls = 0;
     const counting = (y: Float64Array, s: number) => {

@@ -16,6 +16,7 @@ import type { OffsetMove, OperatorInstance, Resources, Sealed } from '../../../s
 import { Pause } from '../../../src/flow/pause.js';
 import { openEnvelope } from '../../../src/flow/settlement.js';
 import { StepWatch } from '../../../src/flow/step-watch.js';
+import { Work } from '../../../src/flow/work.js';
 import { readSamples } from '../../../src/models/training/data/samples.js';
 import { shard } from '../../../src/operators/corpus/shard.js';
 import { split } from '../../../src/operators/media/split.js';
@@ -88,12 +89,12 @@ async function stage(instance: OperatorInstance, records: Record<number, string 
     const origin = { topic, partition: 3, offset: Number(offset), key: null, value: null, headers: {}, timestamp: 0 };
     const id = `${topic}-3-${offset}`;
     const event = { id, source: '/t', type: 't', schema: 'media.added', time: '', data: {} } as const;
-    const life = { signal: new AbortController().signal, isAborted: false, abort() {} };
+    const work = new Work();
     const envelope = openEnvelope(
       origin,
       event,
       flow(),
-      life,
+      work,
       ({ outcome }) => {
         if (outcome.kind === 'delivered') settled.push(Number(offset));
       },

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { setImmediate } from 'node:timers/promises';
 import { describe, expect, it, vi } from 'vitest';
 import type { Clock } from '../../../src/core/clock.js';
@@ -13,7 +14,7 @@ import { denoise } from '../../../src/operators/requests/denoise.js';
 import { previewKey } from '../../../src/operators/requests/job-progress.js';
 import { type KnownJob, noJobs } from '../../../src/stores/jobs/jobs.js';
 import { drawFrame, sprite, videoOf } from '../../evaluation/synthetic-world.js';
-import { testFolder } from '../../media/make-media.js';
+import { makeVideo, testFolder } from '../../media/make-media.js';
 import { patient } from '../../support/patience.js';
 import { mediaResources, storedImage } from '../media-resources.js';
 import { describeOperator } from '../operator-contract.js';
@@ -407,6 +408,47 @@ describe('denoise', patient, () => {
     const run = await runOperator(denoise, {}, given(denoiser), [flow()], { ...input, signal: stop.signal });
     expect(run.settlements[0]!.outcome).toMatchObject({ kind: 'rejected', error: expired, step: 'denoise' });
     expect(last).toBe(2);
+  });
+});
+
+describe('motion_start', patient, () => {
+  const clipOf = async () => {
+    const bytes = await readFile(await makeVideo(folder, 'way.mp4', { width: 64, height: 64, scenes: [24] }));
+    const stored = await media.objects.put('clips/way.mp4', bytes, { mediaType: 'video/mp4' });
+    return { ...stored, frames: 24, fps: 12, seconds: 2 };
+  };
+  const withClip = async (): Promise<Flow> => {
+    const { job, prompt } = flow({ steps: 1 });
+    const parts = [{ clip: await clipOf(), caption: 'a square goes right', role: 'motion' as const }, ...prompt!.parts];
+    return { job, prompt: { ...prompt!, parts } };
+  };
+
+  it('gives the model the clip of the prompt in its own size, all of it in as many frames', async () => {
+    const { denoiser, asked } = scripted();
+    const run = await runOperator(denoise, { motion_start: 10 }, given(denoiser, { workDir: media.workDir }), [
+      await withClip(),
+    ]);
+    const { frames } = run.emitted[0]!.data;
+    expect(frames?.sampler.motion_start).toBe(10);
+    expect(frames?.unreadParts).toBeUndefined();
+    const { start } = asked[0]!;
+    expect(start).toMatchObject({ level: 10, video: { frames: 4, width: 32, height: 32 } });
+    // White and 6 of 32 pixels wide; it goes 3 pixels from frame to frame: six frames of the clip.
+    const middles = [0, 1, 2, 3].map((t) => {
+      const row = [...start!.video.data.subarray((t * 32 + 7) * 32 * 3, (t * 32 + 8) * 32 * 3)];
+      const white = Array.from({ length: 32 }, (_, x) => x).filter((x) => row[x * 3 + 2]! > 200);
+      return white.reduce((sum, x) => sum + x, 0) / white.length;
+    });
+    for (let t = 1; t < 4; t++) expect(middles[t]! - middles[t - 1]!).toBeCloseTo(6, 0);
+  });
+
+  it('is noise alone where the prompt has no clip, and where it is not asked for; then the clip is not read', async () => {
+    const { denoiser, asked } = scripted();
+    await runOperator(denoise, { motion_start: 10 }, given(denoiser, { workDir: media.workDir }), [flow({ steps: 1 })]);
+    const run = await runOperator(denoise, {}, given(denoiser, { workDir: media.workDir }), [await withClip()]);
+    expect(asked.map(({ start }) => start)).toEqual([undefined, undefined]);
+    expect(run.emitted[0]!.data.frames).toMatchObject({ unreadParts: [0] });
+    expect(run.emitted[0]!.data.frames?.sampler).not.toHaveProperty('motion_start');
   });
 });
 

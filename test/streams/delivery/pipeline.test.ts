@@ -675,7 +675,10 @@ describe('trouble with the log', () => {
   it('bounds what waits for a commit, as well as what is being worked on', async () => {
     await transport.publish(names(2000).map((name) => ({ ...media(name), partition: 0 })));
     let taken = 0;
-    let failing = true;
+    let release = () => {};
+    const released = new Promise<void>((resolve) => {
+      release = resolve;
+    });
     const slow = troubled((assigned) => ({
       take: async (most, signal) => {
         const records = await assigned.take(most, signal);
@@ -683,7 +686,7 @@ describe('trouble with the log', () => {
         return records;
       },
       commit: async (outputs, position) => {
-        if (failing) throw unavailable();
+        await released;
         await assigned.commit(outputs, position);
       },
     }));
@@ -695,7 +698,7 @@ describe('trouble with the log', () => {
       expect(await metrics.registry.metrics()).toContain(`vimi_awaiting_commit{pipeline="test"} ${taken}`);
     }, patience);
     expect(taken).toBeLessThanOrEqual(most);
-    failing = false;
+    release();
     await running;
     expect(await delivered(transport)).toEqual(names(2000));
   });

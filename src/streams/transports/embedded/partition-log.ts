@@ -161,8 +161,8 @@ export class PartitionLogs {
       const log = logs[target]!;
       const offset = highs.get(log) ?? this.high(log);
       highs.set(log, offset + 1);
-      const row = [log * idsPerLog + offset, timestamp ?? this.#now(), key, packHeaders(headers), value] as const;
-      this.#sql.insert.run(...row, checksum(...row));
+      const [id, time, packed] = [log * idsPerLog + offset, timestamp ?? this.#now(), packHeaders(headers)];
+      this.#sql.insert.run(id, time, key, packed, value, checksum(id, time, key, packed, value));
       return { topic, partition: target, offset };
     });
     for (const [log, high] of highs) this.#sql.grow.run(high, log);
@@ -241,9 +241,9 @@ function unknown(where: string): VimiError {
 
 /** JSON, each byte of a value as one character: exact for any bytes. */
 function packHeaders(headers: Record<string, Buffer>): string {
-  const entries = Object.entries(headers);
-  if (entries.length === 0) return '';
-  return JSON.stringify(entries.map(([name, bytes]) => [name, bytes.toString('latin1')]));
+  const entries: [string, string][] = [];
+  for (const name in headers) entries.push([name, headers[name]!.toString('latin1')]);
+  return entries.length === 0 ? '' : JSON.stringify(entries);
 }
 
 function unpackHeaders(text: string): Record<string, Buffer> {

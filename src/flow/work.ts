@@ -1,0 +1,55 @@
+import type { VimiError } from '../core/errors.js';
+import type { EventSpan } from './spans.js';
+
+/**
+ * The work on one event, which may become pointless. Its signal is made for who asks: that costs more than a small step does,
+ * and most work is never aborted. The flow itself listens here.
+ */
+export class Work {
+  /** Traces it; missing where nothing is traced. */
+  readonly span: EventSpan | undefined;
+  #reason: VimiError | undefined;
+  #controller: AbortController | undefined;
+  #listeners: Set<() => void> | undefined;
+
+  constructor(span?: EventSpan) {
+    this.span = span;
+  }
+
+  get isAborted(): boolean {
+    return this.#reason !== undefined;
+  }
+
+  /** Why; undefined: it is not aborted. */
+  get reason(): VimiError | undefined {
+    return this.#reason;
+  }
+
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.#reason) this.#controller.abort(this.#reason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** The first reason counts. */
+  abort(reason: VimiError): void {
+    if (this.#reason) return;
+    this.#reason = reason;
+    this.#controller?.abort(reason);
+    const listeners = [...(this.#listeners ?? [])];
+    this.#listeners = undefined;
+    for (const listener of listeners) listener();
+  }
+
+  /** Calls `listener` once, when it is aborted: for work that is not aborted yet. */
+  onAbort(listener: () => void): void {
+    this.#listeners ??= new Set();
+    this.#listeners.add(listener);
+  }
+
+  offAbort(listener: () => void): void {
+    this.#listeners?.delete(listener);
+  }
+}
