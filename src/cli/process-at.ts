@@ -15,7 +15,13 @@ export function processUrl(address: string, path: string): URL {
 
 /** Why fetch failed there; `how`: to name another address. */
 export function noProcess(thrown: unknown, where: string, how: string): VimiError {
-  const { message, cause } = thrown as Error;
+  const { name, message, cause } = thrown as Error;
+  if (name === 'TimeoutError')
+    return new VimiError('USAGE', 'A process listens there, and does not answer', {
+      ...{ found: message, where, cause: thrown },
+      remedy:
+        'Its thread is kept busy, by a custom operator that gives it back to nobody, or its machine is. Look at its processor time and at its last lines in the log.',
+    });
   return new VimiError('USAGE', 'No process answers there', {
     found: cause instanceof Error ? cause.message : message,
     where,

@@ -106,6 +106,11 @@ export const errorCodes = {
     remedy:
       'Install a current ffmpeg: the file may be fine, the program crashed. `vimi doctor` shows which one is used.',
   },
+  TOOL_UNUSABLE: {
+    fault: 'surroundings',
+    remedy:
+      'Put an ffmpeg that works in its place; the pipeline continues by itself then. `vimi doctor` shows which one is used.',
+  },
   ENCODER_FAILED: { fault: 'passing', remedy: 'Read the ffmpeg message; `vimi doctor` shows which ffmpeg is used.' },
   // Topology and configuration.
   TOPOLOGY_INVALID: { fault: 'input', remedy: 'Correct the listed places, then check again with `vimi validate`.' },

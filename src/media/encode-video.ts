@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { asVimiError, type ErrorCode, VimiError } from '../core/errors.js';
 import { ffmpegToFile } from './ffmpeg.js';
 import { rateText } from './frames.js';
 
@@ -25,9 +26,37 @@ export function encodedSize(width: number, height: number, scale = 1): { width: 
 
 /**
  * Writes frames as MP4 (H.264, yuv420p, index first). The same frames, options and ffmpeg give the same bytes. An odd
- * side grows by one pixel that repeats its neighbour. ENCODER_FAILED, STORAGE_FULL, TIMED_OUT.
+ * side grows by one pixel that repeats its neighbour. ENCODER_FAILED, TOOL_CRASHED, STORAGE_FULL, TIMED_OUT; TOOL_UNUSABLE
+ * where the encoder fails on any frames: then these are not to blame.
  */
 export async function encodeVideo(options: EncodeOptions): Promise<void> {
+  try {
+    await encode(options);
+  } catch (thrown) {
+    if (encodersOwn.has(asVimiError(thrown).code) && !options.signal.aborted) await checkEncoder(options);
+    throw thrown;
+  }
+}
+
+/** Frames are only numbers: what ffmpeg says of them may be its own trouble. */
+const encodersOwn: ReadonlySet<ErrorCode> = new Set(['TOOL_CRASHED', 'ENCODER_FAILED', 'MEDIA_UNSUPPORTED']);
+
+/** Two small grey frames, which every encoder takes, and to no file. */
+async function checkEncoder({ signal }: EncodeOptions): Promise<void> {
+  const [width, height, fps] = [32, 32, 8];
+  const frames = new Uint8Array(2 * width * height * 3).fill(128);
+  try {
+    await encode({ frames, width, height, fps, crf: 20, output: '/dev/null', signal }, ['-f', 'null']);
+  } catch (thrown) {
+    const { code, message: found } = asVimiError(thrown);
+    if (!encodersOwn.has(code)) throw thrown;
+    throw new VimiError('TOOL_UNUSABLE', 'This ffmpeg cannot encode a video, whatever it shows', {
+      ...{ expected: 'an encoder of H.264 that runs to its end', found, cause: thrown },
+    });
+  }
+}
+
+async function encode(options: EncodeOptions, instead: string[] = []): Promise<void> {
   const { frames, width, height, fps, crf, scale = 1, output, signal } = options;
   const inputs = [
     {
@@ -47,7 +76,16 @@ export async function encodeVideo(options: EncodeOptions): Promise<void> {
   await ffmpegToFile(
     {
       inputs,
-      options: ['-map', '0:v:0', '-map_metadata', '-1', '-vf', codedColours(width, height, scale), ...asMp4(crf)],
+      options: [
+        '-map',
+        '0:v:0',
+        '-map_metadata',
+        '-1',
+        '-vf',
+        codedColours(width, height, scale),
+        ...asMp4(crf),
+        ...instead,
+      ],
       signal,
       failure: { code: 'ENCODER_FAILED', summary: 'ffmpeg could not encode these frames', where: output },
     },

@@ -1,7 +1,8 @@
 import type { Readable } from 'node:stream';
 import fluent from 'fluent-ffmpeg';
 import { type ErrorCode, VimiError } from '../core/errors.js';
-import { startTool, ToolFailure, type ToolRun } from './tool-process.js';
+import type { FramePipe } from './frame-pipe.js';
+import { startTool, ToolFailure, type ToolJob, type ToolRun } from './tool-process.js';
 import { mediaTools } from './tools.js';
 
 /*
@@ -64,31 +65,32 @@ export async function ffmpegToFile(job: FfmpegJob, output: string): Promise<stri
   return said(run, job);
 }
 
-/** The same for options that name their outputs themselves, `pipe:1` and `pipe:3`. */
-export function ffmpegToPipes(job: FfmpegJob): FfmpegStream & { further: Readable } {
-  const started = stream(job, job.options, 1);
-  return { ...started, further: started.run.further! };
-}
-
 export interface FfmpegStream {
-  stream: Readable;
+  /** Pipe 3. */
+  further: Readable;
   complaints: Promise<string>;
   run: ToolRun;
 }
 
-function stream(job: FfmpegJob, options: string[], furtherPipes: 0 | 1): FfmpegStream {
-  const run = start(job, [], options, furtherPipes);
-  run.stdout.once('close', () => {
-    if (run.stdout.readableEnded) return;
-    run.further?.destroy();
+/** The same for options that name their outputs themselves: `pipe:1`, which is where frames go, and `pipe:3`. */
+export function ffmpegToPipes(job: FfmpegJob, frames: FramePipe): FfmpegStream {
+  const run = start(job, [], job.options, { output: frames.far, furtherPipes: 1 });
+  frames.onClose((isRead) => {
+    if (isRead) return;
+    run.further!.destroy();
     run.kill(new VimiError('CANCELLED', 'Nobody reads the frames any more'));
   });
   const complaints = said(run, job);
   complaints.catch(() => undefined);
-  return { stream: run.stdout, complaints, run };
+  return { further: run.further!, complaints, run };
 }
 
-function start(job: FfmpegJob, before: string[], after: string[], furtherPipes: 0 | 1 = 0): ToolRun {
+function start(
+  job: FfmpegJob,
+  before: string[],
+  after: string[],
+  pipes: Pick<ToolJob, 'output' | 'furtherPipes'> = {},
+): ToolRun {
   const { inputs, signal, patienceMs, failure } = job;
   const sources = inputs.map(({ source }) => source);
   const input = sources.find((source) => typeof source !== 'string') as Readable | undefined;
@@ -105,7 +107,7 @@ function start(job: FfmpegJob, before: string[], after: string[], furtherPipes: 
     args: argumentsOf(command),
     signal,
     where: failure.where,
-    furtherPipes,
+    ...pipes,
     ...(input && { input }),
     ...(patienceMs !== undefined && { patienceMs }),
   });

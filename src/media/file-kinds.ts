@@ -45,6 +45,19 @@ const beginnings: [kind: string, start: string, at?: number][] = [
   ['an HDF5 file', 'x:894844460d0a1a0a'],
   ['an SQLite database', 'SQLite format 3'],
   ['a program', 'x:7f454c46'],
+  ['a document of Microsoft Office', 'x:d0cf11e0a1b11ae1'],
+  ['an audio file', 'WAVE', 8],
+  ['an audio file', 'AIFF', 8],
+  ['an audio file', 'AIFC', 8],
+  ['an audio file', 'ID3'],
+  ['an audio file', 'fLaC'],
+  ['an audio file', 'wvpk'],
+  // Frames of MP3, AAC and AC-3 without a header before them.
+  ['an audio file', 'x:fffb'],
+  ['an audio file', 'x:fff3'],
+  ['an audio file', 'x:fff1'],
+  ['an audio file', 'x:fff9'],
+  ['an audio file', 'x:0b77'],
   ['an AppleDouble file (what macOS keeps beside a file)', 'x:00051607'],
 ];
 

@@ -3,7 +3,8 @@ import type { Readable } from 'node:stream';
 import type { VimiError } from '../core/errors.js';
 import { asMp4, codedColours } from './encode-video.js';
 import { type FfmpegStream, ffmpegToPipes, fileUrl, strangersFile } from './ffmpeg.js';
-import type { PassingFrames } from './frame-buffers.js';
+import { type PassingFrames, reuse } from './frame-buffers.js';
+import { type FramePipe, framePipe } from './frame-pipe.js';
 import { layOnWhite, rateText } from './frames.js';
 import type { ImageFormat } from './image-formats.js';
 import { decodePages, imageFormat, imageHeader } from './images.js';
@@ -51,11 +52,11 @@ export async function readFrames(path: string, probe: ProbedMedium, options: Fra
 /** Of a second: a tick in which the usual rates and time bases are whole numbers. */
 const ticks = 705_600_000;
 
-function readVideo(
+async function readVideo(
   path: string,
   probe: ProbedMedium,
   { width, height, fps, signal, limit, coded, passing }: FrameOptions,
-): FrameReader {
+): Promise<FrameReader> {
   const { start = 0, stream = 0, interlaced = false, colours = {}, decoder } = probe.video ?? {};
   const channels = probe.hasAlpha ? 4 : 3;
   const deep = needsScreenColours(colours);
@@ -73,40 +74,50 @@ function readVideo(
     coded && isFinished
       ? [',split=3[frames][film]', codedFilm({ width, height, fps }, coded)]
       : [',split[frames]', null];
-  const decoding = ffmpegToPipes({
-    inputs: [
-      {
-        source: fileUrl(path),
-        // A stream may change its frame size on the way: to about what was announced, not to anything.
-        options: [...strangersFile, ...['-max_pixels', `${mostPixels(probe)}`], ...(decoder ? ['-c:v', decoder] : [])],
-      },
-    ],
-    options: [
-      ...[
-        '-filter_complex',
-        `[0:${stream}]${filters}${further}[twins];[twins]scale=2:2:flags=neighbor[moments]${codedAsWell?.filters ?? ''}`,
-      ],
-      ...(codedAsWell?.options ?? []),
-      ...['-map', '[moments]', ...asItComes, '-flush_packets', '1', '-f', 'framecrc', 'pipe:3'],
-      ...['-map', '[frames]', '-map_metadata', '-1', ...asItComes, '-f', 'rawvideo', 'pipe:1'],
-    ],
-    signal,
-    failure: { code: 'MEDIA_DAMAGED', summary: 'This video cannot be decoded', where: path },
+  const size = width * height * channels * (deep ? 2 : 1);
+  // What is converted has a buffer of its own afterwards.
+  const passed = isFinished ? passing : undefined;
+  const pipe = await framePipe({
+    take: () => passed?.take(size) ?? new Uint8Array(size),
+    giveBack: (frame) => passed && reuse(frame),
   });
+  const decoding = ffmpegToPipes(
+    {
+      inputs: [
+        {
+          source: fileUrl(path),
+          // A stream may change its frame size on the way: to about what was announced, not to anything.
+          options: [
+            ...strangersFile,
+            ...['-max_pixels', `${mostPixels(probe)}`],
+            ...(decoder ? ['-c:v', decoder] : []),
+          ],
+        },
+      ],
+      options: [
+        ...[
+          '-filter_complex',
+          `[0:${stream}]${filters}${further}[twins];[twins]scale=2:2:flags=neighbor[moments]${codedAsWell?.filters ?? ''}`,
+        ],
+        ...(codedAsWell?.options ?? []),
+        ...['-map', '[moments]', ...asItComes, '-flush_packets', '1', '-f', 'framecrc', 'pipe:3'],
+        ...['-map', '[frames]', '-map_metadata', '-1', ...asItComes, '-f', 'rawvideo', 'pipe:1'],
+      ],
+      signal,
+      failure: { code: 'MEDIA_DAMAGED', summary: 'This video cannot be decoded', where: path },
+    },
+    pipe,
+  );
   const convert = deep ? screenColours(colours, channels) : null;
   const finish = (bytes: Uint8Array) => {
     const frame = convert ? convert(words(bytes)) : bytes;
     return channels === 4 ? layOnWhite(frame) : frame;
   };
-  const size = width * height * channels * (deep ? 2 : 1);
-  // What is converted has a buffer of its own afterwards.
-  const passed = isFinished ? passing : undefined;
-  const take = () => passed?.take(size) ?? new Uint8Array(size);
   let late = 0;
   let isEven = isFinished;
   async function* timed() {
     let count = 0;
-    for await (const one of timedFrames(decoding, take, finish)) {
+    for await (const one of timedFrames(pipe, decoding, finish)) {
       if (count === 0) late = Math.max(0, one.time - start);
       if (++count > (limit?.frames ?? Number.POSITIVE_INFINITY)) throw limit!.exceeded();
       yield one;
@@ -164,32 +175,16 @@ function words({ buffer, byteOffset, length }: Uint8Array): Uint16Array {
 
 /** Pairs the frames of one pipe with the moments of the other. */
 async function* timedFrames(
-  { stream, further, run }: FfmpegStream & { further: Readable },
-  take: () => Uint8Array,
+  pipe: FramePipe,
+  { further, run }: FfmpegStream,
   finish: (bytes: Uint8Array) => Uint8Array,
 ): AsyncGenerator<TimedFrame> {
   const moments = momentsOf(further)[Symbol.asyncIterator]();
-  const chunks = (stream as AsyncIterable<Buffer>)[Symbol.asyncIterator]();
   let moment: Promise<Arrival> | undefined;
-  let chunk: Promise<Arrival> | undefined;
+  let frame: Promise<Arrival> | undefined;
   const frames: Uint8Array[] = [];
   const times: number[] = [];
-  /** The frame that is arriving, and how much of it is there. */
-  let arriving: Uint8Array | undefined;
-  let filled = 0;
   let ended = 0;
-  const fill = (bytes: Buffer) => {
-    for (let at = 0; at < bytes.length; ) {
-      arriving ??= take();
-      const part = bytes.subarray(at, at + arriving.length - filled);
-      arriving.set(part, filled);
-      at += part.length;
-      filled += part.length;
-      if (filled < arriving.length) return;
-      frames.push(arriving);
-      [arriving, filled] = [undefined, 0];
-    }
-  };
   try {
     while (ended < 2 || (frames.length > 0 && times.length > 0)) {
       if (frames.length > 0 && times.length > 0) {
@@ -198,26 +193,26 @@ async function* timedFrames(
       }
       // Whichever comes: ffmpeg may be some frames ahead in one pipe, and not write to the other before that is read.
       moment ??= moments.next().then(({ done, value }) => ({ done: done === true, moment: value as number }));
-      chunk ??= chunks.next().then(({ done, value }) => ({ done: done === true, bytes: value as Buffer }));
+      frame ??= pipe.frames.next().then(({ done, value }) => ({ done: done === true, frame: value as Uint8Array }));
       // Of what ffmpeg does: while somebody works on a frame, it waits for us.
       run.waits(false);
-      const arrived = await Promise.race([moment, chunk].filter((one) => one !== never)).finally(() => run.waits(true));
+      const arrived = await Promise.race([moment, frame].filter((one) => one !== never)).finally(() => run.waits(true));
       if (arrived.done) ended++;
       if ('moment' in arrived) {
         moment = arrived.done ? never : undefined;
         if (!arrived.done) times.push(arrived.moment);
       } else {
-        chunk = arrived.done ? never : undefined;
-        if (!arrived.done) fill(arrived.bytes);
+        frame = arrived.done ? never : undefined;
+        if (!arrived.done) frames.push(arrived.frame);
       }
     }
   } finally {
-    stream.destroy();
+    pipe.destroy();
     further.destroy();
   }
 }
 
-type Arrival = { done: boolean; moment: number } | { done: boolean; bytes: Buffer };
+type Arrival = { done: boolean; moment: number } | { done: boolean; frame: Uint8Array };
 /** Of a pipe that is read to its end. */
 const never = new Promise<Arrival>(() => {});
 

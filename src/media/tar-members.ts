@@ -27,11 +27,14 @@ const block = 512;
 const mostExtra = 1 << 20;
 const longestName = 4096;
 
-/** The members of a tar of `size` bytes, in order, from a header on. MEDIA_DAMAGED, with the place, for what is no tar. */
+/**
+ * The members of a tar of `size` bytes, in order, from a header on. MEDIA_DAMAGED, with the place, for what is no tar.
+ * `onNoEnd`: it stops behind a whole member, without the empty block that ends a tar.
+ */
 export async function* tarMembers(
   file: FileHandle,
   size: number,
-  { from = 0, where }: { from?: number; where: string },
+  { from = 0, where, onNoEnd }: { from?: number; where: string; onNoEnd?: () => void },
 ): AsyncGenerator<TarMember> {
   let extra: { name?: string; size?: number; header?: number } = {};
   for (let header = from; header < size; ) {
@@ -56,6 +59,7 @@ export async function* tarMembers(
     }
     header = at + Math.ceil(found.size / block) * block;
   }
+  onNoEnd?.();
 }
 
 function readHeader(bytes: Buffer, at: number, where: string): { name: string; size: number; type: string } | null {

@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
-import { PassThrough, type Readable, type Writable } from 'node:stream';
+import type { Socket } from 'node:net';
+import { PassThrough, Readable, type Writable } from 'node:stream';
 import { VimiError } from '../core/errors.js';
 
 /*
@@ -19,6 +20,8 @@ export interface ToolJob {
   where: string;
   /** What it reads from its stdin; nothing when left out. */
   input?: Readable;
+  /** What it gets as its stdout, and this process gives away; a pipe when left out. */
+  output?: Socket;
   /** Number of a further pipe that it writes to, after stdin, stdout and stderr: 0 or 1. */
   furtherPipes?: 0 | 1;
   /** Milliseconds without a sign of life, by default two minutes. */
@@ -26,6 +29,7 @@ export interface ToolJob {
 }
 
 export interface ToolRun {
+  /** Empty where `output` was given. */
   stdout: Readable;
   /** File descriptor 3 of the process. */
   further: Readable | undefined;
@@ -49,14 +53,15 @@ export class ToolFailure extends Error {
 }
 
 export function startTool(job: ToolJob): ToolRun {
-  const { program, args, signal, where, input, furtherPipes = 0, patienceMs = patience } = job;
+  const { program, args, signal, where, input, output, furtherPipes = 0, patienceMs = patience } = job;
   const child = spawn(program, args, {
-    stdio: [input ? 'pipe' : 'ignore', 'pipe', 'pipe', ...(furtherPipes === 1 ? (['pipe'] as const) : [])],
+    stdio: [input ? 'pipe' : 'ignore', output ?? 'pipe', 'pipe', ...(furtherPipes === 1 ? (['pipe'] as const) : [])],
     // Static builds look for the character sets of the machine's own C library, and die of what they find. We need none.
     env: { ...process.env, GCONV_PATH: '/nonexistent' },
     windowsHide: true,
   });
-  const stdout = kept(child.stdout as Readable);
+  output?.destroy();
+  const stdout = child.stdout ? kept(child.stdout) : Readable.from([]);
   const further = child.stdio[3] ? kept(child.stdio[3] as Readable) : undefined;
   let stderr = '';
   (child.stderr as Readable).setEncoding('utf8').on('data', (text: string) => {
@@ -105,6 +110,8 @@ export function startTool(job: ToolJob): ToolRun {
       else if (failedToStart) reject(notStarted(program, failedToStart, where));
       else if (code === 0) resolve(said);
       // A shell around the program reports a signal as 128 and its number.
+      // A shell, or the loader of programs: there is nothing that could run.
+      else if (code === 126 || code === 127) reject(unusable(program, said || `exit code ${code}`, where));
       else if (died || code === 139) reject(crashed(program, died ?? 'SIGSEGV', said, where));
       else reject(new ToolFailure(code ?? 1, said));
     }
@@ -153,11 +160,19 @@ function crashed(program: string, signal: string, stderr: string, where: string)
 
 function notStarted(program: string, cause: NodeJS.ErrnoException, where: string): VimiError {
   const missing = cause.code === 'ENOENT' || cause.code === 'EACCES';
-  return new VimiError(missing ? 'FFMPEG_NOT_FOUND' : 'TOOL_CRASHED', `${nameOf(program)} cannot be started`, {
+  if (!missing) return unusable(program, cause.message, where, cause);
+  return new VimiError('FFMPEG_NOT_FOUND', `${nameOf(program)} cannot be started`, {
     expected: program,
     found: cause.message,
     where,
     cause,
+  });
+}
+
+/** No file is to blame: the machine has no room for another process, or the program lacks a library. */
+function unusable(program: string, found: string, where: string, cause?: Error): VimiError {
+  return new VimiError('TOOL_UNUSABLE', `${nameOf(program)} cannot be started`, {
+    ...{ expected: program, found, where, cause },
   });
 }
 

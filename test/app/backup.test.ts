@@ -8,6 +8,7 @@ import { Workspace } from '../../src/app/workspace.js';
 import { makeMedia, project, takeIn } from '../cli/small-corpus.js';
 import { never } from '../media/make-media.js';
 import { quietLog } from '../operators/run-operator.js';
+import { patience } from '../support/patience.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vimi-backup-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -67,7 +68,7 @@ async function recordsOf(opened: Workspace): Promise<string[]> {
   return found;
 }
 
-describe('[use U16] a backup of the embedded profile', { timeout: 300_000 }, () => {
+describe('[use U16] a backup of the embedded profile', { timeout: patience(300) }, () => {
   it('is restored with every record, position and object, and what is known already stays known', async () => {
     const { to, manifest, objects } = await copy('whole');
     expect(objects.copied).toBe(objects.count);

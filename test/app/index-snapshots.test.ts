@@ -13,6 +13,7 @@ import { storedSnapshots } from '../../src/stores/corpus/snapshots/stored-snapsh
 import { testFolder } from '../media/make-media.js';
 import { quietLog } from '../operators/run-operator.js';
 import { captions, corpusDocument } from '../stores/corpus/corpus-documents.js';
+import { patience } from '../support/patience.js';
 
 const folder = await testFolder();
 const topology = join(folder, 'topology.yaml');
@@ -65,7 +66,7 @@ beforeAll(() => writeTopology(5));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 // In order: each goes on with what the one before left.
-describe.sequential('an index and its snapshots', { timeout: 120_000 }, () => {
+describe.sequential('an index and its snapshots', { timeout: patience(120) }, () => {
   it('stores one at a planned stop, if what is new is worth it', async () => {
     await inWorkspace(async (workspace) => {
       const index = await tendIndex(workspace);

@@ -15,6 +15,7 @@ import { samplesList } from '../../src/cli/commands/samples-list.js';
 import { samplesReground } from '../../src/cli/commands/samples-reground.js';
 import { samplesVerify } from '../../src/cli/commands/samples-verify.js';
 import { quietLog } from '../operators/run-operator.js';
+import { patience } from '../support/patience.js';
 import { printed } from './printed.js';
 
 /*
@@ -110,7 +111,7 @@ function meeting(
   });
 }
 
-describe('shards that two commands change at once', { timeout: 300_000 }, () => {
+describe('shards that two commands change at once', { timeout: patience(300) }, () => {
   it('keep each sample once when a removal rewrites what is being merged', async () => {
     anew();
     await meeting(merge, (log) => remove('zoo', { rewriteShards: true }, log));
@@ -158,7 +159,7 @@ describe('shards that two commands change at once', { timeout: 300_000 }, () => 
   });
 });
 
-describe('a merge', { timeout: 300_000 }, () => {
+describe('a merge', { timeout: patience(300) }, () => {
   it('leaves out what was removed, and says how much', async () => {
     anew();
     await remove('park');
@@ -191,7 +192,7 @@ describe('a merge', { timeout: 300_000 }, () => {
   });
 });
 
-describe('a shard of which grounding again left nothing', { timeout: 300_000 }, () => {
+describe('a shard of which grounding again left nothing', { timeout: patience(300) }, () => {
   /** By a keep-list, as if its clip resembled another. */
   async function leaveOut(source: string): Promise<void> {
     const of = (await told((workspace, out) => samplesList(workspace, { json: true }, out))).find(

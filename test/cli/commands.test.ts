@@ -16,6 +16,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { encodeVideo } from '../../src/media/encode-video.js';
 import { readSamples } from '../../src/models/training/data/samples.js';
 import { scenes } from '../media/make-media.js';
+import { patience } from '../support/patience.js';
 
 const root = join(import.meta.dirname, '../..');
 const vimi = join(root, 'dist/cli/main.js');
@@ -103,7 +104,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 // In order: each goes on with what the one before left.
-describe.sequential('the command line', { timeout: 600_000 }, () => {
+describe.sequential('the command line', { timeout: patience(600) }, () => {
   it('takes a folder in, and says what was refused and why', async () => {
     const { code, out, err } = await run(['ingest', 'media']);
     expect(err).not.toContain('Rejected');

@@ -8,6 +8,7 @@ import { corpusShow } from '../../src/cli/commands/corpus-show.js';
 import { corpusStats } from '../../src/cli/commands/corpus-stats.js';
 import { testFolder } from '../media/make-media.js';
 import { thrownBy } from '../operators/run-operator.js';
+import { patience } from '../support/patience.js';
 import { makeMedia, project, takeIn, written } from './small-corpus.js';
 
 const folder = await testFolder();
@@ -25,7 +26,7 @@ afterAll(() => workspace.close());
 const lineage = async (name: string): Promise<Lineage> =>
   JSON.parse(await written((out) => corpusLineage(workspace, name, { json: true }, out)));
 
-describe('what is known of a corpus', { timeout: 120_000 }, () => {
+describe('what is known of a corpus', { timeout: patience(120) }, () => {
   it('leads from a file to clips, documents, samples, and each drop with its reason and score', async () => {
     const { clips, medium } = await lineage(film);
     expect(medium).toMatchObject({ outcome: 'delivered', parts: { delivered: 3, dropped: { 'too-still': 2 } } });

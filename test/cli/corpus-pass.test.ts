@@ -11,6 +11,7 @@ import { samplesList } from '../../src/cli/commands/samples-list.js';
 import { samplesReground } from '../../src/cli/commands/samples-reground.js';
 import { sweep } from '../../src/cli/commands/sweep.js';
 import { quietLog } from '../operators/run-operator.js';
+import { patience } from '../support/patience.js';
 import { makeMedia, project, takeIn, written } from './small-corpus.js';
 
 let folder: string;
@@ -41,7 +42,7 @@ afterAll(async () => {
 });
 
 // In order: each goes on with what the one before left.
-describe.sequential('passes over a corpus', { timeout: 120_000 }, () => {
+describe.sequential('passes over a corpus', { timeout: patience(120) }, () => {
   it('say what they would leave out, and store a keep-list that removes nothing', async () => {
     const before = (await (await workspace.corpusIsCurrent()).state()).documents;
     const dry = await dedup({ dryRun: true });

@@ -4,6 +4,7 @@ import type { Workspace } from '../../src/app/workspace.js';
 import { corpusRegrade } from '../../src/cli/commands/corpus-regrade.js';
 import { corpusThresholds } from '../../src/cli/commands/corpus-thresholds.js';
 import { testFolder } from '../media/make-media.js';
+import { patience } from '../support/patience.js';
 import { makeMedia, project, takeIn, written } from './small-corpus.js';
 
 const folder = await testFolder();
@@ -23,7 +24,7 @@ const regraded = async (options: object) =>
     .at(-1);
 const documents = async () => (await (await workspace.corpusIsCurrent()).find({})).length;
 
-describe('vimi corpus regrade', { timeout: 120_000 }, () => {
+describe('vimi corpus regrade', { timeout: patience(120) }, () => {
   it('does nothing where nothing changes, and nothing on a dry run', async () => {
     expect(await documents()).toBe(6);
     expect(await regraded({})).toMatchObject({ fails: 0, passes: 0 });

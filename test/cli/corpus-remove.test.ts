@@ -18,7 +18,7 @@ import type { StoredRecord } from '../../src/events/record.js';
 import { createEmbedder } from '../../src/models/encoders/built-in/embedder.js';
 import { openCorpus } from '../../src/stores/corpus/index/open-corpus.js';
 import { quietLog } from '../operators/run-operator.js';
-import { patient } from '../support/patience.js';
+import { patience, patient } from '../support/patience.js';
 import { printed } from './printed.js';
 
 const root = join(import.meta.dirname, '../..');
@@ -100,7 +100,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 // In order: each goes on with what the one before left.
-describe.sequential('what is removed from the corpus', { timeout: 300_000 }, () => {
+describe.sequential('what is removed from the corpus', { timeout: patience(300) }, () => {
   it('leaves it, is listed where sealed shards hold it, and leaves them when asked', async () => {
     const before = await shards();
     const dry = await remove(['zoo'], { dryRun: true });

@@ -7,6 +7,7 @@ import { corpusReport } from '../../src/cli/commands/corpus-report.js';
 import { figure } from '../../src/cli/report-page.js';
 import { histogram } from '../../src/media/drawing/histogram.js';
 import { testFolder } from '../media/make-media.js';
+import { patience } from '../support/patience.js';
 import { makeMedia, project, takeIn, written } from './small-corpus.js';
 
 const folder = await testFolder();
@@ -26,7 +27,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => workspace.close());
 
-describe('vimi corpus report', { timeout: 120_000 }, () => {
+describe('vimi corpus report', { timeout: patience(120) }, () => {
   it('writes a page that fetches nothing and runs nothing', () => {
     expect(html).toContain("default-src 'none'");
     expect(html).not.toMatch(

@@ -4,6 +4,7 @@ import type { Workspace } from '../../src/app/workspace.js';
 import { corpusThresholds } from '../../src/cli/commands/corpus-thresholds.js';
 import { testFolder } from '../media/make-media.js';
 import { thrownBy } from '../operators/run-operator.js';
+import { patience } from '../support/patience.js';
 import { makeMedia, project, takeIn, written } from './small-corpus.js';
 
 const folder = await testFolder();
@@ -20,7 +21,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => workspace.close());
 
-describe('vimi corpus thresholds', { timeout: 120_000 }, () => {
+describe('vimi corpus thresholds', { timeout: patience(120) }, () => {
   it('has the scores of all clips, and drops none with score_only', async () => {
     const { clips, media: many, topology, score_only } = await told();
     expect([clips, many, score_only]).toEqual([7, 3, true]);

@@ -32,6 +32,7 @@ import type { SamplesSealed, VideoCompleted } from '../../src/events/schemas.js'
 import { unpackTar } from '../../src/media/tar.js';
 import { readSamples } from '../../src/models/training/data/samples.js';
 import { quietLog } from '../operators/run-operator.js';
+import { patience } from '../support/patience.js';
 import { printed } from './printed.js';
 
 /*
@@ -122,7 +123,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 // In order: each goes on with what the one before left.
-describe.sequential('clips as motion examples', { timeout: 300_000 }, () => {
+describe.sequential('clips as motion examples', { timeout: patience(300) }, () => {
   it('are found by how they move, beside the images', async () => {
     expect(await search('spins', 'clip')).toEqual(['a slice of pizza spins on a purple background']);
     expect(await search('a fox', 'image')).toEqual(['a fox']);

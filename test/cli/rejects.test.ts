@@ -4,12 +4,16 @@ import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readOriginal } from '../../src/app/rejects/original.js';
 import { runPipelines } from '../../src/app/run-pipelines.js';
 import { Workspace } from '../../src/app/workspace.js';
 import { publish } from '../../src/cli/commands/publish.js';
 import { dismissRejects, listRejects, type RejectsOptions, replayRejects } from '../../src/cli/commands/rejects.js';
+import { VimiError } from '../../src/core/errors.js';
 import { decodeEvent } from '../../src/events/cloudevents.js';
+import { rejectRecord } from '../../src/streams/delivery/rejects.js';
 import { quietLog } from '../operators/run-operator.js';
+import { patience } from '../support/patience.js';
 
 const root = join(import.meta.dirname, '../..');
 const shipped = readFileSync(join(root, 'topology.yaml'), 'utf8').replace(
@@ -75,7 +79,7 @@ afterAll(async () => {
 });
 
 // In order: each goes on with what the one before left.
-describe.sequential('vimi rejects', { timeout: 120_000 }, () => {
+describe.sequential('vimi rejects', { timeout: patience(120) }, () => {
   it('lists what was rejected and what a replay would do, and does nothing', async () => {
     const out = await list();
     for (const part of ['corpus/fetch  MEDIA_NOT_FOUND', 'generate/admit  REQUEST_OVER_LIMIT', 'EVENT_MALFORMED'])
@@ -193,4 +197,29 @@ describe.sequential('vimi rejects', { timeout: 120_000 }, () => {
     await replay({ all: true });
     expect(await events('corpus')).toHaveLength(1);
   });
+});
+
+it('a topic that is made anew has other dead letters in the same places [kind 2 made anew]', async () => {
+  const transport = await workspace.transport();
+  const error = new VimiError('PROMPT_EMPTY', 'This prompt is empty');
+  const outcome = { kind: 'rejected', error, step: 'admit', attempts: 1 } as const;
+  const rejectOf = (prompt: string, timestamp: number) =>
+    rejectRecord(
+      {
+        origin: {
+          ...{ topic: 'requests', partition: 7, offset: 9000, timestamp, key: null, headers: {} },
+          value: Buffer.from(JSON.stringify({ prompt })),
+        },
+        ...{ part: '', outcome },
+      },
+      { pipeline: 'generate', topic: 'rejects', now: timestamp },
+    );
+  await transport.publish([rejectOf('of the old topic', 1e12), rejectOf('of the new one', 2e12)]);
+  const place = 'requests-7-9000';
+  const both = (await listed()).filter((letter) => letter.place === place);
+  expect(both.map(({ about }) => about)).toEqual(['of the old topic', 'of the new one']);
+  expect((await readOriginal(workspace, place))?.original.value?.text).toBe('{"prompt":"of the new one"}');
+  await replay({ id: [place] });
+  const replayed = (await events('requests')).filter(({ record }) => String(record.headers.ce_replayof) === place);
+  expect(replayed.map(({ data }) => data.prompt).sort()).toEqual(['of the new one', 'of the old topic']);
 });

@@ -10,6 +10,7 @@ import type { Workspace } from '../../src/app/workspace.js';
 import { corpusRemove } from '../../src/cli/commands/corpus-remove.js';
 import { samplesExport } from '../../src/cli/commands/samples-export.js';
 import { samplesList } from '../../src/cli/commands/samples-list.js';
+import { patience } from '../support/patience.js';
 import { makeMedia, project, takeIn, written } from './small-corpus.js';
 
 let folder: string;
@@ -41,7 +42,7 @@ async function table(path: string) {
   return { groups: row_groups.length, rows: await parquetReadObjects({ file, utf8: false }) };
 }
 
-describe('samples in a Parquet table', { timeout: 120_000 }, () => {
+describe('samples in a Parquet table', { timeout: patience(120) }, () => {
   it('has a row a sample, which says where its bytes lie in the shard, or holds them', async () => {
     const to = join(folder, 'plain');
     await written((out) => samplesExport(workspace, to, { format: 'parquet' }, out));
@@ -128,7 +129,7 @@ describe('samples in a Parquet table', { timeout: 120_000 }, () => {
   });
 });
 
-describe('samples as a Croissant dataset', { timeout: 120_000 }, () => {
+describe('samples as a Croissant dataset', { timeout: patience(120) }, () => {
   it('are shards, a table of their places, and a description with the digest of each file', async () => {
     const to = join(folder, 'dataset');
     await exportSamples(workspace, to, { format: 'croissant' });
@@ -163,7 +164,7 @@ describe('samples as a Croissant dataset', { timeout: 120_000 }, () => {
   });
 });
 
-describe('what was removed from the corpus', { timeout: 120_000 }, () => {
+describe('what was removed from the corpus', { timeout: patience(120) }, () => {
   it('is exported by nobody, though it still lies in its shards', async () => {
     const more = join(folder, 'media/more');
     await mkdir(more);
@@ -189,7 +190,7 @@ describe('what was removed from the corpus', { timeout: 120_000 }, () => {
   });
 });
 
-describe('events of strangers', { timeout: 120_000 }, () => {
+describe('events of strangers', { timeout: patience(120) }, () => {
   it('do not lead out of the folder, and shards that replace each other in a circle are none', async () => {
     const sealed = (data: object) => JSON.stringify({ kind: 'clips', samples: 1, ...data });
     const publish = async (shard: string, data: object) =>

@@ -16,6 +16,7 @@ import { type SamplesRegroundOptions, samplesReground } from '../../src/cli/comm
 import { samplesVerify } from '../../src/cli/commands/samples-verify.js';
 import { sampleGroundedIn } from '../../src/events/sample.js';
 import { quietLog } from '../operators/run-operator.js';
+import { patience } from '../support/patience.js';
 import { printed } from './printed.js';
 
 const root = join(import.meta.dirname, '../..');
@@ -70,7 +71,7 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 // In order: each goes on with what the one before left.
-describe.sequential('samples that are grounded again', { timeout: 300_000 }, () => {
+describe.sequential('samples that are grounded again', { timeout: patience(300) }, () => {
   it('stay as they are in the same corpus, byte for byte, and no shard is written', async () => {
     const { samples, sum } = await reground([], { write: true });
     before = sum.position;

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { writeStaged } from '../../src/operators/corpus/staged-sample.js';
+import { patience } from '../support/patience.js';
 
 const root = join(import.meta.dirname, '../..');
 let folder: string;
@@ -88,7 +89,7 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-describe.sequential('vimi objects sweep', { timeout: 60_000 }, () => {
+describe.sequential('vimi objects sweep', { timeout: patience(120) }, () => {
   it('lists what no event names, and leaves it where it is', () => {
     expect(named).toHaveLength(5);
     const lines = vimi(['objects', 'sweep']).trim().split('\n');

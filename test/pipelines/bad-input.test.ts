@@ -7,6 +7,7 @@ import { Workspace } from '../../src/app/workspace.js';
 import type { EventRejected, JobChanged, VideoCompleted } from '../../src/events/schemas.js';
 import { convert, discPng, hollowPng, makeVideo, never, testFolder, tone, turnQuarter } from '../media/make-media.js';
 import { quietLog } from '../operators/run-operator.js';
+import { patience } from '../support/patience.js';
 
 /*
  * The topology that ships, with a model that paints at once: good and bad input together, as strangers send it. Every
@@ -56,7 +57,7 @@ async function become(pipelineName: string, inputs: Input[]) {
 }
 
 describe('bad input', () => {
-  it('among requests', { timeout: 60_000 }, async () => {
+  it('among requests', { timeout: patience(120) }, async () => {
     const image = (bytes: Buffer) => JSON.stringify({ prompt: [{ image: { base64: bytes.toString('base64') } }] });
     const prompt = (more: object) => JSON.stringify({ prompt: 'a fox runs', ...more });
     const disc = await discPng(40);
@@ -115,7 +116,7 @@ describe('bad input', () => {
     expect(ends.filter((state) => state === 'failed')).toHaveLength(readable + 1);
   });
 
-  it('among media', { timeout: 60_000 }, async () => {
+  it('among media', { timeout: patience(120) }, async () => {
     const file = (name: string, bytes: Buffer | string) => {
       writeFileSync(join(media, name), bytes);
       return name;

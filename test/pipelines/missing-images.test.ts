@@ -8,6 +8,7 @@ import { Workspace } from '../../src/app/workspace.js';
 import type { CorpusDocument } from '../../src/events/schemas.js';
 import { never, testFolder } from '../media/make-media.js';
 import { quietLog } from '../operators/run-operator.js';
+import { patience } from '../support/patience.js';
 
 /*
  * The topology that ships, and an object store that lost images of the corpus: requests are served with what is left.
@@ -55,7 +56,7 @@ async function contextOfVideo(prompt: string): Promise<string[]> {
 
 const passedOver = () => metrics.registry.getSingleMetricAsString('vimi_operator_count_total');
 
-it('serves requests with the documents whose images are there', { timeout: 120_000 }, async () => {
+it('serves requests with the documents whose images are there', { timeout: patience(120) }, async () => {
   const uris = names.map((name) => ({ uri: join(folder, `media/${name}.png`) }));
   await deliver('corpus', uris);
   const transport = await workspace.transport();

@@ -9,6 +9,7 @@ import { allShards } from '../../src/app/samples/live-shards.js';
 import { Workspace } from '../../src/app/workspace.js';
 import type { SamplesSealed } from '../../src/events/schemas.js';
 import { quietLog } from '../operators/run-operator.js';
+import { patience } from '../support/patience.js';
 import { brokers, expelMembers } from './kafka-broker.js';
 
 const folder = mkdtempSync(join(tmpdir(), 'vimi-changes-'));
@@ -48,7 +49,7 @@ const sealed = (shard: string, replaces: string[] = []): SamplesSealed =>
 const live = async (one: Workspace) =>
   (await allShards(one)).flatMap((shards) => shards.live.map(({ shard }) => shard)).sort();
 
-describe('the right to replace shards, on Kafka', { timeout: 300_000 }, () => {
+describe('the right to replace shards, on Kafka', { timeout: patience(300) }, () => {
   it('is with one process at a time, and passes on', async () => {
     let working = 0;
     const added = async (name: string) => {

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createServer, type TLSSocket } from 'node:tls';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { clusterTopology } from '../../infra/cluster-topology.mjs';
+import { patience } from '../support/patience.js';
 import { type Ended, runVimi } from './run-vimi.js';
 
 const servers = inject('servers');
@@ -73,7 +74,7 @@ function fetched(url: string): Promise<{ status: number; body: Buffer }> {
   });
 }
 
-describe('a profile with secrets in files and an authority of its own', { timeout: 300_000 }, () => {
+describe('a profile with secrets in files and an authority of its own', { timeout: patience(300) }, () => {
   it('works, and gives consumers links', async () => {
     expect(await vimi(['validate'])).toMatchObject({ code: 0 });
     expect(await vimi(['graph'])).toMatchObject({ code: 0 });

@@ -10,6 +10,7 @@ import { createMetrics } from '../../src/streams/delivery/metrics.js';
 import { openKafka } from '../../src/streams/transports/kafka/open-kafka.js';
 import { tombstoneMs } from '../../src/streams/transports/transport.js';
 import { quietLog } from '../operators/run-operator.js';
+import { patience } from '../support/patience.js';
 import { runVimi } from './run-vimi.js';
 
 const root = join(import.meta.dirname, '../..');
@@ -54,7 +55,7 @@ afterAll(async () => {
   for (const folder of machines) rmSync(folder, { recursive: true, force: true });
 });
 
-describe('snapshots of the index over Kafka and S3', { timeout: 300_000 }, () => {
+describe('snapshots of the index over Kafka and S3', { timeout: patience(300) }, () => {
   it('are stored by whoever runs, begun with by a new machine, and gone with a removal', async () => {
     const [one, two, three] = [machine(), machine(), machine()];
     expect((await vimi(one, 'ingest', 'media', '--source', 'zoo')).code).toBe(0);

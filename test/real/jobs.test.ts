@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { recordId } from '../../src/events/replay.js';
 import type { Transport } from '../../src/streams/transports/transport.js';
 import {
   bare,
@@ -13,6 +14,7 @@ import {
   serve,
   statesOf,
 } from '../streams/delivery/job-fixtures.js';
+import { readAll } from '../streams/delivery/pipeline-fixtures.js';
 import { kafkaTransport } from './kafka-broker.js';
 import { patience } from './kafka-workers.js';
 
@@ -135,6 +137,8 @@ describe('jobs over Kafka', { timeout: 300_000, retry: 2 }, () => {
 
   it('have one owner, whatever the two say at once [kind 2]', async () => {
     const [one, two] = [openTestJobs(transport, names, group), openTestJobs(transport, names, group)];
+    await transport.publish(Array.from({ length: 50 }, (_, n) => [ask(`${n}`, 0), ask(`${n}`, 1)]).flat());
+    const records = (await readAll(transport, names.requests)).sort((a, b) => a.offset - b.offset);
     // Each claim is of an event, which has a signal of its own.
     const own = () => ({ signal: new AbortController().signal });
     try {
@@ -144,8 +148,8 @@ describe('jobs over Kafka', { timeout: 300_000, retry: 2 }, () => {
             job: `job-${n}`,
             request: { source: '/a', id: `${n}`, record, payload: 'a'.repeat(64) },
           });
-          // Both records have yet to be settled by the group.
-          const [left, right] = [`${names.requests}-0-${n}@1`, `${names.requests}-1-${n}@1`].map(tried);
+          // Both have yet to be settled by the group.
+          const [left, right] = records.filter(({ offset }) => offset === n).map((one) => tried(recordId(one)));
           return Promise.all([one.claim(left!, own()), two.claim(right!, own())]);
         }),
       );

@@ -10,9 +10,10 @@ import { encodeAssignment, encodeClaims } from '../../src/streams/transports/kaf
 import { GroupConsumer } from '../../src/streams/transports/kafka/group/group.js';
 import type { Transport } from '../../src/streams/transports/transport.js';
 import { testFolder } from '../media/make-media.js';
+import { patient } from '../support/patience.js';
 import { brokers, kafkaTransport } from './kafka-broker.js';
 
-const patience = { timeout: 60_000, interval: 20 };
+const patience = { ...patient, interval: 20 };
 // Whoever waits for an answer that never comes waits for longer than the test runs.
 const config = { brokers, clientId: 'leaver', connectionTimeout: 10_000, requestTimeout: 600_000 };
 

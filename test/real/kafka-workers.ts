@@ -7,10 +7,11 @@ import { expect, vi } from 'vitest';
 import type { NewRecord } from '../../src/events/record.js';
 import type { Transport } from '../../src/streams/transports/transport.js';
 import { readAll } from '../streams/delivery/pipeline-fixtures.js';
+import { patient } from '../support/patience.js';
 import { brokers } from './kafka-broker.js';
 
 /** For what other processes do on a busy machine. */
-export const patience = { timeout: 90_000, interval: 50 };
+export const patience = { ...patient, interval: 50 };
 
 export interface Line {
   began?: string;

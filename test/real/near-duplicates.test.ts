@@ -11,6 +11,7 @@ import type { CorpusDocument } from '../../src/events/schemas.js';
 import { decodePosition } from '../../src/streams/delivery/position.js';
 import type { Transport } from '../../src/streams/transports/transport.js';
 import { readAll } from '../streams/delivery/pipeline-fixtures.js';
+import { patient } from '../support/patience.js';
 import { kafkaTransport } from './kafka-broker.js';
 
 /*
@@ -23,7 +24,7 @@ const name = `alike-${randomUUID().slice(0, 8)}`;
 const images = ['fox', 'mushroom', 'penguin', 'rocket'];
 const copies = 12;
 const machines = ['one', 'two'];
-const patience = { timeout: 150_000, interval: 250 };
+const patience = { ...patient, interval: 250 };
 const processes: { child: ChildProcess; said: string }[] = [];
 let folder: string;
 let transport: Transport;

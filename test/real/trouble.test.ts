@@ -9,6 +9,7 @@ import { createMetrics } from '../../src/streams/delivery/metrics.js';
 import { runPipeline } from '../../src/streams/delivery/pipeline.js';
 import type { PipelineSpec } from '../../src/streams/delivery/pipeline-spec.js';
 import { eachMedia, productOf, quietLog, readAll, resourcesWith, spec } from '../streams/delivery/pipeline-fixtures.js';
+import { patient } from '../support/patience.js';
 import { foreignClient, kafkaTransport } from './kafka-broker.js';
 
 const closing: (() => Promise<unknown>)[] = [];
@@ -58,7 +59,7 @@ async function admin(topic: string) {
 }
 
 const names = (count: number) => Array.from({ length: count }, (_, n) => `m${n}`);
-const patience = { timeout: 120_000, interval: 20 };
+const patience = { ...patient, interval: 20 };
 
 it('[streams F10] records that retention took are counted, and in the last line', async () => {
   const { from, publish, run } = await pipelineOf();

@@ -4,7 +4,7 @@ import { text } from 'node:stream/consumers';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type TapOptions, tap } from '../../src/cli/commands/tap.js';
 import { addKey, keyPath, revokeKey } from '../../src/server/keys/key-file.js';
-import { patient } from '../support/patience.js';
+import { patience, patient } from '../support/patience.js';
 import { ownTopology, type Served, serve } from './served.js';
 
 let served: Served;
@@ -17,7 +17,7 @@ beforeAll(async () => {
 }, 120_000);
 afterAll(() => served.close());
 // Each test counts from none.
-afterEach(() => expect.poll(lookers, { timeout: 60_000 }).toBe(0));
+afterEach(() => expect.poll(lookers, { timeout: patience(120) }).toBe(0));
 
 // biome-ignore lint/suspicious/noExplicitAny: what came is what the test looks at.
 type Line = Record<string, any>;

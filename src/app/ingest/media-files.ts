@@ -1,5 +1,5 @@
 import { constants, type Dirent, type Stats } from 'node:fs';
-import { open, readdir, realpath, stat } from 'node:fs/promises';
+import { open, opendir, realpath, stat } from 'node:fs/promises';
 import { basename, dirname, join, resolve } from 'node:path';
 import { VimiError } from '../../core/errors.js';
 import { mayBeMedia, otherKind, unknownKind } from '../../media/file-kinds.js';
@@ -72,31 +72,38 @@ class Walk {
     await this.#readTables(dirname(path), tableNames);
   }
 
+  /** Its entries come one by one: of a folder with a million files only the names are kept. */
   async folder(folder: string): Promise<void> {
-    let entries: Dirent<Buffer>[];
+    const names = new Set<string>();
+    const folders: Dirent<Buffer>[] = [];
+    const links: Dirent<Buffer>[] = [];
     try {
       const real = await realpath(folder);
       if (this.#folders.has(real)) return this.passOver(folder, 'a folder that was read already under another name');
       this.#folders.add(real);
-      entries = await readdir(folder, { encoding: 'buffer', withFileTypes: true });
+      for await (const entry of await entriesOf(folder)) {
+        const name = entry.name.toString();
+        const path = join(folder, name);
+        names.add(name);
+        if (!entry.name.equals(Buffer.from(name)))
+          this.passOver(join(folder, escaped(entry.name)), 'a name that is not UTF-8 (rename it)');
+        else if (name.startsWith('.')) this.passOver(path, 'hidden');
+        else if (entry.isSymbolicLink()) links.push(entry);
+        else if (entry.isDirectory()) folders.push(entry);
+        else if (!isTable(path)) await this.#entry(path, entry);
+      }
     } catch (error) {
       return this.passOver(folder, whyNot(error as NodeJS.ErrnoException));
     }
-    const names = new Set(entries.map((entry) => entry.name.toString()));
     this.#names.set(folder, names);
     await this.#readTables(
       folder,
       tableNames.filter((name) => names.has(name)),
     );
     // Links last: what they lead to may have been read by then under its own name.
-    entries.sort((a, b) => Number(a.isSymbolicLink()) - Number(b.isSymbolicLink()));
-    for (const entry of entries) {
-      const name = entry.name.toString();
-      const path = join(folder, name);
-      if (!entry.name.equals(Buffer.from(name)))
-        this.passOver(join(folder, escaped(entry.name)), 'a name that is not UTF-8 (rename it)');
-      else if (name.startsWith('.')) this.passOver(path, 'hidden');
-      else if (!isTable(path)) await this.#entry(path, entry);
+    for (const entry of [...folders, ...links]) {
+      const path = join(folder, entry.name.toString());
+      if (!isTable(path)) await this.#entry(path, entry);
     }
   }
 
@@ -145,7 +152,7 @@ class Walk {
       const beside = this.#beside(path);
       return { path, beside, ...(caption !== undefined && beside.length === 0 && { caption }), ...labels };
     });
-    this.#forgetSidecars();
+    this.#forgetSidecars(media);
     for (const { path, files } of [...this.#tables.values()].flat()) {
       for (const file of files)
         if (!this.#media.has(join(dirname(path), file)) && this.#names.has(dirname(path)))
@@ -172,16 +179,20 @@ class Walk {
   }
 
   /** Texts that belong to media were not passed over: they are read with them. */
-  #forgetSidecars(): void {
-    const sidecars = new Set(
-      [...this.#media].flatMap((path) => sidecarNames(path).map((name) => join(dirname(path), name))),
-    );
+  #forgetSidecars(media: FoundMedium[]): void {
     for (const [reason, names] of this.#reasons) {
-      for (const name of names) if (sidecars.has(name)) names.delete(name);
+      for (const { beside } of media) for (const name of beside) names.delete(name);
       if (names.size === 0) this.#reasons.delete(reason);
     }
   }
 }
+
+/** Names as bytes: Node gives them here too, its types do not know it. */
+function entriesOf(folder: string): Promise<AsyncIterable<Dirent<Buffer>>> {
+  const options = { encoding: 'buffer', bufferSize: entriesAtOnce };
+  return opendir(folder, options as object) as unknown as Promise<AsyncIterable<Dirent<Buffer>>>;
+}
+const entriesAtOnce = 256;
 
 /** Why a file is no medium by its bytes, or null. */
 async function whyNoMedium(path: string): Promise<string | null> {

@@ -45,7 +45,8 @@ export function webDataset(
         let sample: Sample = { key: '', members: [] };
         const offer = (finished: Sample) =>
           offerSample(finished, { path, file: tar.handle, state, passedOver, reading, labels });
-        for await (const member of tarMembers(tar.handle, tar.size, { where: path })) {
+        const onNoEnd = () => passedOver.add('the end of a tar is missing: it may be cut short', path);
+        for await (const member of tarMembers(tar.handle, tar.size, { where: path, onNoEnd })) {
           const { name, isFile } = member;
           reading.read((member.at + member.size) / tar.size);
           if (!isFile) passedOver.add('a link, pipe or device in a tar', `${path}/${name}`);

@@ -22,6 +22,8 @@ export interface DeadLetter {
   topic: string;
   partition: number;
   offset: number;
+  /** When the rejected record was written: another topic of that name may have had one in the same place. */
+  written: string;
   /** A hash of key and value of the original. */
   content: string;
   /** Of the reject itself: its topic, and the key of the original. */
@@ -48,15 +50,16 @@ export async function readDeadLetters(workspace: Workspace): Promise<ReadLetters
   };
   for await (const { time, data, topic: rejects } of rejectsOf(workspace, onOther)) {
     const { pipeline, part, step, error } = data;
-    const { topic, partition, offset } = data.origin;
+    const { topic, partition, offset, timestamp: written } = data.origin;
     const place = placeOf(data.origin);
-    const one = all.get(place) ?? {
+    const letter = letterOf({ place, written });
+    const one = all.get(letter) ?? {
       ...{ place, event: eventIdOf(data), about: aboutOf(data), time, pipeline, errors: [] },
-      ...{ replayed: false, dismissed: false, topic, partition, offset, rejects },
+      ...{ replayed: false, dismissed: false, topic, partition, offset, written, rejects },
       ...contentAndKeyOf(data),
     };
     one.errors.push({ part, step, code: error.code, message: error.message });
-    all.set(place, one);
+    all.set(letter, one);
   }
   const letters = [...all.values()]
     .map((one) => ({ ...one, dismissed: dismissals.has(`${one.place} ${one.content}`) }))
@@ -77,6 +80,11 @@ export async function withReplays(workspace: Workspace, letters: readonly DeadLe
       if (place !== null) replayed.add(`${place} ${contentOf(record)}`);
     }
   return letters.map((one) => ({ ...one, replayed: replayed.has(`${one.place} ${one.content}`) }));
+}
+
+/** Names a dead letter for good. */
+export function letterOf({ place, written }: Pick<DeadLetter, 'place' | 'written'>): string {
+  return `${place}@${written}`;
 }
 
 /** Neither replayed nor dismissed. */

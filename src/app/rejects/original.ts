@@ -29,10 +29,12 @@ export interface Original {
   };
 }
 
-/** The record that was rejected, as it came; undefined: no dead letter is of this place. */
+/** The newest record that was rejected at this place, as it came; undefined: no dead letter is of it. */
 export async function readOriginal(workspace: Workspace, place: string): Promise<Original | undefined> {
-  for await (const { data } of rejectsOf(workspace)) if (placeOf(data.origin) === place) return shown(data);
-  return undefined;
+  let found: EventRejected | undefined;
+  for await (const { data } of rejectsOf(workspace))
+    if (placeOf(data.origin) === place && (!found || data.origin.timestamp >= found.origin.timestamp)) found = data;
+  return found && shown(found);
 }
 
 function shown({ attempts, error: { remedy }, origin }: EventRejected): Original {

@@ -2,7 +2,7 @@ import { encodeEvent } from '../../events/cloudevents.js';
 import { placeOf, replayRecord } from '../../events/replay.js';
 import type { EventRejected } from '../../events/schemas.js';
 import type { Workspace } from '../workspace.js';
-import { type DeadLetter, isWaiting, rejectsOf } from './dead-letters.js';
+import { type DeadLetter, isWaiting, letterOf, rejectsOf } from './dead-letters.js';
 
 /** Published at once; bytes of values in base64. */
 const most = { events: 500, bytes: 16 * 1024 * 1024 };
@@ -22,7 +22,7 @@ export async function* replayLetters(
   workspace: Workspace,
   letters: readonly DeadLetter[],
 ): AsyncGenerator<{ letter: DeadLetter; as: PublishedAt }> {
-  const waiting = new Map(letters.filter(isWaiting).map((one) => [one.place, one]));
+  const waiting = new Map(letters.filter(isWaiting).map((one) => [letterOf(one), one]));
   const transport = await workspace.transport();
   const batch: { letter: DeadLetter; reject: EventRejected }[] = [];
   let bytes = 0;
@@ -34,9 +34,9 @@ export async function* replayLetters(
   }
   // Read again, so that no more of them is in memory than one batch.
   for await (const { data } of rejectsOf(workspace)) {
-    const letter = waiting.get(placeOf(data.origin));
-    // The first that tells of a place, as in the list.
-    if (!letter || !waiting.delete(letter.place)) continue;
+    const letter = waiting.get(letterOf({ place: placeOf(data.origin), written: data.origin.timestamp }));
+    // The first that tells of it, as in the list.
+    if (!letter || !waiting.delete(letterOf(letter))) continue;
     batch.push({ letter, reject: data });
     bytes += data.origin.value?.length ?? 0;
     if (batch.length >= most.events || bytes >= most.bytes) yield* publish();

@@ -6,6 +6,7 @@ import { corpusRecord } from '../../app/corpus.js';
 import { placeOfSearch } from '../../app/search.js';
 import { logFile } from '../../app/transport.js';
 import type { Workspace } from '../../app/workspace.js';
+import { counted } from '../../core/counted.js';
 import { asVimiError, VimiError } from '../../core/errors.js';
 import { mediaTools } from '../../media/tools.js';
 import { isLoopback } from '../../server/address.js';
@@ -148,14 +149,21 @@ async function lookAtTransport(workspace: Workspace, add: Add): Promise<void> {
   // Over Kafka these are offsets, of which the markers of transactions take some.
   const most = (n: number) => (spec.type === 'embedded' || n === 0 ? `${n} records` : `at most ${n} records`);
   if (transport.check) add('log', 'good', `${await transport.check()} records, all intact`);
-  for (const { name } of topology.topics.values()) {
+  for (const { name, partitions } of topology.topics.values()) {
     if (!there.has(name)) {
       add('topic', 'warning', `${name}: does not exist yet; \`vimi topics apply\` or a run creates it`);
       continue;
     }
     const ends = await transport.ends(name);
     const records = ends.reduce((sum, { low, high }) => sum + high - low, 0);
-    add('topic', 'good', `${name}: ${ends.length} partitions, ${most(records)}`);
+    const about = `${counted(ends.length, 'partition')}, ${most(records)}`;
+    if (ends.length >= partitions) add('topic', 'good', `${name}: ${about}`);
+    else
+      add(
+        'topic',
+        'warning',
+        `${name}: ${about}; the topology says ${partitions}, so fewer processes share the work → vimi topics apply`,
+      );
   }
   for (const { name, group, from } of topology.pipelines) {
     if (!there.has(from)) continue;

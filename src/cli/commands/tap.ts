@@ -40,6 +40,8 @@ export async function tap(step: string, options: TapOptions, out: NodeJS.Writabl
       process.stderr.write('the process ended the stream: it stops, or the key is no longer valid\n');
   } catch (thrown) {
     if (signal.aborted) return;
+    // As fetch says it when the connection breaks.
+    if (thrown instanceof TypeError) throw noProcess(thrown, url.origin, '--at HOST:PORT');
     throw thrown;
   }
 }

@@ -24,7 +24,11 @@ export function histogram({ title, groups, logFrom, marks = [] }: Histogram): st
   );
   let [low, high] = all.reduce(([a, b], v) => [Math.min(a, bent(v)), Math.max(b, bent(v))], [Infinity, -Infinity]);
   if (all.length === 0) [low, high] = [0, 1];
-  if (low === high) [low, high] = [low - 0.5, high + 0.5];
+  if (low === high) {
+    // No share and no length is below nothing: neither is the axis.
+    const least = logFrom === undefined && low >= 0 ? 0 : Number.NEGATIVE_INFINITY;
+    [low, high] = [Math.max(least, low - 0.5), high + 0.5];
+  }
   const place = (value: number) => ((bent(value) - low) / (high - low)) * panel.width;
   const binOf = (value: number) => Math.min(bins - 1, Math.floor((place(value) / panel.width) * bins));
   const counts = groups.map(({ values }) => {

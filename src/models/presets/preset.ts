@@ -35,6 +35,8 @@ export interface Preset {
   low?: LowResolution;
   /** The words after which training showed images as backgrounds; sampling puts the first before one that stands after none of them. */
   backgroundAfter?: readonly string[];
+  /** Training showed only references that fill their image; sampling cuts others to what they show. */
+  fillingReferences?: boolean;
   /** Noise levels of the sampler. */
   noise: { min: number; max: number };
   /** The noise levels down to which the words, and the images, are guided; everywhere if not given. */

@@ -14,6 +14,7 @@ import { withBackgroundWords } from './background-words.js';
 import { waysOf } from './between-frames.js';
 import { byGraph } from './by-graph.js';
 import { byOperation } from './by-operation.js';
+import { withFillingReferences } from './filling-references.js';
 import { withFirstFrame } from './first-frame.js';
 import { branchesOfSteps, combine, factorsOf, guidanceAt } from './guidance.js';
 import {
@@ -65,7 +66,8 @@ export interface GenerateOptions {
  * upsampler's are its preset's own.
  *
  * A first frame of the prompt is frame 1 of the video, covered and cropped where its form is another (first-frame.ts). A
- * background is read after the words that training had before one (background-words.ts).
+ * background is read after the words that training had before one (background-words.ts), and a subject fills its image where
+ * training had only such (filling-references.ts).
  *
  * CANCELLED at the step border after `signal` is aborted.
  */
@@ -95,11 +97,11 @@ export async function generate(
   const steps = Math.max(1, all - skipped);
   const atBorder = stepBorder(steps, { signal, onStep, onLast, onEstimate });
   const vectors = read ?? (encoder && (await readTexts(encoder, [input.prompt], { readings })));
-  const { defaults, backgroundAfter } = base.model.preset;
+  const { defaults, backgroundAfter, fillingReferences } = base.model.preset;
   const { method } = defaults;
   const native = sizeOfVideo((upsampler ?? base).model.preset);
   const { prompt: asked, frame } = withFirstFrame(input.prompt, native, input);
-  const prompt = withBackgroundWords(asked, backgroundAfter);
+  const prompt = withFillingReferences(withBackgroundWords(asked, backgroundAfter), fillingReferences);
   const first = frame && Float32Array.from(frame.data, (v) => v / 127.5 - 1);
   const noise = new Random(input.seed);
   const given = input.start && Float32Array.from(input.start.video.data, (v) => v / 127.5 - 1);

@@ -74,7 +74,8 @@ export function parseWeights(bytes: Buffer, where: string): WeightsFile {
   for (const [name, entry] of Object.entries(entries)) {
     if (!isRecord(entry)) throw damaged(`${name}: not a tensor's description`);
     const { dtype, shape, data_offsets: offsets } = entry;
-    if (!isNumberType(dtype)) throw damaged(`${name}: unknown type of numbers`, Object.keys(types).join(', '), dtype);
+    if (!isNumberType(dtype))
+      throw damaged(`${name}: unknown type of numbers`, Object.keys(types).join(', '), JSON.stringify(dtype));
     if (!Array.isArray(shape) || shape.length > 8 || !shape.every((d) => Number.isSafeInteger(d) && d >= 0))
       throw damaged(`${name}: bad shape`, 'up to 8 counts', JSON.stringify(shape));
     if (!Array.isArray(offsets) || offsets.length !== 2 || !offsets.every((o) => Number.isSafeInteger(o) && o >= 0))

@@ -1,6 +1,18 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { constants, createReadStream, type Dirent } from 'node:fs';
-import { type FileHandle, link, lstat, mkdir, open, readdir, readFile, realpath, rename, rm } from 'node:fs/promises';
+import { constants, createReadStream } from 'node:fs';
+import {
+  type FileHandle,
+  link,
+  lstat,
+  mkdir,
+  open,
+  opendir,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+} from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { asStorageError, VimiError } from '../../core/errors.js';
@@ -313,25 +325,28 @@ class FileStore implements ObjectStore {
   async *#walk(folder: string, prefix: string): AsyncIterable<string> {
     const path = join(this.#root, folder);
     if (!(await this.#staysInside(path.replace(/\/$/, '')))) return;
-    let entries: Dirent[];
+    const keys: string[] = [];
     try {
-      entries = await readdir(path, { withFileTypes: true });
+      // One by one: of a folder with a million objects only their keys are kept, which have to be sorted.
+      for await (const entry of await opendir(path, { bufferSize: entriesAtOnce })) {
+        // What else people put into the folder has no key.
+        if (!(entry.isFile() || entry.isDirectory()) || !isKeySegment(entry.name)) continue;
+        // A folder counts with its slash: `a.b` comes before `a/b`, as it does among keys.
+        const key = `${folder}${entry.name}${entry.isDirectory() ? '/' : ''}`;
+        if (!key.startsWith('.store/') && (key.startsWith(prefix) || prefix.startsWith(key))) keys.push(key);
+      }
     } catch (thrown) {
       if (systemCode(thrown) === 'ENOENT' || systemCode(thrown) === 'ENOTDIR') return;
       throw asStorageError(thrown);
     }
-    // A folder counts with its slash: `a.b` comes before `a/b`, as it does among keys.
-    const keys = entries
-      // What else people put into the folder has no key.
-      .filter((entry) => (entry.isFile() || entry.isDirectory()) && isKeySegment(entry.name))
-      .map((entry) => `${folder}${entry.name}${entry.isDirectory() ? '/' : ''}`)
-      .filter((key) => !key.startsWith('.store/') && (key.startsWith(prefix) || prefix.startsWith(key)))
-      .sort((a, b) => (a < b ? -1 : 1));
+    keys.sort((a, b) => (a < b ? -1 : 1));
     for (const key of keys)
       if (key.endsWith('/')) yield* this.#walk(key, prefix);
       else if (key.startsWith(prefix)) yield key;
   }
 }
+
+const entriesAtOnce = 256;
 
 async function writeAll(handle: FileHandle, chunk: Buffer): Promise<void> {
   await handle.writeFile(chunk);

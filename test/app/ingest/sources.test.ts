@@ -132,6 +132,20 @@ describe('a WebDataset tar', () => {
     ]);
   });
 
+  it('that is cut behind a whole member, or empty, is told of: nobody knows what is missing [kind 5 cut]', async () => {
+    const whole = await tarOf({ 'a.png': png, 'b.png': png });
+    const one = 512 * (1 + Math.ceil(png.length / 512));
+    const cut = await put('cut.tar', whole.subarray(0, one));
+    const empty = await put('empty.tar', '');
+    const { media, passed } = await offered(cut, empty, await put('good.tar', whole));
+    expect(media.map(([name]) => name)).toEqual(['a.png', 'a.png', 'b.png']);
+    const why = 'the end of a tar is missing: it may be cut short';
+    expect(passed).toEqual([
+      ['cut.tar', why],
+      ['empty.tar', why],
+    ]);
+  });
+
   it('that gzip packed is read as the same tar is; of other packings it is told what unpacks them', async () => {
     const members = { 'a.png': png, 'a.txt': 'a fox', 'b.png': png };
     const whole = await tarOf(members);

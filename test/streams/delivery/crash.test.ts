@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import { afterEach, expect, it } from 'vitest';
 import type { PipelineReport } from '../../../src/streams/delivery/pipeline.js';
 import { openEmbedded } from '../../../src/streams/transports/embedded/open-embedded.js';
+import { patience } from '../../support/patience.js';
 import { delivered, media, prepareTopics, readAll, temporaryFolder } from './pipeline-fixtures.js';
 
 const folder = temporaryFolder();
@@ -39,7 +40,7 @@ function start(path: string, ...more: string[]) {
 }
 
 it(`gives every event one outcome over ${kills} deaths at random moments (SEED=${seed})`, {
-  timeout: 300_000,
+  timeout: patience(300),
 }, async () => {
   const path = join(folder.path, 'log.sqlite');
   const transport = openEmbedded({ path });

@@ -8,6 +8,7 @@ import { drop, mapEach } from '../../../src/flow/map-each.js';
 import { decodePosition } from '../../../src/streams/delivery/position.js';
 import { type EmbeddedTransport, openEmbedded } from '../../../src/streams/transports/embedded/open-embedded.js';
 import type { Transport } from '../../../src/streams/transports/transport.js';
+import { patient } from '../../support/patience.js';
 import {
   bare,
   cancel,
@@ -37,7 +38,7 @@ afterEach(async () => {
   folder.remove();
 });
 
-const patience = { timeout: 20_000, interval: 2 };
+const patience = { ...patient, interval: 2 };
 const drain = (options: Parameters<typeof serve>[2] = {}) => serve(transport, work, { drain: true, ...options });
 
 /** Runs until the test has seen what it waits for. */

@@ -7,6 +7,7 @@ import { mapEach } from '../../../src/flow/map-each.js';
 import { groupSize } from '../../../src/streams/delivery/credit.js';
 import { runPipeline } from '../../../src/streams/delivery/pipeline.js';
 import { openEmbedded } from '../../../src/streams/transports/embedded/open-embedded.js';
+import { patience } from '../../support/patience.js';
 import {
   media,
   prepareTopics,
@@ -26,7 +27,7 @@ const folder = temporaryFolder();
 afterEach(() => folder.remove());
 
 it('100,000 events and a slow operator take no more memory than max_in_flight allows', {
-  timeout: 300_000,
+  timeout: patience(300),
 }, async () => {
   const events = 100_000;
   const partitions = 2;

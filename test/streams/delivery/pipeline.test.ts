@@ -15,6 +15,7 @@ import type { PipelineSpec } from '../../../src/streams/delivery/pipeline-spec.j
 import { decodePosition } from '../../../src/streams/delivery/position.js';
 import { type EmbeddedTransport, openEmbedded } from '../../../src/streams/transports/embedded/open-embedded.js';
 import type { AssignedPartition, Transport } from '../../../src/streams/transports/transport.js';
+import { patient } from '../../support/patience.js';
 import {
   delivered,
   eachMedia,
@@ -52,7 +53,7 @@ afterEach(async () => {
 
 const never = new AbortController().signal;
 const names = (count: number) => Array.from({ length: count }, (_, n) => `m${String(n).padStart(6, '0')}`);
-const patience = { timeout: 20_000, interval: 2 };
+const patience = { ...patient, interval: 2 };
 
 interface RunChanges extends Partial<RunOptions> {
   spec?: Partial<PipelineSpec>;

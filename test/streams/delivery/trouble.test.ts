@@ -8,6 +8,7 @@ import { systemClock } from '../../../src/core/clock.js';
 import { type ErrorCode, VimiError } from '../../../src/core/errors.js';
 import { drop, mapEach } from '../../../src/flow/map-each.js';
 import type { Operator, Resources } from '../../../src/flow/operator.js';
+import { mediaTools } from '../../../src/media/tools.js';
 import { encode } from '../../../src/operators/requests/encode.js';
 import { openFileStore } from '../../../src/stores/objects/files.js';
 import type { ObjectStore } from '../../../src/stores/objects/object-store.js';
@@ -15,6 +16,7 @@ import { createMetrics } from '../../../src/streams/delivery/metrics.js';
 import { type RunOptions, runPipeline } from '../../../src/streams/delivery/pipeline.js';
 import type { PipelineSpec } from '../../../src/streams/delivery/pipeline-spec.js';
 import { type EmbeddedTransport, openEmbedded } from '../../../src/streams/transports/embedded/open-embedded.js';
+import { patient } from '../../support/patience.js';
 import {
   delivered,
   eachMedia,
@@ -46,7 +48,7 @@ afterEach(async () => {
 
 const never = new AbortController().signal;
 const names = (count: number) => Array.from({ length: count }, (_, n) => `m${String(n).padStart(3, '0')}`);
-const patience = { timeout: 120_000, interval: 5 };
+const patience = { ...patient, interval: 5 };
 const toObjects: Partial<PipelineSpec> = {
   to: [{ objects: 'made/{job}.bin' }, { topic: 'out', schema: 'job.changed' }],
 };
@@ -269,6 +271,41 @@ describe('nothing is lost silently', () => {
     expect(await metrics.registry.metrics()).toContain('vimi_lost_total{pipeline="test",reason="retention"} 7');
   });
 
+  it('records that go while the topic is read are counted once, whoever waits for room [kind 5 truncated]', async () => {
+    await transport.publish(names(600).map((name) => ({ ...media(name), partition: 0 })));
+    const gate = new AbortController();
+    const began: string[] = [];
+    const work = eachMedia(async ({ uri }) => {
+      began.push(uri);
+      if (!gate.signal.aborted) await new Promise((resolve) => gate.signal.addEventListener('abort', resolve));
+      return productOf(uri);
+    });
+    const { said, log } = listening();
+    const running = run([work], { spec: { maxInFlight: 2 }, log });
+    await vi.waitFor(() => expect(began.length).toBeGreaterThan(0), patience);
+    const file = new Database(join(folder.path, 'log.sqlite'));
+    const [id] = file.prepare("SELECT id FROM logs WHERE topic = 'in' AND partition = 0").pluck().all() as number[];
+    file.prepare('DELETE FROM records WHERE id >= ? AND id < ?').run(id! * 2 ** 40, id! * 2 ** 40 + 590);
+    file.prepare('UPDATE logs SET low = 590 WHERE id = ?').run(id);
+    file.close();
+    gate.abort();
+    const report = await running;
+    // Some may have been in its hands.
+    expect(report.run.delivered + (report.lost.retention ?? 0)).toBe(600);
+    expect(report.lost.retention).toBeGreaterThan(0);
+    expect(said.filter(([message]) => message.startsWith('Lost'))).toHaveLength(1);
+  });
+
+  it('what a step splits into nothing has an outcome all the same [kind 5 zero]', async () => {
+    await transport.publish(names(3).map((name) => media(name)));
+    const split = eachMedia(({ uri }) => (uri === 'm001' ? [] : [productOf(uri), productOf(`${uri}-2`)]));
+    const report = await run([split], { spec: {} });
+    expect(report.run).toEqual({ delivered: 2, rejected: 0, dropped: { custom: 1 } });
+    expect(reportLine(report)).toBe(
+      'delivered 2, rejected 0, dropped 1 (custom 1); of their parts: delivered 4, rejected 0, dropped 1 (custom 1)',
+    );
+  });
+
   /** As if the group had committed that. */
   const moveTo = (sql: string) => {
     const file = new Database(join(folder.path, 'log.sqlite'));
@@ -369,7 +406,7 @@ async function readOf(path: string) {
   }
 }
 
-/** One frame of 32x32 for each event. */
+/** Two frames of 32x32 for each event. */
 const drawn = eachMedia(({ uri }) => ({
   job: { request: { source: '/shop', id: 'order-66' }, id: uri, seed: 1 },
   prompt: { task: 'text-to-video', instruction: '', parts: [{ text: uri }] },
@@ -382,6 +419,74 @@ const drawn = eachMedia(({ uri }) => ({
     seconds: 0,
   },
 }));
+
+const oddSize = {
+  frames: {
+    video: { width: 36, height: 36, frames: 2, data: new Uint8Array(36 * 36 * 3 * 2) },
+    fps: 8,
+    model: { name: 'test', weights: '0'.repeat(64), backend: 'none' },
+    sampler: { name: 'none', steps: 1, guidance: { text: 1, image: 1 }, seed: 1 },
+    seconds: 0,
+  },
+};
+const encoding: Operator = {
+  ...encode,
+  create: (_, resources) => encode.create(encode.config.parse({}) as never, resources),
+};
+
+describe.skipIf(process.platform === 'win32')('an ffmpeg that crashes', () => {
+  const program = (commands: string) => {
+    const path = join(folder.path, 'ffmpeg');
+    writeFileSync(
+      path,
+      `#!/bin/sh\ncase "$*" in *-version*) exec ${mediaTools({}).ffmpeg.path} "$@";; esac\n${commands}\n`,
+      {
+        mode: 0o755,
+      },
+    );
+    return path;
+  };
+  const real = `exec ${mediaTools({}).ffmpeg.path} "$@"`;
+  const encodeAll = async (commands: string) => {
+    vi.stubEnv('VIMI_FFMPEG', program(commands));
+    await transport.publish(names(6).map((name) => media(name)));
+    const metrics = createMetrics();
+    const running = run([drawn, encoding], {
+      spec: { to: [{ objects: 'videos/{job}.mp4' }, { topic: 'out', schema: 'video.completed' }] },
+      with: { objects: await openFileStore(join(folder.path, 'objects')), workDir: join(folder.path, 'work') },
+      metrics,
+    });
+    return { metrics, running };
+  };
+  afterEach(() => vi.unstubAllEnvs());
+
+  it.each([
+    ['on every video', 'kill -SEGV $$'],
+    [
+      'at its start, for want of a library',
+      'echo "error while loading shared libraries: libx264.so.160" >&2; exit 127',
+    ],
+    ['without its encoder', 'echo "Unknown encoder \'libx264\'" >&2; exit 1'],
+  ])('%s pauses the pipeline until it works [kind 4 encoder]', async (_, commands) => {
+    const { metrics, running } = await encodeAll(commands);
+    await vi.waitFor(() => expect(metrics.hindrances()[0]).toContain('TOOL_UNUSABLE'), patience);
+    expect(await readAll(transport, 'rejects')).toEqual([]);
+    program(real);
+    expect((await running).run).toEqual({ delivered: 6, rejected: 0, dropped: {} });
+  });
+
+  it('on one kind of video alone rejects those, and makes the others [kind 4 encoder]', async () => {
+    const { running } = await encodeAll(`case "$*" in *36x36*) kill -SEGV $$;; esac\n${real}`);
+    expect((await running).run.delivered).toBe(6);
+    const odd = eachMedia(({ uri }) => (uri === 'm003' ? oddSize : {}));
+    await transport.publish(names(6).map((name) => media(name)));
+    const report = await run([drawn, odd, encoding], {
+      spec: { to: [{ objects: 'videos/{job}.mp4' }, { topic: 'out', schema: 'video.completed' }] },
+      with: { objects: await openFileStore(join(folder.path, 'objects')), workDir: join(folder.path, 'work') },
+    });
+    expect(report.run).toEqual({ delivered: 5, rejected: 1, dropped: {} });
+  });
+});
 
 describe('on a disk that is really full', () => {
   it('[streams F13] a log that is opened or read says that no space is left', async (test) => {
@@ -417,10 +522,6 @@ describe('on a disk that is really full', () => {
       made.set(uri, (made.get(uri) ?? 0) + 1);
       return {};
     });
-    const encoding: Operator = {
-      ...encode,
-      create: (_, resources) => encode.create(encode.config.parse({}) as never, resources),
-    };
     const running = run([counting, drawn, encoding], {
       transport: own,
       spec: { to: [{ objects: 'videos/{job}.mp4' }, { topic: 'out', schema: 'video.completed' }] },

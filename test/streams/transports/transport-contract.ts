@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { NewRecord, StoredRecord } from '../../../src/events/record.js';
 import type { AssignedPartition, Consumer, TopicSpec, Transport } from '../../../src/streams/transports/transport.js';
+import { patient } from '../../support/patience.js';
 
 /** One log, and the ways to reach it. */
 export interface LogUnderTest {
@@ -439,7 +440,7 @@ export function transportContract(name: string, create: () => Promise<LogUnderTe
 }
 
 /** For things that happen soon, in another client. */
-const patience = { timeout: 20_000, interval: 5 };
+const patience = { ...patient, interval: 5 };
 
 export function text(topic: string, value: string, key: string | null = 'key'): NewRecord {
   return { topic, key: key === null ? null : Buffer.from(key), value: Buffer.from(value), headers: {} };

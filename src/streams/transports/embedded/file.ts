@@ -120,7 +120,8 @@ let intact: string[] | undefined;
 
 function tablesOf(file: LogFile): string {
   const all = file.prepare('SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name').raw().all();
-  return JSON.stringify(all);
+  // SQLite keeps the statements as they were written, line ends included: an older vimi broke its lines elsewhere.
+  return JSON.stringify((all as (string | null)[][]).map((row) => row.map((text) => text?.replace(/\s+/g, ' '))));
 }
 
 function layoutOf(file: LogFile): number {

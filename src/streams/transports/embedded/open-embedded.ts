@@ -257,7 +257,7 @@ export function openEmbedded({
     const assigned = (row: LogRow): AssignedPartition => {
       const found = sql.position.get(group, row.id) as PositionRow | undefined;
       const position = found ? positionOf(group, found) : null;
-      let next = position?.offset ?? 0;
+      let next = Math.max(position?.offset ?? 0, row.low);
       let reached = next;
       return {
         topic: row.topic,
@@ -273,7 +273,11 @@ export function openEmbedded({
         async take(most, signal) {
           for (;;) {
             if (signal.aborted || released || closed) return [];
-            const [records, high] = run(() => [logs.read(row, next, most), logs.high(row.id)] as const);
+            const [records, { low, high }] = run(() => [logs.read(row, next, most), logs.ends(row.id)] as const);
+            if (next < low) {
+              options.onLost?.(row, next, low);
+              next = low;
+            }
             const last = records.at(-1);
             if (last) {
               next = last.offset + 1;

@@ -122,6 +122,12 @@ export class PartitionLogs {
     throw damaged(this.#path, 'the table of logs', { expected: `an entry of number ${log}`, found: 'none' });
   }
 
+  /** The first offset that is kept, and the next one. */
+  ends(log: number): Pick<LogRow, 'low' | 'high'> {
+    const ends = this.#sql.ends.get(log) as LogRow | undefined;
+    return ends ?? { low: 0, high: this.high(log) };
+  }
+
   /** All records of all topics, read through. Gives how many there are; LOG_DAMAGED for the first that is wrong. */
   async readThrough(pause: () => Promise<void>): Promise<number> {
     let count = 0;
