@@ -9,8 +9,9 @@ import { type ServerEvent, streamEvents } from './answers/event-stream.js';
 import { streamEnd } from './answers/stream-end.js';
 import type { App } from './app.js';
 
-/** What waits for a reader; of what comes on top, only the number is told. */
+/** What waits for a reader, and what is told in a second; of what comes on top, only the number is told. So no tap costs a busy pipeline much. */
 const mostWaiting = 200;
+const mostASecond = 250;
 const mostTaps = 20;
 /** GET /v1/tap: what steps hand on, as server-sent events, of this process alone. */
 export function addTapRoute(app: App, taps: Taps, closing: AbortSignal): void {
@@ -34,7 +35,7 @@ export function addTapRoute(app: App, taps: Taps, closing: AbortSignal): void {
         }),
         response: answers({
           200: bytes(
-            'An event `handed` for each: pipeline, step, event, part, where, data (long values by their size), and how many were missed before it, because this reader was slow.',
+            'An event `handed` for each: pipeline, step, event, part, where, data (long values by their size), and how many were missed before it, because this reader was slow or more than 250 came in a second.',
             'text/event-stream',
           ),
         }),
@@ -50,14 +51,17 @@ export function addTapRoute(app: App, taps: Taps, closing: AbortSignal): void {
         });
       const waiting: object[] = [];
       let [seen, missed, told, queued] = [0, 0, 0, 0];
+      let second = { began: performance.now(), told: 0 };
       let wake = () => {};
       const stop = taps.look(pattern, ({ pipeline, step }, { event, part, origin, data }) => {
         if (!isWanted(data) || seen++ % sample !== 0 || (limit !== undefined && queued >= limit)) return;
-        if (waiting.length >= mostWaiting) {
+        if (performance.now() - second.began >= 1000) second = { began: performance.now(), told: 0 };
+        if (waiting.length >= mostWaiting || second.told >= mostASecond) {
           missed++;
           return;
         }
         queued++;
+        second.told++;
         waiting.push({
           ...{ pipeline, step, event: event.id, source: event.source, part },
           where: `${origin.topic}/${origin.partition}/${origin.offset}`,
