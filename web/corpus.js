@@ -1,5 +1,6 @@
-import { call, read, send } from './api.js';
+import { call, read } from './api.js';
 import { documentItem } from './documents.js';
+import { prepareOffer } from './offer.js';
 import { made, part, write } from './part.js';
 import { isSure } from './sure.js';
 import { troubleOf } from './trouble.js';
@@ -112,24 +113,4 @@ function removal(caption) {
     yes: 'Remove it',
     no: 'Keep it',
   };
-}
-
-function prepareOffer() {
-  const form = part('offer-form', HTMLFormElement);
-  const told = part('offer-told', HTMLElement);
-  form.addEventListener('submit', async (event) => {
-    event.preventDefault();
-    told.hidden = true;
-    const given = [...new FormData(form)].map(([name, value]) => [name, String(value).trim()]);
-    try {
-      const { uri } = await send('/v1/media', Object.fromEntries(given.filter(([, value]) => value !== '')));
-      form.reset();
-      told.className = 'hint';
-      write(told, `${uri} is offered. A running pipeline takes it up; vimi rejects says why, if it does not.`);
-    } catch (error) {
-      told.className = 'wrong';
-      write(told, /** @type {Error} */ (error).message);
-    }
-    told.hidden = false;
-  });
 }

@@ -1,4 +1,5 @@
 import { imageOf } from './documents.js';
+import { takeFiles } from './files.js';
 import { made, part } from './part.js';
 import { picture } from './picture.js';
 
@@ -23,28 +24,9 @@ const references = [];
  * @param {HTMLFormElement} form
  */
 export function prepareReferences(form) {
-  const files = part('images', HTMLInputElement);
-  files.addEventListener('change', () => {
-    addFiles(files.files);
-    files.value = '';
+  takeFiles(form, part('images', HTMLInputElement), (files) => {
+    for (const file of files) add({ file, name: file.name || 'an image', role: 'subject' });
   });
-  form.addEventListener('paste', (event) => addFiles(event.clipboardData?.files));
-  form.addEventListener('dragover', (event) => {
-    if (!event.dataTransfer?.types.includes('Files')) return;
-    event.preventDefault();
-    form.classList.add('dropping');
-  });
-  for (const name of ['dragleave', 'drop']) form.addEventListener(name, () => form.classList.remove('dropping'));
-  form.addEventListener('drop', (event) => {
-    if (!event.dataTransfer?.files.length) return;
-    event.preventDefault();
-    addFiles(event.dataTransfer.files);
-  });
-}
-
-/** @param {FileList | null | undefined} files */
-function addFiles(files) {
-  for (const file of files ?? []) add({ file, name: file.name || 'an image', role: 'subject' });
 }
 
 /**

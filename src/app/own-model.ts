@@ -11,14 +11,14 @@ import type { OwnModel } from '../streams/topology/models.js';
  */
 export async function openOwnModel(
   { backend, processes = 1, devices, threads }: OwnModel,
-  { parts, log, clock }: { parts: ModelChoice; log: (line: string) => void; clock: Clock },
+  { parts, log, clock, budgets }: { parts: ModelChoice; log: (line: string) => void; clock: Clock; budgets: string },
 ): Promise<Denoiser> {
   const places = devices ?? Array<undefined>(processes).fill(undefined);
   const each =
     threads ?? (places.length > 1 ? Math.max(1, Math.floor(availableParallelism() / places.length)) : undefined);
   const open = (device: (typeof places)[number], n: number) =>
     createDenoiser({
-      ...{ ...parts, clock, backend: typeof device === 'number' ? 'tensorflow' : backend },
+      ...{ ...parts, clock, budgets, backend: typeof device === 'number' ? 'tensorflow' : backend },
       ...(each !== undefined && { threads: each }),
       ...(device !== undefined && { device }),
       log:

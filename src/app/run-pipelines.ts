@@ -12,6 +12,8 @@ export interface RunPipelinesOptions {
   drain: boolean | Promise<void>;
   /** Aborted: stop in good order. */
   signal: AbortSignal;
+  /** It is there for many requests: models find out at the start how many at once are worth it. */
+  serves?: boolean;
   metrics?: Metrics;
   /** See runPipeline. */
   drainMs?: number;
@@ -34,6 +36,7 @@ export async function runPipelines(
   {
     drain,
     signal,
+    serves = false,
     metrics,
     drainMs,
     rejectsAreTold = false,
@@ -63,7 +66,10 @@ export async function runPipelines(
           },
         },
         rejectsAreTold: (rejectsAreTold && Boolean(spec.rejects)) || onFinished !== undefined,
-        onConsuming: () => --starting === 0 && onRunning?.(),
+        onConsuming() {
+          if (serves) for (const model of resources.models.all()) model.measure?.();
+          if (--starting === 0) onRunning?.();
+        },
         ...(onFinished && { onFinished: (event: Finished) => onFinished(spec.name, event) }),
       });
     } catch (error) {

@@ -263,9 +263,10 @@ export class Workspace {
       const log = (line: string) => this.log.info({ model: choice.model }, line);
       const named = this.topology.models.get(choice.model);
       const open = () => {
-        if (!named) return createDenoiser({ ...choice, log });
+        const budgets = join(this.topology.profile.work, 'budgets.json');
+        if (!named) return createDenoiser({ ...choice, log, budgets });
         if (named.type === 'own')
-          return openOwnModel(named, { parts: partsOf(named, this.topology), log, clock: this.clock });
+          return openOwnModel(named, { parts: partsOf(named, this.topology), log, clock: this.clock, budgets });
         const workDir = join(this.topology.profile.work, 'model-servers');
         return openRemoteModel(named, { workDir, clock: this.#instead.clock });
       };

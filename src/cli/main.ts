@@ -236,7 +236,7 @@ program
         process.stderr.write(`running ${names} (profile ${workspace.topology.profile.name}); Ctrl-C to stop\n`);
       const view = !drain && process.stderr.isTTY ? runView(process.stderr) : undefined;
       return await runPipelines(workspace, pipelines, {
-        ...{ drain, signal: until, bars: drain, view, metrics: workspace.metrics, drainMs: stopWithin },
+        ...{ drain, serves: !drain, signal: until, bars: drain, view, metrics: workspace.metrics, drainMs: stopWithin },
         ...(!drain && { onRunning }),
       }).finally(async () => {
         view?.close();

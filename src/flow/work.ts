@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { VimiError } from '../core/errors.js';
 import type { EventSpan } from './spans.js';
 
@@ -28,6 +29,8 @@ export class Work {
   get signal(): AbortSignal {
     if (!this.#controller) {
       this.#controller = new AbortController();
+      // All clips of a film share it, and Node would warn of the eleventh.
+      setMaxListeners(0, this.#controller.signal);
       if (this.#reason) this.#controller.abort(this.#reason);
     }
     return this.#controller.signal;

@@ -110,10 +110,12 @@ export interface Denoiser {
   generate(input: GenerateInput, options: GenerateCalls): Promise<Generated>;
   /**
    * How many jobs it is to be given at once, now: further ones would wait inside of it, where nobody can overtake them. `asked` is what
-   * its user says; left out, it is how many are worth it, which a model finds out the first time that it is asked while it is at a
-   * job. Left out by models that do not care: what was asked for, or 1.
+   * its user says; left out, it is how many are worth it, which a model finds out between its steps when it is asked while it is at
+   * a job. Left out by models that do not care: what was asked for, or 1.
    */
   atOnce?(asked?: number): number;
+  /** Finds out now how many jobs at once are worth it, for whoever means to give it many; jobs that come meanwhile are drawn. */
+  measure?(): void;
   close(): Promise<void>;
 }
 

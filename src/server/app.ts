@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import multipart from '@fastify/multipart';
 import swagger from '@fastify/swagger';
@@ -16,7 +17,7 @@ import {
 import type { z } from 'zod';
 import { VimiError } from '../core/errors.js';
 import type { Log } from '../core/log.js';
-import { answerFailures, mediaTypeRefused, sendProblem } from './answers/failures.js';
+import { answerFailures, answerUnread, mediaTypeRefused, sendProblem } from './answers/failures.js';
 import { InvalidInput } from './answers/problem.js';
 import type { Certificate } from './certificate.js';
 import { longestInline } from './images/references.js';
@@ -82,6 +83,7 @@ export async function openApp({
     routerOptions: { maxParamLength: 600, ignoreDuplicateSlashes: false },
     // A proxy may send its whole address.
     rewriteUrl: ({ url = '' }) => url.replace(/^https?:\/\/[^/]*/i, '') || '/',
+    clientErrorHandler: answerUnread,
     frameworkErrors: (_, __, reply) => void sendProblem(reply, new VimiError('ROUTE_UNKNOWN', 'This is no address')),
     ...(certificate && { https: { cert: certificate.cert, key: certificate.key, handshakeTimeout: handshakeMs } }),
   };
@@ -94,12 +96,23 @@ export async function openApp({
   app.setSerializerCompiler(serializerCompiler);
   // Clients say that they send JSON and send nothing, with DELETE above all.
   const readJson = app.getDefaultJsonParser('error', 'error');
-  app.addContentTypeParser<string>('application/json', { parseAs: 'string' }, (request, text, done) =>
-    text === '' ? done(null, undefined) : readJson(request, text, done),
-  );
+  app.addContentTypeParser<Buffer>('application/json', { parseAs: 'buffer' }, (request, bytes, done) => {
+    // Letters of another encoding would become signs for unreadable ones, and nobody would notice before the video.
+    if (!isUtf8(bytes)) done(new VimiError('HTTP_MALFORMED', 'The body is not UTF-8'));
+    else if (bytes.length === 0) done(null, undefined);
+    else readJson(request, bytes.toString(), done);
+  });
   answerFailures(app, log);
   app.addHook('onRequest', async () => {
     if (closing?.aborted) throw new VimiError('SERVER_CLOSING', 'This server is closing and takes nothing more');
+  });
+  app.addHook('onRequest', async ({ headers }) => {
+    const encoding = headers['content-encoding'] ?? 'identity';
+    if (encoding.toLowerCase() !== 'identity')
+      throw new VimiError('HTTP_MEDIA_TYPE', 'The body is compressed', {
+        ...{ expected: 'a body as it is', found: encoding, where: 'Content-Encoding' },
+        remedy: 'Send the body without Content-Encoding.',
+      });
   });
   limitArrival(app);
   await app.register(multipart);

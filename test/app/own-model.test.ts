@@ -1,9 +1,11 @@
 import { execFileSync } from 'node:child_process';
+import { join } from 'node:path';
 import { expect, it } from 'vitest';
 import { openOwnModel } from '../../src/app/own-model.js';
 import { systemClock } from '../../src/core/clock.js';
 import type { Denoiser, GenerateInput } from '../../src/models/ports.js';
 import { ownModel } from '../../src/streams/topology/models.js';
+import { testFolder } from '../media/make-media.js';
 
 const { signal } = new AbortController();
 const asked = (seed: number, steps: number): GenerateInput => ({
@@ -20,9 +22,10 @@ function children(): number[] {
   });
 }
 
+const budgets = join(await testFolder(), 'budgets.json');
 const open = (settings: object, lines: string[] = []): Promise<Denoiser> =>
   openOwnModel(ownModel.parse({ type: 'own', backend: 'wasm', ...settings }), {
-    ...{ parts: { model: 'nano' }, log: (line: string) => void lines.push(line), clock: systemClock },
+    ...{ budgets, parts: { model: 'nano' }, log: (line: string) => void lines.push(line), clock: systemClock },
   });
 
 it('two processes draw at once; one that is killed is started again, and the other goes on', async () => {

@@ -158,6 +158,15 @@ describe('probes', () => {
     const url = await served(createMetrics());
     const answer = await sent(Number(new URL(url).port), request.replace('LONG', 'x'.repeat(40_000)));
     expect(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1]).toBe(status && String(status));
+    // What is refused before it is a request is told as all errors are.
+    if (status && status >= 400) {
+      expect(answer.toLowerCase()).toContain('content-type: application/problem+json');
+      const [, body] = answer.split('\r\n\r\n');
+      expect(JSON.parse(body!)).toMatchObject({
+        status,
+        code: expect.stringMatching(/^(HTTP_MALFORMED|ROUTE_UNKNOWN)$/),
+      });
+    }
     expect((await fetch(url)).status).toBe(200);
   });
 

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
 import sharp from 'sharp';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { Client } from '../../src/app/client/client.js';
@@ -305,6 +306,9 @@ describe('videos over HTTP', patient, () => {
     expect([answer.status, answer.body.code]).toEqual([status, code]);
     expect(answer.headers.get('content-type')).toBe('application/problem+json');
     expect(answer.body).toMatchObject({ status, type: `urn:vimi:error:${code}`, retryable: false });
+    // What OpenAI's client shows.
+    expect(answer.body.message).toContain(answer.body.detail);
+    expect(answer.body.message).toContain(answer.body.remedy);
     expect(answer.body.remedy).not.toBe('');
     expect(answer.body.errors?.map(({ pointer }: { pointer: string }) => pointer)).toEqual(pointers);
     expect(await (await one.workspace.transport()).ends('requests')).toEqual(before);
@@ -325,6 +329,31 @@ describe('videos over HTTP', patient, () => {
     const answer = await one.call(path, { method });
     expect([answer.status, answer.body.code]).toEqual([status, code]);
     if (status === 405) expect(answer.headers.get('allow')).toBe('GET, HEAD, POST');
+  });
+
+  it.each([
+    ['letters of another encoding', Buffer.from('{"prompt": "ein Käfer"}', 'latin1'), {}, 400, 'HTTP_MALFORMED'],
+    ['a compressed body', gzipSync('{"prompt": "a fox"}'), { 'content-encoding': 'gzip' }, 415, 'HTTP_MEDIA_TYPE'],
+    [
+      'a key that names nothing',
+      Buffer.from('{"prompt": "a fox"}'),
+      { 'idempotency-key': '""' },
+      400,
+      'HTTP_MALFORMED',
+    ],
+  ])('refuses %s', async (_, body, headers, status, code) => {
+    const before = await (await one.workspace.transport()).ends('requests');
+    const answer = await one.call('/v1/videos', {
+      ...{ method: 'POST', body },
+      headers: { 'content-type': 'application/json', ...headers },
+    });
+    expect([answer.status, answer.body.code]).toEqual([status, code]);
+    expect(await (await one.workspace.transport()).ends('requests')).toEqual(before);
+  });
+
+  it('says of an address with a name of its own which methods it takes, and not those of ids in its place', async () => {
+    const answer = await one.call('/v1/rejects/replay', { method: 'PUT' });
+    expect([answer.status, answer.headers.get('allow')]).toEqual([405, 'POST']);
   });
 
   it('turns requests away while too many wait', async () => {

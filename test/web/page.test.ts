@@ -45,6 +45,19 @@ function jobIn(page: Page): string {
   return new URL(page.url()).searchParams.get('job')!;
 }
 
+/** Drops a file on a part of the page. */
+async function dropped(page: Page, selector: string, { name, text }: { name: string; text: string }): Promise<void> {
+  const files = await page.evaluateHandle(
+    ([name, text]) => {
+      const transfer = new DataTransfer();
+      transfer.items.add(new File([text!], name!, { type: 'image/png' }));
+      return transfer;
+    },
+    [name, text],
+  );
+  await page.dispatchEvent(selector, 'drop', { dataTransfer: files });
+}
+
 /** Waits until an image is drawn. */
 async function seen(image: Locator): Promise<void> {
   await vi.waitFor(
@@ -346,14 +359,38 @@ describe('the page', patient, () => {
     await page.reload();
     await page.getByText('The nearest 4 of 4 documents, best first.').waitFor();
 
-    await page.getByText('Add an image or a video').click();
-    await page.getByLabel('Path or address').fill('images/rocket.png');
+    await page.getByText('Add images or videos').click();
+    await page.getByLabel('Or a path or address').fill('images/rocket.png');
     await page.getByLabel('Caption').fill('a rocket that was offered');
     await page.getByRole('button', { name: 'Add it' }).click();
     await page.getByText('images/rocket.png is offered.').waitFor();
     await vi.waitFor(async () => {
       await page.getByRole('button', { name: 'Search' }).click();
       expect(await page.locator('#corpus-list').innerText()).toContain('a rocket that was offered');
+    }, patient);
+
+    // Files of the visitor's own: chosen, dropped, and one that is no image.
+    const files = page.getByLabel('Files to upload');
+    await files.setInputFiles([imageFile('kite'), imageFile('whale')]);
+    await dropped(page, '#offer', { name: 'notes.png', text: 'these are notes' });
+    await page.getByLabel('Caption of kite.png').fill('a kite that was uploaded');
+    await page.getByLabel('Caption of whale.png').fill('a whale that stays out');
+    await page.getByRole('button', { name: 'Add 3 files' }).waitFor();
+    expect(await page.getByLabel('Or a path or address').isVisible()).toBe(false);
+    expect(await breaches(page)).toEqual([]);
+    await picture(page, 'offer');
+    await page.getByRole('button', { name: 'Leave out whale.png' }).click();
+    await page.getByRole('button', { name: 'Add 2 files' }).click();
+    await page.getByText('1 of 2 files are offered.').waitFor();
+    // What is wrong stands beside the file that stays.
+    expect(await page.locator('#offer-list').innerText()).toMatch(/notes\.png[\s\S]*image/);
+    expect(await page.locator('#offer-list li').count()).toBe(1);
+    await picture(page, 'offer-refused');
+    await page.getByRole('button', { name: 'Leave out notes.png' }).click();
+    expect(await page.getByLabel('Or a path or address').isVisible()).toBe(true);
+    await vi.waitFor(async () => {
+      await page.getByRole('button', { name: 'Search' }).click();
+      expect(await page.locator('#corpus-list').innerText()).toContain('a kite that was uploaded');
     }, patient);
     // Back and forth by the address alone.
     await page.goto(`${service.url}/?corpus=an%20anchor`);

@@ -8,7 +8,10 @@ import { type Progress, progress } from '../progress.js';
 import type { RunView } from '../run-view.js';
 
 export interface ShownRunOptions
-  extends Pick<RunPipelinesOptions, 'drain' | 'signal' | 'metrics' | 'drainMs' | 'rejectsAreTold' | 'onRunning'> {
+  extends Pick<
+    RunPipelinesOptions,
+    'drain' | 'signal' | 'serves' | 'metrics' | 'drainMs' | 'rejectsAreTold' | 'onRunning'
+  > {
   /** Shows a bar a pipeline. */
   bars?: boolean;
   /** Shows each finished event, and jobs under way. */

@@ -87,9 +87,10 @@ try {
       places.most = atOnce;
     },
     async measure() {
-      const budget = await rounds
-        .between(() => measureBudget((atOnce) => trialOf(models, graphs, atOnce), mostOf(graphs)))
-        .catch(() => ({ atOnce: 1, gains: [] }));
+      const trial = { models, graphs, alone: <R>(piece: () => Promise<R>) => rounds.between(piece) };
+      const budget = await measureBudget((atOnce) => trialOf(trial, atOnce), mostOf(graphs)).catch(() => ({
+        ...{ atOnce: 1, gains: [] },
+      }));
       send({ type: 'measured', budget });
     },
   };

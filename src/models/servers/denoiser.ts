@@ -7,11 +7,15 @@ import type { ServingBackend } from '../backends/names.js';
 import { checkInput } from '../check-input.js';
 import type { Denoiser, GenerateCalls, Generated, GenerateInput, ModelChoice, ModelDescription } from '../ports.js';
 import { AtOnce } from './at-once.js';
+import { readBudget, writeBudget } from './budget-file.js';
 import type { FromJob, FromProcess, ProcessOptions, ToProcess } from './denoiser-messages.js';
 import { createFakeDenoiser } from './fake-denoiser.js';
 import type { Budget } from './measure-budget.js';
 import { reviveError, startProcess } from './own-process.js';
 import { StepWatchdog } from './step-watchdog.js';
+
+/** A process that dies while it measures is asked to measure once more. */
+const mostMeasurings = 2;
 
 /** The model `fake` is none at all: for tests of everything around one. */
 export interface DenoiserOptions extends ModelChoice {
@@ -22,6 +26,8 @@ export interface DenoiserOptions extends ModelChoice {
   /** The one that tensorflow sees; all if not given. */
   device?: Device;
   log?: (line: string) => void;
+  /** A file that remembers how many at once were found to be worth it; left out: it is measured anew by each. */
+  budgets?: string;
   /** Of the watch over its steps. */
   clock?: Clock;
 }
@@ -48,6 +54,11 @@ export async function createDenoiser(options: DenoiserOptions): Promise<Denoiser
     }
 }
 
+function saysOf({ atOnce, gains }: Budget): string {
+  const times = gains.map(({ atOnce: n, times }) => `${n} at once are ${times.toFixed(2)} times as fast`);
+  return `draws ${atOnce} at once${times.length > 0 ? ` (${times.join(', ')})` : ''}`;
+}
+
 function notStarted(found: string, cause?: unknown): VimiError {
   return new VimiError('MODEL_UNAVAILABLE', 'The model process does not start', { found, cause });
 }
@@ -71,6 +82,8 @@ class ProcessDenoiser implements Denoiser {
   readonly #open = new Map<number, Job>();
   readonly #atOnce = new AtOnce();
   #isMeasuring = false;
+  /** How often it was begun. */
+  #measurings = 0;
   #jobs = 0;
   #closed = false;
   readonly #log: (line: string) => void;
@@ -113,6 +126,7 @@ class ProcessDenoiser implements Denoiser {
           this.#description = message.description;
           this.#log(`model ${message.description.name} on ${message.description.backend}`);
           if (message.note !== undefined) this.#log(message.note);
+          this.#remember();
           this.#hold(false);
           this.#tell({ type: 'at-once', atOnce: this.#atOnce.now });
           resolve();
@@ -169,11 +183,33 @@ class ProcessDenoiser implements Denoiser {
       this.#changed(() => {
         this.#atOnce.asked = asked;
       });
-    else if (this.#atOnce.measured === undefined && !this.#isMeasuring && this.#begun.length > 0) {
-      this.#isMeasuring = true;
-      this.#tell({ type: 'measure' });
-    }
+    else if (this.#begun.length > 0) this.measure();
     return this.#atOnce.now;
+  }
+
+  measure(): void {
+    const { asked, measured } = this.#atOnce;
+    if (asked !== undefined || measured !== undefined || this.#isMeasuring || !this.#child) return;
+    // It may be what the process dies of.
+    if (this.#measurings++ >= mostMeasurings) return;
+    this.#isMeasuring = true;
+    this.#tell({ type: 'measure' });
+  }
+
+  /** What an earlier process found need not be measured. */
+  #remember(): void {
+    const { budgets } = this.#options;
+    const budget = budgets && this.#atOnce.measured === undefined && readBudget(budgets, this.#measuredOn);
+    if (!budget) return;
+    this.#atOnce.measured = budget.atOnce;
+    this.#log(`${saysOf(budget)}, as measured before`);
+  }
+
+  /** All that the budget depends on. */
+  get #measuredOn(): object {
+    const { threads, device } = this.#options;
+    const { name, weights, upsampler, backend } = this.#description!;
+    return { name, weights, upsampler: upsampler?.weights, backend, threads, device };
   }
 
   #changed(change: () => void): void {
@@ -286,13 +322,20 @@ class ProcessDenoiser implements Denoiser {
     this.#waiting.unshift(...back);
   }
 
-  #measured({ atOnce, gains }: Budget): void {
+  #measured(budget: Budget): void {
     this.#isMeasuring = false;
     this.#changed(() => {
-      this.#atOnce.measured = atOnce;
+      this.#atOnce.measured = budget.atOnce;
     });
-    const times = gains.map(({ atOnce: n, times }) => `${n} at once are ${times.toFixed(2)} times as fast`);
-    this.#log(`draws ${atOnce} at once${times.length > 0 ? ` (${times.join(', ')})` : ''}`);
+    this.#log(saysOf(budget));
+    const { budgets } = this.#options;
+    // One that says nothing was not measured to the end.
+    if (budgets !== undefined && budget.gains.length > 0)
+      try {
+        writeBudget(budgets, this.#measuredOn, budget);
+      } catch (thrown) {
+        this.#log(`what was measured cannot be remembered: ${(thrown as Error).message}`);
+      }
     this.#next();
   }
 

@@ -38,6 +38,10 @@ export class DenoiserPool implements Denoiser {
     return Math.min(all, asked ?? all);
   }
 
+  measure(): void {
+    for (const { denoiser } of this.#members) denoiser.measure?.();
+  }
+
   async generate(input: GenerateInput, calls: GenerateCalls): Promise<Generated> {
     const tried = new Set<Member>();
     for (;;) {

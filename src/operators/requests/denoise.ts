@@ -87,7 +87,7 @@ export const denoise = defineOperator(
         .max(64)
         .optional()
         .describe(
-          'Jobs that the model draws at once; those of one shape share its steps. Default: as many as are worth it, which vimi measures the first time that a job waits while another is drawn; 1 for a model server.',
+          'Jobs that the model draws at once; those of one shape share its steps. Default: as many as are worth it, which vimi measures when it begins to serve, and remembers; 1 for a model server.',
         ),
       jobs: z
         .string()
@@ -107,10 +107,12 @@ export const denoise = defineOperator(
     },
   },
   {
-    open: ({ models, config }): Drawing => ({
-      ...{ denoiser: models.of(config), hasToldOfUnread: false },
-      ...{ shown: new Set(), removing: new Set() },
-    }),
+    open({ models, config }): Drawing {
+      const denoiser = models.of(config);
+      // What is set need not be measured.
+      if (config.concurrency !== undefined) denoiser.atOnce?.(config.concurrency);
+      return { denoiser, hasToldOfUnread: false, shown: new Set(), removing: new Set() };
+    },
     concurrency: ({ concurrency }, { denoiser }) => denoiser.atOnce?.(concurrency) ?? concurrency ?? 1,
     async process({ job, prompt, context: grounded }, context) {
       const { config, state, log } = context;

@@ -1,3 +1,5 @@
+import { STATUS_CODES } from 'node:http';
+import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { asVimiError, VimiError } from '../../core/errors.js';
 import type { Log } from '../../core/log.js';
@@ -11,10 +13,10 @@ const lingerMs = 5000;
 
 /** Answers every error as a problem, and every address that is not there. */
 export function answerFailures(app: FastifyInstance, log: Log): void {
-  const addresses: { path: RegExp; method: string }[] = [];
+  const addresses: { url: string; path: RegExp; method: string }[] = [];
   app.addHook('onRoute', ({ url, method }) => {
     const path = new RegExp(`^${url.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/:\w+/g, '[^/]+')}$`);
-    for (const one of [method].flat()) addresses.push({ path, method: one });
+    for (const one of [method].flat()) addresses.push({ url, path, method: one });
   });
   app.setErrorHandler((thrown, request, reply) => {
     const error = ofFastify(thrown, request) ?? asVimiError(thrown);
@@ -27,7 +29,10 @@ export function answerFailures(app: FastifyInstance, log: Log): void {
   });
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?', 1)[0]!;
-    const allowed = addresses.filter((one) => one.path.test(path)).map(({ method }) => method);
+    const fitting = addresses.filter((one) => one.path.test(path));
+    // An address with a name of its own is none of those with an id in its place.
+    const named = fitting.filter(({ url }) => url === path);
+    const allowed = (named.length > 0 ? named : fitting).map(({ method }) => method);
     if (allowed.length === 0 && path !== '*') {
       return sendProblem(reply, new VimiError('ROUTE_UNKNOWN', 'There is nothing at this address'));
     }
@@ -71,6 +76,28 @@ export function mediaTypeRefused({ headers }: FastifyRequest): VimiError {
     found: headers['content-type'] ?? 'no type',
   });
 }
+
+/** What Node's parser refuses never becomes a request: it is answered on the connection itself, which ends. */
+export function answerUnread({ code }: { code?: string | undefined }, socket: Socket): void {
+  if (code === 'ECONNRESET' || socket.destroyed) return;
+  const [status, summary] = unread[code ?? ''] ?? ([400, 'This is no request of HTTP'] as const);
+  if (socket.writable) {
+    const body = JSON.stringify({ ...problemOf(new VimiError('HTTP_MALFORMED', summary)), status });
+    const head = [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+      `Content-Type: ${problemType}`,
+      `Content-Length: ${Buffer.byteLength(body)}`,
+      'Connection: close',
+    ];
+    socket.write(`${head.join('\r\n')}\r\n\r\n${body}`);
+  }
+  socket.destroy();
+}
+
+const unread: Record<string, readonly [number, string]> = {
+  HPE_HEADER_OVERFLOW: [431, 'The headers of the request are too long'],
+  ERR_HTTP_REQUEST_TIMEOUT: [408, 'The request took too long to arrive'],
+};
 
 /** What fastify itself refuses. */
 function ofFastify(thrown: unknown, request: FastifyRequest): VimiError | undefined {

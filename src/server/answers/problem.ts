@@ -10,6 +10,7 @@ export const problem = z
     title: z.string().describe('the error in a few words'),
     status: z.number().int(),
     detail: z.string().describe('what was expected, what was found, and where'),
+    message: z.string().describe('detail and remedy in one, which clients of OpenAI’s API show'),
     code: z.string().describe('of the list in docs/reference/errors.md'),
     retryable: z.boolean().describe('whether the same may succeed later'),
     remedy: z.string().describe('what to do'),
@@ -34,10 +35,14 @@ export class InvalidInput extends VimiError {
 
   constructor(error: z.ZodError, value: unknown, part: 'body' | 'query' | 'path' | 'headers') {
     const mistakes = mistakesOf(error, value);
-    super(part === 'body' ? 'EVENT_INVALID' : 'HTTP_MALFORMED', `The ${part} is not what this address takes`, {
-      where: mistakes.map(mistakeText).join('; '),
-      remedy: 'Correct the named fields; GET /openapi.json describes them.',
-    });
+    super(
+      part === 'body' ? 'EVENT_INVALID' : 'HTTP_MALFORMED',
+      `The ${part} ${part === 'headers' ? 'are' : 'is'} not what this address takes`,
+      {
+        where: mistakes.map(mistakeText).join('; '),
+        remedy: 'Correct the named fields; GET /openapi.json describes them.',
+      },
+    );
     this.mistakes = mistakes;
   }
 }
@@ -50,6 +55,7 @@ export function problemOf(error: VimiError): Problem {
     title: summary,
     status: statusOf(error),
     detail: message,
+    message: `${message}${/[.!?]$/.test(message) ? '' : '.'} ${remedy}`,
     ...{ code, retryable, remedy },
     ...(mistakes && {
       errors: mistakes.map(({ path, ...rest }) => ({ pointer: pointerTo(path), detail: detailOf(rest) })),

@@ -1,3 +1,5 @@
+import { VimiError } from '../../core/errors.js';
+
 /** Seconds that an answer is held back at most. */
 export const longestWait = 60;
 
@@ -8,12 +10,17 @@ export function waitOf(prefer: string | string[] | undefined): number {
 }
 
 /**
- * The value of Idempotency-Key: a quoted string, as the draft has it, or plain text. undefined: there is none, or nothing
- * that could name a request.
+ * The value of Idempotency-Key: a quoted string, as the draft has it, or plain text. undefined: there is none. HTTP_MALFORMED for one
+ * that is empty.
  */
 export function idempotencyKey(header: string | undefined): string | undefined {
   if (header === undefined) return undefined;
   const text = header.trim();
   const quoted = /^"((?:[^"\\]|\\["\\])*)"$/.exec(text);
-  return quoted ? quoted[1]!.replace(/\\(["\\])/g, '$1') : text;
+  const key = quoted ? quoted[1]!.replace(/\\(["\\])/g, '$1') : text;
+  if (key.trim() !== '') return key;
+  throw new VimiError('HTTP_MALFORMED', 'The key names nothing', {
+    ...{ expected: 'text that is not empty', found: header, where: 'Idempotency-Key' },
+    remedy: 'Give each request a key of its own, or leave the header out.',
+  });
 }

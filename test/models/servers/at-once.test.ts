@@ -74,6 +74,18 @@ describe('how many at once are worth it', () => {
     expect(await measured({ 1: 100, 2: 110, 4: 150 }, 4)).toMatchObject({ atOnce: 4 });
   });
 
+  test('a batch that seems to gain more than it has videos is compared once more', async () => {
+    let aloneTries = 0;
+    const budget = await measureBudget(
+      (atOnce) => ({
+        step: async () => (atOnce === 1 ? (aloneTries++ < 5 ? 900 : 100) : 195),
+        close: () => {},
+      }),
+      2,
+    );
+    expect(budget).toEqual({ atOnce: 1, gains: [{ atOnce: 2, times: 200 / 195 }] });
+  });
+
   test('too little memory ends the search, and a defect is told', async () => {
     const short = new Error('OOM when allocating tensor with shape[8,16,64,64,3]');
     expect(await measured({ 1: 100, 2: 110, 4: short })).toMatchObject({ atOnce: 2 });
@@ -200,19 +212,44 @@ test('a batch that WebAssembly has no memory for: all its videos are made again 
   }
 });
 
-test('how many at once are worth it is measured when a job waits while another is drawn, and told', async () => {
+test('how many at once are worth it is measured between the steps of a job, told, and remembered', async () => {
+  const budgets = join(await testFolder(), 'work', 'budgets.json');
   const lines: string[] = [];
-  const denoiser = await createDenoiser({ model: 'nano', log: (line) => lines.push(line) });
+  const said = /^draws \d at once \(2 at once are [\d.]+ times as fast/;
+  const open = () => createDenoiser({ model: 'nano', budgets, log: (line) => lines.push(line) });
+  const denoiser = await open();
   try {
     expect(denoiser.atOnce!()).toBe(1);
-    await denoiser.generate(asked(1, 2), { signal: unabortable, onStep: () => void denoiser.atOnce!() });
-    await vi.waitUntil(
-      () => lines.some((line) => /^draws \d at once \(2 at once are [\d.]+ times as fast/.test(line)),
-      patient,
-    );
+    denoiser.measure!();
+    // As many steps as it takes: the model stands still for none of it.
+    let steps = 0;
+    const measured = new AbortController();
+    const onStep = () => {
+      if (lines.some((line) => said.test(line))) measured.abort();
+      else steps++;
+    };
+    await expect(denoiser.generate(asked(1, 1000), { signal: measured.signal, onStep })).rejects.toMatchObject({
+      code: 'CANCELLED',
+    });
+    expect(steps).toBeGreaterThan(3);
     expect(denoiser.atOnce!()).toBeGreaterThanOrEqual(1);
     // What its user says counts.
     expect(denoiser.atOnce!(2)).toBe(2);
+  } finally {
+    await denoiser.close();
+  }
+  lines.length = 0;
+  const next = await open();
+  await next.close();
+  expect(lines.at(-1)).toMatch(new RegExp(`${said.source}.*, as measured before$`));
+});
+
+test('it is measured when a job waits while another is drawn, where nobody asked before', async () => {
+  const lines: string[] = [];
+  const denoiser = await createDenoiser({ model: 'nano', log: (line) => lines.push(line) });
+  try {
+    await denoiser.generate(asked(1, 2), { signal: unabortable, onStep: () => void denoiser.atOnce!() });
+    await vi.waitUntil(() => lines.some((line) => line.startsWith('draws ')), patient);
   } finally {
     await denoiser.close();
   }
