@@ -30,6 +30,10 @@ export interface Follower {
 
 /** Records given to the view at once, at most. */
 const batch = 256;
+/** So many records are not read twice at once. */
+const much = 4 * batch;
+/** The first of them may take so long; after them, nothing new for so long means that there is no more. */
+const [firstMs, quietMs, lookMs] = [1_000, 50, 5];
 
 /**
  * Keeps a view up to date with its topic until it is closed. Several followers, in one process or many, may feed one
@@ -60,6 +64,16 @@ export function followTopic<R extends Placed>({
     trouble = null;
   }
 
+  /** When the view took records in last, in milliseconds; until then: when this began. */
+  let last = performance.now();
+  let isNew = true;
+  /** Much is read once, by the reading that follows, until that brings nothing more; else who waits would read it beside. */
+  async function muchRead(missing: () => Promise<number>): Promise<void> {
+    if ((await missing()) < much) return;
+    while (!signal.aborted && performance.now() - last < (isNew ? firstMs : quietMs) && (await missing()) > 0)
+      await sleep(lookMs);
+  }
+
   /** One reading; with `follow` it ends only with the signal. */
   async function feed(follow: boolean): Promise<void> {
     const reading = new AbortController();
@@ -67,8 +81,11 @@ export function followTopic<R extends Placed>({
     const over = [signal, round.signal];
     for (const one of over) one.addEventListener('abort', stop, { once: true });
     try {
-      for await (const records of batches(read(await positions(), { follow, signal: reading.signal }), batch))
+      for await (const records of batches(read(await positions(), { follow, signal: reading.signal }), batch)) {
         await apply(records).then(isOver);
+        last = performance.now();
+        isNew = false;
+      }
     } finally {
       // Lets the source go when the view failed.
       reading.abort();
@@ -98,8 +115,15 @@ export function followTopic<R extends Placed>({
   const following = untilDone(true);
   return {
     async caughtUp(ends) {
-      const reached = await positions();
-      if (ends?.every(({ partition, high }) => (reached[partition] ?? 0) >= high)) return;
+      if (ends) {
+        const missing = async () => {
+          const reached = await positions();
+          return ends.reduce((sum, { partition, high }) => sum + Math.max(0, high - (reached[partition] ?? 0)), 0);
+        };
+        await muchRead(missing);
+        if ((await missing()) === 0) return;
+      }
+      // An end may lie behind what no reader is given, such as the marks of transactions: only a reading tells.
       await untilDone(false);
     },
     async close() {
