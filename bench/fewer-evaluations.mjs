@@ -3,7 +3,7 @@
  *
  *   npm run build && node bench/fewer-evaluations.mjs
  *
- * The counts are the same on every machine. Quality: `vimi eval grounding` (docs/concepts/models.md).
+ * Quality: `vimi eval grounding` (docs/concepts/models.md).
  */
 
 import { generate } from '../dist/models/sampling/generate.js';
