@@ -111,7 +111,7 @@ describe('vimi tap', patient, () => {
     const response = await fetch(`${served.server.url}/v1/tap?step=generate.admit`, { signal: controller.signal });
     expect(response.ok).toBe(true);
     const tapped = taps.of('generate', 'admit');
-    const data = { more: Array.from({ length: 200 }, () => 'y'.repeat(299)) };
+    const data = { more: Array.from({ length: 400 }, () => 'y'.repeat(299)) };
     const origin = { topic: 't', partition: 0, offset: 1 };
     const see = () =>
       tapped.see({ event: { id: 'e', source: 's' }, part: '', origin, data } as unknown as Parameters<

@@ -105,8 +105,9 @@ async function keep(
   const path = join(folder, 'medium');
   const file = createWriteStream(path);
   let isOurs = false;
-  file.on('error', () => {
-    isOurs = true;
+  file.once('error', () => {
+    // What the server's side fails of may end the file, too.
+    isOurs = body.errored === null;
   });
   try {
     await pipeline(body, checkedBytes(uri, maxBytes), file, { signal });
