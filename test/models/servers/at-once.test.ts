@@ -249,7 +249,7 @@ test('it is measured when a job waits while another is drawn, where nobody asked
   const denoiser = await createDenoiser({ model: 'nano', log: (line) => lines.push(line) });
   try {
     await denoiser.generate(asked(1, 2), { signal: unabortable, onStep: () => void denoiser.atOnce!() });
-    await vi.waitUntil(() => lines.some((line) => line.startsWith('draws ')), patient);
+    await vi.waitFor(() => expect(lines.some((line) => line.startsWith('draws '))).toBe(true), patient);
   } finally {
     await denoiser.close();
   }
