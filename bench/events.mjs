@@ -8,8 +8,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
 import { systemClock } from '../dist/core/clock.js';
+import { SqliteFile } from '../dist/core/sqlite.js';
 import { groupSize } from '../dist/streams/delivery/credit.js';
 import { runPipeline } from '../dist/streams/delivery/pipeline.js';
 import { openEmbedded } from '../dist/streams/transports/embedded/open-embedded.js';
@@ -78,7 +78,7 @@ async function pipeline(/** @type {number} */ round) {
 async function bareLoop(/** @type {number} */ round) {
   const { path, transport } = await prepared(`bare-${round}`);
   await transport.close();
-  const file = new Database(path);
+  const file = new SqliteFile(path);
   file.pragma('synchronous = FULL');
   const idOf = file.prepare('SELECT id FROM logs WHERE topic = ?').pluck();
   const startOf = (/** @type {string} */ topic) => /** @type {number} */ (idOf.get(topic)) * 2 ** 40;

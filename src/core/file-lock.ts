@@ -1,4 +1,4 @@
-import Database from 'better-sqlite3';
+import { SqliteFile } from './sqlite.js';
 
 /** A lock on a file; the system lets go of it when its process ends, however it ends. */
 export interface FileLock {
@@ -12,7 +12,7 @@ export interface FileLock {
  * every system.
  */
 export function lockFile(path: string): FileLock | null {
-  const file = new Database(path, { timeout: 0 });
+  const file = new SqliteFile(path, { timeout: 0 });
   try {
     file.exec('BEGIN EXCLUSIVE');
     return { release: () => void file.close() };

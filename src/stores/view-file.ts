@@ -1,5 +1,6 @@
 import { rmSync } from 'node:fs';
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
+import { SqliteFile } from '../core/sqlite.js';
 
 /**
  * A SQLite file that is made anew each time, of what topics say: nothing in it can be out of date, memory stays small however
@@ -28,7 +29,7 @@ export function openHeap(path: string, tables: string, cacheKiB: number): Databa
 
 function anew(path: string): Database.Database {
   rmSync(path, { force: true });
-  const file = new Database(path);
+  const file = new SqliteFile(path);
   file.pragma('synchronous = OFF');
   return file;
 }

@@ -8,6 +8,7 @@ import { logFile } from '../../app/transport.js';
 import type { Workspace } from '../../app/workspace.js';
 import { counted } from '../../core/counted.js';
 import { asVimiError, VimiError } from '../../core/errors.js';
+import { SqliteFile } from '../../core/sqlite.js';
 import { mediaTools } from '../../media/tools.js';
 import { isLoopback } from '../../server/address.js';
 import { readCertificate, warningOf } from '../../server/certificate.js';
@@ -100,8 +101,8 @@ function lookAtModule(name: string, add: Add): void {
     add('module', 'good', `${name} loads under this Node, compiled for ${build ?? 'any processor'}`);
     return;
   }
-  const module: unknown = require(name);
-  if (name === 'better-sqlite3') new (module as new (path: string) => { close(): void })(':memory:').close();
+  if (name === 'better-sqlite3') new SqliteFile(':memory:').close();
+  else require(name);
   add('module', 'good', `${name} loads under this Node`);
 }
 

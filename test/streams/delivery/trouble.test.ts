@@ -1,11 +1,11 @@
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { reportLine } from '../../../src/cli/commands/run.js';
 import { systemClock } from '../../../src/core/clock.js';
 import { type ErrorCode, VimiError } from '../../../src/core/errors.js';
+import { SqliteFile } from '../../../src/core/sqlite.js';
 import { drop, mapEach } from '../../../src/flow/map-each.js';
 import type { Operator, Resources } from '../../../src/flow/operator.js';
 import { mediaTools } from '../../../src/media/tools.js';
@@ -255,7 +255,7 @@ describe('nothing is lost silently', () => {
     await run([eachMedia(({ uri }) => productOf(uri))], { spec: {} });
     await transport.publish(names(10).map((name) => ({ ...media(`later-${name}`), partition: 0 })));
     // What no cleaner of ours does, as it waits for the groups: seven of the ten go.
-    const file = new Database(join(folder.path, 'log.sqlite'));
+    const file = new SqliteFile(join(folder.path, 'log.sqlite'));
     const [id] = file.prepare("SELECT id FROM logs WHERE topic = 'in' AND partition = 0").pluck().all() as number[];
     file.prepare('DELETE FROM records WHERE id >= ? AND id < ?').run(id! * 2 ** 40, id! * 2 ** 40 + 17);
     file.prepare('UPDATE logs SET low = 17 WHERE id = ?').run(id);
@@ -283,7 +283,7 @@ describe('nothing is lost silently', () => {
     const { said, log } = listening();
     const running = run([work], { spec: { maxInFlight: 2 }, log });
     await vi.waitFor(() => expect(began.length).toBeGreaterThan(0), patience);
-    const file = new Database(join(folder.path, 'log.sqlite'));
+    const file = new SqliteFile(join(folder.path, 'log.sqlite'));
     const [id] = file.prepare("SELECT id FROM logs WHERE topic = 'in' AND partition = 0").pluck().all() as number[];
     file.prepare('DELETE FROM records WHERE id >= ? AND id < ?').run(id! * 2 ** 40, id! * 2 ** 40 + 590);
     file.prepare('UPDATE logs SET low = 590 WHERE id = ?').run(id);
@@ -308,7 +308,7 @@ describe('nothing is lost silently', () => {
 
   /** As if the group had committed that. */
   const moveTo = (sql: string) => {
-    const file = new Database(join(folder.path, 'log.sqlite'));
+    const file = new SqliteFile(join(folder.path, 'log.sqlite'));
     file.prepare(sql).run();
     file.close();
   };

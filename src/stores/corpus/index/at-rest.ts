@@ -14,7 +14,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
+import { SqliteFile } from '../../../core/sqlite.js';
 import type { DocumentFilter } from '../corpus.js';
 import { memoryLayout, snapshotFolder } from './corpus-view.js';
 import {
@@ -147,7 +147,7 @@ export function hasIndex(folder: string): boolean {
 function opened<T>(path: string, work: (database: Sqlite) => T): T {
   let database: Sqlite | undefined;
   try {
-    database = new Database(path, { fileMustExist: true, timeout: 30_000 });
+    database = new SqliteFile(path, { fileMustExist: true, timeout: 30_000 });
     return work(database);
   } catch (thrown) {
     // A file without a schema page answers with a plain SQLITE_ERROR.

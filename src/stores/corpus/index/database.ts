@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { mkdirSync, renameSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { crc32 } from 'node:zlib';
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
 import { asVimiError, VimiError } from '../../../core/errors.js';
+import { SqliteFile } from '../../../core/sqlite.js';
 import { xorDigest } from '../ranking/digest.js';
 
 export type Sqlite = Database.Database;
@@ -79,7 +80,7 @@ export interface DocumentRow {
 export function openDatabase(folder: string, verifyUpTo: number): Sqlite {
   mkdirSync(folder, { recursive: true });
   const path = databasePath(folder);
-  const database = new Database(path, { timeout: 30_000 });
+  const database = new SqliteFile(path, { timeout: 30_000 });
   try {
     database.pragma('journal_mode = WAL');
     // The newest transactions may go in a power cut, whole: the topic has them still.
@@ -219,7 +220,7 @@ export function asIndexError(thrown: unknown): VimiError {
 export function checkTables(database: Sqlite): void {
   const layout = database.pragma('user_version', { simple: true });
   if (layout !== databaseLayout) throw damaged(`layout ${layout}`, `layout ${databaseLayout}`);
-  const own = new Database(':memory:');
+  const own = new SqliteFile(':memory:');
   try {
     own.exec(tables);
     const listed = (one: Sqlite) =>

@@ -1,5 +1,5 @@
 import { rename, rm } from 'node:fs/promises';
-import Database from 'better-sqlite3';
+import { SqliteFile } from '../../../core/sqlite.js';
 import { checkEnds, translated } from './file.js';
 
 /** In one go: between two, another writer would make SQLite begin anew. Readers and writers go on meanwhile. */
@@ -9,7 +9,7 @@ const allPages = 2 ** 31 - 1;
 export async function copyLog(path: string, to: string): Promise<void> {
   const unfinished = `${to}.part`;
   await rm(unfinished, { force: true });
-  const log = translated(path, () => new Database(path, { readonly: true, fileMustExist: true }));
+  const log = translated(path, () => new SqliteFile(path, { readonly: true, fileMustExist: true }));
   try {
     await log.backup(unfinished, { progress: () => allPages }).catch((thrown: unknown) =>
       translated(unfinished, () => {
@@ -20,7 +20,7 @@ export async function copyLog(path: string, to: string): Promise<void> {
     log.close();
   }
   translated(unfinished, () => {
-    const copy = new Database(unfinished);
+    const copy = new SqliteFile(unfinished);
     try {
       // A copy is one file: nothing of it may wait in another.
       copy.pragma('journal_mode = DELETE');

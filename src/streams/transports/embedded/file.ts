@@ -1,7 +1,8 @@
 import { closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
 import { saysFull, VimiError } from '../../../core/errors.js';
+import { SqliteFile } from '../../../core/sqlite.js';
 
 export type LogFile = Database.Database;
 
@@ -65,7 +66,7 @@ export function openFile(path: string, maxBytes?: number): LogFile {
       // Prompts and media are nobody else's; what SQLite puts beside the file has the same rights.
       closeSync(openSync(path, 'a', 0o600));
     }
-    const file = new Database(path, { timeout: busyMs });
+    const file = new SqliteFile(path, { timeout: busyMs });
     try {
       const isNew = recognise(file, path);
       if (isNew) file.pragma('auto_vacuum = INCREMENTAL');
@@ -107,7 +108,7 @@ function recognise(file: LogFile, path: string): boolean {
 /** SQLite trusts what a file says of its tables, whatever that leads to. */
 function checkTables(file: LogFile, path: string): void {
   intact ??= [[tables], [firstTables], [firstTables, upgrade]].map((made) => {
-    const fresh = new Database(inMemory);
+    const fresh = new SqliteFile(inMemory);
     for (const statements of made) fresh.exec(statements);
     return tablesOf(fresh);
   });

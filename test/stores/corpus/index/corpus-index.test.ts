@@ -10,9 +10,9 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
+import { SqliteFile } from '../../../../src/core/sqlite.js';
 import { CorpusIndex, type CorpusIndexOptions } from '../../../../src/stores/corpus/index/corpus-index.js';
 import { thrownBy } from '../../../operators/run-operator.js';
 import { captions, corpusDocument, embedder, image, query, records } from '../corpus-documents.js';
@@ -231,7 +231,7 @@ describe('damage', () => {
 
   it('[kind 6] of an earlier layout is filled again, so that its captions are split as they are now', () => {
     const { path, file } = whole();
-    const database = new Database(file);
+    const database = new SqliteFile(file);
     database.pragma('user_version = 1');
     database.close();
     const index = open(path);

@@ -3,8 +3,9 @@ import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node
 import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { SqliteFile } from '../../../../src/core/sqlite.js';
 import { type EmbeddedCorpus, openCorpus } from '../../../../src/stores/corpus/index/open-corpus.js';
 import { claimSnapshot } from '../../../../src/stores/corpus/snapshots/claim.js';
 import type { Manifest } from '../../../../src/stores/corpus/snapshots/manifest.js';
@@ -107,7 +108,7 @@ describe('a snapshot of the index', () => {
   it('is a birth of its own: who fed the other reads its positions first', async () => {
     const epochs = await Promise.all([restore(objects), restore(objects)]);
     const read = (at: string) =>
-      new Database(join(at, 'corpus.sqlite')).prepare('SELECT json FROM state').pluck().get();
+      new SqliteFile(join(at, 'corpus.sqlite')).prepare('SELECT json FROM state').pluck().get();
     const found = [path, ...epochs.map((one) => one.path)].map((at) => JSON.parse(String(read(at))).epoch);
     expect(new Set(found).size).toBe(3);
   });
@@ -196,7 +197,7 @@ async function changedDatabase(
 ) {
   const file = join(folder(), 'changed.sqlite');
   await writeFile(file, await database(objects, snapshot));
-  const sqlite = new Database(file);
+  const sqlite = new SqliteFile(file);
   change(sqlite);
   sqlite.close();
   await replaceFile(objects, snapshot, 'corpus.sqlite', readFileSync(file));

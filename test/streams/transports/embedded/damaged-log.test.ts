@@ -1,8 +1,8 @@
 import { copyFileSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { VimiError } from '../../../../src/core/errors.js';
+import { SqliteFile } from '../../../../src/core/sqlite.js';
 import type { StoredRecord } from '../../../../src/events/record.js';
 import { type EmbeddedTransport, openEmbedded } from '../../../../src/streams/transports/embedded/open-embedded.js';
 import type { Transport } from '../../../../src/streams/transports/transport.js';
@@ -53,7 +53,7 @@ beforeAll(async () => {
   original = await readTopics(transport);
   await transport.close();
   // All of it in one file.
-  const file = new Database(whole);
+  const file = new SqliteFile(whole);
   file.exec('VACUUM');
   file.pragma('wal_checkpoint(TRUNCATE)');
   file.close();
@@ -255,7 +255,7 @@ describe('a damaged log', () => {
   it('[kind 5] of a version that had no checksums is taken on', async () => {
     copyFileSync(whole, path);
     for (const beside of ['-wal', '-shm']) writeFileSync(path + beside, '');
-    const file = new Database(path);
+    const file = new SqliteFile(path);
     file.exec(
       'ALTER TABLE records DROP COLUMN checksum; ALTER TABLE positions DROP COLUMN checksum; PRAGMA user_version = 1',
     );

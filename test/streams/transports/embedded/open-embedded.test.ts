@@ -12,9 +12,9 @@ import {
   writeSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { VimiError } from '../../../../src/core/errors.js';
+import { SqliteFile } from '../../../../src/core/sqlite.js';
 import {
   type EmbeddedOptions,
   type EmbeddedTransport,
@@ -147,7 +147,7 @@ describe('who consumes a group of the embedded log', () => {
     await transport.ensureTopics([{ name: 'in', partitions: 1, cleanup: 'delete' }]);
     const { consumer } = await consume(transport, 'g', 'in');
     await consumer.close();
-    const file = new Database(path);
+    const file = new SqliteFile(path);
     file.prepare('UPDATE owners SET pid = ?').run(process.ppid);
     file.close();
     await expect(consume(open(), 'g', 'in')).resolves.toHaveProperty('consumer');
@@ -202,7 +202,7 @@ describe('who consumes a group of the embedded log', () => {
     const transport = open();
     await transport.ensureTopics([{ name: 'in', partitions: 1, cleanup: 'delete' }]);
     await consume(transport, 'g', 'in');
-    const file = new Database(path);
+    const file = new SqliteFile(path);
     file.prepare("UPDATE owners SET host = 'elsewhere', seen = ?").run(Date.now() - 1_000);
     await expect(consume(open({ lock: () => unlocked }), 'g', 'in')).rejects.toMatchObject({ code: 'GROUP_BUSY' });
     file.prepare('UPDATE owners SET seen = ?').run(Date.now() - 31_000);
@@ -324,7 +324,7 @@ describe('cleaning the embedded log', () => {
       await transport.publish(Array.from({ length: 2000 }, () => ({ ...text('in', ''), value })));
     now += 2000;
     expect(await transport.clean()).toBe(12_000);
-    const file = new Database(path);
+    const file = new SqliteFile(path);
     expect(file.pragma('freelist_count', { simple: true })).toBe(0);
     file.close();
   });
@@ -346,7 +346,7 @@ describe('a damaged or full log', () => {
   });
 
   it('of another program is left alone', () => {
-    const other = new Database(path);
+    const other = new SqliteFile(path);
     other.exec('CREATE TABLE precious (x); INSERT INTO precious VALUES (1)');
     other.close();
     const before = readFileSync(path);
@@ -358,7 +358,7 @@ describe('a damaged or full log', () => {
 
   it('of a later layout is left alone', async () => {
     await open().close();
-    const later = new Database(path);
+    const later = new SqliteFile(path);
     later.pragma('user_version = 99');
     later.close();
     expect(() => open()).toThrow(

@@ -1,13 +1,13 @@
-import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { SqliteFile } from '../../../../../src/core/sqlite.js';
 import { phrasesOf } from '../../../../../src/language/phrases.js';
 import { type LexicalHit, LexicalIndex } from '../../../../../src/stores/corpus/index/lexical/lexical-index.js';
 import { indexed, type LexicalTerms, lexicalTerms } from '../../../../../src/stores/corpus/ranking/lexical-terms.js';
 
 /** The reference: the same columns in FTS5, whose bm25() scores every caption that has any of the words. */
 class Reference {
-  readonly #database = new Database(':memory:');
+  readonly #database = new SqliteFile(':memory:');
   constructor() {
     this.#database.exec("CREATE VIRTUAL TABLE lexical USING fts5 (words, names, characters, tokenize = 'ascii')");
   }
