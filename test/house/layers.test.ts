@@ -73,7 +73,7 @@ const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter((fi
 function importsOf(file: string): string[] {
   const text = readFileSync(join(src, file), 'utf8');
   // A scoped name is a package wherever it stands, in a list of those that are looked for, too.
-  const ways = /(?:(?:from|import|optionalPackage(?:<\w+>)?)\s*\(?\s*'|'(?=@))([^']+)'/g;
+  const ways = /(?:(?:from|import|require|optionalPackage(?:<\w+>)?)\s*\(?\s*'|'(?=@))([^']+)'/g;
   return [...text.matchAll(ways)].map((match) => match[1]!);
 }
 
