@@ -28,7 +28,7 @@ beforeAll(async () => {
   writeFileSync(keys, '{"keys":[]}', { mode: 0o600 });
   webhooks = join(folder, 'first/.vimi/webhooks.json');
   writeFileSync(webhooks, '{"secrets":[]}', { mode: 0o600 });
-}, 300_000);
+}, patience(300));
 afterAll(() => workspace?.close());
 
 const copy = async (name: string, onObject?: (done: number) => void) => {

@@ -61,7 +61,7 @@ beforeAll(async () => {
     await told((workspace, out) => ingest(workspace, [join(folder, `${name}.mp4`)], options, out));
     if (n === 1) await inWorkspace(merge);
   }
-}, 300_000);
+}, patience(300));
 afterAll(() => {
   for (const one of folders) rmSync(one, { recursive: true, force: true });
 });

@@ -20,7 +20,7 @@ beforeAll(async () => {
   film = join(media, 'film.mp4');
   workspace = await project(join(folder, 'first'), '{ min_seconds: 0.5 }');
   await takeIn(workspace, media);
-}, 120_000);
+}, patience(120));
 afterAll(() => workspace.close());
 
 const lineage = async (name: string): Promise<Lineage> =>

@@ -35,7 +35,7 @@ beforeAll(async () => {
   workspace = await project(folder, '{ score_only: true }');
   await takeIn(workspace, await makeMedia(folder));
   samples = lines(await written((out) => samplesList(workspace, { json: true }, out)));
-}, 300_000);
+}, patience(300));
 afterAll(async () => {
   await workspace.close();
   await rm(folder, { recursive: true, force: true });

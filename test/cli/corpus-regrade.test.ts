@@ -13,7 +13,7 @@ let workspace: Workspace;
 beforeAll(async () => {
   workspace = await project(join(folder, 'first'), '{ max_black: 0.5, min_motion: 0 }');
   await takeIn(workspace, await makeMedia(folder));
-}, 120_000);
+}, patience(120));
 afterAll(() => workspace.close());
 
 const regraded = async (options: object) =>

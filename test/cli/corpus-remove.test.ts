@@ -96,7 +96,7 @@ beforeAll(async () => {
   late = (await records('corpus')).find(({ value }) => String(value).includes('"a fox"'))!;
   cpSync(media('.vimi/index'), media('index-of-before'), { recursive: true });
   cpSync(media('.vimi/objects'), media('objects-of-before'), { recursive: true });
-}, 300_000);
+}, patience(300));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 // In order: each goes on with what the one before left.

@@ -24,7 +24,7 @@ beforeAll(async () => {
   workspace = await project(join(folder, 'first'), '{ max_letterbox: 0.2 }');
   await takeIn(workspace, await makeMedia(folder));
   ({ html } = await report());
-}, 120_000);
+}, patience(120));
 afterAll(() => workspace.close());
 
 describe('vimi corpus report', { timeout: patience(120) }, () => {

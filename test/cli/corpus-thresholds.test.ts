@@ -18,7 +18,7 @@ beforeAll(async () => {
   media = await makeMedia(folder);
   workspace = await project(join(folder, 'first'), '{ score_only: true }');
   await takeIn(workspace, media);
-}, 120_000);
+}, patience(120));
 afterAll(() => workspace.close());
 
 describe('vimi corpus thresholds', { timeout: patience(120) }, () => {

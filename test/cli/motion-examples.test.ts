@@ -119,7 +119,7 @@ beforeAll(async () => {
   await take('pizza-spin-purple', 'kitchen');
   await take('penguin-right-yellow', 'zoo');
   await take('automobile-left-green', 'street');
-}, 300_000);
+}, patience(300));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 // In order: each goes on with what the one before left.

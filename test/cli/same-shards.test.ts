@@ -6,6 +6,7 @@ import { Workspace } from '../../src/app/workspace.js';
 import { ingest } from '../../src/cli/commands/ingest.js';
 import { never, testFolder } from '../media/make-media.js';
 import { quietLog } from '../operators/run-operator.js';
+import { patience } from '../support/patience.js';
 import { written } from './small-corpus.js';
 
 const root = join(import.meta.dirname, '../..');
@@ -36,11 +37,15 @@ async function shardsOf(name: string, media: readonly string[]): Promise<string[
   }
 }
 
-it('gives the same shards, byte for byte, in two new workspaces', async () => {
-  const stills = await examples('images', ['fox', 'mushroom', 'rocket'], ['png', 'txt']);
-  const names = ['fox-left-blue', 'automobile-left-green', 'penguin-right-yellow'];
-  const clips = await examples('clips', names, ['mp4', 'txt']);
-  const first = await shardsOf('first', [stills, clips]);
-  expect(first.length).toBeGreaterThan(1);
-  expect(await shardsOf('second', [stills, clips])).toEqual(first);
-}, 300_000);
+it(
+  'gives the same shards, byte for byte, in two new workspaces',
+  async () => {
+    const stills = await examples('images', ['fox', 'mushroom', 'rocket'], ['png', 'txt']);
+    const names = ['fox-left-blue', 'automobile-left-green', 'penguin-right-yellow'];
+    const clips = await examples('clips', names, ['mp4', 'txt']);
+    const first = await shardsOf('first', [stills, clips]);
+    expect(first.length).toBeGreaterThan(1);
+    expect(await shardsOf('second', [stills, clips])).toEqual(first);
+  },
+  patience(300),
+);

@@ -29,7 +29,7 @@ beforeAll(async () => {
   await takeIn(workspace, await makeMedia(folder));
   names = lines(await written((out) => samplesList(workspace, { json: true }, out))).map(({ key }) => key);
   expect(names.length).toBeGreaterThan(2);
-}, 300_000);
+}, patience(300));
 afterAll(async () => {
   await workspace.close();
   await rm(folder, { recursive: true, force: true });

@@ -67,7 +67,7 @@ beforeAll(async () => {
   writeFileSync(inFolder('topology.yaml'), topology);
   await take('fox.png', 'mushroom.png');
   await take('fox-left-blue.mp4', 'balloon-grow-black.mp4', 'penguin-right-yellow.mp4');
-}, 300_000);
+}, patience(300));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 // In order: each goes on with what the one before left.

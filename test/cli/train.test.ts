@@ -8,6 +8,7 @@ import { createDenoiser } from '../../src/models/servers/denoiser.js';
 import { recipeOf } from '../../src/models/training/loop/recipe.js';
 import { gradientProcesses, runs } from '../models/training/gradient-processes.js';
 import { image, members, writeShard } from '../models/training/shards.js';
+import { patience } from '../support/patience.js';
 
 const root = join(import.meta.dirname, '../..');
 const vimi = join(root, 'dist/cli/main.js');
@@ -43,7 +44,7 @@ function train(args: string[]): Promise<{ code: number | null; out: string; err:
 const run = ['--recipe', 'recipe.json', '--steps', '1', '--backend', 'wasm', '--store', 'runs/box'];
 
 test('a run that is stored goes on in another folder, and its images can be looked at', {
-  timeout: 400_000,
+  timeout: patience(400),
 }, async () => {
   const first = await train([...run, '--out', 'first']);
   expect(first.code, first.err).toBe(0);
@@ -69,14 +70,14 @@ test('a run that is stored goes on in another folder, and its images can be look
     );
 });
 
-test('a prefix that is none is refused before anything is read', { timeout: 120_000 }, async () => {
+test('a prefix that is none is refused before anything is read', { timeout: patience(120) }, async () => {
   const { code, err } = await train([...run.slice(0, -1), '../elsewhere', '--out', 'third']);
   expect(code).not.toBe(0);
   expect(err).toContain('OBJECT_KEY_INVALID');
   expect(readdirSync(folder)).not.toContain('third');
 });
 
-test('what cannot be shared among devices is refused before anything is read', { timeout: 120_000 }, async () => {
+test('what cannot be shared among devices is refused before anything is read', { timeout: patience(120) }, async () => {
   const { code, err } = await train([...run.slice(0, -2), '--devices', 'cpu,cpu', '--out', 'fourth']);
   expect(code).toBe(2);
   expect(err).toContain('expected a number of devices out of 1, found 2');
@@ -84,7 +85,7 @@ test('what cannot be shared among devices is refused before anything is read', {
 });
 
 test('its processes end with it: stopped in good order, after which it goes on, or killed', {
-  timeout: 400_000,
+  timeout: patience(400),
 }, async () => {
   const stages = [{ share: 1, frames: 1, batch: 2, noise: { mean: 0, std: 1 }, selfCondition: 0 }];
   writeFileSync(join(folder, 'two.json'), JSON.stringify({ stages }));
@@ -96,7 +97,7 @@ test('its processes end with it: stopped in good order, after which it goes on, 
           .split('\n')
           .flatMap((line) => /"step":(\d+)/.exec(line)?.[1] ?? [])
       : [];
-  const patient = { timeout: 120_000, interval: 200 };
+  const patient = { timeout: patience(120), interval: 200 };
   /** Runs it for a step, and ends it. */
   const endWith = async (signal: 'SIGKILL' | 'SIGTERM') => {
     const before = steps().length;

@@ -8,6 +8,7 @@ import { openS3Store } from '../../src/stores/objects/s3/open-s3.js';
 import { createMetrics } from '../../src/streams/delivery/metrics.js';
 import { openKafka } from '../../src/streams/transports/kafka/open-kafka.js';
 import { quietLog } from '../operators/run-operator.js';
+import { patience } from '../support/patience.js';
 import { runVimi } from './run-vimi.js';
 
 const root = join(import.meta.dirname, '../..');
@@ -47,7 +48,7 @@ async function everything(topics: string[], group: string) {
   return { keys, ends, positions };
 }
 
-describe('a dry run over Kafka and S3', { timeout: 300_000 }, () => {
+describe('a dry run over Kafka and S3', { timeout: patience(300) }, () => {
   it('moves no offset of the group, and publishes and stores nothing', async () => {
     const text = clusterTopology(name, { partitions: 2 });
     writeFileSync(join(folder, 'topology.yaml'), text);

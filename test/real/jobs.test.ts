@@ -15,8 +15,9 @@ import {
   statesOf,
 } from '../streams/delivery/job-fixtures.js';
 import { readAll } from '../streams/delivery/pipeline-fixtures.js';
+import { patience } from '../support/patience.js';
 import { kafkaTransport } from './kafka-broker.js';
-import { patience } from './kafka-workers.js';
+import { wait } from './kafka-workers.js';
 
 /*
  * Two processes of one group, each with a connection and a memory of its own, so that they know of each other by Kafka
@@ -63,13 +64,12 @@ const ask = (id: string, partition: number, prompt = id) => request(id, { topic:
 const stopping = (id: string, partition: number) => cancel(id, { topic: names.requests, partition });
 const started = () => workers.flatMap(({ work }) => work.started);
 const states = (id: string) => statesOf(transport, jobOf(id), names);
-const last = (id: string, state: string) =>
-  vi.waitFor(async () => expect((await states(id)).at(-1)).toBe(state), patience);
+const last = (id: string, state: string) => vi.waitFor(async () => expect((await states(id)).at(-1)).toBe(state), wait);
 const settled = (...offsets: number[]) =>
   vi.waitFor(async () => {
     const positions = await transport.positions(group, names.requests);
     expect(offsets.map((_, partition) => positions.get(partition)?.offset ?? 0)).toEqual(offsets);
-  }, patience);
+  }, wait);
 
 /** A job in each partition, held until the end: so each of two workers has one. */
 async function twoWorkers(): Promise<void> {
@@ -78,11 +78,11 @@ async function twoWorkers(): Promise<void> {
   startWorker();
   await vi.waitFor(() => {
     for (const { work } of workers) expect(work.started).toHaveLength(1);
-  }, patience);
+  }, wait);
 }
 
 // Tried again: the group may give both partitions to the first worker before the second has joined, and then it begins both.
-describe('jobs over Kafka', { timeout: 300_000, retry: 2 }, () => {
+describe('jobs over Kafka', { timeout: patience(300), retry: 2 }, () => {
   it('are one though both copies are taken by two processes at the same moment [streams F7] [use U5]', async () => {
     await twoWorkers();
     const ids = Array.from({ length: 20 }, (_, n) => `twin ${n}`);
@@ -123,11 +123,11 @@ describe('jobs over Kafka', { timeout: 300_000, retry: 2 }, () => {
   it('go on as the same in another process when theirs dies, and are told of once [kind 2]', async () => {
     await transport.publish([ask('a', 0, 'slow'), bare({ prompt: 'slow' }, 1, names.requests)]);
     const first = startWorker();
-    await vi.waitFor(() => expect(first.work.started).toHaveLength(2), patience);
+    await vi.waitFor(() => expect(first.work.started).toHaveLength(2), wait);
     first.stop.abort();
     await first.running;
     const second = startWorker();
-    await vi.waitFor(() => expect(second.work.started).toHaveLength(2), patience);
+    await vi.waitFor(() => expect(second.work.started).toHaveLength(2), wait);
     await transport.publish([ask('a', 1, 'slow')]);
     for (const id of [...second.work.waiting.keys()]) second.work.release(id);
     await settled(1, 2);

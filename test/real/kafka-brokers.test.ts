@@ -11,9 +11,9 @@ import {
   freshTopic,
   metricsOf,
   partitionsOf,
-  patience,
   startWorker,
   type Worker,
+  wait,
 } from './kafka-workers.js';
 import { type OwnBrokers, startBrokers } from './own-brokers.js';
 
@@ -100,9 +100,9 @@ it('goes on without the leader of a partition, then without its coordinator, and
   const topic = await freshTopic(transport, 3, await topicOfOneCoordinator());
   for (const { replicas: all } of await replicas([topic, `${topic}-out`, ...internal])) expect(all.length).toBe(3);
   const worker = startWorker(topic, { brokers: own.addresses, slow: 20, slowMs: 1_000, sessionMs: 120_000 });
-  await vi.waitFor(() => expect(partitionsOf(worker).length).toBe(3), patience);
+  await vi.waitFor(() => expect(partitionsOf(worker).length).toBe(3), wait);
   await transport.publish(events(topic, 0, 300));
-  await vi.waitFor(() => expect(begun(worker)).toBeGreaterThan(40), patience);
+  await vi.waitFor(() => expect(begun(worker)).toBeGreaterThan(40), wait);
 
   const { leader } = (await replicas([topic])).find(({ partitionId }) => partitionId === 0)!;
   // A stranger's topic with a single copy goes with the broker; that is nobody else's trouble.
@@ -110,16 +110,16 @@ it('goes on without the leader of a partition, then without its coordinator, and
   await createTopic(admin, lonely);
   own.kill(leader);
   await transport.publish(events(topic, 300, 400));
-  await vi.waitFor(() => expect(begun(worker)).toBeGreaterThanOrEqual(400), patience);
+  await vi.waitFor(() => expect(begun(worker)).toBeGreaterThanOrEqual(400), wait);
   await expectExactlyOnce(open(), topic, 400);
 
   await own.up();
   await vi.waitFor(async () => {
     for (const { isr } of await replicas([topic, `${topic}-out`, `${topic}-rejects`, ...internal]))
       expect(isr.length).toBe(3);
-  }, patience);
+  }, wait);
   await transport.publish(events(topic, 400, 600));
-  await vi.waitFor(() => expect(begun(worker)).toBeGreaterThan(430), patience);
+  await vi.waitFor(() => expect(begun(worker)).toBeGreaterThan(430), wait);
   own.kill(await coordinatorOf(topic));
   await transport.publish(events(topic, 600, 700));
   await expectExactlyOnce(open(), topic, 700);

@@ -10,8 +10,8 @@ import {
   freshTopic,
   metricsOf,
   partitionsOf,
-  patience,
   startWorker,
+  wait,
 } from './kafka-workers.js';
 import { type OwnBrokers, startBrokers } from './own-brokers.js';
 
@@ -38,24 +38,24 @@ it('loses and doubles nothing while the broker is away', async () => {
   const transport = open();
   const topic = await freshTopic(transport, 3);
   const worker = startWorker(topic, { brokers: own.addresses, slow: 20, slowMs: 1_000 });
-  await vi.waitFor(() => expect(partitionsOf(worker).length).toBe(3), patience);
+  await vi.waitFor(() => expect(partitionsOf(worker).length).toBe(3), wait);
   await transport.publish(events(topic, 0, 400));
-  await vi.waitFor(() => expect(worker.lines.filter(({ began }) => began).length).toBeGreaterThan(80), patience);
+  await vi.waitFor(() => expect(worker.lines.filter(({ began }) => began).length).toBeGreaterThan(80), wait);
 
   own.kill();
-  await vi.waitFor(() => expect(worker.lines.some(({ warn }) => warn)).toBe(true), patience);
+  await vi.waitFor(() => expect(worker.lines.some(({ warn }) => warn)).toBe(true), wait);
   // Published while nobody is there to take it. A broker may need longer to start than one publish waits.
   const published = vi.waitFor(() => transport.publish(events(topic, 400, 500)), patient);
   await own.up();
   await published;
-  await vi.waitFor(() => expect(worker.lines.some(({ began }) => began === 'm499')).toBe(true), patience);
+  await vi.waitFor(() => expect(worker.lines.some(({ began }) => began === 'm499')).toBe(true), wait);
 
   await own.down();
   const warnings = worker.lines.length;
   // Longer than any session and transaction: a publish gives up after a minute, and nothing of it shows later.
   const unheard = transport.publish(events(topic, 7_000, 7_001));
   await expect(unheard).rejects.toMatchObject({ code: 'TRANSPORT_UNAVAILABLE' });
-  await vi.waitFor(() => expect(worker.lines.length).toBeGreaterThan(warnings), patience);
+  await vi.waitFor(() => expect(worker.lines.length).toBeGreaterThan(warnings), wait);
   await own.up();
   await transport.publish(events(topic, 500, 600));
   await expectExactlyOnce(transport, topic, 600);
@@ -64,7 +64,7 @@ it('loses and doubles nothing while the broker is away', async () => {
     expect(metric('vimi_transport_outages_total')).toBeGreaterThan(0);
     expect(metric('vimi_transport_retries_total')).toBeGreaterThan(metric('vimi_transport_outages_total'));
     expect(metric('vimi_transport_waiting')).toBe(0);
-  }, patience);
+  }, wait);
   worker.kill('SIGTERM');
   expect(await worker.ended).toBe(0);
 });
@@ -79,7 +79,7 @@ it('keeps on reading and telling the ends', async () => {
     for await (const record of transport.read(topic, { follow: true, signal: stop.signal }))
       got.push(String(record.value));
   })();
-  await vi.waitFor(() => expect(got).toEqual(numbers(3)), patience);
+  await vi.waitFor(() => expect(got).toEqual(numbers(3)), wait);
   await own.down();
   const ends = transport.ends(topic);
   const again = read(transport, topic);
@@ -87,7 +87,7 @@ it('keeps on reading and telling the ends', async () => {
   expect(await ends).toEqual([{ partition: 0, low: 0, high: 3 }]);
   expect(values(await again)).toEqual(numbers(3));
   await transport.publish(numbered(topic, 1));
-  await vi.waitFor(() => expect(got).toEqual([...numbers(3), '0']), patience);
+  await vi.waitFor(() => expect(got).toEqual([...numbers(3), '0']), wait);
   stop.abort();
   await following;
 });

@@ -12,10 +12,11 @@ import {
   text,
   values,
 } from '../streams/transports/transport-contract.js';
+import { patience } from '../support/patience.js';
 import { publishers } from './compressed/clients.js';
 import { codecsOf } from './compressed/codecs-of.js';
 import { createTopic, foreignClient, kafkaTransport } from './kafka-broker.js';
-import { patience } from './kafka-workers.js';
+import { wait } from './kafka-workers.js';
 
 const never = new AbortController().signal;
 let transport: Transport;
@@ -119,7 +120,7 @@ describe('records of other clients', () => {
     await transaction.abort();
     const stop = new AbortController();
     const waiting = partition.take(1, stop.signal);
-    await vi.waitFor(() => expect(partition.reached).toBe(2), patience);
+    await vi.waitFor(() => expect(partition.reached).toBe(2), wait);
     expect(await transport.ends(topic)).toEqual([{ partition: 0, low: 0, high: 2 }]);
     stop.abort();
     await waiting;
@@ -159,7 +160,7 @@ describe('records of other clients', () => {
         await transport.publish([text(topic, 'tick', 'clock')]);
         expect(values(await read(transport, topic)).filter((value) => value !== 'tick')).toEqual(['11']);
       },
-      { timeout: 90_000, interval: 1_000 },
+      { timeout: patience(90), interval: 1_000 },
     );
     const { partition } = await consumeOne(transport, fresh('group'), topic);
     expect(values(await partition.take(1, never))).toEqual(['11']);
@@ -201,7 +202,7 @@ describe('limits', () => {
     const { partition } = await consumeOne(transport, fresh('group'), topic);
     await takeAll(partition, 30);
     const outputs = Array.from({ length: 30 }, () => text(topic, value));
-    await vi.waitFor(() => partition.commit(outputs, { offset: 30, metadata: 'x' }), patience);
+    await vi.waitFor(() => partition.commit(outputs, { offset: 30, metadata: 'x' }), wait);
     expect((await read(transport, topic)).length).toBe(60);
   });
 
@@ -277,7 +278,7 @@ describe('other members', () => {
       else await late;
     }
     await one.consumer.close();
-    await vi.waitFor(() => expect(two.partitions.length).toBe(4), patience);
+    await vi.waitFor(() => expect(two.partitions.length).toBe(4), wait);
     expect([...one.errors, ...two.errors]).toEqual([]);
   });
 });

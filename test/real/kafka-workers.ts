@@ -11,7 +11,7 @@ import { patient } from '../support/patience.js';
 import { brokers } from './kafka-broker.js';
 
 /** For what other processes do on a busy machine. */
-export const patience = { ...patient, interval: 50 };
+export const wait = { ...patient, interval: 50 };
 
 export interface Line {
   began?: string;
@@ -58,7 +58,7 @@ export async function metricsOf({ lines }: Worker): Promise<(metric: string) => 
     const found = lines.find(({ metrics }) => metrics)?.metrics;
     expect(found).toBeTypeOf('string');
     return found as string;
-  }, patience);
+  }, wait);
   const text = await (await fetch(url)).text();
   return (metric) =>
     Number(
@@ -117,7 +117,7 @@ export async function expectExactlyOnce(
   transport: Transport,
   topic: string,
   count: number,
-  timeout = patience.timeout,
+  timeout = wait.timeout,
 ): Promise<void> {
   const wanted = { outputs: expectedOutputs(count), rejects: Math.floor((count + 2) / 10) };
   const look = async () => ({ outputs: await outputsOf(transport, topic), rejects: await rejectsOf(transport, topic) });

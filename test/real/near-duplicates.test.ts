@@ -11,7 +11,7 @@ import type { CorpusDocument } from '../../src/events/schemas.js';
 import { decodePosition } from '../../src/streams/delivery/position.js';
 import type { Transport } from '../../src/streams/transports/transport.js';
 import { readAll } from '../streams/delivery/pipeline-fixtures.js';
-import { patient } from '../support/patience.js';
+import { patience, patient } from '../support/patience.js';
 import { kafkaTransport } from './kafka-broker.js';
 
 /*
@@ -24,7 +24,7 @@ const name = `alike-${randomUUID().slice(0, 8)}`;
 const images = ['fox', 'mushroom', 'penguin', 'rocket'];
 const copies = 12;
 const machines = ['one', 'two'];
-const patience = { ...patient, interval: 250 };
+const wait = { ...patient, interval: 250 };
 const processes: { child: ChildProcess; said: string }[] = [];
 let folder: string;
 let transport: Transport;
@@ -76,7 +76,7 @@ async function untilSettled(): Promise<void> {
     const positions = await transport.positions(`${name}-corpus`, `${name}-media`);
     for (const { partition, high } of await transport.ends(`${name}-media`))
       expect(decodePosition(positions.get(partition) ?? null).committedOffset).toBe(high);
-  }, patience);
+  }, wait);
 }
 
 /** How many copies of each image came through. */
@@ -102,12 +102,12 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-it('lets an image through at most once a process, and not again', { timeout: 400_000 }, async () => {
+it('lets an image through at most once a process, and not again', { timeout: patience(400) }, async () => {
   for (const machine of machines) start(machine);
   const assigned = ({ said }: { said: string }) => new Set(said.match(/"partition":\d+,[^\n]*"msg":"Assigned"/g)).size;
   await vi.waitFor(() => {
     for (const process of processes) expect(assigned(process), process.said.slice(-2000)).toBeGreaterThan(0);
-  }, patience);
+  }, wait);
   await publishCopies('first');
   await untilSettled();
   const first = await documents();

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, inject, it } from 'vitest';
+import { patience } from '../support/patience.js';
 import { runVimi } from './run-vimi.js';
 
 const servers = inject('servers');
@@ -11,7 +12,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 const vimi = (...args: string[]) => runVimi(args, { cwd: folder, env: { ...process.env, ...servers } });
 
-describe('the preset cluster on Kafka and S3', { timeout: 300_000 }, () => {
+describe('the preset cluster on Kafka and S3', { timeout: patience(300) }, () => {
   it('passes validate --connect, with warnings alone for topics that are not there yet', async () => {
     expect((await vimi('init', '.', '--preset', 'cluster')).code).toBe(0);
     // Others use the broker too.

@@ -5,7 +5,7 @@ import { decodePosition } from '../../src/streams/delivery/position.js';
 import { gatedWork, jobOf, prepareJobTopics, request, serve, statesOf } from '../streams/delivery/job-fixtures.js';
 import { eachMedia, productOf, quietLog, readAll, resourcesWith, spec } from '../streams/delivery/pipeline-fixtures.js';
 import { foreignClient, kafkaTransport } from './kafka-broker.js';
-import { patience } from './kafka-workers.js';
+import { wait } from './kafka-workers.js';
 
 const closing: (() => Promise<unknown>)[] = [];
 afterEach(async () => {
@@ -18,7 +18,7 @@ async function makeAnew(transport: ReturnType<typeof kafkaTransport>, topic: str
   await client.connect();
   closing.push(() => client.disconnect());
   await client.deleteTopics({ topics: [topic] });
-  await vi.waitFor(async () => expect(await client.listTopics()).not.toContain(topic), patience);
+  await vi.waitFor(async () => expect(await client.listTopics()).not.toContain(topic), wait);
   await transport.ensureTopics([{ name: topic, partitions: 1, cleanup: 'delete' }]);
 }
 
@@ -34,13 +34,13 @@ it('a request that waited in a topic which was made anew is no reason to drop it
   await transport.publish([ask('first'), ask('a', 'slow')]);
   const stop = new AbortController();
   const running = serve(transport, work, { ...how, signal: stop.signal, drainMs: 5 });
-  await vi.waitFor(() => expect(work.started).toContain('a'), patience);
+  await vi.waitFor(() => expect(work.started).toContain('a'), wait);
   stop.abort();
   await running;
   await makeAnew(transport, names.requests);
   await transport.publish([ask('a', 'slow'), ask('a', 'slow')]);
   const again = serve(transport, work, { ...how, drain: true });
-  await vi.waitFor(() => expect(work.started.filter((id) => id === 'a')).toHaveLength(2), patience);
+  await vi.waitFor(() => expect(work.started.filter((id) => id === 'a')).toHaveLength(2), wait);
   work.release('a');
   expect((await again).run).toEqual({ delivered: 1, rejected: 0, dropped: { 'duplicate-request': 1 } });
   expect((await statesOf(transport, jobOf('a'), names)).at(-1)).toBe('completed');
@@ -71,7 +71,7 @@ it('a topic that is made anew while it is read ends the run, and nothing in it i
   const { transport, from, out, publish, run } = await threeDone();
   const running = run({}, false);
   const ended = expect(running).rejects.toMatchObject({ code: 'POSITION_LOST' });
-  await vi.waitFor(async () => expect(await readAll(transport, out)).toHaveLength(3), patience);
+  await vi.waitFor(async () => expect(await readAll(transport, out)).toHaveLength(3), wait);
   await makeAnew(transport, from);
   await publish('n1', 'n2', 'n3', 'n4', 'n5');
   await ended;
@@ -93,7 +93,7 @@ it('an offset of the topic that had the name before is known for that, though th
     onAssigned: (assigned) => void assigned.commit([], position),
     onRevoked: async () => {},
   });
-  await vi.waitFor(async () => expect((await transport.positions(name, from)).get(0)).toEqual(position), patience);
+  await vi.waitFor(async () => expect((await transport.positions(name, from)).get(0)).toEqual(position), wait);
   await consumer.close();
   await expect(run()).rejects.toMatchObject({ code: 'POSITION_LOST', message: expect.stringContaining('anew') });
   expect((await run({ onLostPosition: 'earliest' })).run.delivered).toBe(5);
@@ -114,7 +114,7 @@ it('a partition that is added while the topic is read is read from its beginning
       transport.publish([
         { topic: from, partition: 2, key: null, value: Buffer.from('{"uri":"in the new one"}'), headers: {} },
       ]),
-    patience,
+    wait,
   );
-  await vi.waitFor(async () => expect(await readAll(transport, out)).toHaveLength(4), patience);
+  await vi.waitFor(async () => expect(await readAll(transport, out)).toHaveLength(4), wait);
 });

@@ -14,7 +14,7 @@ beforeAll(async () => {
   served = await serve(topology);
   // Steps can be looked at once their pipeline runs here.
   await served.drain();
-}, 120_000);
+}, patience(120));
 afterAll(() => served.close());
 // Each test counts from none.
 afterEach(() => expect.poll(lookers, { timeout: patience(120) }).toBe(0));
