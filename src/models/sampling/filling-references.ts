@@ -1,4 +1,4 @@
-import { matteOf } from '../networks/extensions/matte.js';
+import { boxOf, matteOf } from '../networks/extensions/matte.js';
 import { readImage } from '../networks/prompt-input.js';
 import type { ModelPrompt, RgbImage } from '../ports.js';
 
@@ -30,12 +30,7 @@ export function withFillingReferences(prompt: ModelPrompt, wanted = false): Mode
 function filling(image: RgbImage): RgbImage {
   const pixels = readImage(image, side);
   const matte = matteOf(pixels, side);
-  let [left, top, right, bottom] = [side, side, 0, 0];
-  for (const [i, opaque] of matte.entries()) {
-    if (!opaque) continue;
-    const [x, y] = [i % side, Math.floor(i / side)];
-    [left, top, right, bottom] = [Math.min(left, x), Math.min(top, y), Math.max(right, x + 1), Math.max(bottom, y + 1)];
-  }
+  const { left, top, right, bottom } = boxOf(matte, side);
   const longer = Math.max(right - left, bottom - top) / side;
   if (longer < least || longer >= fills) return image;
   // In pixels of the image, which lies in the middle of a square.

@@ -1,5 +1,5 @@
 import type { RgbImage, RgbVideo } from '../../media/pixels.js';
-import { matteOf } from '../networks/extensions/matte.js';
+import { boxOf, matteOf } from '../networks/extensions/matte.js';
 import { readImage } from '../networks/prompt-input.js';
 import type { Embedder, ModelPrompt } from '../ports.js';
 
@@ -54,12 +54,7 @@ function someFrames({ frames, width, height, data }: RgbVideo): RgbImage[] {
 function cutOut(image: RgbImage): RgbImage {
   const pixels = readImage(image, side);
   const matte = matteOf(pixels, side);
-  let [left, top, right, bottom] = [side, side, 0, 0];
-  for (const [i, opaque] of matte.entries()) {
-    if (!opaque) continue;
-    const [x, y] = [i % side, Math.floor(i / side)];
-    [left, top, right, bottom] = [Math.min(left, x), Math.min(top, y), Math.max(right, x + 1), Math.max(bottom, y + 1)];
-  }
+  const { left, top, right, bottom } = boxOf(matte, side);
   const longer = Math.max(1, right - left, bottom - top);
   const [x0, y0] = [(left + right - longer) / 2, (top + bottom - longer) / 2];
   const data = new Uint8Array(side * side * 3).fill(255);

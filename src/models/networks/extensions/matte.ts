@@ -15,6 +15,17 @@ export function matteOf(image: Float32Array, side: number): Float32Array {
   return matte;
 }
 
+/** The smallest rectangle that holds the subject, in pixels, right and bottom just outside; of none: left beyond right. */
+export function boxOf(matte: Float32Array, side: number): { left: number; top: number; right: number; bottom: number } {
+  let [left, top, right, bottom] = [side, side, 0, 0];
+  for (const [i, opaque] of matte.entries()) {
+    if (!opaque) continue;
+    const [x, y] = [i % side, Math.floor(i / side)];
+    [left, top, right, bottom] = [Math.min(left, x), Math.min(top, y), Math.max(right, x + 1), Math.max(bottom, y + 1)];
+  }
+  return { left, top, right, bottom };
+}
+
 /** How far a channel may be off and still be the background, of -1 to 1. */
 const tolerance = 0.15;
 
