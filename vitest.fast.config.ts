@@ -7,12 +7,16 @@ export default mergeConfig(
   defineConfig({
     test: {
       exclude: [
-        'test/{cli,evaluation,examples,house}/**',
+        'test/{chaos,cli,evaluation,examples,fuzz,house,load}/**',
+        'test/app/{backup,dry-run,index-snapshots,own-model}.test.ts',
+        'test/app/ingest/media-feed.test.ts',
         'test/media/films.test.ts',
         'test/media/odd-films.test.ts',
-        'test/models/{nano,networks,planning,sampling,servers,training,encoders}/**',
+        'test/models/{graphs,nano,networks,planning,sampling,servers,training,encoders}/**',
         'test/models/nano.test.ts',
-        'test/operators/media/split-films.test.ts',
+        'test/operators/media/{split-crop,split-films}.test.ts',
+        'test/server/keys.test.ts',
+        'test/stores/corpus/snapshots/**',
         'test/stores/corpus/{index/open-corpus,corpus-follower}.test.ts',
         'test/streams/delivery/{crash,memory,trouble}.test.ts',
         'test/streams/topology/hostile-topology.test.ts',
