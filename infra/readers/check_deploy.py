@@ -26,7 +26,7 @@ def main(arguments):
                 sys.exit(f"{path}: {one['kind']} {one['metadata']['name']}: {fault}")
         check_selectors(path, documents)
         print(f"{path.rsplit('/', 1)[-1]}: {len(documents)} manifests")
-    wanted = {"ConfigMap", "Deployment", "Service", "PodDisruptionBudget", "NetworkPolicy", *(kind for kind, _ in custom)}
+    wanted = {"ConfigMap", "Deployment", "Service", "PodDisruptionBudget", "NetworkPolicy", "Ingress", *(kind for kind, _ in custom)}
     if wanted - seen:
         sys.exit(f"never rendered: {', '.join(sorted(wanted - seen))}")
 

@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import type { NewRecord } from '../events/record.js';
 import type { PipelineSpans } from '../flow/spans.js';
 import type { Finished } from '../streams/delivery/finished.js';
@@ -29,7 +30,10 @@ export interface RunPipelinesOptions {
   onAnnounced?(records: readonly NewRecord[]): void;
 }
 
-/** Runs pipelines side by side until all are drained or stopped. When one cannot go on, the others are stopped too. */
+/**
+ * Runs pipelines side by side until all are drained or stopped. When one cannot go on, the others are stopped too. With none, it
+ * waits until it is stopped.
+ */
 export async function runPipelines(
   workspace: Workspace,
   pipelines: readonly PipelineSpec[],
@@ -81,6 +85,11 @@ export async function runPipelines(
   };
   for (const { name } of pipelines) metrics?.expect(name);
   const index = await tendIndex(workspace);
+  if (pipelines.length === 0 && !signal.aborted) {
+    metrics?.expectNone();
+    onRunning?.();
+    await once(signal, 'abort');
+  }
   const ends = await Promise.allSettled(pipelines.map(one));
   await index.stop();
   for (const end of ends) if (end.status === 'rejected') throw failed.signal.reason ?? end.reason;

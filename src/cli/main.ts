@@ -178,12 +178,30 @@ interface ValidateArguments {
   denyWarnings?: boolean;
 }
 
+interface TapArguments extends Pick<TapOptions, 'filter' | 'sample' | 'limit' | 'input'> {
+  at?: string;
+  interval?: number;
+}
+
 interface RunArguments {
   pipeline?: string[];
+  pipelines: boolean;
   drain?: boolean;
   stopWithin?: number;
   json?: boolean;
   http?: string | false;
+}
+
+const here = '`server` of the profile, else 127.0.0.1:9400';
+
+/** Where a run of the topology serves HTTP: for whoever looks at a run and names none. It may be on another machine, with no topology here. */
+async function servedAt(): Promise<string> {
+  const workspace = await openWorkspace().catch(() => undefined);
+  await workspace?.close();
+  const server = workspace?.topology.profile.server;
+  if (!server) return '127.0.0.1:9400';
+  const host = /^(0\.0\.0\.0|::)$/.test(server.address) ? 'localhost' : server.address;
+  return `${server.tls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${server.port}`;
 }
 
 /** Runs a command in a workspace that is closed whatever happens. */
@@ -212,6 +230,7 @@ program
   .command('run')
   .description('run the pipelines of the topology until interrupted')
   .option('--pipeline <name>', 'run only this pipeline (may be repeated)', several)
+  .option('--no-pipelines', 'run none: serve HTTP alone, for jobs that other processes do')
   .option('--drain', 'end when the input topics are empty')
   .option(
     '--stop-within <time>',
@@ -225,33 +244,49 @@ program
   .option('--no-http', 'serve no HTTP')
   .option('--json', 'print the report as JSON')
   .addHelpText('after', '\nExamples:\n  vimi run\n  vimi run --pipeline corpus --drain')
-  .action(async ({ pipeline: chosen, drain = false, stopWithin = drainMs, json, http }: RunArguments) => {
-    const signal = interruption(inFlight(stopWithin));
-    const choose = (workspace: Workspace) =>
-      chosen === undefined ? workspace.topology.pipelines : chosen.map((name) => workspace.pipeline(name));
-    const run = async (workspace: Workspace, pipelines: readonly PipelineSpec[], until: AbortSignal) => {
-      const server = await serveWith(workspace, { http, drain }, process.stderr);
-      const names = pipelines.map(({ name }) => name).join(', ');
-      const onRunning = () =>
-        process.stderr.write(`running ${names} (profile ${workspace.topology.profile.name}); Ctrl-C to stop\n`);
-      const view = !drain && process.stderr.isTTY ? runView(process.stderr) : undefined;
-      return await runPipelines(workspace, pipelines, {
-        ...{ drain, serves: !drain, signal: until, bars: drain, view, metrics: workspace.metrics, drainMs: stopWithin },
-        ...(!drain && { onRunning }),
-      }).finally(async () => {
-        view?.close();
-        await server?.close();
-      });
-    };
-    const reports = await runReloading(
-      { open: openWorkspace, choose, run, signal, onReload: onHangUp },
-      process.stderr,
-    );
-    for (const report of reports)
-      out.write(
-        json ? `${JSON.stringify(report)}\n` : `${report.pipeline} ${report.end}: ${await reportLine(report)}\n`,
+  .action(
+    async ({ pipeline: chosen, pipelines: some, drain = false, stopWithin = drainMs, json, http }: RunArguments) => {
+      if (!some && (drain || chosen || http === false))
+        throw new VimiError('USAGE', '--no-pipelines serves HTTP until it is interrupted', {
+          remedy: 'Leave out --pipeline, --drain and --no-http.',
+        });
+      const signal = interruption(inFlight(stopWithin));
+      const choose = (workspace: Workspace) =>
+        chosen?.map((name) => workspace.pipeline(name)) ?? (some ? workspace.topology.pipelines : []);
+      const run = async (workspace: Workspace, pipelines: readonly PipelineSpec[], until: AbortSignal) => {
+        const server = await serveWith(workspace, { http, drain }, process.stderr);
+        const names = pipelines.map(({ name }) => name).join(', ');
+        const onRunning = () =>
+          process.stderr.write(
+            `running ${names || 'no pipeline'} (profile ${workspace.topology.profile.name}); Ctrl-C to stop\n`,
+          );
+        const view = !drain && process.stderr.isTTY ? runView(process.stderr) : undefined;
+        return await runPipelines(workspace, pipelines, {
+          ...{
+            drain,
+            serves: !drain,
+            signal: until,
+            bars: drain,
+            view,
+            metrics: workspace.metrics,
+            drainMs: stopWithin,
+          },
+          ...(!drain && { onRunning }),
+        }).finally(async () => {
+          view?.close();
+          await server?.close();
+        });
+      };
+      const reports = await runReloading(
+        { open: openWorkspace, choose, run, signal, onReload: onHangUp },
+        process.stderr,
       );
-  });
+      for (const report of reports)
+        out.write(
+          json ? `${JSON.stringify(report)}\n` : `${report.pipeline} ${report.end}: ${await reportLine(report)}\n`,
+        );
+    },
+  );
 
 program
   .command('generate')
@@ -952,14 +987,14 @@ program
   .command('graph')
   .description('draw the pipelines')
   .addOption(new Option('--format <format>').choices(graphFormats).default('mermaid'))
-  .option('--live [address]', 'with rates, events in flight and waiting of the run at HOST:PORT (127.0.0.1:9400)')
+  .option('--live [address]', `with rates, events in flight and waiting of the run at HOST:PORT (${here})`)
   .addHelpText(
     'after',
     '\nExamples:\n  vimi graph --format svg > pipelines.svg\n  vimi graph --format svg --live > now.svg',
   )
   .action(({ format, live }: { format: GraphFormat; live?: string | true }) =>
     within(async ({ topology }) => {
-      const at = live === true ? '127.0.0.1:9400' : live;
+      const at = live === true ? await servedAt() : live;
       const text =
         at === undefined
           ? graph(topology, format)
@@ -991,7 +1026,7 @@ program
 program
   .command('top')
   .description('show what runs: rate, events in flight and times of each pipeline and step, over and over')
-  .argument('[address...]', 'HOST:PORT of each process (default: 127.0.0.1:9400)')
+  .argument('[address...]', `HOST:PORT of each process (default: ${here})`)
   .option('--interval <time>', 'between two looks, such as 2s', '1s')
   .option('--count <n>', 'end after so many tables', wholeNumber(1))
   .addOption(
@@ -1000,9 +1035,9 @@ program
   .option('--pipeline <name>', 'only this one (may be repeated)', several)
   .option('--json', 'one JSON object for each look')
   .addHelpText('after', '\nExample:\n  vimi top worker-1:9400 worker-2:9400 --sort p99')
-  .action((addresses: string[], { interval, ...options }) =>
+  .action(async (addresses: string[], { interval, ...options }) =>
     top(
-      addresses.length > 0 ? addresses : ['127.0.0.1:9400'],
+      addresses.length > 0 ? addresses : [await servedAt()],
       {
         ...options,
         intervalMs: Math.max(100, age(interval)),
@@ -1017,16 +1052,28 @@ program
   .command('tap')
   .description('print what a step of a running process hands on, as it happens, one JSON object a line')
   .argument('<step>', 'PIPELINE.STEP; * stands for any characters: "corpus.*"')
-  .option('--at <address>', 'HOST:PORT of the process', '127.0.0.1:9400')
+  .option('--at <address>', `HOST:PORT of the process (default: ${here})`)
   .option('--filter <expression>', 'PATH=VALUE, !=, <, > or ~ (holds a text): query.text~fox')
+  .option('--input', 'print what the step takes, instead of what it hands on')
   .option('--sample <n>', 'only every nth', wholeNumber(1, 1_000_000))
+  .option('--interval <time>', 'at most one event in this time, such as 2s', age)
   .option('--limit <n>', 'end after so many', wholeNumber(1, 1_000_000))
   .addHelpText(
     'after',
     '\nVIMI_API_KEY: a key with the scope admin, where the process asks for one.\n\nExample:\n  vimi tap generate.retrieve --filter query.text~fox --limit 1',
   )
-  .action((step: string, options: Pick<TapOptions, 'at' | 'filter' | 'sample' | 'limit'>) =>
-    tap(step, { ...options, key: process.env.VIMI_API_KEY, signal: interruption('stopping') }, out),
+  .action(async (step: string, { at, interval, ...options }: TapArguments) =>
+    tap(
+      step,
+      {
+        ...options,
+        at: at ?? (await servedAt()),
+        intervalMs: interval,
+        key: process.env.VIMI_API_KEY,
+        signal: interruption('stopping'),
+      },
+      out,
+    ),
   );
 
 program
@@ -1055,11 +1102,9 @@ program
   .command('doctor')
   .description('check everything that a run needs; changes nothing')
   .option('--bundle <file>', 'also write what a bug report needs, without secrets and content, such as vimi-bundle.tgz')
-  .addOption(
-    new Option('--http <address>', 'HOST:PORT of the run whose metrics the bundle holds').default('127.0.0.1:9400'),
-  )
+  .option('--http <address>', `HOST:PORT of the run whose metrics the bundle holds (default: ${here})`)
   .option('--json', 'as JSON')
-  .action(async ({ json, bundle, http }: { json?: boolean; bundle?: string; http: string }) => {
+  .action(async ({ json, bundle, http }: { json?: boolean; bundle?: string; http?: string }) => {
     let opened: Workspace | undefined;
     const { examine, firstContactMs } = await import('./commands/doctor.js');
     const { printFindings } = await import('./findings.js');
@@ -1070,7 +1115,8 @@ program
     await opened?.close();
     if (!printFindings(findings, json, out)) process.exitCode = exitCodes.failed;
     if (bundle === undefined) return;
-    const names = await writeBundle(bundle, { findings, topology: opened?.topology, http, env: process.env });
+    const at = http ?? (await servedAt());
+    const names = await writeBundle(bundle, { findings, topology: opened?.topology, http: at, env: process.env });
     if (!json) out.write(`\nwrote ${bundle}: ${names.join(', ')}. Read it before you pass it on.\n`);
   });
 

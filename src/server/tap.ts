@@ -3,7 +3,7 @@ import { didYouMean } from '../core/did-you-mean.js';
 import { VimiError } from '../core/errors.js';
 import { flowFilter } from '../streams/delivery/flow-filter.js';
 import { readable } from '../streams/delivery/readable.js';
-import type { Taps } from '../streams/delivery/taps.js';
+import type { Look, Taps } from '../streams/delivery/taps.js';
 import { answers, bytes } from './answers/answers.js';
 import { type ServerEvent, streamEvents } from './answers/event-stream.js';
 import { streamEnd } from './answers/stream-end.js';
@@ -22,10 +22,12 @@ export function addTapRoute(app: App, taps: Taps, closing: AbortSignal): void {
       exposeHeadRoute: false,
       config: { scope: 'admin' },
       schema: {
-        ...{ tags: ['operations'], summary: 'What steps hand on, as it happens', operationId: 'tapSteps' },
+        ...{ tags: ['operations'], summary: 'What steps hand on, or take, as it happens', operationId: 'tapSteps' },
         querystring: z.object({
           step: z.string().min(1).max(200).describe('PIPELINE.STEP; * stands for any characters'),
           sample: z.coerce.number().int().min(1).max(1_000_000).default(1).describe('only every so manieth'),
+          interval: z.coerce.number().min(0).max(86_400).default(0).describe('at most one event in so many seconds'),
+          side: z.enum(['input', 'output']).default('output').describe('what the step takes, or what it hands on'),
           limit: z.coerce.number().int().min(1).max(1_000_000).optional().describe('the stream ends after so many'),
           filter: z
             .string()
@@ -42,7 +44,7 @@ export function addTapRoute(app: App, taps: Taps, closing: AbortSignal): void {
       },
     },
     async (request, reply) => {
-      const { step: pattern, sample, limit, filter } = request.query;
+      const { step: pattern, sample, interval, side, limit, filter } = request.query;
       const isWanted = filter === undefined ? () => true : flowFilter(filter);
       if (open >= mostTaps)
         throw new VimiError('STREAMS_FULL', 'Too many taps are open', {
@@ -52,10 +54,14 @@ export function addTapRoute(app: App, taps: Taps, closing: AbortSignal): void {
       const waiting: object[] = [];
       let [seen, missed, told, queued] = [0, 0, 0, 0];
       let second = { began: performance.now(), told: 0 };
+      let nextAt = 0;
       let wake = () => {};
-      const stop = taps.look(pattern, ({ pipeline, step }, { event, part, origin, data }) => {
+      const look: Look = ({ pipeline, step }, { event, part, origin, data }) => {
         if (!isWanted(data) || seen++ % sample !== 0 || (limit !== undefined && queued >= limit)) return;
-        if (performance.now() - second.began >= 1000) second = { began: performance.now(), told: 0 };
+        const now = performance.now();
+        if (now < nextAt) return;
+        nextAt = now + interval * 1000;
+        if (now - second.began >= 1000) second = { began: now, told: 0 };
         if (waiting.length >= mostWaiting || second.told >= mostASecond) {
           missed++;
           return;
@@ -69,7 +75,8 @@ export function addTapRoute(app: App, taps: Taps, closing: AbortSignal): void {
         });
         missed = 0;
         wake();
-      });
+      };
+      const stop = taps.look(pattern, look, side);
       if (!stop)
         throw new VimiError('HTTP_MALFORMED', `No step that runs here is called so${didYouMean(pattern, taps.names)}`, {
           expected: taps.names.join(', ') || 'a step of a pipeline that runs in this process',
@@ -92,11 +99,11 @@ export function addTapRoute(app: App, taps: Taps, closing: AbortSignal): void {
         told++;
         return { event: 'handed', id: String(told), data, isLast: told === limit };
       };
-      const look = streamEvents(reply.raw, { next, closing: ending });
+      const tell = streamEvents(reply.raw, { next, closing: ending });
       wake = () => {
         while (waiting.length > 0) {
           const before = waiting.length;
-          look();
+          tell();
           if (waiting.length === before) return;
         }
       };

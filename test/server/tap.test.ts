@@ -91,6 +91,33 @@ describe('vimi tap', patient, () => {
     expect(await sampled.lines()).toHaveLength(2);
   });
 
+  it('prints what a step takes: the first step has what was published, the next what the one before made of it', async () => {
+    const taken = tapping('generate.*', { input: true, filter: 'query.text~OWL' });
+    await taken.opened();
+    const first = tapping('generate.admit', { input: true, limit: 1 });
+    await first.opened();
+    await ask('an owl spins');
+    await served.drain();
+    taken.stop();
+    expect((await first.lines())[0]).toMatchObject({ step: 'admit', data: { request: { prompt: expect.anything() } } });
+    expect((await taken.lines()).map(({ step }) => step)).toEqual([
+      'embed',
+      'retrieve',
+      'compose',
+      'denoise',
+      'encode',
+    ]);
+  });
+
+  it('prints at most one event in an interval', async () => {
+    const seldom = tapping('generate.embed', { intervalMs: 86_400_000 });
+    await seldom.opened();
+    for (const prompt of ['a fox', 'a penguin', 'a cat']) await ask(prompt);
+    await served.drain();
+    seldom.stop();
+    expect(await seldom.lines()).toMatchObject([{ step: 'embed', missed: 0 }]);
+  });
+
   it.each([
     ['generate.retreive', {}, "did you mean 'generate.retrieve'?"],
     ['nothing.*', {}, 'No step that runs here is called so'],

@@ -5,6 +5,10 @@ export interface TapOptions {
   /** HOST:PORT of the process. */
   at: string;
   sample?: number;
+  /** At most one event in so many milliseconds. */
+  intervalMs?: number;
+  /** What the step takes, instead of what it hands on. */
+  input?: boolean;
   limit?: number;
   filter?: string;
   /** Of the server, where it asks for one; with the scope admin. */
@@ -17,7 +21,7 @@ const firstMs = 10_000;
 const longest = 16 * 1024 * 1024;
 
 /**
- * Prints what steps of a running process hand on, one JSON object a line, until the limit or the signal. The run is not disturbed: a
+ * Prints what steps of a running process hand on, or take, one JSON object a line, until the limit or the signal. The run is not disturbed: a
  * reader that is slow misses some, and each line says how many (`missed`). USAGE: no process, no such step, no right.
  */
 export async function tap(step: string, options: TapOptions, out: NodeJS.WritableStream): Promise<void> {
@@ -51,9 +55,10 @@ function print(event: string, out: NodeJS.WritableStream): void {
   if (line) out.write(`${line.slice('data: '.length)}\n`);
 }
 
-function tapUrl(step: string, { at, sample, limit, filter }: TapOptions): URL {
+function tapUrl(step: string, { at, sample, limit, filter, intervalMs, input }: TapOptions): URL {
   const url = processUrl(at, '/v1/tap');
-  const query = { step, sample, limit, filter };
+  const interval = intervalMs && intervalMs / 1000;
+  const query = { step, sample, limit, filter, interval, side: input ? 'input' : undefined };
   for (const [name, value] of Object.entries(query)) if (value !== undefined) url.searchParams.set(name, String(value));
   return url;
 }

@@ -1,5 +1,6 @@
 import { type ErrorCode, errorCodes, type Fault } from '../../core/errors.js';
 import { markdownTable } from '../../core/markdown-table.js';
+import { errorMeanings } from './error-meanings.js';
 
 /** What a pipeline does about each kind of trouble. */
 const faults: Record<Fault, { title: string; done: string }> = {
@@ -22,15 +23,15 @@ export function errorsPage(): string {
   const codes = Object.keys(errorCodes) as ErrorCode[];
   return `${[
     '# Errors',
-    'Every error code in rejects, logs, jobs and exit messages, and what to do. A code never changes its meaning. A message says what was expected, what was found and where. If a message brings its own remedy, follow that one. Custom operators may add codes. Generated from `src/core/errors.ts`.',
+    'Every error code in rejects, logs, jobs and exit messages, what has happened, and what to do. A code never changes its meaning. A message says what was expected, what was found and where. If a message brings its own remedy, follow that one. Custom operators may add codes. Generated from `src/core/errors.ts`.',
     ...(Object.keys(faults) as Fault[]).flatMap((fault) => [
       `## ${faults[fault].title}`,
       faults[fault].done,
       markdownTable(
-        ['Code', 'What to do'],
+        ['Code', 'What has happened', 'What to do'],
         codes
           .filter((code) => errorCodes[code].fault === fault)
-          .map((code) => [`\`${code}\``, errorCodes[code].remedy]),
+          .map((code) => [`\`${code}\``, errorMeanings[code], errorCodes[code].remedy]),
       ),
     ]),
   ].join('\n\n')}\n`;

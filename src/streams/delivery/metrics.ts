@@ -46,6 +46,7 @@ export function createMetrics(registry = new Registry()) {
   createBuildInfo(registry);
   const running = new Map<string, () => PipelineState>();
   const starting = new Set<string>();
+  let runsNone = false;
   const asked = new Map<string, Promise<Map<number, Behind>>>();
   const registers = [registry];
   const pipeline = ['pipeline'] as const;
@@ -225,7 +226,7 @@ export function createMetrics(registry = new Registry()) {
     },
     /** Why this process is not ready for work, a line each; none: it is. */
     hindrances(): string[] {
-      if (running.size + starting.size === 0) return ['nothing runs yet'];
+      if (running.size + starting.size === 0 && !runsNone) return ['nothing runs yet'];
       const away = [...transport.waiting.values()].map(
         ({ code, message, remedy }) => `waiting for a broker: ${code}: ${message} -> ${remedy}`,
       );
@@ -246,6 +247,10 @@ export function createMetrics(registry = new Registry()) {
     troublesOf: (label: string): readonly Trouble[] => running.get(label)?.().troubles ?? [],
     /** A pipeline that `watch` will show once it has begun. */
     expect: (label: string) => void starting.add(label),
+    /** There will be no pipeline: the process is ready for its other work. */
+    expectNone(): void {
+      runsNone = true;
+    },
     /** Shows a pipeline's state until the returned function is called. */
     watch(label: string, current: () => PipelineState): () => void {
       starting.delete(label);

@@ -10,7 +10,7 @@ import { type PipelineSpec, stepOf } from './pipeline-spec.js';
 import { statesBudget } from './position.js';
 import type { Settled } from './settled.js';
 import type { Sinks } from './sinks.js';
-import type { Taps } from './taps.js';
+import type { Side, Taps } from './taps.js';
 
 /** A step that could not tell of an event's outcome. */
 export class Untold extends Error {
@@ -60,12 +60,22 @@ export class RunningSteps {
     }
   }
 
-  /** The steps as they run, each followed by whoever looks at what it hands on. */
+  /** The steps as they run. Between them stands whoever looks at what one hands on and the next takes. */
   chain(taps: Taps | undefined): Pick<OperatorInstance, 'step'>[] {
-    return this.#steps.flatMap(({ name, instance }) => {
-      const tap = taps?.of(this.#pipeline, name);
-      return tap ? [instance, { step: lookOn((envelope) => tap.see(envelope)) }] : [instance];
-    });
+    const instances = this.#steps.map(({ instance }) => instance);
+    if (!taps) return instances;
+    const names = this.#steps.map(({ name }) => name);
+    const tap = (name: string | undefined, side: Side) => name && taps.of(this.#pipeline, name, side);
+    const between = (before: string | undefined, behind: string | undefined) => {
+      const [output, input] = [tap(before, 'output'), tap(behind, 'input')];
+      return {
+        step: lookOn((envelope) => {
+          if (output) output.see(envelope);
+          if (input) input.see(envelope);
+        }),
+      };
+    };
+    return [between(undefined, names[0]), ...instances.flatMap((one, at) => [one, between(names[at], names[at + 1])])];
   }
 
   /** Before the first event of a partition. */

@@ -3,7 +3,10 @@ import type { Flow } from '../../flow/flow.js';
 
 export type Look = (step: { pipeline: string; step: string }, envelope: Envelope<Flow>) => void;
 
-/** Behind one step. Where nobody looks, an envelope costs one comparison. */
+/** What a step takes, or what it hands on. */
+export type Side = 'input' | 'output';
+
+/** Before or behind one step. Where nobody looks, an envelope costs one comparison. */
 export class Tap {
   readonly #looks = new Set<Look>();
 
@@ -27,16 +30,16 @@ export class Tap {
   }
 }
 
-/** Who looks at what the steps of a process hand on. */
+/** Who looks at what the steps of a process take and hand on. */
 export class Taps {
-  readonly #taps = new Map<string, Tap>();
+  readonly #taps = new Map<string, Record<Side, Tap>>();
 
-  /** Behind a step of a pipeline that runs here. */
-  of(pipeline: string, step: string): Tap {
+  /** Of a step of a pipeline that runs here. */
+  of(pipeline: string, step: string, side: Side = 'output'): Tap {
     const name = `${pipeline}.${step}`;
-    const tap = this.#taps.get(name) ?? new Tap(pipeline, step);
-    this.#taps.set(name, tap);
-    return tap;
+    const both = this.#taps.get(name) ?? { input: new Tap(pipeline, step), output: new Tap(pipeline, step) };
+    this.#taps.set(name, both);
+    return both[side];
   }
 
   /** `PIPELINE.STEP` of all that run here. */
@@ -44,15 +47,16 @@ export class Taps {
     return [...this.#taps.keys()];
   }
 
-  /** How many look behind a step. */
+  /** How many look at a step. */
   lookers(name: string): number {
-    return this.#taps.get(name)?.lookers ?? 0;
+    const both = this.#taps.get(name);
+    return both ? both.input.lookers + both.output.lookers : 0;
   }
 
-  /** Looks behind each step that a pattern names, `*` being any characters; gives what ends it. undefined: it names none. */
-  look(pattern: string, look: Look): (() => void) | undefined {
+  /** Looks at each step that a pattern names, `*` being any characters; gives what ends it. undefined: it names none. */
+  look(pattern: string, look: Look, side: Side = 'output'): (() => void) | undefined {
     const matches = matcher(pattern);
-    const ends = [...this.#taps].filter(([name]) => matches(name)).map(([, tap]) => tap.add(look));
+    const ends = [...this.#taps].filter(([name]) => matches(name)).map(([, both]) => both[side].add(look));
     if (ends.length === 0) return undefined;
     return () => {
       for (const end of ends) end();

@@ -49,6 +49,8 @@ spec:
             - --log-level={{ $values.logLevel }}
             {{- range $part.pipelines }}
             - --pipeline={{ . }}
+            {{- else }}
+            - --no-pipelines
             {{- end }}
             - --stop-within={{ $values.drainSeconds }}s
             - --http=0.0.0.0:{{ $values.http.port }}

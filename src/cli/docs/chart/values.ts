@@ -58,9 +58,8 @@ const run = (pipelines: string[]) => ({
   replicas: count.min(1).default(1).describe('Ignored with autoscaling.'),
   pipelines: z
     .array(z.string().min(1))
-    .min(1)
     .default(pipelines)
-    .describe('The pipelines of the topology that it runs.'),
+    .describe('The pipelines of the topology that it runs. None: it serves HTTP alone.'),
   autoscaling,
   ...placement,
 });
@@ -157,6 +156,23 @@ export const chartValues = z.strictObject({
     })
     .prefault({})
     .describe('infra/model-server on a GPU.'),
+  ingress: z
+    .strictObject({
+      enabled: z.boolean().default(false).describe('Makes an Ingress before the Service of the server.'),
+      className: z.string().default('').describe('Empty: the default class of the cluster.'),
+      host: z
+        .string()
+        .regex(/^$|^(\*\.)?[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?)+$/)
+        .default('')
+        .describe('Required when enabled: the name by which callers ask.'),
+      tlsSecret: existingSecret.describe('A Secret of type kubernetes.io/tls for that name.'),
+      annotations: labels
+        .default({})
+        .describe(
+          'For its controller. Event streams and uploads need long time limits, bodies up to 28 MB, and no buffering.',
+        ),
+    })
+    .prefault({}),
   podDisruptionBudget: z
     .strictObject({
       enabled: z.boolean().default(true),
