@@ -4,7 +4,6 @@
  *
  *   node infra/docs-commands.mjs                     all pages, two at a time
  *   node infra/docs-commands.mjs docs/start.md       one of them; --verbose prints what the commands print
- *   node infra/docs-commands.mjs --servers           only the pages that need Kafka and S3 (npm run infra:up)
  *
  * Behind the language of a block stands what readers do not see:
  *   ```sh no-run REASON     the block is not run
@@ -15,7 +14,6 @@
  * Comments have what the page takes for granted:
  *   <!-- sh ... -->         commands that are run and not shown; `until` and `exit` may stand behind `sh`
  *   <!-- after PAGE -->     the page goes on in a copy of the folder that PAGE leaves
- *   <!-- servers -->        the page needs Kafka and S3
  * `npm ci` is left out: whoever runs this has run it. `npx vimi` starts vimi without npx, curl fails at a status of 400 and more, and
  * HTTP is at a free port instead of 9400.
  */
@@ -24,11 +22,10 @@ import { once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 
 const top = join(import.meta.dirname, '..');
 const verbose = process.argv.includes('--verbose');
-const servers = process.argv.includes('--servers');
 const asked = process.argv.slice(2).filter((one) => !one.startsWith('-'));
 /** Of one page. A patient limit: it is there for what never ends. */
 const longestMs = 1_800_000;
@@ -53,7 +50,7 @@ const pages = [
  * @property {number} exit
  */
 
-/** @typedef {{ name: string, blocks: Block[], after?: string | undefined, servers: boolean }} Page */
+/** @typedef {{ name: string, blocks: Block[], after?: string | undefined }} Page */
 
 /** @param {string} name @returns {Page} */
 function pageOf(name) {
@@ -77,7 +74,7 @@ function pageOf(name) {
     };
   });
   const [, after] = /^<!-- after (\S+) -->$/m.exec(text) ?? [];
-  return { name, blocks, after, servers: /^<!-- servers -->$/m.test(text) };
+  return { name, blocks, after };
 }
 
 /** A folder that looks like a clone in which `npm ci` has run, and is nobody else's. @param {string} folder @param {number} port */
@@ -86,8 +83,6 @@ function clone(folder, port) {
     cpSync(join(top, name), join(folder, name), { recursive: true });
   for (const name of ['dist', 'infra', 'install', 'assets', 'weights', 'web', 'docs'])
     symlinkSync(join(top, name), join(folder, name));
-  mkdirSync(join(folder, '.cache'));
-  symlinkSync(resolve(top, process.env.VIMI_INFRA ?? '.cache/infra'), join(folder, '.cache/infra'));
   const { scripts } = JSON.parse(readFileSync(join(top, 'package.json'), 'utf8'));
   // Not under the name vimi: npx would make the folder's package anew.
   writeFileSync(
@@ -214,8 +209,8 @@ const unknown = asked.filter((name) => !pages.includes(name));
 if (unknown.length > 0) throw new Error(`no such page: ${unknown.join(', ')}`);
 const all = pages.map(pageOf);
 const unrun = all.flatMap(({ blocks }) => blocks.filter((block) => block.unrun)).length;
-const wanted = all.filter((page) =>
-  asked.length > 0 ? asked.includes(page.name) : page.servers === servers && page.blocks.some((block) => !block.unrun),
+const wanted = all.filter(({ name, blocks }) =>
+  asked.length > 0 ? asked.includes(name) : blocks.some((block) => !block.unrun),
 );
 try {
   const waiting = [...wanted];
