@@ -12,7 +12,6 @@ import { type RemovalTable, removableEntry, removableOf } from '../../stores/rem
 import { corpusRecord } from '../corpus.js';
 import { type KeyTables, openKeyTables } from '../key-tables.js';
 import { shardSamples } from '../samples/shard-samples.js';
-import { isUploadKey } from '../uploads.js';
 import type { Workspace } from '../workspace.js';
 import { inSnapshots, type SnapshotPlace } from './in-snapshots.js';
 import { removalFilters } from './removal-filters.js';
@@ -135,8 +134,8 @@ export async function* placesAt(
     else {
       const sha256 = (await objects.stat(key))?.sha256;
       if (sha256 === undefined) return;
-      const original = isUploadKey(key) ? { file: sha256, uri: `object:${key}` } : {};
-      if (known.has(sha256) || removed.of({ image: sha256, clip: sha256, ...original })) yield { in: 'object', key };
+      const thing = { image: sha256, clip: sha256, file: sha256, uri: `object:${key}` };
+      if (known.has(sha256) || removed.of(thing)) yield { in: 'object', key };
     }
   } catch (thrown) {
     const error = asVimiError(thrown);
