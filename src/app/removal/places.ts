@@ -80,7 +80,7 @@ async function* onTopic(workspace: Workspace, removed: RemovalTable, tables: Key
   }
 }
 
-/** Adds the hashes of what the clips were stored as to `objects`. */
+/** Adds the hashes of what the clips were stored as to `objects`, and the addresses of what they came from. */
 async function* amongClips(
   workspace: Workspace,
   removed: RemovalTable,
@@ -102,7 +102,7 @@ async function* amongClips(
       const hashes = { image: stored.keyframe, clip: stored.object };
       if (!removed.of({ uri, ...(source && { source }), ...(licence && { licence }), ...hashes })) continue;
       // A duplicate is stored as what it is a duplicate of, which may stay.
-      if (clip.duplicate_of === undefined) for (const hash of Object.values(hashes)) objects.set(hash);
+      if (clip.duplicate_of === undefined) for (const known of [uri, ...Object.values(hashes)]) objects.set(known);
       found.set(where, key);
     }
     for (const [where, key] of found.entries())
@@ -121,7 +121,7 @@ async function* amongObjects(objects: ObjectStore, removed: RemovalTable, known:
 
 type Known = Pick<KeyTable, 'has'>;
 
-/** Of one object. `known`: hashes of what may go with it. */
+/** Of one object. `known`: hashes and addresses of what may go with it. */
 export async function* placesAt(
   key: string,
   objects: ObjectStore,
@@ -135,7 +135,7 @@ export async function* placesAt(
       const sha256 = (await objects.stat(key))?.sha256;
       if (sha256 === undefined) return;
       const thing = { image: sha256, clip: sha256, file: sha256, uri: `object:${key}` };
-      if (known.has(sha256) || removed.of(thing)) yield { in: 'object', key };
+      if (known.has(sha256) || known.has(thing.uri) || removed.of(thing)) yield { in: 'object', key };
     }
   } catch (thrown) {
     const error = asVimiError(thrown);
