@@ -4,15 +4,15 @@ import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const vimi = join(import.meta.dirname, '../../../dist/cli/main.js');
-
 /**
  * The worker processes of a run. Each writes its log to worker-N.log. One that gives up because it found no server when it
- * came is started again, as any supervisor would; one that ends unasked after that is a defect, and remembered.
+ * came is started again, as any supervisor would; one that ends unasked after that is a defect, and remembered. With several
+ * versions (`{ name, vimi, topology }`), one worker after the other is of the next; what drains is of the first.
  */
 export class Crew {
   #folder;
   #env;
+  #versions;
   #started = 0;
   #dismissed = new Set();
   /** @type {Map<string, import('node:child_process').ChildProcess>} */
@@ -21,19 +21,28 @@ export class Crew {
   /** "worker-3 ended with 1: ..." of those that nobody asked to. */
   deserted = [];
 
-  constructor(folder, env) {
+  constructor(folder, env, versions) {
     this.#folder = folder;
     this.#env = env;
+    this.#versions = versions;
   }
 
   start(...args) {
-    const name = `worker-${++this.#started}`;
+    return this.#start(this.#versions[this.#started % this.#versions.length], args);
+  }
+
+  #start({ name: version, vimi, topology }, args) {
+    const name = `worker-${++this.#started}${this.#versions.length > 1 ? `-${version}` : ''}`;
     const log = openSync(this.#logFile(name), 'w');
-    const child = spawn(process.execPath, [vimi, '--profile', 'cluster', '--log-level', 'info', 'run', ...args], {
-      cwd: this.#folder,
-      env: { ...process.env, ...this.#env, WORKER: name },
-      stdio: ['ignore', log, log],
-    });
+    const child = spawn(
+      process.execPath,
+      [vimi, '-t', topology, '--profile', 'cluster', '--log-level', 'info', 'run', ...args],
+      {
+        cwd: this.#folder,
+        env: { ...process.env, ...this.#env, WORKER: name },
+        stdio: ['ignore', log, log],
+      },
+    );
     closeSync(log);
     this.working.set(name, child);
     child.once('exit', (code, signal) => {
@@ -65,13 +74,14 @@ export class Crew {
 
   /** Runs until the topics are empty. */
   async drain() {
-    await once(this.working.get(this.start('--drain')), 'exit');
+    await once(this.working.get(this.#start(this.#versions[0], ['--drain'])), 'exit');
   }
 
   /** SIGTERM: each finishes what it has begun and commits. One that does not end is a defect, and killed. */
-  async dismiss(patienceMs) {
+  async dismiss(patienceMs, names = [...this.working.keys()]) {
     await Promise.all(
-      [...this.working].map(async ([name, child]) => {
+      names.map(async (name) => {
+        const child = this.working.get(name);
         this.#dismissed.add(name);
         const gone = once(child, 'exit');
         child.kill('SIGTERM');
@@ -82,6 +92,15 @@ export class Crew {
         await gone;
         clearTimeout(late);
       }),
+    );
+  }
+
+  /** Ends one in order; one of the other version comes in its place. */
+  async roll(name) {
+    await this.dismiss(90_000, [name]);
+    return this.#start(
+      this.#versions.find((version) => !name.endsWith(`-${version.name}`)),
+      [],
     );
   }
 

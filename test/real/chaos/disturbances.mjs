@@ -20,6 +20,12 @@ export const disturbances = {
     return `${crew.start()} comes`;
   },
 
+  /** Of two versions: one worker is upgraded, or taken back to the older one. */
+  async roll(world) {
+    const name = await oneAtWork(world);
+    return `${name} ended in order, ${await world.crew.roll(name)} comes`;
+  },
+
   /** A worker hangs until the group has shut it out and the others have gone on, and then continues where it was. */
   async zombie(world) {
     const { crew, members, settled, isIdle, until } = world;
