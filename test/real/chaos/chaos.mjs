@@ -28,6 +28,7 @@ import { mountSmallDisk, startedAgain, unmount, usedMegabytes, whyNoMounts } fro
 import { inputs, outputs, topologyOf } from './topology.mjs';
 
 const root = join(import.meta.dirname, '../../..');
+const ours = join(root, 'dist/cli/main.js');
 const { values } = parseArgs({
   options: {
     short: { type: 'boolean', default: false },
@@ -109,7 +110,7 @@ async function main() {
     closing.push(() => objects.close());
     const admin = await adminOf(brokers);
     closing.push(() => admin.disconnect());
-    const here = { name: 'this', vimi: join(root, 'dist/cli/main.js'), topology: 'topology.yaml' };
+    const here = { name: values.beside ? '-this' : '', vimi: ours, topology: 'topology.yaml', run: [] };
     const versions = values.beside ? [here, await olderVersion(values.beside, folder, { longestNapMs })] : [here];
     // As whoever upgrades does: the newer one adds its topics before it runs.
     for (const version of versions.toReversed()) vimi(['topics', 'apply'], env, version);
@@ -119,12 +120,14 @@ async function main() {
       'media',
       stills.map((name) => ({ uri: `stills/${name}` })),
     );
-    await crew.drain();
-    say(`${stills.length} stills are in; now ${requests} requests and ${media} clips, seed ${seed}`);
-
+    // The older one ends what it has begun before the first worker of this version comes.
     const batches = batchesOf(40);
     const total = stills.length + batches.flatMap((batch) => [...batch.requests, ...batch.media]).length;
     let published = stills.length;
+    if (values.beside) await publishBatch(batches.shift());
+    await crew.drain(versions.at(-1));
+    say(`${stills.length} stills are in; now ${requests} requests and ${media} clips, seed ${seed}`);
+
     const settled = async () => (await outcomesOf(transport, inputs)).outcomes;
     for (let n = 0; n < 3; n++) crew.start();
 
@@ -150,7 +153,7 @@ async function main() {
         ),
     };
 
-    const each = ['kill', 'zombie', 'broker', 'objects', 'join'];
+    const each = ['kill', 'zombie', 'broker', 'objects', 'join', 'clock'];
     if (noMounts === null) each.push('disk');
     if (values.beside) each.push('roll', 'roll', 'roll');
     const steps = plan({ kinds: Array.from({ length: rounds }, () => each).flat(), random });
@@ -159,9 +162,7 @@ async function main() {
     const feeding = (async () => {
       for (const batch of batches) {
         await until('room for more', () => published < allowed * total);
-        await publish('requests', batch.requests);
-        await publish('media', batch.media);
-        published += batch.requests.length + batch.media.length;
+        await publishBatch(batch);
       }
     })();
     const disturbing = (async () => {
@@ -180,7 +181,7 @@ async function main() {
     await Promise.all([feeding, disturbing]);
     await crew.dismiss(90_000);
     say(`${steps.length} disturbances; ${total - (await settled())} of ${total} events are left to the last run`);
-    await crew.drain();
+    await crew.drain(here);
     say('drained');
 
     const { outcomes, lag, problems } = await outcomesOf(transport, inputs);
@@ -214,6 +215,12 @@ async function main() {
     ];
     console.log(`chaos: ${counts.join(', ')}`);
     return wrong.length > 0;
+
+    async function publishBatch({ requests, media }) {
+      await publish('requests', requests);
+      await publish('media', media);
+      published += requests.length + media.length;
+    }
 
     /** A publish that failed may have come through in part: what its topic does not hold is published again. */
     async function publish(name, events) {
@@ -252,12 +259,8 @@ async function main() {
     }
   }
 
-  function vimi(
-    args,
-    env,
-    { vimi: main, topology } = { vimi: join(root, 'dist/cli/main.js'), topology: 'topology.yaml' },
-  ) {
-    return execFileSync(process.execPath, [main, '--topology', topology, '--profile', 'cluster', ...args], {
+  function vimi(args, env, version = { vimi: ours, topology: 'topology.yaml' }) {
+    return execFileSync(process.execPath, [version.vimi, '-t', version.topology, '--profile', 'cluster', ...args], {
       cwd: folder,
       env: { ...process.env, ...env, WORKER: 'chaos-command' },
       encoding: 'utf8',

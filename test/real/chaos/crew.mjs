@@ -4,10 +4,12 @@ import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
+const clock = join(import.meta.dirname, 'moving-clock.mjs');
+
 /**
  * The worker processes of a run. Each writes its log to worker-N.log. One that gives up because it found no server when it
  * came is started again, as any supervisor would; one that ends unasked after that is a defect, and remembered. With several
- * versions (`{ name, vimi, topology }`), one worker after the other is of the next; what drains is of the first.
+ * versions (`{ name, vimi, topology, run }`, `run`: which pipelines), one worker after the other is of the next.
  */
 export class Crew {
   #folder;
@@ -28,18 +30,36 @@ export class Crew {
   }
 
   start(...args) {
-    return this.#start(this.#versions[this.#started % this.#versions.length], args);
+    const version = this.#versions[this.#started % this.#versions.length];
+    return this.#start(this.#isThere(this.#versions[0]) ? version : this.#versions[0], args);
   }
 
-  #start({ name: version, vimi, topology }, args) {
-    const name = `worker-${++this.#started}${this.#versions.length > 1 ? `-${version}` : ''}`;
+  /** Of the first version there is always one: it alone runs all pipelines. */
+  #isThere({ name }) {
+    return [...this.working.keys()].some((one) => one.endsWith(name));
+  }
+
+  #start(version, args) {
+    const { vimi, topology, run } = version;
+    const name = `worker-${++this.#started}${version.name}`;
     const log = openSync(this.#logFile(name), 'w');
     const child = spawn(
       process.execPath,
-      [vimi, '-t', topology, '--profile', 'cluster', '--log-level', 'info', 'run', ...args],
+      [
+        vimi,
+        '-t',
+        topology,
+        '--profile',
+        'cluster',
+        '--log-level',
+        'info',
+        'run',
+        ...(args.includes('--drain') ? [] : run),
+        ...args,
+      ],
       {
         cwd: this.#folder,
-        env: { ...process.env, ...this.#env, WORKER: name },
+        env: { ...process.env, ...this.#env, WORKER: name, NODE_OPTIONS: `--import ${clock}` },
         stdio: ['ignore', log, log],
       },
     );
@@ -53,7 +73,7 @@ export class Crew {
       if (args.includes('--drain') ? code === 0 : asked && (code === 0 || signal === 'SIGKILL' || !hasBegun)) return;
       if (!hasBegun && /^error (TRANSPORT|STORAGE)_UNAVAILABLE/m.test(said)) {
         this.startedAgain++;
-        this.start(...args);
+        this.#start(version, args);
       } else this.deserted.push(`${name} ended with ${signal ?? code}: ${said.slice(-1500)}`);
     });
     return name;
@@ -72,9 +92,9 @@ export class Crew {
     await gone;
   }
 
-  /** Runs until the topics are empty. */
-  async drain() {
-    await once(this.working.get(this.#start(this.#versions[0], ['--drain'])), 'exit');
+  /** Runs all pipelines until the topics are empty. */
+  async drain(version) {
+    await once(this.working.get(this.#start(version, ['--drain'])), 'exit');
   }
 
   /** SIGTERM: each finishes what it has begun and commits. One that does not end is a defect, and killed. */
@@ -98,10 +118,8 @@ export class Crew {
   /** Ends one in order; one of the other version comes in its place. */
   async roll(name) {
     await this.dismiss(90_000, [name]);
-    return this.#start(
-      this.#versions.find((version) => !name.endsWith(`-${version.name}`)),
-      [],
-    );
+    const [first, other] = this.#versions;
+    return this.#start(name.endsWith(other.name) || !this.#isThere(first) ? first : other, []);
   }
 
   #log(name) {

@@ -59,6 +59,22 @@ export const disturbances = {
     return `the object store was away for ${awaySeconds} s`;
   },
 
+  /** The clock of a worker jumps: the store refuses it, and no event is rejected for that. */
+  async clock(world) {
+    const { crew, settled, isIdle, until, awaySeconds } = world;
+    const name = await oneAtWork(world);
+    const child = crew.working.get(name);
+    child.kill('SIGUSR2');
+    try {
+      await pause(awaySeconds * 1000);
+      const before = await settled();
+      await until('the others go on', async () => (await settled()) > before || (await isIdle()));
+    } finally {
+      child.kill('SIGUSR2');
+    }
+    return `the clock of ${name} was an hour ahead for ${awaySeconds} s or more`;
+  },
+
   async disk({ disk, fullness, awaySeconds }) {
     const free = fill(disk);
     try {
