@@ -122,8 +122,8 @@ export function addEvalCommands(program: Command, { within, interruption, out }:
     'what pasting cannot do: another appearance than the image shows, and a fence before the subject',
   ).action((options: WorldOptions) =>
     within(async (workspace) => {
-      const { evalChanges } = await import('./commands/eval.js');
-      await evalChanges(workspace, { ...options, signal: interruption() }, out);
+      const { evalChanges } = await import('../commands/eval.js');
+      await evalChanges(workspace, { ...options, signal: interruption('stopping') }, out);
     }),
   );
 
