@@ -113,7 +113,7 @@ export async function evaluateChanges(setting: ChangesSetting): Promise<Report> 
   return {
     title: 'Changes: does it do what laying the image into the frames cannot?',
     notes: [
-      'Appearance: the caption asks for the subject painted in a colour, in grey, upside down or as a miniature. As asked: among the subject as it is and in every change, the video is most like the one that was asked for (chance: 14 %); of a miniature, that its size is right.',
+      'Appearance: the caption asks for the subject painted in a colour, in grey, upside down or as a miniature. As asked: among the subject as it is and in every change, the video is most like the one that was asked for (chance: 13 %); of a miniature, that its size is right.',
       `Fence: the caption asks for a fence, behind which the subject passes. As asked: in ${100 * fenceSeen} % of what its posts cover, over all frames, its colour is seen, and the background has another. Appearance and motion are measured between the posts.`,
       'Images of a row: the document, four frames of the model, four of the baseline, four of the true clip.',
     ],
