@@ -117,6 +117,16 @@ export function addEvalCommands(program: Command, { within, interruption, out }:
       }),
     );
 
+  onModel(
+    'changes',
+    'what pasting cannot do: another appearance than the image shows, and a fence before the subject',
+  ).action((options: WorldOptions) =>
+    within(async (workspace) => {
+      const { evalChanges } = await import('../commands/eval.js');
+      await evalChanges(workspace, { ...options, signal: interruption('stopping') }, out);
+    }),
+  );
+
   onModel('copying', 'does the video stand where and how its reference image stands? 0: no; 1: it copies it').action(
     (options: WorldOptions) =>
       within(async (workspace) => {

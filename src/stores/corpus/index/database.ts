@@ -90,6 +90,8 @@ export function openDatabase(folder: string, verifyUpTo: number): Sqlite {
     database.pragma('synchronous = NORMAL');
     // The documents of ten thousand answers. SQLite keeps 2 MB by itself, and asks the system for each further page.
     database.pragma('cache_size = -32768');
+    // At 32 MB: while documents come, most pages of the indexes change with each batch, and are written into the file once for many.
+    database.pragma('wal_autocheckpoint = 8192');
     database
       .transaction(() => {
         const found = database.pragma('user_version', { simple: true });
