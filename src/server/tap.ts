@@ -25,7 +25,7 @@ export function addTapRoute(app: App, taps: Taps, closing: AbortSignal): void {
         ...{ tags: ['operations'], summary: 'What steps hand on, or take, as it happens', operationId: 'tapSteps' },
         querystring: z.object({
           step: z.string().min(1).max(200).describe('PIPELINE.STEP; * stands for any characters'),
-          sample: z.coerce.number().int().min(1).max(1_000_000).default(1).describe('only every so manieth'),
+          sample: z.coerce.number().int().min(1).max(1_000_000).default(1).describe('only one of so many'),
           interval: z.coerce.number().min(0).max(86_400).default(0).describe('at most one event in so many seconds'),
           side: z.enum(['input', 'output']).default('output').describe('what the step takes, or what it hands on'),
           limit: z.coerce.number().int().min(1).max(1_000_000).optional().describe('the stream ends after so many'),

@@ -1,7 +1,12 @@
 // @ts-nocheck: a plain script
-/** Kills processes at random moments, and starts them again, until it is told to stop. */
+/**
+ * Kills processes at random moments, and starts them again, until it is told to stop. Between two kills a few events come to their ends,
+ * up to `most`: else a busy machine would never get anything done.
+ */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seeded } from '../chaos/random.mjs';
+
+const most = 3;
 
 /** `services`: whole ones, each of which may also lose the process of its model. */
 export function killAtRandom(services, seed, say) {
@@ -13,11 +18,18 @@ export function killAtRandom(services, seed, say) {
     counts[what] = (counts[what] ?? 0) + 1;
     say(`killed ${what}`);
   };
+  const outcomes = async () => {
+    const all = await Promise.all(services.map((service) => service.outcomes()));
+    return all.reduce((sum, count) => sum + count, 0);
+  };
   const run = async () => {
     while (!signal.aborted) {
       await sleep(2000 + random() * 13_000, undefined, { signal }).catch(() => {});
       if (signal.aborted) return;
       const service = services[Math.floor(random() * services.length)];
+      const enough = (await outcomes()) + Math.floor(random() * (most + 1));
+      while (!signal.aborted && (await outcomes()) < enough) await sleep(200);
+      if (signal.aborted) return;
       const [model] = service.modelProcesses();
       if (model && random() < 0.5) {
         process.kill(model.pid, 'SIGKILL');

@@ -47,6 +47,16 @@ export class Service {
     }
   }
 
+  /** Events that it has brought to an end since it was started; endless when it is not there. */
+  async outcomes() {
+    const text = await fetch(`${this.url}/metrics`).then(
+      (answer) => answer.text(),
+      () => undefined,
+    );
+    if (text === undefined) return Number.POSITIVE_INFINITY;
+    return [...text.matchAll(/^vimi_events_total\{.*\} (\d+)$/gm)].reduce((sum, [, count]) => sum + Number(count), 0);
+  }
+
   /** The processes of Node that it started: those of its model. */
   modelProcesses() {
     return childrenOf(this.child.pid).filter(({ command }) => command.includes('denoiser-process'));

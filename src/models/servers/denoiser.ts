@@ -8,6 +8,7 @@ import { checkInput } from '../check-input.js';
 import type { Denoiser, GenerateCalls, Generated, GenerateInput, ModelChoice, ModelDescription } from '../ports.js';
 import { AtOnce } from './at-once.js';
 import { readBudget, writeBudget } from './budget-file.js';
+import { killsForMemory, wasKilledFromOutside } from './death.js';
 import type { FromJob, FromProcess, ProcessOptions, ToProcess } from './denoiser-messages.js';
 import { createFakeDenoiser } from './fake-denoiser.js';
 import type { Budget } from './measure-budget.js';
@@ -16,6 +17,11 @@ import { StepWatchdog } from './step-watchdog.js';
 
 /** A process that dies while it measures is asked to measure once more. */
 const mostMeasurings = 2;
+/**
+ * So many deaths of its process by the hand of somebody else are not held against a job. After that they are: what kills may be
+ * a guard of the machine's memory, which finds the process each time that the job is drawn.
+ */
+const mostKills = 3;
 
 /** The model `fake` is none at all: for tests of everything around one. */
 export interface DenoiserOptions extends ModelChoice {
@@ -30,6 +36,8 @@ export interface DenoiserOptions extends ModelChoice {
   budgets?: string;
   /** Of the watch over its steps. */
   clock?: Clock;
+  /** See death.ts. */
+  killsForMemory?: () => number | undefined;
 }
 
 /**
@@ -39,7 +47,7 @@ export interface DenoiserOptions extends ModelChoice {
  *
  * Jobs begin in the order asked, `atOnce` of them at a time. When the process dies, the job it was at fails with MODEL_CRASHED;
  * those behind it wait for the next process, which is started at once. If it was at several, fewer at once are made again: it may have
- * been the memory. A process that makes no step of a job for far longer than usual is killed, which comes to the same. It holds the
+ * been the memory, or one of them. If somebody killed it, what it was at is made again. A process that makes no step of a job for far longer than usual is killed, which comes to the same. It holds the
  * event loop only while a job is open.
  */
 export async function createDenoiser(options: DenoiserOptions): Promise<Denoiser> {
@@ -69,6 +77,8 @@ interface Job extends Pick<GenerateCalls, 'onStep' | 'onPreview' | 'onLast'> {
   state: 'waiting' | 'sent' | 'begun' | 'last';
   signal: AbortSignal;
   input: GenerateInput;
+  /** How often somebody killed the process while it was at this job. */
+  kills: number;
   resolve(generated: Generated): void;
   reject(error: VimiError): void;
 }
@@ -119,6 +129,8 @@ class ProcessDenoiser implements Denoiser {
       const argument: ProcessOptions = { model, upsampler, encoder, backend, threads, device, withoutOnnx };
       const { child, endOf } = startProcess(compiled(import.meta.url, './denoiser-process.js'), argument);
       this.#child = child;
+      const { killsForMemory: count = killsForMemory } = this.#options;
+      const forMemory = count();
       let outcome: 'starting' | 'ready' | 'unfit' = 'starting';
       child.on('message', (message: FromProcess) => {
         if (message.type === 'ready') {
@@ -156,6 +168,8 @@ class ProcessDenoiser implements Denoiser {
         this.#isMeasuring = false;
         const found = this.#stuck ?? endOf(code, signal);
         const crashed = new VimiError('MODEL_CRASHED', 'The model process died', { found });
+        const isOurs = this.#stuck !== undefined || this.#exhausted !== undefined;
+        const wasKilled = !isOurs && wasKilledFromOutside(signal, forMemory, count());
         this.#stuck = undefined;
         if (outcome === 'starting') {
           this.#withoutOnnx = `the model process died with it: ${endOf(code, signal)}`;
@@ -165,7 +179,7 @@ class ProcessDenoiser implements Denoiser {
         // Whoever waits for a start that failed has heard why from the promise, and a start is tried once a job.
         if (outcome !== 'ready') return;
         this.#log(crashed.message);
-        this.#lost(this.#exhausted ?? crashed);
+        this.#lost(this.#exhausted ?? crashed, wasKilled);
         this.#exhausted = undefined;
         this.#next();
       });
@@ -224,7 +238,18 @@ class ProcessDenoiser implements Denoiser {
     if (signal.aborted) throw new VimiError('CANCELLED', 'The generation was cancelled before it began');
     return await new Promise<Generated>((resolve, reject) => {
       const number = this.#jobs++;
-      const job: Job = { number, state: 'waiting', signal, input, onStep, onPreview, onLast, resolve, reject };
+      const job: Job = {
+        number,
+        state: 'waiting',
+        kills: 0,
+        signal,
+        input,
+        onStep,
+        onPreview,
+        onLast,
+        resolve,
+        reject,
+      };
       const onAbort = () => {
         const place = this.#waiting.indexOf(job);
         if (place >= 0) {
@@ -304,10 +329,16 @@ class ProcessDenoiser implements Denoiser {
     this.#watchdog.end(job.number);
   }
 
-  /** The process is gone: who waited in it waits again; the one job that it was at fails, and several are tried again with fewer at once. */
-  #lost(error: VimiError): void {
+  /**
+   * The process is gone: who waited in it waits again. Whatever it was at is made again if somebody killed it; else the one job that it
+   * was at fails, and several are tried again with fewer at once.
+   */
+  #lost(error: VimiError, wasKilled: boolean): void {
     const begun = this.#begun;
-    if (begun.length === 1) {
+    if (wasKilled) for (const job of begun) job.kills++;
+    if (wasKilled && begun.every(({ kills }) => kills <= mostKills)) {
+      if (begun.length > 0) this.#log('it was killed from outside: what it was at is made again');
+    } else if (begun.length === 1) {
       this.#end(begun[0]!);
       begun[0]!.reject(error);
     } else if (begun.length > 1) {

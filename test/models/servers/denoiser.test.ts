@@ -175,19 +175,70 @@ describe('nano on wasm', () => {
     expect(steps).toBe(0);
   });
 
-  test('killed in the middle: that job is MODEL_CRASHED, those behind it and after it are made', async () => {
-    let killed = false;
-    const hit = denoiser.generate(input({ steps: 1000 }), {
-      signal: unabortable,
-      onStep: () => {
-        if (!killed) process.kill(denoiser.pid!, 'SIGKILL');
-        killed = true;
+  /** Sends a signal to the process at the first step of each try at a job, so many times. */
+  function hitting(target: Denoiser & { pid?: number | null }, signal: NodeJS.Signals, times: number) {
+    let hits = 0;
+    let last: number | undefined;
+    return {
+      hits: () => hits,
+      onStep() {
+        if (hits >= times || target.pid === last) return;
+        last = target.pid!;
+        hits++;
+        process.kill(last, signal);
       },
-    });
+    };
+  }
+
+  test('crashed in the middle: that job is MODEL_CRASHED, those behind it and after it are made', async () => {
+    const { onStep } = hitting(denoiser, 'SIGSEGV', 1);
+    const hit = denoiser.generate(input({ steps: 1000 }), { signal: unabortable, onStep });
     const behind = generate(denoiser);
     await expect(hit).rejects.toMatchObject({ code: 'MODEL_CRASHED', retryable: true });
     expect(Buffer.compare((await behind).data, usual.data)).toBe(0);
     expect(Buffer.compare((await generate(denoiser, { seed: 12 })).data, usual.data)).not.toBe(0);
+  });
+
+  describe('killed from outside', () => {
+    let kills: number | undefined;
+    let one: Denoiser & { pid?: number | null };
+    beforeAll(async () => {
+      kills = 0;
+      one = await createDenoiser({ ...nano, killsForMemory: () => kills });
+    });
+    afterAll(() => one.close());
+    const drawn = (calls: { onStep(): void }) =>
+      one.generate(input({ steps: 40 }), { signal: unabortable, ...calls }).then(({ video }) => video);
+
+    test('three times in the middle of one job: it is made, and of the same bytes', async () => {
+      const undisturbed = await generate(one, { steps: 40 });
+      const { hits, onStep } = hitting(one, 'SIGKILL', 3);
+      expect(Buffer.compare((await drawn({ onStep })).data, undisturbed.data)).toBe(0);
+      expect(hits()).toBe(3);
+    });
+
+    test('four times at one job: nobody waits for ever, that job is MODEL_CRASHED and the next one is made', async () => {
+      const { hits, onStep } = hitting(one, 'SIGKILL', 4);
+      const behind = generate(one);
+      await expect(drawn({ onStep })).rejects.toMatchObject({ code: 'MODEL_CRASHED', found: 'SIGKILL' });
+      expect(hits()).toBe(4);
+      expect(Buffer.compare((await behind).data, usual.data)).toBe(0);
+    });
+
+    test.each([
+      ['the kernel says that it was for its memory', 1],
+      ['nobody knows whether it was for its memory', undefined],
+    ])('%s: that job is MODEL_CRASHED', async (_, after) => {
+      const { hits, onStep } = hitting(one, 'SIGKILL', 1);
+      const hit = drawn({
+        onStep() {
+          kills = after;
+          onStep();
+        },
+      });
+      await expect(hit).rejects.toMatchObject({ code: 'MODEL_CRASHED' });
+      expect(hits()).toBe(1);
+    });
   });
 
   test('killed while idle, it is there again for the next job', async () => {
