@@ -26,7 +26,17 @@ const record = {
   model: { name: 'nano', weights: hash, backend: 'wasm' },
   sampler: { name: 'heun', steps: 4, guidance: { text: 3, image: 1 }, seed: 7 },
 };
-export const valid = () => [withComment(mp4, JSON.stringify(record)), withComment(mp4, '{"job":"a"}'), mp4];
+const candidates = { steps: 2, encoder: 'hashed', scored: [{ seed: 7, score: 0.5 }], chosen: 7 };
+const withMore = { ...record, candidates, retrieval: { pin: [hash], exclude: [] }, unknown_words: ['zyx'] };
+const withServer = {
+  ...record,
+  model: { name: 'wan', backend: 'remote', server: { url: 'http://gpu', dialect: 'vimi' } },
+};
+export const valid = () => [
+  ...[record, withMore, withServer].map((one) => withComment(mp4, JSON.stringify(one))),
+  withComment(mp4, '{"job":"a"}'),
+  mp4,
+];
 
 /** Another record in whole boxes, or other boxes whose sizes fit. */
 export function change(bytes, _, random) {
@@ -57,7 +67,7 @@ function otherBoxes(bytes, random) {
     const from = start + 8 + inner;
     return box(type, bytes.subarray(start + 8, from), otherBoxes(bytes.subarray(from, end), random));
   });
-  if (parts.length > 0 && random() < 0.25) {
+  if (parts.length > 0 && random() < 0.1) {
     const n = Math.floor(random() * parts.length);
     const one = parts[n];
     const kind = Math.floor(random() * 4);

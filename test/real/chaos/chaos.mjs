@@ -186,9 +186,9 @@ async function main() {
 
     const { outcomes, lag, problems } = await outcomesOf(transport, inputs);
     const records = await readTopics(brokers[0], outputs);
-    const report = await judge({ records, objects, requests, media });
+    const report = await judge({ records, objects, requests, media, beside: values.beside !== undefined });
     const swept = vimi(['objects', 'sweep', '--older-than', '0', '--remove'], env).trim().split('\n').at(-1);
-    const after = await judge({ records, objects, requests, media });
+    const after = await judge({ records, objects, requests, media, beside: values.beside !== undefined });
     const wrong = [...crew.deserted, ...problems, ...report.problems];
     if (outcomes !== total) wrong.push(`${outcomes} outcomes for ${total} events`);
     for (const problem of after.problems)
