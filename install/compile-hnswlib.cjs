@@ -1,9 +1,9 @@
 /*
- * Compiles hnswlib-node again for the vector instructions of this processor, beside the build of npm, which is for any
- * processor and takes about twice as long to compare two vectors. Runs after npm installs vimi; again by hand: `npm rebuild vimi`, in a
- * clone `npm run postinstall`.
+ * Compiles hnswlib-node again for the vector instructions of this processor, with the changes of hnswlib-changes.cjs, beside the build of
+ * npm, which is for any processor and takes about twice as long to compare two vectors. Runs after npm installs vimi; again by hand:
+ * `npm rebuild vimi`, in a clone `npm run postinstall`.
  *
- * Each build is a file native/hnswlib-node-VERSION.PLATFORM-ARCH.NEEDS.node, NEEDS being the features of /proc/cpuinfo without which
+ * Each build is a file native/hnswlib-node-VERSION-REVISION.PLATFORM-ARCH.NEEDS.node, NEEDS being the features of /proc/cpuinfo without which
  * it would crash. vimi loads the best one whose features are there (src/stores/corpus/index/hnswlib.ts), and npm's own where there is none:
  * so a folder that is copied to another processor works, and whatever fails here costs speed only.
  */
@@ -13,6 +13,7 @@ const { createRequire } = require('node:module');
 const { tmpdir } = require('node:os');
 const { delimiter, dirname, join } = require('node:path');
 const { promisify } = require('node:util');
+const { change, revision } = require('./hnswlib-changes.cjs');
 
 /** Those that hnswlib has code for. Two, for images of containers move between machines. */
 const builds = [
@@ -43,7 +44,8 @@ async function run(args, options) {
 }
 
 async function compile(source, version, needs) {
-  const place = join(native, `hnswlib-node-${version}.${process.platform}-${process.arch}.${needs.join('+')}.node`);
+  const system = `${process.platform}-${process.arch}`;
+  const place = join(native, `hnswlib-node-${version}-${revision}.${system}.${needs.join('+')}.node`);
   if (existsSync(place)) return;
   // npm names its own node-gyp to the scripts that it runs.
   const { npm_config_node_gyp: nodeGyp, CXXFLAGS = '' } = process.env;
@@ -52,6 +54,7 @@ async function compile(source, version, needs) {
   try {
     for (const name of ['src', 'binding.gyp', 'package.json'])
       cpSync(join(source, name), join(folder, name), { recursive: true });
+    change(folder);
     const flags = needs.map((name) => `-m${name}`).join(' ');
     // What it includes is found from where it lies.
     const modules = createRequire(join(source, 'package.json')).resolve.paths('node-addon-api').join(delimiter);
@@ -60,9 +63,11 @@ async function compile(source, version, needs) {
     const built = join(folder, 'build', 'Release', 'addon.node');
     // In a process of its own: what was compiled wrongly could end this one.
     const trial = `const graph = new (require(process.argv[1]).HierarchicalNSW)('cosine', 32);
-      const vector = (n) => Array.from({ length: 32 }, (_, i) => Math.cos(n + i * n));
-      graph.initIndex(9);
-      for (let n = 1; n < 9; n++) graph.addPoint(vector(n), n);
+      const vector = (n) => Float32Array.from({ length: 32 }, (_, i) => Math.cos(n + i * n));
+      graph.initIndex(4);
+      for (let n = 1; n < 5; n++) graph.addPoint(vector(n), n);
+      graph.resizeIndex(9);
+      for (let n = 5; n < 9; n++) graph.addPoint([...vector(n)], n);
       for (let n = 1; n < 9; n++) if (graph.searchKnn(vector(n), 1).neighbors[0] !== n) process.exit(1);`;
     await run(['-e', trial, built], { cwd: folder });
     mkdirSync(native, { recursive: true });

@@ -1,3 +1,4 @@
+import { changes } from './changes.mjs';
 import { colours, stands, standsOn } from './colours.mjs';
 import { motions } from './motions.mjs';
 import { pick } from './random.mjs';
@@ -12,7 +13,8 @@ import { inPixels, plain, poses } from './scene.mjs';
  * @typedef {import('./backgrounds.mjs').Background} Background
  * @typedef {import('./scene.mjs').Actor & { entity: Entity, sprite: import('./sprite.mjs').Sprite,
  *   at: import('./motions.mjs').Pose[] }} Player an actor of a scene with its pose in each frame
- * @typedef {{ actors: Player[], background: import('./scene.mjs').Background, pixels: Float32Array }} Take
+ * @typedef {{ actors: Player[], background: import('./scene.mjs').Background, pixels: Float32Array,
+ *   fence?: string, plain?: import('./sprite.mjs').Sprite }} Take `plain`: what an actor looks like whose appearance is changed
  * @typedef {{ random: () => number, frames: number, side: number, spriteOf: (entity: Entity) => Promise<import('./sprite.mjs').Sprite>,
  *   pixelsOf: (background: Background) => Promise<Float32Array> }} Stage
  */
@@ -36,6 +38,46 @@ export async function alone(stage, entity) {
   );
   const actor = play(stage, entity, sprite, pick(random, Object.keys(motions)), 'whole');
   return { actors: [actor], background: { colour }, pixels: plain(colour, side) };
+}
+
+/**
+ * One subject on a colour, with another appearance than its image has. Both stand off from the background.
+ *
+ * @param {Stage} stage
+ * @param {Entity} entity
+ * @returns {Promise<Take>}
+ */
+export async function changed(stage, entity) {
+  const { random, side } = stage;
+  const sprite = await stage.spriteOf(entity);
+  for (;;) {
+    const change = pick(random, Object.keys(changes));
+    const { look, scale = 1 } = /** @type {(typeof changes)[string]} */ (changes[change]);
+    const looks = look ? look(sprite) : sprite;
+    const seen = Object.entries(colours).filter(([, rgb]) => stands(sprite, rgb) && stands(looks, rgb));
+    if (seen.length === 0) continue;
+    const [colour] = pick(random, seen);
+    const actor = play(stage, entity, looks, pick(random, Object.keys(motions)), 'whole');
+    const at = actor.at.map((pose) => ({ ...pose, size: pose.size * scale }));
+    return { actors: [{ ...actor, change, at }], background: { colour }, pixels: plain(colour, side), plain: sprite };
+  }
+}
+
+/**
+ * One subject on a colour, behind a fence of another.
+ *
+ * @param {Stage} stage
+ * @param {Entity} entity
+ * @returns {Promise<Take>}
+ */
+export async function behind(stage, entity) {
+  const take = await alone(stage, entity);
+  const ground = 'colour' in take.background ? take.background.colour : '';
+  const { sprite } = /** @type {Player} */ (take.actors[0]);
+  const others = Object.entries(colours).filter(([name]) => name !== ground && name !== 'orange');
+  const seen = others.filter(([, rgb]) => stands(sprite, rgb));
+  const [fence] = pick(stage.random, seen.length > 0 ? seen : others);
+  return { ...take, fence };
 }
 
 /**

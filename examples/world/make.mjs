@@ -3,7 +3,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { addBackground, isBackgroundHeldOut, readBackground, readBackgrounds } from './backgrounds.mjs';
-import { alone, inFront, together } from './cast.mjs';
+import { alone, behind, changed, inFront, together } from './cast.mjs';
+import { asItIs, changes, writeSprite } from './changes.mjs';
+import { posts } from './fence.mjs';
 import { writeMp4 } from './mp4.mjs';
 import { seeded, shuffled } from './random.mjs';
 import { captionOf, render } from './scene.mjs';
@@ -26,13 +28,15 @@ const quality = 10;
 /** ffmpeg processes at once. */
 const atOnce = 2;
 
-const usage = `Usage: node examples/world/make.mjs --sprites DIR --out DIR [--clips N] [--seed N] [--two P] [--images P] [--held-out] [--art STYLE]
+const usage = `Usage: node examples/world/make.mjs --sprites DIR --out DIR [--clips N] [--seed N] [--two P] [--images P] [--changes P] [--fences P] [--held-out] [--art STYLE]
   --sprites DIR  the unpacked npm package ${emojiPackage}
   --out DIR      where the world goes; its media.jsonl names the files below DIR as DIR is written here
   --clips N      how many clips (4000)
   --seed N       another world of the same kind (1)
   --two P        the share of clips with two subjects (0.2)
   --images P   the share of clips with an image for a background (0.2)
+  --changes P  the share of clips whose caption asks for another appearance than the image shows (0)
+  --fences P   the share of clips in which the subject passes behind a fence (0)
   --held-out     clips of the subjects and backgrounds that a training world never shows in motion, to measure with
   --art STYLE    google, or twitter for the art of ${arts.twitter.package}: a style to measure with (google)
 `;
@@ -41,9 +45,9 @@ const usage = `Usage: node examples/world/make.mjs --sprites DIR --out DIR [--cl
  * @param {string} sprites
  * @param {string} out
  * @param {number} clips
- * @param {{ seed: string, two: number, images: number, heldOut: boolean, art: import('./subjects.mjs').Art }} options
+ * @param {{ seed: string, two: number, images: number, changes: number, fences: number, heldOut: boolean, art: import('./subjects.mjs').Art }} options
  */
-async function make(sprites, out, clips, { seed, two, images, heldOut, art }) {
+async function make(sprites, out, clips, { seed, two, images, changes: changing, fences, heldOut, art }) {
   const started = Date.now();
   await mkdir(join(out, 'stills'), { recursive: true });
   await mkdir(join(out, 'clips'), { recursive: true });
@@ -75,6 +79,8 @@ async function make(sprites, out, clips, { seed, two, images, heldOut, art }) {
     const stage = { random: seeded(seed, kind, n), frames: clipFrames, side: clipSide, spriteOf, pixelsOf };
     const u = stage.random();
     if (u < images) return inFront(stage, entity, backgrounds);
+    if (u >= 1 - fences) return behind(stage, entity);
+    if (u >= 1 - fences - changing) return changed(stage, entity);
     if (u >= images + two) return alone(stage, entity);
     for (;;) {
       const take = await together(stage, entity, subjects);
@@ -88,13 +94,15 @@ async function make(sprites, out, clips, { seed, two, images, heldOut, art }) {
   const worker = async () => {
     while (next < clips) {
       const n = next++;
-      const { actors, background, pixels } = await takeOf(n);
+      const take = await takeOf(n);
+      const { actors, background, pixels, fence } = take;
       const file = join(out, 'clips', `${String(n).padStart(5, '0')}.mp4`);
-      await writeMp4(file, render(actors, pixels, clipSide), { side: clipSide, fps: clipFps, crf: quality });
-      const caption = captionOf({ actors, background });
+      await writeMp4(file, render(actors, pixels, clipSide, fence), { side: clipSide, fps: clipFps, crf: quality });
+      const caption = captionOf({ actors, background, fence });
       await writeFile(file.replace(/mp4$/, 'txt'), `${caption}\n`);
       clipEvents[n] = { uri: file, caption, source: `world:clip:${n}`, licence: art.licence };
-      truth[n] = truthOf(n, caption, actors, background);
+      truth[n] = truthOf(n, caption, take);
+      if (take.plain) await writeLooks(take.plain, join(out, 'looks', String(n).padStart(5, '0')));
       if ((n + 1) % 500 === 0) process.stderr.write(`${n + 1} of ${clips} clips, ${seconds(started)} s\n`);
     }
   };
@@ -110,21 +118,33 @@ async function make(sprites, out, clips, { seed, two, images, heldOut, art }) {
  *
  * @param {number} clip
  * @param {string} caption
- * @param {import('./cast.mjs').Player[]} actors
- * @param {import('./scene.mjs').Background} background
+ * @param {import('./cast.mjs').Take} take
  */
-function truthOf(clip, caption, actors, background) {
-  const subjects = actors.map(({ entity, phrase, motion, place, at }) => ({
-    ...{ entity: entity.code, phrase, motion, place },
+function truthOf(clip, caption, { actors, background, fence }) {
+  const subjects = actors.map(({ entity, phrase, motion, place, at, change }) => ({
+    ...{ entity: entity.code, phrase, motion, place, ...(change && { change }) },
     poses: at.map(({ x, y, size, angle }) => [x, y, size, angle].map((v) => Math.round(v * 1000) / 1000)),
   }));
   const [first] = subjects;
-  const simple = first && subjects.length === 1 && 'colour' in background;
+  const simple = first && subjects.length === 1 && 'colour' in background && !first.change && !fence;
   return {
     clip,
     ...(simple && { subject: first.entity, motion: first.motion, colour: background.colour, poses: first.poses }),
-    ...{ caption, subjects, background },
+    ...{ caption, subjects, background, ...(fence && { fence: { colour: fence, posts } }) },
   };
+}
+
+/**
+ * The subject as it is and in every change of its appearance, to compare videos with.
+ *
+ * @param {import('./sprite.mjs').Sprite} sprite
+ * @param {string} folder
+ */
+async function writeLooks(sprite, folder) {
+  await mkdir(folder, { recursive: true });
+  await writeSprite(sprite, join(folder, `${asItIs}.png`));
+  for (const [name, { look }] of Object.entries(changes))
+    if (look) await writeSprite(look(sprite), join(folder, `${name}.png`));
 }
 
 /** @param {number} since */
@@ -141,15 +161,20 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     two: { type: 'string', default: '0.2' },
     images: { type: 'string', default: '0.2' },
+    changes: { type: 'string', default: '0' },
+    fences: { type: 'string', default: '0' },
     'held-out': { type: 'boolean', default: false },
     art: { type: 'string', default: 'google' },
   },
 });
 const [count, two, images] = [Number(values.clips), Number(values.two), Number(values.images)];
-const areShares = two >= 0 && images >= 0 && two + images <= 1;
+const [changing, fences] = [Number(values.changes), Number(values.fences)];
+const areShares = [two, images, changing, fences].every((share) => share >= 0) && two + images + changing + fences <= 1;
 const art = values.art === 'google' || values.art === 'twitter' ? arts[values.art] : undefined;
 if (!art || !values.sprites || !values.out || !Number.isInteger(count) || count < 0 || !areShares) {
   process.stderr.write(usage);
   process.exit(2);
 }
-await make(values.sprites, values.out, count, { seed: values.seed, two, images, heldOut: values['held-out'], art });
+await make(values.sprites, values.out, count, {
+  ...{ seed: values.seed, two, images, changes: changing, fences, heldOut: values['held-out'], art },
+});

@@ -1,14 +1,15 @@
 import { colours } from './colours.mjs';
+import { drawFence } from './fence.mjs';
 import { motions, places, worldSide } from './motions.mjs';
 import { draw } from './sprite.mjs';
 
 /**
  * One clip to be made: one subject anywhere, or two in a half of the world each; on a plain colour or in front of a
- * image, which is named by its phrase.
+ * image, which is named by its phrase. Its appearance may be changed (changes.mjs), and a fence of a colour may stand before it.
  *
- * @typedef {{ phrase: string, motion: string, place: keyof typeof places }} Actor
+ * @typedef {{ phrase: string, motion: string, place: keyof typeof places, change?: string }} Actor
  * @typedef {{ colour: string } | { image: string }} Background
- * @typedef {{ actors: Actor[], background: Background }} Scene
+ * @typedef {{ actors: Actor[], background: Background, fence?: string }} Scene
  */
 
 /** @type {Readonly<Record<keyof typeof places, string>>} */
@@ -21,9 +22,12 @@ const whereabouts = {
 };
 
 /** @param {Scene} scene */
-export function captionOf({ actors, background }) {
-  const acts = actors.map(({ phrase, motion, place }) => `${phrase} ${motions[motion]?.verb}${whereabouts[place]}`);
-  const who = acts.join(' and ') + (acts.length > 1 ? ',' : '');
+export function captionOf({ actors, background, fence }) {
+  const acts = actors.map(
+    ({ phrase, motion, place, change }) =>
+      `${change ? `${phrase} ${change}` : phrase} ${motions[motion]?.verb}${whereabouts[place]}`,
+  );
+  const who = acts.join(' and ') + (acts.length > 1 ? ',' : '') + (fence ? ` behind a ${fence} fence` : '');
   if ('image' in background) return `${who} in front of ${background.image}`;
   return `${who} on ${background.colour === 'orange' ? 'an' : 'a'} ${background.colour} background`;
 }
@@ -60,14 +64,16 @@ export function plain(colour, side) {
  * @param {{ sprite: import('./sprite.mjs').Sprite, at: import('./motions.mjs').Pose[] }[]} cast
  * @param {Float32Array} background as `plain` gives it
  * @param {number} side pixels
+ * @param {string} [fence] its colour
  */
-export function render(cast, background, side) {
+export function render(cast, background, side, fence) {
   const frames = /** @type {{ at: unknown[] }} */ (cast[0]).at.length;
   const frame = new Float32Array(background.length);
   const clip = new Uint8ClampedArray(frames * frame.length);
   for (let f = 0; f < frames; f++) {
     frame.set(background);
     for (const { sprite, at } of cast) draw(frame, side, sprite, inPixels(at[f], side));
+    if (fence) drawFence(frame, side, fence);
     clip.set(frame, f * frame.length);
   }
   return clip;

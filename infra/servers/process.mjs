@@ -40,8 +40,8 @@ export async function stop(name, patienceMs = 20_000) {
   return pid !== null;
 }
 
-/** Waits until `healthy` is true. Fails with the end of the log when the process ends or the time does. */
-export async function untilHealthy(name, healthy, patienceMs = 90_000) {
+/** Waits until `healthy` is true: minutes, on a machine that others use. Fails with the end of the log when the process ends or the time does. */
+export async function untilHealthy(name, healthy, patienceMs = 300_000) {
   const until = Date.now() + patienceMs;
   while (!(await healthy())) {
     if (running(name) === null) throw new Error(`${name} ended while starting\n${endOfLog(name)}`);

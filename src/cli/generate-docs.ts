@@ -11,6 +11,7 @@ import { version } from '../core/version.js';
 import { operators } from '../operators/index.js';
 import { readTopology } from '../streams/topology/read-topology.js';
 import { generatedFiles, generatedFolders } from './docs/generated-files.js';
+import { servedOpenApi } from './docs/served-openapi.js';
 import { updateFiles } from './docs/update-files.js';
 import { reportError } from './exit.js';
 
@@ -19,7 +20,13 @@ const top = fileURLToPath(new URL('../../', import.meta.url));
 async function main(check: boolean): Promise<number> {
   const shipped = join(top, 'topology.yaml');
   const topology = await readTopology(shipped, { env: {}, operators });
-  const files = generatedFiles(topology, operators, version, readFileSync(shipped, 'utf8'));
+  const files = generatedFiles(
+    topology,
+    operators,
+    version,
+    readFileSync(shipped, 'utf8'),
+    await servedOpenApi(shipped),
+  );
   const stale = updateFiles(top, files, generatedFolders, check);
   for (const path of stale) console.log(check ? `stale: ${path}` : `updated: ${path}`);
   if (check && stale.length > 0) console.log('run: npm run build && node dist/cli/generate-docs.js');

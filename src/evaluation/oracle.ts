@@ -198,7 +198,7 @@ function within(frame: WorldFrame, background: WorldFrame, place: string): World
 }
 
 /** Frames of a video of T in which the truth has the subject upright and large: at most framesCompared, spread evenly. */
-function lookedAt({ poses }: Pick<Actor, 'poses'>, T: number, among = (_: number) => true): number[] {
+export function lookedAt({ poses }: Pick<Actor, 'poses'>, T: number, among = (_: number) => true): number[] {
   const largest = Math.max(...poses.map(({ size }) => size));
   const good = Array.from({ length: T }, (_, t) => t).filter((t) => {
     if (!among(t)) return false;

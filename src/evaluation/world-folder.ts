@@ -18,13 +18,21 @@ const poses = z
   .min(1)
   .max(4096);
 const name = z.string().min(1).max(256);
-const actor = z.looseObject({ entity: name, phrase: name, motion: name, place: name, poses });
+const actor = z.looseObject({ entity: name, phrase: name, motion: name, place: name, poses, change: name.optional() });
+const fence = z.looseObject({
+  colour: name,
+  posts: z
+    .array(z.tuple([z.number(), z.number()]))
+    .min(1)
+    .max(32),
+});
 /** Of one subject on a plain colour it may be told in the record itself, without a list. */
 const truthRecord = z.union([
   z.looseObject({
     clip: z.number().int().nonnegative(),
     subjects: z.array(actor).min(1).max(8),
     background: z.union([z.looseObject({ colour: name }), z.looseObject({ image: name })]),
+    fence: fence.optional(),
   }),
   z.looseObject({ clip: z.number().int().nonnegative(), subject: name, motion: name, colour: name, poses }),
 ]);
@@ -39,6 +47,8 @@ export interface Actor {
   /** whole, or the half that it keeps to: left, right, top, bottom. */
   place: string;
   poses: { x: number; y: number; size: number; angle: number }[];
+  /** How its appearance differs from its image, as the caption says it. */
+  change?: string;
 }
 
 /** A clip of a world, and what is in it. */
@@ -49,6 +59,10 @@ export interface WorldClip {
   actors: Actor[];
   /** A named colour, or an image by its caption. */
   background: { colour: string } | { image: string };
+  /** What stands before everything, from where to where each of its posts goes. */
+  fence?: { colour: string; posts: [number, number][] };
+  /** Folder with images of the actor as it is and in every change, where its appearance is changed. */
+  looks: string;
 }
 
 /** One subject on a plain background. */
@@ -56,12 +70,21 @@ export interface PlainClip extends Pick<WorldClip, 'number' | 'file' | 'caption'
   colour: string;
 }
 
-/** The clips of one subject on a plain background. */
-export function plainClips({ clips }: World): PlainClip[] {
-  return clips.flatMap(({ number, file, caption, actors, background }) =>
-    actors.length === 1 && 'colour' in background
-      ? [{ number, file, caption, ...actors[0]!, colour: background.colour }]
-      : [],
+/** One subject on a plain background, with another appearance than its image has or behind a fence. */
+export interface ChangedClip extends PlainClip, Pick<WorldClip, 'fence' | 'looks'> {}
+
+/** The clips of one subject on a plain background, as its image shows it and with nothing before it. */
+export function plainClips(world: World): PlainClip[] {
+  return aloneOnColour(world).filter(({ change, fence }) => change === undefined && !fence);
+}
+
+export function changedClips(world: World): ChangedClip[] {
+  return aloneOnColour(world).filter(({ change, fence }) => change !== undefined || fence);
+}
+
+function aloneOnColour({ clips }: World): ChangedClip[] {
+  return clips.flatMap(({ actors, background, ...clip }) =>
+    actors.length === 1 && 'colour' in background ? [{ ...clip, ...actors[0]!, colour: background.colour }] : [],
   );
 }
 
@@ -110,8 +133,18 @@ export async function readWorld(folder: string): Promise<World> {
         expected: missing ? `an image ${missing.subject}` : `world:clip:${clip}`,
         where: join(folder, 'truth.jsonl'),
       });
-    const file = join(folder, 'clips', `${String(clip).padStart(5, '0')}.mp4`);
-    return { number: clip, file, caption, actors, background: background as WorldClip['background'] };
+    const place = String(clip).padStart(5, '0');
+    return {
+      ...{
+        number: clip,
+        file: join(folder, 'clips', `${place}.mp4`),
+        looks: join(folder, 'looks', place),
+        caption,
+        actors,
+      },
+      background: background as WorldClip['background'],
+      ...('fence' in record && record.fence ? { fence: record.fence as NonNullable<WorldClip['fence']> } : {}),
+    };
   });
   return { folder, clips, stills };
 }
@@ -126,10 +159,11 @@ function actorsOf(record: z.infer<typeof truthRecord>, stills: ReadonlyMap<strin
             ...(record as { motion: string; poses: z.infer<typeof poses> }),
             entity: String(record.subject),
             place: 'whole',
+            change: undefined,
           },
         ];
-  return given.map(({ entity, motion, place, poses: list }) => ({
-    ...{ subject: entity, phrase: phraseOf(entity), motion, place },
+  return given.map(({ entity, motion, place, poses: list, change }) => ({
+    ...{ subject: entity, phrase: phraseOf(entity), motion, place, ...(change !== undefined && { change }) },
     poses: list.map(([x, y, size, angle]) => ({ x, y, size, angle })),
   }));
 }

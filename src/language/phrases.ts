@@ -7,7 +7,7 @@ import { stem } from './stems.js';
 import { isEmoji, type Token, tokens } from './words.js';
 
 /** A longer text names by its beginning. */
-const mostTokens = 512;
+export const mostTokens = 512;
 
 export function phrasesOf(text: string): Phrases {
   const found = tokens(text).slice(0, mostTokens);

@@ -25,7 +25,7 @@ export function addTapRoute(app: App, taps: Taps, closing: AbortSignal): void {
         ...{ tags: ['operations'], summary: 'What steps hand on, as it happens', operationId: 'tapSteps' },
         querystring: z.object({
           step: z.string().min(1).max(200).describe('PIPELINE.STEP; * stands for any characters'),
-          sample: z.coerce.number().int().min(1).max(1_000_000).default(1).describe('only every so manieth'),
+          sample: z.coerce.number().int().min(1).max(1_000_000).default(1).describe('only one of so many'),
           limit: z.coerce.number().int().min(1).max(1_000_000).optional().describe('the stream ends after so many'),
           filter: z
             .string()

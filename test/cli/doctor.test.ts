@@ -1,12 +1,15 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: so a topology names values from the environment.
 import { execFileSync, spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import type { Workspace } from '../../src/app/workspace.js';
 import { examine } from '../../src/cli/commands/doctor.js';
 import { type ErrorCode, VimiError } from '../../src/core/errors.js';
+import { openCorpus } from '../../src/stores/corpus/index/open-corpus.js';
+import { quietLog } from '../operators/run-operator.js';
+import { captions, corpusDocument, embedder, records } from '../stores/corpus/corpus-documents.js';
 
 const profile = {
   name: 'cluster',
@@ -17,8 +20,10 @@ const profile = {
   written: { brokers: '${BROKERS}', endpoint: 'https://store', bucket: 'vimi' },
 };
 
+const noServers = { transport: 'TRANSPORT_UNAVAILABLE', objects: 'STORAGE_UNAVAILABLE' } as const;
+
 /** A workspace whose transport says no word before everything else was asked, and whose servers then fail. */
-function failing(codes: { transport: ErrorCode; objects: ErrorCode }): Workspace {
+function failing(codes: { transport: ErrorCode; objects: ErrorCode; search?: string }): Workspace {
   const asked = { objects: () => {}, model: () => {} };
   const others = Promise.all(
     (['objects', 'model'] as const).map(
@@ -28,8 +33,15 @@ function failing(codes: { transport: ErrorCode; objects: ErrorCode }): Workspace
         }),
     ),
   );
+  const search = { type: 'embedded', path: codes.search ?? tmpdir() };
   const workspace = {
-    topology: { file: 'topology.yaml', profile, pipelines: [{ name: 'generate' }], mediaRoots: [], topics: new Map() },
+    topology: {
+      file: 'topology.yaml',
+      profile: { ...profile, search },
+      pipelines: [{ name: 'generate' }],
+      mediaRoots: [],
+      topics: new Map(),
+    },
     async bareTransport() {
       await others;
       throw new VimiError(codes.transport, 'No answer');
@@ -51,7 +63,7 @@ const texts = async (workspace: Workspace) =>
 
 describe('doctor', () => {
   it('asks all parts at once, and says who did not answer', async () => {
-    const found = await texts(failing({ transport: 'TRANSPORT_UNAVAILABLE', objects: 'STORAGE_UNAVAILABLE' }));
+    const found = await texts(failing(noServers));
     expect(found.transport).toMatch(/^TRANSPORT_UNAVAILABLE: No answer at \$\{BROKERS\} →/);
     expect(found.objects).toMatch(/^STORAGE_UNAVAILABLE: No answer at https:\/\/store →/);
     expect(found.corpus).toBe('cannot be read without the transport');
@@ -61,6 +73,34 @@ describe('doctor', () => {
     const found = await texts(failing({ transport: 'TRANSPORT_DENIED', objects: 'USAGE' }));
     expect(found.transport).toMatch(/^TRANSPORT_DENIED: No answer at \$\{BROKERS\} →/);
     expect(found.objects).toMatch(/^USAGE: No answer →/);
+  });
+
+  it('says that an index is intact, damaged or of another layout, and leaves it as it is', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'vimi-doctor-'));
+    const look = async () => (await texts(failing({ ...noServers, search: folder }))).index;
+    try {
+      const corpus = await openCorpus({ folder, embedder, log: quietLog });
+      await corpus.apply(records(captions.map((caption) => corpusDocument(caption))));
+      await corpus.close();
+      const before = readdirSync(folder);
+      expect(await look()).toBe(`${captions.length} documents, intact`);
+
+      const file = join(folder, 'corpus.sqlite');
+      const intact = readFileSync(file);
+      const damaged = Buffer.from(intact).fill(0xff, 8192, 12_000);
+      writeFileSync(file, damaged);
+      expect(await look()).toMatch(/^INDEX_DAMAGED: The corpus index is damaged: .*vimi rebuilds the index/s);
+      expect(readFileSync(file)).toEqual(damaged);
+
+      // Where SQLite keeps user_version.
+      const older = Buffer.from(intact);
+      older.writeUInt32BE(1, 60);
+      writeFileSync(file, older);
+      expect(await look()).toMatch(/^of another version of vimi/);
+      expect(readdirSync(folder)).toEqual(before);
+    } finally {
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   const root = join(import.meta.dirname, '../..');

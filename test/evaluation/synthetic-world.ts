@@ -111,8 +111,29 @@ const nameOf = (k: number): string =>
 export const codeOf = (k: number): string => `f${k.toString(16).padStart(3, '0')}`;
 
 export interface SyntheticClip {
-  subjects: { k: number; motion: string; place?: string; poses?: Pose[] }[];
+  subjects: { k: number; motion: string; place?: string; poses?: Pose[]; change?: 'upside down' | 'as a miniature' }[];
   background: BackgroundName;
+  fence?: BackgroundName;
+}
+
+/** From where to where the posts of a fence go. */
+const posts = [
+  [6, 9],
+  [20, 23],
+];
+
+function upsideDown({ width, height, pixels }: Sprite): Sprite {
+  const row = width * 4;
+  const out = new Float32Array(pixels.length);
+  for (let y = 0; y < height; y++) out.set(pixels.subarray(y * row, (y + 1) * row), (height - 1 - y) * row);
+  return { width, height, pixels: out };
+}
+
+async function writeSprite({ width, height, pixels }: Sprite, file: string): Promise<void> {
+  const rgba = Uint8Array.from(pixels, (v, i) => (i % 4 === 3 ? 255 * v : v));
+  await sharp(rgba, { raw: { width, height, channels: 4 } })
+    .png()
+    .toFile(file);
 }
 
 /** Writes a folder as examples/world/make.mjs does, of `subjects` images and the clips: 8 frames of 64 x 64. */
@@ -122,42 +143,60 @@ export async function writeWorld(folder: string, subjects: number, clips: Synthe
   const media: object[] = [];
   for (let k = 0; k < subjects; k++) {
     const file = `stills/${nameOf(k).replaceAll(' ', '-')}.png`;
-    const { width, height, pixels } = sprite(k);
-    const rgba = Uint8Array.from(pixels, (v, i) => (i % 4 === 3 ? 255 * v : v));
-    await sharp(rgba, { raw: { width, height, channels: 4 } })
-      .png()
-      .toFile(join(folder, file));
+    await writeSprite(sprite(k), join(folder, file));
     media.push({ uri: file, caption: nameOf(k), source: `noto:${codeOf(k)}`, licence: 'CC0-1.0' });
   }
   const truth: object[] = [];
-  for (const [n, { subjects: cast, background }] of clips.entries()) {
-    const at = cast.map(({ motion, poses }) => poses ?? posesOf(motion, 8));
-    const frames = Array.from({ length: 8 }, (_, t) =>
-      drawFrame(
-        cast.map(({ k }, i) => ({ sprite: sprite(k), pose: at[i]![t]! })),
-        backgrounds[background],
-        64,
+  for (const [n, { subjects: cast, background, fence }] of clips.entries()) {
+    const place = String(n).padStart(5, '0');
+    const at = cast.map(({ motion, poses, change }) =>
+      (poses ?? posesOf(motion, 8)).map((pose) =>
+        change === 'as a miniature' ? { ...pose, size: pose.size / 2 } : pose,
       ),
     );
-    const file = `clips/${String(n).padStart(5, '0')}.mp4`;
+    const frames = Array.from({ length: 8 }, (_, t) => {
+      const frame = drawFrame(
+        cast.map(({ k, change }, i) => ({
+          sprite: change === 'upside down' ? upsideDown(sprite(k)) : sprite(k),
+          pose: at[i]![t]!,
+        })),
+        backgrounds[background],
+        64,
+      );
+      for (const [from, to] of fence ? posts : [])
+        for (let y = 0; y < 64; y++)
+          for (let x = 2 * from!; x < 2 * to!; x++) frame.set(backgrounds[fence!], (y * 64 + x) * 3);
+      return frame;
+    });
+    const changed = cast.find(({ change }) => change !== undefined);
+    if (changed) {
+      await mkdir(join(folder, 'looks', place), { recursive: true });
+      await writeSprite(sprite(changed.k), join(folder, 'looks', place, 'as it is.png'));
+      await writeSprite(upsideDown(sprite(changed.k)), join(folder, 'looks', place, 'upside down.png'));
+    }
+    const file = `clips/${place}.mp4`;
     await encodeVideo({
       frames: videoOf(frames, 64).data,
       ...{ width: 64, height: 64, fps: 8, crf: 8, output: join(folder, file) },
       signal: new AbortController().signal,
     });
-    const said = cast.map(({ k, motion, place }) => `${nameOf(k)} ${verb(motion)}${place ? ` at the ${place}` : ''}`);
-    const caption = `${said.join(' and ')} on a ${background} background`;
+    const said = cast.map(
+      ({ k, motion, place, change }) =>
+        `${nameOf(k)}${change ? ` ${change}` : ''} ${verb(motion)}${place ? ` at the ${place}` : ''}`,
+    );
+    const caption = `${said.join(' and ')}${fence ? ` behind a ${fence} fence` : ''} on a ${background} background`;
     media.push({ uri: file, caption, source: `world:clip:${n}`, licence: 'CC0-1.0' });
     const rows = at.map((list) => list.map(({ x, y, size, angle }) => [x, y, size, angle]));
     const [first] = cast;
     truth.push(
-      cast.length === 1
+      cast.length === 1 && !changed && !fence
         ? { clip: n, subject: codeOf(first!.k), motion: first!.motion, colour: background, poses: rows[0] }
         : {
             clip: n,
             background: { colour: background },
-            subjects: cast.map(({ k, motion, place }, i) => ({
-              ...{ entity: codeOf(k), phrase: nameOf(k), motion, place, poses: rows[i] },
+            ...(fence && { fence: { colour: fence, posts } }),
+            subjects: cast.map(({ k, motion, place = 'whole', change }, i) => ({
+              ...{ entity: codeOf(k), phrase: nameOf(k), motion, place, poses: rows[i], ...(change && { change }) },
             })),
           },
     );

@@ -6,7 +6,9 @@ import { join, resolve } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { isBackgroundHeldOut, readBackground, readBackgrounds } from '../../examples/world/backgrounds.mjs';
+import { asItIs, changes, writeSprite } from '../../examples/world/changes.mjs';
 import { colours, stands } from '../../examples/world/colours.mjs';
+import { posts } from '../../examples/world/fence.mjs';
 import { motions, places, worldSide } from '../../examples/world/motions.mjs';
 import { ffmpeg, writeMp4 } from '../../examples/world/mp4.mjs';
 import { seeded, shuffled } from '../../examples/world/random.mjs';
@@ -28,6 +30,49 @@ describe('random', () => {
     const mixed = shuffled(seeded('shuffle'), list);
     expect(mixed).not.toEqual(list);
     expect([...mixed].sort((a, b) => a - b)).toEqual(list);
+  });
+});
+
+describe('changes', () => {
+  it('paint a subject in their colour, and leave its form', async () => {
+    const sprite = await readSprite(fox);
+    for (const [name, { look }] of Object.entries(changes)) {
+      if (!look) continue;
+      const { width, height, pixels } = look(sprite);
+      expect([width, height]).toEqual([sprite.width, sprite.height]);
+      const alpha = (of: Float32Array) => of.filter((_, i) => i % 4 === 3).reduce((sum, v) => sum + v, 0);
+      expect(alpha(pixels)).toBeCloseTo(alpha(sprite.pixels), 3);
+      const mean = [0, 1, 2].map((c) => pixels.filter((_, i) => i % 4 === c).reduce((sum, v) => sum + v, 0));
+      const paint = colours[name.replace('painted ', '')];
+      if (paint) expect(mean.indexOf(Math.max(...mean)), name).toBe(paint.indexOf(Math.max(...paint)));
+    }
+    const grey = changes['in grey']!.look!(sprite).pixels;
+    for (let p = 0; p < grey.length; p += 4) expect(grey[p]).toBeCloseTo(grey[p + 2]!, 3);
+    expect(Object.keys(changes)).not.toContain(asItIs);
+  });
+
+  it('are read from their files as they were written', async () => {
+    const sprite = changes['upside down']!.look!(await readSprite(fox));
+    const file = join(mkdtempSync(join(tmpdir(), 'vimi-world-')), 'fox.png');
+    await writeSprite(sprite, file);
+    const back = await readSprite(file);
+    expect([back.width, back.height]).toEqual([sprite.width, sprite.height]);
+    const off = back.pixels.reduce((most, v, i) => Math.max(most, Math.abs(v - sprite.pixels[i]!)), 0);
+    expect(off).toBeLessThan(2);
+    rmSync(join(file, '..'), { recursive: true });
+  });
+
+  it('say so in the caption; a fence stands before the subject', async () => {
+    const sprite = await readSprite(fox);
+    const actor = { phrase: 'a fox', motion: 'still', place: 'whole', change: 'painted green' } as const;
+    const scene = { actors: [actor], background: { colour: 'blue' }, fence: 'red' };
+    expect(captionOf(scene)).toBe('a fox painted green stays still behind a red fence on a blue background');
+    const at = poses(actor, 1, seeded('fence'));
+    const clip = render([{ sprite, at }], plain('blue', 64), 64, 'red');
+    for (const [from, to] of posts)
+      for (let y = 0; y < 64; y++)
+        for (let x = 2 * from; x < 2 * to; x++)
+          expect([...clip.slice((y * 64 + x) * 3, (y * 64 + x) * 3 + 3)]).toEqual(colours.red);
   });
 });
 

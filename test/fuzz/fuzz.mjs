@@ -4,9 +4,10 @@
  *
  *   npm run fuzz -- TARGET [--runs 10000] [--seed 1]      targets: test/fuzz/targets
  *
- * What was found before (test/fuzz/corpus/TARGET) comes first, then mutations of it and of valid input. The same seed gives the same
- * input. A crash is an error that is none of ours, or INTERNAL; a hang is an input that takes longer than a minute. Both are written to
- * test/fuzz/corpus/TARGET, and the command ends with 1. The last line counts.
+ * What was found before (test/fuzz/corpus/TARGET) comes first, then mutations of valid input, of what was found, and of what was refused
+ * in a new way. The same seed gives the same input. A crash is an error that is none of ours, or INTERNAL; a hang is an input that takes
+ * longer than a minute. Both are written to test/fuzz/corpus/TARGET, and the command ends with 1. The last line counts. `beyond`: those
+ * that came past the reader's first check, such as JSON that can be parsed; a target says what its first check is (`isFirstCheck`).
  */
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -22,6 +23,8 @@ const hangMs = 60_000;
 /** Of inputs that stay to be mutated further. */
 const mostKept = 500;
 const longestInput = 1 << 20;
+/** Of crashes: one input of each is kept. */
+const ways = new Set();
 
 const targets = () => readdirSync(join(here, 'targets')).map((name) => name.replace(/\.mjs$/, ''));
 
@@ -40,7 +43,7 @@ async function main() {
     process.exit(2);
   }
   const began = performance.now();
-  const sums = { target, seed, runs: 0, read: 0, refused: 0, crashes: 0, hangs: 0, codes: {} };
+  const sums = { target, seed, runs: 0, beyond: 0, read: 0, refused: 0, crashes: 0, hangs: 0, codes: {} };
   let begin = 0;
   // A hang ends its thread; another goes on behind it.
   while (begin >= 0) begin = await oneThread({ target, runs, seed, begin }, sums);
@@ -48,9 +51,6 @@ async function main() {
   console.log(JSON.stringify(sums));
   process.exit(sums.crashes + sums.hangs > 0 ? 1 : 0);
 }
-
-/** Of crashes: one input of each is kept. */
-const ways = new Set();
 
 /** Gives where to go on; -1: all is done. */
 function oneThread(data, sums) {
@@ -77,7 +77,7 @@ function oneThread(data, sums) {
         ways.add(way);
       }
       if (counts) {
-        for (const name of ['runs', 'read', 'refused']) sums[name] += counts[name];
+        for (const name of ['runs', 'beyond', 'read', 'refused']) sums[name] += counts[name];
         for (const [code, times] of Object.entries(counts.codes)) sums.codes[code] = (sums.codes[code] ?? 0) + times;
       }
     });
@@ -107,12 +107,17 @@ async function work({ target: name, runs, seed, begin, shared }) {
   const valid = await target.valid();
   const pool = [...valid, ...found];
   const codes = new Set();
-  let counts = { runs: 0, read: 0, refused: 0, codes: {} };
+  const none = () => ({ runs: 0, beyond: 0, read: 0, refused: 0, codes: {} });
+  let counts = none();
   const given = pool.length;
   for (let n = 0; n < given + runs; n++) {
     // Of its own number, so that each can be made again alone.
     const random = seeded(seed * 1_000_003 + n);
-    const of = () => pool[Math.floor(random() * pool.length)];
+    // Half of them from what is valid: what was refused once is seldom read again.
+    const of = () => {
+      const from = random() < 0.5 ? valid : pool;
+      return from[Math.floor(random() * from.length)];
+    };
     const text = target.isText && random() < 0.8 ? mutateText : mutate;
     const change = target.change && random() < 0.7 ? target.change : text;
     const bytes = n < given ? pool[n] : change(of(), of(), random).subarray(0, longestInput);
@@ -122,6 +127,7 @@ async function work({ target: name, runs, seed, begin, shared }) {
     try {
       await target.run(bytes, random);
       counts.read++;
+      counts.beyond++;
     } catch (thrown) {
       const error = asVimiError(thrown);
       if (!(thrown instanceof VimiError) || error.code === 'INTERNAL') {
@@ -129,6 +135,7 @@ async function work({ target: name, runs, seed, begin, shared }) {
         parentPort.postMessage({ crash: { n, error: text, bytes } });
       }
       counts.refused++;
+      if (!target.isFirstCheck(error, bytes)) counts.beyond++;
       counts.codes[error.code] = (counts.codes[error.code] ?? 0) + 1;
       // Refused in a new way: what lies behind it is looked for.
       const way = `${error.code} ${error.message} ${error.expected ?? ''}`.replace(/\d+/g, '0').slice(0, 200);
@@ -139,7 +146,7 @@ async function work({ target: name, runs, seed, begin, shared }) {
     }
     if (counts.runs % 1000 === 0) {
       parentPort.postMessage({ counts });
-      counts = { runs: 0, read: 0, refused: 0, codes: {} };
+      counts = none();
     }
   }
   parentPort.postMessage({ counts });

@@ -30,6 +30,8 @@ describe('mutated input, in its short form (npm run fuzz -- TARGET)', () => {
     expect(sums.runs).toBeGreaterThan(100);
     // Both ways are gone: what nothing refuses, or nothing reads, tests nothing.
     expect(sums.refused).toBeGreaterThan(0);
+    expect(sums.read).toBeGreaterThan(0);
+    expect(sums.beyond).toBeGreaterThan(sums.runs / 3);
     expect(sums.crashes + sums.hangs).toBe(0);
   });
 

@@ -3,10 +3,10 @@
  * Mutated media through the corpus pipeline that ships: each must come to an outcome, and none may end the run, hang it, or be
  * rejected for what is our own fault.
  *
- *   npm run fuzz:media -- [--count 200] [--seed N] [--keep]
+ *   npm run fuzz:media -- [--count 200] [--from 0] [--seed N] [--keep]
  *
  * Starts from small files of many formats, made here, and changes their bytes: bits, numbers, cuts, doubled and exchanged
- * pieces. The same seed gives the same files. Ends with one line of counts, and exits 1 when anything was wrong.
+ * pieces. The same seed gives the same files; `--from` passes over the first of them, to go on or to share the work. Ends with one line of counts, and exits 1 when anything was wrong.
  */
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -23,11 +23,13 @@ const root = join(import.meta.dirname, '../..');
 const { values } = parseArgs({
   options: {
     count: { type: 'string', default: '200' },
+    from: { type: 'string', default: '0' },
     seed: { type: 'string', default: '1' },
     keep: { type: 'boolean', default: false },
   },
 });
-const [count, seed] = [Number(values.count), Number(values.seed)];
+const [from, seed] = [Number(values.from), Number(values.seed)];
+const count = from + Number(values.count);
 /** Files in one run: what is wrong is found soon, and the disk stays small. */
 const atOnce = 250;
 /** A run that takes longer hangs: ten seconds a file, on any machine. */
@@ -44,17 +46,17 @@ const sums = { published: 0, delivered: 0, rejected: 0, dropped: 0 };
 const codes = {};
 const wrong = [];
 
-for (let made = 0; made < count; ) {
+for (let made = 0; made < from; made++) nextFile();
+for (let made = from; made < count; ) {
   const media = join(folder, 'media');
   rmSync(media, { recursive: true, force: true });
   mkdirSync(media);
   const end = Math.min(count, made + atOnce);
   const first = made;
   for (; made < end; made++) {
-    const original = originals[Math.floor(random() * originals.length)];
-    const name = `${String(made).padStart(6, '0')}${extname(original.name)}`;
-    const other = originals[Math.floor(random() * originals.length)];
-    writeFileSync(join(media, name), mutate(original.bytes, other.bytes, random));
+    const { ending, bytes } = nextFile();
+    const name = `${String(made).padStart(6, '0')}${ending}`;
+    writeFileSync(join(media, name), bytes);
     writeFileSync(join(media, `${name.slice(0, 6)}.txt`), `a thing of kind ${made}`);
   }
   const { code, signal, out, err, late } = await ingest(media);
@@ -84,11 +86,17 @@ for (let made = 0; made < count; ) {
 }
 for (const problem of wrong) console.error(`WRONG: ${problem}`);
 console.log(
-  `fuzz: ${count} files, ${Object.entries(sums)
+  `fuzz: ${count - from} files, ${Object.entries(sums)
     .map(([what, times]) => `${times} ${what}`)
     .join(', ')}, ${wrong.length} wrong, seed ${seed}`,
 );
 process.exitCode = wrong.length > 0 ? 1 : 0;
+
+function nextFile() {
+  const original = originals[Math.floor(random() * originals.length)];
+  const other = originals[Math.floor(random() * originals.length)];
+  return { ending: extname(original.name), bytes: mutate(original.bytes, other.bytes, random) };
+}
 
 function writeTopology() {
   const topology = parse(readFileSync(join(root, 'topology.yaml'), 'utf8'));

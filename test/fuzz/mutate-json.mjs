@@ -34,10 +34,10 @@ const odd = [
 
 const anyOdd = (random) => structuredClone(odd[Math.floor(random() * odd.length)]);
 
-/** The same value with one to four changes somewhere within it: other values, keys, copies, depth. */
+/** The same value with one to four changes, mostly one, somewhere within it: other values, keys, copies, depth. */
 export function mutateJson(value, random) {
   let made = structuredClone(value);
-  for (let n = 0; n <= random() * 4; n++) made = changed(made, random, 0);
+  for (let n = 0; n <= random() ** 2 * 4; n++) made = changed(made, random, 0);
   return made;
 }
 

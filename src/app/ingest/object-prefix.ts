@@ -6,6 +6,9 @@ import { hasMediaName, hasTextName } from './media-names.js';
 import type { MediaSource } from './media-source.js';
 import { versionOf } from './offered-medium.js';
 
+/** A listing has no end at which it could be said whose text it is. */
+const besideMedia = 'text, the caption of a medium of its name';
+
 /** The prefix of keys that `object:PREFIX`, or `s3://BUCKET/PREFIX` of the profile's own bucket, names; null: it is neither. */
 export function prefixIn(name: string, spec: ObjectsSpec): string | null {
   const bucket = /^s3:\/\/([^/]*)\/?(.*)$/is.exec(name);
@@ -43,7 +46,8 @@ export function objectPrefix(prefix: string, objects: () => Promise<ObjectStore>
       for await (const key of store.list(prefix, { after })) {
         const uri = `object:${key}`;
         if (hasMediaName(key)) yield { uri, version: versionOf(uri, (await store.changedAt(key)) ?? 0) };
-        else passedOver.add(hasTextName(key) ? 'text' : 'an object whose name is not that of an image or video', uri);
+        else
+          passedOver.add(hasTextName(key) ? besideMedia : 'an object whose name is not that of an image or video', uri);
       }
     },
   };

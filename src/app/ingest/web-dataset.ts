@@ -21,6 +21,9 @@ import type { PassedOver } from './passed-over.js';
  * headers and texts are read here, never the media: `fetch` reads a member where it lies in the tar.
  */
 
+/** What `tar` makes of a folder has the order of the disk. */
+const apart = 'a text apart from its medium: members of a sample must follow each other (tar --sort=name)';
+
 /** Of one sample; a tar that has more is read in pieces. */
 const mostMembers = 1000;
 
@@ -110,7 +113,8 @@ async function* offerSample({ key, members }: Sample, tar: Tar): AsyncGenerator<
       passedOver.add(`${(error as VimiError).summary}`, `${path}/${name}`);
     }
   }
-  for (const [why, member] of others) if (!used.has(member)) passedOver.add(why, `${path}/${member.name}`);
+  for (const [why, member] of others)
+    if (!used.has(member)) passedOver.add(media.length === 0 && why === 'text' ? apart : why, `${path}/${member.name}`);
 }
 
 /** What the texts of a sample say of a medium in it, and which they are. */

@@ -12,7 +12,6 @@ import { type RemovalTable, removableEntry, removableOf } from '../../stores/rem
 import { corpusRecord } from '../corpus.js';
 import { type KeyTables, openKeyTables } from '../key-tables.js';
 import { shardSamples } from '../samples/shard-samples.js';
-import { isUploadKey } from '../uploads.js';
 import type { Workspace } from '../workspace.js';
 import { inSnapshots, type SnapshotPlace } from './in-snapshots.js';
 import { removalFilters } from './removal-filters.js';
@@ -81,7 +80,7 @@ async function* onTopic(workspace: Workspace, removed: RemovalTable, tables: Key
   }
 }
 
-/** Adds the hashes of what the clips were stored as to `objects`. */
+/** Adds the hashes of what the clips were stored as to `objects`, and the addresses of what they came from. */
 async function* amongClips(
   workspace: Workspace,
   removed: RemovalTable,
@@ -103,7 +102,7 @@ async function* amongClips(
       const hashes = { image: stored.keyframe, clip: stored.object };
       if (!removed.of({ uri, ...(source && { source }), ...(licence && { licence }), ...hashes })) continue;
       // A duplicate is stored as what it is a duplicate of, which may stay.
-      if (clip.duplicate_of === undefined) for (const hash of Object.values(hashes)) objects.set(hash);
+      if (clip.duplicate_of === undefined) for (const known of [uri, ...Object.values(hashes)]) objects.set(known);
       found.set(where, key);
     }
     for (const [where, key] of found.entries())
@@ -122,7 +121,7 @@ async function* amongObjects(objects: ObjectStore, removed: RemovalTable, known:
 
 type Known = Pick<KeyTable, 'has'>;
 
-/** Of one object. `known`: hashes of what may go with it. */
+/** Of one object. `known`: hashes and addresses of what may go with it. */
 export async function* placesAt(
   key: string,
   objects: ObjectStore,
@@ -135,8 +134,8 @@ export async function* placesAt(
     else {
       const sha256 = (await objects.stat(key))?.sha256;
       if (sha256 === undefined) return;
-      const original = isUploadKey(key) ? { file: sha256, uri: `object:${key}` } : {};
-      if (known.has(sha256) || removed.of({ image: sha256, clip: sha256, ...original })) yield { in: 'object', key };
+      const thing = { image: sha256, clip: sha256, file: sha256, uri: `object:${key}` };
+      if (known.has(sha256) || known.has(thing.uri) || removed.of(thing)) yield { in: 'object', key };
     }
   } catch (thrown) {
     const error = asVimiError(thrown);

@@ -13,6 +13,7 @@ import { mediaTools } from '../../media/tools.js';
 import { isLoopback } from '../../server/address.js';
 import { readCertificate, warningOf } from '../../server/certificate.js';
 import { Keys, keyPath } from '../../server/keys/key-file.js';
+import { callAtRest } from '../../stores/corpus/index/call-at-rest.js';
 import { loadHnswlib } from '../../stores/corpus/index/hnswlib.js';
 import { isRetrievable } from '../../stores/corpus/ranking/retrieved.js';
 import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
@@ -217,7 +218,7 @@ async function lookAtSearch(workspace: Workspace, add: Add): Promise<void> {
 
 async function lookAtCorpus(workspace: Workspace, add: Add): Promise<void> {
   const { search, transport: spec } = workspace.topology.profile;
-  if (search.type === 'embedded') lookAtFolder('index', search.path, add);
+  if (search.type === 'embedded') await lookAtIndex(search.path, add);
   if (spec.type === 'embedded' && !existsSync(logFile(spec))) return;
   const transport = await workspace.bareTransport().catch(() => null);
   if (!transport) return add('corpus', 'bad', 'cannot be read without the transport');
@@ -231,6 +232,26 @@ async function lookAtCorpus(workspace: Workspace, add: Add): Promise<void> {
     else documents.delete(String(record.key));
   }
   add('corpus', 'good', `${documents.size} documents`);
+}
+
+/** As opening it would: a damaged one is put aside then. */
+async function lookAtIndex(path: string, add: Add): Promise<void> {
+  lookAtFolder('index', path, add);
+  try {
+    const found = await callAtRest('checkIndex', path);
+    if (found === 'other-layout')
+      add('index', 'warning', 'of another version of vimi: the next run fills it again from its topic');
+    else if (found)
+      add(
+        'index',
+        'good',
+        `${counted(found.documents, 'document')}, ${found.isWhole ? 'intact' : 'its tables intact'}`,
+      );
+  } catch (thrown) {
+    const error = asVimiError(thrown);
+    if (error.code !== 'INDEX_DAMAGED') throw thrown;
+    add('index', 'warning', `${error.code}: ${error.message} → ${error.remedy}`);
+  }
 }
 
 async function lookAtModel(workspace: Workspace, pipeline: PipelineSpec, add: Add): Promise<void> {

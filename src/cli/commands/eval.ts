@@ -16,6 +16,7 @@ import { markdown, type Report } from '../../evaluation/report.js';
 import { evaluateAblation } from '../../evaluation/tasks/ablation.js';
 import { evaluateBases } from '../../evaluation/tasks/bases.js';
 import { evaluateCandidates } from '../../evaluation/tasks/candidates.js';
+import { evaluateChanges } from '../../evaluation/tasks/changes.js';
 import { evaluateCoherence } from '../../evaluation/tasks/coherence.js';
 import type { Condition } from '../../evaluation/tasks/conditions.js';
 import { evaluateCopying } from '../../evaluation/tasks/copying.js';
@@ -78,7 +79,8 @@ export async function evalGrounding(
   await onWorlds(workspace, 'grounding', options, out, async (setting, resources) => {
     const { worlds } = setting;
     const documentOf = documentsOf(worlds, resources);
-    const count = conditions.includes('live') ? await fill(resources, worlds, documentOf, further, signal) : 0;
+    const isLive = conditions.includes('live') || conditions.includes('missing');
+    const count = isLive ? await fill(resources, worlds, documentOf, further, signal) : 0;
     const oracle = await oracleOf(worlds, signal);
     return evaluateGrounding({ ...setting, oracle, conditions, documentOf, documents: count, wrongContexts });
   });
@@ -178,6 +180,20 @@ export async function evalCandidates(
   await onWorlds(workspace, 'candidates', options, out, async (setting, resources) =>
     evaluateCandidates({
       ...{ ...setting, counts: [...counts].sort((a, b) => a - b) },
+      oracle: await oracleOf(setting.worlds, options.signal),
+      documentOf: documentsOf(setting.worlds, resources),
+    }),
+  );
+}
+
+export async function evalChanges(
+  workspace: Workspace,
+  options: WorldOptions,
+  out: NodeJS.WritableStream,
+): Promise<void> {
+  await onWorlds(workspace, 'changes', options, out, async (setting, resources) =>
+    evaluateChanges({
+      ...setting,
       oracle: await oracleOf(setting.worlds, options.signal),
       documentOf: documentsOf(setting.worlds, resources),
     }),

@@ -7,8 +7,10 @@ import { graph } from '../graph.js';
 import { alertRules, alertsPage, alertTests } from './alerts/alert-files.js';
 import { asyncapi, jsonSchema } from './asyncapi.js';
 import { chartFiles } from './chart/chart-files.js';
+import { commandsPage } from './commands-page.js';
 import { dashboard } from './dashboard.js';
 import { errorsPage } from './errors-page.js';
+import { httpPage, type OpenApi } from './http-page.js';
 import { metricsPage } from './metrics-page.js';
 import { operatorIndex, operatorPage } from './operator-pages.js';
 import { topicsPage } from './topics-page.js';
@@ -23,6 +25,7 @@ export function generatedFiles(
   operators: readonly Operator[],
   version: string,
   topologyText: string,
+  openapi: OpenApi,
 ): Map<string, string> {
   const json = (value: object) => `${JSON.stringify(value, null, 2)}\n`;
   return new Map([
@@ -33,9 +36,12 @@ export function generatedFiles(
     [schemaFile, json(topologySchema(operators))],
     [testSchemaFile, json(testFileSchema())],
     ['docs/reference/asyncapi.json', json(asyncapi(topology, version))],
+    ['docs/reference/openapi.json', json(openapi)],
+    ['docs/reference/http.md', httpPage(openapi)],
     ['docs/reference/topics.md', topicsPage(topology)],
     ['docs/reference/topology.md', topologyPage()],
     ['docs/reference/metrics.md', metricsPage()],
+    ['docs/reference/commands.md', commandsPage()],
     ['docs/reference/errors.md', errorsPage()],
     ['docs/reference/alerts.md', alertsPage()],
     ['infra/prometheus/alerts.yaml', alertRules()],

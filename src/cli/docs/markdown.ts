@@ -3,9 +3,12 @@ export function fenced(language: string, text: string): string {
 }
 
 interface JsonSchema {
-  type?: string;
+  $ref?: string;
+  type?: string | string[];
   enum?: unknown[];
   const?: unknown;
+  /** `{}`: the field may not be there. */
+  not?: object;
   anyOf?: JsonSchema[];
   items?: JsonSchema;
   properties?: Record<string, JsonSchema>;
@@ -31,13 +34,22 @@ export function fieldRows(schema: object): string[][] {
   ]);
 }
 
+/** The values that a field may have, in words. */
+export function fieldType(schema: object): string {
+  return typeWords(schema as JsonSchema);
+}
+
 function typeWords(schema: JsonSchema): string {
+  if (schema.$ref) return `a ${schema.$ref.split('/').at(-1)}`;
+  if (Array.isArray(schema.type)) return schema.type.map((type) => typeWords({ ...schema, type })).join(' or ');
   if (schema.anyOf) return [...new Set(schema.anyOf.map(typeWords))].join(' or ');
   if (schema.enum) return schema.enum.map((value) => `\`${value}\``).join(', ');
   if (schema.const !== undefined) return `\`${JSON.stringify(schema.const)}\``;
   if (schema.type === 'array') return `list of ${typeWords(schema.items ?? {})}`;
   if (schema.type === 'object') {
-    const names = Object.keys(schema.properties ?? {});
+    const names = Object.entries(schema.properties ?? {})
+      .filter(([, { not }]) => not === undefined)
+      .map(([name]) => name);
     return names.length > 0 ? `{ ${names.join(', ')} }` : 'object';
   }
   if (schema.type === 'string') {

@@ -1,4 +1,5 @@
 import { VimiError } from '../../core/errors.js';
+import { cosine } from './cosine.js';
 import type { Features } from './read-features.js';
 
 /**
@@ -17,15 +18,4 @@ export function clipSimilarity(images: Features, texts: Features): number[] {
     for (let f = 0; f < frames; f++) sum += cosine(images, i * frames + f, texts, i);
     return sum / frames;
   });
-}
-
-function cosine(a: Features, i: number, b: Features, j: number): number {
-  let [product, aa, bb] = [0, 0, 0];
-  for (let k = 0; k < a.d; k++) {
-    const [x, y] = [a.values[i * a.d + k]!, b.values[j * b.d + k]!];
-    product += x * y;
-    aa += x * x;
-    bb += y * y;
-  }
-  return product / Math.sqrt(Math.max(1e-300, aa * bb));
 }

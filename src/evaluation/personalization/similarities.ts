@@ -1,4 +1,5 @@
 import { VimiError } from '../../core/errors.js';
+import { cosine } from '../features/cosine.js';
 import type { Features } from '../features/read-features.js';
 
 /*
@@ -40,16 +41,4 @@ function sameNet(a: Features, b: Features): void {
     expected: 'as many numbers in a row',
     found: `${a.d} and ${b.d}`,
   });
-}
-
-/** 0 where a row is all zeros. */
-function cosine(a: Features, i: number, b: Features, j: number): number {
-  let [product, aa, bb] = [0, 0, 0];
-  for (let k = 0; k < a.d; k++) {
-    const [x, y] = [a.values[i * a.d + k]!, b.values[j * b.d + k]!];
-    product += x * y;
-    aa += x * x;
-    bb += y * y;
-  }
-  return aa * bb === 0 ? 0 : product / Math.sqrt(aa * bb);
 }

@@ -1,3 +1,4 @@
+import { type Change, moveImage } from '../../media/drawing/moved-image.js';
 import { Random } from '../../models/numerics/random.js';
 import type { RgbImage, RgbVideo } from '../../models/ports.js';
 import type { ReferenceMaker } from '../documents.js';
@@ -6,10 +7,10 @@ import { backgroundColour, plain } from '../metrics/background.js';
 import { chanceOfCorrelation, measuredCorrelation } from '../metrics/interval.js';
 import { pathOf } from '../metrics/motion.js';
 import { worldFrames } from '../metrics/world-frames.js';
-import { type Change, moveImage, someChange } from '../moved-image.js';
 import type { Oracle } from '../oracle.js';
 import { paste } from '../paster.js';
 import { type Cell, type Report, type Sheet, someFrames } from '../report.js';
+import { someChange } from '../some-change.js';
 import { type PlainClip, plainClips } from '../world-folder.js';
 import { chooseClips, eachOf, formatOf, type NamedWorld, type Setting } from './setting.js';
 

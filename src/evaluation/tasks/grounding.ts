@@ -64,7 +64,8 @@ const framesShown = 8;
 
 /**
  * Does the model draw what it is shown? For held-out and seen subjects: appearance among 100 candidates, motion, background and size
- * with the true, a wrong and no context, and with what retrieval finds; true clips' own score as the ceiling.
+ * with the true, a wrong and no context, and with what retrieval finds where the corpus has the subject and where it does not;
+ * true clips' own score as the ceiling.
  */
 export async function evaluateGrounding(setting: GroundingSetting): Promise<Report> {
   const { worlds, oracle, serving, model, n, seed, signal } = setting;
@@ -121,6 +122,7 @@ export async function evaluateGrounding(setting: GroundingSetting): Promise<Repo
       wrong: [asContext(wrong.document)],
       none: [],
       live: undefined,
+      missing: undefined,
     }[condition];
     const served = await serving.serve(
       {
@@ -129,12 +131,13 @@ export async function evaluateGrounding(setting: GroundingSetting): Promise<Repo
         steps: one.steps ?? model.defaults.steps,
         guidance: one.guidance ?? model.defaults.guidance,
         ...{ frames: format.frames, width: format.side, height: format.side, fps: format.fps },
+        ...(condition === 'missing' && { retrieval: { exclude: [own.document.id] } }),
       },
       { context, signal },
     );
     const { entries } = served.context;
     const { video, sampler } = served.frames;
-    const shown = { true: clip.subject, wrong: one.other, none: null, live: null }[condition];
+    const shown = { true: clip.subject, wrong: one.other, none: null, live: null, missing: null }[condition];
     const isOwn = ({ document }: { document: string }) => document === own.document.id;
     const isLive = condition === 'live';
     const row: Row = {
@@ -228,6 +231,16 @@ export async function evaluateGrounding(setting: GroundingSetting): Promise<Repo
         { share: measured(group.map(({ foundAny }) => foundAny)) },
       ]),
     });
+  const missing = grouped(rows.filter(({ condition }) => condition === 'missing'));
+  if (missing.length > 0)
+    tables.push({
+      title: `Live retrieval among ${setting.documents} documents less the subject's own: how often another was retrieved`,
+      columns: ['set', 'n', 'another document'],
+      rows: missing.map((group) => [
+        ...[group[0]!.set, group.length],
+        { share: measured(group.map(({ context }) => Number(context.length > 0))) },
+      ]),
+    });
   const misled = grouped(rows.filter(({ condition }) => condition === 'wrong'));
   if (misled.length > 0)
     tables.push({
@@ -267,19 +280,25 @@ function curvesOf(
   set: string,
   { rows, pasted, shares, seed }: { rows: Row[]; pasted: Row[]; shares: readonly number[]; seed: number },
 ): Table[] {
-  const of = (list: Row[], by: string) => {
+  const of = (list: Row[], by: string, instead: Condition) => {
     const mine = list.filter((row) => row.set === set);
     const settings = [...new Set(mine.map(({ steps, guidance }) => JSON.stringify([steps, guidance])))];
     return settings.flatMap((key) => {
       const some = mine.filter(({ steps, guidance }) => JSON.stringify([steps, guidance]) === key);
       const under = (wanted: Condition) => some.filter(({ condition }) => condition === wanted);
       const name = settings.length > 1 ? `${by}, steps and guidance ${key}` : by;
-      return curveRows(name, { right: under('true'), wrong: under('wrong'), none: under('none'), shares, seed });
+      return curveRows(name, { right: under('true'), wrong: under(instead), none: under('none'), shares, seed });
     });
   };
-  const all = [...of(rows, 'the model'), ...of(pasted, noNet)];
-  if (all.length === 0) return [];
-  return [{ title: `Quality against the share of wrong contexts: ${set}`, columns: curveColumns, rows: all }];
+  const curve = (title: string, all: Cell[][]): Table[] =>
+    all.length === 0 ? [] : [{ title: `${title}: ${set}`, columns: curveColumns, rows: all }];
+  return [
+    ...curve('Quality against the share of wrong contexts', [
+      ...of(rows, 'the model', 'wrong'),
+      ...of(pasted, noNet, 'wrong'),
+    ]),
+    ...curve('Quality against the share of subjects that the corpus does not have', of(rows, 'the model', 'missing')),
+  ];
 }
 
 /** How often live retrieval put the subject's own document into the prompt; a context that was given has none. */

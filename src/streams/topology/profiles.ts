@@ -229,6 +229,8 @@ export function readProfiles(
   const names = node ? entries.map(({ name }) => name) : ['embedded'];
   const chosen = wanted === null ? undefined : (wanted ?? names[0]);
   const place: Place = node?.place ?? { line: 1, column: 1 };
+  if (node?.kind === 'map' && node.entries.size === 0)
+    mistakes.add('missing-key', place, "'profiles' is empty: name a profile, or leave 'profiles' out");
   if (typeof wanted === 'string' && !names.includes(wanted)) mistakes.addUnknown('profile', wanted, place, names);
   const none = wanted === null ? absolute(defaults, folder) : undefined;
   if (!node) return chosen === 'embedded' ? absolute(defaults, folder) : none;

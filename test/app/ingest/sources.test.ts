@@ -85,6 +85,7 @@ describe('a WebDataset tar', () => {
         '0006.png': png,
         '0006.txt': Buffer.from('caf\xe9', 'latin1'),
         '._0007.png': png,
+        '0001.text': 'its medium stands further up',
       }),
     );
     const { media, passed, uris } = await offered(tar);
@@ -101,6 +102,7 @@ describe('a WebDataset tar', () => {
       'set.tar/0006.png': 'The text of a medium cannot be read',
       'set.tar/0006.txt': 'text',
       'set.tar/._0007.png': 'hidden',
+      'set.tar/0001.text': 'a text apart from its medium: members of a sample must follow each other (tar --sort=name)',
     });
     expect(await look({ uri: uris[0]!, caption: 'a fox', version: '' }, lookedBy, ['given'])).toEqual({ kind: 'png' });
     expect((await look({ uri: uris[3]!, version: '' }, lookedBy, ['given', 'sidecar'])).problem?.code).toBe(
@@ -306,7 +308,7 @@ describe('a prefix of the object store', () => {
     const all = await offered('object:in/');
     expect(all.uris).toEqual(['object:in/a.png', 'object:in/b.mp4', 'object:in/c/d.webp']);
     expect(all.passed.map(([, reason]) => reason)).toEqual([
-      'text',
+      'text, the caption of a medium of its name',
       'an object whose name is not that of an image or video',
     ]);
     expect((await offered('s3://vimi/team/in/c')).uris).toEqual(['object:in/c/d.webp']);

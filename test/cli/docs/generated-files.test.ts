@@ -6,6 +6,7 @@ import { Ajv, type ValidateFunction } from 'ajv';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { generatedFiles } from '../../../src/cli/docs/generated-files.js';
+import { servedOpenApi } from '../../../src/cli/docs/served-openapi.js';
 import { updateFiles } from '../../../src/cli/docs/update-files.js';
 import { catalogue } from '../../../src/events/catalogue.js';
 import type { SchemaName } from '../../../src/events/schemas.js';
@@ -13,11 +14,13 @@ import { operators } from '../../../src/operators/index.js';
 import { readTopology } from '../../../src/streams/topology/read-topology.js';
 
 const shipped = resolve(import.meta.dirname, '../../../topology.yaml');
+const openapi = await servedOpenApi(shipped);
 const files = generatedFiles(
   await readTopology(shipped, { env: {}, operators }),
   operators,
   '1.2.3',
   readFileSync(shipped, 'utf8'),
+  openapi,
 );
 const read = (path: string) => files.get(path) ?? expect.fail(`${path} is not generated`);
 /** Formats need another package; the schemas carry patterns beside them. */
@@ -26,6 +29,42 @@ const lenient = { strict: false, validateFormats: false, allErrors: true };
 function faults(validate: ValidateFunction, value: unknown): string[] {
   return validate(value) ? [] : validate.errors!.map(({ instancePath, message }) => `${instancePath} ${message}`);
 }
+
+describe('the page of commands', () => {
+  const page = read('docs/reference/commands.md');
+
+  it('has each command with its group, its options and its examples', () => {
+    for (const [group, command] of [
+      ['Requests and videos', 'generate'],
+      ['Corpus and samples', 'corpus pass dedup'],
+      ['Models', 'eval retrieval'],
+      ['Topology', 'dry-run'],
+      ['Operation', 'rejects replay'],
+    ] as const)
+      expect(page.split(`## ${group}\n`)[1]?.split(/^## /m)[0]).toContain(`\n### ${command}\n`);
+    expect(page).toContain('| `--likeness <cosine>` | least cosine');
+    expect(page).toContain('vimi rejects replay --code STORAGE_UNAVAILABLE --since 1d\n```');
+    expect(page).not.toMatch(/undefined|\[object/);
+  });
+});
+
+describe('the page of the HTTP API', () => {
+  const page = read('docs/reference/http.md');
+
+  it('has each address of the server and each object, and its links lead somewhere', () => {
+    const titles = [...page.matchAll(/^### (.+)$/gm)].map(([, title]) => title);
+    const addresses = Object.entries(openapi.paths).flatMap(([path, methods]) =>
+      Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
+    );
+    expect(addresses).toContain('POST /v1/videos');
+    expect(titles).toEqual(expect.arrayContaining([...addresses, ...Object.keys(openapi.components.schemas)]));
+    const anchors = new Set(titles.map((title) => title?.toLowerCase()));
+    const links = [...page.matchAll(/\]\(#([^)]+)\)/g)].map(([, anchor]) => anchor);
+    expect(links.length).toBeGreaterThan(10);
+    expect(links.filter((anchor) => !anchors.has(anchor))).toEqual([]);
+    expect(page).not.toMatch(/undefined|\[object/);
+  });
+});
 
 describe('the AsyncAPI document', () => {
   const document = JSON.parse(read('docs/reference/asyncapi.json'));

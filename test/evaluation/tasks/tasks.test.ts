@@ -15,6 +15,7 @@ import { type Cell, markdown, type Report } from '../../../src/evaluation/report
 import { evaluateAblation } from '../../../src/evaluation/tasks/ablation.js';
 import { evaluateBases } from '../../../src/evaluation/tasks/bases.js';
 import { evaluateCandidates } from '../../../src/evaluation/tasks/candidates.js';
+import { evaluateChanges } from '../../../src/evaluation/tasks/changes.js';
 import { evaluateCoherence } from '../../../src/evaluation/tasks/coherence.js';
 import { conditions } from '../../../src/evaluation/tasks/conditions.js';
 import { evaluateCopying } from '../../../src/evaluation/tasks/copying.js';
@@ -181,15 +182,54 @@ test(
       }
     expect(cell(report, 2, /^the model no context/, 'appearance rank-1')).toBe(0);
     expect(cell(report, 2, /^the model 67 %/, 'motion, against no context')).toBe(0);
-    expect(cell(report, 3, /small/, 'in the prompt')).toBe(1);
+    // Whose document is missing is drawn as without context: retrieval takes no other for it.
+    expect(cell(report, 5, /small/, 'another document')).toBe(0);
+    expect(cell(report, 3, /^the model 67 %/, 'appearance rank-1')).toBeCloseTo(1 / 3, 9);
+    expect(cell(report, 3, /^the model 100 %/, 'motion, against no context')).toBe(0);
+    expect(cell(report, 4, /small/, 'in the prompt')).toBe(1);
     for (const by of ['the model', 'pasted without a net'])
-      expect(cell(report, 4, new RegExp(`small ${by}`), 'appearance rank-1')).toBe(1);
+      expect(cell(report, 6, new RegExp(`small ${by}`), 'appearance rank-1')).toBe(1);
     // What retrieval found is what was given: those videos were not drawn again.
-    expect(report.records).toHaveLength(12);
+    expect(report.records).toHaveLength(15);
     expect(model.inputs).toHaveLength(9);
     expect(report.sheets.map(({ name }) => name).sort()).toEqual(conditions.map((name) => `small-${name}`).sort());
     expect(report.sheets[0]!.rows[0]!.images).toHaveLength(1 + 8 + 8);
     expect(markdown(report, { seed: 1 })).toContain('| small | true | 4 | 1 | 3 | 100 % [29, 100] |');
+  },
+  patience,
+);
+
+test(
+  'changes: a model that copies moves its subject right, and changes nothing; true clips are all as asked',
+  async () => {
+    await writeWorld(join(folder, 'changes'), subjectCount, [
+      { subjects: [{ k: 1, motion: 'left' }], background: 'white' },
+      { subjects: [{ k: 4, motion: 'down' }], background: 'black' },
+      { subjects: [{ k: 9, motion: 'left' }], background: 'grey' },
+      { subjects: [{ k: 3, motion: 'right', change: 'upside down' }], background: 'grey' },
+      { subjects: [{ k: 5, motion: 'up', change: 'as a miniature' }], background: 'white' },
+      { subjects: [{ k: 8, motion: 'right' }], background: 'grey', fence: 'black' },
+    ]);
+    const changes = await readWorld(join(folder, 'changes'));
+    const report = await evaluateChanges({
+      ...{ ...(await setting()), worlds: [{ name: 'small', world: changes }], documentOf },
+      oracle: await Oracle.of([changes], signal),
+    });
+    for (const [kind, n] of [
+      ['appearance', 2],
+      ['fence', 1],
+    ] as const) {
+      expect(report.records.filter((row) => row.kind === kind && row.drawnBy === 'the model')).toHaveLength(n);
+      const row = (by: string) => new RegExp(`small ${kind} ${by}`);
+      expect(cell(report, 0, row('true'), 'all'), kind).toBe(1);
+      for (const by of ['the model', 'pasted']) {
+        expect(cell(report, 0, row(by), 'as asked'), `${kind}, ${by}`).toBe(0);
+        expect(cell(report, 0, row(by), 'motion'), `${kind}, ${by}`).toBe(1);
+        expect(cell(report, 0, row(by), 'background'), `${kind}, ${by}`).toBe(1);
+        expect(cell(report, 0, row(by), 'all'), `${kind}, ${by}`).toBe(0);
+      }
+    }
+    expect(cell(report, 0, /small fence the model/, 'appearance rank-1')).toBe(1);
   },
   patience,
 );

@@ -47,6 +47,9 @@ export const valid = () => [
   }),
 ];
 
+/** No JSON object. */
+export const isFirstCheck = ({ code }) => code === 'EVENT_MALFORMED';
+
 /** The data of one under the headers of the other, changed as JSON. */
 export function change(bytes, other, random) {
   const [headers = '', data] = (random() < 0.7 ? bytes : other).toString().split('\n\n');

@@ -7,6 +7,8 @@ import { join } from 'node:path';
 import { Workspace } from '../../../dist/app/workspace.js';
 import { VimiError } from '../../../dist/core/errors.js';
 import { serveHttp } from '../../../dist/server/http-server.js';
+import { mutateJson } from '../mutate-json.mjs';
+import { mutateText } from '../mutate-text.mjs';
 
 export const isText = true;
 const root = join(import.meta.dirname, '../../..');
@@ -51,13 +53,42 @@ export const valid = () => [
   request('DELETE /v1/videos/video-1'),
 ];
 
-export async function run(bytes) {
-  const status = await exchange(bytes);
-  if (status >= 500 && status !== 503) throw new Error(`status ${status}`);
-  if (status >= 400) throw new VimiError('HTTP_MALFORMED', `status ${status}`);
+/** Another request that is HTTP: other values in its JSON and in its address, and a length that fits. */
+export function change(bytes, _, random) {
+  const text = bytes.toString();
+  const at = text.indexOf('\r\n\r\n');
+  if (at < 0) return bytes;
+  let [head, body] = [text.slice(0, at), text.slice(at + 4)];
+  if (body.startsWith('{') && random() < 0.8) {
+    try {
+      body = JSON.stringify(mutateJson(JSON.parse(body), random));
+    } catch {
+      // It was cut before.
+    }
+  } else {
+    const [first, ...headers] = head.split('\r\n');
+    const [method, target = '/', ...rest] = first.split(' ');
+    const other = mutateText(Buffer.from(target), Buffer.from(target), random).toString('latin1');
+    head = [[method, encodeURI(other.slice(0, 2000)), ...rest].join(' '), ...headers].join('\r\n');
+  }
+  head = head.replace(/^Content-Length: .*$/im, `Content-Length: ${Buffer.byteLength(body)}`);
+  return Buffer.from(`${head}\r\n\r\n${body}`);
 }
 
-/** The first line's status; 0: the server closed without one, or waits for more. */
+/** No HTTP, or a request that waits for its rest. */
+export const isFirstCheck = ({ message }) => /no request of HTTP|no answer/.test(message);
+
+export async function run(bytes) {
+  const { status, text } = await exchange(bytes);
+  if (status >= 500 && status !== 503) throw new Error(`status ${status}`);
+  if (status === 0) throw new VimiError('HTTP_MALFORMED', 'no answer');
+  if (status < 400) return;
+  const [, code = 'HTTP_MALFORMED'] = /"code":"([A-Z_]+)"/.exec(text) ?? [];
+  const [, title = ''] = /"(?:message|detail)":"([^"]*)"/.exec(text) ?? [];
+  throw new VimiError(code, title || `status ${status}`);
+}
+
+/** The first line's status, and the answer; 0: the server closed without one, or waits for more. */
 function exchange(bytes) {
   return new Promise((resolve, reject) => {
     const socket = connect(Number(port), '127.0.0.1');
@@ -67,7 +98,7 @@ function exchange(bytes) {
       socket.destroy();
       const [, status = '0'] = /^HTTP\/1\.1 (\d{3})/.exec(text) ?? [];
       if (/"code":"INTERNAL"/.test(text)) reject(new Error(text));
-      else resolve(Number(status));
+      else resolve({ status: Number(status), text });
     };
     // It may rightly wait for the rest of a body.
     const timer = setTimeout(end, 500);

@@ -20,6 +20,10 @@ export const valid = () => [
   serializeWeights(new Map()),
 ];
 
+/** No header of JSON. */
+export const isFirstCheck = ({ message }) =>
+  /too short|does not fit into the file|is not JSON|is not an object/.test(message);
+
 /** Another header before the same numbers, of the length that it says. */
 export function change(bytes, _, random) {
   try {

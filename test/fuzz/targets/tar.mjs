@@ -4,6 +4,8 @@
 import { contentsOf, packTar } from '../../../dist/media/tar.js';
 import { tarMembers } from '../../../dist/media/tar-members.js';
 
+import { mutate } from '../mutate.mjs';
+
 export const valid = async () => [
   await packTar([
     { name: 'fox.png', bytes: Buffer.alloc(700, 1) },
@@ -14,6 +16,23 @@ export const valid = async () => [
     { name: 'füchse/fox.json', bytes: Buffer.from('{}') },
   ]),
 ];
+
+/** Headers whose checksums fit again, where they stand at the places that their sizes say. */
+export function change(bytes, other, random) {
+  const made = Buffer.from(mutate(bytes, other, random));
+  for (let at = 0; at + 512 <= made.length; ) {
+    const size = Number.parseInt(made.toString('latin1', at + 124, at + 136), 8) || 0;
+    made.fill(' ', at + 148, at + 156);
+    const sum = made.subarray(at, at + 512).reduce((total, byte) => total + byte, 0);
+    if (sum === 8 * 32) made.fill(0, at + 148, at + 156);
+    else made.write(`${sum.toString(8).padStart(6, '0')}\0 `, at + 148, 'latin1');
+    at += 512 + Math.ceil(size / 512) * 512;
+  }
+  return made;
+}
+
+/** No tar at its first byte. */
+export const isFirstCheck = ({ where }) => where === 'fuzz.tar, byte 0';
 
 export async function run(bytes) {
   // What of a file handle is used of it.

@@ -3,9 +3,11 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parse } from 'yaml';
 import { VimiError } from '../../../dist/core/errors.js';
 import { operators } from '../../../dist/operators/index.js';
 import { checkTopology } from '../../../dist/streams/topology/read-topology.js';
+import { mutateJson } from '../mutate-json.mjs';
 
 export const isText = true;
 const root = join(import.meta.dirname, '../../..');
@@ -35,6 +37,18 @@ export const valid = () => [
   ...[small, small, small, aliases].map((text) => Buffer.from(text)),
   readFileSync(join(root, 'examples/presets/serving/topology.yaml')),
 ];
+
+/** Another value of the same kind: whatever it says, it can be read. */
+export function change(bytes, _, random) {
+  try {
+    return Buffer.from(JSON.stringify(mutateJson(parse(bytes.toString()), random), null, 1));
+  } catch {
+    return bytes;
+  }
+}
+
+/** No YAML. */
+export const isFirstCheck = ({ message }) => message === 'syntax';
 
 export async function run(bytes) {
   const file = join(folder, 'topology.yaml');

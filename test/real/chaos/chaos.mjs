@@ -3,8 +3,9 @@
  * Three worker processes share requests and media of a real broker and a real object store, and everything that can fail
  * does: see disturbances.mjs. Then a reader with another client library counts what came out.
  *
- *   npm run chaos [-- --short] [--events N] [--seed N] [--requests N] [--media N] [--rounds N] [--keep]
+ *   npm run chaos [-- --short] [--events N] [--seed N] [--requests N] [--media N] [--rounds N] [--keep] [--beside COMMIT]
  *
+ * --beside: every other worker is of the version of that commit, and workers are rolled from one version to the other and back.
  * The denoiser is `fake` and some jobs are slow (nap.mjs); all else is real. The servers are this run's own. Moments are
  * shares of the work that is done, so that a slow machine is disturbed as often as a fast one. --rounds: how often each
  * disturbance comes. Ends with one line of counts, and exits 1 when anything was lost, doubled or left over.
@@ -21,11 +22,13 @@ import { seeded } from '../../chaos/random.mjs';
 import { Crew } from './crew.mjs';
 import { disturbances, plan } from './disturbances.mjs';
 import { judge } from './judge.mjs';
+import { olderVersion } from './older-version.mjs';
 import { readTopics } from './python.mjs';
 import { mountSmallDisk, startedAgain, unmount, usedMegabytes, whyNoMounts } from './small-disk.mjs';
 import { inputs, outputs, topologyOf } from './topology.mjs';
 
 const root = join(import.meta.dirname, '../../..');
+const ours = join(root, 'dist/cli/main.js');
 const { values } = parseArgs({
   options: {
     short: { type: 'boolean', default: false },
@@ -35,6 +38,7 @@ const { values } = parseArgs({
     media: { type: 'string' },
     rounds: { type: 'string' },
     keep: { type: 'boolean', default: false },
+    beside: { type: 'string' },
   },
 });
 const short = values.short;
@@ -44,6 +48,7 @@ const media = Number(values.media ?? values.events ?? (short ? 60 : 1000));
 const rounds = Number(values.rounds ?? (short ? 1 : 4));
 const awaySeconds = short ? 4 : 30;
 const stillCount = short ? 16 : 100;
+const longestNapMs = 5000;
 /** A tenth of the work is done meanwhile, also on a slow machine that others use. */
 const patienceMs = 300_000 + 100 * (requests + media);
 /** What is kept of an event takes about 10 KiB, staging and the store's own files included. */
@@ -105,19 +110,24 @@ async function main() {
     closing.push(() => objects.close());
     const admin = await adminOf(brokers);
     closing.push(() => admin.disconnect());
-    vimi(['topics', 'apply'], env);
-    crew = new Crew(folder, env);
+    const here = { name: values.beside ? '-this' : '', vimi: ours, topology: 'topology.yaml', run: [] };
+    const versions = values.beside ? [here, await olderVersion(values.beside, folder, { longestNapMs })] : [here];
+    // As whoever upgrades does: the newer one adds its topics before it runs.
+    for (const version of versions.toReversed()) vimi(['topics', 'apply'], env, version);
+    crew = new Crew(folder, env, versions);
 
     await publish(
       'media',
       stills.map((name) => ({ uri: `stills/${name}` })),
     );
-    await crew.drain();
-    say(`${stills.length} stills are in; now ${requests} requests and ${media} clips, seed ${seed}`);
-
+    // The older one ends what it has begun before the first worker of this version comes.
     const batches = batchesOf(40);
     const total = stills.length + batches.flatMap((batch) => [...batch.requests, ...batch.media]).length;
     let published = stills.length;
+    if (values.beside) await publishBatch(batches.shift());
+    await crew.drain(versions.at(-1));
+    say(`${stills.length} stills are in; now ${requests} requests and ${media} clips, seed ${seed}`);
+
     const settled = async () => (await outcomesOf(transport, inputs)).outcomes;
     for (let n = 0; n < 3; n++) crew.start();
 
@@ -143,16 +153,16 @@ async function main() {
         ),
     };
 
-    const each = ['kill', 'zombie', 'broker', 'objects', 'join', ...(noMounts === null ? ['disk'] : [])];
+    const each = ['kill', 'zombie', 'broker', 'objects', 'join', 'clock'];
+    if (noMounts === null) each.push('disk');
+    if (values.beside) each.push('roll', 'roll', 'roll');
     const steps = plan({ kinds: Array.from({ length: rounds }, () => each).flat(), random });
     // Not all at once: there is work under way at every moment that was drawn.
     let allowed = 0;
     const feeding = (async () => {
       for (const batch of batches) {
         await until('room for more', () => published < allowed * total);
-        await publish('requests', batch.requests);
-        await publish('media', batch.media);
-        published += batch.requests.length + batch.media.length;
+        await publishBatch(batch);
       }
     })();
     const disturbing = (async () => {
@@ -171,14 +181,14 @@ async function main() {
     await Promise.all([feeding, disturbing]);
     await crew.dismiss(90_000);
     say(`${steps.length} disturbances; ${total - (await settled())} of ${total} events are left to the last run`);
-    await crew.drain();
+    await crew.drain(here);
     say('drained');
 
     const { outcomes, lag, problems } = await outcomesOf(transport, inputs);
     const records = await readTopics(brokers[0], outputs);
-    const report = await judge({ records, objects, requests, media });
+    const report = await judge({ records, objects, requests, media, beside: values.beside !== undefined });
     const swept = vimi(['objects', 'sweep', '--older-than', '0', '--remove'], env).trim().split('\n').at(-1);
-    const after = await judge({ records, objects, requests, media });
+    const after = await judge({ records, objects, requests, media, beside: values.beside !== undefined });
     const wrong = [...crew.deserted, ...problems, ...report.problems];
     if (outcomes !== total) wrong.push(`${outcomes} outcomes for ${total} events`);
     for (const problem of after.problems)
@@ -190,6 +200,7 @@ async function main() {
     if (noMounts === null) say(`the object store takes ${usedMegabytes(disk)} of ${diskMegabytes} MiB`);
     const counts = [
       `${steps.length} disturbances`,
+      ...(values.beside ? [`beside ${values.beside}`] : []),
       ...(crew.startedAgain > 0 ? [`${crew.startedAgain} workers came while a server was away`] : []),
       `${total} events`,
       `${outcomes} outcomes`,
@@ -204,6 +215,12 @@ async function main() {
     ];
     console.log(`chaos: ${counts.join(', ')}`);
     return wrong.length > 0;
+
+    async function publishBatch({ requests, media }) {
+      await publish('requests', requests);
+      await publish('media', media);
+      published += requests.length + media.length;
+    }
 
     /** A publish that failed may have come through in part: what its topic does not hold is published again. */
     async function publish(name, events) {
@@ -242,8 +259,8 @@ async function main() {
     }
   }
 
-  function vimi(args, env) {
-    return execFileSync(process.execPath, [join(root, 'dist/cli/main.js'), '--profile', 'cluster', ...args], {
+  function vimi(args, env, version = { vimi: ours, topology: 'topology.yaml' }) {
+    return execFileSync(process.execPath, [version.vimi, '-t', version.topology, '--profile', 'cluster', ...args], {
       cwd: folder,
       env: { ...process.env, ...env, WORKER: 'chaos-command' },
       encoding: 'utf8',
@@ -259,7 +276,7 @@ function prepare(folder, random) {
   symlinkSync(root, join(packages, 'vimi'));
   symlinkSync(join(root, 'node_modules/zod'), join(packages, 'zod'));
   cpSync(join(import.meta.dirname, 'nap.mjs'), join(folder, 'nap.mjs'));
-  writeFileSync(join(folder, 'topology.yaml'), topologyOf({ longestNapMs: 5000 }));
+  writeFileSync(join(folder, 'topology.yaml'), topologyOf({ longestNapMs }));
   makeClips(join(folder, 'clips'), media, random);
   const images = join(root, 'examples/media/images');
   const stills = readdirSync(images)

@@ -4,15 +4,17 @@ import { once } from 'node:events';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-const vimi = join(import.meta.dirname, '../../../dist/cli/main.js');
+const clock = join(import.meta.dirname, 'moving-clock.mjs');
 
 /**
  * The worker processes of a run. Each writes its log to worker-N.log. One that gives up because it found no server when it
- * came is started again, as any supervisor would; one that ends unasked after that is a defect, and remembered.
+ * came is started again, as any supervisor would; one that ends unasked after that is a defect, and remembered. With several
+ * versions (`{ name, vimi, topology, run }`, `run`: which pipelines), one worker after the other is of the next.
  */
 export class Crew {
   #folder;
   #env;
+  #versions;
   #started = 0;
   #dismissed = new Set();
   /** @type {Map<string, import('node:child_process').ChildProcess>} */
@@ -21,19 +23,46 @@ export class Crew {
   /** "worker-3 ended with 1: ..." of those that nobody asked to. */
   deserted = [];
 
-  constructor(folder, env) {
+  constructor(folder, env, versions) {
     this.#folder = folder;
     this.#env = env;
+    this.#versions = versions;
   }
 
   start(...args) {
-    const name = `worker-${++this.#started}`;
+    const version = this.#versions[this.#started % this.#versions.length];
+    return this.#start(this.#isThere(this.#versions[0]) ? version : this.#versions[0], args);
+  }
+
+  /** Of the first version there is always one: it alone runs all pipelines. */
+  #isThere({ name }) {
+    return [...this.working.keys()].some((one) => one.endsWith(name));
+  }
+
+  #start(version, args) {
+    const { vimi, topology, run } = version;
+    const name = `worker-${++this.#started}${version.name}`;
     const log = openSync(this.#logFile(name), 'w');
-    const child = spawn(process.execPath, [vimi, '--profile', 'cluster', '--log-level', 'info', 'run', ...args], {
-      cwd: this.#folder,
-      env: { ...process.env, ...this.#env, WORKER: name },
-      stdio: ['ignore', log, log],
-    });
+    const child = spawn(
+      process.execPath,
+      [
+        vimi,
+        '-t',
+        topology,
+        '--profile',
+        'cluster',
+        '--log-level',
+        'info',
+        'run',
+        ...(args.includes('--drain') ? [] : run),
+        ...args,
+      ],
+      {
+        cwd: this.#folder,
+        env: { ...process.env, ...this.#env, WORKER: name, NODE_OPTIONS: `--import ${clock}` },
+        stdio: ['ignore', log, log],
+      },
+    );
     closeSync(log);
     this.working.set(name, child);
     child.once('exit', (code, signal) => {
@@ -44,7 +73,7 @@ export class Crew {
       if (args.includes('--drain') ? code === 0 : asked && (code === 0 || signal === 'SIGKILL' || !hasBegun)) return;
       if (!hasBegun && /^error (TRANSPORT|STORAGE)_UNAVAILABLE/m.test(said)) {
         this.startedAgain++;
-        this.start(...args);
+        this.#start(version, args);
       } else this.deserted.push(`${name} ended with ${signal ?? code}: ${said.slice(-1500)}`);
     });
     return name;
@@ -63,15 +92,16 @@ export class Crew {
     await gone;
   }
 
-  /** Runs until the topics are empty. */
-  async drain() {
-    await once(this.working.get(this.start('--drain')), 'exit');
+  /** Runs all pipelines until the topics are empty. */
+  async drain(version) {
+    await once(this.working.get(this.#start(version, ['--drain'])), 'exit');
   }
 
   /** SIGTERM: each finishes what it has begun and commits. One that does not end is a defect, and killed. */
-  async dismiss(patienceMs) {
+  async dismiss(patienceMs, names = [...this.working.keys()]) {
     await Promise.all(
-      [...this.working].map(async ([name, child]) => {
+      names.map(async (name) => {
+        const child = this.working.get(name);
         this.#dismissed.add(name);
         const gone = once(child, 'exit');
         child.kill('SIGTERM');
@@ -83,6 +113,13 @@ export class Crew {
         clearTimeout(late);
       }),
     );
+  }
+
+  /** Ends one in order; one of the other version comes in its place. */
+  async roll(name) {
+    await this.dismiss(90_000, [name]);
+    const [first, other] = this.#versions;
+    return this.#start(name.endsWith(other.name) || !this.#isThere(first) ? first : other, []);
   }
 
   #log(name) {

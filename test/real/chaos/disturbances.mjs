@@ -20,6 +20,12 @@ export const disturbances = {
     return `${crew.start()} comes`;
   },
 
+  /** Of two versions: one worker is upgraded, or taken back to the older one. */
+  async roll(world) {
+    const name = await oneAtWork(world);
+    return `${name} ended in order, ${await world.crew.roll(name)} comes`;
+  },
+
   /** A worker hangs until the group has shut it out and the others have gone on, and then continues where it was. */
   async zombie(world) {
     const { crew, members, settled, isIdle, until } = world;
@@ -51,6 +57,22 @@ export const disturbances = {
     await pause(awaySeconds * 1000);
     await s3.start();
     return `the object store was away for ${awaySeconds} s`;
+  },
+
+  /** The clock of a worker jumps: the store refuses it, and no event is rejected for that. */
+  async clock(world) {
+    const { crew, settled, isIdle, until, awaySeconds } = world;
+    const name = await oneAtWork(world);
+    const child = crew.working.get(name);
+    child.kill('SIGUSR2');
+    try {
+      await pause(awaySeconds * 1000);
+      const before = await settled();
+      await until('the others go on', async () => (await settled()) > before || (await isIdle()));
+    } finally {
+      child.kill('SIGUSR2');
+    }
+    return `the clock of ${name} was an hour ahead for ${awaySeconds} s or more`;
   },
 
   async disk({ disk, fullness, awaySeconds }) {

@@ -2,11 +2,12 @@
 import { createHash } from 'node:crypto';
 
 /**
- * Compares what a reader saw with what was asked for.
+ * Compares what a reader saw with what was asked for. `beside`: a version took part that wrote no index beside shards and removed no
+ * previews of jobs that another worker had begun.
  *
- * @param {{ records: { topic: string, value: any }[], objects: import('../../../dist/stores/objects/object-store.js').ObjectStore, requests: number, media: number }} run
+ * @param {{ records: { topic: string, value: any }[], objects: import('../../../dist/stores/objects/object-store.js').ObjectStore, requests: number, media: number, beside?: boolean }} run
  */
-export async function judge({ records, objects, requests, media }) {
+export async function judge({ records, objects, requests, media, beside = false }) {
   const problems = [];
   const of = (topic) => records.filter((record) => record.topic === `chaos-${topic}` && record.value !== null);
   const values = (topic) => of(topic).map(({ value }) => value);
@@ -71,13 +72,15 @@ export async function judge({ records, objects, requests, media }) {
       problems.push(`${key} is not what its event says`);
   }
   /** The index beside each shard, which no event names. */
-  const beside = new Set(samples.map(({ object }) => object.key.replace(/\.tar$/, '.idx')));
-  for (const key of beside) if ((await objects.stat(key)) === null) problems.push(`${key} is not beside its shard`);
+  const indexes = new Set(samples.map(({ object }) => object.key.replace(/\.tar$/, '.idx')));
+  for (const key of indexes)
+    if (!beside && (await objects.stat(key)) === null) problems.push(`${key} is not beside its shard`);
   const orphans = [];
   let objectCount = 0;
   for await (const key of objects.list('')) {
     objectCount++;
-    if (!named.has(key) && !beside.has(key)) orphans.push(key);
+    const isLeft = beside && key.startsWith('previews/');
+    if (!named.has(key) && !indexes.has(key) && !isLeft) orphans.push(key);
   }
   const counts = {
     videos: videos.length,

@@ -129,6 +129,14 @@ const wrong: [name: string, text: string, expected: string[]][] = [
       't.yaml:1:1 error this file: expected a map of profiles, media_roots, media_hosts, model_hosts, webhook_hosts, models, topics, segments, pipelines, tests, found a list of 1',
     ],
   ],
+  [
+    'no profile',
+    `profiles: {}\n${topics}pipelines: {}`,
+    [
+      "t.yaml:1:11 error 'profiles' is empty: name a profile, or leave 'profiles' out",
+      't.yaml:8:12 error there is no pipeline: expected at least one',
+    ],
+  ],
   ['no pipeline', `${topics}pipelines: {}`, ['t.yaml:7:12 error there is no pipeline: expected at least one']],
   [
     'sections that are no maps, or are not there',

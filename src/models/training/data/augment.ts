@@ -71,15 +71,24 @@ export function sharedNames(items: readonly PromptItem[], contextCaptions: reado
   );
 }
 
-/** The prompt as augmented. */
+/** The words of a text that name something. */
+export function namingWords(text: string): string[] {
+  const all = words(text);
+  const functionWords = functionWordsOf(all);
+  return all.filter((word) => !functionWords.has(word));
+}
+
+/** The prompt as augmented; `misnamed` are names of a wrong context and of what it stands in for, which nothing shares. */
 export function augmentItems(
   items: readonly PromptItem[],
   contextCaptions: readonly string[],
   { names, mirror, channels, strange }: Augmentation,
+  misnamed: ReadonlySet<string> = new Set(),
 ): { items: PromptItem[]; mirrored: boolean } {
   const mirrored = mirror && !items.some((item) => 'word' in item && turning.has(String(item.word)));
   const permuted = channels.some((from, to) => from !== to);
-  const shared = names === null && strange === null ? null : sharedNames(items, contextCaptions);
+  const shared =
+    names === null && strange === null ? null : new Set([...sharedNames(items, contextCaptions), ...misnamed]);
   const changed = items.map((item): PromptItem => {
     if ('image' in item) {
       const side = Math.sqrt(item.image.length / 3);

@@ -12,6 +12,7 @@ import { coverage, knownPlaces, type PlacesOfImage, type Shown, smallPoses } fro
 import { backgroundOf, findSubjects, type Subjects } from '../labels/subjects.js';
 import type { Recipe, Stage } from '../loop/recipe.js';
 import { augmentItems, drawAugmentation, repaint } from './augment.js';
+import { withTurnedImages, withWrongContexts } from './references.js';
 import type { TrainingSample } from './samples.js';
 import { asTask } from './tasks.js';
 
@@ -79,11 +80,14 @@ export function drawBatch(
       background,
       backgroundFirst: augmentation.strange !== null && augmentation.strange % 3 === 0,
     };
-    const prompt = tasks ? asTask(sample.prompt, drawTask(tasks, random), shows) : sample.prompt;
+    const { prompt: context, misnamed } = withWrongContexts(sample, samples, { share: augment.wrongContexts, random });
+    const asked = tasks ? asTask(context, drawTask(tasks, random), shows) : context;
+    const { prompt, posed } = withTurnedImages(asked, background, { share: augment.turnedImages, random });
     const { items, mirrored } = augmentItems(
       promptItems(prompt, preset, vectors),
       sample.contextCaptions,
       augmentation,
+      misnamed,
     );
     const paint = (from: number, n: number) =>
       repaint(
@@ -113,6 +117,7 @@ export function drawBatch(
     const placesAt = (when: { now: Shown; begin: Shown }, frames: number) =>
       knownPlaces(items, {
         ...{ prompt, sample: sample.prompt, background: subjects!.background, ...when },
+        posed: mirrored ? mirroredPoses(posed) : posed,
         ...{ T: frames, side: width, patch: preset.patch },
       });
     const isPlaced = shown !== null && kept === 'all';
@@ -190,6 +195,9 @@ function shownIn(
   };
   return { now: take(window + first, T), begin: take(window, 1) };
 }
+
+const mirroredPoses = (posed: ReturnType<typeof withTurnedImages>['posed']): typeof posed =>
+  new Map([...posed].map(([image, { of, pose }]) => [image, { of, pose: { ...pose, turn: -pose.turn } }]));
 
 /** Any sample, or where the stage says how many stills there are to be, one of the clips or one of the stills. */
 function drawSample(samples: readonly TrainingSample[], { stills }: Stage, random: Random): TrainingSample {

@@ -1,5 +1,5 @@
 import type { PromptItem } from '../../networks/prompt-input.js';
-import type { ModelPrompt } from '../../ports.js';
+import type { ModelPrompt, RgbImage } from '../../ports.js';
 import type { LowResolution } from '../../presets/preset.js';
 import type { Pose } from './match.js';
 
@@ -24,6 +24,8 @@ interface Given {
   T: number;
   side: number;
   patch: number;
+  /** Images of the prompt that show one of the sample's own in another pose. */
+  posed?: ReadonlyMap<RgbImage, { of: RgbImage; pose: Pose }>;
 }
 
 /** Labels [frames, side, side], and of each image its poses, a frame each. */
@@ -45,8 +47,11 @@ export function knownPlaces(items: readonly PromptItem[], given: Given): (Places
   return images.map((_, i) => {
     const part = parts[i]!;
     if (part.role === 'first-frame') return ofFirstFrame(given);
-    const k = own.indexOf(part.pixels);
-    return k < 0 ? null : placesOf(k, given.now.poses[k]!, given);
+    const posed = given.posed?.get(part.pixels);
+    const k = own.indexOf(posed?.of ?? part.pixels);
+    if (k < 0) return null;
+    const poses = given.now.poses[k]!;
+    return placesOf(k, posed ? poses.map((pose) => pose && since(posed.pose, pose)) : poses, given);
   });
 }
 

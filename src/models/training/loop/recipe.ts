@@ -47,7 +47,11 @@ export const recipe = z.strictObject({
   /** What of the prompt is withheld, as parts of the samples: images and what came with them; everything. */
   dropout: z.strictObject({ images: share, all: share }),
   /** See augment.ts. */
-  augment: z.strictObject({ hideNames: share, mirror: share, colours: share, strangeWords: share.optional() }),
+  augment: z.strictObject({
+    ...{ hideNames: share, mirror: share, colours: share, strangeWords: share.optional() },
+    /** See references.ts. */
+    ...{ wrongContexts: share.optional(), turnedImages: share.optional() },
+  }),
   /** Weight of the layout's loss. */
   layout: z.number().min(0),
   /** Weight of the placement's. More than a hundredth, and its gradient drowns what the pixels teach. */

@@ -1,9 +1,9 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { asStorageError } from '../../../core/errors.js';
-import { checkCopy, copyIndex, findInCopy, placeCopy } from './at-rest.js';
+import { checkCopy, checkIndex, copyIndex, findInCopy, placeCopy } from './at-rest.js';
 
 /** The thread of one call: { method, args } in its workerData. Out: { value } or { error: { code, message, found } }. */
-const methods = { copyIndex, checkCopy, placeCopy, findInCopy };
+const methods = { copyIndex, checkCopy, checkIndex, placeCopy, findInCopy };
 export type AtRest = typeof methods;
 export type AtRestCall = { method: keyof AtRest; args: unknown[] };
 export type AtRestReply = { value: unknown } | { error: { code: string; message: string } };

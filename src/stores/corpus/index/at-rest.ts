@@ -11,6 +11,7 @@ import {
   readSync,
   renameSync,
   rmSync,
+  statSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
@@ -27,6 +28,7 @@ import {
   inodeOf,
   readState,
   type Sqlite,
+  verifiedBytes,
   verify,
   writeState,
 } from './database.js';
@@ -122,6 +124,19 @@ export function placeCopy(from: string, folder: string): boolean {
     if ((thrown as { code?: unknown }).code !== 'EEXIST') throw thrown;
     return false;
   }
+}
+
+/** What opening the index of a folder would find; changes nothing, whoever has it open. INDEX_DAMAGED; null: there is none. */
+export function checkIndex(folder: string): { documents: number; isWhole: boolean } | 'other-layout' | null {
+  if (!hasIndex(folder)) return null;
+  const path = databasePath(folder);
+  return opened(path, (database) => {
+    if (database.pragma('user_version', { simple: true }) !== databaseLayout) return 'other-layout';
+    checkTables(database);
+    const isWhole = statSync(path).size <= verifiedBytes;
+    if (isWhole) verify(database);
+    return { documents: readState(database).documents, isWhole };
+  });
 }
 
 /** Ids of the documents in a copy that fit one of the filters. */

@@ -33,6 +33,7 @@ import {
   reading,
   readState,
   type Sqlite,
+  verifiedBytes,
   writeState,
 } from './database.js';
 import type { VectorKind } from './dense-index.js';
@@ -78,7 +79,7 @@ export class CorpusIndex {
   readonly #options: Required<CorpusIndexOptions>;
 
   constructor(options: CorpusIndexOptions) {
-    this.#options = { exactUpTo: 2048, verifyUpTo: 16 * 2 ** 20, saveEvery: 10_000, ...options };
+    this.#options = { exactUpTo: 2048, verifyUpTo: verifiedBytes, saveEvery: 10_000, ...options };
     this.#database = this.#openOrStartAnew();
     this.#inode = inodeOf(options.folder);
     this.#toldEpoch = readState(this.#database).epoch;

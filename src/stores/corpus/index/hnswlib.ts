@@ -8,10 +8,12 @@ type Hnswlib = typeof hnswlib;
 const require = createRequire(import.meta.url);
 /** Where install/compile-hnswlib.cjs puts what it compiled for this processor, by names that say what it needs. */
 const native = fileURLToPath(new URL('../../../../native/', import.meta.url));
+/** Of install/hnswlib-changes.cjs. */
+const revision = 'vimi1';
 
 interface Loaded {
   module: Hnswlib;
-  /** The features of the processor that it uses; null: the build of npm, for any processor. */
+  /** The features of the processor that it uses, in a build that also takes vectors as Float32Array; null: the build of npm, for any processor. */
   build: string | null;
 }
 
@@ -40,7 +42,7 @@ export function bestBuild(folder: string, features: ReadonlySet<string>): Loaded
 
 function buildsFor(folder: string, features: ReadonlySet<string>): { file: string; needs: string[] }[] {
   const { version } = require('hnswlib-node/package.json') as { version: string };
-  const [start, end] = [`hnswlib-node-${version}.${process.platform}-${process.arch}.`, '.node'];
+  const [start, end] = [`hnswlib-node-${version}-${revision}.${process.platform}-${process.arch}.`, '.node'];
   return filesIn(folder)
     .filter((file) => file.startsWith(start) && file.endsWith(end))
     .map((file) => ({ file, needs: file.slice(start.length, -end.length).split('+') }))

@@ -1,5 +1,5 @@
 import type { Phrases } from '../../../language/phrase.js';
-import { phrasesOf } from '../../../language/phrases.js';
+import { mostTokens, phrasesOf } from '../../../language/phrases.js';
 import { contentStems } from '../../../language/stems.js';
 import { unspaced, words } from '../../../language/words.js';
 
@@ -29,11 +29,12 @@ export interface LexicalTerms {
 
 export const mostWords = 64;
 
-export function indexed(caption: string, { subjects } = phrasesOf(caption)): Indexed {
-  const split = words(caption);
+export function indexed(caption: string, { language, tokens, subjects } = phrasesOf(caption)): Indexed {
+  const isWhole = tokens.length < mostTokens;
+  const split = isWhole ? tokens.map(({ word }) => word) : words(caption);
   const names = subjects.flatMap(({ head, kinds, whole }) => [...head, ...(whole ? kinds.flat() : [])]);
   return {
-    words: contentStems(split).join(' '),
+    words: (isWhole ? contentStems(split, language) : contentStems(split)).join(' '),
     names: [...new Set(names)].join(' '),
     characters: split
       .filter((word) => unspaced.test(word))

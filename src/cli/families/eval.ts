@@ -1,25 +1,19 @@
 import { type Command, Option } from 'commander';
-import { modelName } from '../app/model-name.js';
-import type { Workspace } from '../app/workspace.js';
-import { VimiError } from '../core/errors.js';
-import { pixelScales } from '../evaluation/features/net-input.js';
-import { conditions } from '../evaluation/tasks/conditions.js';
-import { servingBackends } from '../models/backends/names.js';
-import type { AblationOptions, GroundingOptions, WorldOptions } from './commands/eval.js';
-import type { FeatureOptions } from './commands/eval-features.js';
-import type { MsrvttOptions, OpenS2vOptions } from './commands/eval-personalization.js';
-import type { EvalRetrievalOptions } from './commands/eval-retrieval.js';
-import type { Ucf101Options } from './commands/eval-ucf101.js';
-import { namedWeights, numbers, several, someConditions, weight, wholeNumber } from './option-values.js';
-
-interface Surroundings {
-  within(work: (workspace: Workspace) => Promise<void>): Promise<void>;
-  interruption(): AbortSignal;
-  out: NodeJS.WritableStream;
-}
+import { modelName } from '../../app/model-name.js';
+import { VimiError } from '../../core/errors.js';
+import { pixelScales } from '../../evaluation/features/net-input.js';
+import { conditions } from '../../evaluation/tasks/conditions.js';
+import { servingBackends } from '../../models/backends/names.js';
+import type { AblationOptions, GroundingOptions, WorldOptions } from '../commands/eval.js';
+import type { FeatureOptions } from '../commands/eval-features.js';
+import type { MsrvttOptions, OpenS2vOptions } from '../commands/eval-personalization.js';
+import type { EvalRetrievalOptions } from '../commands/eval-retrieval.js';
+import type { Ucf101Options } from '../commands/eval-ucf101.js';
+import { namedWeights, numbers, several, someConditions, weight, wholeNumber } from '../option-values.js';
+import type { Shell } from '../shell.js';
 
 /** `vimi eval ...`: each writes a table, JSON and image pages into a folder. */
-export function addEvalCommands(program: Command, { within, interruption, out }: Surroundings): void {
+export function addEvalCommands(program: Command, { within, interruption, out }: Shell): void {
   const family = program.command('eval').description('measure a model; writes tables, JSON and images to a folder');
 
   const onModel = (name: string, description: string) =>
@@ -63,31 +57,31 @@ export function addEvalCommands(program: Command, { within, interruption, out }:
     )
     .action(({ documents = [], ...options }: Omit<GroundingOptions, 'documents'> & { documents?: string[] }) =>
       within(async (workspace) => {
-        const { evalGrounding } = await import('./commands/eval.js');
-        await evalGrounding(workspace, { ...options, documents, signal: interruption() }, out);
+        const { evalGrounding } = await import('../commands/eval.js');
+        await evalGrounding(workspace, { ...options, documents, signal: interruption('stopping') }, out);
       }),
     );
 
   onModel('prediction', 'the rest of a clip from its first frame, compared with copying and extrapolating it').action(
     (options: WorldOptions) =>
       within(async (workspace) => {
-        const { evalPrediction } = await import('./commands/eval.js');
-        await evalPrediction(workspace, { ...options, signal: interruption() }, out);
+        const { evalPrediction } = await import('../commands/eval.js');
+        await evalPrediction(workspace, { ...options, signal: interruption('stopping') }, out);
       }),
   );
 
   onModel('subject', 'images in the place of nouns: one subject, two, and one before a background image').action(
     (options: WorldOptions) =>
       within(async (workspace) => {
-        const { evalSubject } = await import('./commands/eval.js');
-        await evalSubject(workspace, { ...options, signal: interruption() }, out);
+        const { evalSubject } = await import('../commands/eval.js');
+        await evalSubject(workspace, { ...options, signal: interruption('stopping') }, out);
       }),
   );
 
   onModel('coherence', 'does the subject stay itself while it moves?').action((options: WorldOptions) =>
     within(async (workspace) => {
-      const { evalCoherence } = await import('./commands/eval.js');
-      await evalCoherence(workspace, { ...options, signal: interruption() }, out);
+      const { evalCoherence } = await import('../commands/eval.js');
+      await evalCoherence(workspace, { ...options, signal: interruption('stopping') }, out);
     }),
   );
 
@@ -95,8 +89,8 @@ export function addEvalCommands(program: Command, { within, interruption, out }:
     .option('--counts <list>', 'candidates, one or several; 1: no drafts', numbers(1, 8, true), [1, 2, 4, 8])
     .action((options: WorldOptions & { counts: number[] }) =>
       within(async (workspace) => {
-        const { evalCandidates } = await import('./commands/eval.js');
-        await evalCandidates(workspace, { ...options, signal: interruption() }, out);
+        const { evalCandidates } = await import('../commands/eval.js');
+        await evalCandidates(workspace, { ...options, signal: interruption('stopping') }, out);
       }),
     );
 
@@ -109,8 +103,8 @@ export function addEvalCommands(program: Command, { within, interruption, out }:
       within(async (workspace) => {
         if (heldOut === undefined)
           throw new VimiError('USAGE', 'The first base is missing', { expected: '--held-out FOLDER beside --other' });
-        const { evalBases } = await import('./commands/eval.js');
-        await evalBases(workspace, { ...options, heldOut, signal: interruption() }, out);
+        const { evalBases } = await import('../commands/eval.js');
+        await evalBases(workspace, { ...options, heldOut, signal: interruption('stopping') }, out);
       }),
     );
 
@@ -118,16 +112,26 @@ export function addEvalCommands(program: Command, { within, interruption, out }:
     .option('--levels <list>', 'noise levels to start from, one or several', numbers(0.01, 1000, false), [10, 3])
     .action((options: WorldOptions & { levels: number[] }) =>
       within(async (workspace) => {
-        const { evalMotionStart } = await import('./commands/eval.js');
-        await evalMotionStart(workspace, { ...options, signal: interruption() }, out);
+        const { evalMotionStart } = await import('../commands/eval.js');
+        await evalMotionStart(workspace, { ...options, signal: interruption('stopping') }, out);
       }),
     );
+
+  onModel(
+    'changes',
+    'what pasting cannot do: another appearance than the image shows, and a fence before the subject',
+  ).action((options: WorldOptions) =>
+    within(async (workspace) => {
+      const { evalChanges } = await import('../commands/eval.js');
+      await evalChanges(workspace, { ...options, signal: interruption('stopping') }, out);
+    }),
+  );
 
   onModel('copying', 'does the video stand where and how its reference image stands? 0: no; 1: it copies it').action(
     (options: WorldOptions) =>
       within(async (workspace) => {
-        const { evalCopying } = await import('./commands/eval.js');
-        await evalCopying(workspace, { ...options, signal: interruption() }, out);
+        const { evalCopying } = await import('../commands/eval.js');
+        await evalCopying(workspace, { ...options, signal: interruption('stopping') }, out);
       }),
   );
 
@@ -147,8 +151,8 @@ export function addEvalCommands(program: Command, { within, interruption, out }:
     .option('--documents <media.jsonl>', 'more stills for live retrieval (may be repeated)', several)
     .action(({ documents = [], ...options }: Omit<AblationOptions, 'documents'> & { documents?: string[] }) =>
       within(async (workspace) => {
-        const { evalAblation } = await import('./commands/eval.js');
-        await evalAblation(workspace, { ...options, documents, signal: interruption() }, out);
+        const { evalAblation } = await import('../commands/eval.js');
+        await evalAblation(workspace, { ...options, documents, signal: interruption('stopping') }, out);
       }),
     );
 
@@ -180,8 +184,8 @@ Example:
         { captions = [], ...options }: Omit<EvalRetrievalOptions, 'signal' | 'captions'> & { captions?: string[] },
       ) =>
         within(async (workspace) => {
-          const { evalRetrieval } = await import('./commands/eval-retrieval.js');
-          await evalRetrieval(workspace, labels, { ...options, captions, signal: interruption() }, out);
+          const { evalRetrieval } = await import('../commands/eval-retrieval.js');
+          await evalRetrieval(workspace, labels, { ...options, captions, signal: interruption('stopping') }, out);
         }),
     );
 
@@ -218,9 +222,9 @@ Example:
         .option('--texts <file>', 'features of the texts, one row for each video')
         .option('--text-onnx <folder>', 'net for the texts, which are the .txt files beside the generated videos');
     command.action(async (options: FeatureOptions) => {
-      const { evalFeatures } = await import('./commands/eval-features.js');
+      const { evalFeatures } = await import('../commands/eval-features.js');
       const { splits = 1, logits = false } = options;
-      await evalFeatures(name, { ...options, splits, logits, signal: interruption() }, out);
+      await evalFeatures(name, { ...options, splits, logits, signal: interruption('stopping') }, out);
     });
   }
 
@@ -257,16 +261,16 @@ Example:
     .option('--face-net <name>', 'name of the third', 'unknown')
     .option('--flow-net <name>', 'name of the fourth', 'unknown')
     .action(async (options: Omit<MsrvttOptions, 'signal'>) => {
-      const { evalMsrvtt } = await import('./commands/eval-personalization.js');
-      await evalMsrvtt({ ...options, signal: interruption() }, out);
+      const { evalMsrvtt } = await import('../commands/eval-personalization.js');
+      await evalMsrvtt({ ...options, signal: interruption('stopping') }, out);
     });
 
   onSamples('opens2v', 'OpenS2V-Eval: write its requests, name their videos, and average what its scripts say of them')
     .requiredOption('--samples <file>', 'Open-Domain_Eval.json, Human-Domain_Eval.json or Single-Domain_Eval.json')
     .option('--scores <file>', 'JSON that a script of the benchmark wrote (may be repeated)', several)
     .action(async (options: Omit<OpenS2vOptions, 'signal'>) => {
-      const { evalOpenS2v } = await import('./commands/eval-personalization.js');
-      await evalOpenS2v({ ...options, signal: interruption() }, out);
+      const { evalOpenS2v } = await import('../commands/eval-personalization.js');
+      await evalOpenS2v({ ...options, signal: interruption('stopping') }, out);
     });
 
   family
@@ -304,7 +308,7 @@ Examples:
   vimi eval ucf101 --generated .vimi/objects/videos --real UCF-101 --onnx i3d.onnx --inception c3d.onnx`,
     )
     .action(async (options: Omit<Ucf101Options, 'signal'>) => {
-      const { evalUcf101 } = await import('./commands/eval-ucf101.js');
-      await evalUcf101({ ...options, signal: interruption() }, out);
+      const { evalUcf101 } = await import('../commands/eval-ucf101.js');
+      await evalUcf101({ ...options, signal: interruption('stopping') }, out);
     });
 }

@@ -1,5 +1,4 @@
-import type { Random } from '../models/numerics/random.js';
-import type { RgbImage } from '../models/ports.js';
+import type { RgbImage } from '../pixels.js';
 
 /** How an image was changed: shares of its side, a factor, and radians, clockwise. */
 export interface Change {
@@ -8,21 +7,6 @@ export interface Change {
   size: number;
   angle: number;
 }
-
-/** Sizes, and the turn to either side; the place is anywhere in which the subject stays whole. */
-const sizes = { least: 0.4, most: 0.65 };
-const mostAngle = (50 * Math.PI) / 180;
-
-/** A change that leaves the whole image inside of its frame: place, size and turn independent of each other. */
-export function someChange(random: Random): Change {
-  const size = sizes.least + (sizes.most - sizes.least) * uniform(random);
-  const angle = mostAngle * (2 * uniform(random) - 1);
-  // The room is that of the largest and most turned one, else the place would tell the size.
-  const room = (1 - sizes.most) / 2;
-  return { x: room * (2 * uniform(random) - 1), y: room * (2 * uniform(random) - 1), size, angle };
-}
-
-const uniform = (random: Random) => random.bits() / 2 ** 32;
 
 /** Samples a side of a pixel. */
 const samples = 3;
