@@ -1,4 +1,5 @@
 import { countCharacters, cutText } from './cut-text.js';
+import { printable } from './printable.js';
 
 /**
  * input         the event, command or file itself: the same fails again. An event is rejected at once.
@@ -352,7 +353,7 @@ export class VimiError extends Error {
     const expectation = [facts.expected && `expected ${facts.expected}`, facts.found && `found ${shorten(facts.found)}`]
       .filter(Boolean)
       .join(', ');
-    super(`${summary}${expectation ? `: ${expectation}` : ''}${facts.where ? ` (${facts.where})` : ''}`, {
+    super(`${summary}${expectation ? `: ${expectation}` : ''}${facts.where ? ` (${printable(facts.where)})` : ''}`, {
       cause: facts.cause,
     });
     this.name = 'VimiError';

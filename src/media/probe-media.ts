@@ -234,7 +234,10 @@ function coloursOf(stream: Stream, path: string): ColourTags {
 function durationOf(stream: Stream, format: Format | undefined, fps: number): number {
   const own = Number(stream.duration);
   if (own > 0) return own;
-  const whole = Number(format?.duration) - startOf(stream, format);
+  // Matroska's counts from 0, also where a recording begins late on its clock.
+  const isMatroska = /^matroska/.test(format?.format_name ?? '');
+  const before = isMatroska ? Math.max(0, Number(stream.start_time) || 0) : startOf(stream, format);
+  const whole = Number(format?.duration) - before;
   const announced = Number(stream.nb_frames);
   return whole > 0 ? whole : announced > 0 ? announced / fps : 0;
 }

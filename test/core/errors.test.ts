@@ -12,6 +12,11 @@ describe('an error', () => {
     expect(new VimiError('CANCELLED', 'Stopped').message).toBe('Stopped');
   });
 
+  it('is one line, whatever a file is called', () => {
+    const { message, where } = new VimiError('CANCELLED', 'Stopped', { where: 'a\n  delivered b' });
+    expect([message, where]).toEqual(['Stopped (a\\n  delivered b)', 'a\n  delivered b']);
+  });
+
   it('says what to do: what its code says, unless more is known where it is thrown', () => {
     expect(new VimiError('LOG_DAMAGED', 'Torn').remedy).toBe(errorCodes.LOG_DAMAGED.remedy);
     expect(new VimiError('LOG_DAMAGED', 'Torn', { remedy: 'Mend it.' }).remedy).toBe('Mend it.');

@@ -232,6 +232,18 @@ onEachFfmpeg('moments', () => {
     expect((await probe(path)).duration).toBeCloseTo(1, 1);
   });
 
+  it.each(['mkv', 'webm', 'ts'])(
+    'a clock that began long before adds nothing to its length, in %s',
+    async (container) => {
+      const path = await film(`clock.${container}`, [
+        ...['-f', 'lavfi', '-i', 'testsrc2=s=64x48:r=25:d=1', '-output_ts_offset', '10000'],
+        ...(container === 'webm' ? ['-c:v', 'libvpx'] : h264),
+      ]);
+      expect((await watch(path)).frames).toHaveLength(25);
+      expect((await probe(path)).duration).toBeCloseTo(1, 1);
+    },
+  );
+
   it('MPEG-TS is read, with all its frames [media F1]', async () => {
     const path = await copied('plain.ts', films['plain.mp4']!);
     const seen = await watch(path);
