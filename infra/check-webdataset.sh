@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Shards are read by what training teams use: the webdataset package, Hugging Face's load_dataset("webdataset"), streaming
 # and not, and mosaicml-streaming after conversion. Each must give every sample, its caption and its facts, with their types.
-# Exports of the same samples are read by pyarrow and mlcroissant.
+# Exports of the same samples are read by pyarrow, lance and mlcroissant.
 #   infra/check-webdataset.sh [SHARD.tar...]      without a name: shards written for the purpose
 # Keeps two Python environments in ~/.cache/vimi/readers (less than 1 GB; VIMI_READERS names another place). PyTorch, which
 # mosaicml-streaming needs, comes from Debian, without CUDA.
@@ -46,10 +46,25 @@ for reader in datasets streaming; do
 done
 
 [ -n "$own" ] || exit 0
-for format in parquet embedded croissant; do
-  options=(--format "${format/embedded/parquet}")
-  [ "$format" != embedded ] || options+=(--embed)
-  node "$here/../dist/cli/main.js" -t "$folder/shards/topology.yaml" samples export "$folder/$format" "${options[@]}" >"$folder/log" 2>&1 || {
+# LanceDB is an optional package: beside vimi in a project, as npm puts it there.
+lance=$(node -p 'const { peerDependencies: of } = require(process.argv[1]); ["@lancedb/lancedb", "apache-arrow"].map((name) => `${name}@${of[name]}`).join(" ")' "$here/../package.json")
+if [ "$(cat "$cache/lance/made-from.txt" 2>/dev/null)" != "$lance" ]; then
+  rm -rf "${cache:?}/lance" && mkdir -p "$cache/lance"
+  # shellcheck disable=SC2086
+  (cd "$cache/lance" && npm init --yes >/dev/null && npm install --silent --no-audit --no-fund $lance)
+  echo "$lance" >"$cache/lance/made-from.txt"
+fi
+mkdir "$folder/node_modules"
+ln -s "$cache"/lance/node_modules/* "$folder/node_modules/"
+ln -s "$(realpath "$here/..")" "$folder/node_modules/vimi"
+
+for format in parquet embedded lance lance-embedded croissant; do
+  case $format in
+  embedded) options=(--format parquet --embed) ;;
+  lance-embedded) options=(--format lance --embed) ;;
+  *) options=(--format "$format") ;;
+  esac
+  node --preserve-symlinks --preserve-symlinks-main "$folder/node_modules/vimi/dist/cli/main.js" -t "$folder/shards/topology.yaml" samples export "$folder/$format" "${options[@]}" >"$folder/log" 2>&1 || {
     cat "$folder/log" >&2
     exit 1
   }

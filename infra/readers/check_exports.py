@@ -1,8 +1,8 @@
-"""What `vimi samples export` writes is read by pyarrow and by mlcroissant, and says what the shards say.
+"""What `vimi samples export` writes is read by pyarrow, lance and mlcroissant, and says what the shards say.
 
     check_exports.py FOLDER SHARD.tar...
 
-FOLDER holds the exports `parquet`, `embedded` and `croissant` of exactly these shards.
+FOLDER holds the exports `parquet`, `embedded`, `lance`, `lance-embedded` and `croissant` of exactly these shards.
 """
 
 import hashlib
@@ -11,6 +11,7 @@ import json
 import os
 import sys
 
+import lance
 import mlcroissant
 import pyarrow
 import pyarrow.parquet
@@ -55,13 +56,17 @@ def check_all(names):
 
 
 by_name = {os.path.basename(path): path for path in shards}
-for export in ("parquet", "embedded"):
-    rows = pyarrow.parquet.read_table(f"{folder}/{export}/samples.parquet").to_pylist()
+for export in ("parquet", "embedded", "lance", "lance-embedded"):
+    if "lance" in export:
+        table = lance.dataset(f"{folder}/{export}/samples.lance").to_table()
+    else:
+        table = pyarrow.parquet.read_table(f"{folder}/{export}/samples.parquet")
+    rows = table.to_pylist()
     check_all([row["name"] for row in rows])
     for row in rows:
         check_row(row, by_name[os.path.basename(row["shard"])])
-        assert export == "parquet" or row["clip"] == wanted[row["name"]][0]["mp4"]
-print(f"pyarrow {pyarrow.__version__}: the same, with clips and without")
+        assert "embedded" not in export or row["clip"] == wanted[row["name"]][0]["mp4"]
+print(f"pyarrow {pyarrow.__version__}, lance {lance.__version__}: the same, with clips and without")
 
 
 def plain(value):

@@ -1,4 +1,4 @@
-import { optionalPackage } from './optional-package.js';
+import { optionalPackage } from '../core/optional-package.js';
 
 /** What is used of onnxruntime-node and onnxruntime-web, whichever of them it is. */
 export interface OnnxRuntime {

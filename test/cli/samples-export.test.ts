@@ -109,6 +109,11 @@ describe('samples in a Parquet table', { timeout: patience(120) }, () => {
     await expect(
       samplesExport(workspace, join(folder, 'none'), { format: 'croissant', embed: true }, process.stdout),
     ).rejects.toMatchObject({ code: 'USAGE' });
+    // In the repository LanceDB is not installed; infra/check-webdataset.sh writes and reads a Lance dataset.
+    await expect(exportSamples(workspace, join(folder, 'none'), { format: 'lance' })).rejects.toMatchObject({
+      code: 'PACKAGE_NOT_INSTALLED',
+      expected: 'npm install @lancedb/lancedb@0.26.2',
+    });
     const stopped = AbortSignal.abort();
     await expect(
       exportSamples(workspace, join(folder, 'none'), { format: 'parquet', signal: stopped }),

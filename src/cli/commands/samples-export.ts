@@ -1,4 +1,5 @@
 import { openKeepList } from '../../app/passes/keep-lists.js';
+import type { ExportFormat } from '../../app/samples/export/export-formats.js';
 import { exportSamples } from '../../app/samples/export/export-samples.js';
 import { mediumHash } from '../../app/samples/shard-samples.js';
 import type { Workspace } from '../../app/workspace.js';
@@ -8,7 +9,7 @@ import { readSample } from '../../events/sample.js';
 import { progress } from '../progress.js';
 
 export interface SamplesExportOptions {
-  format: 'parquet' | 'croissant';
+  format: ExportFormat;
   embed?: boolean;
   /** Of these sources only. */
   source?: string[];
@@ -27,9 +28,9 @@ export async function samplesExport(
   { format, embed, source, keepList, regrounded, json = false, signal }: SamplesExportOptions,
   out: NodeJS.WritableStream,
 ): Promise<void> {
-  if (embed && format !== 'parquet')
+  if (embed && format === 'croissant')
     throw new VimiError('USAGE', 'A Croissant dataset has its clips in its shards', {
-      ...{ expected: '--embed with --format parquet', found: `--format ${format}` },
+      ...{ expected: '--embed with --format parquet or lance', found: `--format ${format}` },
     });
   const list = keepList === undefined ? null : await openKeepList(keepList, await workspace.keepListPlace());
   const bar = progress('exporting shards');

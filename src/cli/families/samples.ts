@@ -1,4 +1,5 @@
 import { type Command, Option } from 'commander';
+import { exportFormats } from '../../app/samples/export/export-formats.js';
 import { mergeShards, samplesExport, samplesList, samplesReground, samplesShow, samplesVerify } from '../commands.js';
 import { exitCodes } from '../exit.js';
 import { several, size } from '../option-values.js';
@@ -30,12 +31,12 @@ export function addSamplesCommands(program: Command, { interruption, out, within
     .addOption(
       new Option(
         '--format <format>',
-        'parquet: a table, a row a sample; croissant: shards, the table, and their description',
+        'parquet, lance: a table, a row a sample; croissant: shards, the table, and their description',
       )
-        .choices(['parquet', 'croissant'])
+        .choices([...exportFormats])
         .default('parquet'),
     )
-    .option('--embed', 'parquet: put the clips into the table too (default: their place in the shards)')
+    .option('--embed', 'parquet, lance: put the clips into the table too (default: their place in the shards)')
     .option('--source <name>', 'only of this source (may be repeated)', several)
     .option('--keep-list <name>', 'without what this list of `vimi corpus pass` leaves out')
     .option('--regrounded', 'as `vimi samples reground --write` grounded them last')

@@ -5,7 +5,7 @@ import { dirname, join, resolve, sep } from 'node:path';
 import util from 'node:util';
 import * as tf from '@tensorflow/tfjs';
 import { VimiError } from '../../core/errors.js';
-import { optionalPackage } from '../optional-package.js';
+import { optionalPackage } from '../../core/optional-package.js';
 import type { BackendName } from './names.js';
 import { registerBatchMatMul } from './wasm-batch-matmul.js';
 import { registerConvolutionFilterGradient } from './wasm-convolution-gradient.js';

@@ -10,18 +10,21 @@ import type { Workspace } from '../../workspace.js';
 import { liveShards } from '../live-shards.js';
 import { type ShardSample, samplesIn, shardSamples } from '../shard-samples.js';
 import { croissantOf, type DescribedFile } from './croissant.js';
-import { type GroupLimits, ParquetTable } from './parquet-table.js';
-import { type Cell, clipColumn, type SampleRow, sampleColumns } from './sample-columns.js';
+import type { ExportFormat } from './export-formats.js';
+import { LanceTable } from './lance-table.js';
+import { ParquetTable } from './parquet-table.js';
+import { type Cell, clipColumn, type SampleColumn, type SampleRow, sampleColumns } from './sample-columns.js';
+import type { GroupLimits, SampleTable } from './sample-table.js';
 
 /*
- * Samples for tools that know no shards. `parquet`: a table with a row a sample, whose clips stay in the shards of the object
- * store, or are in it. `croissant`: a folder that stands alone, of shards, the table, and a description of both for readers
+ * Samples for tools that know no shards. `parquet` and `lance`: a table with a row a sample, whose clips stay in the shards of
+ * the object store, or are in it. `croissant`: a folder that stands alone, of shards, the table, and a description of both for readers
  * of Croissant. A folder is whole or not there: it is written beside its place, and then moved.
  */
 
 export interface ExportOptions {
-  format: 'parquet' | 'croissant';
-  /** The clips themselves in a column of the table. Of `parquet`. */
+  format: ExportFormat;
+  /** The clips themselves in a column of the table. Of `parquet` and `lance`. */
   embed?: boolean;
   /** As grounded last, where a shard was grounded again. */
   regrounded?: boolean;
@@ -75,21 +78,27 @@ async function checkEmpty(folder: string): Promise<void> {
 async function writeAll(
   workspace: Workspace,
   folder: string,
-  {
-    name,
-    format,
-    embed = false,
-    regrounded,
-    keeps = () => true,
-    group,
-    onShard,
-    signal,
-  }: ExportOptions & { name: string },
+  options: ExportOptions & { name: string },
+): Promise<Exported> {
+  const { format, embed = false, group } = options;
+  const columns = embed && format !== 'croissant' ? [...sampleColumns, clipColumn] : sampleColumns;
+  const table: SampleTable =
+    format === 'lance' ? await LanceTable.open(folder, columns, group) : new ParquetTable(folder, columns, group);
+  try {
+    return await writeShards(workspace, folder, { table, columns }, options);
+  } finally {
+    table.close();
+  }
+}
+
+async function writeShards(
+  workspace: Workspace,
+  folder: string,
+  { table, columns }: { table: SampleTable; columns: readonly SampleColumn[] },
+  { name, format, regrounded, keeps = () => true, onShard, signal }: ExportOptions & { name: string },
 ): Promise<Exported> {
   const objects = await workspace.objects();
   const shards = (await liveShards(workspace, { regrounded })).sort((a, b) => (a.object.key < b.object.key ? -1 : 1));
-  const columns = embed && format === 'parquet' ? [...sampleColumns, clipColumn] : sampleColumns;
-  const table = new ParquetTable(join(folder, 'samples.parquet'), columns, group);
   const described: DescribedFile[] = [];
   const licences = new Set<string>();
   const removals = await workspace.removals();
@@ -101,7 +110,7 @@ async function writeAll(
     const row: SampleRow = { sample, facts: readSample(sample.json, `${shard}, ${sample.key}.json`), shard };
     const cells: Cell[] = [];
     for (const column of columns) cells.push(await column.of(row));
-    table.add(cells);
+    await table.add(cells);
     licences.add(row.facts.provenance.licence);
     samples++;
   };
@@ -118,7 +127,7 @@ async function writeAll(
           else yield sample;
       },
     };
-    if (format === 'parquet') for await (const sample of chosen) await add(sample, object.key);
+    if (format !== 'croissant') for await (const sample of chosen) await add(sample, object.key);
     else {
       const path = `shards/${object.key}`;
       const copied = await copyShard(join(folder, path), chosen);
@@ -133,8 +142,8 @@ async function writeAll(
       found: `${shards.length} shards, ${leftOut + removed} samples left out`,
       remedy: '`vimi samples list` shows what there is.',
     });
-  table.finish();
-  const files = ['samples.parquet', ...described.map(({ path }) => path)];
+  await table.finish();
+  const files = [table.file, ...described.map(({ path }) => path)];
   if (format === 'croissant') {
     const text = await croissantOf({ name, folder, shards: described, licences: [...licences].sort() });
     await writeFile(join(folder, 'croissant.json'), text);

@@ -1,46 +1,39 @@
+import { join } from 'node:path';
 import { type ColumnSource, fileWriter, ParquetWriter, type SchemaElement } from 'hyparquet-writer';
 import type { Cell, SampleColumn } from './sample-columns.js';
-
-/** When a row group is written. */
-export interface GroupLimits {
-  rows: number;
-  /** Of its cells; a larger row makes a group of its own. */
-  bytes: number;
-}
-
-const usualGroup: GroupLimits = { rows: 10_000, bytes: 64 * 1024 * 1024 };
+import { asLong, type GroupLimits, RowGroup, type SampleTable } from './sample-table.js';
 
 /** A Parquet file while it is written, a row group at a time: one group is in memory. The same rows give the same bytes. */
-export class ParquetTable {
+export class ParquetTable implements SampleTable {
+  readonly file = 'samples.parquet';
   readonly #columns: readonly SampleColumn[];
-  readonly #group: GroupLimits;
+  readonly #group: RowGroup;
   readonly #writer: ParquetWriter;
-  #rows: Cell[][] = [];
-  #bytes = 0;
 
   /** Writes at once, and fails as the system does. */
-  constructor(path: string, columns: readonly SampleColumn[], group: GroupLimits = usualGroup) {
+  constructor(folder: string, columns: readonly SampleColumn[], group?: GroupLimits) {
     this.#columns = columns;
-    this.#group = group;
-    this.#writer = new ParquetWriter({ writer: fileWriter(path), schema: schemaOf(columns), createdBy: 'vimi' });
+    this.#group = new RowGroup(group);
+    this.#writer = new ParquetWriter({
+      writer: fileWriter(join(folder, this.file)),
+      schema: schemaOf(columns),
+      createdBy: 'vimi',
+    });
   }
 
-  /** Cells in the order of the columns. */
   add(row: Cell[]): void {
-    const bytes = row.reduce<number>((sum, cell) => sum + sizeOf(cell), 0);
-    if (this.#rows.length > 0 && this.#bytes + bytes > this.#group.bytes) this.#write();
-    this.#rows.push(row);
-    this.#bytes += bytes;
-    if (this.#rows.length >= this.#group.rows) this.#write();
+    for (const rows of this.#group.add(row)) this.#write(rows);
   }
 
   finish(): void {
-    if (this.#rows.length > 0) this.#write();
+    for (const rows of this.#group.rest()) this.#write(rows);
     this.#writer.finish();
   }
 
-  #write(): void {
-    const rows = this.#rows;
+  /** The writer has its file open only while it writes. */
+  close(): void {}
+
+  #write(rows: Cell[][]): void {
     const columnData = this.#columns.map(({ name, type, isList }, n): ColumnSource => {
       const isLong = type === 'integer';
       const value = (cell: Cell) => (isLong ? asLong(cell) : cell);
@@ -52,19 +45,7 @@ export class ParquetTable {
       };
     });
     this.#writer.write({ columnData, rowGroupSize: rows.length });
-    this.#rows = [];
-    this.#bytes = 0;
   }
-}
-
-function asLong(cell: Cell): bigint | bigint[] {
-  return Array.isArray(cell) ? cell.map(BigInt) : BigInt(cell as number);
-}
-
-function sizeOf(cell: Cell): number {
-  if (typeof cell === 'number') return 8;
-  if (Array.isArray(cell)) return cell.reduce<number>((sum, one) => sum + sizeOf(one), 8);
-  return cell.length;
 }
 
 function schemaOf(columns: readonly SampleColumn[]): SchemaElement[] {

@@ -1,5 +1,5 @@
 import { VimiError } from '../../../core/errors.js';
-import { optionalPackage } from '../../optional-package.js';
+import { optionalPackage } from '../../../core/optional-package.js';
 import { netJson } from './net-file.js';
 
 /** The numbers of a text's tokens, with those that the net wants before and after them. */

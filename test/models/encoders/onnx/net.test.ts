@@ -3,8 +3,8 @@ import { copyFileSync, mkdtempSync, readFileSync, rmSync, truncateSync, writeFil
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { optionalPackage } from '../../../../src/core/optional-package.js';
 import { openNet } from '../../../../src/models/encoders/onnx/net.js';
-import { optionalPackage } from '../../../../src/models/optional-package.js';
 
 const fixture = (name: string) => join(import.meta.dirname, 'fixtures', name);
 const place = mkdtempSync(join(tmpdir(), 'vimi-net-'));

@@ -1,11 +1,13 @@
-import { VimiError } from '../core/errors.js';
+import { VimiError } from './errors.js';
 
-/** What few need: those who bring nets of their own, or a graphics processor without CUDA. The versions were tried. */
+/** What few need: those who bring nets of their own, a graphics processor without CUDA, or write Lance. The versions were tried. */
 const packages = {
   'onnxruntime-web': '1.30.0',
   'onnxruntime-node': '1.30.0',
   '@huggingface/tokenizers': '0.2.0',
   webgpu: '0.6.2',
+  '@lancedb/lancedb': '0.26.2',
+  'apache-arrow': '18.1.0',
   '@tensorflow/tfjs-backend-webgpu': '4.22.0',
 };
 

@@ -1,0 +1,3 @@
+/** What `vimi samples export` writes. */
+export const exportFormats = ['parquet', 'lance', 'croissant'] as const;
+export type ExportFormat = (typeof exportFormats)[number];
