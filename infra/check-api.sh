@@ -28,7 +28,8 @@ cp examples/media/images/{a,b,k,f}*.{png,txt} "$folder/"
 vimi() { node "$root/dist/cli/main.js" --topology "$folder/topology.yaml" "$@"; }
 (cd "$folder" && vimi ingest ./*.png && vimi run --pipeline corpus --drain && vimi webhooks secrets add) >/dev/null 2>&1
 for n in $(seq 200); do echo "{\"prompt\": \"a fox\", \"steps\": \"x$n\"}"; done | vimi publish requests --raw >/dev/null 2>&1
-vimi run --http 127.0.0.1:0 --log-level error >/dev/null 2>"$folder/run" &
+# Not by the function above: its shell alone would be ended, and the service would live on.
+node "$root/dist/cli/main.js" --topology "$folder/topology.yaml" run --http 127.0.0.1:0 --log-level error >/dev/null 2>"$folder/run" &
 pid=$!
 url=
 for _ in $(seq 600); do

@@ -36,7 +36,8 @@ new=$(vimi webhooks secrets add 2>/dev/null)
 pids+=($!)
 receiver=$(said "$folder/receiver" '127.0.0.1:[0-9]*')
 printf '\nwebhook_hosts: ["%s"]\n' "$receiver" >>"$folder/topology.yaml"
-vimi run --pipeline generate --http 127.0.0.1:0 2>"$folder/run" &
+# Not by the function above: its shell alone would be ended, and the service would live on.
+node "$root/dist/cli/main.js" --topology "$folder/topology.yaml" run --pipeline generate --http 127.0.0.1:0 2>"$folder/run" &
 pids+=($!)
 url=$(said "$folder/run" 'http://127[^ ]*')
 for prompt in 'a fox' 'a boat'; do

@@ -22,6 +22,7 @@ import { InvalidInput } from './answers/problem.js';
 import type { Certificate } from './certificate.js';
 import { longestInline } from './images/references.js';
 import { onlyUsed } from './only-used.js';
+import { wellFormed } from './well-formed.js';
 
 export type App = FastifyInstance<
   RawServerDefault,
@@ -100,7 +101,18 @@ export async function openApp({
     // Letters of another encoding would become signs for unreadable ones, and nobody would notice before the video.
     if (!isUtf8(bytes)) done(new VimiError('HTTP_MALFORMED', 'The body is not UTF-8'));
     else if (bytes.length === 0) done(null, undefined);
-    else readJson(request, bytes.toString(), done);
+    else {
+      const text = bytes.toString();
+      readJson(request, text, (error, body) => {
+        if (error) done(error);
+        else
+          try {
+            done(null, wellFormed(body, text));
+          } catch (thrown) {
+            done(thrown as VimiError);
+          }
+      });
+    }
   });
   answerFailures(app, log);
   app.addHook('onRequest', async () => {

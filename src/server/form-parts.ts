@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { VimiError } from '../core/errors.js';
+import { wellFormed } from './well-formed.js';
 
 export type FormLimits = NonNullable<NonNullable<Parameters<FastifyRequest['parts']>[0]>['limits']>;
 
@@ -56,9 +57,11 @@ export class FormFields {
 }
 
 function readField(text: string): unknown {
+  let value: unknown;
   try {
-    return JSON.parse(text);
+    value = JSON.parse(text);
   } catch {
     return text;
   }
+  return wellFormed(value, text);
 }

@@ -1,15 +1,13 @@
 // @ts-nocheck: a plain script
 /**
- * Kills processes at random moments, and starts them again, until it is told to stop. Between two kills a few events come to their ends,
- * up to `most`: else a busy machine would never get anything done.
+ * Kills processes at random moments, and starts them again, until it is told to stop. Between two kills up to `most` events come to
+ * their ends: else a busy machine would never get anything done.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seeded } from '../chaos/random.mjs';
 
-const most = 3;
-
 /** `services`: whole ones, each of which may also lose the process of its model. */
-export function killAtRandom(services, seed, say) {
+export function killAtRandom(services, { seed, most, say }) {
   const random = seeded(seed);
   const stopping = new AbortController();
   const { signal } = stopping;

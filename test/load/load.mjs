@@ -42,6 +42,8 @@ const { usualAgeingMs } = await import(join(root, 'dist/stores/jobs/turn-order.j
 const senders = 8;
 /** With --kill, one request in so many asks for a webhook. */
 const hooked = 3;
+/** With --kill, up to one job in so many ends between two kills: about twenty kills disturb a load, however large it is. */
+const killsOf = 10;
 /** Webhooks that failed once come again after seconds; what does not come within this is lost. Milliseconds. */
 const hookMs = 180_000;
 const source = '/load';
@@ -75,7 +77,7 @@ export async function load({
     );
     const times = { submit: [], get: [] };
     const began = performance.now();
-    const kills = kill ? killAtRandom(services, seed, say) : undefined;
+    const kills = kill ? killAtRandom(services, { seed, most: Math.ceil(jobs / killsOf), say }) : undefined;
     if (kills) closing.push(() => kills.stop());
     const work = async () => {
       const asked = await submitAll(plan, { ...around, times });

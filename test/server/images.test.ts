@@ -192,6 +192,10 @@ describe('images of requests over HTTP', patient, () => {
       'HTTP_TOO_LARGE',
     ]);
     expect(await codes({ prompt: 'x'.repeat(2_000_000) })).toEqual([413, 'HTTP_TOO_LARGE']);
+    expect(await codes({ prompt: 'a fox', references: '[{"role": "subject", "entity": "\\ud83e"}]' })).toEqual([
+      400,
+      'HTTP_MALFORMED',
+    ]);
     const headers = { 'content-type': 'multipart/form-data' };
     expect((await call('/v1/videos', { method: 'POST', headers, body: 'x' })).status).toBe(400);
     const broken = { 'content-type': 'multipart/form-data; boundary=x' };

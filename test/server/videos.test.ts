@@ -68,7 +68,9 @@ describe('videos over HTTP', patient, () => {
     expect((await part({ range: `bytes=${size - 5}-${size + 5}` })).range).toBe(
       `bytes ${size - 5}-${size - 1}/${size}`,
     );
-    expect(await part({ range: `bytes=${size}-` })).toMatchObject({ status: 416, range: `bytes */${size}` });
+    for (const start of [size, '99999999999999999999', '9'.repeat(400)])
+      expect(await part({ range: `bytes=${start}-` })).toMatchObject({ status: 416, range: `bytes */${size}` });
+    expect(await part({ range: `bytes=0-${'9'.repeat(400)}` })).toMatchObject({ status: 206, length: String(size) });
     // What is not understood is answered with the whole.
     for (const range of ['bytes=9-3', 'bytes=0-1,4-5', 'lines=1-2', 'bytes=-'])
       expect((await part({ range })).status).toBe(200);
@@ -333,6 +335,8 @@ describe('videos over HTTP', patient, () => {
 
   it.each([
     ['letters of another encoding', Buffer.from('{"prompt": "ein Käfer"}', 'latin1'), {}, 400, 'HTTP_MALFORMED'],
+    ['half a surrogate pair', Buffer.from('{"prompt": "a fox \\ud83e"}'), {}, 400, 'HTTP_MALFORMED'],
+    ['half of one in a name', Buffer.from('{"prompt": "a fox", "\\uDD8A": 1}'), {}, 400, 'HTTP_MALFORMED'],
     ['a compressed body', gzipSync('{"prompt": "a fox"}'), { 'content-encoding': 'gzip' }, 415, 'HTTP_MEDIA_TYPE'],
     [
       'a key that names nothing',
@@ -349,6 +353,16 @@ describe('videos over HTTP', patient, () => {
     });
     expect([answer.status, answer.body.code]).toEqual([status, code]);
     expect(await (await one.workspace.transport()).ends('requests')).toEqual(before);
+  });
+
+  it('takes a whole surrogate pair, as escapes too', async () => {
+    const body = '{"prompt": "a \\ud83e\\udd8a runs"}';
+    const answer = await one.call('/v1/videos', {
+      method: 'POST',
+      body,
+      headers: { 'content-type': 'application/json' },
+    });
+    expect([answer.status, answer.body.prompt]).toEqual([202, 'a 🦊 runs']);
   });
 
   it('says of an address with a name of its own which methods it takes, and not those of ids in its place', async () => {

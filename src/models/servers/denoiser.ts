@@ -172,7 +172,7 @@ class ProcessDenoiser implements Denoiser {
         const wasKilled = !isOurs && wasKilledFromOutside(signal, forMemory, count());
         this.#stuck = undefined;
         if (outcome === 'starting') {
-          this.#withoutOnnx = `the model process died with it: ${endOf(code, signal)}`;
+          if (!wasKilled) this.#withoutOnnx = `the model process died with it: ${endOf(code, signal)}`;
           reject(notStarted(endOf(code, signal)));
         }
         if (this.#closed) return;

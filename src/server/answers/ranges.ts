@@ -16,7 +16,7 @@ export function rangeOf(
   { size, etag }: { size: number; etag: string },
 ): ByteRange | 'none' | undefined {
   if (header === undefined || (ifRange !== undefined && ifRange !== etag)) return undefined;
-  const [, first = '', last = ''] = /^bytes=[ \t]*(\d{0,15})-(\d{0,15})[ \t]*$/i.exec(header) ?? [];
+  const [, first = '', last = ''] = /^bytes=[ \t]*(\d*)-(\d*)[ \t]*$/i.exec(header) ?? [];
   if (first === '' && last === '') return undefined;
   if (first !== '' && last !== '' && Number(last) < Number(first)) return undefined;
   if (first === '') {

@@ -315,11 +315,15 @@ function children(): number[] {
 
 test('[safety S13] a process that is killed before it is ready is started again; one that always is, is told of', async () => {
   const before = new Set(children());
-  const starting = createDenoiser(nano);
+  const starting = createDenoiser({ model: 'nano' });
   await vi.waitUntil(() => children().some((pid) => !before.has(pid)), patient);
   for (const pid of children()) if (!before.has(pid)) process.kill(pid, 'SIGKILL');
   const denoiser = await starting;
   expect((await generate(denoiser)).frames).toBe(1);
+  // It did not die of its backend, and draws on with it.
+  const undisturbed = await createDenoiser({ model: 'nano' });
+  expect(await denoiser.describe()).toEqual(await undisturbed.describe());
+  await undisturbed.close();
   await denoiser.close();
 
   const hopeless = createDenoiser(nano);
