@@ -39,7 +39,8 @@ export function httpPage(api: OpenApi): string {
 function operationPart(title: string, { summary, description, parameters = [], requestBody, responses }: Operation) {
   const bodies = Object.entries(requestBody?.content ?? {});
   return [
-    `### ${title}`,
+    // In code, so that `{id}` is text to every reader of Markdown.
+    `### \`${title}\``,
     `${summary}.${description ? ` ${description}` : ''}`,
     ...(parameters.length > 0
       ? [

@@ -52,7 +52,7 @@ describe('the page of the HTTP API', () => {
   const page = read('docs/reference/http.md');
 
   it('has each address of the server and each object, and its links lead somewhere', () => {
-    const titles = [...page.matchAll(/^### (.+)$/gm)].map(([, title]) => title);
+    const titles = [...page.matchAll(/^### `?(.+?)`?$/gm)].map(([, title]) => title);
     const addresses = Object.entries(openapi.paths).flatMap(([path, methods]) =>
       Object.keys(methods).map((method) => `${method.toUpperCase()} ${path}`),
     );
