@@ -219,9 +219,10 @@ export const alerts: readonly Alert[] = [
     ],
     cases: [
       {
-        series: { 'vimi_rejects_total{pipeline="corpus", code="MEDIA_DAMAGED", step="split"}': '_x5 1x5' },
+        // As a run served it with an event that nobody can read (docs/guides/find-the-cause.md).
+        series: { 'vimi_rejects_total{pipeline="generate", code="EVENT_MALFORMED", step="decode"}': '_x5 1x5' },
         minutes: 7,
-        raises: { pipeline: 'corpus', code: 'MEDIA_DAMAGED' },
+        raises: { pipeline: 'generate', code: 'EVENT_MALFORMED' },
       },
       {
         series: { 'vimi_rejects_total{pipeline="corpus", code="MEDIA_DAMAGED", step="split"}': '1x40' },
@@ -243,11 +244,16 @@ export const alerts: readonly Alert[] = [
     ],
     cases: [
       {
-        series: { 'vimi_step_oldest_seconds{pipeline="corpus", step="split"}': '0+60x30' },
-        minutes: 16,
-        raises: { pipeline: 'corpus', step: 'split' },
+        // As a run served it whose operator never ended: 18 s at the first look, 16 s more every quarter of a minute.
+        series: { 'vimi_step_oldest_seconds{pipeline="generate", step="wait-for-ever"}': '18+64x30' },
+        minutes: 14,
+        raises: { pipeline: 'generate', step: 'wait-for-ever' },
       },
-      { series: { 'vimi_step_oldest_seconds{pipeline="corpus", step="split"}': '0+60x30' }, minutes: 15, raises: null },
+      {
+        series: { 'vimi_step_oldest_seconds{pipeline="generate", step="wait-for-ever"}': '18+64x30' },
+        minutes: 13,
+        raises: null,
+      },
     ],
   },
   {
