@@ -51,5 +51,7 @@ export function createProgram(): { program: Command; shell: Shell } {
     .exitOverride();
   const shell = openShell(program);
   for (const add of families) add(program, shell);
+  // Last: commands inherit it as it is when they are made, with its group.
+  program.commandsGroup('Start:').helpCommand('help [command]', 'explain a command');
   return { program, shell };
 }

@@ -36,7 +36,7 @@ export function addStartCommands(
   program: Command,
   { interruption, openWorkspace, out, servedAt, within }: Shell,
 ): void {
-  program.commandsGroup('Start:').helpCommand('help [command]', 'explain a command');
+  program.commandsGroup('Start:');
   program
     .command('demo')
     .description('build a small corpus from images and clips, make four videos, and show them; all in .vimi/demo')
