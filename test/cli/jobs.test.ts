@@ -6,6 +6,7 @@ import { type Client, openClient } from '../../src/app/client/index.js';
 import { runPipelines } from '../../src/app/run-pipelines.js';
 import { Workspace } from '../../src/app/workspace.js';
 import { cancelJob, listJobs, showJob, watchJobs } from '../../src/cli/commands/jobs.js';
+import { serveHttp } from '../../src/server/http-server.js';
 import { never, testFolder } from '../media/make-media.js';
 import { quietLog, thrownBy } from '../operators/run-operator.js';
 import { patient } from '../support/patience.js';
@@ -144,5 +145,28 @@ describe('jobs', patient, () => {
     );
     stop.abort();
     await watching;
+  });
+
+  it('are listed no more once they are deleted over HTTP, with their videos', async () => {
+    const listed = async () => {
+      const out = printed();
+      await listJobs(workspace, { limit: 50, json: true }, out);
+      return out.text
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line) as { job: string; request: { id: string } });
+    };
+    const { job } = (await listed()).find(({ request }) => request.id === 'watched')!;
+    const server = await serveHttp({ workspace, address: { host: '127.0.0.1', port: 0 }, version: 'test' });
+    try {
+      const answer = await fetch(`${server.url}/v1/videos/${job}`, { method: 'DELETE' });
+      expect(answer.status).toBe(200);
+    } finally {
+      await server.close();
+    }
+    const names = (await listed()).map(({ request }) => request.id);
+    expect(names).toContain('done');
+    expect(names).not.toContain('watched');
+    expect(await thrownBy(() => showJob(workspace, 'watched', {}, printed()))).toMatchObject({ code: 'USAGE' });
   });
 });

@@ -35,6 +35,8 @@ export async function toldJobs(transport: Transport, topics: readonly string[]):
   const known = new Map<string, ToldJob>();
   for (const topic of topics)
     for await (const record of transport.read(topic)) {
+      // Deleted, with its video.
+      if (record.value === null) known.delete(record.key?.toString() ?? '');
       const change = changeOf(record);
       const next = change && toldBy(change, known.get(change.data.job));
       if (next) known.set(next.job, next);
