@@ -12,6 +12,8 @@ const ends = new Set(['completed', 'failed', 'cancelled']);
  * videos; `followed`: what GET and a stream said of some jobs at their ends, and where each new connection of it went on; `slackMs`: how long a request may be on its way to the
  * step that it waits for. `lane` of a request: whoever took it took all of its lane; turns hold within one. `disturbed`: times in which a queue was
  * being read anew, { from, until }.
+ *
+ * @param {any} run
  */
 export function judge({ asked, changes, videos, followed, ageingMs, slackMs, disturbed = [] }) {
   const wrong = [];

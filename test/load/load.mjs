@@ -114,7 +114,13 @@ export async function load({
       );
     if (proxy) verdict.wrong.push(...(await sameEverywhere(services, asked)));
     return {
-      ...{ ...verdict, times, stops, busy: busyOf(changes, videos) / Math.max(1, replicas), seconds: (performance.now() - began) / 1000 },
+      ...{
+        ...verdict,
+        times,
+        stops,
+        busy: busyOf(changes, videos) / Math.max(1, replicas),
+        seconds: (performance.now() - began) / 1000,
+      },
       kills: kills?.counts ?? {},
       clients: { repeats: client.repeats, reconnects: client.reconnects },
       webhooks: [...(hooks?.got.values() ?? [])].reduce((sum, ids) => sum + ids.length, 0),

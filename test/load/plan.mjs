@@ -30,7 +30,7 @@ export function planOf(jobs, seed, { cancels = 20 } = {}) {
     request: { prompt: `${one(subjects)} ${one(ways)}`, priority: one(priorities), seed: n, ...one(shapes) },
   })).map((asked, n) =>
     n < jobs - jobs / later
-      ? asked
+      ? { ...asked, keepsComing: false }
       : { ...asked, keepsComing: true, request: { ...asked.request, priority: 'interactive' } },
   );
 }
