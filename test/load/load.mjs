@@ -51,7 +51,7 @@ const source = '/load';
 const models = ['nano', 'fake'];
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
-/** `slackMs`: how long a request may be on its way to the queue of the model, on a busy machine. With `kill`, also how long a queue that was read anew may settle. */
+/** `slackMs`: how long a request may be on its way to the queue of the model, and from its turn to its first step, on a busy machine. */
 export async function load({
   jobs,
   model = 'nano',
@@ -62,7 +62,7 @@ export async function load({
   remote = false,
   replicas = 0,
   keep = false,
-  slackMs = kill ? 3000 : 10_000,
+  slackMs = 10_000,
   say = () => {},
 }) {
   const folder = mkdtempSync(join(tmpdir(), 'vimi-load-'));
