@@ -1,6 +1,8 @@
 // @ts-nocheck: a plain script, run against what is built
 import { compareTurns, standingOf } from '../../dist/stores/jobs/turn-order.js';
 
+/** Between the turn of a request and the end of its first step, on a busy machine. Milliseconds. */
+const turnMs = 2000;
 const ends = new Set(['completed', 'failed', 'cancelled']);
 
 /**
@@ -8,9 +10,12 @@ const ends = new Set(['completed', 'failed', 'cancelled']);
  *
  * `asked`: { job, request, came, cancel } of each request; `changes`: of all jobs, in the order of the topic; `videos`: the jobs of all
  * videos; `followed`: what GET and a stream said of some jobs at their ends, and where each new connection of it went on; `slackMs`: how long a request may be on its way to the
- * step that it waits for.
+ * step that it waits for. `lane` of a request: whoever took it took all of its lane; turns hold within one. `disturbed`: times in which a queue was
+ * being read anew, { from, until }.
+ *
+ * @param {any} run
  */
-export function judge({ asked, changes, videos, followed, ageingMs, slackMs }) {
+export function judge({ asked, changes, videos, followed, ageingMs, slackMs, disturbed = [] }) {
   const wrong = [];
   const jobs = new Map(asked.map((one) => [one.job, { ...one, ends: [], videos: 0 }]));
   for (const { job, state, started_at: began, progress, error } of changes) {
@@ -38,7 +43,7 @@ export function judge({ asked, changes, videos, followed, ageingMs, slackMs }) {
     if (state === 'cancelled' && !cancel) wrong.push(`job ${job} was cancelled, and nobody asked for it`);
     if (made !== (state === 'completed' ? 1 : 0)) wrong.push(`job ${job} is ${state} and has ${made} videos`);
   }
-  const order = orderOf([...jobs.values()], { ageingMs, slackMs });
+  const order = orderOf([...jobs.values()], { ageingMs, slackMs, disturbed });
   wrong.push(...order.wrong);
   for (const { job, got, streamed, versions, connections = [] } of followed) {
     if (JSON.stringify(got) !== JSON.stringify(streamed))
@@ -48,26 +53,36 @@ export function judge({ asked, changes, videos, followed, ageingMs, slackMs }) {
     for (const { after, first } of connections)
       if (Number(first) <= Number(after)) wrong.push(`the stream of job ${job} said ${first} again after ${after}`);
   }
-  return { wrong, counts, pairs: order.pairs, waits: waitsOf([...jobs.values()]) };
+  return { wrong, counts, pairs: order.pairs, aged: order.aged, waits: waitsOf([...jobs.values()]) };
 }
 
-/** Whoever began while another one waited, whose turn came before: that is wrong. */
-function orderOf(jobs, { ageingMs, slackMs }) {
+/**
+ * Whoever began while another one of its lane waited, whose turn came before: that is wrong. `aged`: pairs in which the first one had a
+ * lower priority, and had waited for longer.
+ */
+function orderOf(jobs, { ageingMs, slackMs, disturbed }) {
   const began = jobs.filter((one) => one.began !== undefined).sort((a, b) => a.began - b.began);
   const standing = new Map(began.map((one) => [one, standingOf(one.request, one.came)]));
+  const isDisturbed = (at) => disturbed.some(({ from, until }) => from <= at && at - slackMs <= until);
   const wrong = [];
   let pairs = 0;
-  for (const [n, first] of began.entries())
+  let aged = 0;
+  for (const [n, first] of began.entries()) {
+    if (isDisturbed(first.began)) continue;
     for (const later of began.slice(n + 1)) {
       // It was on its way to the queue, or came afterwards.
-      if (later.came + slackMs > first.began) continue;
+      if (later.lane !== first.lane || later.came + slackMs > first.began) continue;
       pairs++;
-      if (compareTurns(standing.get(later), standing.get(first), first.began, ageingMs) < 0)
+      const [a, b] = [standing.get(later), standing.get(first)];
+      if (a.priority < b.priority) aged++;
+      // The turn was given a little before the first step: a request may have aged in between.
+      if ([0, turnMs].every((before) => compareTurns(a, b, first.began - before, ageingMs) < 0))
         wrong.push(
           `job ${later.job} (${later.request.priority}) waited while ${first.job} (${first.request.priority}) began`,
         );
     }
-  return { wrong, pairs };
+  }
+  return { wrong, pairs, aged };
 }
 
 /** Seconds from the request to the first step, by priority: the middle one and the longest. */

@@ -36,21 +36,22 @@ const { answerTopics } = await import(join(root, 'dist/app/client/answer-topics.
 const { addSecret, secretPath } = await import(join(root, 'dist/app/webhooks/secret-file.js'));
 const { decodeEvent, encodeEvent } = await import(join(root, 'dist/events/cloudevents.js'));
 const { jobId } = await import(join(root, 'dist/events/ids.js'));
-const { usualAgeingMs } = await import(join(root, 'dist/stores/jobs/turn-order.js'));
 
 /** Requests under way at once. */
 const senders = 8;
 /** With --kill, one request in so many asks for a webhook. */
 const hooked = 3;
-/** With --kill, up to one job in so many ends between two kills: about twenty kills disturb a load, however large it is. */
-const killsOf = 10;
+/** What keeps coming comes so often: about as fast as nano draws on a quiet machine. Milliseconds. */
+const paceMs = 200;
+/** Short, so that waits of a small load are worth a priority. Seconds. */
+const ageing = 10;
 /** Webhooks that failed once come again after seconds; what does not come within this is lost. Milliseconds. */
 const hookMs = 180_000;
 const source = '/load';
 const models = ['nano', 'fake'];
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
-/** `slackMs`: how long a request may be on its way to the queue of the model, on a busy machine. */
+/** `slackMs`: how long a request may be on its way to the queue of the model, on a busy machine. With `kill`, also how long a queue that was read anew may settle. */
 export async function load({
   jobs,
   model = 'nano',
@@ -60,7 +61,7 @@ export async function load({
   remote = false,
   replicas = 0,
   keep = false,
-  slackMs = 10_000,
+  slackMs = kill ? 3000 : 10_000,
   say = () => {},
 }) {
   const folder = mkdtempSync(join(tmpdir(), 'vimi-load-'));
@@ -77,7 +78,7 @@ export async function load({
     );
     const times = { submit: [], get: [] };
     const began = performance.now();
-    const kills = kill ? killAtRandom(services, { seed, most: Math.ceil(jobs / killsOf), say }) : undefined;
+    const kills = kill ? killAtRandom(services, { seed, jobs, say }) : undefined;
     if (kills) closing.push(() => kills.stop());
     const work = async () => {
       const asked = await submitAll(plan, { ...around, times });
@@ -92,16 +93,17 @@ export async function load({
     const { asked, stops, told } = await Promise.race([work(), ...(kills ? [kills.failed.then(never)] : [])]);
     await kills?.stop();
     const changes = await read(around.transport, answerTopics(pipeline).jobs, 'job.changed');
-    const requests = await cameAt(around.transport, pipeline);
+    const requests = await cameAt(around.transport, pipeline, replicas);
     const videos = await read(around.transport, answerTopics(pipeline).videos, 'video.completed');
     const verdict = judge({
-      asked: asked.map((one) => ({ ...one, came: requests.get(one.job) })),
+      asked: asked.map((one) => ({ ...one, ...requests.get(one.job) })),
       changes: changes.map(({ data }) => data),
       videos: videos.map(({ data }) => data.job),
       followed: told,
-      ageingMs: usualAgeingMs,
+      ageingMs: ageing * 1000,
+      slackMs,
       // Whoever was killed takes up what it finds, in no order that could be asked for.
-      slackMs: kill || replicas > 0 ? Number.POSITIVE_INFINITY : slackMs,
+      disturbed: kills?.disturbed,
     });
     if (hooks)
       verdict.wrong.push(
@@ -112,7 +114,13 @@ export async function load({
       );
     if (proxy) verdict.wrong.push(...(await sameEverywhere(services, asked)));
     return {
-      ...{ ...verdict, times, stops, busy: busyOf(changes, videos), seconds: (performance.now() - began) / 1000 },
+      ...{
+        ...verdict,
+        times,
+        stops,
+        busy: busyOf(changes, videos) / Math.max(1, replicas),
+        seconds: (performance.now() - began) / 1000,
+      },
       kills: kills?.counts ?? {},
       clients: { repeats: client.repeats, reconnects: client.reconnects },
       webhooks: [...(hooks?.got.values() ?? [])].reduce((sum, ids) => sum + ids.length, 0),
@@ -181,13 +189,13 @@ async function startAll({ folder, model, remote, replicas, hooks, closing }) {
 function embeddedTopology(model) {
   return readFileSync(join(root, 'topology.yaml'), 'utf8')
     .replace(/model: nano, upsampler: [\w-]+/, `model: ${model}`)
-    .replace('max_in_flight: 32', 'max_in_flight: 2000');
+    .replace('max_in_flight: 32', `max_in_flight: 2000\n    ageing: ${ageing}s`);
 }
 
 function kafkaTopology(model) {
   const topology = JSON.parse(clusterTopology(`load-${randomUUID().slice(0, 8)}`, { partitions: 4 }));
   for (const step of topology.pipelines.generate.steps) if (step.denoise) step.denoise.model = model;
-  topology.pipelines.generate.max_in_flight = 2000;
+  Object.assign(topology.pipelines.generate, { max_in_flight: 2000, ageing: `${ageing}s` });
   return JSON.stringify(topology);
 }
 
@@ -217,9 +225,14 @@ async function sameEverywhere(services, asked) {
 async function submitAll(plan, { client, transport, pipeline, times }) {
   const asked = [];
   const left = [...plan];
+  let next = 0;
   const send = async () => {
     for (let one = left.shift(); one; one = left.shift()) {
-      const { id, request, by, cancel } = one;
+      const { id, request, by, cancel, keepsComing } = one;
+      if (keepsComing) {
+        next = Math.max(next + paceMs, performance.now());
+        await sleep(next - performance.now());
+      }
       if (by === 'log') {
         await transport.publish([
           encodeEvent({ schema: 'generation.requested', id, source, topic: pipeline.from, key: id, data: request }),
@@ -310,12 +323,15 @@ async function read(transport, topic, schema) {
   return events;
 }
 
-/** When each request was written, by its job. */
-async function cameAt(transport, pipeline) {
+/** When each request was written, by its job, and what it shares an owner with: replicas share out partitions. */
+async function cameAt(transport, pipeline, replicas) {
   const came = new Map();
   for await (const record of transport.read(pipeline.from)) {
     const event = decodeEvent(record, ['generation.requested', 'generation.cancelled']);
-    if (event.schema === 'generation.requested') came.set(jobId(pipeline.name, event), record.timestamp);
+    if (event.schema === 'generation.requested') {
+      const lane = replicas > 0 ? record.partition : 0;
+      came.set(jobId(pipeline.name, event), { came: record.timestamp, lane });
+    }
   }
   return came;
 }
@@ -380,7 +396,9 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
       (stopped.length > 0 ? `: ${ms(stopped)}` : ''),
   );
   console.log(`busy      ${(100 * result.busy).toFixed(1)} % of the time from the first step to the last video`);
-  console.log(`order     ${result.pairs} pairs of which one waited while the other began`);
+  console.log(
+    `order     ${result.pairs} pairs of which one waited while the other began; in ${result.aged} of them the first was less urgent, and had waited for longer`,
+  );
   console.log(
     `ended     ${Object.entries(counts)
       .map(([state, n]) => `${n} ${state}`)
