@@ -23,7 +23,7 @@ const slow = [
 ];
 
 /** These change what a whole process has: modules, backends of tfjs. */
-const alone = ['test/operators/decoded-image.test.ts', 'test/models/backends/**/*.test.ts'];
+const alone = ['test/operators/decoded-image.test.ts', 'test/models/{backends,diffusion,presets}/**/*.test.ts'];
 
 const limits = { testTimeout: patience(300), hookTimeout: patience(300) };
 
