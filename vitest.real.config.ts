@@ -12,6 +12,6 @@ export default defineConfig({
     hookTimeout: patience(600),
     pool: 'forks',
     // Most of the time they wait: for sessions that expire, and servers that come back.
-    maxWorkers: 4,
+    maxWorkers: 3,
   },
 });
