@@ -1,3 +1,5 @@
+import type { Repeats } from './repeats.js';
+
 /** A frame and the moment it is shown from, in seconds. */
 export interface TimedFrame {
   time: number;
@@ -28,6 +30,7 @@ export interface Pace {
   keepAll: boolean;
   /** Seconds that the last frame is shown. */
   interval: number;
+  repeats: Repeats;
 }
 
 /**
@@ -36,7 +39,7 @@ export interface Pace {
  */
 export async function* paced(
   frames: AsyncIterable<TimedFrame>,
-  { fps, keepAll, interval }: Pace,
+  { fps, keepAll, interval, repeats }: Pace,
   uneven: () => void = () => {},
 ): AsyncGenerator<Uint8Array> {
   const slotOf = slotsOf(fps, keepAll);
@@ -47,12 +50,12 @@ export async function* paced(
     first ??= time;
     const slot = slotOf(time - first);
     if (slot !== (shown ? shown.slot + 1 : 0)) uneven();
-    if (shown) for (let n = shown.slot; n < slot; n++) yield shown.frame;
+    if (shown) yield* repeats.of(shown.frame, slot - shown.slot);
     shown = { slot, frame };
     end = Math.max(end, Math.floor((time - first + interval) * fps + 0.5 + 1e-6));
   }
   if (!shown) return;
   const last = keepAll || shown.slot === 0 ? Math.max(end, shown.slot + 1) : end;
   if (last !== shown.slot + 1) uneven();
-  for (let n = shown.slot; n < last; n++) yield shown.frame;
+  yield* repeats.of(shown.frame, last - shown.slot);
 }

@@ -10,6 +10,7 @@ import type { ImageFormat } from './image-formats.js';
 import { decodePages, imageFormat, imageHeader } from './images.js';
 import { paced, type TimedFrame } from './pace.js';
 import type { ProbedMedium } from './probe-media.js';
+import { Repeats } from './repeats.js';
 import { needsScreenColours, screenColours } from './screen-colours.js';
 import { mediaTools } from './tools.js';
 
@@ -28,6 +29,8 @@ export interface FrameOptions {
    * the film changes.
    */
   coded?: { output: string; crf: number; frames: number };
+  /** A frame is given at most so many times in a row, however long it is shown: `leftOutBefore` says what is left out. */
+  mostRepeats?: number;
   /** Whose buffers the frames lie in, for as long as it says; of their own when left out. */
   passing?: PassingFrames;
 }
@@ -41,6 +44,8 @@ export interface FrameReader {
   late(): number;
   /** After the last frame: whether ffmpeg's own frames were given, each once, so that `coded` holds the same ones. */
   isEven(): boolean;
+  /** How many repeats were left out before frame n of those given. Asked in order, of frames that were given. */
+  leftOutBefore(n: number): number;
 }
 
 /** Decodes a medium at a constant rate, one frame after the other: memory is a few frames, whatever the length. */
@@ -55,7 +60,7 @@ const ticks = 705_600_000;
 async function readVideo(
   path: string,
   probe: ProbedMedium,
-  { width, height, fps, signal, limit, coded, passing }: FrameOptions,
+  { width, height, fps, signal, limit, coded, mostRepeats, passing }: FrameOptions,
 ): Promise<FrameReader> {
   const { start = 0, stream = 0, interlaced = false, colours = {}, decoder } = probe.video ?? {};
   const channels = probe.hasAlpha ? 4 : 3;
@@ -126,7 +131,8 @@ async function readVideo(
     await decoding.complaints;
   }
   const interval = probe.fps > 0 ? 1 / probe.fps : 1 / fps;
-  const frames = paced(timed(), { fps, keepAll: fps >= probe.fps * 0.999, interval }, () => {
+  const repeats = new Repeats(mostRepeats);
+  const frames = paced(timed(), { fps, keepAll: fps >= probe.fps * 0.999, interval, repeats }, () => {
     isEven = false;
   });
   return {
@@ -134,6 +140,7 @@ async function readVideo(
     complaints: () => decoding.complaints,
     late: () => late,
     isEven: () => isEven,
+    leftOutBefore: (n) => repeats.leftOutBefore(n),
   };
 }
 
@@ -233,7 +240,12 @@ function mostPixels({ width, height }: ProbedMedium): number {
 /** Bytes of frames decoded at once. Each time the decoder goes through the file from its start: so not too few. */
 const pageBytes = 64 << 20;
 
-function readAnimation(path: string, format: ImageFormat, { width, height, fps, signal }: FrameOptions): FrameReader {
+function readAnimation(
+  path: string,
+  format: ImageFormat,
+  { width, height, fps, signal, mostRepeats }: FrameOptions,
+): FrameReader {
+  const repeats = new Repeats(mostRepeats);
   async function* frames() {
     const header = await imageHeader(path, format);
     const { delays, pages } = header;
@@ -246,9 +258,17 @@ function readAnimation(path: string, format: ImageFormat, { width, height, fps, 
       for (const [n, frame] of (await decodePages(path, header, { from, count, width, height })).entries()) {
         shown += (delays[from + n] ?? 100) / 1000;
         // Frame number e stands for the moment (e + 1/2) / fps.
-        for (; (emitted + 0.5) / fps < shown; emitted++) yield frame;
+        const before = emitted;
+        while ((emitted + 0.5) / fps < shown) emitted++;
+        yield* repeats.of(frame, emitted - before);
       }
     }
   }
-  return { frames: frames(), complaints: async () => '', late: () => 0, isEven: () => false };
+  return {
+    frames: frames(),
+    complaints: async () => '',
+    late: () => 0,
+    isEven: () => false,
+    leftOutBefore: (n) => repeats.leftOutBefore(n),
+  };
 }

@@ -50,7 +50,8 @@ export function filmClips({ path, file, probe, signal }: Medium, options: CutOpt
   const longest = Math.max(1, Math.round(options.seconds * fps));
   const announced = probe.duration * fps;
   const mostFrames = Math.floor((options.max_gigapixels * 1e9) / (probe.width * probe.height));
-  if (announced / longest > options.max_clips) throw tooManyClips(file, options, Math.ceil(announced / longest));
+  const announcedClips = Math.ceil(Math.min(announced / longest, probe.duration * probe.fps));
+  if (announcedClips > options.max_clips) throw tooManyClips(file, options, `${announcedClips} by its length`);
   if (probe.duration * probe.fps > mostFrames) throw tooManyPixels({ file, probe }, options);
   const maybeOneClip = announced > 0 && announced < longest + 0.5 && Math.abs(fps / probe.fps - 1) < 1e-3;
 
@@ -63,9 +64,9 @@ export function filmClips({ path, file, probe, signal }: Medium, options: CutOpt
     };
     const inView = framesInView(view);
     const passing = new PassingFrames(inView);
-    const { frames, complaints, late, isEven } = await readFrames(path, probe, {
+    const { frames, complaints, late, isEven, leftOutBefore } = await readFrames(path, probe, {
       ...size,
-      ...{ fps, signal, passing },
+      ...{ fps, signal, passing, mostRepeats: longest },
       limit: { frames: mostFrames, exceeded: () => tooManyPixels({ file, probe }, options) },
       ...(maybeOneClip && { coded: { output: whole, crf: options.crf, frames: longest } }),
     });
@@ -73,21 +74,22 @@ export function filmClips({ path, file, probe, signal }: Medium, options: CutOpt
     const scenes = findScenes(seeFrames(frames, size, inView), { threshold, ...view });
     const clips: Clip[] = [];
     let runs = 0;
-    let run = newRun();
+    let run = newRun(0);
     let coding: Promise<Clip> | undefined;
     let count = 0;
     try {
       for await (const { seen, isCut } of scenes) {
-        if (run.held.count >= longest || isCut) {
+        const leftOut = leftOutBefore(count);
+        if (run.held.count >= longest || isCut || leftOut > run.leftOut) {
           await takeTurn(run, count);
           if (runs >= options.max_clips) throw tooManyClips(file, options);
-          run = newRun();
+          run = newRun(leftOut);
         }
         await run.held.add(seen.image.data);
         run.measured.see(seen);
         count++;
       }
-      checkWhole(count, await complaints());
+      checkWhole(count + leftOutBefore(count), await complaints());
       await takeTurn(run, count, maybeOneClip && runs === 1 && isEven() ? whole : undefined);
       clips.push(await coding!);
     } finally {
@@ -99,8 +101,12 @@ export function filmClips({ path, file, probe, signal }: Medium, options: CutOpt
     }
     return clips;
 
-    function newRun() {
-      return { held: new HeldFrames(join(folder, `frames-${++runs}.rgb`)), measured: measureClip(fps, options.crop) };
+    function newRun(leftOut: number) {
+      return {
+        leftOut,
+        held: new HeldFrames(join(folder, `frames-${++runs}.rgb`)),
+        measured: measureClip(fps, options.crop),
+      };
     }
 
     /** Two clips are held at most: one that is coded, one that is read. */
@@ -134,7 +140,11 @@ export function filmClips({ path, file, probe, signal }: Medium, options: CutOpt
       return bytes;
     }
 
-    async function finish({ held, measured }: ReturnType<typeof newRun>, end: number, coded?: string): Promise<Clip> {
+    async function finish(
+      { leftOut, held, measured }: ReturnType<typeof newRun>,
+      end: number,
+      coded?: string,
+    ): Promise<Clip> {
       const n = held.count;
       const window = options.crop ? without(measured.bars(), size) : undefined;
       const clip = heldAs(held, size, window);
@@ -147,7 +157,7 @@ export function filmClips({ path, file, probe, signal }: Medium, options: CutOpt
         kind: 'clip',
         object: await store(around, 'clips', bytes, 'video/mp4'),
         keyframe: await store(around, 'images', await frameAsWebp(keyframe), 'image/webp'),
-        ...{ start: (end - n) / fps, duration: n / fps, frames: n, fps },
+        ...{ start: (leftOut + end - n) / fps, duration: n / fps, frames: n, fps },
         ...encodedSize(clip.size.width, clip.size.height),
         ...{ motion: scores.motion, scores: { ...scores, ...cropped(options, size, window) }, film },
         ...(await appearanceOf(keyframe, around)),
@@ -181,10 +191,10 @@ async function measuredAgain({ size, frames }: Held, fps: number): Promise<ClipF
   return measured.found();
 }
 
-function tooManyClips(file: MediaFile, { max_clips, seconds }: CutOptions, found?: number): VimiError {
+function tooManyClips(file: MediaFile, { max_clips, seconds }: CutOptions, found = 'more'): VimiError {
   return new VimiError('MEDIA_TOO_LARGE', 'This video has too many clips', {
     expected: `at most ${max_clips} (max_clips) of up to ${seconds} s`,
-    found: found ? `at least ${found}` : 'more',
+    found,
     where: file.uri,
     remedy: 'Raise max_clips of the split step, or cut the video into parts.',
   });

@@ -87,7 +87,7 @@ export const split = defineOperator(
     summary: 'Cuts a video into clips of one scene each and stores them; a still passes as one clip.',
     contract: {
       in: 'file and probe.',
-      out: 'One envelope for each clip, in order. Each has its MP4 and keyframe (lossless WebP of the middle frame) in the object store under names that follow from their content, its place in the source, scores (motion, sharpness, brightness, contrast, black, frozen, letterbox), perceptual hash and image embedding. The same bytes give the same clips with the same ffmpeg.',
+      out: 'One envelope for each clip, in order. Each has its MP4 and keyframe (lossless WebP of the middle frame) in the object store under names that follow from their content, its place in the source, scores (motion, sharpness, brightness, contrast, black, frozen, letterbox), perceptual hash and image embedding. A picture that stands still for longer than a clip is shown for one clip’s length; the rest of its time is left out. The same bytes give the same clips with the same ffmpeg.',
       drops: 'Nothing.',
       fails:
         'MEDIA_DAMAGED if no frame decodes; if the decoder complains and more than a tenth of the announced frames is missing (lesser damage is logged and kept); or if the file changed after it was fetched; MEDIA_EMPTY; MEDIA_TOO_LARGE for more than max_clips clips; ENCODER_FAILED; STORAGE_FULL; TIMED_OUT. Clips that were stored before a failure stay in the object store, unnamed by any event.',

@@ -241,7 +241,7 @@ describe('long films', () => {
     expect([error.code, error.expected, error.found]).toEqual([
       'MEDIA_TOO_LARGE',
       'at most 10000 (max_clips) of up to 4 s',
-      'at least 12500',
+      '12500 by its length',
     ]);
     expect(error.remedy).toContain('max_clips of the split step');
   });
@@ -274,13 +274,51 @@ describe('long films', () => {
     expect(outcomes(run)).toEqual(['MEDIA_TOO_LARGE']);
   });
 
-  it('of a frame in some minutes are shown at a frame a second [safety S11]', async () => {
+  it('of a frame in some minutes are shown at a frame a second, each for one clip at most [safety S11]', async () => {
     const path = await film('minutes.mkv', ['-f', 'lavfi', '-i', 'testsrc2=s=64x48:r=1/60:d=180', ...h264]);
     const clips = await clipsOf(path, { seconds: 30 });
-    expect(lengths(clips)).toEqual([30, 30, 30, 30, 30, 30]);
+    expect(lengths(clips)).toEqual([30, 30, 30]);
+    expect(clips.map(({ start, duration }) => [start, duration])).toEqual([
+      [0, 30],
+      [60, 30],
+      [120, 30],
+    ]);
     const slow = await film('slow.mkv', ['-f', 'lavfi', '-i', 'testsrc2=s=64x48:r=1/1000:d=120000', ...h264]);
-    const error = await rejection(slow);
-    expect([error.code, error.found]).toEqual(['MEDIA_TOO_LARGE', 'at least 30000']);
+    const error = await rejection(slow, { max_clips: 100 });
+    expect([error.code, error.found]).toEqual(['MEDIA_TOO_LARGE', '120 by its length']);
+  });
+
+  it('that stand still for longer than a clip are cut there, and go on where they move [safety S11]', async () => {
+    // A second of frames, twenty seconds of the last of them, and another second.
+    const path = await film('pause.mkv', [
+      ...['-f', 'lavfi', '-i', 'testsrc2=s=64x48:r=25:d=2', '-vf', "setpts='PTS+gte(N\\,25)*20/TB'"],
+      ...['-vsync', 'vfr', ...h264],
+    ]);
+    const clips = await clipsOf(path);
+    expect(clips.map(({ start, frames }) => [start, frames])).toEqual([
+      [0, 100],
+      [4, 24],
+      [21, 25],
+    ]);
+  });
+
+  it('of the longest delays that an image format has give a clip for each image [safety S11]', async () => {
+    const [width, height, pages] = [32, 24, 10];
+    const data = Buffer.alloc(width * height * 3 * pages, 0);
+    for (let n = 0; n < pages; n++) data.fill(25 * n, n * width * height * 3, (n + 1) * width * height * 3);
+    const animated = sharp(data, { raw: { width, height: height * pages, channels: 3, pageHeight: height } });
+    const even = join(folder, 'slow.webp');
+    await animated
+      .clone()
+      .webp({ lossless: true, delay: Array(pages).fill(65_000) })
+      .toFile(even);
+    const clips = await clipsOf(even);
+    expect(lengths(clips)).toEqual(Array(pages).fill(4));
+    expect(clips.map(({ start }) => start)).toEqual(Array.from({ length: pages }, (_, n) => 65 * n));
+    // One short page makes a fast rhythm of it: 32,000 frames, if each were shown for as long as it says.
+    const uneven = join(folder, 'uneven.webp');
+    await animated.webp({ lossless: true, delay: [20, ...Array(pages - 1).fill(65_000)] }).toFile(uneven);
+    expect(lengths(await clipsOf(uneven))).toEqual([1, ...Array(pages - 1).fill(200)]);
   });
 
   it('of unknown length are cut like others [media F4]', async () => {
