@@ -73,7 +73,6 @@ export async function serveHttp({
   setMaxListeners(0, closing.signal);
   if (workspace.telemetry) traceRequests(app, workspace.telemetry);
   recogniseCallers(app, keys);
-  addProbes(app, workspace.metrics);
   addPage(app);
   addTapRoute(app, workspace.taps, closing.signal);
   addPipelinesRoute(app, workspace, closing.signal);
@@ -81,6 +80,7 @@ export async function serveHttp({
   const pipeline = videoPipeline(workspace);
   const around = { workspace, mostWaiting, mostStreams, receivers, closing: closing.signal };
   const videos = pipeline && serveVideos(app, { ...around, pipeline });
+  addProbes(app, workspace.metrics, () => videos?.isFull() ?? false);
   const corpus = serveCorpus(app, workspace);
   const close = async () => {
     https?.close();

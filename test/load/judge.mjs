@@ -1,8 +1,10 @@
 // @ts-nocheck: a plain script, run against what is built
 import { compareTurns, standingOf } from '../../dist/stores/jobs/turn-order.js';
 
-/** Between the turn of a request and the end of its first step, on a busy machine. Milliseconds. */
-const turnMs = 2000;
+/** A queue that was read anew needs a moment to have what was left of the step before. Milliseconds. */
+const settledMs = 2000;
+/** Between the first step of a request and the earliest turn that may have led to it. */
+const moments = Array.from({ length: 11 }, (_, n) => n / 10);
 const ends = new Set(['completed', 'failed', 'cancelled']);
 
 /**
@@ -10,7 +12,7 @@ const ends = new Set(['completed', 'failed', 'cancelled']);
  *
  * `asked`: { job, request, came, cancel } of each request; `changes`: of all jobs, in the order of the topic; `videos`: the jobs of all
  * videos; `followed`: what GET and a stream said of some jobs at their ends, and where each new connection of it went on; `slackMs`: how long a request may be on its way to the
- * step that it waits for. `lane` of a request: whoever took it took all of its lane; turns hold within one. `disturbed`: times in which a queue was
+ * step that it waits for, and from its turn there to its first step. `lane` of a request: whoever took it took all of its lane; turns hold within one. `disturbed`: times in which a queue was
  * being read anew, { from, until }.
  *
  * @param {any} run
@@ -47,7 +49,7 @@ export function judge({ asked, changes, videos, followed, ageingMs, slackMs, dis
   wrong.push(...order.wrong);
   for (const { job, got, streamed, versions, connections = [] } of followed) {
     if (JSON.stringify(got) !== JSON.stringify(streamed))
-      wrong.push(`GET and the stream say different things of job ${job}`);
+      wrong.push(`GET and the stream say different things of job ${job}: ${saying(got)}, and ${saying(streamed)}`);
     if (versions.some((version, n) => n > 0 && version <= versions[n - 1]))
       wrong.push(`the versions of job ${job} do not grow: ${versions.join(', ')}`);
     for (const { after, first } of connections)
@@ -63,7 +65,7 @@ export function judge({ asked, changes, videos, followed, ageingMs, slackMs, dis
 function orderOf(jobs, { ageingMs, slackMs, disturbed }) {
   const began = jobs.filter((one) => one.began !== undefined).sort((a, b) => a.began - b.began);
   const standing = new Map(began.map((one) => [one, standingOf(one.request, one.came)]));
-  const isDisturbed = (at) => disturbed.some(({ from, until }) => from <= at && at - slackMs <= until);
+  const isDisturbed = (at) => disturbed.some(({ from, until }) => from <= at && at - settledMs <= until);
   const wrong = [];
   let pairs = 0;
   let aged = 0;
@@ -75,8 +77,8 @@ function orderOf(jobs, { ageingMs, slackMs, disturbed }) {
       pairs++;
       const [a, b] = [standing.get(later), standing.get(first)];
       if (a.priority < b.priority) aged++;
-      // The turn was given a little before the first step: a request may have aged in between.
-      if ([0, turnMs].every((before) => compareTurns(a, b, first.began - before, ageingMs) < 0))
+      // The turn was given before the first step, and a request may have aged in between.
+      if (moments.every((share) => compareTurns(a, b, first.began - share * slackMs, ageingMs) < 0))
         wrong.push(
           `job ${later.job} (${later.request.priority}) waited while ${first.job} (${first.request.priority}) began`,
         );
@@ -84,6 +86,8 @@ function orderOf(jobs, { ageingMs, slackMs, disturbed }) {
   }
   return { wrong, pairs, aged };
 }
+
+const saying = (job) => `${job?.status} (version ${job?.version})`;
 
 /** Seconds from the request to the first step, by priority: the middle one and the longest. */
 function waitsOf(jobs) {

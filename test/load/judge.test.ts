@@ -113,7 +113,7 @@ describe('the judge of a load', () => {
     const turn = Date.parse(at(20));
     for (const [from, until, pairs] of [
       [turn - 1000, turn + 1, 0],
-      [turn - 60_000, turn - 9000, 0],
+      [turn - 60_000, turn - 1000, 0],
       [turn - 60_000, turn - 12_000, 3],
       [turn + 60_000, turn + 90_000, 3],
     ] as const)

@@ -9,14 +9,11 @@ import { seeded } from '../chaos/random.mjs';
 /** A service that has not read its backlog by then is called settled all the same. Milliseconds. */
 const settledMs = 20_000;
 
-/** Of each kind. */
-const times = 10;
-
 /**
- * `services`: whole ones, each of which may also lose the process of its model; `jobs` that they are to bring to their ends: the kills are spread
- * over the first three quarters.
+ * `services`: whole ones, each of which may also lose the process of its model; each kind is killed so many `times`; `jobs` that they are to bring to
+ * their ends: the kills are spread over the first three quarters.
  */
-export function killAtRandom(services, { seed, jobs, say }) {
+export function killAtRandom(services, { seed, jobs, times, say }) {
   const random = seeded(seed);
   const stopping = new AbortController();
   const { signal } = stopping;

@@ -3,11 +3,11 @@
  * Asks a service for many videos at once, by HTTP and by the log, and looks at what came of it: every job ends once, nothing is
  * lost, turns are kept, cancelled jobs stop, and GET and the stream of events say the same.
  *
- *   npm run load -- [--jobs 500] [--model nano|fake] [--seed 1] [--follow 20] [--kill] [--remote] [--replicas N] [--keep]
+ *   npm run load -- [--jobs 500] [--model nano|fake] [--seed 1] [--follow 20] [--kill [--kills 10]] [--remote] [--replicas N] [--keep]
  *
  * The service is `vimi run` in its own process, on the embedded log in a folder of its own.
  *
- *   --kill        kills the service and the process of its model with SIGKILL, again and again, and starts them again. Clients repeat what
+ *   --kill        kills the service and the process of its model with SIGKILL, ten times each, and starts them again. Clients repeat what
  *                 was not answered and follow on with Last-Event-ID; webhooks must come, each under one id
  *   --remote      the model is on another vimi, a model server, which is killed as well
  *   --replicas N  so many services on Kafka and S3 (`source .cache/infra/env` first), behind a proxy that asks them in turns
@@ -51,17 +51,18 @@ const source = '/load';
 const models = ['nano', 'fake'];
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
-/** `slackMs`: how long a request may be on its way to the queue of the model, on a busy machine. With `kill`, also how long a queue that was read anew may settle. */
+/** `slackMs`: how long a request may be on its way to the queue of the model, and from its turn to its first step, on a busy machine. */
 export async function load({
   jobs,
   model = 'nano',
   seed = 1,
   follow = 20,
   kill = false,
+  kills: killsOfEach = 10,
   remote = false,
   replicas = 0,
   keep = false,
-  slackMs = kill ? 3000 : 10_000,
+  slackMs = 10_000,
   say = () => {},
 }) {
   const folder = mkdtempSync(join(tmpdir(), 'vimi-load-'));
@@ -78,7 +79,7 @@ export async function load({
     );
     const times = { submit: [], get: [] };
     const began = performance.now();
-    const kills = kill ? killAtRandom(services, { seed, jobs, say }) : undefined;
+    const kills = kill ? killAtRandom(services, { seed, jobs, times: killsOfEach, say }) : undefined;
     if (kills) closing.push(() => kills.stop());
     const work = async () => {
       const asked = await submitAll(plan, { ...around, times });
@@ -360,6 +361,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
       follow: { type: 'string', default: '20' },
       replicas: { type: 'string' },
       kill: { type: 'boolean', default: false },
+      kills: { type: 'string', default: '10' },
       remote: { type: 'boolean', default: false },
       keep: { type: 'boolean', default: false },
     },
@@ -373,7 +375,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     console.error(`--model: expected ${models.join(' or ')}, found ${values.model}`);
     process.exit(2);
   }
-  const [jobs, seed, follow] = ['jobs', 'seed', 'follow'].map((name) => count(values[name], name));
+  const [jobs, seed, follow, kills] = ['jobs', 'seed', 'follow', 'kills'].map((name) => count(values[name], name));
   const replicas = values.replicas === undefined ? 0 : count(values.replicas, 'replicas');
   if (replicas > 0 && !process.env.KAFKA_BROKERS) {
     console.error('--replicas: expected KAFKA_BROKERS and S3_* in the environment: source .cache/infra/env');
@@ -381,7 +383,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   }
   const say = (line) => console.log(line);
   const { model, kill, remote, keep } = values;
-  const result = await load({ jobs, seed, follow, model, kill, remote, replicas, keep, say });
+  const result = await load({ jobs, seed, follow, model, kill, kills, remote, replicas, keep, say });
   const { times, stops, waits, counts, wrong } = result;
   const ms = (all) => `p50 ${percentile(all, 0.5).toFixed(0)} ms, p99 ${percentile(all, 0.99).toFixed(0)} ms`;
   console.log(`submit    ${ms(times.submit)} (${times.submit.length} by HTTP, ${senders} at once)`);

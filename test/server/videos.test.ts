@@ -386,7 +386,11 @@ describe('videos over HTTP', patient, () => {
 
   it('turns requests away while too many wait', async () => {
     const small = await serve(topology, { mostWaiting: 1 });
+    small.workspace.metrics.expectNone();
+    const ready = async () => (await fetch(`${small.server.url}/ready`)).text();
+    expect(await ready()).toBe('READY\n');
     await small.post('/v1/videos', { prompt: 'a fox' });
+    expect(await ready()).toBe('BUSY\n');
     const full = await small.post('/v1/videos', { prompt: 'a fox' });
     expect([full.status, full.body.code, full.body.retryable]).toEqual([429, 'QUEUE_FULL', true]);
     expect(Number(full.headers.get('retry-after'))).toBeGreaterThan(0);

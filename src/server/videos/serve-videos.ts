@@ -31,11 +31,17 @@ export interface ServeVideosOptions {
   closing: AbortSignal;
 }
 
+export interface ServedVideos {
+  /** So many jobs wait that requests are turned away. */
+  isFull(): boolean;
+  close(): Promise<void>;
+}
+
 /** Whoever asks while the list of jobs is read waits so long at most. */
 const startMs = 10_000;
 
 /** All that is about the videos of one pipeline: jobs, their events and contents, webhooks, models, grounding. */
-export function serveVideos(app: App, options: ServeVideosOptions): { close(): Promise<void> } {
+export function serveVideos(app: App, options: ServeVideosOptions): ServedVideos {
   const { workspace, pipeline, mostWaiting, mostStreams, receivers, closing } = options;
   const board = new Once(() => openJobBoard(workspace, pipeline, closing));
   const grounding = new Once(() => openGrounding(workspace, pipeline));
@@ -64,6 +70,7 @@ export function serveVideos(app: App, options: ServeVideosOptions): { close(): P
   addModelsRoute(app, videos);
   addContextRoute(app, () => grounding.get(), closing);
   return {
+    isFull: () => service?.isFull() ?? false,
     async close() {
       await hooks.close((webhooks) => webhooks?.close());
       await board.close((board) => board.close());
