@@ -5,38 +5,15 @@
 #   infra/check-api.sh [CASES]      cases an operation, default 10; needs what is built (npm run build), python3 and npx
 # With 10 cases 1,917 requests, nearly three minutes on two busy cores. The Python packages are kept in .cache/clients.
 set -euo pipefail
-cd "$(dirname "$0")/.."
-root=$PWD
+. "$(dirname "$0")/served.sh"
 cases=${1-10}
-python=$root/.cache/clients/schemathesis
-if [ ! -x "$python/bin/schemathesis" ]; then
-  python3 -m venv "$python"
-  "$python/bin/pip" install --quiet --disable-pip-version-check schemathesis==4.32.5
-fi
+python=$(python_with schemathesis schemathesis==4.32.5)
 
-folder=$(mktemp -d)
-pid=
-stop() {
-  [ -z "$pid" ] || { kill "$pid" 2>/dev/null && wait "$pid" 2>/dev/null || true; }
-  rm -rf "$folder"
-}
-trap stop EXIT
-
-sed 's/model: nano, upsampler: [a-z-]*/model: fake/' topology.yaml >"$folder/topology.yaml"
 printf '\nwebhook_hosts: ["127.0.0.1:9"]\n' >>"$folder/topology.yaml"
 cp examples/media/images/{a,b,k,f}*.{png,txt} "$folder/"
-vimi() { node "$root/dist/cli/main.js" --topology "$folder/topology.yaml" "$@"; }
-(cd "$folder" && vimi ingest ./*.png && vimi run --pipeline corpus --drain && vimi webhooks secrets add) >/dev/null 2>&1
+{ vimi ingest $(cd "$folder" && ls ./*.png) && vimi run --pipeline corpus --drain && vimi webhooks secrets add; } >/dev/null 2>&1
 for n in $(seq 200); do echo "{\"prompt\": \"a fox\", \"steps\": \"x$n\"}"; done | vimi publish requests --raw >/dev/null 2>&1
-# Not by the function above: its shell alone would be ended, and the service would live on.
-node "$root/dist/cli/main.js" --topology "$folder/topology.yaml" run --http 127.0.0.1:0 --log-level error >/dev/null 2>"$folder/run" &
-pid=$!
-url=
-for _ in $(seq 600); do
-  url=$(sed -n 's/^HTTP at //p' "$folder/run")
-  [ -n "$url" ] && curl -sf "$url/ready" >/dev/null && break
-  sleep 0.2
-done
+serve --log-level error
 curl -sf "$url/openapi.json" >"$folder/openapi.json" || { cat "$folder/run" >&2; exit 1; }
 
 npx --yes @redocly/cli@2 lint --extends=recommended --skip-rule=no-server-example.com "$folder/openapi.json"
@@ -44,7 +21,7 @@ npx --yes @redocly/cli@2 lint --extends=recommended --skip-rule=no-server-exampl
 # It leaves a folder of its own where it runs.
 cd "$folder"
 VIMI_URL=$url SCHEMATHESIS_HOOKS=api_ids PYTHONPATH=$root/infra PYTHONDONTWRITEBYTECODE=1 \
-  "$python/bin/schemathesis" run "$folder/openapi.json" --url "$url" --max-examples "$cases" --workers 2 \
+  "${python%python}schemathesis" run "$folder/openapi.json" --url "$url" --max-examples "$cases" --workers 2 \
   --phases examples,coverage,fuzzing --continue-on-failure --no-color \
   --checks not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance,response_headers_conformance,allow_header_conformance \
   --request-timeout 60 --suppress-health-check all --seed 7 ${SCHEMATHESIS_ARGS-}

@@ -19,6 +19,7 @@ import type {
   Sealed,
   Takeover,
 } from './operator.js';
+import type { After } from './order.js';
 import type { Settlement } from './settlement.js';
 import { contextsOf, type StepContext, type StepRun, stepRun } from './step-context.js';
 
@@ -99,6 +100,11 @@ export interface OperatorSpec<
 export interface Behaviour<C, S, E extends string, K extends string, G extends object, R> {
   /** Events worked on at once. Default 1. A function is asked whenever an event may begin: what it says may change. */
   concurrency?: number | ((config: C, state: S) => number);
+  /**
+   * For work that depends on the events before: it begins with an event only after all that were published before have begun in this
+   * step (`begun`) or have their outcome (`settled`). Of the events of this process. Default: as they come.
+   */
+  after?: After;
   /** Of a failure that may pass: tries, the first included (default 3), and the wait before the second, doubled each time (default 200 ms). */
   retry?: { attempts?: number; backoffMs?: number };
   /** Makes what the step keeps while it runs: called once, before the first event. What it throws ends the pipeline. */
@@ -177,7 +183,7 @@ function instanceOf(
 ): OperatorInstance {
   const run = stepRun(operator, step, config, resources);
   const contextOf = contextsOf(run);
-  const { concurrency = 1, retry, open } = behaviour;
+  const { concurrency = 1, retry, open, after } = behaviour;
   const spec = held ? heldToSpec(operator, step) : undefined;
   const instance: OperatorInstance = {
     step: mapEach<never>(
@@ -190,9 +196,11 @@ function instanceOf(
         step,
         concurrency: typeof concurrency === 'function' ? () => concurrency(config, run.state) : concurrency,
         clock: resources.clock,
+        after,
         ...retry,
       },
     ),
+    isOrdered: after !== undefined,
   };
   if (open)
     instance.open = async () => {

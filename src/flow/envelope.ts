@@ -2,6 +2,7 @@ import type { VimiError } from '../core/errors.js';
 import type { VimiEvent } from '../events/event.js';
 import type { NewRecord, StoredRecord } from '../events/record.js';
 import type { Standing } from '../stores/jobs/turn-order.js';
+import type { Order } from './order.js';
 import type { Pause } from './pause.js';
 import type { StepWatch } from './step-watch.js';
 import type { Work } from './work.js';
@@ -78,6 +79,11 @@ export interface Envelope<T = unknown> {
    * @internal
    */
   readonly work: Work;
+  /**
+   * Of its pipeline: missing where no step asks for it.
+   * @internal
+   */
+  readonly order: Order | undefined;
   /**
    * Of a request: what decides when its turn comes, where it waits with others.
    * @internal

@@ -5,6 +5,7 @@ import { asVimiError, VimiError } from '../core/errors.js';
 import type { DropReason, Envelope } from './envelope.js';
 import type { Flow, Has } from './flow.js';
 import type { Step } from './operator.js';
+import type { After } from './order.js';
 import { WaitingList } from './waiting-list.js';
 
 const dropped = Symbol.for('vimi.dropped');
@@ -35,6 +36,8 @@ export interface MapEachOptions {
   attempts?: number;
   /** Wait before the second try, in milliseconds; doubled each time. Default 200. */
   backoffMs?: number;
+  /** Begins with an event only after all that were published before have begun here, or have their outcome. Default: as they come. */
+  after?: After | undefined;
 }
 
 /** What work on one event comes to. */
@@ -48,21 +51,27 @@ export type Returned = Partial<Flow> | Partial<Flow>[] | Drop | typeof delivered
  * Work whose envelope was aborted is abandoned without an outcome: whoever owns the event next does it again. If it was
  * aborted with CANCELLED it is dropped as cancelled, with REQUEST_EXPIRED rejected; at once when it was still waiting.
  * Work may give its `place` away once it no longer needs what that stands for: another envelope begins while it ends.
- * Whose turn it is among those that wait: waiting-list.ts. Order is not kept. What mergeMap would do, by hand: it makes an observable, two subscribers and three promises for
+ * Whose turn it is among those that wait: waiting-list.ts. Order is not kept, but where work begins `after` others. What mergeMap would do, by hand: it makes an observable, two subscribers and three promises for
  * every event in every step, which is most of what a small step costs. Work that returns no promise is done at once. The
  * queue is unbounded, as mergeMap's is: the credit at the source is the bound.
  */
 export function mapEach<N extends keyof Flow>(
   work: (data: Has<N>, envelope: Envelope<Has<N>>, place: Place) => Promise<Returned> | Returned,
-  { step, concurrency, clock, attempts = 3, backoffMs = 200 }: MapEachOptions,
+  { step, concurrency, clock, attempts = 3, backoffMs = 200, after }: MapEachOptions,
 ): Step<N> {
   return (source: Observable<Envelope<Flow>>): Observable<Envelope<Flow>> =>
     new Observable((subscriber) => {
       const waiting = new WaitingList(clock, abandon, ({ watch }, by) => watch.waits(step, by));
       const places = new Places(concurrency, () => goOn());
       let ended = false;
+      const isTurn = ({ order, origin }: Envelope<Flow>) => {
+        if (!after || !order || order.isTurn(origin, step, after)) return true;
+        order.onChange(goOn);
+        return false;
+      };
 
       const start = (envelope: Envelope<Flow>) => {
+        if (after === 'begun') envelope.order?.begun(envelope.origin, step);
         const task = new Task(envelope as Envelope<Has<N>>, places);
         let result: ReturnType<typeof attempt>;
         try {
@@ -107,13 +116,17 @@ export function mapEach<N extends keyof Flow>(
       };
       const fail = (error: unknown) => subscriber.error(error);
       const goOn = () => {
-        while (!waiting.isEmpty && !subscriber.closed && places.areFree) start(waiting.take()!);
-        if (ended && places.areEmpty) subscriber.complete();
+        while (!waiting.isEmpty && !subscriber.closed && places.areFree) {
+          const next = waiting.take(isTurn);
+          if (!next) break;
+          start(next);
+        }
+        if (ended && places.areEmpty && waiting.isEmpty) subscriber.complete();
       };
 
       return source.subscribe({
         next(envelope) {
-          if (places.areFree) start(envelope);
+          if (places.areFree && isTurn(envelope)) start(envelope);
           else waiting.add(envelope);
         },
         error: fail,

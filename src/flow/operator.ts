@@ -103,6 +103,8 @@ export interface Hooks {
 /** A running operator. */
 export interface OperatorInstance<N extends keyof Flow = keyof Flow> extends Hooks {
   step: Step<N>;
+  /** It asks in which order the events were published. */
+  isOrdered?: boolean;
   /** Awaited before the first event comes; what it throws ends the pipeline. */
   open?(): Promise<void>;
   close?(): Promise<void>;

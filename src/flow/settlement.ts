@@ -5,6 +5,7 @@ import type { NewRecord, StoredRecord } from '../events/record.js';
 import type { GenerationRequested } from '../events/schemas.js';
 import { type Standing, standingOf, usualAgeingMs } from '../stores/jobs/turn-order.js';
 import type { DropReason, Envelope, Outcome } from './envelope.js';
+import type { Order } from './order.js';
 import type { Pause } from './pause.js';
 import type { StepWatch } from './step-watch.js';
 import type { Work } from './work.js';
@@ -37,6 +38,8 @@ export interface Around {
   readonly watch: StepWatch;
   /** A request that waits gains a priority after so long each; `usualAgeingMs` when left out. */
   readonly ageingMs?: number | undefined;
+  /** Missing where no step asks for it. */
+  readonly order?: Order | undefined;
 }
 
 /**
@@ -170,6 +173,10 @@ class Part<T> implements Envelope<T> {
 
   get watch(): StepWatch {
     return this.#whole.around.watch;
+  }
+
+  get order(): Order | undefined {
+    return this.#whole.around.order;
   }
 
   get turn(): Standing | undefined {

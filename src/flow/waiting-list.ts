@@ -40,12 +40,16 @@ export class WaitingList {
     else envelope.work.onAbort(onAbort);
   }
 
-  /** The one whose turn it is leaves the list; undefined: none waits. A look at each: they are few, and their turns change with time. */
-  take(): Envelope<Flow> | undefined {
+  /**
+   * The one whose turn it is leaves the list, of those that may; undefined: none. A look at each: they are few, and their turns change
+   * with time.
+   */
+  take(may: (envelope: Envelope<Flow>) => boolean = () => true): Envelope<Flow> | undefined {
     const now = this.#clock.now();
     let first: Envelope<Flow> | undefined;
     for (const envelope of this.#waiting.keys()) {
       const { turn, ageingMs } = envelope;
+      if (!may(envelope)) continue;
       if (!first) first = envelope;
       else if (!first.turn) break;
       else if (turn && compareTurns(turn, first.turn, now, ageingMs) < 0) first = envelope;

@@ -104,7 +104,7 @@ export async function openApp({
     else {
       const text = bytes.toString();
       readJson(request, text, (error, body) => {
-        if (error) done(error);
+        if (error) done(isJson(text) ? prototypeRefused() : error);
         else
           try {
             done(null, wellFormed(body, text));
@@ -114,6 +114,8 @@ export async function openApp({
       });
     }
   });
+  // A text would be refused as no object, and the reader would look for the fault in it.
+  app.removeContentTypeParser('text/plain');
   answerFailures(app, log);
   app.addHook('onRequest', async () => {
     if (closing?.aborted) throw new VimiError('SERVER_CLOSING', 'This server is closing and takes nothing more');
@@ -155,6 +157,22 @@ export async function openApp({
     return reply.type('application/json; charset=utf-8').send(described[which]);
   });
   return app;
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The one thing that the reader refuses in JSON. */
+function prototypeRefused(): VimiError {
+  return new VimiError('HTTP_MALFORMED', 'This JSON sets the prototype of an object', {
+    expected: 'no member called __proto__, and none called constructor with a prototype',
+  });
 }
 
 /** Ends requests whose body takes longer than it may, as the server itself does. */

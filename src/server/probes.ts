@@ -2,8 +2,11 @@ import type { Metrics } from '../streams/delivery/metrics.js';
 import { answers, bytes } from './answers/answers.js';
 import type { App } from './app.js';
 
-/** GET /metrics for Prometheus, /health for whoever asks whether the process lives, /ready for whether it works. */
-export function addProbes(app: App, { registry, hindrances }: Metrics): void {
+/**
+ * GET /metrics for Prometheus, /health for whoever asks whether the process lives, /ready for whether it works. `isFull`: its queue takes
+ * nothing more.
+ */
+export function addProbes(app: App, { registry, readiness }: Metrics, isFull = () => false): void {
   const text = 'text/plain';
   app.get(
     '/health',
@@ -21,18 +24,18 @@ export function addProbes(app: App, { registry, hindrances }: Metrics): void {
       schema: {
         ...about('getReady', 'Whether the process works: it has started, and no pipeline is paused'),
         response: answers({
-          200: bytes('It does.', text),
-          503: bytes('The reasons why it does not, one a line.', text),
+          200: bytes('READY, or BUSY while the queue of requests is full.', text),
+          503: bytes('STARTING or UNHEALTHY, and the reasons, one a line.', text),
         }),
       },
     },
     (_, reply) => {
-      const reasons = hindrances();
-      const answer = `${reasons.join('\n') || 'ready'}\n`;
+      const { state, reasons } = readiness();
+      const isReady = state === 'READY';
       return reply
-        .code(reasons.length > 0 ? 503 : 200)
+        .code(isReady ? 200 : 503)
         .type('text/plain; charset=utf-8')
-        .send(answer);
+        .send(`${[isReady && isFull() ? 'BUSY' : state, ...reasons].join('\n')}\n`);
     },
   );
   app.get(

@@ -12,7 +12,7 @@ function fineRun() {
     { job: 'usual', request: { priority: 'standard' }, came: start, cancel: null },
     { job: 'someone', request: { priority: 'interactive' }, came: start, cancel: null },
     { job: 'unwanted', request: {}, came: start, cancel: 'at once' },
-  ];
+  ].map((one) => ({ ...one, lane: 0 }));
   const made = ['someone', 'usual', 'batch'];
   const changes: { job: string; state: string; started_at?: string }[] = [
     ...asked.map(({ job }) => ({ job, state: 'queued' })),
@@ -35,6 +35,7 @@ describe('the judge of a load', () => {
       wrong: [],
       counts: { completed: 3, failed: 0, cancelled: 1 },
       pairs: 3,
+      aged: 0,
       waits: {
         interactive: { median: 20, most: 20 },
         standard: { median: 21, most: 21 },
@@ -104,7 +105,21 @@ describe('the judge of a load', () => {
     const aged = fineRun();
     for (const one of aged.asked) if (one.job === 'batch') one.came = start - 1_300_000;
     for (const change of aged.changes) if (change.job === 'batch' && change.started_at) change.started_at = at(19);
-    expect(judge(aged).wrong).toEqual([]);
+    expect(judge(aged)).toMatchObject({ wrong: [], aged: 2 });
+  });
+
+  it('counts no pair of which the first began while a queue was read anew, or whose lanes differ', () => {
+    const run = fineRun();
+    const turn = Date.parse(at(20));
+    for (const [from, until, pairs] of [
+      [turn - 1000, turn + 1, 0],
+      [turn - 60_000, turn - 1000, 0],
+      [turn - 60_000, turn - 12_000, 3],
+      [turn + 60_000, turn + 90_000, 3],
+    ] as const)
+      expect(judge({ ...run, disturbed: [{ from, until }] })).toMatchObject({ wrong: [], pairs });
+    for (const [n, one] of run.asked.entries()) one.lane = n;
+    expect(judge(run)).toMatchObject({ wrong: [], pairs: 0 });
   });
 });
 
@@ -116,4 +131,7 @@ it('a plan is the same for a seed, has both ways, all priorities, several shapes
   expect([kinds(({ by }) => by), kinds(({ request }) => request.priority)]).toEqual([2, 3]);
   expect(kinds(({ request: { frames, steps, width } }) => `${frames} ${steps} ${width}`)).toBe(4);
   expect(plan.filter(({ cancel }) => cancel !== null)).toHaveLength(10);
+  const late = plan.filter(({ keepsComing }) => keepsComing);
+  expect(late).toHaveLength(66);
+  expect(kinds(({ keepsComing, request }) => keepsComing && request.priority)).toBe(2);
 });

@@ -1,54 +1,89 @@
 // @ts-nocheck: a plain script
 /**
- * Kills processes at random moments, and starts them again, until it is told to stop. Between two kills up to `most` events come to
- * their ends: else a busy machine would never get anything done.
+ * Kills processes at random moments, and starts them again, until each kind was killed so often or it is told to stop: of the kinds
+ * that there are always one that was killed least.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seeded } from '../chaos/random.mjs';
 
-/** `services`: whole ones, each of which may also lose the process of its model. */
-export function killAtRandom(services, { seed, most, say }) {
+/** A service that has not read its backlog by then is called settled all the same. Milliseconds. */
+const settledMs = 20_000;
+
+/**
+ * `services`: whole ones, each of which may also lose the process of its model; each kind is killed so many `times`; `jobs` that they are to bring to
+ * their ends: the kills are spread over the first three quarters.
+ */
+export function killAtRandom(services, { seed, jobs, times, say }) {
   const random = seeded(seed);
   const stopping = new AbortController();
   const { signal } = stopping;
   const counts = {};
-  const killed = (what) => {
-    counts[what] = (counts[what] ?? 0) + 1;
-    say(`killed ${what}`);
-  };
+  /** From a kill until every service has its queue again: { from, until } in milliseconds since 1970. */
+  const disturbed = [];
+  for (const { name } of services) counts[name] = 0;
   const outcomes = async () => {
     const all = await Promise.all(services.map((service) => service.outcomes()));
     return all.reduce((sum, count) => sum + count, 0);
   };
-  const run = async () => {
-    while (!signal.aborted) {
-      await sleep(2000 + random() * 13_000, undefined, { signal }).catch(() => {});
-      if (signal.aborted) return;
-      const service = services[Math.floor(random() * services.length)];
-      const enough = (await outcomes()) + Math.floor(random() * (most + 1));
-      while (!signal.aborted && (await outcomes()) < enough) await sleep(200);
-      if (signal.aborted) return;
-      const [model] = service.modelProcesses();
-      if (model && random() < 0.5) {
-        process.kill(model.pid, 'SIGKILL');
-        killed(`the model of ${service.name}`);
-        continue;
+  const targets = () =>
+    services.flatMap((service) => [
+      { service, kind: service.name },
+      ...service.modelProcesses().map(({ pid }) => ({ service, pid, kind: `the model of ${service.name}` })),
+    ]);
+  const killOne = async () => {
+    const all = targets();
+    for (const { kind } of all) counts[kind] ??= 0;
+    const least = Math.min(...all.map(({ kind }) => counts[kind]));
+    const few = all.filter(({ kind }) => counts[kind] === least);
+    const { service, pid, kind } = few[Math.floor(random() * few.length)];
+    counts[kind]++;
+    say(`killed ${kind}`);
+    // The process of a model has no queue: whoever waits for it goes on waiting.
+    if (pid) {
+      try {
+        return process.kill(pid, 'SIGKILL');
+      } catch {
+        return counts[kind]--; // It ended meanwhile.
       }
-      await service.kill();
-      killed(service.name);
-      const from = performance.now();
-      await sleep(random() * 2000);
-      await service.start();
-      say(`${service.name} is ready again after ${((performance.now() - from) / 1000).toFixed(1)} s`);
+    }
+    const trouble = { from: Date.now(), until: Number.POSITIVE_INFINITY };
+    disturbed.push(trouble);
+    await service.kill();
+    const from = performance.now();
+    await sleep(random() * 2000);
+    await service.start();
+    say(`${service.name} is ready again after ${((performance.now() - from) / 1000).toFixed(1)} s`);
+    await settled(services, signal);
+    trouble.until = Date.now();
+  };
+  const run = async () => {
+    while (!signal.aborted && Object.values(counts).some((count) => count < times)) {
+      await sleep(1000 + random() * 3000, undefined, { signal }).catch(() => {});
+      if (signal.aborted) return;
+      const kinds = Object.keys(counts).length;
+      const enough = (await outcomes()) + Math.floor((random() * 1.5 * jobs) / (kinds * times));
+      while (!signal.aborted && (await outcomes()) < enough) await sleep(200);
+      if (!signal.aborted) await killOne();
     }
   };
   const running = run();
   return {
     counts,
+    disturbed,
     failed: running,
     async stop() {
       stopping.abort();
       await running;
     },
   };
+}
+
+/** All that was asked for waits where turns are kept, twice in a row. */
+async function settled(services, signal) {
+  const end = performance.now() + settledMs;
+  for (let calm = 0; calm < 2 && performance.now() < end && !signal.aborted; ) {
+    const late = await Promise.all(services.map((service) => service.onTheirWay()));
+    calm = late.every((count) => count <= 1) ? calm + 1 : 0;
+    await sleep(200);
+  }
 }

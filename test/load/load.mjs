@@ -3,11 +3,11 @@
  * Asks a service for many videos at once, by HTTP and by the log, and looks at what came of it: every job ends once, nothing is
  * lost, turns are kept, cancelled jobs stop, and GET and the stream of events say the same.
  *
- *   npm run load -- [--jobs 500] [--model nano|fake] [--seed 1] [--follow 20] [--kill] [--remote] [--replicas N] [--keep]
+ *   npm run load -- [--jobs 500] [--model nano|fake] [--seed 1] [--follow 20] [--kill [--kills 10]] [--remote] [--replicas N] [--keep]
  *
  * The service is `vimi run` in its own process, on the embedded log in a folder of its own.
  *
- *   --kill        kills the service and the process of its model with SIGKILL, again and again, and starts them again. Clients repeat what
+ *   --kill        kills the service and the process of its model with SIGKILL, ten times each, and starts them again. Clients repeat what
  *                 was not answered and follow on with Last-Event-ID; webhooks must come, each under one id
  *   --remote      the model is on another vimi, a model server, which is killed as well
  *   --replicas N  so many services on Kafka and S3 (`source .cache/infra/env` first), behind a proxy that asks them in turns
@@ -36,27 +36,29 @@ const { answerTopics } = await import(join(root, 'dist/app/client/answer-topics.
 const { addSecret, secretPath } = await import(join(root, 'dist/app/webhooks/secret-file.js'));
 const { decodeEvent, encodeEvent } = await import(join(root, 'dist/events/cloudevents.js'));
 const { jobId } = await import(join(root, 'dist/events/ids.js'));
-const { usualAgeingMs } = await import(join(root, 'dist/stores/jobs/turn-order.js'));
 
 /** Requests under way at once. */
 const senders = 8;
 /** With --kill, one request in so many asks for a webhook. */
 const hooked = 3;
-/** With --kill, up to one job in so many ends between two kills: about twenty kills disturb a load, however large it is. */
-const killsOf = 10;
+/** What keeps coming comes so often: about as fast as nano draws on a quiet machine. Milliseconds. */
+const paceMs = 200;
+/** Short, so that waits of a small load are worth a priority. Seconds. */
+const ageing = 10;
 /** Webhooks that failed once come again after seconds; what does not come within this is lost. Milliseconds. */
 const hookMs = 180_000;
 const source = '/load';
 const models = ['nano', 'fake'];
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
 
-/** `slackMs`: how long a request may be on its way to the queue of the model, on a busy machine. */
+/** `slackMs`: how long a request may be on its way to the queue of the model, and from its turn to its first step, on a busy machine. */
 export async function load({
   jobs,
   model = 'nano',
   seed = 1,
   follow = 20,
   kill = false,
+  kills: killsOfEach = 10,
   remote = false,
   replicas = 0,
   keep = false,
@@ -77,7 +79,7 @@ export async function load({
     );
     const times = { submit: [], get: [] };
     const began = performance.now();
-    const kills = kill ? killAtRandom(services, { seed, most: Math.ceil(jobs / killsOf), say }) : undefined;
+    const kills = kill ? killAtRandom(services, { seed, jobs, times: killsOfEach, say }) : undefined;
     if (kills) closing.push(() => kills.stop());
     const work = async () => {
       const asked = await submitAll(plan, { ...around, times });
@@ -92,16 +94,17 @@ export async function load({
     const { asked, stops, told } = await Promise.race([work(), ...(kills ? [kills.failed.then(never)] : [])]);
     await kills?.stop();
     const changes = await read(around.transport, answerTopics(pipeline).jobs, 'job.changed');
-    const requests = await cameAt(around.transport, pipeline);
+    const requests = await cameAt(around.transport, pipeline, replicas);
     const videos = await read(around.transport, answerTopics(pipeline).videos, 'video.completed');
     const verdict = judge({
-      asked: asked.map((one) => ({ ...one, came: requests.get(one.job) })),
+      asked: asked.map((one) => ({ ...one, ...requests.get(one.job) })),
       changes: changes.map(({ data }) => data),
       videos: videos.map(({ data }) => data.job),
       followed: told,
-      ageingMs: usualAgeingMs,
+      ageingMs: ageing * 1000,
+      slackMs,
       // Whoever was killed takes up what it finds, in no order that could be asked for.
-      slackMs: kill || replicas > 0 ? Number.POSITIVE_INFINITY : slackMs,
+      disturbed: kills?.disturbed,
     });
     if (hooks)
       verdict.wrong.push(
@@ -112,7 +115,13 @@ export async function load({
       );
     if (proxy) verdict.wrong.push(...(await sameEverywhere(services, asked)));
     return {
-      ...{ ...verdict, times, stops, busy: busyOf(changes, videos), seconds: (performance.now() - began) / 1000 },
+      ...{
+        ...verdict,
+        times,
+        stops,
+        busy: busyOf(changes, videos) / Math.max(1, replicas),
+        seconds: (performance.now() - began) / 1000,
+      },
       kills: kills?.counts ?? {},
       clients: { repeats: client.repeats, reconnects: client.reconnects },
       webhooks: [...(hooks?.got.values() ?? [])].reduce((sum, ids) => sum + ids.length, 0),
@@ -181,13 +190,13 @@ async function startAll({ folder, model, remote, replicas, hooks, closing }) {
 function embeddedTopology(model) {
   return readFileSync(join(root, 'topology.yaml'), 'utf8')
     .replace(/model: nano, upsampler: [\w-]+/, `model: ${model}`)
-    .replace('max_in_flight: 32', 'max_in_flight: 2000');
+    .replace('max_in_flight: 32', `max_in_flight: 2000\n    ageing: ${ageing}s`);
 }
 
 function kafkaTopology(model) {
   const topology = JSON.parse(clusterTopology(`load-${randomUUID().slice(0, 8)}`, { partitions: 4 }));
   for (const step of topology.pipelines.generate.steps) if (step.denoise) step.denoise.model = model;
-  topology.pipelines.generate.max_in_flight = 2000;
+  Object.assign(topology.pipelines.generate, { max_in_flight: 2000, ageing: `${ageing}s` });
   return JSON.stringify(topology);
 }
 
@@ -217,9 +226,14 @@ async function sameEverywhere(services, asked) {
 async function submitAll(plan, { client, transport, pipeline, times }) {
   const asked = [];
   const left = [...plan];
+  let next = 0;
   const send = async () => {
     for (let one = left.shift(); one; one = left.shift()) {
-      const { id, request, by, cancel } = one;
+      const { id, request, by, cancel, keepsComing } = one;
+      if (keepsComing) {
+        next = Math.max(next + paceMs, performance.now());
+        await sleep(next - performance.now());
+      }
       if (by === 'log') {
         await transport.publish([
           encodeEvent({ schema: 'generation.requested', id, source, topic: pipeline.from, key: id, data: request }),
@@ -310,12 +324,15 @@ async function read(transport, topic, schema) {
   return events;
 }
 
-/** When each request was written, by its job. */
-async function cameAt(transport, pipeline) {
+/** When each request was written, by its job, and what it shares an owner with: replicas share out partitions. */
+async function cameAt(transport, pipeline, replicas) {
   const came = new Map();
   for await (const record of transport.read(pipeline.from)) {
     const event = decodeEvent(record, ['generation.requested', 'generation.cancelled']);
-    if (event.schema === 'generation.requested') came.set(jobId(pipeline.name, event), record.timestamp);
+    if (event.schema === 'generation.requested') {
+      const lane = replicas > 0 ? record.partition : 0;
+      came.set(jobId(pipeline.name, event), { came: record.timestamp, lane });
+    }
   }
   return came;
 }
@@ -344,6 +361,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
       follow: { type: 'string', default: '20' },
       replicas: { type: 'string' },
       kill: { type: 'boolean', default: false },
+      kills: { type: 'string', default: '10' },
       remote: { type: 'boolean', default: false },
       keep: { type: 'boolean', default: false },
     },
@@ -357,7 +375,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     console.error(`--model: expected ${models.join(' or ')}, found ${values.model}`);
     process.exit(2);
   }
-  const [jobs, seed, follow] = ['jobs', 'seed', 'follow'].map((name) => count(values[name], name));
+  const [jobs, seed, follow, kills] = ['jobs', 'seed', 'follow', 'kills'].map((name) => count(values[name], name));
   const replicas = values.replicas === undefined ? 0 : count(values.replicas, 'replicas');
   if (replicas > 0 && !process.env.KAFKA_BROKERS) {
     console.error('--replicas: expected KAFKA_BROKERS and S3_* in the environment: source .cache/infra/env');
@@ -365,7 +383,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
   }
   const say = (line) => console.log(line);
   const { model, kill, remote, keep } = values;
-  const result = await load({ jobs, seed, follow, model, kill, remote, replicas, keep, say });
+  const result = await load({ jobs, seed, follow, model, kill, kills, remote, replicas, keep, say });
   const { times, stops, waits, counts, wrong } = result;
   const ms = (all) => `p50 ${percentile(all, 0.5).toFixed(0)} ms, p99 ${percentile(all, 0.99).toFixed(0)} ms`;
   console.log(`submit    ${ms(times.submit)} (${times.submit.length} by HTTP, ${senders} at once)`);
@@ -380,7 +398,9 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
       (stopped.length > 0 ? `: ${ms(stopped)}` : ''),
   );
   console.log(`busy      ${(100 * result.busy).toFixed(1)} % of the time from the first step to the last video`);
-  console.log(`order     ${result.pairs} pairs of which one waited while the other began`);
+  console.log(
+    `order     ${result.pairs} pairs of which one waited while the other began; in ${result.aged} of them the first was less urgent, and had waited for longer`,
+  );
   console.log(
     `ended     ${Object.entries(counts)
       .map(([state, n]) => `${n} ${state}`)

@@ -12,9 +12,13 @@ const shapes = [
   { frames: 6, steps: 2, width: 24, height: 16 },
 ];
 
+/** One in so many comes later. */
+const later = 3;
+
 /**
  * What is asked for, in the order in which it is sent: mixed prompts, shapes and priorities, in turns by HTTP and by the log. One in
- * `cancels` is cancelled again: every other one at once, the rest when they run, or when nothing else is left to cancel.
+ * `cancels` is cancelled again: every other one at once, the rest when they run, or when nothing else is left to cancel. The last third
+ * `keepsComing` one after another, all interactive: whoever would starve behind them does.
  */
 export function planOf(jobs, seed, { cancels = 20 } = {}) {
   const random = seeded(seed);
@@ -24,5 +28,9 @@ export function planOf(jobs, seed, { cancels = 20 } = {}) {
     by: n % 2 === 0 ? 'http' : 'log',
     cancel: n % cancels === cancels - 1 ? (((n + 1) / cancels) % 2 === 0 ? 'at once' : 'while it runs') : null,
     request: { prompt: `${one(subjects)} ${one(ways)}`, priority: one(priorities), seed: n, ...one(shapes) },
-  }));
+  })).map((asked, n) =>
+    n < jobs - jobs / later
+      ? { ...asked, keepsComing: false }
+      : { ...asked, keepsComing: true, request: { ...asked.request, priority: 'interactive' } },
+  );
 }

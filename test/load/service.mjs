@@ -49,12 +49,29 @@ export class Service {
 
   /** Events that it has brought to an end since it was started; endless when it is not there. */
   async outcomes() {
-    const text = await fetch(`${this.url}/metrics`).then(
-      (answer) => answer.text(),
-      () => undefined,
+    const sum = await this.#sums();
+    return sum ? sum('vimi_events_total') : Number.POSITIVE_INFINITY;
+  }
+
+  /** Requests that it has not read yet, or that are not yet at the step that draws them; endless when it is not there. */
+  async onTheirWay() {
+    const sum = await this.#sums();
+    if (!sum) return Number.POSITIVE_INFINITY;
+    const there = sum('vimi_awaiting_commit') + sum('vimi_step_in_flight', /step="(denoise|encode)"/);
+    return sum('vimi_waiting_events') - there;
+  }
+
+  /** The sum over the series of a metric; undefined when it is not there. */
+  async #sums() {
+    const answer = await fetch(`${this.url}/metrics`).catch(() => undefined);
+    const lines = (await answer?.text().catch(() => undefined))?.split('\n');
+    return (
+      lines &&
+      ((metric, labels = /^/) =>
+        lines
+          .filter((line) => line.startsWith(`${metric}{`) && labels.test(line))
+          .reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0))
     );
-    if (text === undefined) return Number.POSITIVE_INFINITY;
-    return [...text.matchAll(/^vimi_events_total\{.*\} (\d+)$/gm)].reduce((sum, [, count]) => sum + Number(count), 0);
   }
 
   /** The processes of Node that it started: those of its model. */

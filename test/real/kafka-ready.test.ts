@@ -57,14 +57,15 @@ async function readiness({ lines }: Worker): Promise<string> {
 
 it('[kind 4] a worker with nothing in flight is not ready while the broker is away', async () => {
   const { transport, topic, worker } = await idleWorker();
-  await vi.waitFor(async () => expect(await readiness(worker)).toBe('200 ready\n'), patient);
+  await vi.waitFor(async () => expect(await readiness(worker)).toBe('200 READY\n'), patient);
   own.kill();
   await vi.waitFor(
-    async () => expect(await readiness(worker)).toMatch(/^503 waiting for a broker: TRANSPORT_UNAVAILABLE: .* -> /),
+    async () =>
+      expect(await readiness(worker)).toMatch(/^503 UNHEALTHY\nwaiting for a broker: TRANSPORT_UNAVAILABLE: .* -> /),
     patient,
   );
   await own.up();
-  await vi.waitFor(async () => expect(await readiness(worker)).toBe('200 ready\n'), patient);
+  await vi.waitFor(async () => expect(await readiness(worker)).toBe('200 READY\n'), patient);
   await vi.waitFor(() => transport.publish(events(topic, 0, 30)), patient);
   await expectExactlyOnce(transport, topic, 30, patient.timeout);
 });
@@ -99,9 +100,12 @@ it.each([
   await expectExactlyOnce(transport, topic, 20, patient.timeout);
   const allow = await forbid(type, `${topic}${end}`, what);
   await transport.publish(events(topic, 20, 40));
-  await vi.waitFor(async () => expect(await readiness(worker)).toMatch(/^503 .*TRANSPORT_DENIED: /), patient);
+  await vi.waitFor(
+    async () => expect(await readiness(worker)).toMatch(/^503 UNHEALTHY\n.*TRANSPORT_DENIED: /),
+    patient,
+  );
   expect(worker.child.exitCode).toBeNull();
   await allow();
   await expectExactlyOnce(transport, topic, 40, patient.timeout);
-  await vi.waitFor(async () => expect(await readiness(worker)).toBe('200 ready\n'), patient);
+  await vi.waitFor(async () => expect(await readiness(worker)).toBe('200 READY\n'), patient);
 });

@@ -141,7 +141,7 @@ it.each([
     broken = true;
     const metrics = createMetrics();
     const running = pipeline.run({ to, maxInFlight: 16 }, { objects }, metrics);
-    await vi.waitFor(() => expect(metrics.hindrances()[0]).toContain(code), patience);
+    await vi.waitFor(() => expect(metrics.readiness().reasons[0]).toContain(code), patience);
     expect(pipeline.worked.length).toBeLessThanOrEqual(16);
     broken = false;
     expect((await running).run).toEqual({ delivered: 40, rejected: 0, dropped: {} });

@@ -333,11 +333,11 @@ describe('trouble of Weaviate', () => {
       ...{ transport, resources: resourcesWith({ corpus }), signal: new AbortController().signal },
       ...{ drain: true, log: { ...quietLog, warn: note, info: note, error: note }, metrics },
     });
-    await vi.waitFor(() => expect(metrics.hindrances()[0]).toContain('SEARCH_UNAVAILABLE'), patient);
+    await vi.waitFor(() => expect(metrics.readiness().reasons[0]).toContain('SEARCH_UNAVAILABLE'), patient);
     broken = false;
     expect((await running).run).toEqual({ delivered: 30, rejected: 0, dropped: {} });
     expect(searched.sort()).toEqual(Array.from({ length: 30 }, (_, n) => `m${n}`).sort());
-    expect(metrics.hindrances().join()).not.toContain('SEARCH');
+    expect(metrics.readiness().reasons.join()).not.toContain('SEARCH');
     expect(lines.filter((line) => line.startsWith('Paused'))).toHaveLength(1);
     await corpus.close();
     await transport.close();

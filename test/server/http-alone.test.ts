@@ -21,7 +21,7 @@ it(
       ...{ drain: false, signal: stop.signal, metrics: alone.workspace.metrics, onRunning },
     }).finally(ended);
     await vi.waitFor(() => expect(onRunning).toHaveBeenCalledOnce(), patient);
-    expect(await (await fetch(`${alone.server.url}/ready`)).text()).toBe('ready\n');
+    expect(await (await fetch(`${alone.server.url}/ready`)).text()).toBe('READY\n');
     const { status, body } = await alone.post('/v1/videos', { prompt: 'a boat' });
     expect([status, body.status]).toEqual([202, 'queued']);
     await worker.drain();

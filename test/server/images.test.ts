@@ -148,6 +148,12 @@ describe('images of requests over HTTP', patient, () => {
       422,
       'EVENT_INVALID',
     ],
+    [
+      'a drawing that stands in the prompt',
+      { prompt: [{ text: 'x' }, { image: { base64: Buffer.from('<svg/>').toString('base64') } }] },
+      415,
+      'MEDIA_UNSUPPORTED',
+    ],
     ['a file of the server', { prompt: [{ image: { uri: 'topology.yaml' } }] }, 403, 'MEDIA_FORBIDDEN'],
     ['another object of the store', { prompt: [{ image: { uri: 'object:samples/x.tar' } }] }, 403, 'MEDIA_FORBIDDEN'],
     ['a clip of the server', { prompt: [{ text: 'x' }, { clip: { uri: '/etc/passwd' } }] }, 403, 'MEDIA_FORBIDDEN'],

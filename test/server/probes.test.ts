@@ -106,9 +106,9 @@ describe('probes', () => {
       const answer = await fetch(url.replace('metrics', 'ready'));
       return [answer.status, await answer.text()];
     };
-    expect(await ask()).toEqual([503, 'nothing runs yet\n']);
+    expect(await ask()).toEqual([503, 'STARTING\nnothing runs yet\n']);
     metrics.expect('generate');
-    expect(await ask()).toEqual([503, 'generate is starting\n']);
+    expect(await ask()).toEqual([503, 'STARTING\ngenerate is starting\n']);
     const troubles: Trouble[] = [];
     const state = {
       partitions: 1,
@@ -121,14 +121,17 @@ describe('probes', () => {
       behind: async () => new Map(),
     };
     const stop = metrics.watch('generate', () => state);
-    expect(await ask()).toEqual([200, 'ready\n']);
+    expect(await ask()).toEqual([200, 'READY\n']);
     troubles.push({ code: 'STORAGE_DENIED', step: 'to', message: 'The token expired', remedy: 'Renew it.' });
-    expect(await ask()).toEqual([503, 'generate is paused at to: STORAGE_DENIED: The token expired -> Renew it.\n']);
+    expect(await ask()).toEqual([
+      503,
+      'UNHEALTHY\ngenerate is paused at to: STORAGE_DENIED: The token expired -> Renew it.\n',
+    ]);
     expect(await (await fetch(url)).text()).toContain(
       'vimi_paused{pipeline="generate",code="STORAGE_DENIED",step="to"} 1',
     );
     troubles.pop();
-    expect(await ask()).toEqual([200, 'ready\n']);
+    expect(await ask()).toEqual([200, 'READY\n']);
     expect(await (await fetch(url)).text()).not.toContain('vimi_paused{');
     stop();
   });

@@ -298,8 +298,8 @@ describe('videos over HTTP', patient, () => {
     [`{"prompt":"${'x'.repeat(5_000_000)}"}`, 422, 'PROMPT_TOO_LONG', undefined],
     [
       JSON.stringify({ prompt: Array(4).fill({ image: { base64: 'A'.repeat(1_200_000) } }) }),
-      413,
-      'EVENT_TOO_LARGE',
+      415,
+      'MEDIA_UNSUPPORTED',
       undefined,
     ],
   ])('refuses %.60s', async (body, status, code, pointers) => {
@@ -337,11 +337,25 @@ describe('videos over HTTP', patient, () => {
     ['letters of another encoding', Buffer.from('{"prompt": "ein Käfer"}', 'latin1'), {}, 400, 'HTTP_MALFORMED'],
     ['half a surrogate pair', Buffer.from('{"prompt": "a fox \\ud83e"}'), {}, 400, 'HTTP_MALFORMED'],
     ['half of one in a name', Buffer.from('{"prompt": "a fox", "\\uDD8A": 1}'), {}, 400, 'HTTP_MALFORMED'],
+    [
+      'a body that says it is text',
+      Buffer.from('{"prompt": "a fox"}'),
+      { 'content-type': 'text/plain' },
+      415,
+      'HTTP_MEDIA_TYPE',
+    ],
     ['a compressed body', gzipSync('{"prompt": "a fox"}'), { 'content-encoding': 'gzip' }, 415, 'HTTP_MEDIA_TYPE'],
     [
       'a key that names nothing',
       Buffer.from('{"prompt": "a fox"}'),
       { 'idempotency-key': '""' },
+      400,
+      'HTTP_MALFORMED',
+    ],
+    [
+      'a key with a control character',
+      Buffer.from('{"prompt": "a fox"}'),
+      { 'idempotency-key': '"a\tb"' },
       400,
       'HTTP_MALFORMED',
     ],
@@ -372,7 +386,11 @@ describe('videos over HTTP', patient, () => {
 
   it('turns requests away while too many wait', async () => {
     const small = await serve(topology, { mostWaiting: 1 });
+    small.workspace.metrics.expectNone();
+    const ready = async () => (await fetch(`${small.server.url}/ready`)).text();
+    expect(await ready()).toBe('READY\n');
     await small.post('/v1/videos', { prompt: 'a fox' });
+    expect(await ready()).toBe('BUSY\n');
     const full = await small.post('/v1/videos', { prompt: 'a fox' });
     expect([full.status, full.body.code, full.body.retryable]).toEqual([429, 'QUEUE_FULL', true]);
     expect(Number(full.headers.get('retry-after'))).toBeGreaterThan(0);

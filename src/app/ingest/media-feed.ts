@@ -12,6 +12,7 @@ import { type MediaDefaults, mediaEvent, withDefaults } from './media-event.js';
 import type { MediaSource } from './media-source.js';
 import { type Offering, offeredBy } from './offered-by.js';
 import type { OfferedMedium } from './offered-medium.js';
+import { PublicationTimes } from './publication-times.js';
 import { isLasting } from './publish-media.js';
 import {
   type MediaInput,
@@ -87,6 +88,7 @@ export class MediaFeed {
   readonly #window = new Map<string, Waiting>();
   /** Published by an earlier feed, without an outcome: by uri. */
   readonly #left = new Map<string, UnsettledMedium>();
+  readonly #times = new PublicationTimes();
   #wake = () => {};
 
   private constructor(options: MediaFeedOptions) {
@@ -186,9 +188,11 @@ export class MediaFeed {
       waiting.push(one);
       return event;
     });
-    const places = await transport.publish(events.map(({ record }) => record));
+    const records = events.map(({ record }) => ({ ...record, timestamp: this.#times.next() }));
+    const places = await transport.publish(records);
     for (const [n, place] of places.entries()) waiting[n]!.place = place;
     this.counts.published += events.length;
+    await this.#times.settled();
   }
 
   /** Another event than all before it that offered the same medium in the same state. */

@@ -5,6 +5,7 @@ import { outcomesSince } from './media-outcomes.js';
 import type { MediaSource } from './media-source.js';
 import { type Offering, offeredBy } from './offered-by.js';
 import type { OfferedMedium } from './offered-medium.js';
+import { PublicationTimes } from './publication-times.js';
 
 /** Records that are published at once. */
 const batch = 500;
@@ -37,10 +38,15 @@ export async function publishMedia(
   // Nobody knows here what was offered before: a topic that grew has other events from now on.
   const ends = (await transport.ends(topic)).filter(({ high }) => high > 0);
   const after = ends.length > 0 ? JSON.stringify(ends.map(({ partition, high }) => [partition, high])) : '';
+  const times = new PublicationTimes();
   const publish = async () => {
-    const records = waiting.map((medium) => mediaEvent(medium, topic, after).record);
+    const records = waiting.map((medium) => ({
+      ...mediaEvent(medium, topic, after).record,
+      timestamp: times.next(),
+    }));
     waiting = [];
     if (records.length > 0) await transport.publish(records);
+    await times.settled();
     published += records.length;
     onPublished?.(published);
   };

@@ -119,7 +119,7 @@ class TestRun {
     const { log, metrics } = workspace;
     let hindrances: string[] = [];
     const timer = setTimeout(() => {
-      hindrances = metrics.hindrances();
+      hindrances = metrics.readiness().reasons;
       over.abort();
     }, limitMs);
     try {

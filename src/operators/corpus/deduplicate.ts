@@ -3,9 +3,10 @@ import type { VimiEvent } from '../../events/event.js';
 import { eventKey } from '../../events/ids.js';
 import { replayOf } from '../../events/replay.js';
 import { defineOperator } from '../../flow/define-operator.js';
+import type { Clip } from '../../flow/flow.js';
 import { drop } from '../../flow/map-each.js';
 import { maybeOneFilm } from '../../models/encoders/built-in/film-hash.js';
-import type { NearDuplicate } from '../../stores/corpus/corpus.js';
+import type { Corpus, NearDuplicate } from '../../stores/corpus/corpus.js';
 import { documentId } from './index-clips.js';
 import { RecentMedia } from './recent-media.js';
 
@@ -14,12 +15,12 @@ import { RecentMedia } from './recent-media.js';
  * Out     the same
  * Drops   duplicate: an event before it brought the same image, or one that looks the same; of clips, if they do so
  *         throughout
- * Fails   nothing
- * Memory  the hashes of what is under way in this process, and of the last 1,000 that are done
+ * Fails   INDEX_DAMAGED when the index is not filled again in time
+ * Memory  the hashes of what is under way in this process, of the last 1,000 that are done, and of those of the last minute
  *
- * Two equal media at once: the second to arrive here is dropped. When the first is then rejected by a later step, both
- * are out; publishing it again brings it in. Two processes that meet equal media within the moment that the index
- * needs to hear of the first let one each pass: docs/internals/architecture.md, "The corpus".
+ * Of media that are alike, the one that was published first stays: an event is decided on when all before it have their outcome, by
+ * what the index has heard of since its retrieval, and what this process let through. Two processes that meet equal media within the
+ * moment that the index needs to hear of the first let one each pass: docs/internals/architecture.md, "The corpus".
  * An event never stands in its own way: redone after a crash it passes again, and equal clips of one video all pass. Only
  * of a replayed one, whose other parts may have been delivered before, what brought the same image then is dropped.
  */
@@ -31,9 +32,10 @@ export const deduplicate = defineOperator(
       in: 'clip and context.',
       out: 'The same.',
       drops:
-        'duplicate: another event brought the same image (the bytes of the keyframe), or one that looks the same. That means a perceptual hash at most perceptual_bits away and an embedding with at least the cosine similarity likeness. A clip is judged by its keyframe; it is a duplicate of another clip only if four frames spread over both look alike too. Flat images (plain black) resemble nothing: only equal bytes count. Of two at once in one process the later is dropped, even if the earlier is rejected afterwards. If several processes meet duplicates at the same moment, each may let one pass. Of a replayed event, the parts that brought the same image before are dropped.',
-      fails: 'Nothing.',
-      memory: 'Hashes of the media in flight, and of the last 1,000 that are done.',
+        'duplicate: another event brought the same image (the bytes of the keyframe), or one that looks the same. That means a perceptual hash at most perceptual_bits away and an embedding with at least the cosine similarity likeness. A clip is judged by its keyframe; it is a duplicate of another clip only if four frames spread over both look alike too. Flat images (plain black) resemble nothing: only equal bytes count. Of media in one process, the one that was published first is kept, whatever the partition and whatever takes how long: an event waits here until all that were published before it have their outcome. If several processes meet duplicates at the same moment, each may let one pass. Of a replayed event, the parts that brought the same image before are dropped.',
+      fails: 'INDEX_DAMAGED after retries.',
+      memory:
+        'Hashes of the media in flight, of the last 1,000 that are done, and of all that were done in the last minute.',
     },
     config: z.strictObject({
       perceptual_bits: z
@@ -61,27 +63,31 @@ export const deduplicate = defineOperator(
     adds: [],
   },
   {
-    open({ corpus }) {
-      const recent = new RecentMedia(1000);
+    concurrency: 8,
+    after: 'settled',
+    open({ corpus, clock }) {
+      const recent = new RecentMedia(1000, clock.elapsed);
       corpus.onRemoved((id) => recent.forget((document) => document === id));
       return recent;
     },
-    process(
+    async process(
       { clip, context, query, file, replaces = [] },
-      { config: { perceptual_bits, likeness, exact }, state: recent, event, origin, part, signal },
+      { config: { perceptual_bits, likeness, exact }, corpus, state: recent, event, origin, part, signal },
     ) {
       // The same medium under another caption: what it made before is no other.
       recent.forget((document) => replaces.includes(document));
       // Parts of it may have been delivered before others were rejected.
       const isReplay = replayOf(origin) !== null;
-      const known = context.nearDuplicates.find(
-        (other) =>
-          !replaces.includes(other.document) &&
-          (!isOf(other, event) || (isReplay && other.exact)) &&
-          maybeOneFilm(clip.film, other.film, perceptual_bits) &&
-          ((exact && other.exact) ||
-            (other.distance <= perceptual_bits && (other.likeness === null || other.likeness >= likeness))),
-      );
+      const isSame = (other: NearDuplicate) =>
+        !replaces.includes(other.document) &&
+        (!isOf(other, event) || (isReplay && other.exact)) &&
+        maybeOneFilm(clip.film, other.film, perceptual_bits) &&
+        ((exact && other.exact) ||
+          (other.distance <= perceptual_bits && (other.likeness === null || other.likeness >= likeness)));
+      const known =
+        context.nearDuplicates.find(isSame) ??
+        // It may have waited since its retrieval, and the index may have heard of more.
+        (await nearDuplicates(clip, { distance: perceptual_bits, likeness }, corpus)).find(isSame);
       const claim = {
         event: eventKey(event),
         part,
@@ -105,6 +111,15 @@ export const deduplicate = defineOperator(
     },
   },
 );
+
+async function nearDuplicates(
+  { keyframe, perceptual, imageEmbedding }: Clip,
+  limits: { distance: number; likeness: number },
+  corpus: Corpus,
+): Promise<NearDuplicate[]> {
+  const exclude = { contentHash: keyframe.sha256, perceptual, imageEmbedding, ...limits };
+  return (await corpus.search({ text: '', mode: 'lexical', k: 0, exclude })).nearDuplicates;
+}
 
 /** Whether the document came from this very event. Of older ones the id alone is known. */
 function isOf({ event: id, eventSource }: NearDuplicate, event: VimiEvent): boolean {

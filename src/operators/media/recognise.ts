@@ -19,8 +19,8 @@ import { type Turn, Turns } from './turns.js';
  * Fails   INDEX_DAMAGED when the index is not filled again in time
  * Memory  documents of the last 1,000 media that were delivered here
  *
- * Of media with the same bytes only one is under way at a time in one process: the next waits for its outcome, and is then
- * known, or takes its place. A replayed event is not dropped, since parts of it may have been rejected; deduplicate looks
+ * Of media with the same bytes only one is under way at a time in one process: those that were published later wait for its outcome,
+ * and are then known, or take its place. A replayed event is not dropped, since parts of it may have been rejected; deduplicate looks
  * at each part.
  * What is replaced is removed in the commit by which the medium is delivered again, so there is no moment without it.
  * An event never stands in its own way: done again after a commit that failed, it passes again.
@@ -65,6 +65,8 @@ export const recognise = defineOperator(
   },
   {
     concurrency: (config) => config.concurrency,
+    // The turns of equal media are taken as the media were published.
+    after: 'begun',
     open({ corpus }) {
       const recent = new RecentDocuments(1000);
       corpus.onRemoved((id) => recent.removed(id));
@@ -72,7 +74,7 @@ export const recognise = defineOperator(
     },
     async process({ media, file }, { corpus, objects, origin, signal, state: { recent, turns, started } }) {
       // Tried again after trouble of the index or the store, it has its turn already.
-      const turn = started.get(origin)?.turn ?? turns.take(file.sha256, signal);
+      const turn = started.get(origin)?.turn ?? turns.take(file.sha256, origin, signal);
       const medium = { media, file, said: saidOf(media, file), replaces: [] as string[], turn };
       started.set(origin, medium);
       await turn.mine;

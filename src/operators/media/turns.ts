@@ -1,31 +1,40 @@
+import type { StoredRecord } from '../../events/record.js';
+import { comparePublished } from '../../flow/order.js';
+
 export interface Turn {
   /** Resolves when all before have ended, or the signal aborts, which ends this turn too. */
   mine: Promise<void>;
   end(): void;
 }
 
-/** Lets those of one name go one at a time, in the order in which they came. */
-export class Turns {
-  readonly #last = new Map<string, Promise<void>>();
+interface Taken {
+  origin: StoredRecord;
+  ended: Promise<void>;
+}
 
-  take(name: string, signal: AbortSignal): Turn {
-    const before = this.#last.get(name) ?? Promise.resolve();
+/** Lets those of one name go one at a time, in the order in which they were published. One that comes late waits for none after it. */
+export class Turns {
+  readonly #taken = new Map<string, Set<Taken>>();
+
+  take(name: string, origin: StoredRecord, signal: AbortSignal): Turn {
+    const all = this.#taken.get(name) ?? new Set();
+    this.#taken.set(name, all);
+    const before = [...all].filter((other) => comparePublished(other.origin, origin) < 0).map(({ ended }) => ended);
     let end = () => {};
-    const ended = new Promise<void>((resolve) => {
-      end = resolve;
+    const taken = { origin, ended: new Promise<void>((resolve) => (end = resolve)) };
+    all.add(taken);
+    void taken.ended.then(() => {
+      all.delete(taken);
+      if (all.size === 0 && this.#taken.get(name) === all) this.#taken.delete(name);
     });
-    // Who gives up lets the next go only when those before have ended as well.
-    const whole = before.then(() => ended);
-    this.#last.set(name, whole);
-    void whole.then(() => {
-      if (this.#last.get(name) === whole) this.#last.delete(name);
-    });
-    if (signal.aborted) end();
-    signal.addEventListener('abort', end, { once: true });
     const aborted = new Promise<void>((resolve) => {
-      if (signal.aborted) resolve();
-      signal.addEventListener('abort', () => resolve(), { once: true });
+      const give = () => {
+        end();
+        resolve();
+      };
+      if (signal.aborted) give();
+      else signal.addEventListener('abort', give, { once: true });
     });
-    return { mine: Promise.race([before, aborted]), end };
+    return { mine: Promise.race([Promise.all(before).then(() => {}), aborted]), end };
   }
 }

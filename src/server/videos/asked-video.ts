@@ -1,3 +1,4 @@
+import type { RequestImages } from '../../app/request-images.js';
 import type { GenerationRequested } from '../../events/schemas.js';
 import { checkUris, imagesOf, type Uploads, withImages } from '../images/references.js';
 import type { Caller } from '../keys/callers.js';
@@ -24,5 +25,23 @@ export async function askedVideo(
   const images: Parameters<typeof withImages>[1][number][] = [];
   // One after the other: an image of the allowed size takes 120 MB while it is decoded.
   for (const { role, object } of wanted) images.push({ uri: `object:${(await object(signal)).key}`, role });
-  return { ...event, prompt: withImages(event.prompt, images) };
+  return { ...event, prompt: withImages(await withoutBytes(event.prompt, videos.images), images) };
+}
+
+/** Images that stand in a prompt itself are stored as all others are: what is none is refused now, and not by the job. */
+async function withoutBytes(
+  prompt: GenerationRequested['prompt'],
+  images: RequestImages,
+): Promise<GenerationRequested['prompt']> {
+  if (typeof prompt === 'string') return prompt;
+  const parts = [];
+  for (const [n, part] of prompt.entries()) {
+    const { image, role } = part;
+    if (!image || !('base64' in image)) parts.push(part);
+    else {
+      const { key } = await images.ofBytes(Buffer.from(String(image.base64), 'base64'), `prompt.${n}.image`, role);
+      parts.push({ ...part, image: { uri: `object:${key}` } });
+    }
+  }
+  return parts as GenerationRequested['prompt'];
 }

@@ -11,16 +11,16 @@ export function waitOf(prefer: string | string[] | undefined): number {
 
 /**
  * The value of Idempotency-Key: a quoted string, as the draft has it, or plain text. undefined: there is none. HTTP_MALFORMED for one
- * that is empty.
+ * that is empty, or that has control characters: it becomes the id of an event.
  */
 export function idempotencyKey(header: string | undefined): string | undefined {
   if (header === undefined) return undefined;
   const text = header.trim();
   const quoted = /^"((?:[^"\\]|\\["\\])*)"$/.exec(text);
   const key = quoted ? quoted[1]!.replace(/\\(["\\])/g, '$1') : text;
-  if (key.trim() !== '') return key;
-  throw new VimiError('HTTP_MALFORMED', 'The key names nothing', {
-    ...{ expected: 'text that is not empty', found: header, where: 'Idempotency-Key' },
+  if (key.trim() !== '' && !/\p{Cc}/u.test(key)) return key;
+  throw new VimiError('HTTP_MALFORMED', 'This is no key', {
+    ...{ expected: 'printable text that is not empty', found: header, where: 'Idempotency-Key' },
     remedy: 'Give each request a key of its own, or leave the header out.',
   });
 }

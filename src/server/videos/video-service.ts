@@ -128,6 +128,11 @@ export class VideoService {
     return board.board.get(job) ?? this.get(job, { sees: () => true });
   }
 
+  /** As this process knows the queue: requests are turned away. */
+  isFull(): boolean {
+    return this.#options.board.board.live() >= this.#options.mostWaiting;
+  }
+
   /** A job as it is now; as it was when the log was last there, if it is away. JOB_NOT_FOUND, also for jobs of others. */
   async get(job: string, { sees }: Pick<Caller, 'sees'>): Promise<BoardJob> {
     await this.#fresh();

@@ -14,6 +14,7 @@ import type { StepWatch } from '../../flow/step-watch.js';
 import { type Cancels, isCancel } from './cancels.js';
 import type { Chain } from './chain.js';
 import { type InFlight, InFlightEvent } from './in-flight.js';
+import type { PublishedOrder } from './published-order.js';
 import { rejectedWhole, type Settled } from './settled.js';
 
 /** What the admission to all partitions of a pipeline shares. */
@@ -32,6 +33,8 @@ export interface AdmissionParts {
   spans?: PipelineSpans | undefined;
   /** See PipelineSpec. */
   ageingMs?: number | undefined;
+  /** Missing where no step asks for it. */
+  order?: PublishedOrder | undefined;
 }
 
 interface Listener {
@@ -51,6 +54,7 @@ export class Admission {
   #cancels = 0;
   readonly #onSettled = (settlement: Settlement) => {
     if (this.#parts.spans) this.#open.get(settlement.origin.offset)?.span?.end(settlement.outcome);
+    this.#parts.order?.end(settlement.origin);
     this.#listener.onSettled(settlement);
   };
 
@@ -66,7 +70,7 @@ export class Admission {
   }
 
   admit(record: StoredRecord): void {
-    const { schemas, chain, inFlight, cancels, jobOf, clock, spans } = this.#parts;
+    const { schemas, chain, inFlight, cancels, jobOf, clock, spans, order } = this.#parts;
     let event: VimiEvent;
     try {
       event = decodeEvent(record, schemas);
@@ -85,6 +89,7 @@ export class Admission {
     if (job !== undefined && cancels?.isWanted(job))
       open.abort(new VimiError('CANCELLED', 'The job was cancelled before it began'));
     inFlight.add(open);
+    order?.add(record, open);
     this.#open.set(record.offset, open);
     chain.feed(openEnvelope(record, event, firstFlow(event), open, this.#onSettled, this.#parts));
   }

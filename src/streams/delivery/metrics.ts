@@ -41,6 +41,13 @@ const lagMs = 2_000;
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
+/** STARTING: nothing is wrong, some of it has not begun. UNHEALTHY: it waits until something is repaired. */
+export interface Readiness {
+  state: 'READY' | 'STARTING' | 'UNHEALTHY';
+  /** None when it is ready. */
+  reasons: string[];
+}
+
 /** The metrics of delivery, for any number of pipelines. Make them once a process; `registry` is what is exposed. */
 export function createMetrics(registry = new Registry()) {
   createBuildInfo(registry);
@@ -224,21 +231,21 @@ export function createMetrics(registry = new Registry()) {
           if (times) counter.inc({ pipeline: label, outcome: 'dropped', detail }, times);
       }
     },
-    /** Why this process is not ready for work, a line each; none: it is. */
-    hindrances(): string[] {
-      if (running.size + starting.size === 0 && !runsNone) return ['nothing runs yet'];
+    /** Whether this process is ready for work, and why it is not, a line each. */
+    readiness(): Readiness {
+      if (running.size + starting.size === 0 && !runsNone) return { state: 'STARTING', reasons: ['nothing runs yet'] };
       const away = [...transport.waiting.values()].map(
         ({ code, message, remedy }) => `waiting for a broker: ${code}: ${message} -> ${remedy}`,
       );
-      return [
-        ...new Set(away),
-        ...[...starting].map((label) => `${label} is starting`),
-        ...[...running].flatMap(([label, current]) =>
-          current().troubles.map(
-            ({ code, step, message, remedy }) => `${label} is paused at ${step}: ${code}: ${message} -> ${remedy}`,
-          ),
+      const paused = [...running].flatMap(([label, current]) =>
+        current().troubles.map(
+          ({ code, step, message, remedy }) => `${label} is paused at ${step}: ${code}: ${message} -> ${remedy}`,
         ),
-      ];
+      );
+      const begun = [...starting].map((label) => `${label} is starting`);
+      const reasons = [...new Set(away), ...begun, ...paused];
+      if (away.length + paused.length > 0) return { state: 'UNHEALTHY', reasons };
+      return { state: begun.length > 0 ? 'STARTING' : 'READY', reasons };
     },
     /** absent: it does not run in this process. */
     stateOf: (label: string): 'running' | 'starting' | 'absent' =>

@@ -1,6 +1,7 @@
 import { waitAfter } from '../../core/backoff.js';
 import { asVimiError, VimiError } from '../../core/errors.js';
 import { within } from '../../core/within.js';
+import type { StoredRecord } from '../../events/record.js';
 import type { Takeover } from '../../flow/operator.js';
 import type { AssignedPartition } from '../transports/transport.js';
 import { Admission, type AdmissionParts } from './admission.js';
@@ -9,6 +10,7 @@ import { credit, retryMs } from './credit.js';
 import type { LostPosition } from './lost-position.js';
 import { PartitionState, type PartitionStateName } from './partition-state.js';
 import { decodePosition, isSettled, type OutcomeCounts } from './position.js';
+import type { OrderedPartition } from './published-order.js';
 import type { Settled } from './settled.js';
 import { Tracker } from './tracker.js';
 
@@ -31,7 +33,7 @@ const emptyMs = 100;
  * take over → take within the credit → skip what an earlier run committed → admit → the pipeline's chain → settled →
  * group commit. PartitionState says how far it may still go.
  */
-export class Partition {
+export class Partition implements OrderedPartition {
   readonly #assigned: AssignedPartition;
   readonly #parts: PartitionParts;
   readonly #state = new PartitionState();
@@ -46,6 +48,7 @@ export class Partition {
   #left = Number.POSITIVE_INFINITY;
   /** Records were given out that wait for a pause to be over. */
   #holds = false;
+  #last: StoredRecord | undefined;
 
   /** Begins to take at once. */
   constructor(assigned: AssignedPartition, parts: PartitionParts) {
@@ -78,6 +81,19 @@ export class Partition {
 
   get state(): PartitionStateName {
     return this.#state.name;
+  }
+
+  get isTaking(): boolean {
+    return this.#state.name === 'taking over' || this.#state.name === 'taking';
+  }
+
+  get holds(): boolean {
+    return this.#holds;
+  }
+
+  /** The last record that was admitted. */
+  get last(): StoredRecord | undefined {
+    return this.#last;
   }
 
   /** Records without an outcome. */
@@ -116,6 +132,7 @@ export class Partition {
   /** Admits nothing more: taking → draining. */
   stopTaking(): void {
     this.#state.enter('draining');
+    this.#parts.order?.changed();
     this.#onCredit?.();
     this.#commits.pump();
   }
@@ -174,7 +191,7 @@ export class Partition {
   }
 
   async #take(): Promise<void> {
-    const { pause, clock, report, spans } = this.#parts;
+    const { pause, clock, report, spans, order } = this.#parts;
     const signal = this.#state.admitting;
     let failures = 0;
     while (!signal.aborted) {
@@ -203,6 +220,8 @@ export class Partition {
           for (const record of records) if (this.#tracker.admit(record.offset)) this.#admission.admit(record);
           this.#holds = false;
         });
+        this.#last = records.at(-1) ?? this.#last;
+        order?.changed();
         if (records.length === 0) await clock.sleep(emptyMs, signal);
       } catch (thrown) {
         if (signal.aborted) return;

@@ -20,6 +20,7 @@ import { Outcomes } from './outcomes.js';
 import { Partition, type PartitionParts } from './partition.js';
 import type { PipelineSpec } from './pipeline-spec.js';
 import { addCounts, emptyCounts, type OutcomeCounts } from './position.js';
+import { PublishedOrder } from './published-order.js';
 import { RunReport } from './run-report.js';
 import { RunningSteps } from './running-steps.js';
 import { createSinks } from './sinks.js';
@@ -176,6 +177,7 @@ class PipelineRun {
       jobOf: (event) => (catalogue[event.schema].asks === 'job' ? jobId(name, event) : undefined),
       lostPosition: (assigned) => lostPosition(assigned, spec, { transport, clock }),
       onIdle: () => this.#wake?.(),
+      order: steps.areOrdered ? new PublishedOrder(this.#partitions, () => this.#ends()) : undefined,
     };
   }
 

@@ -60,6 +60,11 @@ export class RunningSteps {
     }
   }
 
+  /** Whether one of them asks in which order the events were published. */
+  get areOrdered(): boolean {
+    return this.#steps.some(({ instance }) => instance.isOrdered);
+  }
+
   /** The steps as they run. Between them stands whoever looks at what one hands on and the next takes. */
   chain(taps: Taps | undefined): Pick<OperatorInstance, 'step'>[] {
     const instances = this.#steps.map(({ instance }) => instance);

@@ -116,10 +116,10 @@ describe('trouble of the surroundings', () => {
         metrics,
         log,
       });
-      await vi.waitFor(() => expect(metrics.hindrances()[0]).toContain(code), patience);
+      await vi.waitFor(() => expect(metrics.readiness().reasons[0]).toContain(code), patience);
       const soFar = worked.length;
       expect(soFar).toBeLessThanOrEqual(16);
-      expect(metrics.hindrances()).toHaveLength(1);
+      expect(metrics.readiness().reasons).toHaveLength(1);
       expect(await metrics.registry.metrics()).toContain(`vimi_paused{pipeline="test",code="${code}",step="to"} 1`);
       // Whatever came in between: no step has begun with anything more.
       expect(worked.length).toBe(soFar);
@@ -158,7 +158,10 @@ describe('trouble of the surroundings', () => {
     }));
     const metrics = createMetrics();
     const running = run([eachMedia(({ uri }) => productOf(uri)), sealing], { spec: {}, metrics });
-    await vi.waitFor(() => expect(metrics.hindrances()[0]).toContain('is paused at commit: STORAGE_DENIED'), patience);
+    await vi.waitFor(
+      () => expect(metrics.readiness().reasons[0]).toContain('is paused at commit: STORAGE_DENIED'),
+      patience,
+    );
     trouble = false;
     expect((await running).run).toEqual({ delivered: 5, rejected: 0, dropped: {} });
   });
@@ -171,7 +174,7 @@ describe('trouble of the surroundings', () => {
     const stop = new AbortController();
     const metrics = createMetrics();
     const running = run([work], { drain: false, signal: stop.signal, drainMs: 50, metrics, with: { objects } });
-    await vi.waitFor(() => expect(metrics.hindrances()[0]).toContain('STORAGE_DENIED'), patience);
+    await vi.waitFor(() => expect(metrics.readiness().reasons[0]).toContain('STORAGE_DENIED'), patience);
     stop.abort();
     expect(await running).toMatchObject({ end: 'stopped', run: { delivered: 0, rejected: 0, dropped: {} } });
     state.trouble = null;
@@ -469,7 +472,7 @@ describe.skipIf(process.platform === 'win32')('an ffmpeg that crashes', () => {
     ['without its encoder', 'echo "Unknown encoder \'libx264\'" >&2; exit 1'],
   ])('%s pauses the pipeline until it works [kind 4 encoder]', async (_, commands) => {
     const { metrics, running } = await encodeAll(commands);
-    await vi.waitFor(() => expect(metrics.hindrances()[0]).toContain('TOOL_UNUSABLE'), patience);
+    await vi.waitFor(() => expect(metrics.readiness().reasons[0]).toContain('TOOL_UNUSABLE'), patience);
     expect(await readAll(transport, 'rejects')).toEqual([]);
     program(real);
     expect((await running).run).toEqual({ delivered: 6, rejected: 0, dropped: {} });
@@ -528,10 +531,10 @@ describe('on a disk that is really full', () => {
       with: { objects, workDir: join(disk, 'work') },
       metrics,
     });
-    await vi.waitFor(() => expect(metrics.hindrances()).toEqual([]), patience);
+    await vi.waitFor(() => expect(metrics.readiness().reasons).toEqual([]), patience);
     const empty = fill(disk);
     isFull.abort();
-    await vi.waitFor(() => expect(metrics.hindrances()[0]).toContain('STORAGE_FULL'), patience);
+    await vi.waitFor(() => expect(metrics.readiness().reasons[0]).toContain('STORAGE_FULL'), patience);
     expect(await readAll(own, 'rejects')).toEqual([]);
     empty();
     expect((await running).run).toEqual({ delivered: 24, rejected: 0, dropped: {} });

@@ -1,0 +1,96 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openGrounding } from '../../app/grounding.js';
+import { openJobBoard } from '../../app/job-board.js';
+import { openWebhooks, type Webhooks, type WebhooksOptions } from '../../app/webhooks/webhooks.js';
+import type { Workspace } from '../../app/workspace.js';
+import { VimiError } from '../../core/errors.js';
+import type { BoardJob } from '../../stores/jobs/job-board.js';
+import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
+import type { App } from '../app.js';
+import { addContextRoute } from '../corpus/context.js';
+import { addModelsRoute } from '../models.js';
+import { Once } from '../once.js';
+import { addWebhookRoutes } from '../webhooks/routes.js';
+import { toldJob } from '../webhooks/told-job.js';
+import { addContentRoute } from './content.js';
+import { addEventsRoute } from './events.js';
+import { addPreviewRoute } from './preview.js';
+import { addVideoRoutes } from './routes.js';
+import { videoOf } from './video.js';
+import { VideoService } from './video-service.js';
+
+export interface ServeVideosOptions {
+  workspace: Workspace;
+  pipeline: PipelineSpec;
+  /** Jobs that are not over; beyond them requests are turned away. */
+  mostWaiting: number;
+  /** Streams of events that are open at once. */
+  mostStreams: number;
+  receivers: WebhooksOptions['around'];
+  /** Aborted when the server closes. */
+  closing: AbortSignal;
+}
+
+export interface ServedVideos {
+  /** So many jobs wait that requests are turned away. */
+  isFull(): boolean;
+  close(): Promise<void>;
+}
+
+/** Whoever asks while the list of jobs is read waits so long at most. */
+const startMs = 10_000;
+
+/** All that is about the videos of one pipeline: jobs, their events and contents, webhooks, models, grounding. */
+export function serveVideos(app: App, options: ServeVideosOptions): ServedVideos {
+  const { workspace, pipeline, mostWaiting, mostStreams, receivers, closing } = options;
+  const board = new Once(() => openJobBoard(workspace, pipeline, closing));
+  const grounding = new Once(() => openGrounding(workspace, pipeline));
+  let service: VideoService | undefined;
+  const hooks: Once<Webhooks | undefined> = new Once(async () => {
+    const followed = await board.get();
+    const shown = (job: BoardJob) => service?.shown(job) ?? videoOf(job, { place: undefined, model: null });
+    const describe = (job: BoardJob) => toldJob(shown(job));
+    return openWebhooks({ workspace, pipeline, board: followed, describe, around: receivers });
+  });
+  const webhooks = () => within(hooks.get(), startMs);
+  const videos = async () => {
+    const around = { workspace, pipeline, mostWaiting, closing };
+    service ??= new VideoService({ ...around, board: await within(board.get(), startMs), webhooks });
+    return service;
+  };
+
+  addWebhookRoutes(app, webhooks, workspace);
+  webhooks().catch((thrown) => {
+    if (!closing.aborted) workspace.log.warn({ error: (thrown as Error).message }, 'Webhooks are not sent yet');
+  });
+  addVideoRoutes(app, videos);
+  addContentRoute(app, videos, workspace);
+  addPreviewRoute(app, videos, workspace);
+  addEventsRoute(app, videos, { mostStreams, closing });
+  addModelsRoute(app, videos);
+  addContextRoute(app, () => grounding.get(), closing);
+  return {
+    isFull: () => service?.isFull() ?? false,
+    async close() {
+      await hooks.close((webhooks) => webhooks?.close());
+      await board.close((board) => board.close());
+      await grounding.close((grounding) => grounding.close());
+    },
+  };
+}
+
+/** TRANSPORT_UNAVAILABLE when it takes longer. */
+async function within<T>(work: Promise<T>, milliseconds: number): Promise<T> {
+  const done = new AbortController();
+  const late = sleep(milliseconds, undefined, { signal: done.signal }).then(() => {
+    throw new VimiError('TRANSPORT_UNAVAILABLE', 'The list of jobs is not read yet', {
+      remedy: 'Ask again in a moment; GET /ready says what is missing.',
+    });
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    done.abort();
+    late.catch(() => {});
+  }
+}

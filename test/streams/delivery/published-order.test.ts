@@ -1,0 +1,144 @@
+import fc from 'fast-check';
+import { describe, expect, it, vi } from 'vitest';
+import { VimiError } from '../../../src/core/errors.js';
+import type { StoredRecord } from '../../../src/events/record.js';
+import { comparePublished } from '../../../src/flow/order.js';
+import { Work } from '../../../src/flow/work.js';
+import { type OrderedPartition, PublishedOrder } from '../../../src/streams/delivery/published-order.js';
+import { patient } from '../../support/patience.js';
+
+const recordAt = (partition: number, offset: number, timestamp: number): StoredRecord => ({
+  ...{ topic: 'in', partition, offset, timestamp, key: null, value: null, headers: {} },
+});
+
+/** Partitions that are read by hand. */
+function topic(...logs: StoredRecord[][]) {
+  const partitions = new Map(
+    logs.map((_, n) => [n, { isTaking: true, holds: false, reached: 0, last: undefined as StoredRecord | undefined }]),
+  );
+  const ends = vi.fn(async () => new Map(logs.map((log, n) => [n, log.length])));
+  const order = new PublishedOrder(partitions as Map<number, OrderedPartition>, ends);
+  const works = new Map<StoredRecord, Work>();
+  return {
+    ...{ order, ends, works },
+    partition: (n: number) => partitions.get(n)!,
+    read(n: number) {
+      const partition = partitions.get(n)!;
+      const record = logs[n]![partition.reached]!;
+      const work = new Work();
+      works.set(record, work);
+      order.add(record, work);
+      Object.assign(partition, { reached: partition.reached + 1, last: record });
+      return record;
+    },
+  };
+}
+const isTurn = (order: PublishedOrder, record: StoredRecord) => order.isTurn(record, 'step', 'settled');
+const becomesTurn = (order: PublishedOrder, record: StoredRecord) =>
+  vi.waitFor(() => expect(isTurn(order, record)).toBe(true), patient);
+
+describe('the order of what was published', () => {
+  it('is by time over all partitions, whoever is read first', async () => {
+    const { order, read } = topic([recordAt(0, 0, 5)], [recordAt(1, 0, 3), recordAt(1, 1, 9)]);
+    const later = read(0);
+    expect(isTurn(order, later)).toBe(false);
+    const first = read(1);
+    expect([isTurn(order, later), isTurn(order, first)]).toEqual([false, true]);
+    order.end(first);
+    // The other partition has been read to nothing newer yet, and holds one more.
+    expect(isTurn(order, later)).toBe(false);
+    read(1);
+    expect(isTurn(order, later)).toBe(true);
+  });
+
+  it('waits for no partition that is at its end, is given up, or has come further', async () => {
+    const quiet = topic([recordAt(0, 0, 5)], [recordAt(1, 0, 3)]);
+    quiet.order.end(quiet.read(1));
+    await becomesTurn(quiet.order, quiet.read(0));
+    const revoked = topic([recordAt(0, 0, 5)], [recordAt(1, 0, 3)]);
+    const waits = revoked.read(0);
+    expect(isTurn(revoked.order, waits)).toBe(false);
+    revoked.partition(1).isTaking = false;
+    expect(isTurn(revoked.order, waits)).toBe(true);
+  });
+
+  it('does not count as read what was given out and waits for a pause to be over', async () => {
+    const { order, read, partition, ends } = topic([recordAt(0, 0, 5)], [recordAt(1, 0, 3)]);
+    Object.assign(partition(1), { holds: true, reached: 1 });
+    const waits = read(0);
+    expect(isTurn(order, waits)).toBe(false);
+    await vi.waitFor(() => expect(ends).toHaveBeenCalled(), patient);
+    await new Promise(setImmediate);
+    await new Promise(setImmediate);
+    expect(isTurn(order, waits)).toBe(false);
+    partition(1).holds = false;
+    await becomesTurn(order, waits);
+  });
+
+  it('is not waited for any more by whoever was given up', () => {
+    const { order, read, works } = topic([recordAt(0, 0, 5), recordAt(0, 1, 6)]);
+    const [first, second] = [read(0), read(0)];
+    expect(isTurn(order, second)).toBe(false);
+    works.get(first)!.abort(new VimiError('CANCELLED', 'x'));
+    expect(isTurn(order, second)).toBe(true);
+  });
+
+  it('lets a record from the future pass, although older ones go on coming', async () => {
+    const logs = [[recordAt(0, 0, 1e15)], [recordAt(1, 0, 1), recordAt(1, 1, 2)]];
+    const { order, read, ends } = topic(...logs);
+    const future = read(0);
+    const first = read(1);
+    expect(isTurn(order, future)).toBe(false);
+    await vi.waitFor(() => expect(ends).toHaveBeenCalled(), patient);
+    await new Promise(setImmediate);
+    for (let offset = 2; offset < 5; offset++) logs[1]!.push(recordAt(1, offset, 1 + offset));
+    order.end(first);
+    order.end(read(1));
+    // These came after it.
+    read(1);
+    await becomesTurn(order, future);
+  });
+
+  it('has begun in one step and not in another', () => {
+    const { order, read } = topic([recordAt(0, 0, 1), recordAt(0, 1, 2)]);
+    const [first, second] = [read(0), read(0)];
+    expect(order.isTurn(second, 'one', 'begun')).toBe(false);
+    order.begun(first, 'one');
+    expect(order.isTurn(second, 'one', 'begun')).toBe(true);
+    expect(order.isTurn(second, 'other', 'begun')).toBe(false);
+    expect(isTurn(order, second)).toBe(false);
+  });
+
+  it('comes to an end, and keeps the order where times rise: whatever is read and ends when', async () => {
+    await fc.assert(
+      fc.asyncProperty(
+        fc.array(fc.tuple(fc.nat({ max: 2 }), fc.nat({ max: 8 })), { minLength: 1, maxLength: 24 }),
+        fc.boolean(),
+        fc.infiniteStream(fc.nat({ max: 2 })),
+        async (published, doRise, choices) => {
+          const logs: StoredRecord[][] = [[], [], []];
+          for (const [n, [partition, time]] of published.entries())
+            logs[partition]!.push(recordAt(partition, logs[partition]!.length, doRise ? n : time));
+          const { order, read, partition } = topic(...logs);
+          const open = new Set<StoredRecord>();
+          const ended: StoredRecord[] = [];
+          while (ended.length < published.length) {
+            const n = choices.next().value;
+            if (partition(n).reached < logs[n]!.length && [...open].filter((one) => one.partition === n).length < 2)
+              open.add(read(n));
+            const next = [...open].find((record) => isTurn(order, record));
+            if (!next) {
+              await new Promise((resolve) => setTimeout(resolve, 1));
+              continue;
+            }
+            open.delete(next);
+            order.end(next);
+            ended.push(next);
+          }
+          if (doRise) expect(ended).toEqual(logs.flat().sort(comparePublished));
+        },
+      ),
+      { numRuns: 20 },
+    );
+  });
+});
