@@ -11,6 +11,7 @@ export default defineConfig({
     testTimeout: patience(600),
     hookTimeout: patience(600),
     pool: 'forks',
-    maxWorkers: 2,
+    // Most of the time they wait: for sessions that expire, and servers that come back.
+    maxWorkers: 3,
   },
 });

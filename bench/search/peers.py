@@ -6,10 +6,7 @@ import sys
 import time
 from pathlib import Path
 
-import bm25s
-import hnswlib
 import numpy as np
-import tantivy
 
 folder, count, dimensions = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
 
@@ -50,6 +47,8 @@ def each(queries, search):
 
 class Tantivy:
     def build(self):
+        import tantivy
+
         schema = tantivy.SchemaBuilder()
         schema.add_text_field("words", tokenizer_name="whitespace")
         schema.add_unsigned_field("n", stored=True)
@@ -71,6 +70,8 @@ class TantivyDocuments:
     """With the documents, found by the texts of prompts."""
 
     def build(self):
+        import tantivy
+
         schema = tantivy.SchemaBuilder()
         schema.add_text_field("caption", tokenizer_name="en_stem")
         schema.add_bytes_field("document", stored=True, indexed=False)
@@ -91,6 +92,8 @@ class TantivyDocuments:
 
 class Bm25s:
     def build(self):
+        import bm25s
+
         self.index = bm25s.BM25()
         self.index.index([words.split(" ") for words in lines("words.txt")], show_progress=False)
 
@@ -103,6 +106,8 @@ class Hnsw:
     """Twice, as the corpus has one graph for captions and one for images."""
 
     def build(self):
+        import hnswlib
+
         self.graphs = []
         for name in ("captions.f32", "images.f32"):
             graph = hnswlib.Index("cosine", dimensions)

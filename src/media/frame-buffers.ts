@@ -3,8 +3,8 @@
  * process every few dozen frames, which took more processor time than to look at them.
  */
 
-/** Bytes that are kept for the next film: two clips that are held, and some. */
-const mostSpare = 112 << 20;
+/** Bytes that are kept for the next film: four clips that are held, two of each of two films, and what passes by. */
+const mostSpare = 208 << 20;
 
 const spare = new Map<number, Uint8Array[]>();
 let spareBytes = 0;

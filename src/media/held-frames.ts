@@ -4,10 +4,14 @@ import { frameBuffer, reuse } from './frame-buffers.js';
 /** Bytes that are held in memory; some hundred frames of the default size. */
 const mostInMemory = 48 << 20;
 
-/** Copies of the frames of the clip that is being cut: in memory as far as they fit, the others in a file. All of one size. */
+/**
+ * Copies of the frames of the clip that is being cut: in memory as far as they fit, the others in a file. All of one size.
+ * Their memory is one piece, of the same size for every film, so that it is used again whatever the size of the frames.
+ */
 export class HeldFrames {
   readonly #path: string;
-  readonly #inMemory: Uint8Array[] = [];
+  #memory: Uint8Array | undefined;
+  #inMemory = 0;
   #file: FileHandle | undefined;
   #frameBytes = 0;
   count = 0;
@@ -20,9 +24,8 @@ export class HeldFrames {
   async add(frame: Uint8Array): Promise<void> {
     this.#frameBytes = frame.length;
     if ((this.count + 1) * frame.length <= mostInMemory) {
-      const copy = frameBuffer(frame.length);
-      copy.set(frame);
-      this.#inMemory.push(copy);
+      this.#memory ??= frameBuffer(mostInMemory);
+      this.#memory.set(frame, this.#inMemory++ * frame.length);
     } else {
       this.#file ??= await open(this.#path, 'w+');
       await this.#file.write(frame);
@@ -32,10 +35,9 @@ export class HeldFrames {
 
   /** Frame n, until `close`. */
   async at(n: number): Promise<Uint8Array> {
-    const held = this.#inMemory[n];
-    if (held) return held;
     const bytes = this.#frameBytes;
-    const { buffer } = await this.#file!.read(new Uint8Array(bytes), 0, bytes, (n - this.#inMemory.length) * bytes);
+    if (n < this.#inMemory) return this.#memory!.subarray(n * bytes, (n + 1) * bytes);
+    const { buffer } = await this.#file!.read(new Uint8Array(bytes), 0, bytes, (n - this.#inMemory) * bytes);
     return buffer;
   }
 
@@ -45,7 +47,8 @@ export class HeldFrames {
 
   /** Its memory then holds other frames. */
   async close(): Promise<void> {
-    for (const frame of this.#inMemory.splice(0)) reuse(frame);
+    if (this.#memory) reuse(this.#memory);
+    this.#memory = undefined;
     await this.#file?.close();
   }
 }

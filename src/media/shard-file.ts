@@ -4,6 +4,9 @@ import { type FileHandle, mkdir, open, rm } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { contentsOf, packTar, tarEnd } from './tar.js';
 
+/** Each piece that is read is new memory, and most shards are small: pieces of a megabyte made V8 collect garbage. */
+const inPieces = { highWaterMark: 1 << 18 };
+
 /**
  * A WebDataset tar while it is put together on disk: what samples share, each once, before all samples, whatever the order
  * in which they come. Members of one name with other bytes are refused by whoever reads it, so names are the caller's care.
@@ -64,8 +67,8 @@ export class ShardFile {
     if (this.#digest !== undefined) return this.#digest;
     const hash = createHash('sha256');
     await this.#samples.close();
-    for await (const chunk of createReadStream(this.path, { highWaterMark: 1 << 20 })) hash.update(chunk as Buffer);
-    for await (const chunk of createReadStream(samplesOf(this.path), { highWaterMark: 1 << 20 })) {
+    for await (const chunk of createReadStream(this.path, inPieces)) hash.update(chunk as Buffer);
+    for await (const chunk of createReadStream(samplesOf(this.path), inPieces)) {
       hash.update(chunk as Buffer);
       await this.#shared.write(chunk as Buffer);
     }

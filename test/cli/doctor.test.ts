@@ -75,6 +75,27 @@ describe('doctor', () => {
     expect(found.objects).toMatch(/^USAGE: No answer →/);
   });
 
+  it('names the folder whose disk is full', async () => {
+    const found = await examine(async () => failing({ ...noServers, search: '/proc' }));
+    const space = found.filter(({ part }) => part === 'space').map(({ state, text }) => `${state} ${text}`);
+    expect(space).toHaveLength(2);
+    expect(space).toContainEqual(
+      'bad STORAGE_FULL: nothing free for /proc → Free some space; a running pipeline continues by itself.',
+    );
+  });
+
+  it('warns of an object store that answers slowly', async () => {
+    const workspace = failing(noServers);
+    const stat = () => new Promise((resolve) => setTimeout(resolve, 1_050, null));
+    const bareTransport = async () => Promise.reject(new VimiError('TRANSPORT_UNAVAILABLE', 'No answer'));
+    Object.assign(workspace, { objects: async () => ({ stat }), bareTransport });
+    const found = await examine(async () => workspace);
+    expect(found.find(({ part }) => part === 'objects')).toMatchObject({
+      state: 'warning',
+      text: expect.stringMatching(/^bucket vimi, .*it takes \d.* s to answer/),
+    });
+  });
+
   it('says that an index is intact, damaged or of another layout, and leaves it as it is', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'vimi-doctor-'));
     const look = async () => (await texts(failing({ ...noServers, search: folder }))).index;

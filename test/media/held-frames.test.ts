@@ -22,3 +22,16 @@ it.each([
   await held.close();
   await (where === 'in memory' ? expect(access(path)).rejects.toThrow() : access(path));
 });
+
+it('the memory of one clip is that of the next, whatever the size of its frames', async () => {
+  const one = new HeldFrames(join(folder, 'one.rgb'));
+  await one.add(new Uint8Array(300).fill(1));
+  const { buffer } = await one.at(0);
+  await one.close();
+  const next = new HeldFrames(join(folder, 'next.rgb'));
+  for (const value of [2, 3]) await next.add(new Uint8Array(700).fill(value));
+  expect((await next.at(1)).buffer).toBe(buffer);
+  expect([...new Set(await next.at(0)), ...new Set(await next.at(1))]).toEqual([2, 3]);
+  expect(await next.at(1)).toHaveLength(700);
+  await next.close();
+});

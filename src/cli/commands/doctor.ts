@@ -1,7 +1,6 @@
 import { accessSync, constants, existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { arch, availableParallelism, platform, totalmem } from 'node:os';
-import { dirname } from 'node:path';
 import { corpusRecord } from '../../app/corpus.js';
 import { placeOfSearch } from '../../app/search.js';
 import { logFile } from '../../app/transport.js';
@@ -19,9 +18,12 @@ import { isRetrievable } from '../../stores/corpus/ranking/retrieved.js';
 import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
 import type { Finding } from '../findings.js';
 import { modelNames } from '../model-names.js';
+import { freeSpace, nearest } from './free-space.js';
 
 /** Servers that do not answer are waited for so long: longer than a slow one needs, shorter than people wait. */
 export const firstContactMs = 5_000;
+/** A store near by answers within a tenth of it. */
+const slowAnswerMs = 1_000;
 
 type Add = (part: string, state: Finding['state'], text: string) => void;
 /** `at`: who has to answer. */
@@ -57,6 +59,7 @@ export async function examineParts(opened: Workspace): Promise<Finding[]> {
     ['corpus', (add) => lookAtCorpus(opened, add)],
     ['server', (add) => lookAtServer(opened, add)],
     ['work', (add) => lookAtFolder('work', opened.topology.profile.work, add)],
+    ['space', (add) => lookAtSpace(opened, add)],
     ...opened.topology.pipelines.map((pipeline): Probe => ['model', (add) => lookAtModel(opened, pipeline, add)]),
   ];
   return lookAll(parts);
@@ -188,24 +191,34 @@ async function lookAtObjects(workspace: Workspace, add: Add): Promise<void> {
     const remedy = 'Create it. A run creates it too, if its keys may.';
     throw new VimiError(error.code, 'The bucket does not exist', { where: written.bucket, remedy, cause: error });
   });
-  add('objects', 'good', `bucket ${written.bucket}, can be read and listed`);
+  const began = performance.now();
+  await (await workspace.objects()).stat('vimi-doctor');
+  const took = performance.now() - began;
+  const isSlow = took > slowAnswerMs;
+  const about = isSlow
+    ? `, but it takes ${(took / 1000).toFixed(1)} s to answer, and every step that stores waits that long for each object → Look at the store, and at the network to it.`
+    : '';
+  add('objects', isSlow ? 'warning' : 'good', `bucket ${written.bucket}, can be read and listed${about}`);
+}
+
+async function lookAtSpace({ topology }: Workspace, add: Add): Promise<void> {
+  for (const { state, text } of await freeSpace(topology.profile)) add('space', state, text);
 }
 
 /** A folder that a run writes to. */
 function lookAtFolder(part: string, path: string, add: Add): void {
-  let nearest = path;
-  while (!existsSync(nearest) && dirname(nearest) !== nearest) nearest = dirname(nearest);
+  const there = nearest(path);
   try {
-    accessSync(nearest, constants.R_OK | constants.W_OK | constants.X_OK);
+    accessSync(there, constants.R_OK | constants.W_OK | constants.X_OK);
   } catch (cause) {
     throw new VimiError('STORAGE_UNAVAILABLE', 'This user may not write to a folder', {
       found: (cause as Error).message,
-      where: nearest,
+      where: there,
       remedy: `Allow this user to write there, or name another path in the profile.`,
       cause,
     });
   }
-  add(part, 'good', nearest === path ? path : `${path} (does not exist yet; a run creates it)`);
+  add(part, 'good', there === path ? path : `${path} (does not exist yet; a run creates it)`);
 }
 
 /** An engine that others run; the embedded index is a folder. */

@@ -16,7 +16,7 @@ import { RecentMedia } from './recent-media.js';
  * Drops   duplicate: an event before it brought the same image, or one that looks the same; of clips, if they do so
  *         throughout
  * Fails   INDEX_DAMAGED when the index is not filled again in time
- * Memory  the hashes of what is under way in this process, and of the last 1,000 that are done
+ * Memory  the hashes of what is under way in this process, of the last 1,000 that are done, and of those of the last minute
  *
  * Of media that are alike, the one that was published first stays: an event is decided on when all before it have their outcome, by
  * what the index has heard of since its retrieval, and what this process let through. Two processes that meet equal media within the
@@ -34,7 +34,8 @@ export const deduplicate = defineOperator(
       drops:
         'duplicate: another event brought the same image (the bytes of the keyframe), or one that looks the same. That means a perceptual hash at most perceptual_bits away and an embedding with at least the cosine similarity likeness. A clip is judged by its keyframe; it is a duplicate of another clip only if four frames spread over both look alike too. Flat images (plain black) resemble nothing: only equal bytes count. Of media in one process, the one that was published first is kept, whatever the partition and whatever takes how long: an event waits here until all that were published before it have their outcome. If several processes meet duplicates at the same moment, each may let one pass. Of a replayed event, the parts that brought the same image before are dropped.',
       fails: 'INDEX_DAMAGED after retries.',
-      memory: 'Hashes of the media in flight, and of the last 1,000 that are done.',
+      memory:
+        'Hashes of the media in flight, of the last 1,000 that are done, and of all that were done in the last minute.',
     },
     config: z.strictObject({
       perceptual_bits: z
@@ -64,8 +65,8 @@ export const deduplicate = defineOperator(
   {
     concurrency: 8,
     after: 'settled',
-    open({ corpus }) {
-      const recent = new RecentMedia(1000);
+    open({ corpus, clock }) {
+      const recent = new RecentMedia(1000, clock.elapsed);
       corpus.onRemoved((id) => recent.forget((document) => document === id));
       return recent;
     },

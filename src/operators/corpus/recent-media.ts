@@ -17,18 +17,23 @@ interface Claim {
   signal: AbortSignal;
 }
 
+const minuteMs = 60_000;
+
 /**
- * Which media this process has let through and the corpus may not know yet: those under way, and the last `kept` that
- * are done.
+ * Which media this process has let through and the corpus may not know yet: those under way, and of those that are done the last
+ * `kept`, and all of the last minute: one film may have more clips.
  */
 export class RecentMedia {
   readonly #underWay = new Map<string, Claim[]>();
-  readonly #done: Claim[] = [];
+  readonly #done: (Claim & { since: number })[] = [];
 
   readonly #kept: number;
+  readonly #elapsed: () => number;
 
-  constructor(kept: number) {
+  /** `elapsed`: milliseconds of a clock that is never set back. */
+  constructor(kept: number, elapsed: () => number) {
     this.#kept = kept;
+    this.#elapsed = elapsed;
   }
 
   /** Of another event that has let the same image through, or one at most `bits` away and at least `likeness` like. */
@@ -61,8 +66,12 @@ export class RecentMedia {
 
   /** An event has its outcome: what of it was delivered counts on, the rest may come again. */
   settle(event: string, delivered: (part: string) => boolean): void {
-    this.#done.push(...(this.#underWay.get(event) ?? []).filter(({ part }) => delivered(part)));
-    this.#done.splice(0, Math.max(0, this.#done.length - this.#kept));
+    const since = this.#elapsed();
+    for (const claim of this.#underWay.get(event) ?? [])
+      if (delivered(claim.part)) this.#done.push({ ...claim, since });
+    const old = this.#done.findIndex((one) => since - one.since < minuteMs);
+    const surplus = Math.max(0, this.#done.length - this.#kept);
+    this.#done.splice(0, old < 0 ? surplus : Math.min(old, surplus));
     this.#underWay.delete(event);
   }
 }

@@ -20,7 +20,7 @@ import { type Around, appearanceOf, type Medium, store } from './stored-clip.js'
  * Fails   MEDIA_DAMAGED (no frame decodes, or the decoder complains and a tenth of the frames is missing; or the file
  *         is not the one that was fetched any more), MEDIA_EMPTY, MEDIA_TOO_LARGE (more than max_clips), ENCODER_FAILED, STORAGE_FULL, TIMED_OUT
  * Memory  of each file the clip being cut and the one being coded: 48 MiB of frames each, the others lie in workDir.
- *         The process keeps up to 112 MiB of it for the next film
+ *         The process keeps up to 208 MiB of it for the next film
  */
 
 const config = z.strictObject({
@@ -92,7 +92,7 @@ export const split = defineOperator(
       fails:
         'MEDIA_DAMAGED if no frame decodes; if the decoder complains and more than a tenth of the announced frames is missing (lesser damage is logged and kept); or if the file changed after it was fetched; MEDIA_EMPTY; MEDIA_TOO_LARGE for more than max_clips clips; ENCODER_FAILED; STORAGE_FULL; TIMED_OUT. Clips that were stored before a failure stay in the object store, unnamed by any event.',
       memory:
-        'Of each file the clip being cut and the one being coded: up to 48 MiB of frames each. Further frames of these clips lie in the temporary folder: 3 bytes a pixel. The process keeps up to 112 MiB of this memory for the next film.',
+        'Of each file the clip being cut and the one being coded: up to 48 MiB of frames each. Further frames of these clips lie in the temporary folder: 3 bytes a pixel. The process keeps up to 208 MiB of this memory for the next film.',
     },
     config,
     example: '- split: { cut: scenes, seconds: 4, side: 256 }',

@@ -163,6 +163,7 @@ export class Partition implements OrderedPartition {
   async giveUp(ms: number, forGood: boolean): Promise<void> {
     this.stopTaking();
     if (!(await within(ms, this.idle()))) {
+      if (forGood) this.#parts.order?.stop();
       this.#admission.abort(new VimiError('TIMED_OUT', 'The work was abandoned; the next owner repeats it'));
       this.#commits.pump();
       await within(lastCommitMs, this.#commits.done());

@@ -187,6 +187,7 @@ class PipelineRun {
     try {
       await this.#cancels?.start();
       const consumer = await this.#consume();
+      this.#parts.order?.begin();
       stopWatching = this.#metrics.watch(this.#spec.name, () => this.#state());
       const onAbort = () => this.#over.abort();
       signal.addEventListener('abort', onAbort, { once: true });

@@ -43,6 +43,7 @@ export class PublishedOrder implements Order {
   /** Everything below was admitted. */
   readonly #admitted = new Map<number, number>();
   readonly #listeners = new Set<() => void>();
+  #isOpen = false;
   #isTold = true;
   #isAsked = false;
   #looks = false;
@@ -51,6 +52,17 @@ export class PublishedOrder implements Order {
   constructor(partitions: ReadonlyMap<number, OrderedPartition>, ends: () => Promise<ReadonlyMap<number, number>>) {
     this.#partitions = partitions;
     this.#ends = ends;
+  }
+
+  /** All partitions that this process has for now are known. Until then it is nobody's turn: one that is still to come may hold the first. */
+  begin(): void {
+    this.#isOpen = true;
+    this.changed();
+  }
+
+  /** What is left is given up, and done again by the next run: in its order, so nobody may pass those who did not finish. */
+  stop(): void {
+    this.#isOpen = false;
   }
 
   /** An event comes, until it has its outcome or the work on it is pointless. */
@@ -75,6 +87,7 @@ export class PublishedOrder implements Order {
   isTurn(origin: StoredRecord, step: string, after: After): boolean {
     const own = this.#byOrigin.get(origin);
     if (!own) return true;
+    if (!this.#isOpen) return false;
     for (const { origin: other } of after === 'begun' ? this.#aheadOf(step) : this.#open) {
       if (comparePublished(other, origin) >= 0) break;
       if (own.ends && other.offset >= (own.ends.get(other.partition) ?? 0)) continue;

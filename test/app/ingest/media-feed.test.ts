@@ -9,7 +9,10 @@ import type { MediaSource } from '../../../src/app/ingest/media-source.js';
 import { PassedOver } from '../../../src/app/ingest/passed-over.js';
 import { runPipelines } from '../../../src/app/run-pipelines.js';
 import { Workspace } from '../../../src/app/workspace.js';
-import type { MediaSettled } from '../../../src/events/schemas.js';
+import { decodeEvent } from '../../../src/events/cloudevents.js';
+import type { StoredRecord } from '../../../src/events/record.js';
+import type { MediaAdded, MediaSettled } from '../../../src/events/schemas.js';
+import { comparePublished } from '../../../src/flow/order.js';
 import { emptyCounts, encodePosition } from '../../../src/streams/delivery/position.js';
 import { quartered } from '../../media/make-images.js';
 import { discPng, never, testFolder } from '../../media/make-media.js';
@@ -117,6 +120,14 @@ async function recordsIn(topic: string): Promise<number> {
   return count;
 }
 
+/** In the order that their records tell, over all partitions. */
+async function publishedOf(name: string): Promise<string[]> {
+  const records: StoredRecord[] = [];
+  for await (const record of transport.read('backfill')) records.push(record);
+  const uris = records.sort(comparePublished).map((record) => decodeEvent(record, ['media.added']).data as MediaAdded);
+  return uris.map(({ uri }) => uri).filter((uri) => uri.includes(name));
+}
+
 async function outcomesOf(name: string): Promise<MediaSettled[]> {
   const all: MediaSettled[] = [];
   for await (const one of outcomesSince(transport, 'outcomes')) if (one.uri.includes(name)) all.push(one);
@@ -158,6 +169,7 @@ describe('a feed of media', patient, () => {
     const second = await feed([sourceOf(uris)], { window: 8 }).report;
     expect(second).toMatchObject({ published: 12, resumed: 8, settled: 20, known: 0, left: 0 });
     expect((await recordsIn('backfill')) - before).toBe(20);
+    expect(await publishedOf('stock-stopped')).toEqual(uris);
     expect(new Set((await outcomesOf('stock-stopped')).map(({ uri }) => uri)).size).toBe(20);
     // All is known now; what changed since, and what is asked for again, is not.
     expect(await feed([sourceOf(uris)]).report).toMatchObject({ published: 0, known: 20, settled: 0 });

@@ -7,6 +7,7 @@ import type { Settlement } from '../../../src/flow/settlement.js';
 import { deduplicate } from '../../../src/operators/corpus/deduplicate.js';
 import type { Corpus, NearDuplicate } from '../../../src/stores/corpus/corpus.js';
 import type { ObjectStore } from '../../../src/stores/objects/object-store.js';
+import { corpusDocument } from '../../stores/corpus/corpus-documents.js';
 import { corpusOf, fileStore, stillOf } from '../grounding-resources.js';
 import { describeOperator } from '../operator-contract.js';
 import {
@@ -85,6 +86,15 @@ describe('deduplicate', () => {
     expect(await outcome(flow(fox, near(0)), { perceptual_bits: -1 })).toBe('delivered');
     expect(await outcome(flow(fox, near(0, { exact: true })), { perceptual_bits: -1 })).toBe('duplicate');
     expect(await outcome(flow(fox, near(0, { exact: true })), { perceptual_bits: -1, exact: false })).toBe('delivered');
+  });
+
+  it('knows what the index has heard of since the retrieval', async () => {
+    const document = corpusDocument('a fox', { hashes: { content: fox.keyframe.sha256, perceptual: fox.perceptual } });
+    const later = resourcesWith({ corpus: await corpusOf([document]) });
+    expect(outcomes(await runOperator(deduplicate, {}, later, [flow(fox), flow(cat)]))).toEqual([
+      'duplicate',
+      'delivered',
+    ]);
   });
 
   it('lets an event pass that is done again after a crash', async () => {

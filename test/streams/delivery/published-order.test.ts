@@ -13,6 +13,12 @@ const recordAt = (partition: number, offset: number, timestamp: number): StoredR
 
 /** Partitions that are read by hand. */
 function topic(...logs: StoredRecord[][]) {
+  const made = unbegun(...logs);
+  made.order.begin();
+  return made;
+}
+
+function unbegun(...logs: StoredRecord[][]) {
   const partitions = new Map(
     logs.map((_, n) => [n, { isTaking: true, holds: false, reached: 0, last: undefined as StoredRecord | undefined }]),
   );
@@ -51,6 +57,14 @@ describe('the order of what was published', () => {
     expect(isTurn(order, later)).toBe(true);
   });
 
+  it('begins when all partitions are known', () => {
+    const { order, read } = unbegun([recordAt(0, 0, 5)]);
+    const first = read(0);
+    expect(isTurn(order, first)).toBe(false);
+    order.begin();
+    expect(isTurn(order, first)).toBe(true);
+  });
+
   it('waits for no partition that is at its end, is given up, or has come further', async () => {
     const quiet = topic([recordAt(0, 0, 5)], [recordAt(1, 0, 3)]);
     quiet.order.end(quiet.read(1));
@@ -81,6 +95,14 @@ describe('the order of what was published', () => {
     expect(isTurn(order, second)).toBe(false);
     works.get(first)!.abort(new VimiError('CANCELLED', 'x'));
     expect(isTurn(order, second)).toBe(true);
+  });
+
+  it('lets nobody pass those who were given up as the run ends', () => {
+    const { order, read, works } = topic([recordAt(0, 0, 5), recordAt(0, 1, 6)]);
+    const [first, second] = [read(0), read(0)];
+    order.stop();
+    works.get(first)!.abort(new VimiError('TIMED_OUT', 'x'));
+    expect(isTurn(order, second)).toBe(false);
   });
 
   it('lets a record from the future pass, although older ones go on coming', async () => {
