@@ -122,7 +122,7 @@ export async function load({
         ...verdict,
         times,
         stops,
-        busy: busyOf(changes, videos) / Math.max(1, replicas),
+        busy: busyOf(changes, videos, asked),
         seconds: (performance.now() - began) / 1000,
       },
       kills: kills?.counts ?? {},
@@ -338,16 +338,31 @@ async function cameAt(transport, pipeline, replicas) {
   return came;
 }
 
-/** The share of the time from the first step to the last video in which the model was at one, those that were cancelled among them. */
-function busyOf(changes, videos) {
-  const begins = changes.flatMap(({ data }) => (data.started_at ? [Date.parse(data.started_at)] : []));
-  const last = Math.max(...changes.filter(({ data }) => data.state === 'completed').map(({ at }) => at));
-  const made = videos.reduce((sum, { data }) => sum + data.timings.denoise_seconds, 0);
-  const stopped = changes
-    .filter(({ data }) => data.state === 'cancelled' && data.started_at)
-    .reduce((sum, { at, data }) => sum + (at - Date.parse(data.started_at)) / 1000, 0);
-  const worked = made + stopped;
-  return worked / ((last - Math.min(...begins)) / 1000);
+/**
+ * The share of the time from the first step to the last video in which a model was at one, those that were cancelled among them. A job is told to have started
+ * at the end of its first step.
+ */
+function busyOf(changes, videos, asked) {
+  const steps = new Map(asked.map(({ job, request }) => [job, request.steps]));
+  const started = new Map();
+  const spans = [];
+  for (const { at, data } of changes) {
+    if (data.started_at) started.set(data.job, Date.parse(data.started_at));
+    if (data.state === 'cancelled' && data.started_at) spans.push([started.get(data.job), at]);
+  }
+  for (const { data } of videos) {
+    const took = 1000 * data.timings.denoise_seconds;
+    const from = started.get(data.job) - took / steps.get(data.job);
+    spans.push([from, from + took]);
+  }
+  spans.sort(([a], [b]) => a - b);
+  let worked = 0;
+  let until = spans[0][0];
+  for (const [from, to] of spans) {
+    worked += Math.max(0, to - Math.max(from, until));
+    until = Math.max(until, to);
+  }
+  return worked / (until - spans[0][0]);
 }
 
 const percentile = (all, share) =>
