@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os';
 import type { Clock } from '../core/clock.js';
 import type { Denoiser, ModelChoice } from '../models/ports.js';
-import { createDenoiser } from '../models/servers/denoiser.js';
+import { createDenoiser, type ModelLog } from '../models/servers/denoiser.js';
 import { DenoiserPool } from '../models/servers/pool.js';
 import type { OwnModel } from '../streams/topology/models.js';
 
@@ -11,7 +11,7 @@ import type { OwnModel } from '../streams/topology/models.js';
  */
 export async function openOwnModel(
   { backend, processes = 1, devices, threads }: OwnModel,
-  { parts, log, clock, budgets }: { parts: ModelChoice; log: (line: string) => void; clock: Clock; budgets: string },
+  { parts, log, clock, budgets }: { parts: ModelChoice; log: ModelLog; clock: Clock; budgets: string },
 ): Promise<Denoiser> {
   const places = devices ?? Array<undefined>(processes).fill(undefined);
   const each =
@@ -23,7 +23,7 @@ export async function openOwnModel(
       ...(device !== undefined && { device }),
       log:
         places.length > 1
-          ? (line) => log(`${device === undefined ? `process ${n + 1}` : `device ${device}`}: ${line}`)
+          ? (line, level) => log(`${device === undefined ? `process ${n + 1}` : `device ${device}`}: ${line}`, level)
           : log,
     });
   const opened = await Promise.allSettled(places.map(open));

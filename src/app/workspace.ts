@@ -7,7 +7,7 @@ import type { SchemaName } from '../events/schemas.js';
 import type { Resources } from '../flow/operator.js';
 import { openEmbedder } from '../models/encoders/open-embedder.js';
 import type { Denoiser, Embedder, ModelChoice, Models, Reranker } from '../models/ports.js';
-import { createDenoiser } from '../models/servers/denoiser.js';
+import { createDenoiser, type ModelLog } from '../models/servers/denoiser.js';
 import { operators } from '../operators/index.js';
 import type { Corpus } from '../stores/corpus/corpus.js';
 import { noteCurrent } from '../stores/corpus/index/index-age.js';
@@ -260,7 +260,7 @@ export class Workspace {
 
   #denoiser(choice: ModelChoice): Promise<Denoiser> {
     return this.#parts.once(`denoiser ${keyOf(choice)}`, async () => {
-      const log = (line: string) => this.log.info({ model: choice.model }, line);
+      const log: ModelLog = (line, level = 'info') => this.log[level]({ model: choice.model }, line);
       const named = this.topology.models.get(choice.model);
       const open = () => {
         const budgets = join(this.topology.profile.work, 'budgets.json');

@@ -21,6 +21,8 @@ function started(more: Partial<ReloadingRun> = {}) {
   let reload = () => {};
   let listening = 0;
   let began = () => {};
+  /** What a run still waits for when it is told to end. */
+  const held = { until: Promise.resolve() };
   const ended = runReloading(
     {
       open: () => Workspace.open({ topology, log: quietLog }),
@@ -38,6 +40,7 @@ function started(more: Partial<ReloadingRun> = {}) {
           if (signal.aborted) resolve();
           else signal.addEventListener('abort', () => resolve(), { once: true });
         });
+        await held.until;
         return [];
       },
       signal: end.signal,
@@ -53,7 +56,7 @@ function started(more: Partial<ReloadingRun> = {}) {
     err,
   );
   return {
-    ...{ ended, err, runs, end },
+    ...{ ended, err, runs, end, held },
     reload: () => reload(),
     listening: () => listening,
     run: (n: number) =>
@@ -83,6 +86,26 @@ describe('a run whose topology is read again', () => {
     it.end.abort();
     await it.ended;
     expect(it.runs[1]).toMatchObject({ closed: true });
+    expect(it.listening()).toBe(0);
+  });
+
+  it('reads it once more when it is asked while the old run still ends', async () => {
+    const it = started();
+    await it.run(1);
+    let release = () => {};
+    it.held.until = new Promise((resolve) => {
+      release = resolve;
+    });
+    writeFileSync(topology, withMost(5));
+    it.reload();
+    await it.says('is finished');
+    writeFileSync(topology, withMost(6));
+    it.reload();
+    release();
+    await it.run(3);
+    expect(it.runs.map(({ maxInFlight }) => maxInFlight).slice(1)).toEqual([5, 6]);
+    it.end.abort();
+    await it.ended;
     expect(it.listening()).toBe(0);
   });
 

@@ -12,12 +12,13 @@ const ends = new Set(['completed', 'failed', 'cancelled']);
  *
  * `asked`: { job, request, came, cancel } of each request; `changes`: of all jobs, in the order of the topic; `videos`: the jobs of all
  * videos; `followed`: what GET and a stream said of some jobs at their ends, and where each new connection of it went on; `slackMs`: how long a request may be on its way to the
- * step that it waits for, and from its turn there to its first step. `lane` of a request: whoever took it took all of its lane; turns hold within one. `disturbed`: times in which a queue was
+ * step that it waits for, and from its turn there to its first step. `ahead`: so many have their
+ * turns together, and begin in any order. `lane` of a request: whoever took it took all of its lane; turns hold within one. `disturbed`: times in which a queue was
  * being read anew, { from, until }.
  *
  * @param {any} run
  */
-export function judge({ asked, changes, videos, followed, ageingMs, slackMs, disturbed = [] }) {
+export function judge({ asked, changes, videos, followed, ageingMs, slackMs, ahead = 0, disturbed = [] }) {
   const wrong = [];
   const jobs = new Map(asked.map((one) => [one.job, { ...one, ends: [], videos: 0 }]));
   for (const { job, state, started_at: began, progress, error } of changes) {
@@ -45,7 +46,7 @@ export function judge({ asked, changes, videos, followed, ageingMs, slackMs, dis
     if (state === 'cancelled' && !cancel) wrong.push(`job ${job} was cancelled, and nobody asked for it`);
     if (made !== (state === 'completed' ? 1 : 0)) wrong.push(`job ${job} is ${state} and has ${made} videos`);
   }
-  const order = orderOf([...jobs.values()], { ageingMs, slackMs, disturbed });
+  const order = orderOf([...jobs.values()], { ageingMs, slackMs, ahead, disturbed });
   wrong.push(...order.wrong);
   for (const { job, got, streamed, versions, connections = [] } of followed) {
     if (JSON.stringify(got) !== JSON.stringify(streamed))
@@ -62,7 +63,7 @@ export function judge({ asked, changes, videos, followed, ageingMs, slackMs, dis
  * Whoever began while another one of its lane waited, whose turn came before: that is wrong. `aged`: pairs in which the first one had a
  * lower priority, and had waited for longer.
  */
-function orderOf(jobs, { ageingMs, slackMs, disturbed }) {
+function orderOf(jobs, { ageingMs, slackMs, ahead, disturbed }) {
   const began = jobs.filter((one) => one.began !== undefined).sort((a, b) => a.began - b.began);
   const standing = new Map(began.map((one) => [one, standingOf(one.request, one.came)]));
   const isDisturbed = (at) => disturbed.some(({ from, until }) => from <= at && at - settledMs <= until);
@@ -71,7 +72,7 @@ function orderOf(jobs, { ageingMs, slackMs, disturbed }) {
   let aged = 0;
   for (const [n, first] of began.entries()) {
     if (isDisturbed(first.began)) continue;
-    for (const later of began.slice(n + 1)) {
+    for (const later of began.slice(n + 1 + ahead)) {
       // It was on its way to the queue, or came afterwards.
       if (later.lane !== first.lane || later.came + slackMs > first.began) continue;
       pairs++;

@@ -108,7 +108,7 @@ describe('the judge of a load', () => {
     expect(judge(aged)).toMatchObject({ wrong: [], aged: 2 });
   });
 
-  it('counts no pair of which the first began while a queue was read anew, or whose lanes differ', () => {
+  it('counts no pair of which the first began while a queue was read anew, whose turns came together, or whose lanes differ', () => {
     const run = fineRun();
     const turn = Date.parse(at(20));
     for (const [from, until, pairs] of [
@@ -118,6 +118,7 @@ describe('the judge of a load', () => {
       [turn + 60_000, turn + 90_000, 3],
     ] as const)
       expect(judge({ ...run, disturbed: [{ from, until }] })).toMatchObject({ wrong: [], pairs });
+    expect(judge({ ...run, ahead: 1 })).toMatchObject({ wrong: [], pairs: 1 });
     for (const [n, one] of run.asked.entries()) one.lane = n;
     expect(judge(run)).toMatchObject({ wrong: [], pairs: 0 });
   });

@@ -37,6 +37,8 @@ const { addSecret, secretPath } = await import(join(root, 'dist/app/webhooks/sec
 const { decodeEvent, encodeEvent } = await import(join(root, 'dist/events/cloudevents.js'));
 const { jobId } = await import(join(root, 'dist/events/ids.js'));
 
+/** A step takes so many at most before the first of them is drawn: those that the model draws at once, and the next one. */
+const takenAhead = 4;
 /** Requests under way at once. */
 const senders = 8;
 /** With --kill, one request in so many asks for a webhook. */
@@ -91,7 +93,7 @@ export async function load({
       await untilOver(asked.length, { client, times, say });
       return { asked, stops: await cancels, told: await Promise.all(followed) };
     };
-    const { asked, stops, told } = await Promise.race([work(), ...(kills ? [kills.failed.then(never)] : [])]);
+    const { asked, stops, told } = await Promise.race([work(), ...(kills ? [kills.failing] : [])]);
     await kills?.stop();
     const changes = await read(around.transport, answerTopics(pipeline).jobs, 'job.changed');
     const requests = await cameAt(around.transport, pipeline, replicas);
@@ -103,6 +105,7 @@ export async function load({
       followed: told,
       ageingMs: ageing * 1000,
       slackMs,
+      ahead: takenAhead,
       // Whoever was killed takes up what it finds, in no order that could be asked for.
       disturbed: kills?.disturbed,
     });
@@ -133,8 +136,6 @@ export async function load({
     else say(`kept in ${folder}`);
   }
 }
-
-const never = () => new Promise(() => {});
 
 /** The services, started, and the address at which they are asked. */
 async function startAll({ folder, model, remote, replicas, hooks, closing }) {

@@ -26,39 +26,53 @@ export async function runReloading(
   err: NodeJS.WritableStream,
 ): Promise<PipelineReport[]> {
   let workspace = await open();
-  for (;;) {
-    const changed = new AbortController();
-    let next: Workspace | undefined;
-    let reading: Promise<void> | undefined;
-    const read = async () => {
+  /** Since the topology was last read: asking again is never lost, whether it is being read or a run is still ending. */
+  let isAsked = false;
+  let readAgain = () => {};
+  const stopListening = onReload(() => {
+    isAsked = true;
+    readAgain();
+  });
+  try {
+    for (;;) {
+      const changed = new AbortController();
+      let next: Workspace | undefined;
+      let reading: Promise<void> | undefined;
+      const read = async () => {
+        try {
+          const read = await open();
+          choose(read);
+          next = read;
+          err.write('the topology was read again: work in flight is finished, then the run goes on with it\n');
+          changed.abort();
+        } catch (thrown) {
+          const { message, code } = asVimiError(thrown);
+          err.write(
+            printable(`the topology was read again and is refused; the run goes on as it was\n${code}: ${message}\n`),
+          );
+        }
+      };
+      const readWhileAsked = async () => {
+        while (isAsked && !next && !signal.aborted) {
+          isAsked = false;
+          await read();
+        }
+        reading = undefined;
+      };
+      readAgain = () => {
+        if (!next) reading ??= readWhileAsked();
+      };
+      if (isAsked) readAgain();
       try {
-        const read = await open();
-        choose(read);
-        next = read;
-        err.write('the topology was read again: work in flight is finished, then the run goes on with it\n');
-        changed.abort();
-      } catch (thrown) {
-        const { message, code } = asVimiError(thrown);
-        err.write(
-          printable(`the topology was read again and is refused; the run goes on as it was\n${code}: ${message}\n`),
-        );
+        const reports = await run(workspace, choose(workspace), AbortSignal.any([signal, changed.signal]));
+        await reading;
+        if (!next || signal.aborted) return reports;
+      } finally {
+        await workspace.close();
       }
-    };
-    const stopListening = onReload(() => {
-      // One at a time: who asks meanwhile gets what is read then.
-      if (reading || signal.aborted) return;
-      reading = read().then(() => {
-        if (!next) reading = undefined;
-      });
-    });
-    try {
-      const reports = await run(workspace, choose(workspace), AbortSignal.any([signal, changed.signal]));
-      await reading;
-      if (!next || signal.aborted) return reports;
-    } finally {
-      stopListening();
-      await workspace.close();
+      workspace = next;
     }
-    workspace = next;
+  } finally {
+    stopListening();
   }
 }

@@ -23,6 +23,9 @@ const mostMeasurings = 2;
  */
 const mostKills = 3;
 
+/** `warn`: the process died or hung, or has too little memory. */
+export type ModelLog = (line: string, level?: 'info' | 'warn') => void;
+
 /** The model `fake` is none at all: for tests of everything around one. */
 export interface DenoiserOptions extends ModelChoice {
   /** See names.ts. */
@@ -31,7 +34,7 @@ export interface DenoiserOptions extends ModelChoice {
   threads?: number;
   /** The one that tensorflow sees; all if not given. */
   device?: Device;
-  log?: (line: string) => void;
+  log?: ModelLog;
   /** A file that remembers how many at once were found to be worth it; left out: it is measured anew by each. */
   budgets?: string;
   /** Of the watch over its steps. */
@@ -96,7 +99,7 @@ class ProcessDenoiser implements Denoiser {
   #measurings = 0;
   #jobs = 0;
   #closed = false;
-  readonly #log: (line: string) => void;
+  readonly #log: ModelLog;
 
   readonly #options: DenoiserOptions;
   readonly #watchdog: StepWatchdog;
@@ -112,7 +115,10 @@ class ProcessDenoiser implements Denoiser {
     this.#log = options.log ?? (() => {});
     this.#watchdog = new StepWatchdog(options.clock ?? systemClock, (seconds) => {
       this.#stuck = `no step for ${Math.round(seconds)} s`;
-      this.#log(`the model process hangs (${this.#stuck}): it is started again, and what it was at is made again`);
+      this.#log(
+        `the model process hangs (${this.#stuck}): it is started again, and what it was at is made again`,
+        'warn',
+      );
       this.#child?.kill('SIGKILL');
     });
   }
@@ -149,7 +155,7 @@ class ProcessDenoiser implements Denoiser {
         } else if (message.type === 'measured') this.#measured(message.budget);
         else if (message.type === 'fewer') {
           this.#atOnce.shrink(message.atOnce);
-          this.#log(`too little memory: from now on ${this.#atOnce.now} at once`);
+          this.#log(`too little memory: from now on ${this.#atOnce.now} at once`, 'warn');
         } else this.#hear(message);
       });
       child.on('error', (cause) => {
@@ -178,7 +184,7 @@ class ProcessDenoiser implements Denoiser {
         if (this.#closed) return;
         // Whoever waits for a start that failed has heard why from the promise, and a start is tried once a job.
         if (outcome !== 'ready') return;
-        this.#log(crashed.message);
+        this.#log(crashed.message, 'warn');
         this.#lost(this.#exhausted ?? crashed, wasKilled);
         this.#exhausted = undefined;
         this.#next();
@@ -337,13 +343,13 @@ class ProcessDenoiser implements Denoiser {
     const begun = this.#begun;
     if (wasKilled) for (const job of begun) job.kills++;
     if (wasKilled && begun.every(({ kills }) => kills <= mostKills)) {
-      if (begun.length > 0) this.#log('it was killed from outside: what it was at is made again');
+      if (begun.length > 0) this.#log('it was killed from outside: what it was at is made again', 'warn');
     } else if (begun.length === 1) {
       this.#end(begun[0]!);
       begun[0]!.reject(error);
     } else if (begun.length > 1) {
       this.#atOnce.shrink(begun.length >> 1);
-      this.#log(`it was at ${begun.length} jobs at once: they are made again, ${this.#atOnce.now} at once`);
+      this.#log(`it was at ${begun.length} jobs at once: they are made again, ${this.#atOnce.now} at once`, 'warn');
     }
     const back = [...this.#open.values()].filter(({ state }) => state !== 'waiting');
     for (const job of back) {

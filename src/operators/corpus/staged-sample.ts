@@ -36,16 +36,22 @@ export function writeStaged(sample: StagedSample): Buffer {
   return Buffer.from(JSON.stringify(sample));
 }
 
-/** OBJECT_DAMAGED for what is no staged sample. */
+/** OBJECT_DAMAGED for what is no staged sample; 0.1.0 staged tars. */
 export function readStaged(bytes: Buffer, key: string): StagedSample {
+  if (bytes.subarray(257, 262).toString() === 'ustar')
+    throw new VimiError(
+      'OBJECT_DAMAGED',
+      'vimi 0.1.0 staged this sample, and this version cannot put it into a shard',
+      {
+        where: key,
+        remedy:
+          'Stop this process, run the corpus pipeline of 0.1.0 once with --drain, and then this version: docs/concepts/compatibility.md.',
+      },
+    );
   try {
     return stagedSample.parse(JSON.parse(bytes.toString()));
   } catch (cause) {
-    throw new VimiError('OBJECT_DAMAGED', 'This is not a staged sample', {
-      where: key,
-      remedy: 'If an older version of vimi staged it: run that version with --drain, and then this one.',
-      cause,
-    });
+    throw new VimiError('OBJECT_DAMAGED', 'This is not a staged sample', { where: key, cause });
   }
 }
 

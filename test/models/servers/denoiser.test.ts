@@ -92,7 +92,9 @@ describe('nano on wasm', () => {
     };
     const lines: string[] = [];
     const watched: Denoiser & { pid?: number | null } = await createDenoiser({
-      ...{ ...nano, clock, log: (line: string) => void lines.push(line) },
+      ...nano,
+      clock,
+      log: (line, level) => void lines.push(`${level}: ${line}`),
     });
     try {
       const first = watched.pid!;
@@ -116,7 +118,7 @@ describe('nano on wasm', () => {
       await stopped;
       await vi.waitFor(() => {
         for (const wake of [...sleeps]) wake();
-        expect(lines.join()).toContain('the model process hangs');
+        expect(lines.join()).toContain('warn: the model process hangs');
       }, patient);
       await failed;
       expect(Buffer.compare((await generate(watched)).data, usual.data)).toBe(0);

@@ -2,6 +2,7 @@ import { stringify } from 'yaml';
 import { markdownTable } from '../../../core/markdown-table.js';
 import type { Alert } from './alert.js';
 import { alerts } from './alerts.js';
+import { recordedFaults } from './recorded.js';
 
 const generated = '# Generated from src/cli/docs/alerts: npm run docs\n';
 const yaml = (value: object) => `${generated}${stringify(value, { lineWidth: 0 })}`;
@@ -38,7 +39,27 @@ export function alertTests(): string {
       ],
     })),
   );
-  return yaml({ rule_files: ['alerts.yaml'], evaluation_interval: '1m', tests });
+  return yaml({ rule_files: ['alerts.yaml'], evaluation_interval: '15s', tests: [...tests, ...recordedTests()] });
+}
+
+/** With the series that runs served, as often as a Prometheus reads them that is told nothing else. */
+function recordedTests() {
+  return recordedFaults.map(({ fault, alert: name, series, raises, silentAt, firesAt }) => {
+    const alert = alerts.find((one) => one.name === name)!;
+    const fired = raises && {
+      exp_labels: { severity: alert.severity, ...raises },
+      exp_annotations: annotations(alert, raises),
+    };
+    return {
+      name: `${fault}: ${name} ${raises ? 'fires' : 'is silent'}`,
+      interval: '15s',
+      input_series: Object.entries(series).map(([one, values]) => ({ series: one, values })),
+      alert_rule_test: [
+        { eval_time: `${silentAt}s`, alertname: name, exp_alerts: [] },
+        { eval_time: `${firesAt}s`, alertname: name, exp_alerts: fired ? [fired] : [] },
+      ],
+    };
+  });
 }
 
 /** What whoever is woken reads. */

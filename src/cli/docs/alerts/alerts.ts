@@ -219,7 +219,6 @@ export const alerts: readonly Alert[] = [
     ],
     cases: [
       {
-        // As a run served it with an event that nobody can read (docs/guides/find-the-cause.md).
         series: { 'vimi_rejects_total{pipeline="generate", code="EVENT_MALFORMED", step="decode"}': '_x5 1x5' },
         minutes: 7,
         raises: { pipeline: 'generate', code: 'EVENT_MALFORMED' },
@@ -244,7 +243,6 @@ export const alerts: readonly Alert[] = [
     ],
     cases: [
       {
-        // As a run served it whose operator never ended: 18 s at the first look, 16 s more every quarter of a minute.
         series: { 'vimi_step_oldest_seconds{pipeline="generate", step="wait-for-ever"}': '18+64x30' },
         minutes: 14,
         raises: { pipeline: 'generate', step: 'wait-for-ever' },
