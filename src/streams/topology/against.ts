@@ -4,6 +4,7 @@ import { type Mistake, mistakesOf } from '../../events/mistakes.js';
 import type { Mistakes, Place } from './mistake.js';
 import { quote } from './mistake.js';
 import { reportOldName } from './old-names.js';
+import { isSecret } from './secrets.js';
 import { type Placed, type PlacedScalar, plain, shown } from './source.js';
 
 /**
@@ -54,7 +55,7 @@ function report(schema: z.ZodType, root: Placed, mistake: Mistake, what: string,
   } else if (rest.length > 0) {
     mistakes.add('missing-key', place, `${what}: missing ${field}: expected ${expected}`);
   } else {
-    const found = shown(node);
+    const found = isSecret(String(last)) ? 'a value that is not shown' : shown(node);
     const options = [...expected.matchAll(/"([^"]*)"/g)].map(([, option]) => option!);
     const isText = node.kind === 'scalar' && !node.variables && typeof node.value === 'string';
     mistakes.add(

@@ -1,4 +1,5 @@
 import type { Place } from './mistake.js';
+import { isSecret, withoutUserInfo } from './secrets.js';
 import type { Placed } from './source.js';
 
 /** Where a value comes from: the file or `--set`, there by a variable or a file of its own; or nowhere, so that the default counts. */
@@ -14,9 +15,6 @@ export interface EffectiveMap {
   kind: 'map';
   entries: Map<string, Effective>;
 }
-
-/** Settings that hold secrets. They belong into the environment, and whoever wrote one down is not given away. */
-const secrets = new Set(['password', 'access_key', 'secret_key', 'api_key']);
 
 /** `checked`: with its defaults; `node`: what the file says of it, which is shown as it is written there. */
 export function effective(checked: unknown, node: Placed | undefined): Effective {
@@ -37,7 +35,7 @@ export function effective(checked: unknown, node: Placed | undefined): Effective
   const { variables, value, place } = node;
   return {
     kind: 'value',
-    value: variables ? variables.written : value,
+    value: variables ? variables.written : typeof value === 'string' ? withoutUserInfo(value) : value,
     origin: { kind: 'written', place, ...(variables && { variable: variables.written }) },
   };
 }
@@ -45,7 +43,7 @@ export function effective(checked: unknown, node: Placed | undefined): Effective
 /** As if a variable of its name had it. */
 function concealed(name: string, one: Effective): Effective {
   const isPlain = one.kind === 'value' && one.origin.kind === 'written' && one.origin.variable === undefined;
-  return isPlain && secrets.has(name) ? { ...one, value: `\${${name.toUpperCase()}}` } : one;
+  return isPlain && isSecret(name) ? { ...one, value: `\${${name.toUpperCase()}}` } : one;
 }
 
 function isMap(value: unknown): value is Record<string, unknown> {

@@ -1,6 +1,7 @@
 import { cutText } from '../../core/cut-text.js';
 import { nearest } from '../../core/nearest.js';
 import { printable } from '../../core/printable.js';
+import { withoutUserInfo } from './secrets.js';
 
 /** What kind of mistake it is: a closed list, for programs that sort them. */
 export type Rule =
@@ -97,5 +98,6 @@ export class Mistakes {
 }
 
 export function quote(name: string): string {
-  return `'${name.length > 80 ? `${cutText(name, 80)}...` : name}'`;
+  const text = withoutUserInfo(name);
+  return `'${text.length > 80 ? `${cutText(text, 80)}...` : text}'`;
 }

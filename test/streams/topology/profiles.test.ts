@@ -109,6 +109,19 @@ it.each([
   expect(line).toContain(rule);
 });
 
+it.each([
+  'endpoint: "https://user:hunter2@s3"',
+  'endpoint: "https://user:hunter2/@s3"',
+  `endpoint: "https://user:hunter2${'x'.repeat(100)}@s3"`,
+  'endpoint: https://s3, secret_key: [hunter2]',
+  'endpoint: https://s3, secret_key: 42424242',
+  'endpoint: https://s3, access_key: "hunter2 with spaces", secret_key: {}',
+])('gives no secret away that stands in { %s }', async (settings) => {
+  const { mistakes } = await check({ objects: `{ type: s3, bucket: vimi, ${settings} }` });
+  expect(mistakes.length).toBeGreaterThan(0);
+  expect(JSON.stringify(mistakes)).not.toMatch(/hunter2|42424242/);
+});
+
 it.each(['my.bucket-2', 'abc', '1.2.3'])('[streams F25] takes the bucket %s', async (bucket) => {
   expect(
     await lines({ objects: `{ type: s3, endpoint: "http://localhost:9000", bucket: "${bucket}", prefix: /a/b/ }` }),
