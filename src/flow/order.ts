@@ -10,6 +10,8 @@ export type After = 'begun' | 'settled';
 export interface Order {
   /** Whether a step may begin with the event of a record. An event that has its outcome, or was given up, always may. */
   isTurn(origin: StoredRecord, step: string, after: After): boolean;
+  /** Of all without an outcome it was published first: others may wait for it, and it waits for nobody. */
+  isFirst(origin: StoredRecord): boolean;
   /** A step has begun with it. */
   begun(origin: StoredRecord, step: string): void;
   /** Calls `listener` whenever it may be the turn of others. */

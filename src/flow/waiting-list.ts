@@ -5,7 +5,8 @@ import type { Flow } from './flow.js';
 
 /**
  * Envelopes that wait for a step. Those of requests leave in the order of their turns (stores/jobs/turn-order.ts), all others, and
- * those alike, as they came. One that is aborted leaves at once.
+ * those alike, as they came; but the one that was published first, for which others may wait in a later step, before them. Only that one:
+ * to put all in the order of their publication would keep back who comes with a time in the future. One that is aborted leaves at once.
  */
 export class WaitingList {
   readonly #clock: Pick<Clock, 'now'>;
@@ -48,11 +49,15 @@ export class WaitingList {
     const now = this.#clock.now();
     let first: Envelope<Flow> | undefined;
     for (const envelope of this.#waiting.keys()) {
-      const { turn, ageingMs } = envelope;
+      const { turn, ageingMs, order, origin } = envelope;
       if (!may(envelope)) continue;
+      if (order?.isFirst(origin)) {
+        first = envelope;
+        break;
+      }
       if (!first) first = envelope;
-      else if (!first.turn) break;
-      else if (turn && compareTurns(turn, first.turn, now, ageingMs) < 0) first = envelope;
+      else if (first.turn && turn && compareTurns(turn, first.turn, now, ageingMs) < 0) first = envelope;
+      else if (!first.turn && !order) break;
     }
     if (first) this.#leave(first);
     return first;

@@ -80,6 +80,10 @@ export class PublishedOrder implements Order {
     this.changed();
   }
 
+  isFirst(origin: StoredRecord): boolean {
+    return this.#open[0]?.origin === origin;
+  }
+
   begun(origin: StoredRecord, step: string): void {
     if (remove(this.#aheadOf(step), origin)) this.changed();
   }

@@ -1,8 +1,15 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { VimiError } from '../../../src/core/errors.js';
+import { VirtualClock } from '../../../src/core/virtual-clock.js';
 import type { StoredRecord } from '../../../src/events/record.js';
+import type { Envelope } from '../../../src/flow/envelope.js';
+import type { Flow } from '../../../src/flow/flow.js';
 import { comparePublished } from '../../../src/flow/order.js';
+import { Pause } from '../../../src/flow/pause.js';
+import { openEnvelope } from '../../../src/flow/settlement.js';
+import { StepWatch } from '../../../src/flow/step-watch.js';
+import { WaitingList } from '../../../src/flow/waiting-list.js';
 import { Work } from '../../../src/flow/work.js';
 import { type OrderedPartition, PublishedOrder } from '../../../src/streams/delivery/published-order.js';
 import { patient } from '../../support/patience.js';
@@ -162,5 +169,34 @@ describe('the order of what was published', () => {
       ),
       { numRuns: 20 },
     );
+  });
+});
+
+describe('a step that has no place for all', () => {
+  it('takes the one that was published first, for which others may wait, and else who came first', () => {
+    const clock = new VirtualClock(0);
+    const { order, works, read } = topic([0, 1, 2, 3].map((n) => recordAt(0, n, n)));
+    const records = [0, 1, 2, 3].map(() => read(0));
+    const waiting = new WaitingList(
+      clock,
+      () => {},
+      () => {},
+    );
+    // The later ones were quicker in the steps before.
+    for (const n of [3, 2, 0, 1]) {
+      const event = { id: String(n), source: '/test', type: 'dev.vimi.media.added.v1', time: '', data: {} };
+      const open = { pause: new Pause({ clock }), watch: new StepWatch({ elapsed: clock.elapsed }), order };
+      const media = { uri: `${n}.png` };
+      const [record, work] = [records[n]!, works.get(records[n]!)!];
+      waiting.add(
+        openEnvelope<Flow>(record, { ...event, schema: 'media.added', data: media }, { media }, work, () => {}, open),
+      );
+    }
+    const take = (): Envelope<Flow> => waiting.take()!;
+    expect(take().event.id).toBe('0');
+    // Under way, it is still the first of those without an outcome: the others go as they came.
+    expect(take().event.id).toBe('3');
+    order.end(records[0]!);
+    expect([take().event.id, take().event.id]).toEqual(['1', '2']);
   });
 });
