@@ -5,7 +5,6 @@ import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { describe, expect, it } from 'vitest';
 import type { Clip, Flow } from '../../../src/flow/flow.js';
-import type { Resources } from '../../../src/flow/operator.js';
 import { evenFrames } from '../../../src/media/mp4-frames.js';
 import { deduplicate } from '../../../src/operators/corpus/deduplicate.js';
 import { filter } from '../../../src/operators/media/filter.js';
@@ -13,6 +12,7 @@ import { split } from '../../../src/operators/media/split.js';
 import { bundled, onEachFfmpeg } from '../../media/installations.js';
 import { testFolder } from '../../media/make-media.js';
 import { h264, make, quad, scenesOf } from '../../media/recipes.js';
+import { corpusOf } from '../grounding-resources.js';
 import { mediaResources, probed } from '../media-resources.js';
 import { outcomes, resourcesWith, runOperator } from '../run-operator.js';
 
@@ -41,7 +41,7 @@ const kept = async (operator: typeof filter | typeof deduplicate, clips: Clip[])
     await runOperator(
       operator as typeof filter,
       {},
-      resourcesWith({ corpus: { onRemoved() {} } as unknown as Resources['corpus'] }),
+      resourcesWith({ corpus: await corpusOf([]) }),
       clips.map((clip): Flow => ({ clip, context })),
     ),
   );
