@@ -25,22 +25,22 @@ const slow = [
 /** These change what a whole process has: modules, backends of tfjs. */
 const alone = ['test/operators/decoded-image.test.ts', 'test/models/{backends,diffusion,presets}/**/*.test.ts'];
 
-const limits = { testTimeout: patience(300), hookTimeout: patience(300) };
-
 export default defineConfig({
   test: {
     // A test that expects nothing cannot fail.
     expect: { requireAssertions: true },
+    testTimeout: patience(300),
+    hookTimeout: patience(300),
     pool: 'forks',
     maxWorkers: 2,
     projects: [
       {
         extends: true,
-        test: { name: 'slow', include: slow, ...limits },
+        test: { name: 'slow', include: slow },
       },
       {
         extends: true,
-        test: { name: 'alone', include: alone, ...limits },
+        test: { name: 'alone', include: alone },
       },
       {
         extends: true,
@@ -50,7 +50,6 @@ export default defineConfig({
           include: ['test/**/*.test.ts'],
           exclude: [...elsewhere, ...slow, ...alone],
           isolate: false,
-          ...limits,
         },
       },
     ],

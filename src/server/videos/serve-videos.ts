@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { openGrounding } from '../../app/grounding.js';
 import { openJobBoard } from '../../app/job-board.js';
 import { openWebhooks, type Webhooks, type WebhooksOptions } from '../../app/webhooks/webhooks.js';
 import type { Workspace } from '../../app/workspace.js';
 import { VimiError } from '../../core/errors.js';
+import { within } from '../../core/within.js';
 import type { BoardJob } from '../../stores/jobs/job-board.js';
 import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
 import type { App } from '../app.js';
@@ -52,10 +52,10 @@ export function serveVideos(app: App, options: ServeVideosOptions): ServedVideos
     const describe = (job: BoardJob) => toldJob(shown(job));
     return openWebhooks({ workspace, pipeline, board: followed, describe, around: receivers });
   });
-  const webhooks = () => within(hooks.get(), startMs);
+  const webhooks = () => inTime(hooks.get());
   const videos = async () => {
     const around = { workspace, pipeline, mostWaiting, closing };
-    service ??= new VideoService({ ...around, board: await within(board.get(), startMs), webhooks });
+    service ??= new VideoService({ ...around, board: await inTime(board.get()), webhooks });
     return service;
   };
 
@@ -79,18 +79,10 @@ export function serveVideos(app: App, options: ServeVideosOptions): ServedVideos
   };
 }
 
-/** TRANSPORT_UNAVAILABLE when it takes longer. */
-async function within<T>(work: Promise<T>, milliseconds: number): Promise<T> {
-  const done = new AbortController();
-  const late = sleep(milliseconds, undefined, { signal: done.signal }).then(() => {
-    throw new VimiError('TRANSPORT_UNAVAILABLE', 'The list of jobs is not read yet', {
-      remedy: 'Ask again in a moment; GET /ready says what is missing.',
-    });
+/** TRANSPORT_UNAVAILABLE when it takes longer than whoever asks waits. */
+async function inTime<T>(work: Promise<T>): Promise<T> {
+  if (await within(startMs, work)) return work;
+  throw new VimiError('TRANSPORT_UNAVAILABLE', 'The list of jobs is not read yet', {
+    remedy: 'Ask again in a moment; GET /ready says what is missing.',
   });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    done.abort();
-    late.catch(() => {});
-  }
 }

@@ -7,5 +7,5 @@ export function isSecret(name: string): boolean {
 
 /** Who calls, and the password, may stand in an address: "https://me:secret@host". */
 export function withoutUserInfo(text: string): string {
-  return text.replace(/(?<=:\/\/)\S*@/, '...@');
+  return text.replace(/(?<=:\/\/)\S*@/g, '...@');
 }

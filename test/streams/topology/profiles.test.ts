@@ -112,6 +112,7 @@ it.each([
 it.each([
   'endpoint: "https://user:hunter2@s3"',
   'endpoint: "https://user:hunter2/@s3"',
+  'endpoint: "https://me:x@s3 https://user:hunter2@s3"',
   `endpoint: "https://user:hunter2${'x'.repeat(100)}@s3"`,
   'endpoint: https://s3, secret_key: [hunter2]',
   'endpoint: https://s3, secret_key: 42424242',
