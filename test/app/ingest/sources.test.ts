@@ -284,7 +284,8 @@ describe('a manifest', () => {
   it('whose columns do not say where the media are is refused as a whole, with the names of its columns', async () => {
     const path = await put('manifest/semicolon.csv', 'file_name;caption\nfox.png;a fox\n');
     const source = manifest(path, join(folder, 'manifest'), { mediaRoots: [folder], labels: [] });
-    await expect(source.media(new PassedOver()).next()).rejects.toMatchObject({
+    const first = source.media(new PassedOver())[Symbol.asyncIterator]().next();
+    await expect(first).rejects.toMatchObject({
       ...{ code: 'MANIFEST_UNREADABLE', found: 'file_name;caption', where: path },
     });
     const bytes = join(folder, 'manifest/bytes.parquet');
