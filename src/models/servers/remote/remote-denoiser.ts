@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from '../../../core/clock.js';
+import { either } from '../../../core/either.js';
 import { asVimiError, VimiError } from '../../../core/errors.js';
 import { checkInput } from '../../check-input.js';
 import type { Denoiser, GenerateCalls, Generated, GenerateInput, ModelDescription, RgbImage } from '../../ports.js';
@@ -83,7 +84,17 @@ class RemoteDenoiser implements Denoiser {
   }
 
   async generate(input: GenerateInput, asking: Asking): Promise<Generated> {
-    const signal = AbortSignal.any([asking.signal, this.#closed.signal]);
+    const { signal, letGo } = either(asking.signal, this.#closed.signal);
+    try {
+      return await this.#generate(input, { ...asking, signal }, asking.signal);
+    } finally {
+      letGo();
+    }
+  }
+
+  /** `asked`: the signal of whoever asks, without ours. */
+  async #generate(input: GenerateInput, asking: Asking, asked: AbortSignal): Promise<Generated> {
+    const { signal } = asking;
     const description = await orAborted(this.describe(), signal, this.#options.where);
     checkInput(input, description);
     for (const found of ['oscillation', 'guided', 'reuse'] as const)
@@ -100,7 +111,7 @@ class RemoteDenoiser implements Denoiser {
     let isKept = false;
     let isRead = false;
     try {
-      const seconds = await this.#follow(job, { ...input, weights: description.weights }, { ...asking, signal });
+      const seconds = await this.#follow(job, { ...input, weights: description.weights }, asking);
       const video = await this.#options.dialect.frames(job.id, input, signal);
       if (!video) throw endOf(undefined, this.#options.where);
       isRead = true;
@@ -108,7 +119,7 @@ class RemoteDenoiser implements Denoiser {
     } catch (thrown) {
       if (!signal.aborted) {
         isKept = asVimiError(thrown).fault === 'surroundings';
-        if (isKept) this.#watch(key, job, asking.signal);
+        if (isKept) this.#watch(key, job, asked);
         throw thrown;
       }
       // Another request that asks for the same video goes on with it.
