@@ -278,6 +278,11 @@ export const errorCodes = {
   },
   VIDEO_NOT_READY: { fault: 'input', remedy: 'Wait until the job is completed: GET /v1/videos/ID has its state.' },
   STREAMS_FULL: { fault: 'passing', remedy: 'Connect again after the time that Retry-After names.' },
+  JOBS_BEHIND: {
+    fault: 'surroundings',
+    remedy:
+      'Send the request again after the time that Retry-After names: to another process of the service, or to this one.',
+  },
   SERVER_CLOSING: {
     fault: 'surroundings',
     remedy: 'Send the request again: to another process of the service, or to this one when it is back.',

@@ -99,6 +99,8 @@ export const errorMeanings: Record<ErrorCode, string> = {
   PREVIEW_NOT_FOUND: 'The job has no preview at this moment.',
   VIDEO_NOT_READY: 'The job is not completed, so it has no video.',
   STREAMS_FULL: 'As many event streams or taps are open as the process serves.',
+  JOBS_BEHIND:
+    'The process cannot read the newest changes of jobs now, and its older state is not enough to answer this request.',
   SERVER_CLOSING: 'The process is stopping and takes no new work.',
   QUEUE_FULL: 'As many jobs wait, or uploads run, as are allowed.',
   WEBHOOK_FORBIDDEN: 'The address of a webhook is not https, not on `webhook_hosts`, or private.',
