@@ -1,6 +1,8 @@
 import { dirname } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { type TapOptions, tap } from '../../src/cli/commands/tap.js';
 import { addKey, keyPath, revokeKey } from '../../src/server/keys/key-file.js';
@@ -59,6 +61,9 @@ function lookers(): number {
 
 const ask = (prompt: string) => served.post('/v1/videos', { prompt });
 
+setFlagsFromString('--expose-gc');
+const collectGarbage: () => void = runInNewContext('gc');
+
 describe('vimi tap', patient, () => {
   it('prints what a step hands on, with long values by their size, and ends at the limit', async () => {
     const { lines, opened } = tapping('generate.embed', { limit: 2 });
@@ -107,6 +112,17 @@ describe('vimi tap', patient, () => {
       'denoise',
       'encode',
     ]);
+  });
+
+  it('ends when it is told to, whatever garbage was collected since it began', async () => {
+    const { lines, opened, stop } = tapping('generate.embed');
+    await opened();
+    for (let turn = 0; turn < 4; turn++) {
+      collectGarbage();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    stop();
+    expect(await lines()).toEqual([]);
   });
 
   it('prints at most one event in an interval', async () => {
