@@ -20,8 +20,9 @@ export async function follow(video, { tell, trouble, signal }) {
     tell(now);
   };
   while (!isOver(now) && !signal.aborted) {
+    // Also GET answers with nothing older than that.
+    const headers = { 'last-event-id': String(now.version) };
     try {
-      const headers = { 'last-event-id': String(now.version) };
       const answer = await call(now.urls.events, { headers, signal });
       trouble(undefined);
       for await (const { event, data } of eventsOf(answer)) {
@@ -33,7 +34,7 @@ export async function follow(video, { tell, trouble, signal }) {
       if (signal.aborted) return;
       if (error instanceof Problem && error.status === 429) {
         // No stream is to be had now.
-        await read(now.urls.self, { signal }).then(take, trouble);
+        await read(now.urls.self, { headers, signal }).then(take, trouble);
       } else {
         trouble(error);
         if (error instanceof Problem && error.status === 404) return;

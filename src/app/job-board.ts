@@ -22,6 +22,8 @@ export interface FollowedBoard {
   board: JobBoard;
   /** Resolves when the board has seen all that was asked for and said when this was called. */
   caughtUp(): Promise<void>;
+  /** How old the board is at most: the time since it was last known to have seen everything. Milliseconds. */
+  age(): number;
   /** Calls `look` after each change of a job, until the returned function is called. */
   onChange(job: string, look: () => void): () => void;
   close(): Promise<void>;
@@ -70,8 +72,12 @@ export async function openJobBoard(
     board.close();
     await folder.remove();
   };
+  const { clock } = workspace;
+  let complete = clock.elapsed();
   const lookOnce = async () => {
+    const began = clock.elapsed();
     await Promise.all([caughtUpWith('requests'), caughtUpWith('jobs')]);
+    complete = began;
   };
   let last: Promise<void> = Promise.resolve();
   let next: Promise<void> | undefined;
@@ -104,6 +110,7 @@ export async function openJobBoard(
   return {
     board,
     caughtUp,
+    age: () => clock.elapsed() - complete,
     onChange(job, look) {
       const looks = listeners.get(job) ?? new Set();
       listeners.set(job, looks.add(look));

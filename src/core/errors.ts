@@ -97,6 +97,12 @@ export const errorCodes = {
     fault: 'passing',
     remedy: 'Correct the captioner: docs/guides/captioners.md says what it has to answer. Then replay the event.',
   },
+  // Passing, but as long as all three tries would hold up everything behind it.
+  SOURCE_TOO_SLOW: {
+    fault: 'input',
+    remedy:
+      'Replay the event when the server is faster: `vimi rejects replay --code SOURCE_TOO_SLOW`. Or raise `max_seconds` of the step fetch: media that were published later wait for that time.',
+  },
   SOURCE_UNREACHABLE: {
     fault: 'passing',
     remedy: 'Replay the event when the server answers again: `vimi rejects replay --code SOURCE_UNREACHABLE`.',
@@ -278,6 +284,11 @@ export const errorCodes = {
   },
   VIDEO_NOT_READY: { fault: 'input', remedy: 'Wait until the job is completed: GET /v1/videos/ID has its state.' },
   STREAMS_FULL: { fault: 'passing', remedy: 'Connect again after the time that Retry-After names.' },
+  JOBS_BEHIND: {
+    fault: 'surroundings',
+    remedy:
+      'Send the request again after the time that Retry-After names: to another process of the service, or to this one.',
+  },
   SERVER_CLOSING: {
     fault: 'surroundings',
     remedy: 'Send the request again: to another process of the service, or to this one when it is back.',

@@ -5,7 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /** A service that is gone for longer than this is lost. Milliseconds. */
 const patienceMs = 180_000;
 
-/** `survives`: answers that do not come, and 503, are asked for again. */
+/** `survives`: answers that do not come, or may be old (Age), and 503, are asked for again. */
 export class Client {
   constructor(url, { survives = false } = {}) {
     Object.assign(this, { url, survives, repeats: 0, reconnects: 0 });
@@ -18,9 +18,10 @@ export class Client {
       try {
         const answer = await fetch(`${this.url}${path}`, { ...init, signal: AbortSignal.timeout(60_000) });
         const body = await answer.json();
-        if (answer.ok) return body;
+        const isOld = this.survives && answer.headers.has('age');
+        if (answer.ok && !isOld) return body;
         trouble = new Error(`${init.method ?? 'GET'} ${path}: ${answer.status} ${JSON.stringify(body)}`);
-        if (![502, 503].includes(answer.status)) throw Object.assign(trouble, { isAnswer: true });
+        if (!isOld && ![502, 503].includes(answer.status)) throw Object.assign(trouble, { isAnswer: true });
       } catch (thrown) {
         if (!this.survives || thrown.isAnswer || performance.now() > end) throw thrown;
       }

@@ -214,7 +214,9 @@ async function untilTold({ got }, asked) {
 
 /** Jobs of which replicas say different things. */
 async function sameEverywhere(services, asked) {
-  const clients = services.filter(({ name }) => name.startsWith('replica')).map(({ url }) => new Client(url));
+  const clients = services
+    .filter(({ name }) => name.startsWith('replica'))
+    .map(({ url }) => new Client(url, { survives: true }));
   const wrong = [];
   for (const { job } of asked) {
     const said = await Promise.all(clients.map((client) => client.json(`/v1/videos/${job}`)));
@@ -288,11 +290,12 @@ async function cancelAll(asked, { client, transport, pipeline }) {
 /** The stream of a job to its end, over as many connections as it takes, and what GET says then. */
 async function followed1(client, job) {
   const { events, connections } = await client.follow(job);
+  const headers = { 'last-event-id': events.at(-1).id };
   return {
     job,
     connections,
     streamed: events.at(-1)?.data,
-    got: await client.json(`/v1/videos/${job}`),
+    got: await client.json(`/v1/videos/${job}`, { headers }),
     versions: events.map(({ data }) => data.version),
   };
 }

@@ -28,6 +28,7 @@ export const errorMeanings: Record<ErrorCode, string> = {
   CAPTIONER_REFUSED: 'The captioner answers that it does not take this image.',
   CAPTIONER_FAILED: 'The captioner failed with this image, or took too long over it.',
   CAPTIONER_ANSWER_INVALID: 'The answer of the captioner is not what a captioner answers.',
+  SOURCE_TOO_SLOW: 'A medium did not come over HTTP within `max_seconds` of the step fetch.',
   SOURCE_UNREACHABLE: 'The web server of a medium does not answer, answers 5xx, or broke the download off.',
   FFMPEG_NOT_FOUND: 'No ffmpeg or ffprobe is installed, or it cannot be started.',
   TOOL_CRASHED: 'ffmpeg or ffprobe died from a signal, or ran out of memory, over this file.',
@@ -99,6 +100,8 @@ export const errorMeanings: Record<ErrorCode, string> = {
   PREVIEW_NOT_FOUND: 'The job has no preview at this moment.',
   VIDEO_NOT_READY: 'The job is not completed, so it has no video.',
   STREAMS_FULL: 'As many event streams or taps are open as the process serves.',
+  JOBS_BEHIND:
+    'The process cannot read the newest changes of jobs now, and its older state is not enough to answer this request.',
   SERVER_CLOSING: 'The process is stopping and takes no new work.',
   QUEUE_FULL: 'As many jobs wait, or uploads run, as are allowed.',
   WEBHOOK_FORBIDDEN: 'The address of a webhook is not https, not on `webhook_hosts`, or private.',

@@ -55,7 +55,7 @@ export function addContentRoute(app: App, service: () => Promise<VideoService>, 
     },
     async (request, reply) => {
       const { headers, params, query, caller } = request;
-      const job = await (await service()).get(params.id, caller);
+      const job = await (await service()).completed(params.id, caller);
       const { name, sha256, size, media_type, read } = contentOf(job, query.variant, workspace);
       const etag = `"${sha256}"`;
       reply.headers({

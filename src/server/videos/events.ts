@@ -7,6 +7,7 @@ import { type ServerEvent, streamEvents } from '../answers/event-stream.js';
 import { streamEnd } from '../answers/stream-end.js';
 import type { App } from '../app.js';
 import { jobParams } from './routes.js';
+import { versionOf } from './seen-version.js';
 import type { VideoService } from './video-service.js';
 
 /** What is new of a job since it was told of. */
@@ -53,9 +54,11 @@ export function addEventsRoute(
     async (request, reply) => {
       const videos = await service();
       const { id } = request.params;
-      const job = await videos.get(id, request.caller);
+      const { found: job, age } = await videos.look(id, request.caller);
       // Anything that is no version of this job counts as none.
       let told = request.headers['last-event-id'];
+      // Until then a version of the client may be one that this process has not heard of.
+      let isCurrent = age === undefined;
       if (told === String(job.version) && isOver(job.state)) return reply.code(204).send();
       if (open >= mostStreams)
         throw new VimiError('STREAMS_FULL', 'Too many streams are open', {
@@ -67,7 +70,7 @@ export function addEventsRoute(
         const now = videos.known(id);
         if (!now) return { event: 'deleted', id: told ?? '0', data: { id }, isLast: true };
         const version = String(now.version);
-        if (version === told) return undefined;
+        if (version === told || (!isCurrent && now.version < versionOf(told))) return undefined;
         const isLast = isOver(now.state);
         const event = isLast ? 'end' : newsOf(now, last);
         [told, last] = [version, now];
@@ -86,6 +89,14 @@ export function addEventsRoute(
       leave = videos.onChange(id, look);
       // What was said since it looked.
       look();
+      if (!isCurrent)
+        videos.current().then(
+          () => {
+            isCurrent = true;
+            look();
+          },
+          () => {},
+        );
       return reply;
     },
   );

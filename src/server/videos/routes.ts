@@ -10,8 +10,10 @@ import type { App } from '../app.js';
 import { readForm } from '../images/form.js';
 import type { Uploads } from '../images/references.js';
 import type { Caller } from '../keys/callers.js';
+import { ageHeader, tellAge } from './age.js';
 import { askedVideo } from './asked-video.js';
 import { idempotencyKey, longestWait, waitOf } from './prefer.js';
+import { seenVersion, versionOf } from './seen-version.js';
 import { video } from './video.js';
 import { type VideoRequest, videoRequest } from './video-request.js';
 import type { VideoService } from './video-service.js';
@@ -103,12 +105,14 @@ export function addVideoRoutes(app: App, service: () => Promise<VideoService>): 
           order: z.enum(['asc', 'desc']).default('desc').describe('by the time of the request'),
           status: jobState.optional(),
         }),
-        response: answers({ 200: json('Jobs, one page.', list) }),
+        response: answers({ 200: json(`Jobs, one page. ${ageHeader}`, list) }),
       },
     },
-    async ({ query: { after, limit, order, status }, caller }) => {
+    async ({ query: { after, limit, order, status }, caller }, reply) => {
       const videos = await service();
-      const found = await videos.list({ after, limit: limit + 1, order, state: status, source: caller.only });
+      const asked = { after, limit: limit + 1, order, state: status, source: caller.only };
+      const { found, age } = await videos.list(asked);
+      tellAge(reply, age);
       const page = found.slice(0, limit).map((job) => videos.shown(job));
       return {
         object: 'list' as const,
@@ -127,12 +131,15 @@ export function addVideoRoutes(app: App, service: () => Promise<VideoService>): 
       schema: {
         ...{ tags, summary: 'The state of a job', operationId: 'getVideo' },
         params: jobParams,
-        response: answers({ 200: json('The job.', video) }),
+        headers: z.object({ 'last-event-id': seenVersion }),
+        response: answers({ 200: json(`The job. ${ageHeader}`, video) }),
       },
     },
-    async ({ params, caller }) => {
+    async ({ params, headers, caller }, reply) => {
       const videos = await service();
-      return videos.shown(await videos.get(params.id, caller));
+      const { found, age } = await videos.look(params.id, caller, versionOf(headers['last-event-id']));
+      tellAge(reply, age);
+      return videos.shown(found);
     },
   );
 

@@ -9,7 +9,9 @@ import { RequestImages } from '../../app/request-images.js';
 import { noWebhooks, type Webhooks } from '../../app/webhooks/webhooks.js';
 import type { Workspace } from '../../app/workspace.js';
 
+import { either } from '../../core/either.js';
 import { VimiError } from '../../core/errors.js';
+import { within } from '../../core/within.js';
 import { jobId } from '../../events/ids.js';
 import { payloadHash } from '../../events/payload-hash.js';
 import type { ObjectRef } from '../../events/prompt.js';
@@ -23,7 +25,7 @@ import type { BoardJob, ListedBoard } from '../../stores/jobs/job-board.js';
 import { isOver } from '../../stores/jobs/jobs.js';
 import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
 import type { Caller } from '../keys/callers.js';
-import { stillOf } from './stills.js';
+import { stillOf, videoObject } from './stills.js';
 import { type Video, videoOf } from './video.js';
 import type { ServedModel } from './video-request.js';
 
@@ -39,14 +41,24 @@ export interface VideoServiceOptions {
   closing: AbortSignal;
 }
 
-/** What others have said since is waited for so long at most. Milliseconds. */
-const freshMs = 2000;
+/**
+ * What others have said since is waited for so long at most: by whoever can do with what was known before, and by whoever cannot.
+ * Milliseconds.
+ */
+const waitMs = { usual: 2000, needed: 10_000 };
 
 /** The limits of a model that is starting are waited for so long at most. Milliseconds. */
 const limitsMs = 2000;
 
 /** Of an image, where no step of the pipeline says it. */
 const usualBounds: ImageBounds = { max_image_bytes: 20_000_000, max_image_pixels: 100_000_000 };
+
+/** What the log says now; where it does not answer in time, what was known before. */
+export interface Looked<T> {
+  found: T;
+  /** The log may have said something else for so long; undefined: it is what the log says. Milliseconds. */
+  age: number | undefined;
+}
 
 /** Jobs of one pipeline, as the routes need them. */
 export class VideoService {
@@ -133,17 +145,44 @@ export class VideoService {
     return this.#options.board.board.live() >= this.#options.mostWaiting;
   }
 
-  /** A job as it is now; as it was when the log was last there, if it is away. JOB_NOT_FOUND, also for jobs of others. */
+  /** A job as the log says that it is now. JOB_NOT_FOUND, also for jobs of others; JOBS_BEHIND. */
   async get(job: string, { sees }: Pick<Caller, 'sees'>): Promise<BoardJob> {
-    await this.#fresh();
-    const found = this.#options.board.board.get(job);
+    if (!(await this.#isCurrent(waitMs.needed))) throw this.#behind();
+    const found = this.known(job);
     if (found && sees(found.source)) return found;
-    throw new VimiError('JOB_NOT_FOUND', 'There is no such job', { found: job });
+    throw notFound(job);
   }
 
-  /** That of a completed job, as its model drew it. JOB_NOT_FOUND, VIDEO_NOT_READY, VARIANT_NOT_FOUND. */
+  /**
+   * A job as it is now, or as it was before. Whoever has seen version `seen` of it gets no older one. JOB_NOT_FOUND, also for jobs of
+   * others; JOBS_BEHIND where what was known before says nothing of the job.
+   */
+  async look(job: string, { sees }: Pick<Caller, 'sees'>, seen = 0): Promise<Looked<BoardJob>> {
+    let isCurrent = await this.#isCurrent(waitMs.usual);
+    if (!isCurrent && (this.known(job)?.version ?? -1) < seen)
+      isCurrent = await this.#isCurrent(waitMs.needed - waitMs.usual);
+    const found = this.known(job);
+    if (!isCurrent && (!found || found.version < seen)) throw this.#behind();
+    if (!found || !sees(found.source)) throw notFound(job);
+    return { found, age: isCurrent ? undefined : this.#options.board.age() };
+  }
+
+  /** A job that has a video, which stays as it is. JOB_NOT_FOUND, VIDEO_NOT_READY, JOBS_BEHIND. */
+  async completed(job: string, caller: Pick<Caller, 'sees'>): Promise<BoardJob> {
+    const { found, age } = await this.look(job, caller);
+    const known = age === undefined || found.video ? found : await this.get(job, caller);
+    videoObject(known);
+    return known;
+  }
+
+  /** That of a completed job, as its model drew it. JOB_NOT_FOUND, VIDEO_NOT_READY, VARIANT_NOT_FOUND, JOBS_BEHIND. */
   async lastFrame(job: string, caller: Pick<Caller, 'sees'>): Promise<ObjectRef> {
-    return stillOf(await this.get(job, caller), 'last_frame');
+    return stillOf(await this.completed(job, caller), 'last_frame');
+  }
+
+  /** Resolves once this process knows all that the log says by now. */
+  current(): Promise<void> {
+    return this.#options.board.caughtUp();
   }
 
   /** As this process knows it. */
@@ -156,12 +195,13 @@ export class VideoService {
     return this.#options.board.onChange(job, look);
   }
 
-  /** JOB_NOT_FOUND for an unknown `after`. */
-  async list(options: ListedBoard): Promise<BoardJob[]> {
-    await this.#fresh();
+  /** JOB_NOT_FOUND for an unknown `after`; JOBS_BEHIND where that may only be unknown here. */
+  async list(options: ListedBoard): Promise<Looked<BoardJob[]>> {
+    const isCurrent = await this.#isCurrent(waitMs.usual);
     const found = this.#options.board.board.list(options);
-    if (found) return found;
-    throw new VimiError('JOB_NOT_FOUND', 'There is no such job', { found: options.after, where: 'after' });
+    if (found) return { found, age: isCurrent ? undefined : this.#options.board.age() };
+    if (!isCurrent) throw this.#behind();
+    throw notFound(options.after, 'after');
   }
 
   /** Asks for the end of a job that is not over. */
@@ -185,13 +225,14 @@ export class VideoService {
   /** The job once it is over, or as it is after `seconds`, or when the server closes. */
   async untilOver(job: BoardJob, seconds: number): Promise<BoardJob> {
     const { board, closing } = this.#options;
-    const stop = AbortSignal.any([closing, AbortSignal.timeout(seconds * 1000)]);
+    const { signal: stop, letGo } = either(closing, AbortSignal.timeout(seconds * 1000));
     return new Promise((resolve) => {
       const look = () => {
         const now = board.board.get(job.job) ?? job;
         if (!isOver(now.state) && !stop.aborted) return;
         leave();
         stop.removeEventListener('abort', look);
+        letGo();
         resolve(now);
       };
       const leave = board.onChange(job.job, look);
@@ -215,10 +256,19 @@ export class VideoService {
     await webhooks.check(webhook, source);
   }
 
-  async #fresh(): Promise<void> {
-    const done = new AbortController();
-    const late = sleep(freshMs, undefined, { signal: done.signal }).catch(() => {});
-    await Promise.race([this.#options.board.caughtUp().catch(() => {}), late]);
-    done.abort();
+  /** Whether this process knows within `ms` what the log says now. */
+  async #isCurrent(ms: number): Promise<boolean> {
+    return within(ms, this.current()).catch(() => false);
   }
+
+  #behind(): VimiError {
+    return new VimiError('JOBS_BEHIND', 'This process cannot tell what became of this job', {
+      expected: 'the newest changes of jobs from the log',
+      found: `what was known ${Math.ceil(this.#options.board.age() / 1000)} s ago`,
+    });
+  }
+}
+
+function notFound(job: string | undefined, where?: string): VimiError {
+  return new VimiError('JOB_NOT_FOUND', 'There is no such job', { found: job, ...(where !== undefined && { where }) });
 }

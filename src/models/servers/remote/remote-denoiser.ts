@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from '../../../core/clock.js';
+import { either } from '../../../core/either.js';
 import { asVimiError, VimiError } from '../../../core/errors.js';
 import { checkInput } from '../../check-input.js';
 import type { Denoiser, GenerateCalls, Generated, GenerateInput, ModelDescription, RgbImage } from '../../ports.js';
@@ -12,8 +13,9 @@ import { serverPrompt } from './prompt-words.js';
  *
  *   it cannot be reached, or has no room     MODEL_SERVER_UNAVAILABLE, MODEL_SERVER_BUSY: the pipeline pauses. The next try
  *                                            goes on with the job that was accepted before, if there is one
- *   it knows that job no more (a restart)    MODEL_SERVER_FAILED: a try is spent, and the next one asks anew. So a request
- *                                            that kills its server does not do so for ever
+ *   it knows that job no more (a restart)    a job that only waited there is asked for anew, and no try is spent. Of one that was
+ *                                            drawn: MODEL_SERVER_FAILED, a try is spent, and the next one asks anew. So a
+ *                                            request that kills its server does not do so for ever
  *   the job failed                           MODEL_SERVER_REFUSED, or MODEL_SERVER_FAILED where the server says that
  *                                            another try may succeed
  *
@@ -36,10 +38,18 @@ interface Accepted {
   started?: number;
   /** It is ended where nobody asks for it any more. */
   watched: boolean;
+  /** When the server was lost, another job was drawn there, or had its turn before. */
+  wasBehind?: boolean;
 }
 
 type Asking = GenerateCalls;
+type Made = Pick<Generated, 'video' | 'seconds'>;
 
+/**
+ * A server that is lost while nothing is known to be drawn there may have died of the job whose turn it was, sooner than anybody saw
+ * it begin. So many such losses are not held against that job.
+ */
+const mostLosses = 3;
 /** Between two looks at a job: longer from one to the next. Milliseconds. */
 const lookMs = { first: 100, last: 1000, growth: 1.5 };
 /** The server is asked what it has at most so often. Milliseconds. */
@@ -61,6 +71,8 @@ class RemoteDenoiser implements Denoiser {
   readonly #jobs = new Map<string, Accepted>();
   /** Under way, by what is asked: equal requests that come at once share one, whether the server knows keys or not. */
   readonly #submissions = new Map<string, Promise<Accepted>>();
+  /** How often the server was lost when it was the turn of a job, by what was asked. */
+  readonly #losses = new Map<string, number>();
   #described: { at: number; description: Promise<ModelDescription> } | undefined;
   /** It asked to be left alone until then. */
   #busyUntil = 0;
@@ -83,7 +95,16 @@ class RemoteDenoiser implements Denoiser {
   }
 
   async generate(input: GenerateInput, asking: Asking): Promise<Generated> {
-    const signal = AbortSignal.any([asking.signal, this.#closed.signal]);
+    const { signal, letGo } = either(asking.signal, this.#closed.signal);
+    try {
+      return await this.#generate(input, asking, signal);
+    } finally {
+      letGo();
+    }
+  }
+
+  /** `signal`: of whoever asks, and ours. */
+  async #generate(input: GenerateInput, asking: Asking, signal: AbortSignal): Promise<Generated> {
     const description = await orAborted(this.describe(), signal, this.#options.where);
     checkInput(input, description);
     for (const found of ['oscillation', 'guided', 'reuse'] as const)
@@ -95,16 +116,35 @@ class RemoteDenoiser implements Denoiser {
     const { prompt, ...settings } = input;
     const written = await this.#options.dialect.write({ prompt: serverPrompt(prompt), ...settings });
     const key = createHash('sha256').update(written.body.type).update(written.body.bytes).digest('hex');
-    const job = await this.#accepted(key, written, signal);
+    const asked = { key, input: { ...input, weights: description.weights }, asking, signal };
+    try {
+      let made: Made | undefined;
+      while (!made) made = await this.#made(await this.#accepted(key, written, signal), asked);
+      this.#losses.delete(key);
+      return { ...made, asked: written.asked };
+    } catch (thrown) {
+      if (signal.aborted || asVimiError(thrown).fault !== 'surroundings') this.#losses.delete(key);
+      throw thrown;
+    }
+  }
+
+  /** undefined: the server lost the job, and not because of it. */
+  async #made(job: Accepted, { key, input, asking, signal }: Asked): Promise<Made | undefined> {
     job.asking++;
     let isKept = false;
     let isRead = false;
     try {
-      const seconds = await this.#follow(job, { ...input, weights: description.weights }, { ...asking, signal });
+      const seconds = await this.#follow(job, input, { ...asking, signal });
+      if (seconds === undefined) {
+        const isHeldAgainst = this.#isHeldAgainst(key, job);
+        if (this.#jobs.get(key) === job) this.#jobs.delete(key);
+        if (isHeldAgainst) throw endOf(undefined, this.#options.where);
+        return undefined;
+      }
       const video = await this.#options.dialect.frames(job.id, input, signal);
       if (!video) throw endOf(undefined, this.#options.where);
       isRead = true;
-      return { video, seconds, asked: written.asked };
+      return { video, seconds };
     } catch (thrown) {
       if (!signal.aborted) {
         isKept = asVimiError(thrown).fault === 'surroundings';
@@ -120,6 +160,21 @@ class RemoteDenoiser implements Denoiser {
       // After a crash before the commit it is drawn again, as without a server that keeps results.
       if (isRead && job.asking === 0) this.#options.dialect.forget(job.id).catch(() => {});
     }
+  }
+
+  /** Whether the server may have died of a job that it lost. */
+  #isHeldAgainst(key: string, job: Accepted): boolean {
+    if (job.started !== undefined) return true;
+    // Whoever hears of it first says it for all: others hear of it when some have been asked for anew.
+    if (job.wasBehind === undefined) {
+      const all = [...this.#jobs.values()];
+      const isDrawn = all.some(({ started }) => started !== undefined);
+      for (const [n, one] of all.entries()) one.wasBehind = n > 0 || isDrawn;
+    }
+    if (job.wasBehind) return false;
+    const losses = (this.#losses.get(key) ?? 0) + 1;
+    this.#losses.set(key, losses);
+    return losses > mostLosses;
   }
 
   /** While a pipeline is paused, nobody follows the job: it ends with its request. */
@@ -156,7 +211,8 @@ class RemoteDenoiser implements Denoiser {
     // Somebody ended the job that has this key: a redo is another one.
     if (job.state === 'cancelled' || job.state === 'failed')
       job = await this.#patiently(() => dialect.submit(written, `${key}-${randomUUID()}`));
-    const accepted = { id: job.id, asking: 0, watched: false };
+    const started = job.state === 'in_progress' ? this.#clock.elapsed() : undefined;
+    const accepted = { id: job.id, asking: 0, watched: false, ...(started !== undefined && { started }) };
     this.#jobs.set(key, accepted);
     return accepted;
   }
@@ -171,8 +227,12 @@ class RemoteDenoiser implements Denoiser {
     }
   }
 
-  /** Until the job is completed; gives the seconds that it ran. */
-  async #follow(accepted: Accepted, input: FollowedInput, { signal, onStep, onPreview }: Asking): Promise<number> {
+  /** Until the job is completed; gives the seconds that it ran. undefined: the server knows it no more. */
+  async #follow(
+    accepted: Accepted,
+    input: FollowedInput,
+    { signal, onStep, onPreview }: Asking,
+  ): Promise<number | undefined> {
     const { where, runSeconds, dialect } = this.#options;
     const { id } = accepted;
     let told = 0;
@@ -180,10 +240,11 @@ class RemoteDenoiser implements Denoiser {
     for (let pause: number = lookMs.first; ; pause = Math.min(pause * lookMs.growth, lookMs.last)) {
       const job = await this.#patiently(() => dialect.look(id, signal));
       const now = this.#clock.elapsed();
-      if (job?.state !== 'queued') accepted.started ??= now;
+      if (!job) return undefined;
+      if (job.state !== 'queued') accepted.started ??= now;
       const { started } = accepted;
-      if (job?.state !== 'queued' && job?.state !== 'in_progress') {
-        if (job?.state === 'completed') {
+      if (job.state !== 'queued' && job.state !== 'in_progress') {
+        if (job.state === 'completed') {
           this.#checkWeights(job, input);
           if (told < input.steps) onStep?.(input.steps, input.steps);
           return (now - (started ?? now)) / 1000;
@@ -233,7 +294,15 @@ class RemoteDenoiser implements Denoiser {
   }
 }
 
-type FollowedInput = Pick<GenerateInput, 'steps'> & { weights: string | undefined };
+type FollowedInput = GenerateInput & { weights: string | undefined };
+interface Asked {
+  /** What is asked, as one word. */
+  key: string;
+  input: FollowedInput;
+  asking: Asking;
+  /** Of `asking`; aborts also when this is closed. */
+  signal: AbortSignal;
+}
 
 /** Why there is no video; undefined: the server knows no such job. */
 function endOf(job: ServerJob | undefined, where: string): VimiError {

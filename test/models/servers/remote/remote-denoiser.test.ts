@@ -260,6 +260,79 @@ describe('a model server', () => {
     expect(server.calls('POST')).toHaveLength(2);
   });
 
+  describe('that is restarted again and again', () => {
+    /** A server that forgets all jobs when it starts. Jobs are drawn one after the other, in the order in which they came. */
+    const forgetful = async () => {
+      let jobs: { id: string; seed: number; status: string }[] = [];
+      let count = 0;
+      const server = await ScriptedServer.start(({ method, path, body }) => {
+        if (path === '/v1/models') return { json: { object: 'list', data: [model] } };
+        if (method === 'POST') {
+          const made = { id: `job-${++count}`, seed: body.seed, status: 'queued' };
+          jobs.push(made);
+          return { status: 202, json: job('queued', { id: made.id }) };
+        }
+        if (path.includes('/content')) return { bytes: npy(5, 8, 16), type: 'application/octet-stream' };
+        const found = jobs.find(({ id }) => path === `/v1/videos/${id}`);
+        return found ? { json: job(found.status, { id: found.id }) } : { status: 404 };
+      });
+      const denoiser = remote(server.url);
+      open.push(denoiser, server);
+      const has = (seed: number) => jobs.find((one) => one.seed === seed);
+      return {
+        ...{ server, denoiser, has },
+        first: () => jobs.find(({ status }) => status === 'queued'),
+        set: (seed: number, status: string) => Object.assign(has(seed)!, { status }),
+        restart() {
+          jobs = [];
+        },
+      };
+    };
+    /** Until what is so now was seen. */
+    const looked = (server: ScriptedServer, id: string) => {
+      const before = server.calls(`GET /v1/videos/${id}`).length;
+      return vi.waitFor(() => expect(server.calls(`GET /v1/videos/${id}`).length).toBeGreaterThan(before + 1), patient);
+    };
+
+    it('holds that against the job that it was at, not against those that wait', async () => {
+      const { server, denoiser, has, set, restart } = await forgetful();
+      const ends: unknown[] = [];
+      const waiting = refused(denoiser, { seed: 2 });
+      await vi.waitFor(() => expect(has(2)).toBeDefined(), patient);
+      for (let restarts = 0; restarts < 6; restarts++) {
+        const drawn = refused(denoiser, { seed: 1 });
+        await vi.waitFor(() => expect([has(1), has(2)]).not.toContain(undefined), patient);
+        set(1, 'in_progress');
+        await looked(server, has(1)!.id);
+        restart();
+        ends.push(await drawn);
+      }
+      expect(ends).toMatchObject(Array(6).fill({ code: 'MODEL_SERVER_FAILED', fault: 'passing' }));
+      await vi.waitFor(() => expect(has(2)).toBeDefined(), patient);
+      set(2, 'completed');
+      expect(await waiting).toBe('made');
+    });
+
+    it('does not let a job that ends it before anybody sees it begin do so for ever', async () => {
+      const { denoiser, has, first, set, restart } = await forgetful();
+      const ends: Record<number, unknown> = {};
+      for (const seed of [1, 2]) {
+        void refused(denoiser, { seed }).then((end) => Object.assign(ends, { [seed]: end }));
+        await vi.waitFor(() => expect(has(seed)).toBeDefined(), patient);
+      }
+      let restarts = 0;
+      while (Object.keys(ends).length < 2) {
+        await vi.waitFor(() => expect(first() ?? (Object.keys(ends).length === 2 || undefined)).toBeDefined(), patient);
+        if (first()?.seed === 1) {
+          restart();
+          restarts++;
+        } else if (first()) set(2, 'completed');
+      }
+      expect(ends).toMatchObject({ 1: { code: 'MODEL_SERVER_FAILED', fault: 'passing' }, 2: 'made' });
+      expect(restarts).toBe(4);
+    });
+  });
+
   it('tries again only where the server says that it may help', async () => {
     const failed = (retryable: boolean) => job('failed', { error: { code: 'OOM', message: 'too large', retryable } });
     const { denoiser } = await served({
