@@ -17,7 +17,7 @@ const top = resolve(here, '../..');
 const pages = join(here, '.cache/pages');
 const fences = /(^ *```[^\n]*\n.*?^ *```)/ms;
 /** Commands that are run and not shown: infra/docs-commands.mjs. */
-const unseen = /^<!-- sh\n.*?^-->\n/gms;
+const unseen = /^ *<!-- sh(?: [^\n]*)?\n.*?^ *-->\n/gms;
 const links = /(\]\()(?![a-z]+:|#)([^)#\s]+)/g;
 
 const isPage = (path) => path.endsWith('.md');
