@@ -342,30 +342,23 @@ async function cameAt(transport, pipeline, replicas) {
 }
 
 /**
- * The share of the time from the first step to the last video in which a model was at one, those that were cancelled among them. A job is told to have started
- * at the end of its first step.
+ * The share of the time from the first step to the last video that went into videos: `denoise_seconds` is what the model's process counted
+ * itself, and those of videos that are drawn together add up to the time in which any of them was drawn. Jobs that were cancelled while
+ * they ran say nothing of their time: it counts as none. A job is told to have started at the end of its first step.
  */
 function busyOf(changes, videos, asked) {
   const steps = new Map(asked.map(({ job, request }) => [job, request.steps]));
   const started = new Map();
-  const spans = [];
-  for (const { at, data } of changes) {
-    if (data.started_at) started.set(data.job, Date.parse(data.started_at));
-    if (data.state === 'cancelled' && data.started_at) spans.push([started.get(data.job), at]);
-  }
+  for (const { data } of changes) if (data.started_at) started.set(data.job, Date.parse(data.started_at));
+  let worked = 0;
+  let [from, until] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
   for (const { data } of videos) {
     const took = 1000 * data.timings.denoise_seconds;
-    const from = started.get(data.job) - took / steps.get(data.job);
-    spans.push([from, from + took]);
+    const began = started.get(data.job) - took / steps.get(data.job);
+    worked += took;
+    [from, until] = [Math.min(from, began), Math.max(until, began + took)];
   }
-  spans.sort(([a], [b]) => a - b);
-  let worked = 0;
-  let until = spans[0][0];
-  for (const [from, to] of spans) {
-    worked += Math.max(0, to - Math.max(from, until));
-    until = Math.max(until, to);
-  }
-  return worked / (until - spans[0][0]);
+  return worked / (until - from);
 }
 
 const percentile = (all, share) =>
