@@ -15,7 +15,7 @@
  * Prints what submitting and looking took, and the share of the time in which the model was busy; exits 1 on anything wrong.
  */
 import { randomUUID } from 'node:crypto';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -49,6 +49,8 @@ const paceMs = 200;
 const ageing = 10;
 /** Webhooks that failed once come again after seconds; what does not come within this is lost. Milliseconds. */
 const hookMs = 180_000;
+/** A model that has not been measured by then is loaded all the same. Milliseconds. */
+const measureMs = 120_000;
 const source = '/load';
 const models = ['nano', 'fake'];
 const silent = { debug() {}, info() {}, warn() {}, error() {} };
@@ -75,6 +77,7 @@ export async function load({
     const { services, workspace, url, proxy } = await startAll({ folder, model, remote, replicas, hooks, closing });
     const client = new Client(url, { survives: kill });
     const pipeline = workspace.pipeline('generate');
+    if (model === 'nano' && !remote) await untilMeasured(workspace);
     const around = { client, transport: await workspace.transport(), pipeline };
     const plan = planOf(jobs, seed).map((one, n) =>
       hooks && n % hooked === 0 ? { ...one, request: { ...one.request, webhook: { url: hooks.url } } } : one,
@@ -342,23 +345,34 @@ async function cameAt(transport, pipeline, replicas) {
 }
 
 /**
- * The share of the time from the first step to the last video that went into videos: `denoise_seconds` is what the model's process counted
- * itself, and those of videos that are drawn together add up to the time in which any of them was drawn. Jobs that were cancelled while
- * they ran say nothing of their time: it counts as none. A job is told to have started at the end of its first step.
+ * The share of the time from the end of the first step to the last video's in which a model was at work: `denoise_seconds` is what its process
+ * counted itself, and those of videos that are drawn together add up to the time in which any of them was drawn. Jobs that were cancelled
+ * while they ran say nothing of their time: what there is from their first step to their end counts.
  */
 function busyOf(changes, videos, asked) {
   const steps = new Map(asked.map(({ job, request }) => [job, request.steps]));
   const started = new Map();
   for (const { data } of changes) if (data.started_at) started.set(data.job, Date.parse(data.started_at));
+  const from = Math.min(...started.values());
   let worked = 0;
-  let [from, until] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
+  let until = from;
   for (const { data } of videos) {
     const took = 1000 * data.timings.denoise_seconds;
-    const began = started.get(data.job) - took / steps.get(data.job);
-    worked += took;
-    [from, until] = [Math.min(from, began), Math.max(until, began + took)];
+    // Its other steps are behind its first one, at whose end it is told to have started.
+    const rest = took * (1 - 1 / steps.get(data.job));
+    worked += started.get(data.job) === from ? rest : took;
+    until = Math.max(until, started.get(data.job) + rest);
   }
+  for (const { at, data } of changes)
+    if (data.state === 'cancelled' && data.started_at) worked += at - started.get(data.job);
   return worked / (until - from);
+}
+
+/** Until it is measured how many videos the model draws at once: that takes the model's time once in an installation. */
+async function untilMeasured(workspace) {
+  const end = performance.now() + measureMs;
+  const budgets = join(workspace.topology.profile.work, 'budgets.json');
+  while (!existsSync(budgets) && performance.now() < end) await sleep(200);
 }
 
 const percentile = (all, share) =>
@@ -409,7 +423,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     `cancelled ${stops.filter(({ after }) => after === 'cancelled').length} of ${stops.length}, ${stopped.length} of them while they ran` +
       (stopped.length > 0 ? `: ${ms(stopped)}` : ''),
   );
-  console.log(`busy      ${(100 * result.busy).toFixed(1)} % of the time from the first step to the last video`);
+  console.log(`busy      ${(100 * result.busy).toFixed(1)} % of the time from the first step to the last`);
   console.log(
     `order     ${result.pairs} pairs of which one waited while the other began; in ${result.aged} of them the first was less urgent, and had waited for longer`,
   );
