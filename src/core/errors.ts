@@ -97,6 +97,12 @@ export const errorCodes = {
     fault: 'passing',
     remedy: 'Correct the captioner: docs/guides/captioners.md says what it has to answer. Then replay the event.',
   },
+  // Passing, but as long as all three tries would hold up everything behind it.
+  SOURCE_TOO_SLOW: {
+    fault: 'input',
+    remedy:
+      'Replay the event when the server is faster: `vimi rejects replay --code SOURCE_TOO_SLOW`. Or raise `max_seconds` of the step fetch: media that were published later wait for that time.',
+  },
   SOURCE_UNREACHABLE: {
     fault: 'passing',
     remedy: 'Replay the event when the server answers again: `vimi rejects replay --code SOURCE_UNREACHABLE`.',

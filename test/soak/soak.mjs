@@ -2,12 +2,13 @@
 /**
  * A run that goes on for long at a low rate: memory, file handles and what waits must stay flat, and each event have one outcome.
  *
- *   npm run soak -- [--minutes 480] [--profile embedded|cluster] [--a-minute 12] [--seed 1] [--keep]
+ *   npm run soak -- [--minutes 480] [--profile embedded|cluster] [--a-minute 12] [--seed 1] [--stills] [--keep]
  *
- * Each minute so many events come, half of them requests and half clips. The model is `fake`; all else is real, and Kafka and S3 are
- * this run's own. A sample is taken twenty times a minute, of the whole process tree of `vimi run`. Ends with the curve, one line for each
- * twentieth of the time, and one line of counts; exits 1 where an event was lost or done twice, or where the last quarter holds a third
- * more memory or handles than the second one, which leaves the start aside.
+ * Each minute so many events come, half of them requests and half clips; with --stills, stills alone, which take a twentieth of the time: a
+ * night's documents in an hour. The model is `fake`; all else is real, and Kafka and S3 are this run's own. A sample is taken twenty times a
+ * minute, of the whole process tree of `vimi run`. Ends with the curve, one line for each twentieth of the time, what memory grew by and for
+ * what (growth.mjs), what lies on the disk in the embedded profile, and one line of counts. Exits 1 where an event was lost or done twice,
+ * where memory grew by more than it must, or where there are more handles in the last quarter than in the second.
  */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -19,6 +20,7 @@ import {
   readdirSync,
   readFileSync,
   rmSync,
+  statSync,
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
@@ -30,6 +32,8 @@ import { captionOf, makeClips } from '../chaos/clips.mjs';
 import { outcomesOf } from '../chaos/outcomes.mjs';
 import { seeded } from '../chaos/random.mjs';
 import { inputs, topologyOf } from '../real/chaos/topology.mjs';
+import { growthLine, growthOf, median, quarterOf } from './growth.mjs';
+import { makeStills } from './stills.mjs';
 
 const root = join(import.meta.dirname, '../..');
 const main = join(root, 'dist/cli/main.js');
@@ -39,14 +43,19 @@ const { values } = parseArgs({
     profile: { type: 'string', default: 'embedded' },
     'a-minute': { type: 'string', default: '12' },
     seed: { type: 'string', default: '1' },
+    stills: { type: 'boolean', default: false },
     keep: { type: 'boolean', default: false },
   },
 });
 const minutes = Number(values.minutes);
-const pairs = Math.max(1, Math.round((minutes * Number(values['a-minute'])) / 2));
+const together = values.stills ? 1 : 2;
+const turns = Math.max(1, Math.round((minutes * Number(values['a-minute'])) / together));
 const lines = 20;
 const sampleMs = 3_000;
-const mostGrowth = 4 / 3;
+/** Handles that come and go: of the programs that are started for media and videos. */
+const mostHandles = 8;
+const corpusTopic = 'chaos-corpus';
+const ending = values.stills ? 'png' : 'mp4';
 
 const folder = mkdtempSync(join(tmpdir(), 'vimi-soak-'));
 const closing = [];
@@ -63,7 +72,7 @@ try {
 async function soak() {
   const { transport, env } = values.profile === 'cluster' ? await cluster() : await embedded();
   closing.push(() => transport.close());
-  prepare();
+  await prepare();
   await once(vimi(env, 'topics', 'apply'), 'exit');
   const log = openSync(join(folder, 'run.log'), 'w');
   run = vimi(env, 'run', '--no-http', ['ignore', log, log]);
@@ -73,14 +82,18 @@ async function soak() {
   const endMs = minutes * 60_000;
   const samples = [];
   let published = 0;
+  let diskAtHalf;
   for (let at = 0; at < endMs && run.exitCode === null; at = Date.now() - began) {
-    const due = Math.min(pairs, Math.ceil((at / endMs) * pairs) + 1);
+    const due = Math.min(turns, Math.ceil((at / endMs) * turns) + 1);
     if (due > published) {
       const range = Array.from({ length: due - published }, (_, n) => published + n);
       await transport.publish(range.flatMap(eventsOf));
       published = due;
     }
-    samples.push({ at, ...treeOf(run.pid), waiting: (await outcomesOf(transport, inputs)).lag });
+    const documents = (await transport.ends(corpusTopic)).reduce((sum, { high }) => sum + high, 0);
+    const { lag: waiting } = await outcomesOf(transport, inputs);
+    samples.push({ at, ...treeOf(run.pid), documents, waiting });
+    if (!diskAtHalf && at >= endMs / 2) diskAtHalf = diskOf(join(folder, '.vimi'));
     await pause(sampleMs);
   }
   const died = run.exitCode !== null;
@@ -92,15 +105,16 @@ async function soak() {
   const { outcomes, problems } = await outcomesOf(transport, inputs);
   const wrong = [...problems];
   if (died || end !== '0') wrong.push(`the run ended with ${end}`);
-  if (outcomes !== 2 * published) wrong.push(`${outcomes} outcomes for ${2 * published} events`);
+  if (outcomes !== together * published) wrong.push(`${outcomes} outcomes for ${together * published} events`);
   print(samples);
-  const quarter = (n) => samples.slice((samples.length * n) / 4, (samples.length * (n + 1)) / 4);
-  for (const what of ['megabytes', 'handles']) {
-    const [early, late] = [quarter(1), quarter(3)].map((part) => median(part.map((sample) => sample[what])));
-    if (late > early * mostGrowth) wrong.push(`${what} grew from ${early} to ${late}`);
-  }
+  const growth = growthOf(samples, values.profile);
+  console.log(growthLine(growth));
+  if (values.profile === 'embedded') printDisk(diskAtHalf ?? {}, diskOf(join(folder, '.vimi')));
+  if (growth.isTooMuch) wrong.push('memory grew by more than it must');
+  const [early, late] = [1, 3].map((n) => median(quarterOf(samples, n).map(({ handles }) => handles)));
+  if (late > early + mostHandles) wrong.push(`handles grew from ${early} to ${late}`);
   for (const problem of wrong) console.error(`WRONG: ${problem}`);
-  const counts = [`${values.profile}`, `${minutes} minutes`, `${2 * published} events`, `${outcomes} outcomes`];
+  const counts = [`${values.profile}`, `${minutes} minutes`, `${together * published} events`, `${outcomes} outcomes`];
   console.log(`soak: ${counts.join(', ')}, ${samples.length} samples, ${wrong.length} wrong, seed ${values.seed}`);
   return wrong.length;
 }
@@ -132,8 +146,8 @@ async function cluster() {
   return { transport: openKafka({ brokers: [env.KAFKA_BROKERS], clientId: 'soak' }), env };
 }
 
-/** The topology of chaos on either profile, its operator, the clips. */
-function prepare() {
+/** The topology of chaos on either profile, its operator, the media. */
+async function prepare() {
   mkdirSync(join(folder, 'node_modules'));
   symlinkSync(root, join(folder, 'node_modules/vimi'));
   symlinkSync(join(root, 'node_modules/zod'), join(folder, 'node_modules/zod'));
@@ -144,15 +158,19 @@ function prepare() {
     objects: { type: 'files', path: '.vimi/objects' },
     search: { type: 'embedded', path: '.vimi/index' },
   };
+  // Small shards, so that the samples that wait for theirs stay few.
+  const shard = { shard: { records: 20, stills: values.stills } };
+  topology.segments.grow = topology.segments.grow.map((step) => (step === 'shard' ? shard : step));
   writeFileSync(join(folder, 'topology.yaml'), JSON.stringify(topology));
-  makeClips(join(folder, 'clips'), pairs, seeded(Number(values.seed)));
+  await (values.stills ? makeStills : makeClips)(join(folder, 'media'), turns, seeded(Number(values.seed)));
 }
 
 function eventsOf(n) {
-  const asked = { prompt: captionOf(n), frames: 4 + (n % 5) };
-  const medium = { uri: `clips/${n}.mp4`, caption: captionOf(n) };
-  return [asked, medium].map((value, which) => ({
-    topic: inputs[which][1],
+  const [[, requests], [, media]] = inputs;
+  const asked = [requests, { prompt: captionOf(n), frames: 4 + (n % 5) }];
+  const medium = [media, { uri: `media/${n}.${ending}`, caption: captionOf(n) }];
+  return (values.stills ? [medium] : [asked, medium]).map(([topic, value]) => ({
+    topic,
     key: Buffer.from(`${n}`),
     value: Buffer.from(JSON.stringify(value)),
     headers: {},
@@ -189,6 +207,26 @@ function read(path) {
   }
 }
 
+/** Bytes and files of each part of the embedded profile. */
+function diskOf(root) {
+  const parts = {};
+  for (const name of readdirSync(root, { recursive: true })) {
+    const stat = statSync(join(root, name), { throwIfNoEntry: false });
+    if (!stat?.isFile() || name.includes('.lock')) continue;
+    const [part] = /^(objects\/staging|log\.sqlite-wal|index\/corpus\.sqlite-wal|[^/]+)/.exec(name);
+    parts[part] ??= { bytes: 0, files: 0 };
+    parts[part].bytes += stat.size;
+    parts[part].files++;
+  }
+  return parts;
+}
+
+function printDisk(half, end) {
+  const text = ({ bytes, files } = { bytes: 0, files: 0 }) => `${(bytes / 2 ** 20).toFixed(1)} MiB, ${files} files`;
+  for (const part of [...new Set([...Object.keys(half), ...Object.keys(end)])].sort())
+    console.log(`disk: ${part.padEnd(23)} at the half ${text(half[part]).padEnd(22)} at the end ${text(end[part])}`);
+}
+
 function print(samples) {
   const most = Math.max(...samples.map(({ megabytes }) => megabytes));
   console.log('minutes  MiB (median)  handles  processes  waiting');
@@ -203,8 +241,4 @@ function print(samples) {
       `${cells.map((cell, n) => String(cell).padStart([7, 12, 9, 11, 9][n])).join('')}  ${'█'.repeat(Math.round((30 * megabytes) / most))}`,
     );
   }
-}
-
-function median(numbers) {
-  return numbers.toSorted((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? 0;
 }

@@ -1,14 +1,30 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { parse } from 'csv-parse';
+import { type Options, parse } from 'csv-parse';
 import type { ManifestRow } from './manifest-row.js';
-import { mostRowBytes, unreadable } from './manifest-row.js';
+import { mostRowBytes, needed, unreadable } from './manifest-row.js';
 
 /**
- * Rows under a first line with the names of the columns, in UTF-8. A row may have fewer or more cells. What stands before a
- * place at which nothing more can be read is given before it fails.
+ * Tables as spreadsheets and people write them: a quotation mark inside of a cell that does not begin with one is a letter, and
+ * spaces around the names of columns are none of theirs.
  */
-export async function* csvRows(path: string, delimiter: string): AsyncGenerator<ManifestRow> {
+export const csvFormat = {
+  columns: (names: string[]) => names.map((name) => name.trim()),
+  bom: true,
+  relax_quotes: true,
+  skip_empty_lines: true,
+  relax_column_count: true,
+} satisfies Options;
+
+/**
+ * Rows under a first line with the names of the columns, in UTF-8; one of `address` must be among them. A row may have fewer or
+ * more cells. What stands before a place at which nothing more can be read is given before it fails.
+ */
+export async function* csvRows(
+  path: string,
+  delimiter: string,
+  address: readonly string[],
+): AsyncGenerator<ManifestRow> {
   const size = await stat(path).then(
     (entry) => entry.size,
     () => 0,
@@ -16,7 +32,14 @@ export async function* csvRows(path: string, delimiter: string): AsyncGenerator<
   let rows: ManifestRow[] = [];
   let line = 1;
   const parser = parse({
-    ...{ columns: true, bom: true, delimiter, skip_empty_lines: true, relax_column_count: true },
+    ...csvFormat,
+    columns(names: string[]) {
+      const trimmed = csvFormat.columns(names);
+      needed(path, address, trimmed);
+      line = 2;
+      return trimmed;
+    },
+    delimiter,
     max_record_size: mostRowBytes,
     // As soon as it is read: what the parser holds is lost when it fails.
     on_record(cells: Record<string, string>, { lines, bytes }: { lines: number; bytes: number }) {

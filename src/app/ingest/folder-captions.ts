@@ -5,6 +5,7 @@ import type { VimiError } from '../../core/errors.js';
 import type { Labels } from '../../events/caption.js';
 import { within } from '../../events/input.js';
 import { textOf } from '../../media/text-of.js';
+import { csvFormat } from './csv-rows.js';
 import { labelsIn } from './labels-in.js';
 
 /*
@@ -58,7 +59,7 @@ export async function readFolderCaptions(
   const captions = new Map<string, ToldOfFile>();
   for (const row of rows) {
     const name = row.file_name;
-    const caption = captionColumns.map((column) => row[column]).find(isText);
+    const caption = captionColumns.flatMap((column) => row[column]).find(isText);
     const told = labelsIn(row, wanted);
     if (!isText(name) || (caption === undefined && !told.labels)) continue;
     if (caption === undefined) captions.set(join(name), told);
@@ -70,7 +71,7 @@ export async function readFolderCaptions(
 }
 
 function csvRows(text: string): Row[] {
-  return parse(text, { columns: true, skip_empty_lines: true, relax_column_count: true });
+  return parse(text, csvFormat);
 }
 
 function jsonRows(text: string, mistake: (what: string) => void): Row[] {

@@ -17,7 +17,7 @@ import { parquetRows } from './parquet-rows.js';
  * names:
  *
  *   uri  url  file_name  path  image  video     a path from the manifest's folder on, file:, object:KEY, http: or https:
- *   caption  text  prompt  description          what it shows; else the text beside the file
+ *   caption  text  prompt  description          what it shows, of a list of texts the first; else the text beside the file
  *   source · licence  license                   as in the event
  *   those that the captions of the pipeline are made of: labels
  */
@@ -32,9 +32,9 @@ const manifestColumns = [...addressColumns, ...captionColumns, ...licenceColumns
 const kinds: Record<string, (path: string, columns: string[]) => ReturnType<Rows>> = {
   '.jsonl': jsonlRows,
   '.ndjson': jsonlRows,
-  '.csv': (path) => csvRows(path, ','),
-  '.tsv': (path) => csvRows(path, '\t'),
-  '.parquet': parquetRows,
+  '.csv': (path) => csvRows(path, ',', addressColumns),
+  '.tsv': (path) => csvRows(path, '\t', addressColumns),
+  '.parquet': (path, columns) => parquetRows(path, columns, addressColumns),
 };
 
 export function isManifest(path: string): boolean {
@@ -77,7 +77,9 @@ async function mediumOf(cells: ManifestRow['cells'], folder: string, roots: stri
   const address = first(addressColumns);
   if (address === undefined)
     return `a row without ${addressColumns.slice(0, -1).join(', ')} or ${addressColumns.at(-1)}`;
-  const [caption, source, licence] = [captionColumns, ['source'], licenceColumns].map(first);
+  const caption = captionColumns.flatMap((column) => row.get(column)).find(isText);
+  if (caption === undefined && captionColumns.some((column) => isSomething(row.get(column)))) return noText;
+  const [source, licence] = [['source'], licenceColumns].map(first);
   const facts = {
     ...(caption !== undefined && { caption: caption.trim() }),
     ...(source !== undefined && { source }),
@@ -113,6 +115,15 @@ async function locate(address: string, folder: string, roots: string[]): Promise
   return tar ? { uri: address, isFile: false } : { uri: path, isFile: true };
 }
 
+/** Of a caption; it may be a number, which a captioner must not stand in for unheard. */
+const noText = 'a caption that is not a text, nor a list of texts';
+
 function isText(value: unknown): value is string {
   return typeof value === 'string' && value.trim() !== '';
+}
+
+/** Neither left out nor empty. */
+function isSomething(value: unknown): boolean {
+  if (Array.isArray(value)) return value.some(isSomething);
+  return typeof value === 'string' ? value.trim() !== '' : value !== null && value !== undefined;
 }

@@ -52,8 +52,8 @@ class Walk {
   readonly #tables = new Map<string, FolderCaptions[]>();
   /** Real paths of the folders that were walked. */
   readonly #folders = new Set<string>();
-  /** Targets of links that were taken. */
-  readonly #targets = new Set<string>();
+  /** Links that were taken, by their targets. */
+  readonly #links = new Map<string, string[]>();
   readonly #names = new Map<string, Set<string>>();
   readonly #labels: readonly string[];
 
@@ -121,7 +121,10 @@ class Walk {
         const reason = hasTextName(path) ? 'text' : await whyNoMedium(path);
         if (reason !== null) return this.passOver(path, reason);
       }
-      if (entry.isSymbolicLink()) this.#targets.add(await realpath(path));
+      if (entry.isSymbolicLink()) {
+        const target = await realpath(path);
+        this.#links.set(target, [...(this.#links.get(target) ?? []), path]);
+      }
       this.#media.add(path);
     } catch (error) {
       this.passOver(path, whyNot(error as NodeJS.ErrnoException));
@@ -145,8 +148,7 @@ class Walk {
   }
 
   found(): MediaInFolders {
-    for (const target of this.#targets)
-      if (this.#media.delete(target)) this.passOver(target, 'the target of a link that was accepted');
+    for (const [target, links] of this.#links) if (this.#media.has(target)) this.#takeOnce(target, links);
     const media = [...this.#media].sort(byBytes).map((path) => {
       const { caption, ...labels } = this.#toldOf(path);
       const beside = this.#beside(path);
@@ -160,6 +162,18 @@ class Walk {
     }
     const passedOver = [...this.#reasons].map(([reason, names]) => ({ reason, names: [...names].sort(byBytes) }));
     return { media, passedOver: passedOver.sort((a, b) => b.names.length - a.names.length) };
+  }
+
+  /** Under its own name if it has a caption there; else under those of its links, as in a cache that names files by their hash. */
+  #takeOnce(target: string, links: readonly string[]): void {
+    const isCaptioned = this.#beside(target).length > 0 || this.#toldOf(target).caption !== undefined;
+    for (const path of isCaptioned ? links : [target]) {
+      this.#media.delete(path);
+      this.passOver(
+        path,
+        isCaptioned ? 'a link to a file that was accepted' : 'the target of a link that was accepted',
+      );
+    }
   }
 
   /** Of the nearest table that names the file. */

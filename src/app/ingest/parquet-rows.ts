@@ -1,7 +1,7 @@
 import { type FileHandle, open } from 'node:fs/promises';
 import { type AsyncBuffer, parquetMetadataAsync, parquetReadObjects, type SchemaElement } from 'hyparquet';
 import type { ManifestRow } from './manifest-row.js';
-import { unreadable } from './manifest-row.js';
+import { needed, unreadable } from './manifest-row.js';
 import { parquetCodecs } from './parquet-codecs.js';
 
 /** Of the columns that are read, in one row group, unpacked: so much is in memory at a time. */
@@ -9,19 +9,42 @@ const mostGroupBytes = 1024 ** 3;
 const mostGroupRows = 20_000_000;
 /** What one read may ask for: the footer, or a column of a row group. */
 const mostRead = 512 * 1024 ** 2;
+/** Its mark at both ends, and the size of the footer. */
+const leastBytes = 12;
 
-/** The rows of a Parquet file, a row group at a time; of the columns only those whose names, in small letters, are wanted. */
-export async function* parquetRows(path: string, wanted: readonly string[]): AsyncGenerator<ManifestRow> {
+/**
+ * The rows of a Parquet file, a row group at a time; of the columns only those whose names, in small letters, are wanted. One of
+ * `address` must be among them.
+ */
+export async function* parquetRows(
+  path: string,
+  wanted: readonly string[],
+  address: readonly string[],
+): AsyncGenerator<ManifestRow> {
   const handle = await open(path).catch((cause) => {
     throw unreadable(path, 'a Parquet file', cause);
   });
   try {
-    const file = asBuffer(handle, (await handle.stat()).size);
+    const { size } = await handle.stat();
+    if (size < leastBytes) throw new Error(`a file of ${size} bytes`);
+    const file = asBuffer(handle, size);
     const metadata = await parquetMetadataAsync(file);
-    const columns = textColumns(metadata.schema, wanted);
+    const all = columnsOf(metadata.schema);
+    const texts = all.filter(({ holds }) => holds === 'text').map(({ name }) => name);
+    needed(
+      path,
+      address,
+      texts,
+      all.map(({ name }) => name),
+    );
+    const isRead = ({ name, holds }: Column) =>
+      holds !== 'other' &&
+      wanted.includes(name.toLowerCase()) &&
+      (holds === 'text' || !address.includes(name.toLowerCase()));
+    const columns = all.filter(isRead).map(({ name }) => name);
     const compressors = await parquetCodecs();
     let place = 0;
-    const all = Math.max(
+    const rowsOfAll = Math.max(
       1,
       metadata.row_groups.reduce((sum, one) => sum + Number(one.num_rows), 0),
     );
@@ -32,13 +55,12 @@ export async function* parquetRows(path: string, wanted: readonly string[]): Asy
       if (bytes > mostGroupBytes) throw new Error(`a row group of ${bytes} bytes, more than ${mostGroupBytes}`);
       if (rows > mostGroupRows) throw new Error(`a row group of ${rows} rows, more than ${mostGroupRows}`);
       const range = { rowStart: place, rowEnd: place + rows };
-      if (columns.length === 0) {
-        place += rows;
-        yield { place, cells: {}, share: place / all, mistake: 'a table without columns of text that are known here' };
-        continue;
+      for (const cells of await parquetReadObjects({ file, metadata, compressors, columns, ...range })) {
+        const of = { place: ++place, share: place / rowsOfAll };
+        yield Object.values(cells).some(isNoUtf8)
+          ? { ...of, cells: {}, mistake: 'a row that is not UTF-8' }
+          : { ...of, cells };
       }
-      for (const cells of await parquetReadObjects({ file, metadata, compressors, columns, ...range }))
-        yield { place: ++place, cells, share: place / all };
     }
   } catch (cause) {
     throw unreadable(path, 'a Parquet file', cause);
@@ -47,19 +69,47 @@ export async function* parquetRows(path: string, wanted: readonly string[]): Asy
   }
 }
 
-/**
- * Columns of text, of the first level: they follow the root, and a list or a struct has its children behind it. Images and
- * videos themselves are left where they are; a column of bytes that says nothing of itself is text by its name alone.
- */
-function textColumns(schema: SchemaElement[], wanted: readonly string[]): string[] {
-  const names: string[] = [];
+interface Column {
+  name: string;
+  /** `other` is left where it is: images and videos themselves, structs, lists of what is no text. */
+  holds: 'text' | 'texts' | 'plain' | 'other';
+}
+
+const plain = new Set<unknown>(['BOOLEAN', 'INT32', 'INT64', 'FLOAT', 'DOUBLE']);
+
+/** Columns of the first level: they follow the root, and a list or a struct has its children behind it. */
+function columnsOf(schema: SchemaElement[]): Column[] {
+  const columns: Column[] = [];
   for (let at = 1; at < schema.length; at++) {
-    const { name, type, num_children: children = 0, converted_type: says, logical_type: saysNow } = schema[at]!;
-    const isText = says === 'UTF8' || saysNow?.type === 'STRING' || (!says && !saysNow && !/image|video/i.test(name));
-    if (children === 0 && type === 'BYTE_ARRAY' && isText && wanted.includes(name.toLowerCase())) names.push(name);
-    for (let below = children; below > 0 && at + 1 < schema.length; below--) below += schema[++at]!.num_children ?? 0;
+    const column = schema[at]!;
+    const from = at + 1;
+    for (let below = column.num_children ?? 0; below > 0 && at + 1 < schema.length; below--)
+      below += schema[++at]!.num_children ?? 0;
+    const inside = schema.slice(from, at + 1);
+    const leaves = inside.filter(({ num_children: children = 0 }) => children === 0);
+    const isTexts = isKind(column, 'LIST') && inside.length <= 2 && leaves.length === 1 && isText(leaves[0]!);
+    const isOne = inside.length === 0 && column.repetition_type !== 'REPEATED';
+    const holds =
+      isOne && isText(column) ? 'text' : isOne && plain.has(column.type) ? 'plain' : isTexts ? 'texts' : 'other';
+    columns.push({ name: column.name, holds });
   }
-  return names;
+  return columns;
+}
+
+/** A column of bytes that says nothing of itself is text by its name alone. */
+function isText(column: SchemaElement): boolean {
+  if (column.type !== 'BYTE_ARRAY') return false;
+  if (isKind(column, 'UTF8') || isKind(column, 'STRING')) return true;
+  return !column.converted_type && !column.logical_type && !/image|video/i.test(column.name);
+}
+
+function isKind({ converted_type: says, logical_type: saysNow }: SchemaElement, kind: string): boolean {
+  return says === kind || saysNow?.type === kind;
+}
+
+/** The reader puts this in the place of bytes that are none. */
+function isNoUtf8(cell: unknown): boolean {
+  return typeof cell === 'string' ? cell.includes('\ufffd') : Array.isArray(cell) && cell.some(isNoUtf8);
 }
 
 /** What hyparquet asks for ahead, and may never look at: a read that fails there is nobody's unhandled rejection. */

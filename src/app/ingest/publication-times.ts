@@ -9,15 +9,23 @@ const mostAheadMs = 1_000;
  */
 export class PublicationTimes {
   #last = 0;
+  /** Given since it was settled: so many milliseconds may they have taken the times ahead. */
+  #given = 0;
 
   next(): number {
     this.#last = Math.max(Date.now(), this.#last + 1);
+    this.#given++;
     return this.#last;
   }
 
-  /** Until the clock has nearly come to the last one: who publishes next, perhaps another process, goes on from there. */
+  /**
+   * Until the clock has nearly come to the last one: who publishes next, perhaps another process, goes on from there. A clock that
+   * was set back is not waited for.
+   */
   async settled(): Promise<void> {
     const ahead = this.#last - Date.now();
-    if (ahead > mostAheadMs) await setTimeout(ahead - mostAheadMs);
+    const given = this.#given;
+    this.#given = 0;
+    if (ahead > mostAheadMs) await setTimeout(Math.min(ahead - mostAheadMs, given));
   }
 }

@@ -119,7 +119,10 @@ export class OutcomeTable {
 
   /** Media by their outcome. */
   mediaCounts(): Map<string, number> {
-    const rows = this.#database.prepare("SELECT json_extract(json, '$.outcome'), count(*) FROM media GROUP BY 1").raw();
+    const rows = this.#database.prepare(`
+      SELECT CASE WHEN json_extract(json, '$.duplicate_of') = uri THEN 'delivered' ELSE json_extract(json, '$.outcome') END, count(*)
+      FROM media GROUP BY 1`);
+    rows.raw();
     return new Map(rows.all() as [string, number][]);
   }
 

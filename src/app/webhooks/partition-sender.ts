@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Clock } from '../../core/clock.js';
+import { either } from '../../core/either.js';
 import { asVimiError } from '../../core/errors.js';
 import type { Log } from '../../core/log.js';
 import type { NewRecord } from '../../events/record.js';
@@ -135,7 +136,9 @@ export class PartitionSender {
         await this.#sweep(now);
       }
       const next = ledger.ledger.nextDue(partition, now) ?? Number.POSITIVE_INFINITY;
-      await clock.sleep(Math.min(next - now, sweepMs), AbortSignal.any([signal, woken.signal]));
+      const { signal: awake, letGo } = either(signal, woken.signal);
+      await clock.sleep(Math.min(next - now, sweepMs), awake);
+      letGo();
     }
     for (const leave of leaves) leave();
   }

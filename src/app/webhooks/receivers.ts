@@ -1,4 +1,5 @@
 import type { Clock } from '../../core/clock.js';
+import { either } from '../../core/either.js';
 import { asVimiError, VimiError } from '../../core/errors.js';
 import { addressIn } from '../../core/hosts.js';
 import type { WebhookDelivery } from '../../events/webhook-events.js';
@@ -53,6 +54,7 @@ export class Receivers {
   async post({ id, url, body, source }: WebhookDelivery, clock: Clock, signal: AbortSignal): Promise<Outcome> {
     const seconds = Math.floor(clock.now() / 1000);
     const late = AbortSignal.timeout(answerMs);
+    const { signal: over, letGo } = either(signal, late);
     try {
       const secrets = await this.#secrets.of(source);
       if (secrets.length === 0) throw noSecret(source);
@@ -65,7 +67,7 @@ export class Receivers {
         'webhook-signature': signatures(secrets, id, seconds, body),
       };
       const asked = { method: 'POST', headers, body } as const;
-      const answer = await this.#outgoing.ask(this.#allowed(url), asked, AbortSignal.any([signal, late]));
+      const answer = await this.#outgoing.ask(this.#allowed(url), asked, over);
       // Nobody reads what it says.
       answer.destroy();
       const status = answer.statusCode ?? 0;
@@ -84,6 +86,8 @@ export class Receivers {
       if (late.aborted) return { error: `no answer within ${answerMs / 1000} s` };
       const { code, message } = asVimiError(thrown);
       return { error: `${code}: ${withoutPath(message, url)}` };
+    } finally {
+      letGo();
     }
   }
 

@@ -28,6 +28,7 @@ export const errorMeanings: Record<ErrorCode, string> = {
   CAPTIONER_REFUSED: 'The captioner answers that it does not take this image.',
   CAPTIONER_FAILED: 'The captioner failed with this image, or took too long over it.',
   CAPTIONER_ANSWER_INVALID: 'The answer of the captioner is not what a captioner answers.',
+  SOURCE_TOO_SLOW: 'A medium did not come over HTTP within `max_seconds` of the step fetch.',
   SOURCE_UNREACHABLE: 'The web server of a medium does not answer, answers 5xx, or broke the download off.',
   FFMPEG_NOT_FOUND: 'No ffmpeg or ffprobe is installed, or it cannot be started.',
   TOOL_CRASHED: 'ffmpeg or ffprobe died from a signal, or ran out of memory, over this file.',

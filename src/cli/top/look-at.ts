@@ -1,4 +1,5 @@
 import { type Look, lookOf } from '../../app/looks/look.js';
+import { either } from '../../core/either.js';
 import { VimiError } from '../../core/errors.js';
 import { noProcess, processUrl } from '../process-at.js';
 
@@ -17,16 +18,16 @@ const how = 'HOST:PORT behind the command';
 
 async function metricsAt(url: URL, signal: AbortSignal): Promise<string> {
   const where = url.href;
+  const { signal: over, letGo } = either(signal, AbortSignal.timeout(answerMs));
   let response: Response;
   let text: string;
   try {
-    response = await fetch(url, {
-      signal: AbortSignal.any([signal, AbortSignal.timeout(answerMs)]),
-      redirect: 'error',
-    });
+    response = await fetch(url, { signal: over, redirect: 'manual' });
     text = await bounded(response);
   } catch (thrown) {
     throw noProcess(thrown, where, how);
+  } finally {
+    letGo();
   }
   if (!response.ok)
     throw new VimiError('USAGE', 'What answers there has no metrics', {

@@ -26,7 +26,7 @@ const tellingBytes = 4096;
 
 /**
  * Fetches a medium, unless its server says that it must not be used for training: then nothing is kept of it.
- * MEDIA_FORBIDDEN, MEDIA_NOT_FOUND, MEDIA_TOO_LARGE, MEDIA_UNSUPPORTED, SOURCE_UNREACHABLE, TIMED_OUT.
+ * MEDIA_FORBIDDEN, MEDIA_NOT_FOUND, MEDIA_TOO_LARGE, MEDIA_UNSUPPORTED, SOURCE_UNREACHABLE, SOURCE_TOO_SLOW.
  */
 export async function download(
   uri: string,
@@ -53,7 +53,7 @@ export async function download(
     }
   } catch (thrown) {
     if (late.signal.aborted && !given.aborted)
-      throw new VimiError('TIMED_OUT', 'The server took too long', {
+      throw new VimiError('SOURCE_TOO_SLOW', 'The server took too long', {
         ...{ expected: `all of it within ${maxMs / 1000} s`, where: uri, cause: thrown },
       });
     throw thrown;

@@ -1,7 +1,7 @@
 import { maybeOneFilm } from '../../models/encoders/built-in/film-hash.js';
 import { flatHash, hammingDistance } from '../../models/encoders/built-in/perceptual-hash.js';
 
-interface Claim {
+interface Passed {
   /** The key of the event (events/ids.ts). */
   event: string;
   part: string;
@@ -13,6 +13,9 @@ interface Claim {
   film: string | undefined;
   /** Of the image; unit length. */
   embedding: readonly number[];
+}
+
+interface Claim extends Passed {
   /** Aborted: the event was given up and counts no more. */
   signal: AbortSignal;
 }
@@ -25,7 +28,7 @@ const minuteMs = 60_000;
  */
 export class RecentMedia {
   readonly #underWay = new Map<string, Claim[]>();
-  readonly #done: (Claim & { since: number })[] = [];
+  readonly #done: (Passed & { since: number })[] = [];
 
   readonly #kept: number;
   readonly #elapsed: () => number;
@@ -40,8 +43,8 @@ export class RecentMedia {
   like(
     { event, contentHash, perceptual, film, embedding }: Claim,
     { exact, bits, likeness }: { exact: boolean; bits: number; likeness: number },
-  ): Claim | undefined {
-    const same = (other: Claim) =>
+  ): Passed | undefined {
+    const same = (other: Passed) =>
       other.event !== event &&
       maybeOneFilm(film, other.film, bits) &&
       ((exact && other.contentHash === contentHash) ||
@@ -67,8 +70,9 @@ export class RecentMedia {
   /** An event has its outcome: what of it was delivered counts on, the rest may come again. */
   settle(event: string, delivered: (part: string) => boolean): void {
     const since = this.#elapsed();
-    for (const claim of this.#underWay.get(event) ?? [])
-      if (delivered(claim.part)) this.#done.push({ ...claim, since });
+    // Not its signal: all that listens there holds on to the event.
+    for (const { signal: _, ...passed } of this.#underWay.get(event) ?? [])
+      if (delivered(passed.part)) this.#done.push({ ...passed, since });
     const old = this.#done.findIndex((one) => since - one.since < minuteMs);
     const surplus = Math.max(0, this.#done.length - this.#kept);
     this.#done.splice(0, old < 0 ? surplus : Math.min(old, surplus));

@@ -30,7 +30,7 @@ export const fetch = defineOperator(
       drops:
         'licence: not one of `licences`; nothing is read of the medium. opted-out: its server says that it must not be used for training (docs/guides/opt-out-signals.md). removed: its source, licence or uri was removed from the corpus (before it is read), or its very bytes were.',
       fails:
-        'MEDIA_FORBIDDEN outside the allowed roots (also by a link) and hosts, for addresses that are not public, and for every other protocol; SOURCE_UNREACHABLE and TIMED_OUT after retries; MEDIA_NOT_FOUND; MEDIA_EMPTY; MEDIA_TOO_LARGE; MEDIA_UNSUPPORTED for anything but a regular file; CAPTION_UNREADABLE or PROMPT_TOO_LONG for a text beside the file that is not UTF-8 or UTF-16, or too long.',
+        'MEDIA_FORBIDDEN outside the allowed roots (also by a link) and hosts, for addresses that are not public, and for every other protocol; SOURCE_UNREACHABLE after retries; SOURCE_TOO_SLOW; MEDIA_NOT_FOUND; MEDIA_EMPTY; MEDIA_TOO_LARGE; MEDIA_UNSUPPORTED for anything but a regular file; CAPTION_UNREADABLE or PROMPT_TOO_LONG for a text beside the file that is not UTF-8 or UTF-16, or too long.',
       memory: '64 KiB a file. What is no file is kept in a temporary file until its event has its outcome.',
     },
     config: z.strictObject({
@@ -46,7 +46,9 @@ export const fetch = defineOperator(
         .min(1)
         .max(86_400)
         .default(600)
-        .describe('A medium that takes longer to come over HTTP is given up.'),
+        .describe(
+          'A medium that takes longer to come over HTTP is rejected at once (SOURCE_TOO_SLOW). Until then all media that were published after it wait: lower this where hosts are slow.',
+        ),
       licences: z
         .array(z.string().min(1).max(128))
         .min(1)

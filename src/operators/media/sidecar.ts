@@ -11,7 +11,7 @@ import type { ObjectStore } from '../../stores/objects/object-store.js';
  * and is not empty counts; endings in small or in capital letters:
  *
  *   fox.txt   fox.jpg.txt   fox.caption   fox.jpg.caption   the text
- *   fox.json  fox.jpg.json                                  its field `caption`, `text` or `description`
+ *   fox.json  fox.jpg.json                                  its field `caption`, `text` or `description`; of a list the first text
  *
  * They lie beside the name that the event gives. Where that is a link, nothing beside its target is looked for: a cache
  * may keep the bytes of a thousand files in one folder, under names that say nothing.
@@ -98,7 +98,7 @@ function fieldOf(json: string, where: string): string | undefined {
     });
   }
   const fields = (typeof value === 'object' && value !== null ? value : {}) as Record<string, unknown>;
-  const texts = captionFields.map((name) => fields[name]).filter((field) => typeof field === 'string');
+  const texts = captionFields.flatMap((name) => fields[name]).filter((field) => typeof field === 'string');
   return texts.find((text) => text.trim() !== '');
 }
 

@@ -32,6 +32,7 @@ const statuses: Record<string, number> = {
   INTERNAL: 500,
   OBJECT_DAMAGED: 500,
   LOG_DAMAGED: 500,
+  SOURCE_TOO_SLOW: 504,
   SOURCE_UNREACHABLE: 502,
   TIMED_OUT: 504,
 };

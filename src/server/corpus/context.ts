@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Grounding } from '../../app/grounding.js';
+import { either } from '../../core/either.js';
 import { VimiError } from '../../core/errors.js';
 import { corpusState, prompt } from '../../events/prompt.js';
 import { generationRequested } from '../../events/schemas.js';
@@ -41,18 +42,20 @@ export function addContextRoute(app: App, grounding: () => Promise<Grounding>, c
       checkUris(body.prompt);
       const { ground } = await grounding();
       const late = AbortSignal.timeout(longestMs);
-      const signal = AbortSignal.any([closing, gone(reply), late]);
+      const { signal, letGo } = either(closing, gone(reply), late);
       const {
         query,
         context,
         prompt: composed,
-      } = await ground(body, signal).catch((thrown) => {
-        if (!late.aborted) throw thrown;
-        throw new VimiError('TIMED_OUT', 'The prompt was not grounded in time', {
-          ...{ expected: `within ${longestMs / 1000} s`, cause: thrown },
-          remedy: 'Ask again later; GET /ready says what is missing.',
-        });
-      });
+      } = await ground(body, signal)
+        .catch((thrown) => {
+          if (!late.aborted) throw thrown;
+          throw new VimiError('TIMED_OUT', 'The prompt was not grounded in time', {
+            ...{ expected: `within ${longestMs / 1000} s`, cause: thrown },
+            remedy: 'Ask again later; GET /ready says what is missing.',
+          });
+        })
+        .finally(letGo);
       return {
         text: query.text,
         context: context.entries.map(foundEntry),

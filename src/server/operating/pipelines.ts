@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { seePipelines } from '../../app/looks/pipelines.js';
 import type { Workspace } from '../../app/workspace.js';
+import { either } from '../../core/either.js';
 import { VimiError } from '../../core/errors.js';
 import { answers, json } from '../answers/answers.js';
 import { gone } from '../answers/gone.js';
@@ -89,7 +90,7 @@ export function addPipelinesRoute(app: App, workspace: Workspace, closing: Abort
           ...{ expected: `at most ${mostLooks}`, remedy: 'Look again later, or read /metrics.' },
         });
       open++;
-      const signal = AbortSignal.any([closing, gone(reply)]);
+      const { signal, letGo } = either(closing, gone(reply));
       try {
         return { object: 'list' as const, data: await seePipelines(workspace, over, signal) };
       } catch (thrown) {
@@ -97,6 +98,7 @@ export function addPipelinesRoute(app: App, workspace: Workspace, closing: Abort
         if (signal.aborted) throw new VimiError('CANCELLED', 'Whoever asked is gone');
         throw thrown;
       } finally {
+        letGo();
         open--;
       }
     },

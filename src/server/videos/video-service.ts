@@ -9,6 +9,7 @@ import { RequestImages } from '../../app/request-images.js';
 import { noWebhooks, type Webhooks } from '../../app/webhooks/webhooks.js';
 import type { Workspace } from '../../app/workspace.js';
 
+import { either } from '../../core/either.js';
 import { VimiError } from '../../core/errors.js';
 import { within } from '../../core/within.js';
 import { jobId } from '../../events/ids.js';
@@ -221,13 +222,14 @@ export class VideoService {
   /** The job once it is over, or as it is after `seconds`, or when the server closes. */
   async untilOver(job: BoardJob, seconds: number): Promise<BoardJob> {
     const { board, closing } = this.#options;
-    const stop = AbortSignal.any([closing, AbortSignal.timeout(seconds * 1000)]);
+    const { signal: stop, letGo } = either(closing, AbortSignal.timeout(seconds * 1000));
     return new Promise((resolve) => {
       const look = () => {
         const now = board.board.get(job.job) ?? job;
         if (!isOver(now.state) && !stop.aborted) return;
         leave();
         stop.removeEventListener('abort', look);
+        letGo();
         resolve(now);
       };
       const leave = board.onChange(job.job, look);

@@ -1,3 +1,4 @@
+import { either } from '../../core/either.js';
 import { decodeEvent } from '../../events/cloudevents.js';
 import { jobRecord } from '../../events/job-change.js';
 import type { NewRecord, StoredRecord } from '../../events/record.js';
@@ -61,23 +62,27 @@ export function openJobs(options: OpenJobsOptions): Jobs {
 
   /** Until `find` finds something in the view; it looks again whenever `what` (a job, or anything) was told of. */
   async function until<T>(what: string, find: () => T | undefined, signal: AbortSignal): Promise<T> {
-    const stop = AbortSignal.any([signal, closing.signal]);
-    for (;;) {
-      stop.throwIfAborted();
-      const found = find();
-      if (found !== undefined) return found;
-      await new Promise<void>((resolve) => {
-        const looks = waiting.get(what) ?? new Set();
-        waiting.set(what, looks);
-        const look = () => {
-          looks.delete(look);
-          if (looks.size === 0) waiting.delete(what);
-          stop.removeEventListener('abort', look);
-          resolve();
-        };
-        looks.add(look);
-        stop.addEventListener('abort', look, { once: true });
-      });
+    const { signal: stop, letGo } = either(signal, closing.signal);
+    try {
+      for (;;) {
+        stop.throwIfAborted();
+        const found = find();
+        if (found !== undefined) return found;
+        await new Promise<void>((resolve) => {
+          const looks = waiting.get(what) ?? new Set();
+          waiting.set(what, looks);
+          const look = () => {
+            looks.delete(look);
+            if (looks.size === 0) waiting.delete(what);
+            stop.removeEventListener('abort', look);
+            resolve();
+          };
+          looks.add(look);
+          stop.addEventListener('abort', look, { once: true });
+        });
+      }
+    } finally {
+      letGo();
     }
   }
 

@@ -129,6 +129,23 @@ describe('a folder of media', () => {
     expect((await found(folder, [join(folder, 'snapshots')])).taken).toEqual(taken);
   });
 
+  it('takes a file that has a caption under its own name, and its links not again', async () => {
+    const table = 'file_name,caption\ndog.png,a dog\n';
+    const folder = await folderOf({
+      ...{ 'fox.png': png, 'fox.txt': 'a fox', 'dog.png': png, 'owl.png': png },
+      'metadata.csv': table,
+    });
+    for (const name of ['fox', 'dog', 'owl']) await symlink(`${name}.png`, join(folder, `a-${name}.png`));
+    const { taken, captions, passed } = await found(folder);
+    expect(taken).toEqual(['a-owl.png', 'dog.png', 'fox.png']);
+    expect(captions['dog.png']).toBe('a dog');
+    expect(passed).toEqual({
+      'a-dog.png': 'a link to a file that was accepted',
+      'a-fox.png': 'a link to a file that was accepted',
+      'owl.png': 'the target of a link that was accepted',
+    });
+  });
+
   it('[use U14] texts beside media are no media, whatever their letters', async () => {
     const folder = await folderOf({
       ...{ 'UPPER.PNG': png, 'UPPER.TXT': 'a', 'a.jpg': png, 'a.jpg.txt': 'b', 'b.jpg': png, 'b.json': '{}' },

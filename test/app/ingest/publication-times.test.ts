@@ -1,5 +1,6 @@
-import { expect, it } from 'vitest';
+import { afterEach, expect, it, vi } from 'vitest';
 import { PassedOver } from '../../../src/app/ingest/passed-over.js';
+import { PublicationTimes } from '../../../src/app/ingest/publication-times.js';
 import { publishMedia } from '../../../src/app/ingest/publish-media.js';
 import { decodeEvent } from '../../../src/events/cloudevents.js';
 import type { StoredRecord } from '../../../src/events/record.js';
@@ -7,6 +8,10 @@ import type { MediaAdded } from '../../../src/events/schemas.js';
 import { comparePublished } from '../../../src/flow/order.js';
 import { memoryTransport } from '../../../src/testing/memory.js';
 import { never } from '../../media/make-media.js';
+
+afterEach(() => {
+  vi.useRealTimers();
+});
 
 it('the order of a listing is written down with its media, whatever their partitions', async () => {
   const transport = memoryTransport();
@@ -26,4 +31,13 @@ it('the order of a listing is written down with its media, whatever their partit
   // The next one to publish, perhaps another process, goes on behind them.
   expect(inOrder.at(-1)!.timestamp).toBeLessThanOrEqual(Date.now() + 1000);
   await transport.close();
+});
+
+it('a clock that is set back an hour keeps the order and is not waited for', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] });
+  const times = new PublicationTimes();
+  const before = times.next();
+  vi.setSystemTime(Date.now() - 3_600_000);
+  expect(times.next()).toBe(before + 1);
+  await times.settled();
 });

@@ -2,6 +2,7 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { parquetWriteFile } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
 import { look } from '../../../src/app/ingest/look.js';
 import { manifest } from '../../../src/app/ingest/manifest.js';
@@ -259,6 +260,102 @@ describe('a manifest', () => {
       [':1', 'outside of media_roots'],
       [':4', 'outside of media_roots'],
       [':3', 'a row without uri, url, file_name, path, image or video'],
+    ]);
+  });
+
+  it('in CSV and TSV is read as people write it: quotation marks inside of cells, spaces around the names of columns', async () => {
+    const csv =
+      ' file_name , caption \nfox.png,he said "hi" there\nowl.png,6" tall\ncat.png,"a ""cat"""\ndog.png,"a" dog\n';
+    const { media, passed, broken } = await offered(await put('manifest/quotes.csv', csv));
+    expect([passed, broken]).toEqual([[], []]);
+    const captions = ['he said "hi" there', '6" tall', 'a "cat"', '"a" dog'];
+    expect(media.map(([, facts]) => facts)).toEqual(captions.map((caption) => ({ caption })));
+    await put('quoted/metadata.csv', csv);
+    for (const name of ['fox', 'owl', 'cat', 'dog']) await put(`quoted/${name}.png`, png);
+    const { media: inFolder } = await offered(join(folder, 'quoted'));
+    expect(Object.fromEntries(inFolder as [string, object][])).toEqual({
+      'quoted/cat.png': { caption: captions[2] },
+      'quoted/dog.png': { caption: captions[3] },
+      'quoted/fox.png': { caption: captions[0] },
+      'quoted/owl.png': { caption: captions[1] },
+    });
+  });
+
+  it('whose columns do not say where the media are is refused as a whole, with the names of its columns', async () => {
+    const path = await put('manifest/semicolon.csv', 'file_name;caption\nfox.png;a fox\n');
+    const source = manifest(path, join(folder, 'manifest'), { mediaRoots: [folder], labels: [] });
+    const first = source.media(new PassedOver())[Symbol.asyncIterator]().next();
+    await expect(first).rejects.toMatchObject({
+      ...{ code: 'MANIFEST_UNREADABLE', found: 'file_name;caption', where: path },
+    });
+    const bytes = join(folder, 'manifest/bytes.parquet');
+    parquetWriteFile({
+      filename: bytes,
+      columnData: [
+        { name: 'image', data: [png], type: 'BYTE_ARRAY' },
+        { name: 'caption', data: ['a fox'], type: 'STRING' },
+      ],
+    });
+    expect((await offered(bytes)).broken).toEqual([['manifest/bytes.parquet', 'MANIFEST_UNREADABLE']]);
+  });
+
+  it('gives the first of several captions, and refuses a caption that is no text', async () => {
+    const rows = [
+      { uri: '1.png', caption: ['', 'a fox', 'a red fox'] },
+      { uri: '2.png', caption: null, text: 'an owl' },
+      { uri: '3.png', caption: 7 },
+      { uri: '4.png', caption: { en: 'a cat' } },
+      { uri: '5.png', caption: [] },
+    ];
+    const path = await put('manifest/captions.jsonl', rows.map((row) => JSON.stringify(row)).join('\n'));
+    const { media, passed } = await offered(path);
+    expect(media.map(([, facts]) => facts)).toEqual([{ caption: 'a fox' }, { caption: 'an owl' }, {}]);
+    expect(passed.map(([name, reason]) => [name?.slice(-2), reason])).toEqual([
+      [':3', 'a caption that is not a text, nor a list of texts'],
+      [':4', 'a caption that is not a text, nor a list of texts'],
+    ]);
+    const tar = await tarOf({ 'a.png': png, 'a.json': '{"caption": ["a cat", "a grey cat"]}' });
+    expect((await offered(await put('captions.tar', tar))).media).toEqual([['a.png', { caption: 'a cat' }]]);
+    await put('listed/metadata.jsonl', '{"file_name": "cat.png", "text": ["a cat"]}\n');
+    await put('listed/cat.png', png);
+    expect((await offered(join(folder, 'listed'))).media).toEqual([['listed/cat.png', { caption: 'a cat' }]]);
+  });
+
+  it('in Parquet has lists of captions, numbers as labels, and no text that is not UTF-8', async () => {
+    const filename = join(folder, 'manifest/columns.parquet');
+    const latin = Buffer.from('caf\u00e9', 'latin1');
+    parquetWriteFile({
+      filename,
+      schema: [
+        { name: 'root', num_children: 4 },
+        { name: 'path', type: 'BYTE_ARRAY', repetition_type: 'OPTIONAL' },
+        { name: 'caption', repetition_type: 'OPTIONAL', num_children: 1, converted_type: 'LIST' },
+        { name: 'list', repetition_type: 'REPEATED', num_children: 1 },
+        { name: 'element', type: 'BYTE_ARRAY', repetition_type: 'OPTIONAL', converted_type: 'UTF8' },
+        { name: 'text', type: 'BYTE_ARRAY', repetition_type: 'OPTIONAL' },
+        { name: 'age', type: 'INT64', repetition_type: 'OPTIONAL' },
+      ],
+      columnData: [
+        { name: 'path', data: ['1.png', '2.png'] },
+        { name: 'caption', data: [['a fox', 'a red fox'], []] },
+        { name: 'text', data: [Buffer.from('x'), latin] },
+        { name: 'age', data: [3n, null] },
+      ],
+    });
+    const { media, passed } = await offeredWith({ labels: ['age'] }, filename);
+    expect(media).toEqual([['manifest/1.png', { caption: 'a fox', labels: { age: '3' } }]]);
+    expect(passed.map(([, reason]) => reason)).toEqual(['a row that is not UTF-8']);
+
+    const numbers = join(folder, 'manifest/numbers.parquet');
+    parquetWriteFile({
+      filename: numbers,
+      columnData: [
+        { name: 'path', data: ['1.png'], type: 'STRING' },
+        { name: 'caption', data: [7], type: 'INT32' },
+      ],
+    });
+    expect((await offered(numbers)).passed.map(([, reason]) => reason)).toEqual([
+      'a caption that is not a text, nor a list of texts',
     ]);
   });
 

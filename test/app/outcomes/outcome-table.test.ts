@@ -69,6 +69,19 @@ describe('the table of outcomes', () => {
     expect(readdirSync(work).some((name) => name.startsWith('outcomes.'))).toBe(false);
   });
 
+  it('counts a medium that came again as delivered: the corpus has it', async () => {
+    const parts = { delivered: 0, rejected: {}, dropped: { duplicate: 1 } };
+    const again = (uri: string, duplicate_of: string) =>
+      encodeEvent({
+        ...{ schema: 'media.settled', id: `${uri} again`, source: '/t', topic: 'outcomes', key: uri },
+        data: { uri, event: 'again', outcome: 'dropped', parts, duplicate_of },
+      });
+    await transport.publish([again('a', 'a'), again('copy', 'a')]);
+    const table = await read();
+    expect(Object.fromEntries(table.mediaCounts())).toEqual({ delivered: 1, dropped: 1 });
+    await table.close();
+  });
+
   it('has only the clips of the last time of a medium that was cut another way', async () => {
     now += 1000;
     await transport.publish([clip('b', 0, 'second')]);

@@ -130,7 +130,7 @@ describe('an address of a medium', () => {
       'SOURCE_UNREACHABLE',
       { silenceMs: 300 },
     ],
-    ['sent byte by byte', slowly, 'TIMED_OUT', { maxMs: 1500 }],
+    ['sent byte by byte', slowly, 'SOURCE_TOO_SLOW', { maxMs: 1500 }],
     ['no HTTP', (request: IncomingMessage) => void request.socket.end('SSH-2.0-x\r\n'), 'SOURCE_UNREACHABLE', {}],
     ['not there', send('', {}, 404), 'MEDIA_NOT_FOUND', {}],
     ['not for everybody', send('', {}, 403), 'MEDIA_FORBIDDEN', {}],

@@ -1,3 +1,4 @@
+import { queryObjects } from 'node:v8';
 import { expect, it } from 'vitest';
 import { RecentMedia } from '../../../src/operators/corpus/recent-media.js';
 
@@ -20,4 +21,16 @@ it('knows all clips of a long film for a minute, and then the last ones', () => 
   now = 61_000;
   bring('a still', 1);
   expect([known(0), known(40), known(41)]).toEqual(['a still', undefined, 'a long film']);
+});
+
+it('holds on to no event that has its outcome', () => {
+  const recent = new RecentMedia(1000, () => 0);
+  const alive = () => queryObjects(AbortSignal, { format: 'count' }) as unknown as number;
+  const before = alive();
+  for (let n = 0; n < 100; n++) {
+    recent.claim(claim(`${n}`, n));
+    recent.settle(`${n}`, () => true);
+  }
+  expect(alive() - before).toBeLessThan(10);
+  expect(recent.like(claim('another', 7), looks)?.uri).toBe('7');
 });

@@ -1,5 +1,6 @@
 import { request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
+import { either } from '../../../core/either.js';
 import { VimiError } from '../../../core/errors.js';
 
 /*
@@ -44,8 +45,9 @@ export async function exchange(server: ServerAddress, call: Call): Promise<Answe
   const { signal } = call;
   signal?.throwIfAborted();
   const whole = AbortSignal.timeout(wholeMs);
+  const { signal: over, letGo } = either(whole, signal);
   try {
-    const answer = await send(server, call, AbortSignal.any([whole, ...(signal ? [signal] : [])]));
+    const answer = await send(server, call, over);
     const status = answer.statusCode ?? 0;
     if (status >= 300 && status < 400) {
       answer.destroy();
@@ -59,6 +61,8 @@ export async function exchange(server: ServerAddress, call: Call): Promise<Answe
     if (whole.aborted) throw away(server, `no whole answer within ${wholeMs / 1000} s`, thrown);
     const { code, message } = thrown as NodeJS.ErrnoException;
     throw away(server, code ?? message, thrown);
+  } finally {
+    letGo();
   }
 }
 

@@ -1,5 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { type Clock, systemClock } from '../../../core/clock.js';
+import { either } from '../../../core/either.js';
 import { asVimiError, VimiError } from '../../../core/errors.js';
 import { checkInput } from '../../check-input.js';
 import type { Denoiser, GenerateCalls, Generated, GenerateInput, ModelDescription, RgbImage } from '../../ports.js';
@@ -94,7 +95,16 @@ class RemoteDenoiser implements Denoiser {
   }
 
   async generate(input: GenerateInput, asking: Asking): Promise<Generated> {
-    const signal = AbortSignal.any([asking.signal, this.#closed.signal]);
+    const { signal, letGo } = either(asking.signal, this.#closed.signal);
+    try {
+      return await this.#generate(input, asking, signal);
+    } finally {
+      letGo();
+    }
+  }
+
+  /** `signal`: of whoever asks, and ours. */
+  async #generate(input: GenerateInput, asking: Asking, signal: AbortSignal): Promise<Generated> {
     const description = await orAborted(this.describe(), signal, this.#options.where);
     checkInput(input, description);
     for (const found of ['oscillation', 'guided', 'reuse'] as const)

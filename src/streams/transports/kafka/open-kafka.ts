@@ -1,5 +1,6 @@
 import { setMaxListeners } from 'node:events';
 import type { ConnectionOptions } from 'node:tls';
+import { either } from '../../../core/either.js';
 import { VimiError } from '../../../core/errors.js';
 import type { Log } from '../../../core/log.js';
 import type { StoredRecord } from '../../../events/record.js';
@@ -75,12 +76,21 @@ export function openKafka(options: KafkaOptions): Transport {
     if (closing.signal.aborted) throw closedError(name);
   };
 
-  async function* read(
-    topic: string,
-    { from = {}, follow = false, signal }: ReadOptions = {},
-  ): AsyncGenerator<StoredRecord> {
+  async function* read(topic: string, { signal, ...options }: ReadOptions = {}): AsyncGenerator<StoredRecord> {
     ensureOpen();
-    const stop = signal ? AbortSignal.any([signal, closing.signal]) : closing.signal;
+    const { signal: stop, letGo } = either(signal, closing.signal);
+    try {
+      yield* readUntil(stop, topic, options);
+    } finally {
+      letGo();
+    }
+  }
+
+  async function* readUntil(
+    stop: AbortSignal,
+    topic: string,
+    { from = {}, follow = false }: Omit<ReadOptions, 'signal'>,
+  ): AsyncGenerator<StoredRecord> {
     const endsNow = async () => {
       try {
         return await client.attempt(topic, () => endsOf(client, topic), { signal: stop });

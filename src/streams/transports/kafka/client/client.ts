@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { waitAfter } from '../../../../core/backoff.js';
+import { either } from '../../../../core/either.js';
 import { VimiError } from '../../../../core/errors.js';
 import { createTransportMetrics, type TransportMetrics } from '../../transport-metrics.js';
 import { topicIdOf } from '../protocol/topic-id.js';
@@ -93,8 +94,9 @@ export class KafkaClient {
   /** Before the next try. */
   async pause(failures: number, signal?: AbortSignal): Promise<void> {
     const ms = waitAfter(failures, backoffMs) * (0.75 + Math.random() / 2);
-    const either = signal ? AbortSignal.any([signal, this.closed]) : this.closed;
-    await sleep(ms, undefined, { signal: either }).catch(() => undefined);
+    const { signal: over, letGo } = either(signal, this.closed);
+    await sleep(ms, undefined, { signal: over }).catch(() => undefined);
+    letGo();
   }
 
   /** Leads and coordinators may have moved. */
