@@ -1,5 +1,5 @@
+import type { FastifyInstance } from 'fastify';
 import { VimiError } from '../core/errors.js';
-import type { App } from './app.js';
 
 /** Of these a request has one at most: Node keeps the first or joins them, where a proxy in between may read the last. */
 const single = new Set(['host', 'authorization', 'content-type', 'idempotency-key', 'last-event-id']);
@@ -8,7 +8,7 @@ const single = new Set(['host', 'authorization', 'content-type', 'idempotency-ke
  * Refuses requests whose head can be read in two ways (HTTP_MALFORMED), before anything else looks at it; says of answers that they are not
  * to be kept, unless their route says otherwise: a cache would tell of a job as it was.
  */
-export function readStrictly(app: App): void {
+export function readStrictly(app: FastifyInstance): void {
   app.addHook('onRequest', async ({ raw }) => {
     // RFC 9112, 3.2. Node would answer without a problem of RFC 9457.
     if (raw.httpVersion === '1.1' && raw.headers.host === undefined)
