@@ -1,6 +1,7 @@
 /*
  * Runs the commands that the documentation shows: every block of `sh` in README.md and docs, page by page, each page in a folder
- * of its own that looks like a clone. Fails when a command fails. Needs what is built (npm run build), curl and python3.
+ * of its own that looks like a clone. Fails when a command fails. Needs what is built (npm run build), curl, jq, openssl, python3, and what
+ * `npm run infra:up` needs (docs/guides/cluster.md): some pages start the servers of this clone, which stay up.
  *
  *   node infra/docs-commands.mjs                     all pages, two at a time
  *   node infra/docs-commands.mjs docs/start.md       one of them; --verbose prints what the commands print
@@ -12,7 +13,8 @@
  *                           block, or when the page ends
  *   ```python run           a program for python3
  * Comments have what the page takes for granted:
- *   <!-- sh ... -->         commands that are run and not shown; `until` and `exit` may stand behind `sh`
+ *   <!-- sh ... -->         commands that are run and not shown; `until` and `exit` may stand behind `sh`. `interrupt` ends what runs
+ *                           beside them
  *   <!-- after PAGE -->     the page goes on in a copy of the folder that PAGE leaves
  * `npm ci` is left out: whoever runs this has run it. `npx vimi` starts vimi without npx, curl fails at a status of 400 and more, and
  * HTTP is at a free port instead of 9400.
@@ -22,9 +24,13 @@ import { once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 
 const top = join(import.meta.dirname, '..');
+/** Of `npm run infra:up`: what they keep, and where they are. */
+const servers = resolve(process.env.VIMI_INFRA ?? join(top, '.cache/infra'));
+/** A reader's environment: nothing that says where this machine has TensorFlow and the like. */
+const ofReader = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('VIMI_')));
 const verbose = process.argv.includes('--verbose');
 const asked = process.argv.slice(2).filter((one) => !one.startsWith('-'));
 /** Of one page. A patient limit: it is there for what never ends. */
@@ -56,7 +62,7 @@ const pages = [
 function pageOf(name) {
   const text = readFileSync(join(top, name), 'utf8');
   const found = text.matchAll(
-    /^ *(?:```(sh|python run)(?: ([^\n]*))?\n(.*?)^ *```|<!-- sh(?: ([^\n]*))?\n(.*?)^-->)$/gms,
+    /^ *(?:```(sh|python run)(?: ([^\n]*))?\n(.*?)^ *```|<!-- sh(?: ([^\n]*))?\n(.*?)^ *-->)$/gms,
   );
   const blocks = [...found].map((one) => {
     const [, language, ofShown, shown, ofHidden, hidden] = one;
@@ -83,6 +89,8 @@ function clone(folder, port) {
     cpSync(join(top, name), join(folder, name), { recursive: true });
   for (const name of ['dist', 'infra', 'install', 'assets', 'weights', 'web', 'docs'])
     symlinkSync(join(top, name), join(folder, name));
+  mkdirSync(join(folder, '.cache'));
+  symlinkSync(servers, join(folder, '.cache/infra'));
   const { scripts } = JSON.parse(readFileSync(join(top, 'package.json'), 'utf8'));
   // Not under the name vimi: npx would make the folder's package anew.
   writeFileSync(
@@ -130,6 +138,7 @@ trap interrupt EXIT
 # goes_on TEXT COMMANDS
 goes_on() {
   interrupt
+  : >"$top/.service.log"
   set -m
   (eval "$2") >"$top/.service.log" 2>&1 &
   service=$!
@@ -188,6 +197,7 @@ async function run({ name, blocks, after }) {
   const began = performance.now();
   const shell = spawn('bash', ['.commands'], {
     cwd: folder,
+    env: { ...ofReader, VIMI_INFRA: servers },
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     timeout: longestMs,
   });

@@ -50,3 +50,10 @@ it('files of the repository that texts of the code name are there', () => {
   }
   expect(broken).toEqual([]);
 });
+
+it('CONTRIBUTING says how many of the shown commands are not run (infra/docs-commands.mjs)', () => {
+  const unrun = pages
+    .filter((page) => /^(docs\/(?!site\/|reference\/)|README)/.test(page))
+    .flatMap((page) => readFileSync(join(top, page), 'utf8').match(/^ *```\w+ no-run /gm) ?? []);
+  expect(readFileSync(join(top, 'CONTRIBUTING.md'), 'utf8')).toContain(`\`\`: ${unrun.length} blocks |`);
+});

@@ -65,7 +65,7 @@ async function contents({ findings, topology, http, env }: BundleOptions): Promi
 
 async function asked(http: string, path: string): Promise<string> {
   try {
-    const answer = await fetch(processUrl(http, path), { signal: AbortSignal.timeout(askMs), redirect: 'error' });
+    const answer = await fetch(processUrl(http, path), { signal: AbortSignal.timeout(askMs), redirect: 'manual' });
     return (await answer.text()).slice(0, mostBytes);
   } catch (thrown) {
     const { message, cause } = thrown as Error;

@@ -69,7 +69,7 @@ async function connect(url: URL, { key, signal }: TapOptions): Promise<Response>
   let response: Response;
   try {
     response = await fetch(url, {
-      redirect: 'error',
+      redirect: 'manual',
       signal: AbortSignal.any([signal, late.signal]),
       headers: key === undefined ? {} : { authorization: `Bearer ${key}` },
     });

@@ -22,7 +22,7 @@ async function metricsAt(url: URL, signal: AbortSignal): Promise<string> {
   let response: Response;
   let text: string;
   try {
-    response = await fetch(url, { signal: over, redirect: 'error' });
+    response = await fetch(url, { signal: over, redirect: 'manual' });
     text = await bounded(response);
   } catch (thrown) {
     throw noProcess(thrown, where, how);

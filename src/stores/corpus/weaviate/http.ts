@@ -84,7 +84,7 @@ export class WeaviateHttp {
     let text: string;
     try {
       const response = await fetch(`${url}${path}`, {
-        ...{ method, headers: this.#headers, redirect: 'error' },
+        ...{ method, headers: this.#headers, redirect: 'manual' },
         signal: signal ? AbortSignal.any([signal, limit]) : limit,
         ...(body !== undefined && { body: JSON.stringify(body) }),
       });
