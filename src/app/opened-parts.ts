@@ -16,7 +16,10 @@ export class OpenedParts {
     this.#closes.push(close);
   }
 
+  /** Closes all, also when one of them cannot be closed: what stays open keeps the process alive. Throws what was thrown first. */
   async close(): Promise<void> {
-    for (const close of this.#closes.splice(0).reverse()) await close();
+    const errors: unknown[] = [];
+    for (const close of this.#closes.splice(0).reverse()) await close().catch((error: unknown) => errors.push(error));
+    if (errors.length > 0) throw errors[0];
   }
 }

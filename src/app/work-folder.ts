@@ -15,10 +15,8 @@ const lockName = 'lock';
  * before they could: nobody has the lock in them any more.
  */
 export async function makeWorkFolder(root: string, pipeline: string): Promise<WorkFolder> {
-  await mkdir(root, { recursive: true });
-  // One at a time, so that none is taken for a dead one between its making and its lock.
-  const door = await untilLocked(join(root, '.lock'));
-  try {
+  // One at a time, so that none is taken for a dead one between its making and its lock, or while its owner removes it.
+  return alone(root, async () => {
     for (const entry of await readdir(root, { withFileTypes: true })) {
       if (!entry.isDirectory()) continue;
       const left = lockFile(join(root, entry.name, lockName));
@@ -27,11 +25,19 @@ export async function makeWorkFolder(root: string, pipeline: string): Promise<Wo
     }
     const path = await mkdtemp(join(root, `${pipeline}.`));
     const lock = lockFile(join(path, lockName));
-    const remove = async () => {
+    const removed = async () => {
       lock?.release();
       await rm(path, { recursive: true, force: true });
     };
-    return { path, remove };
+    return { path, remove: () => alone(root, removed) };
+  });
+}
+
+async function alone<T>(root: string, work: () => Promise<T>): Promise<T> {
+  await mkdir(root, { recursive: true });
+  const door = await untilLocked(join(root, '.lock'));
+  try {
+    return await work();
   } finally {
     door.release();
   }

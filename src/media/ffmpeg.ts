@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { Readable } from 'node:stream';
 import fluent from 'fluent-ffmpeg';
 import { type ErrorCode, VimiError } from '../core/errors.js';
@@ -137,6 +138,9 @@ async function said(run: ToolRun, { failure: { code, summary, where } }: FfmpegJ
         remedy: 'Put a full build of ffmpeg on PATH, or name it with VIMI_FFMPEG; or convert the file.',
         cause,
       });
+    // Whoever empties the work folder, such as what tidies /tmp, says nothing about the medium.
+    if (/No such file or directory/.test(found) && !existsSync(where))
+      throw new VimiError('FILE_UNUSABLE', 'A file went while ffmpeg worked on it', { found, where, cause });
     throw new VimiError(code, summary, { found, where, cause });
   }
 }

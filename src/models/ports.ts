@@ -98,7 +98,7 @@ export interface GenerateCalls {
   /** Before the `onStep` of some steps, at most twice a second: a frame of what the video looks like so far. A model may give none. */
   onPreview?(frame: RgbImage): void;
   /**
-   * Its last step begins: the model has room for the next job, which is thus there when this one is done. A model may leave it out.
+   * Its last step begins, or little is left of it: the model has room for the next job, which is thus there when this one is done. A model may leave it out.
    */
   onLast?(): void;
 }

@@ -22,6 +22,7 @@ import { InvalidInput } from './answers/problem.js';
 import type { Certificate } from './certificate.js';
 import { longestInline } from './images/references.js';
 import { onlyUsed } from './only-used.js';
+import { readStrictly } from './strict-heads.js';
 import { wellFormed } from './well-formed.js';
 
 export type App = FastifyInstance<
@@ -86,7 +87,16 @@ export async function openApp({
     rewriteUrl: ({ url = '' }) => url.replace(/^https?:\/\/[^/]*/i, '') || '/',
     clientErrorHandler: answerUnread,
     frameworkErrors: (_, __, reply) => void sendProblem(reply, new VimiError('ROUTE_UNKNOWN', 'This is no address')),
-    ...(certificate && { https: { cert: certificate.cert, key: certificate.key, handshakeTimeout: handshakeMs } }),
+    ...(certificate
+      ? {
+          https: {
+            cert: certificate.cert,
+            key: certificate.key,
+            handshakeTimeout: handshakeMs,
+            requireHostHeader: false,
+          },
+        }
+      : { http: { requireHostHeader: false } }),
   };
   const app = fastify(options).withTypeProvider<ZodTypeProvider>();
   app.setValidatorCompiler<z.ZodType>(({ schema, httpPart }) => (value) => {
@@ -117,6 +127,7 @@ export async function openApp({
   // A text would be refused as no object, and the reader would look for the fault in it.
   app.removeContentTypeParser('text/plain');
   answerFailures(app, log);
+  readStrictly(app);
   app.addHook('onRequest', async () => {
     if (closing?.aborted) throw new VimiError('SERVER_CLOSING', 'This server is closing and takes nothing more');
   });

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { makeWorkFolder } from '../../src/app/work-folder.js';
@@ -57,5 +57,28 @@ describe('work folders', () => {
     for (const { path } of made) expect(existsSync(path)).toBe(true);
     await Promise.all(made.map((one) => one.remove()));
     await vi.waitFor(() => expect(folders()).toEqual([]), patient);
+  });
+
+  it(
+    '[kind 12] are removed whole while others are made, which look into each of them',
+    async () => {
+      const cycle = async () => {
+        for (let n = 0; n < 20; n++) {
+          const made = await makeWorkFolder(folder.path, 'p');
+          for (let file = 0; file < 10; file++) writeFileSync(join(made.path, `${file}`), '');
+          await made.remove();
+        }
+      };
+      await Promise.all(Array.from({ length: 6 }, cycle));
+      expect(folders()).toEqual([]);
+    },
+    patient.timeout,
+  );
+
+  it('may be gone with all that holds them', async () => {
+    const made = await makeWorkFolder(folder.path, 'p');
+    rmSync(folder.path, { recursive: true });
+    await made.remove();
+    expect(existsSync(made.path)).toBe(false);
   });
 });

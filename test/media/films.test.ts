@@ -4,6 +4,7 @@ import { beforeAll, describe, expect, it } from 'vitest';
 import { fitWithin, rateOf } from '../../src/media/frames.js';
 import { probeMedia } from '../../src/media/probe-media.js';
 import { readFrames } from '../../src/media/read-frames.js';
+import { mediaTools } from '../../src/media/tools.js';
 import { thrownBy } from '../operators/run-operator.js';
 import { onEachFfmpeg } from './installations.js';
 import { never, testFolder } from './make-media.js';
@@ -368,6 +369,27 @@ onEachFfmpeg('damage', () => {
     } finally {
       process.env.VIMI_FFMPEG = before.VIMI_FFMPEG;
       process.env.VIMI_FFPROBE = before.VIMI_FFPROBE;
+    }
+  });
+
+  it('a file that somebody took away is told as that, not as a damaged file [media F1]', async () => {
+    const path = await copied('gone.mp4', films['plain.mp4']!);
+    const probed = await probe(path);
+    const { path: ffmpeg } = mediaTools().ffmpeg;
+    const before = process.env.VIMI_FFMPEG;
+    const takes = join(folder, 'takes');
+    await writeFile(takes, `#!/bin/sh\ncase "$*" in *gone.mp4*) rm -f '${path}';; esac\nexec '${ffmpeg}' "$@"\n`, {
+      mode: 0o755,
+    });
+    try {
+      process.env.VIMI_FFMPEG = takes;
+      const error = await thrownBy(async () => {
+        const { frames } = await readFrames(path, probed, { width: 32, height: 24, fps: 25, signal: never });
+        for await (const _ of frames);
+      });
+      expect([error.code, error.where]).toEqual(['FILE_UNUSABLE', path]);
+    } finally {
+      process.env.VIMI_FFMPEG = before;
     }
   });
 

@@ -33,6 +33,39 @@ describe('the HTTP server', patient, () => {
     await vi.waitFor(async () => expect((await look()).status).toBe(200), patient);
   });
 
+  it('refuses a head that can be read in two ways, and lets no cache keep what it answers', async () => {
+    const { server } = await served(await ownTopology());
+    const ask = async (head: string[], body = '') => {
+      const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+      let heard = '';
+      socket.on('data', (chunk) => {
+        heard += chunk;
+      });
+      socket.write(`${[...head, 'Connection: close'].join('\r\n')}\r\n\r\n${body}`);
+      await once(socket, 'close');
+      return heard;
+    };
+    const host = 'Host: localhost';
+    const body = '{"prompt": "a fox"}';
+    const post = ['POST /v1/videos HTTP/1.1', host, 'Content-Type: application/json', `Content-Length: ${body.length}`];
+    for (const [where, head] of [
+      ['Host', ['GET /v1/videos HTTP/1.1']],
+      ['host', ['GET /v1/videos HTTP/1.1', host, 'Host: evil.example']],
+      ['idempotency-key', [...post, 'Idempotency-Key: a', 'idempotency-key: b']],
+      ['authorization', ['GET /v1/videos HTTP/1.1', host, 'Authorization: Bearer a', 'Authorization: Bearer b']],
+      ['last-event-id', ['GET /v1/videos/x HTTP/1.1', host, 'Last-Event-ID: 1', 'Last-Event-ID: 9']],
+    ] as const) {
+      const heard = await ask([...head], head[0].startsWith('POST') ? body : '');
+      expect(heard, where).toMatch(/^HTTP\/1.1 400 [\s\S]*application\/problem\+json[\s\S]*"code":"HTTP_MALFORMED"/);
+      expect(heard).toContain(where);
+    }
+    // Older clients and proxies have no Host; one that expects what nobody knows is answered all the same.
+    expect(await ask(['GET /health HTTP/1.0'])).toMatch(/^HTTP\/1.1 200 /);
+    const made = await ask([...post, 'Expect: 200-maybe'], body);
+    expect(made).toMatch(/^HTTP\/1.1 202 [\s\S]*cache-control: no-store/);
+    expect(await ask(['GET /v1/videos/x HTTP/1.1', host])).toMatch(/^HTTP\/1.1 404 [\s\S]*cache-control: no-store/);
+  });
+
   it('turns away what comes while it closes, and answers what came before', async () => {
     const one = await serve(await ownTopology());
     const socket = connect(Number(new URL(one.server.url).port), '127.0.0.1');

@@ -216,6 +216,43 @@ describe('videos over HTTP', patient, () => {
     expect([again.status, again.body.status, again.body.id]).toEqual([200, 'completed', first.body.id]);
   });
 
+  it('makes one job of one key, and tells whoever asked for something else at the same moment', async () => {
+    const key = { 'idempotency-key': '"at once"' };
+    const answers = await Promise.all([
+      one.post('/v1/videos', { prompt: 'a fox' }, key),
+      other.post('/v1/videos', { prompt: 'a boat' }, key),
+    ]);
+    expect(answers.map(({ status }) => status).sort()).toEqual([202, 422]);
+    const { body } = answers.find(({ status }) => status === 202)!;
+    expect((await other.call(`/v1/videos/${body.id}`)).body.prompt).toBe(body.prompt);
+    await one.drain();
+    expect((await other.call(`/v1/videos/${body.id}`)).body).toMatchObject({
+      status: 'completed',
+      prompt: body.prompt,
+    });
+  });
+
+  it('says that a job that failed waits again when it is asked for again, from every replica', async () => {
+    const key = { 'idempotency-key': '"again"' };
+    const soon = new Date(Date.now() + 50).toISOString();
+    const first = await one.post('/v1/videos', { prompt: 'a fox', start_by: soon }, key);
+    await vi.waitFor(() => expect(Date.now()).toBeGreaterThan(Date.parse(soon)), patient);
+    await one.drain();
+    const address = `/v1/videos/${first.body.id}`;
+    expect((await other.call(address)).body).toMatchObject({ status: 'failed', error: { code: 'REQUEST_EXPIRED' } });
+    const again = one.post('/v1/videos', { prompt: 'a boat' }, { ...key, prefer: 'wait=60' });
+    await vi.waitFor(async () => {
+      const waiting = { status: 'queued', prompt: 'a boat', error: null, completed_at: null, expires_at: null };
+      expect((await other.call(address)).body).toMatchObject(waiting);
+    }, patient);
+    // One that starts later knows the same.
+    const late = await serve(topology);
+    expect((await late.call(address)).body).toEqual((await other.call(address)).body);
+    await late.close();
+    await other.drain();
+    expect(await again).toMatchObject({ status: 200, body: { status: 'completed', prompt: 'a boat' } });
+  });
+
   it('waits for the end as long as Prefer says', async () => {
     const early = await one.post('/v1/videos', { prompt: 'a fox' }, { prefer: 'wait=1' });
     expect([early.status, early.body.status, early.headers.get('preference-applied')]).toEqual([

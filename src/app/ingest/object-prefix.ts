@@ -9,6 +9,8 @@ import { versionOf } from './offered-medium.js';
 /** A listing has no end at which it could be said whose text it is. */
 const besideMedia = 'text, the caption of a medium of its name';
 
+const noKey = 'a name with other characters than letters, digits, dot, dash, underscore and slash (rename it)';
+
 /** The prefix of keys that `object:PREFIX`, or `s3://BUCKET/PREFIX` of the profile's own bucket, names; null: it is neither. */
 export function prefixIn(name: string, spec: ObjectsSpec): string | null {
   const bucket = /^s3:\/\/([^/]*)\/?(.*)$/is.exec(name);
@@ -43,7 +45,8 @@ export function objectPrefix(prefix: string, objects: () => Promise<ObjectStore>
     name: `object:${prefix}`,
     async *media(passedOver) {
       const store = await objects();
-      for await (const key of store.list(prefix, { after })) {
+      const onOther = (name: string) => passedOver.add(noKey, `object:${name}`);
+      for await (const key of store.list(prefix, { after, onOther })) {
         const uri = `object:${key}`;
         if (hasMediaName(key)) yield { uri, version: versionOf(uri, (await store.changedAt(key)) ?? 0) };
         else

@@ -36,7 +36,7 @@ export type FromJob = { job: number } & (
   | { type: 'begun' }
   | { type: 'step'; done: number; total: number }
   | { type: 'preview'; frame: RgbImage }
-  /** The last step begins. */
+  /** The last step begins, or the job has little left (near-end.ts). */
   | { type: 'last' }
   | ({ type: 'done' } & Generated)
   | { type: 'failed'; error: ErrorFields }

@@ -11,6 +11,7 @@ import { samplerNames } from '../sampling/sampler.js';
 import { loadModel } from '../weights/load-model.js';
 import type { FromProcess, ProcessOptions, ToProcess } from './denoiser-messages.js';
 import { measureBudget, mostOf, trialOf } from './measure-budget.js';
+import { nearEnd } from './near-end.js';
 import { errorFields, insideProcess } from './own-process.js';
 import { Places } from './places.js';
 import { openServing } from './serving-backend.js';
@@ -56,10 +57,17 @@ try {
     try {
       send({ type: 'begun', job });
       let shown = Number.NEGATIVE_INFINITY;
+      const end = nearEnd(
+        () => send({ type: 'last', job }),
+        () => performance.now(),
+      );
       const video = await generate(loaded, input, {
         ...{ upsampler, encoder, graphs, seat, readings, signal },
-        onStep: (done, total) => send({ type: 'step', job, done, total }),
-        onLast: () => send({ type: 'last', job }),
+        onStep(done, total) {
+          send({ type: 'step', job, done, total });
+          if (done < total) end.atStep(done, total);
+        },
+        onLast: end.atLast,
         onEstimate(frame: () => RgbImage) {
           const now = performance.now();
           if (now - shown < previewMs) return;

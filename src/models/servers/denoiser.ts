@@ -76,7 +76,7 @@ function notStarted(found: string, cause?: unknown): VimiError {
 
 interface Job extends Pick<GenerateCalls, 'onStep' | 'onPreview' | 'onLast'> {
   number: number;
-  /** waiting: here; sent: in the process, behind others; begun; last: it is at its last step. */
+  /** waiting: here; sent: in the process, behind others; begun; last: it has little left. */
   state: 'waiting' | 'sent' | 'begun' | 'last';
   signal: AbortSignal;
   input: GenerateInput;
@@ -297,7 +297,7 @@ class ProcessDenoiser implements Denoiser {
     return [...this.#open.values()].filter(({ state }) => state === 'begun' || state === 'last');
   }
 
-  /** Hands waiting jobs to the process as far as it has room, starting one if need be. One that is at its last step takes none. */
+  /** Hands waiting jobs to the process as far as it has room, starting one if need be. One that has little left takes none. */
   #next(): void {
     if (this.#closed) return;
     const isFull = () => [...this.#open.values()].filter(({ state }) => state !== 'last').length >= this.#atOnce.now;

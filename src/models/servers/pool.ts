@@ -7,7 +7,7 @@ const leftAloneMs = 60_000;
 
 interface Member {
   denoiser: Denoiser;
-  /** Jobs that it has, those at their last step left out. */
+  /** Jobs that it has, those that have little left left out. */
   open: number;
   awayUntil: number;
 }

@@ -115,17 +115,11 @@ export class VideoService {
     const { record, data } = requestRecord(request, named, pipeline, { traceparent });
     this.check(data);
     const job = jobId(pipeline.name, named);
-    if (key !== undefined) {
-      await board.caughtUp();
-      const known = board.board.get(job);
-      if (known && known.state !== 'failed') {
-        if (known.payload === payloadHash(data)) return known;
-        throw new VimiError('REQUEST_ID_TAKEN', 'Another request has this key already', {
-          expected: 'a key of its own, or the same request as before',
-          found: key,
-          where: 'Idempotency-Key',
-        });
-      }
+    if (key !== undefined) await board.caughtUp();
+    const known = key === undefined ? undefined : board.board.get(job);
+    if (known && known.state !== 'failed') {
+      if (known.payload === payloadHash(data)) return known;
+      throw keyTaken(key);
     }
     if (board.board.live() >= mostWaiting) await board.caughtUp();
     const waiting = board.board.live();
@@ -137,7 +131,10 @@ export class VideoService {
     await checkAskedDocuments(data, pipeline, workspace);
     await (await workspace.transport()).publish([record]);
     await board.caughtUp();
-    return board.board.get(job) ?? this.get(job, { sees: () => true });
+    const made = board.board.get(job) ?? (await this.get(job, { sees: () => true }));
+    // Somebody else asked another process for something else at the same moment, and came first.
+    if (!known && made.payload !== payloadHash(data)) throw keyTaken(key);
+    return made;
   }
 
   /** As this process knows the queue: requests are turned away. */
@@ -267,6 +264,14 @@ export class VideoService {
       found: `what was known ${Math.ceil(this.#options.board.age() / 1000)} s ago`,
     });
   }
+}
+
+function keyTaken(key: string | undefined): VimiError {
+  return new VimiError('REQUEST_ID_TAKEN', 'Another request has this key already', {
+    expected: 'a key of its own, or the same request as before',
+    found: key,
+    where: 'Idempotency-Key',
+  });
 }
 
 function notFound(job: string | undefined, where?: string): VimiError {

@@ -142,7 +142,12 @@ export class JobBoard {
       forget: ['jobs', 'videos'].map((table) => prepare(`DELETE FROM ${table} WHERE job = ?`)),
       forgetRequests: prepare('DELETE FROM requests WHERE job = ? AND created <= ?'),
       request: prepare('SELECT json FROM requests WHERE job = ? AND record = ?').pluck(),
-      firstRequest: prepare('SELECT json, created FROM requests WHERE job = ? ORDER BY created, record LIMIT 1'),
+      firstRequest: prepare(
+        'SELECT json, created FROM requests WHERE job = ? ORDER BY created, LENGTH(record), record LIMIT 1',
+      ),
+      askedAgain: prepare(`
+        SELECT json, created FROM requests WHERE job = ? AND created > ? AND record != ? ORDER BY created, LENGTH(record), record LIMIT 1
+      `),
       putRequest: prepare('INSERT OR REPLACE INTO requests (job, record, created, json) VALUES (?, ?, ?, ?)'),
       video: prepare('SELECT json FROM videos WHERE job = ?').pluck(),
       putVideo: prepare('INSERT OR REPLACE INTO videos (job, json) VALUES (?, ?)'),
@@ -208,10 +213,11 @@ export class JobBoard {
       if (!('job' in row)) return;
       const { job, record, source, id, payload, request, timestamp } = row;
       this.#sql.putRequest.run(job, record, timestamp, JSON.stringify({ source, id, payload, request }));
-      if (!this.#sql.get.get(job)) {
-        this.#ask(job, source, timestamp);
-        told.add(job);
-      }
+      const before = this.#sql.get.get(job) as Row | undefined;
+      if (!before) this.#ask(job, source, timestamp);
+      else if (before.state === 'failed')
+        this.#sql.put.run(this.#perhapsAgain({ ...before, source: this.#whole(before).source }));
+      if ((this.#sql.get.get(job) as Row).state !== before?.state) told.add(job);
       this.#noteAsked(job);
     });
   }
@@ -225,11 +231,13 @@ export class JobBoard {
       const before = this.#sql.get.get(job) as Row | undefined;
       const next = succeed(before?.known ? (JSON.parse(before.known) as KnownJob) : undefined, change);
       if (!next) return;
-      this.#sql.put.run({
-        ...{ job, source: next.request.source, state: next.state, known: JSON.stringify(next) },
-        ...{ created: writtenAt(next.request.record) ?? before?.created ?? timestamp, changed: timestamp },
-        version: offset + 1,
-      });
+      this.#sql.put.run(
+        this.#perhapsAgain({
+          ...{ job, source: next.request.source, state: next.state, known: JSON.stringify(next) },
+          ...{ created: writtenAt(next.request.record) ?? before?.created ?? timestamp, changed: timestamp },
+          version: offset + 1,
+        }),
+      );
       this.#noteAsked(job);
       this.#queue.ran(job, { started: timeOf(next.started_at), progress: next.progress });
     });
@@ -273,6 +281,19 @@ export class JobBoard {
     this.#noteAsked(job);
   }
 
+  /** A job that failed waits again once another record asks for it, also before anybody says that it takes it up. */
+  #perhapsAgain<R extends Row>(row: R): R {
+    const again = row.state === 'failed' ? this.#askedAgain(row) : undefined;
+    return again ? { ...row, state: 'queued', created: again.created } : row;
+  }
+
+  /** What asks for a job that has failed, as it was said last. */
+  #askedAgain({ job, changed, known }: Row): (AskedJson & { created: number }) | undefined {
+    const { request } = JSON.parse(known!) as KnownJob;
+    const row = this.#sql.askedAgain.get(job, changed, request.record) as { json: string; created: number } | undefined;
+    return row && { ...(JSON.parse(row.json) as AskedJson), created: row.created };
+  }
+
   /** Its place in the queue follows from what it asks for, as far as that is known. */
   #noteAsked(job: string): void {
     const row = this.#sql.get.get(job) as Row;
@@ -289,10 +310,14 @@ export class JobBoard {
     return row && { ...(JSON.parse(row.json) as AskedJson), created: row.created };
   }
 
-  #whole({ job, created, changed, version, state, known }: Row): BoardJob {
-    const said = known === null ? undefined : (JSON.parse(known) as KnownJob);
+  #whole(row: Row): BoardJob {
+    const { job, created, changed, version, state, known } = row;
+    const last = known === null ? undefined : (JSON.parse(known) as KnownJob);
+    const again = last?.state === 'failed' && state === 'queued' ? this.#askedAgain(row) : undefined;
+    // What was said of the try that failed says nothing of the next one.
+    const said = again ? undefined : last;
     const own = said && (this.#sql.request.get(job, said.request.record) as string | undefined);
-    const request = own === undefined ? this.#firstRequest(job) : (JSON.parse(own) as AskedJson);
+    const request = again ?? (own === undefined ? this.#firstRequest(job) : (JSON.parse(own) as AskedJson));
     const made = this.#sql.video.get(job) as string | undefined;
     return {
       ...{ job, created, changed, version, state },

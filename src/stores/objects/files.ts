@@ -160,10 +160,13 @@ class FileStore implements ObjectStore {
     }
   }
 
-  async *list(prefix: string, { after = '' }: { after?: string } = {}): AsyncIterable<string> {
+  async *list(
+    prefix: string,
+    { after = '', onOther = () => {} }: { after?: string; onOther?(name: string): void } = {},
+  ): AsyncIterable<string> {
     checkObjectKey(prefix, { prefix: true });
     await this.#ensureRoot();
-    for await (const key of this.#walk(prefix.slice(0, prefix.lastIndexOf('/') + 1), prefix))
+    for await (const key of this.#walk(prefix.slice(0, prefix.lastIndexOf('/') + 1), prefix, onOther))
       if (key > after) yield key;
   }
 
@@ -322,15 +325,19 @@ class FileStore implements ObjectStore {
     }
   }
 
-  async *#walk(folder: string, prefix: string): AsyncIterable<string> {
+  async *#walk(folder: string, prefix: string, onOther: (name: string) => void): AsyncIterable<string> {
     const path = join(this.#root, folder);
     if (!(await this.#staysInside(path.replace(/\/$/, '')))) return;
     const keys: string[] = [];
     try {
       // One by one: of a folder with a million objects only their keys are kept, which have to be sorted.
       for await (const entry of await opendir(path, { bufferSize: entriesAtOnce })) {
-        // What else people put into the folder has no key.
-        if (!(entry.isFile() || entry.isDirectory()) || !isKeySegment(entry.name)) continue;
+        if (!(entry.isFile() || entry.isDirectory())) continue;
+        if (!isKeySegment(entry.name)) {
+          const name = folder + entry.name;
+          if (name.startsWith(prefix)) onOther(name);
+          continue;
+        }
         // A folder counts with its slash: `a.b` comes before `a/b`, as it does among keys.
         const key = `${folder}${entry.name}${entry.isDirectory() ? '/' : ''}`;
         if (!key.startsWith('.store/') && (key.startsWith(prefix) || prefix.startsWith(key))) keys.push(key);
@@ -341,7 +348,7 @@ class FileStore implements ObjectStore {
     }
     keys.sort((a, b) => (a < b ? -1 : 1));
     for (const key of keys)
-      if (key.endsWith('/')) yield* this.#walk(key, prefix);
+      if (key.endsWith('/')) yield* this.#walk(key, prefix, onOther);
       else if (key.startsWith(prefix)) yield key;
   }
 }

@@ -36,8 +36,11 @@ export interface ObjectStore {
   stream(key: string, range?: ByteRange): Promise<Readable>;
   /** null: not there. */
   stat(key: string): Promise<ObjectRef | null>;
-  /** Keys under a prefix, in byte order; with `after`, only those behind it, whether it is there or not. */
-  list(prefix: string, options?: { after?: string }): AsyncIterable<string>;
+  /**
+   * Keys under a prefix, in byte order; with `after`, only those behind it, whether it is there or not. `onOther` hears of what others
+   * put there under names that are no keys: such an object cannot be read here.
+   */
+  list(prefix: string, options?: { after?: string; onOther?(name: string): void }): AsyncIterable<string>;
   remove(key: string): Promise<void>;
   /** When it was last put, in milliseconds since 1970 by the store's clock; null: not there. */
   changedAt(key: string): Promise<number | null>;

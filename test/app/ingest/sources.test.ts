@@ -6,11 +6,13 @@ import { parquetWriteFile } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
 import { look } from '../../../src/app/ingest/look.js';
 import { manifest } from '../../../src/app/ingest/manifest.js';
+import { objectPrefix } from '../../../src/app/ingest/object-prefix.js';
 import { type BrokenSource, offeredBy } from '../../../src/app/ingest/offered-by.js';
 import { openSources } from '../../../src/app/ingest/open-sources.js';
 import { PassedOver } from '../../../src/app/ingest/passed-over.js';
 import { packTar } from '../../../src/media/tar.js';
 import { parseTarAddress } from '../../../src/media/tar-address.js';
+import { openFileStore } from '../../../src/stores/objects/files.js';
 import { memoryObjects } from '../../../src/stores/objects/memory.js';
 import type { ObjectsSpec, Profile } from '../../../src/streams/topology/profiles.js';
 import { quartered } from '../../media/make-images.js';
@@ -412,6 +414,20 @@ describe('a prefix of the object store', () => {
     expect((await offeredWith({ after: 'in/a.txt' }, 'object:in/')).uris).toEqual([
       'object:in/b.mp4',
       'object:in/c/d.webp',
+    ]);
+  });
+
+  it('names the objects that it cannot read for their names', async () => {
+    const root = join(folder, 'objects');
+    const files = await openFileStore(root);
+    await files.put('in/a.png', png, { mediaType: 'image/png' });
+    await writeFile(join(root, 'in/my holiday.png'), png);
+    const passedOver = new PassedOver();
+    const uris = [];
+    for await (const { uri } of objectPrefix('in/', async () => files).media(passedOver)) uris.push(uri);
+    expect(uris).toEqual(['object:in/a.png']);
+    expect(passedOver.list().map(({ reason, names }) => [reason.slice(-11), names])).toEqual([
+      ['(rename it)', ['object:in/my holiday.png']],
     ]);
   });
 

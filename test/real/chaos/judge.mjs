@@ -76,13 +76,14 @@ export async function judge({ records, objects, requests, media, beside = false 
   const indexes = new Set(samples.map(({ object }) => object.key.replace(/\.tar$/, '.idx')));
   for (const key of indexes)
     if (!beside && (await objects.stat(key)) === null) problems.push(`${key} is not beside its shard`);
-  const orphans = [];
-  let objectCount = 0;
-  for await (const key of objects.list('')) {
-    objectCount++;
-    const isLeft = beside && key.startsWith('previews/');
-    if (!named.has(key) && !indexes.has(key) && !isLeft) orphans.push(key);
-  }
+  const keys = [];
+  for await (const key of objects.list('')) keys.push(key);
+  /** A snapshot of the index is whole, and named by nothing else, when its manifest is there. */
+  const snapshots = new Set(keys.filter((key) => /^index\/.+\/manifest\.json$/.test(key)).map(folderOf));
+  const isLeft = (key) => beside && key.startsWith('previews/');
+  const orphans = keys.filter(
+    (key) => !named.has(key) && !indexes.has(key) && !snapshots.has(folderOf(key)) && !isLeft(key),
+  );
   const counts = {
     videos: videos.length,
     samples: inShards,
@@ -91,7 +92,7 @@ export async function judge({ records, objects, requests, media, beside = false 
     'jobs with an end': ended.length,
     rejects: rejects.length,
     'named objects': named.size,
-    objects: objectCount,
+    objects: keys.length,
   };
   return { problems, lost, doubled, orphans, counts };
 }
@@ -115,6 +116,8 @@ function endsOf(changes) {
     return !(before?.isHidden && isDeepStrictEqual(before.end, change));
   });
 }
+
+const folderOf = (key) => key.slice(0, key.lastIndexOf('/'));
 
 /** Whatever in an event names an object. */
 function* refsOf(value) {

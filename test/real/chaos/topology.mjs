@@ -14,12 +14,15 @@ export function topologyOf({ longestNapMs }) {
   const topology = JSON.parse(clusterTopology('chaos', { partitions }));
   const { cluster } = topology.profiles;
   Object.assign(cluster.transport, { session_timeout: '6s', client_id: variable('WORKER') });
-  const { generate, corpus } = topology.pipelines;
+  const { generate } = topology.pipelines;
   generate.steps.splice(1, 0, { use: './nap.mjs', with: { most_ms: longestNapMs } });
   const settings = {
     filter: { filter: { min_side: 16, min_seconds: 0.2, min_motion: 0 } },
     shard: { shard: { records: 20 } },
   };
-  corpus.steps = corpus.steps.map((step) => settings[step] ?? settings[Object.keys(step)[0]] ?? step);
+  const { grow } = topology.segments;
+  topology.segments.grow = grow.map((step) => settings[step] ?? step);
+  for (const name of Object.keys(settings))
+    if (!grow.includes(name)) throw new Error(`topology.yaml: expected the step ${name} in the segment grow`);
   return JSON.stringify(topology, null, 2);
 }

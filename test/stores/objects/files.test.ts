@@ -190,13 +190,21 @@ describe('the file store', () => {
     expect(await store.stat('c')).toBeNull();
   });
 
-  it('does not list what has no key', async () => {
+  it('does not list what has no key, and tells of it', async () => {
     const root = await folder();
     const store = await openFileStore(root);
     await store.put('a', Buffer.from('x'), text);
-    await writeFile(join(root, 'my holiday.mp4'), 'x');
-    const keys: string[] = [];
-    for await (const key of store.list('')) keys.push(key);
-    expect(keys).toEqual(['a']);
+    await store.put('in/b', Buffer.from('x'), text);
+    for (const name of ['my holiday.mp4', 'in/ü.mp4']) await writeFile(join(root, name), 'x');
+    const listed = async (prefix: string) => {
+      const [keys, others]: string[][] = [[], []];
+      for await (const key of store.list(prefix, { onOther: (name) => others!.push(name) })) keys!.push(key);
+      return [keys, others];
+    };
+    expect(await listed('')).toEqual([
+      ['a', 'in/b'],
+      ['my holiday.mp4', 'in/ü.mp4'],
+    ]);
+    expect(await listed('in/')).toEqual([['in/b'], ['in/ü.mp4']]);
   });
 });

@@ -202,7 +202,10 @@ class BucketStore implements S3Store {
     });
   }
 
-  async *list(prefix: string, { after }: { after?: string } = {}): AsyncIterable<string> {
+  async *list(
+    prefix: string,
+    { after, onOther }: { after?: string; onOther?(name: string): void } = {},
+  ): AsyncIterable<string> {
     checkObjectKey(prefix, { prefix: true });
     const start = after === undefined ? '' : this.#prefix + after;
     let continuation = '';
@@ -213,8 +216,10 @@ class BucketStore implements S3Store {
       );
       for (const { name } of page.objects) {
         const key = name?.slice(this.#prefix.length) ?? '';
-        // What else people put into the bucket has no key.
-        if (key.split('/').every(isKeySegment) && !key.startsWith('.store/')) yield key;
+        if (key.startsWith('.store/')) continue;
+        if (key.split('/').every(isKeySegment)) yield key;
+        // A name with a slash at its end stands for a folder.
+        else if (!key.endsWith('/')) onOther?.(key);
       }
       continuation = page.isTruncated ? page.nextContinuationToken : '';
     } while (continuation);
