@@ -1,4 +1,5 @@
 import { rename, rm } from 'node:fs/promises';
+import { OpenedParts } from '../../app/opened-parts.js';
 import type { Workspace } from '../../app/workspace.js';
 import { VimiError } from '../../core/errors.js';
 import { indexEncoder } from '../../stores/corpus/index/index-encoder.js';
@@ -33,13 +34,13 @@ export async function corpusReembed(
   const begun = indexEncoder(beside);
   if (begun !== null && begun !== embedder.name) await rm(beside, { recursive: true, force: true });
 
-  const closing: (() => Promise<void>)[] = [];
+  const parts = new OpenedParts();
   const start = performance.now();
   const bar = progress('documents');
   const documents = await (async () => {
     try {
       const { corpus, follower } = await workspace.corpusAt({ ...search, path: beside }, (close) =>
-        closing.push(close),
+        parts.onClose(close),
       );
       const ends = await (await workspace.transport()).ends(workspace.corpusTopic());
       const total = ends.reduce((sum, { low, high }) => sum + high - low, 0);
@@ -57,7 +58,7 @@ export async function corpusReembed(
       }
       return (await corpus.state()).documents;
     } finally {
-      for (const close of closing.reverse()) await close();
+      await parts.close();
     }
   })();
   await swap(beside, path);

@@ -71,6 +71,8 @@ class RemoteDenoiser implements Denoiser {
   readonly #jobs = new Map<string, Accepted>();
   /** Under way, by what is asked: equal requests that come at once share one, whether the server knows keys or not. */
   readonly #submissions = new Map<string, Promise<Accepted>>();
+  /** Of jobs whose last request was cancelled: until the server has heard of it. */
+  readonly #endings = new Map<string, Promise<void>>();
   /** How often the server was lost when it was the turn of a job, by what was asked. */
   readonly #losses = new Map<string, number>();
   #described: { at: number; description: Promise<ModelDescription> } | undefined;
@@ -152,7 +154,7 @@ class RemoteDenoiser implements Denoiser {
         throw thrown;
       }
       // Another request that asks for the same video goes on with it.
-      if (job.asking === 1) await this.#cancel(job.id);
+      if (job.asking === 1) await this.#end(key, job);
       throw cancelled(this.#options.where);
     } finally {
       job.asking--;
@@ -164,13 +166,13 @@ class RemoteDenoiser implements Denoiser {
 
   /** Whether the server may have died of a job that it lost. */
   #isHeldAgainst(key: string, job: Accepted): boolean {
-    if (job.started !== undefined) return true;
-    // Whoever hears of it first says it for all: others hear of it when some have been asked for anew.
+    // Whoever hears of it first says it for all: others hear of it when some have ended, or have been asked for anew.
     if (job.wasBehind === undefined) {
       const all = [...this.#jobs.values()];
       const isDrawn = all.some(({ started }) => started !== undefined);
       for (const [n, one] of all.entries()) one.wasBehind = n > 0 || isDrawn;
     }
+    if (job.started !== undefined) return true;
     if (job.wasBehind) return false;
     const losses = (this.#losses.get(key) ?? 0) + 1;
     this.#losses.set(key, losses);
@@ -183,10 +185,19 @@ class RemoteDenoiser implements Denoiser {
     job.watched = true;
     const onAbort = () => {
       if (job.asking > 0 || this.#jobs.get(key) !== job) return;
-      this.#jobs.delete(key);
-      void this.#cancel(job.id);
+      void this.#end(key, job);
     };
     signal.addEventListener('abort', onAbort, { once: true });
+  }
+
+  /** Who asks for the same meanwhile waits for the end, and gets a job of its own. */
+  async #end(key: string, job: Accepted): Promise<void> {
+    if (this.#jobs.get(key) === job) this.#jobs.delete(key);
+    const ending = this.#cancel(job.id).finally(() => {
+      if (this.#endings.get(key) === ending) this.#endings.delete(key);
+    });
+    this.#endings.set(key, ending);
+    await ending;
   }
 
   async close(): Promise<void> {
@@ -196,6 +207,7 @@ class RemoteDenoiser implements Denoiser {
   /** The job that was accepted before, or a new one. */
   async #accepted(key: string, written: Written, signal: AbortSignal): Promise<Accepted> {
     await this.#clock.sleep(Math.max(0, this.#busyUntil - this.#clock.elapsed()), signal);
+    await this.#endings.get(key);
     if (signal.aborted) throw cancelled(this.#options.where);
     const known = this.#jobs.get(key) ?? this.#submissions.get(key);
     if (known) return known;

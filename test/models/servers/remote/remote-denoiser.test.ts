@@ -45,7 +45,7 @@ const hasty: Clock = {
       : new Promise((resolve) => signal?.addEventListener('abort', () => resolve(), { once: true })),
 };
 
-type Script = Record<string, ScriptedAnswer | ScriptedAnswer[] | (() => ScriptedAnswer)>;
+type Script = Record<string, ScriptedAnswer | ScriptedAnswer[] | (() => ScriptedAnswer | Promise<ScriptedAnswer>)>;
 const open: { close(): Promise<void> }[] = [];
 afterEach(async () => {
   for (const one of open.splice(0)) await one.close();
@@ -326,7 +326,10 @@ describe('a model server', () => {
         if (first()?.seed === 1) {
           restart();
           restarts++;
-        } else if (first()) set(2, 'completed');
+        } else if (first()) {
+          set(2, 'completed');
+          await vi.waitFor(() => expect(ends[2]).toBeDefined(), patient);
+        }
       }
       expect(ends).toMatchObject({ 1: { code: 'MODEL_SERVER_FAILED', fault: 'passing' }, 2: 'made' });
       expect(restarts).toBe(4);
@@ -390,22 +393,51 @@ describe('a model server', () => {
 
   it('does not let one of two equal requests cancel the other', async () => {
     const abort = new AbortController();
-    let looks = 0;
     const { denoiser, server } = await served({
       'POST /v1/videos': { status: 202, json: job('queued') },
-      'GET /v1/videos/job-1': () => {
-        if (++looks === 3) abort.abort();
-        return { json: job(server.calls('GET /v1/videos').length > 12 ? 'completed' : 'in_progress') };
-      },
+      'GET /v1/videos/job-1': () => ({
+        json: job(server.calls('GET /v1/videos').length > 12 ? 'completed' : 'in_progress', { progress: 50 }),
+      }),
       ...done,
     });
     const [first, second] = await Promise.allSettled([
       denoiser.generate(input, { signal: abort.signal }),
-      denoiser.generate(input, { signal: never }),
+      denoiser.generate(input, { signal: never, onStep: () => abort.abort() }),
     ]);
     expect(first).toMatchObject({ status: 'rejected', reason: { code: 'CANCELLED' } });
     expect(second.status).toBe('fulfilled');
     expect(server.calls('POST /v1/videos').map(({ path }) => path)).toEqual(['/v1/videos']);
+  });
+
+  it('gives whoever asks for what is just being cancelled a job of its own, once the other has ended', async () => {
+    const abort = new AbortController();
+    let second: Promise<unknown> | undefined;
+    let isCancelled = false;
+    const { denoiser, server } = await served({
+      'POST /v1/videos': [
+        { status: 202, json: job('queued') },
+        { status: 202, json: { ...job('queued'), id: 'job-2' } },
+      ],
+      'POST /v1/videos/job-1/cancel': async () => {
+        second = refused(denoiser);
+        // Enough for it to ask, if it did not wait.
+        await new Promise((resolve) => setTimeout(resolve, 100));
+        isCancelled = true;
+        return { json: job('cancelled') };
+      },
+      'GET /v1/videos/job-1': () => ({ json: isCancelled ? job('cancelled') : job('in_progress', { progress: 50 }) }),
+      'GET /v1/videos/job-2': { json: { ...job('completed'), id: 'job-2' } },
+      ...Object.fromEntries(Object.entries(done).map(([call, answer]) => [call.replace('job-1', 'job-2'), answer])),
+    });
+    await expect(denoiser.generate(input, { signal: abort.signal, onStep: () => abort.abort() })).rejects.toMatchObject(
+      { code: 'CANCELLED' },
+    );
+    expect(await second).toBe('made');
+    expect(server.calls('POST /v1/videos').map(({ path }) => path)).toEqual([
+      '/v1/videos',
+      '/v1/videos/job-1/cancel',
+      '/v1/videos',
+    ]);
   });
 
   it('gives a job that runs too long up, but none that waits', async () => {
