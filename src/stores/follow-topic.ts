@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { batches } from '../core/batches.js';
-import { asVimiError, type ErrorCode } from '../core/errors.js';
+import { asVimiError, type ErrorCode, VimiError } from '../core/errors.js';
 import type { Placed } from './positions.js';
 
 export interface FollowTopicOptions<R extends Placed> {
@@ -27,6 +27,9 @@ export interface Follower {
   caughtUp(ends?: readonly { partition: number; high: number }[]): Promise<void>;
   close(): Promise<void>;
 }
+
+/** What a view throws that only wants its records from where it is now: others feed it too, or have started it anew. */
+export class ReadAgain extends VimiError {}
 
 /** Records given to the view at once, at most. */
 const batch = 256;
@@ -103,9 +106,12 @@ export function followTopic<R extends Placed>({
       } catch (thrown) {
         if (signal.aborted) break;
         const { code, message } = asVimiError(thrown);
-        if (code !== trouble)
-          log.warn({ code, error: message }, `${what} cannot follow its topic, retrying every ${retryMs / 1000} s`);
-        trouble = code;
+        if (thrown instanceof ReadAgain) log.info({ reason: message }, `${what} reads its topic again`);
+        else {
+          if (code !== trouble)
+            log.warn({ code, error: message }, `${what} cannot follow its topic, retrying every ${retryMs / 1000} s`);
+          trouble = code;
+        }
         await sleep(retryMs, undefined, { signal }).catch(() => {});
       }
     }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { followTopic } from '../../src/stores/follow-topic.js';
+import { VimiError } from '../../src/core/errors.js';
+import { followTopic, ReadAgain } from '../../src/stores/follow-topic.js';
 import { Positions } from '../../src/stores/positions.js';
 
 const log = { warn() {}, info() {} };
@@ -42,5 +43,32 @@ describe('a view that is made anew', () => {
     // A reading that begins while the first one is held up reads less than all again.
     expect(counts.read).toBeLessThan(2 * size);
     await follower.close();
+  });
+});
+
+describe('a view that fails once', () => {
+  it.each([
+    ['is told of as trouble', new VimiError('INDEX_DAMAGED', 'A page is gone'), ['warn', 'info']],
+    ['is no trouble when others have moved it', new ReadAgain('INDEX_DAMAGED', 'It was started again'), ['info']],
+  ])('%s, and goes on', async (_, failure, levels) => {
+    const told: string[] = [];
+    let failures = 1;
+    const seen = new Positions();
+    const follower = followTopic<{ partition: number; offset: number }>({
+      what: 'The view',
+      async *read(from) {
+        if (!from[0]) yield { partition: 0, offset: 0 };
+      },
+      positions: async () => seen.next,
+      async apply(records) {
+        if (failures-- > 0) throw failure;
+        seen.advance(records, () => {});
+      },
+      log: { warn: () => told.push('warn'), info: () => told.push('info') },
+      retryMs: 1,
+    });
+    await follower.caughtUp([{ partition: 0, high: 1 }]);
+    await follower.close();
+    expect(told).toEqual(levels);
   });
 });

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VimiError } from '../../../core/errors.js';
+import { ReadAgain } from '../../follow-topic.js';
 import type { CorpusRecord } from '../corpus.js';
 import { xorDigest } from '../ranking/digest.js';
 import { isRetrievable } from '../ranking/retrieved.js';
@@ -240,6 +241,6 @@ function mayBeAway(thrown: unknown): boolean {
   return thrown instanceof VimiError && thrown.code === 'SEARCH_UNAVAILABLE' && !(thrown instanceof OutOfTurn);
 }
 
-function startedAgain(): VimiError {
-  return new VimiError('INDEX_DAMAGED', 'The search index was started again: its own positions come first');
+function startedAgain(): ReadAgain {
+  return new ReadAgain('INDEX_DAMAGED', 'The search index was started again: its own positions come first');
 }

@@ -1,4 +1,5 @@
 import { type ErrorCode, VimiError } from '../../../core/errors.js';
+import { ReadAgain } from '../../follow-topic.js';
 
 /** The collection that was asked is not there: it was replaced or removed meanwhile. */
 export class CollectionGone extends VimiError {
@@ -20,7 +21,7 @@ export class ReplicaAway extends VimiError {
 }
 
 /** Nothing is wrong with the engine: it is another's turn to write, or records are to come again. */
-export class OutOfTurn extends VimiError {
+export class OutOfTurn extends ReadAgain {
   constructor(found: string, where: string) {
     super('SEARCH_UNAVAILABLE', summaries.SEARCH_UNAVAILABLE, { found, where });
   }

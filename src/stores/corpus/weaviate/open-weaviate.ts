@@ -1,5 +1,6 @@
 import { VimiError } from '../../../core/errors.js';
 import type { CorpusDocument } from '../../../events/schemas.js';
+import { ReadAgain } from '../../follow-topic.js';
 import type {
   Corpus,
   CorpusRebuild,
@@ -103,7 +104,7 @@ class WeaviateCorpus implements Corpus {
   async apply(records: CorpusRecord[]): Promise<void> {
     await this.#inCurrent(async ({ applying }, name) => {
       if (this.#told !== '' && name !== this.#told)
-        throw new VimiError('INDEX_DAMAGED', 'The search index was replaced: its own positions come first');
+        throw new ReadAgain('INDEX_DAMAGED', 'The search index was replaced: its own positions come first');
       await applying.apply(records, this.#closing.signal);
     });
     for (const { id, document } of records)
