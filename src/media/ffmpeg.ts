@@ -139,7 +139,7 @@ async function said(run: ToolRun, { failure: { code, summary, where } }: FfmpegJ
         cause,
       });
     // Whoever empties the work folder, such as what tidies /tmp, says nothing about the medium.
-    if (/No such file or directory/.test(found) && !existsSync(where))
+    if (code === 'MEDIA_DAMAGED' && /No such file or directory/.test(found) && !existsSync(where))
       throw new VimiError('FILE_UNUSABLE', 'A file went while ffmpeg worked on it', { found, where, cause });
     throw new VimiError(code, summary, { found, where, cause });
   }
