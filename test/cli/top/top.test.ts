@@ -186,7 +186,7 @@ describe('vimi top', () => {
 
   it.each([
     ['/nothing', 'What answers there has no metrics'],
-    ['/away', 'No process answers there'],
+    ['/away', 'What answers there has no metrics'],
     ['/many', 'No process answers there'],
   ])('believes no answer like that of %s', async (path, message) => {
     await expect(shown([`http://${address}${path}`])).rejects.toMatchObject({
