@@ -23,9 +23,12 @@ export function pathOf(uri: string, folder = '.'): string {
 /** The real path, which lies under a root. What lies outside is forbidden whether it exists or not: no answer leaks. */
 export async function allowedPath(path: string, uri: string, mediaRoots: string[]): Promise<string> {
   await checkUnderRoots(path, uri, mediaRoots);
-  const real = await realpath(path).catch(async (cause: NodeJS.ErrnoException) => {
+  const real = await realpath(path).catch(async () => {
     await checkRootsAreThere(path, mediaRoots);
-    throw unreadable(cause, uri, path);
+    // Asked again: a root that was gone may have come back in between.
+    return realpath(path).catch((cause: NodeJS.ErrnoException) => {
+      throw unreadable(cause, uri, path);
+    });
   });
   await checkUnderRoots(real, uri, mediaRoots);
   return real;

@@ -1,7 +1,7 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { mkdir, readdir, rm, symlink, writeFile } from 'node:fs/promises';
+import { existsSync, renameSync } from 'node:fs';
+import { mkdir, readdir, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { createServer as createHttpServer } from 'node:http';
 import { type AddressInfo, createServer } from 'node:net';
 import { join, relative } from 'node:path';
@@ -352,10 +352,30 @@ describe('a media root that is gone', () => {
     const running = runOperator(fetch, {}, around, [{ media: { uri } }]);
     const first = await Promise.race([running.then(() => 'settled'), untilAsked(own)]);
     expect(first).toBe('asked');
+    // Whole at once: a file that is still being written is another matter.
+    const whole = await put('whole', 'bytes', folder);
     await mkdir(own, { recursive: true });
-    await writeFile(uri, 'bytes');
+    await rename(whole, uri);
     expect((await running).emitted).toHaveLength(1);
     await rm(own, { recursive: true });
+  });
+
+  it('may come back at any moment of a look: its media are found, or waited for', async () => {
+    const [own, aside] = [join(folder, 'mount'), join(folder, 'aside')];
+    const codes = new Set<string>();
+    await mkdir(aside);
+    await put('a.mp4', 'bytes', aside);
+    for (let n = 0; n < 300; n++) {
+      const looking = allowedPath(join(own, 'a.mp4'), 'a', [own]).then(
+        () => 'found',
+        ({ code }) => code,
+      );
+      for (let turn = n % 12; turn > 0; turn--) await new Promise(setImmediate);
+      renameSync(aside, own);
+      codes.add(await looking);
+      renameSync(own, aside);
+    }
+    expect([...codes].filter((code) => !['found', 'STORAGE_UNAVAILABLE'].includes(code))).toEqual([]);
   });
 
   it('[kind 4] is no reason to wait for a file that another root misses', async () => {
