@@ -5,18 +5,18 @@ import type { VimiError } from '../../core/errors.js';
 import type { Labels } from '../../events/caption.js';
 import { within } from '../../events/input.js';
 import { textOf } from '../../media/text-of.js';
+import { captionColumns, captionIn, isText } from './caption-columns.js';
 import { csvFormat } from './csv-rows.js';
 import { labelsIn } from './labels-in.js';
 
 /*
  * A folder of images as Hugging Face's `imagefolder` has it: a table in the folder or above it names each file and says
  * what it shows. metadata.csv has a first line with names of columns, metadata.jsonl an object on each line. The file
- * stands in `file_name`, as a path from the table on; the caption in the first of these that there is. Other columns are
+ * stands in `file_name`, as a path from the table on; the caption in one of the columns for captions. Other columns are
  * labels, where they are wanted.
  */
 
 export const tableNames = ['metadata.csv', 'metadata.jsonl'];
-const captionColumns = ['caption', 'text', 'prompt', 'description'];
 const bounds = {
   most: 256 * 1024 ** 2,
   unreadable: ['FILE_UNUSABLE', 'it does not open'],
@@ -59,7 +59,7 @@ export async function readFolderCaptions(
   const captions = new Map<string, ToldOfFile>();
   for (const row of rows) {
     const name = row.file_name;
-    const caption = captionColumns.flatMap((column) => row[column]).find(isText);
+    const caption = captionIn((column) => row[column]);
     const told = labelsIn(row, wanted);
     if (!isText(name) || (caption === undefined && !told.labels)) continue;
     if (caption === undefined) captions.set(join(name), told);
@@ -87,10 +87,6 @@ function jsonRows(text: string, mistake: (what: string) => void): Row[] {
     }
   }
   return rows;
-}
-
-function isText(value: unknown): value is string {
-  return typeof value === 'string' && value.trim() !== '';
 }
 
 export function isTable(path: string): boolean {

@@ -2,6 +2,7 @@ import { extname } from 'node:path';
 import { asVimiError } from '../../core/errors.js';
 import { allowedPath, pathOf } from '../../media/media-path.js';
 import { parseTarAddress } from '../../media/tar-address.js';
+import { captionColumns, captionIn, isText } from './caption-columns.js';
 import { csvRows } from './csv-rows.js';
 import { Reading } from './expected-media.js';
 import { jsonlRows } from './jsonl-rows.js';
@@ -23,7 +24,6 @@ import { parquetRows } from './parquet-rows.js';
  */
 
 const addressColumns = ['uri', 'url', 'file_name', 'path', 'image', 'video'];
-const captionColumns = ['caption', 'text', 'prompt', 'description'];
 const licenceColumns = ['licence', 'license'];
 
 /** All columns that are read. */
@@ -77,7 +77,7 @@ async function mediumOf(cells: ManifestRow['cells'], folder: string, roots: stri
   const address = first(addressColumns);
   if (address === undefined)
     return `a row without ${addressColumns.slice(0, -1).join(', ')} or ${addressColumns.at(-1)}`;
-  const caption = captionColumns.flatMap((column) => row.get(column)).find(isText);
+  const caption = captionIn((column) => row.get(column));
   if (caption === undefined && captionColumns.some((column) => isSomething(row.get(column)))) return noText;
   const [source, licence] = [['source'], licenceColumns].map(first);
   const facts = {
@@ -117,10 +117,6 @@ async function locate(address: string, folder: string, roots: string[]): Promise
 
 /** Of a caption; it may be a number, which a captioner must not stand in for unheard. */
 const noText = 'a caption that is not a text, nor a list of texts';
-
-function isText(value: unknown): value is string {
-  return typeof value === 'string' && value.trim() !== '';
-}
 
 /** Neither left out nor empty. */
 function isSomething(value: unknown): boolean {

@@ -214,10 +214,14 @@ export class JobBoard {
       const { job, record, source, id, payload, request, timestamp } = row;
       this.#sql.putRequest.run(job, record, timestamp, JSON.stringify({ source, id, payload, request }));
       const before = this.#sql.get.get(job) as Row | undefined;
-      if (!before) this.#ask(job, source, timestamp);
-      else if (before.state === 'failed')
-        this.#sql.put.run(this.#perhapsAgain({ ...before, source: this.#whole(before).source }));
-      if ((this.#sql.get.get(job) as Row).state !== before?.state) told.add(job);
+      if (!before) {
+        this.#ask(job, source, timestamp);
+        told.add(job);
+      } else if (before.state === 'failed') {
+        const next = this.#perhapsAgain({ ...before, source: this.#whole(before).source });
+        this.#sql.put.run(next);
+        if (next.state !== before.state) told.add(job);
+      }
       this.#noteAsked(job);
     });
   }
