@@ -105,10 +105,13 @@ describe.sequential('what is removed from the corpus', { timeout: patience(300) 
     const before = await shards();
     const dry = await remove(['zoo'], { dryRun: true });
     expect(dry.filter(({ document }) => document)).toHaveLength(2);
+    expect(dry.at(-1)).toMatchObject({ documents: 2, removed: false });
     expect(await found('a fox')).toContain('a fox');
 
     const facts = await remove(['zoo'], { reason: 'opted out' });
     const holding = facts.filter(({ place }) => place === 'shard');
+    const objects = facts.filter(({ place }) => place === 'object').length;
+    expect(facts.at(-1)).toMatchObject({ documents: 2, objects, shards: 2, removed: true, rewritten: false });
     expect(holding.map(({ samples, contexts }) => [samples.length, contexts.length]).sort()).toEqual([
       [0, 1],
       [1, 0],
@@ -117,7 +120,8 @@ describe.sequential('what is removed from the corpus', { timeout: patience(300) 
     expect(await found('a fox')).not.toContain('a fox');
     expect(await left('zoo')).toEqual(before.map(({ object: { key } }) => `shard ${key}`).sort());
 
-    await remove(['zoo'], { rewriteShards: true });
+    const later = await remove(['zoo'], { rewriteShards: true });
+    expect(later.at(-1)).toMatchObject({ documents: 0, shards: 2, rewritten: true });
     expect(await left('zoo')).toEqual([]);
     const rewritten = (await shards()).filter(({ replaces }) => replaces);
     expect(rewritten.map(({ samples, removed }) => [samples, removed]).sort()).toEqual([

@@ -6,6 +6,7 @@ import { type OpenMedia, openMedia } from '../../media/open-media.js';
 import { openMember } from '../../media/open-tar-member.js';
 import { createWebClient } from '../../media/web/web-client.js';
 import { type CaptionerSetting, maySay, wordsFor } from '../../operators/media/captioners.js';
+import { tooLarge } from '../../operators/media/locate.js';
 import { sidecarOfFile } from '../../operators/media/sidecar.js';
 import type { Topology } from '../../streams/topology/topology.js';
 import type { OfferedMedium } from './offered-medium.js';
@@ -17,13 +18,20 @@ export interface Looked {
   problem?: VimiError;
 }
 
+/** What a pipeline asks of its media. */
+export interface Asked {
+  /** Who makes captions. */
+  captioners: readonly CaptionerSetting[];
+  maxBytes: number;
+}
+
 type LookedBy = Pick<Topology, 'mediaRoots' | 'mediaHosts'> & { profile: Pick<Topology['profile'], 'work'> };
 
 /** Looks at a medium that lies in a file or a tar, without decoding it. What lies elsewhere is not fetched. */
 export async function look(
   { uri, caption, labels }: OfferedMedium,
   { mediaRoots: roots, mediaHosts: hosts, profile: { work } }: LookedBy,
-  captioners: readonly CaptionerSetting[],
+  { captioners, maxBytes }: Asked,
 ): Promise<Looked> {
   const protocol = /^([a-z][a-z0-9+.-]*):/i.exec(uri)?.[1]?.toLowerCase();
   if (protocol === 'object') return { kind: 'objects' };
@@ -33,6 +41,7 @@ export async function look(
   try {
     const { medium, at, size } = await opened(uri, roots, work);
     try {
+      if (size > maxBytes) throw tooLarge(uri, size, maxBytes);
       kind = await kindOf(medium, at, size, uri);
     } finally {
       await medium.close();

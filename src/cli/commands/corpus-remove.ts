@@ -82,7 +82,7 @@ export async function corpusRemove(
   if (!dryRun) await removals.caughtUp();
   const work = new Removal(workspace, tableOf(targets, removals, removed), options, out);
   await work.everywhere();
-  if (!json) await work.summary(removed.length);
+  await work.summary(removed.length);
 }
 
 interface FoundDocument {
@@ -237,9 +237,15 @@ class Removal {
   }
 
   async summary(documents: number): Promise<void> {
-    const { dryRun = false, rewriteShards = false } = this.#options;
+    const { dryRun = false, rewriteShards = false, json = false } = this.#options;
     const state = await (await this.#workspace.corpusIsCurrent()).state();
     const { clips, objects, staged, shards, snapshots } = this.#counts;
+    if (json) {
+      const counts = { documents, clips, objects, staged, snapshots, shards };
+      const rewritten = shards > 0 && this.#rewrites;
+      this.#tell({ ...counts, ...{ removed: !dryRun, rewritten }, corpus: { documents: state.documents } });
+      return;
+    }
     this.#out.write(
       `${counted(documents, 'document')}, ${counted(clips, 'record')} of clips, ${counted(objects, 'object')} and ${counted(staged, 'waiting sample')} ${dryRun ? 'would be ' : ''}removed; the corpus has ${counted(state.documents, 'document')}\n`,
     );

@@ -154,9 +154,10 @@ function checkRows({ n, d }: Features, samples: number, where: string): void {
 
 async function readScores(file: string): Promise<SampleScores> {
   const refuse = (found: string, cause?: unknown) =>
-    new VimiError('MEDIA_DAMAGED', 'These are no scores of samples', {
+    new VimiError('USAGE', 'These are no scores of samples', {
       expected: '{ "singleface_3": { "gme_score": 0.68 } }',
       ...{ found, where: file, cause },
+      remedy: 'Give the JSON that a script of the benchmark wrote.',
     });
   let told: unknown;
   try {

@@ -71,6 +71,7 @@ function configuredWay({ name, steps }: PipelineSpec): Pick<RetrievalWay, 'searc
   if (!step)
     throw new VimiError('USAGE', `Pipeline '${name}' retrieves nothing`, {
       expected: 'a pipeline with a step retrieve',
+      remedy: 'Name another with --pipeline.',
     });
   const config = retrieve.config.parse(step.config) as RetrieveSettings;
   const { mode, names, min_score: minScore, min_image_score: minImageScore, licences } = config;

@@ -1,8 +1,7 @@
-import { look } from '../../app/ingest/look.js';
+import { type Asked, look } from '../../app/ingest/look.js';
 import type { MediaSource } from '../../app/ingest/media-source.js';
 import { type BrokenSource, offeredBy } from '../../app/ingest/offered-by.js';
 import { PassedOver } from '../../app/ingest/passed-over.js';
-import type { CaptionerSetting } from '../../operators/media/captioners.js';
 import type { Topology } from '../../streams/topology/topology.js';
 import { FoundProblems } from './found-problems.js';
 import { brokenFacts, tellBroken, tellPassedOver } from './passed-over.js';
@@ -11,8 +10,7 @@ export interface DryRunOptions {
   /** Where the media would be published. */
   topic: string;
   topology: Topology;
-  /** Who makes captions in the pipeline. */
-  captioners: readonly CaptionerSetting[];
+  asked: Asked;
   json: boolean;
   signal: AbortSignal;
 }
@@ -20,7 +18,7 @@ export interface DryRunOptions {
 /** Looks at all media of some sources and says what would be published, and what would be rejected; gives the number of that. */
 export async function tellLooks(
   sources: readonly MediaSource[],
-  { topic, topology, captioners, json, signal }: DryRunOptions,
+  { topic, topology, asked, json, signal }: DryRunOptions,
   out: NodeJS.WritableStream,
 ): Promise<number> {
   const kinds: Record<string, number> = {};
@@ -29,7 +27,7 @@ export async function tellLooks(
   let count = 0;
   for await (const medium of offeredBy(sources, offering)) {
     count++;
-    const { kind, problem } = await look(medium, topology, captioners);
+    const { kind, problem } = await look(medium, topology, asked);
     kinds[kind] = (kinds[kind] ?? 0) + 1;
     if (problem) problems.add(medium.uri, problem);
   }

@@ -9,6 +9,7 @@ import { counted } from '../../core/counted.js';
 import { asVimiError, VimiError } from '../../core/errors.js';
 import { caption } from '../../operators/media/caption.js';
 import { type CaptionerSetting, labelsAsked } from '../../operators/media/captioners.js';
+import { fetch } from '../../operators/media/fetch.js';
 import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
 import { stepTopic } from '../../streams/topology/step-topics.js';
 import { progress } from '../progress.js';
@@ -73,7 +74,12 @@ export async function ingest(
     ? [await watched(names, { topology, labels, signal }, json, out)]
     : await openSources(names, { topology, labels, objects: () => workspace.objects(), after });
   const topic = pipeline?.from ?? workspace.topicsWith('media.added')[0];
-  if (dryRun) return tellLooks(sources, { topic, topology, captioners, json, signal }, out);
+  if (dryRun)
+    return tellLooks(
+      sources,
+      { topic, topology, asked: { captioners, maxBytes: maxBytesOf(pipeline) }, json, signal },
+      out,
+    );
   if (pipeline && (watch || (backfill && !publishOnly))) {
     const how = { pipeline, source, licence, again, list: list || watch, json, watches: watch, signal };
     return ingestFeed(workspace, sources, how, out);
@@ -145,6 +151,11 @@ function backfillPipeline(workspace: Workspace): PipelineSpec {
 function captionersOf(pipeline: PipelineSpec | undefined): CaptionerSetting[] {
   const step = pipeline?.steps.find(({ operator }) => operator.name === caption.name);
   return (step?.config ?? caption.config.parse({})).from as CaptionerSetting[];
+}
+
+function maxBytesOf(pipeline: PipelineSpec | undefined): number {
+  const step = pipeline?.steps.find(({ operator }) => operator.name === fetch.name);
+  return ((step?.config ?? fetch.config.parse({})) as { max_bytes: number }).max_bytes;
 }
 
 /** Of a pipeline that does not tell of its media: counts of all that it worked on. */

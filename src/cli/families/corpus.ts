@@ -77,7 +77,7 @@ export function addCorpusCommands(program: Command, { interruption, out, within 
     .option('--rewrite-shards', 'write the shards that hold something of it anew, without it')
     .option('--lift', 'take removals back: what they named may come again')
     .option('--dry-run', 'list what would be removed, and remove nothing')
-    .option('--json', 'one JSON object a document, and one a place')
+    .option('--json', 'one JSON object a document, and one a place, then the result')
     .addHelpText(
       'after',
       '\nTo correct a caption, change it and ingest the medium again.\n\nExamples:\n  vimi corpus remove winter-walk --dry-run\n  vimi corpus remove winter-walk --rewrite-shards --reason "opted out"\n  vimi corpus remove --licence CC-BY-NC-4.0',

@@ -4,7 +4,7 @@ import { dirname, join, relative } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { parquetWriteFile } from 'hyparquet-writer';
 import { describe, expect, it } from 'vitest';
-import { look } from '../../../src/app/ingest/look.js';
+import { type Asked, look } from '../../../src/app/ingest/look.js';
 import { manifest } from '../../../src/app/ingest/manifest.js';
 import { objectPrefix } from '../../../src/app/ingest/object-prefix.js';
 import { type BrokenSource, offeredBy } from '../../../src/app/ingest/offered-by.js';
@@ -69,6 +69,8 @@ async function offeredWith(how: { after?: string; labels?: string[] }, ...names:
 const tarOf = (members: Record<string, string | Buffer>) =>
   packTar(Object.entries(members).map(([name, bytes]) => ({ name, bytes: Buffer.from(bytes) })));
 
+const asked = (...captioners: Asked['captioners'][number][]): Asked => ({ captioners, maxBytes: 2 ** 31 });
+
 describe('a WebDataset tar', () => {
   it('offers its media where they lie, with what the texts of their sample say', async () => {
     const tar = await put(
@@ -107,10 +109,17 @@ describe('a WebDataset tar', () => {
       'set.tar/._0007.png': 'hidden',
       'set.tar/0001.text': 'a text apart from its medium: members of a sample must follow each other (tar --sort=name)',
     });
-    expect(await look({ uri: uris[0]!, caption: 'a fox', version: '' }, lookedBy, ['given'])).toEqual({ kind: 'png' });
-    expect((await look({ uri: uris[3]!, version: '' }, lookedBy, ['given', 'sidecar'])).problem?.code).toBe(
+    expect(await look({ uri: uris[0]!, caption: 'a fox', version: '' }, lookedBy, asked('given'))).toEqual({
+      kind: 'png',
+    });
+    expect((await look({ uri: uris[3]!, version: '' }, lookedBy, asked('given', 'sidecar'))).problem?.code).toBe(
       'CAPTION_MISSING',
     );
+    const small = { ...asked('given'), maxBytes: png.length - 1 };
+    expect((await look({ uri: uris[0]!, caption: 'a fox', version: '' }, lookedBy, small)).problem).toMatchObject({
+      code: 'MEDIA_TOO_LARGE',
+      found: `${png.length} bytes`,
+    });
   });
 
   it('passes over links and names that lead elsewhere are names of members alone', async () => {
@@ -166,7 +175,7 @@ describe('a WebDataset tar', () => {
       const { media, passed, uris } = await offered(await put(name, bytes));
       expect([media, passed]).toEqual([plain.media, plain.passed]);
       expect(parseTarAddress(uris[1]!)).toMatchObject({ path: join(folder, name), name: 'b.png' });
-      expect((await look({ uri: uris[1]!, caption: 'x', version: '' }, lookedBy, ['given'])).kind).toBe('png');
+      expect((await look({ uri: uris[1]!, caption: 'x', version: '' }, lookedBy, asked('given'))).kind).toBe('png');
     }
     const again = await offered(join(folder, 'set.tar.gz'));
     expect(again.versions).toEqual((await offered(join(folder, 'set.tar.gz'))).versions);
