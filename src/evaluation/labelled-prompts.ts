@@ -27,19 +27,30 @@ const captionLine = z.looseObject({ caption: text });
 
 /**
  * Labels, one JSON object a line: what fits a prompt, each with a grade (default 1), and what does not; or one judged pair.
- * Lines of one prompt are added up. LABELS_INVALID with the line.
+ * Lines of one prompt are added up, of whichever file; of several grades the highest counts. LABELS_INVALID with the line,
+ * also where something fits a prompt by one line and not by another.
  */
-export async function readLabelledPrompts(file: string): Promise<LabelledPrompt[]> {
+export async function readLabelledPrompts(files: readonly string[]): Promise<LabelledPrompt[]> {
   const prompts = new Map<string, LabelledPrompt>();
-  for (const line of await readLines(file, labelledLine)) {
+  const lines = (await Promise.all(files.map((file) => readLines(file, labelledLine)))).flat();
+  for (const { value: line, where } of lines) {
     const known = prompts.get(line.prompt) ?? { prompt: line.prompt, fits: new Map(), misfits: new Set() };
     prompts.set(line.prompt, known);
     const fits = typeof line.fits === 'boolean' ? (line.fits ? [line.caption as string] : []) : line.fits;
     const misfits = typeof line.fits === 'boolean' ? (line.fits ? [] : [line.caption as string]) : (line.misfits ?? []);
-    for (const one of fits)
-      if (typeof one === 'string') known.fits.set(one, 1);
-      else known.fits.set(one.caption, one.grade);
+    for (const one of fits) {
+      const { caption, grade } = typeof one === 'string' ? { caption: one, grade: 1 } : one;
+      known.fits.set(caption, Math.max(grade, known.fits.get(caption) ?? 0));
+    }
     for (const one of misfits as string[]) known.misfits.add(one);
+    const named = [...fits.map((one) => (typeof one === 'string' ? one : one.caption)), ...(misfits as string[])];
+    const both = named.find((one) => known.fits.has(one) && known.misfits.has(one));
+    if (both !== undefined)
+      throw new VimiError('LABELS_INVALID', 'Labels contradict each other', {
+        expected: `'${both}' in fits or in misfits of the prompt '${line.prompt}'`,
+        found: 'it in both, by this line or by this and an earlier one',
+        where,
+      });
   }
   return [...prompts.values()];
 }
@@ -47,10 +58,10 @@ export async function readLabelledPrompts(file: string): Promise<LabelledPrompt[
 /** Captions, one object with a `caption` a line, as lists of media have them; each once. Lines without one are left out. */
 export async function readCaptions(file: string): Promise<string[]> {
   const lines = await readLines(file, z.union([captionLine, z.looseObject({ uri: z.string() })]));
-  return [...new Set(lines.flatMap(({ caption }) => (typeof caption === 'string' ? [caption] : [])))];
+  return [...new Set(lines.flatMap(({ value: { caption } }) => (typeof caption === 'string' ? [caption] : [])))];
 }
 
-async function readLines<T>(file: string, schema: z.ZodType<T>): Promise<T[]> {
+async function readLines<T>(file: string, schema: z.ZodType<T>): Promise<{ value: T; where: string }[]> {
   const bytes = await readBounded(file, {
     most: mostBytes,
     unreadable: ['LABELS_INVALID', 'There is no such list'],
@@ -68,7 +79,7 @@ async function readLines<T>(file: string, schema: z.ZodType<T>): Promise<T[]> {
       throw new VimiError('LABELS_INVALID', 'A line is not JSON', { found: (cause as Error).message, where, cause });
     }
     const checked = schema.safeParse(value);
-    if (checked.success) return [checked.data];
+    if (checked.success) return [{ value: checked.data, where }];
     throw new VimiError('LABELS_INVALID', mistakesOf(checked.error, value).map(mistakeText).join('; '), { where });
   });
 }

@@ -4,6 +4,7 @@ import { otherKind, unknownKind } from './file-kinds.js';
 import { frameRate } from './frame-rate.js';
 import { formatOf, type ImageFormat, signatureBytes } from './image-formats.js';
 import { firstBytes, imageHeader } from './images.js';
+import { type Orientation, orientationOf } from './orientation.js';
 import { pageRate } from './page-rate.js';
 import type { ColourTags } from './screen-colours.js';
 import { startTool, ToolFailure } from './tool-process.js';
@@ -38,6 +39,7 @@ export interface VideoTraits {
   /** A recording of a broadcast, say, which may begin between two key frames. */
   joinsAnywhere: boolean;
   colours: ColourTags;
+  orientation: Orientation;
   /** Where ffmpeg's own decoder would lose something. */
   decoder?: 'libvpx' | 'libvpx-vp9';
 }
@@ -104,7 +106,7 @@ interface Stream {
   nb_frames?: string;
   disposition?: { attached_pic?: number };
   tags?: Record<string, string>;
-  side_data_list?: { rotation?: number; dv_profile?: number }[];
+  side_data_list?: { displaymatrix?: string; dv_profile?: number }[];
 }
 
 async function probeVideo(path: string, limits: ProbeLimits): Promise<ProbedMedium> {
@@ -114,7 +116,7 @@ async function probeVideo(path: string, limits: ProbeLimits): Promise<ProbedMedi
     .sort((a, b) => areaOf(b) - areaOf(a));
   if (candidates.length === 0) throw await withoutVideo(path, limits.signal);
   const { stream, times } = await film(path, candidates, packets, limits);
-  const { codec_name: codec = 'unknown', width = 0, height = 0 } = stream;
+  const { codec_name: codec = 'unknown' } = stream;
   const announced = Number(stream.nb_frames);
   if (times.length === 0 && announced > 0) throw failed('MEDIA_DAMAGED', `${announced} frames`, 'none', path);
   if (times.length === 0) throw failed('MEDIA_EMPTY', 'at least one frame', 'none', path);
@@ -122,9 +124,10 @@ async function probeVideo(path: string, limits: ProbeLimits): Promise<ProbedMedi
   const interlaced = !still && isInterlaced(stream);
   const fps = rateOf(stream, times, interlaced);
   const decoder = alphaDecoder(stream);
+  const orientation = orientationOf(stream.side_data_list?.find((entry) => entry.displaymatrix)?.displaymatrix);
   return {
     kind: still ? 'still' : 'video',
-    ...displayed(stream, width, height),
+    ...displayed(stream, orientation),
     duration: still ? 0 : durationOf(stream, format, fps),
     fps: still ? 0 : fps,
     codec,
@@ -136,6 +139,7 @@ async function probeVideo(path: string, limits: ProbeLimits): Promise<ProbedMedi
       start: startOf(stream, format),
       joinsAnywhere: /^(mpeg|mpegts|mpegvideo|h264|hevc)$/.test(format?.format_name ?? ''),
       colours: coloursOf(stream, path),
+      orientation,
       ...(decoder && { decoder }),
     },
   };
@@ -157,7 +161,6 @@ function areaOf({ width = 0, height = 0 }: Stream): number {
 
 /** The largest stream of more than one frame, or else the largest: an image beside a film is its cover. */
 async function film(path: string, candidates: Stream[], packets: Packet[], limits: ProbeLimits) {
-  const maxPixels = limits.maxFramePixels ?? limits.maxPixels;
   let still: { stream: Stream; times: number[] } | undefined;
   for (const stream of candidates) {
     const { codec_name: codec = 'unknown', width = 0, height = 0 } = stream;
@@ -166,20 +169,26 @@ async function film(path: string, candidates: Stream[], packets: Packet[], limit
       if (still) break;
       throw failed('MEDIA_DAMAGED', 'a frame size', `${codec} without one`, path);
     }
-    if (width * height > maxPixels)
-      throw new VimiError('MEDIA_TOO_LARGE', 'The frames of this video have too many pixels', {
-        expected: `at most ${maxPixels}`,
-        found: `${width} x ${height} = ${width * height}`,
-        where: path,
-        remedy: 'Reduce the video, or raise max_frame_pixels (or max_pixels) of the probe step.',
-      });
     // Of several streams the first packets of all together may be few of this one.
     const own = candidates.length > 1 ? await packetsOf(path, stream.index, limits.signal) : packets;
     const times = momentsOf(own.filter((packet) => packet.stream_index === stream.index));
-    if (times.length > 1) return { stream, times };
+    if (times.length > 1) return { stream: checkPixels(stream, path, limits), times };
     if (!still || (still.times.length === 0 && times.length > 0)) still = { stream, times };
   }
+  checkPixels(still!.stream, path, limits);
   return still!;
+}
+
+/** Of the stream that is taken: a cover beside the film may have more. */
+function checkPixels(stream: Stream, path: string, { maxPixels, maxFramePixels = maxPixels }: ProbeLimits): Stream {
+  const { width = 0, height = 0 } = stream;
+  if (width * height <= maxFramePixels) return stream;
+  throw new VimiError('MEDIA_TOO_LARGE', 'The frames of this video have too many pixels', {
+    expected: `at most ${maxFramePixels}`,
+    found: `${width} x ${height} = ${width * height}`,
+    where: path,
+    remedy: 'Reduce the video, or raise max_frame_pixels (or max_pixels) of the probe step.',
+  });
 }
 
 /** Moments of the first frames, in order of display; without timestamps they are all 0. */
@@ -247,13 +256,11 @@ function startOf(stream: Stream, format: Format | undefined): number {
 }
 
 /** Square pixels, upright. */
-function displayed(stream: Stream, width: number, height: number): { width: number; height: number } {
-  const aspect = ratio(stream.sample_aspect_ratio?.replace(':', '/')) ?? 1;
+function displayed(stream: Stream, { swapsSides }: Orientation): { width: number; height: number } {
+  const { width = 0, height = 0, sample_aspect_ratio } = stream;
+  const aspect = ratio(sample_aspect_ratio?.replace(':', '/')) ?? 1;
   const wide = aspect > 0.25 && aspect < 4 ? Math.max(1, Math.round(width * aspect)) : width;
-  const sideData = stream.side_data_list?.find((entry) => entry.rotation !== undefined)?.rotation;
-  const rotation = sideData ?? Number(stream.tags?.rotate ?? 0);
-  const turned = Math.abs(Math.round(rotation / 90)) % 2 === 1;
-  return turned ? { width: height, height: wide } : { width: wide, height };
+  return swapsSides ? { width: height, height: wide } : { width: wide, height };
 }
 
 /** '30000/1001' as a number, or undefined when it says nothing. */

@@ -62,13 +62,14 @@ async function readVideo(
   probe: ProbedMedium,
   { width, height, fps, signal, limit, coded, mostRepeats, passing }: FrameOptions,
 ): Promise<FrameReader> {
-  const { start = 0, stream = 0, interlaced = false, colours = {}, decoder } = probe.video ?? {};
+  const { start = 0, stream = 0, interlaced = false, colours = {}, orientation, decoder } = probe.video ?? {};
   const channels = probe.hasAlpha ? 4 : 3;
   const deep = needsScreenColours(colours);
   const isFinished = channels === 3 && !deep;
   const matrix = colours.matrix === undefined ? '' : `:in_color_matrix=${matrixNames[colours.matrix] ?? 'auto'}`;
   const filters = [
     ...(interlaced ? ['bwdif=mode=send_frame:deint=interlaced'] : []),
+    ...(orientation?.filters ?? []),
     `scale=${width}:${height}:flags=area+accurate_rnd+full_chroma_int${matrix}`,
     // Of 16 bits in planes: versions of ffmpeg since 8 make wrong colours of rgb48.
     `format=${deep ? (probe.hasAlpha ? 'gbrap16le' : 'gbrp16le') : probe.hasAlpha ? 'rgba' : 'rgb24'}`,
@@ -94,7 +95,7 @@ async function readVideo(
           // A stream may change its frame size on the way: to about what was announced, not to anything.
           options: [
             ...strangersFile,
-            ...['-max_pixels', `${mostPixels(probe)}`],
+            ...['-noautorotate', '-max_pixels', `${mostPixels(probe)}`],
             ...(decoder ? ['-c:v', decoder] : []),
           ],
         },

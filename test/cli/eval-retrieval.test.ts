@@ -5,7 +5,9 @@ import { PassThrough } from 'node:stream';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Workspace } from '../../src/app/workspace.js';
 import { evalRetrieval } from '../../src/cli/commands/eval-retrieval.js';
+import { encodeEvent } from '../../src/events/cloudevents.js';
 import { quietLog } from '../operators/run-operator.js';
+import { corpusDocument } from '../stores/corpus/corpus-documents.js';
 
 const root = join(import.meta.dirname, '../..');
 let folder: string;
@@ -75,4 +77,29 @@ it('says what is wrong with its labels, and that a pipeline retrieves nothing', 
   await expect(evalRetrieval(workspace, [write('none.jsonl', [])], options, out)).rejects.toMatchObject({
     code: 'LABELS_INVALID',
   });
+});
+
+it('finds a label once, however many documents it names, and reports labels that name none', async () => {
+  const fox = (n: number) => ({ ...corpusDocument('a red fox'), id: `${n}`.padStart(64, '0') });
+  const transport = await workspace.transport();
+  await transport.publish(
+    [fox(1), fox(2), fox(3)].map((data) =>
+      encodeEvent({ schema: 'corpus.document', id: data.id, source: 'test', data, topic: 'corpus', key: data.id }),
+    ),
+  );
+  const labels = [
+    write('one.jsonl', [{ prompt: 'a fox', fits: ['a red fox', fox(2).id] }]),
+    write('other.jsonl', [{ prompt: 'a fox', fits: ['a purple fox'] }]),
+  ];
+  const out = new PassThrough();
+  let text = '';
+  out.on('data', (more) => {
+    text += more;
+  });
+  const options = { captions: [], pipeline: 'generate', k: [3], out: join(folder, 'twice') };
+  await evalRetrieval(workspace, labels, { ...options, signal: new AbortController().signal }, out);
+  const { tables, notes } = JSON.parse(readFileSync(join(folder, 'twice/retrieval.json'), 'utf8'));
+  for (const [way, recall] of tables[0].rows) expect([way, recall.share.mean]).toEqual([way, 0.5]);
+  expect(notes.join('\n')).toContain("1 label names nothing that this corpus has ('a purple fox')");
+  expect(text).toContain('1 labelled prompts, 3 documents');
 });

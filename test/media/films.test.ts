@@ -290,6 +290,12 @@ onEachFfmpeg('streams', () => {
     ]);
     expect(await probe(path)).toMatchObject({ width: 320, height: 240, kind: 'video', codec: 'h264' });
     expectQuad(await watch(path), 3);
+    // The cover may be of more pixels than frames are allowed; a film may not, though something smaller lies beside it.
+    const limits = { maxPixels: 1e7, signal: never };
+    expect(await probeMedia(path, { ...limits, maxFramePixels: 100_000 })).toMatchObject({ width: 320, height: 240 });
+    await expect(probeMedia(path, { ...limits, maxFramePixels: 50_000 })).rejects.toMatchObject({
+      code: 'MEDIA_TOO_LARGE',
+    });
   });
 });
 

@@ -42,6 +42,36 @@ onEachFfmpeg('odd films', () => {
     expect((await seen(path, 0.88, 0.88)).names).toEqual(times(25, 'yellow'));
   });
 
+  it.each([
+    ['as they lie', [1, 0, 0, 1], 'red green blue yellow'],
+    ['turned by a quarter', [0, 1, -1, 0], 'blue red yellow green'],
+    ['turned by a half', [-1, 0, 0, -1], 'yellow blue green red'],
+    ['turned by three quarters', [0, -1, 1, 0], 'green yellow red blue'],
+    ['mirrored left to right', [-1, 0, 0, 1], 'green red yellow blue'],
+    ['mirrored top to bottom', [1, 0, 0, -1], 'blue yellow red green'],
+    ['mirrored, and turned', [0, 1, 1, 0], 'red blue green yellow'],
+    ['mirrored, and turned the other way', [0, -1, -1, 0], 'yellow green blue red'],
+  ])('that their camera left %s are upright, in the shape of their pixels', async (_, [a, b, c, d], corners) => {
+    const wide = `${quad({ seconds: 0.2 })},setsar=2/1`;
+    const path = await make(folder, `matrix-${a}${b}${c}${d}.mp4`, ['-f', 'lavfi', '-i', wide, ...h264]);
+    const bytes = await readFile(path);
+    // The matrix of the track's header, of version 0: a, b, u, c, d, v, x, y, w.
+    const matrix = bytes.indexOf('tkhd') + 44;
+    for (const [n, value] of [a!, b!, 0, c!, d!].entries()) bytes.writeInt32BE(value * 65536, matrix + 4 * n);
+    await writeFile(path, bytes);
+    const film = await seen(path);
+    expect([film.width, film.height]).toEqual(a === 0 ? [240, 640] : [640, 240]);
+    const places = [
+      [0.12, 0.12],
+      [0.88, 0.12],
+      [0.12, 0.88],
+      [0.88, 0.88],
+    ];
+    const found: string[] = [];
+    for (const [x, y] of places) found.push((await seen(path, x, y)).names[0]!);
+    expect(found.join(' ')).toBe(corners);
+  });
+
   it('with an edit list begin where it says', async () => {
     const whole = await make(folder, 'whole.mp4', [...twoScenes, ...h264, '-g', '100', '-bf', '0']);
     const path = await make(folder, 'edited.mp4', ['-ss', '1', '-i', whole, '-c', 'copy']);

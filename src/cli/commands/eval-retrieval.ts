@@ -33,7 +33,7 @@ export async function evalRetrieval(
   out: NodeJS.WritableStream,
 ): Promise<void> {
   const configured = configuredWay(workspace.pipeline(pipeline));
-  const prompts = (await Promise.all(files.map(readLabelledPrompts))).flat();
+  const prompts = await readLabelledPrompts(files);
   if (prompts.length === 0)
     throw new VimiError('LABELS_INVALID', 'There is nothing to measure', {
       expected: 'at least one labelled prompt',

@@ -9,6 +9,7 @@ import {
 } from '../../operators/grounding/retrieval/retrieve-context.js';
 import type { Corpus, SearchQuery } from '../../stores/corpus/corpus.js';
 import type { LabelledPrompt } from '../labelled-prompts.js';
+import { namedOnce, unknownLabels, unknownNote } from '../labels-in-corpus.js';
 import { type Measured, measured } from '../metrics/interval.js';
 import { type Graded, ndcgAt, recallAt, reciprocalRank } from '../metrics/ranking.js';
 import type { Report, Table } from '../report.js';
@@ -66,8 +67,10 @@ export function stepwise(
 }
 
 /** What each way of retrieving finds of what people said fits, and what it takes. */
-export async function evaluateRetrieval(options: RetrievalEvaluation): Promise<Report> {
-  const { prompts, ways, ks, corpus, onProgress, signal } = options;
+export async function evaluateRetrieval(asked: RetrievalEvaluation): Promise<Report> {
+  const { ways, ks, corpus, onProgress, signal } = asked;
+  const prompts = await namedOnce(asked.prompts, corpus);
+  const options = { ...asked, prompts };
   const records: Record<string, unknown>[] = [];
   const measures: Table = {
     title: 'What is found',
@@ -87,6 +90,8 @@ export async function evaluateRetrieval(options: RetrievalEvaluation): Promise<R
     rows: [],
   };
   const retrieved = new Map<RetrievalWay, Retrieved[]>(ways.map((way) => [way, []]));
+  /** Labels that no way has found so far. */
+  const missed = new Set(prompts.flatMap(({ fits }) => [...fits.keys()]));
   // The first search of a kind builds what later ones find there.
   for (const way of ways) await retrieveOne(prompts[0]!, way, options);
   for (const [n, prompt] of prompts.entries()) {
@@ -96,7 +101,9 @@ export async function evaluateRetrieval(options: RetrievalEvaluation): Promise<R
       const way = ways[(i + n) % ways.length]!;
       const one = await retrieveOne(prompt, way, options);
       retrieved.get(way)!.push(one);
-      records.push({ way: way.name, prompt: prompt.prompt, ...one });
+      const { labels, ...record } = one;
+      for (const label of labels) missed.delete(label);
+      records.push({ way: way.name, prompt: prompt.prompt, ...record });
     }
     onProgress(n + 1, prompts.length);
   }
@@ -126,6 +133,7 @@ export async function evaluateRetrieval(options: RetrievalEvaluation): Promise<R
     notes: [
       `${prompts.length} labelled prompts, ${documents} documents, encoder ${options.embedder.name}.`,
       `Recall and nDCG: of what the labels say fits, over the prompts that anything fits. Misfits: of the first ${ks.at(-1)} that somebody judged, the share that does not fit. Nothing is known of documents without a label; they count as not fitting in nDCG and MRR.`,
+      ...unknownNote(await unknownLabels([...missed], asked)),
       'Each row adds a stage to the row above; the first three are alternatives. Times include the embedding of the prompt.',
     ],
     tables: [measures, costs],
@@ -136,6 +144,8 @@ export async function evaluateRetrieval(options: RetrievalEvaluation): Promise<R
 
 interface Retrieved {
   found: string[];
+  /** Those of them that fit, by their labels. */
+  labels: string[];
   graded: Graded;
   judged: number;
   misfits: number;
@@ -166,17 +176,24 @@ async function retrieveOne(
   const query = { ...search, ...among, text: prompt, textEmbedding, k: ks.at(-1)! };
   const { context } = await retrieveContext(query, stages, around);
   const ms = now() - start;
-  const gradeOf = ({ caption, document }: ContextEntry) => fits.get(caption) ?? fits.get(document) ?? 0;
+  const labelOf = ({ caption, document }: ContextEntry) => [caption, document].find((name) => fits.has(name));
+  const labels = context.map(labelOf);
   const isMisfit = ({ caption, document }: ContextEntry) => misfits.has(caption) || misfits.has(document);
   const wrong = context.filter(isMisfit).length;
   return {
     found: context.map(({ caption }) => caption),
-    graded: { found: context.map(gradeOf), grades: [...fits.values()] },
-    judged: wrong + context.filter((entry) => gradeOf(entry) > 0).length,
+    labels: labels.filter((label) => label !== undefined),
+    graded: { found: gradesOf(labels, fits), grades: [...fits.values()] },
+    judged: wrong + labels.filter((label) => label !== undefined).length,
     misfits: wrong,
     ms,
     stages: took,
   };
+}
+
+/** Of what several documents have in common, such as their caption, the first one counts: a label is found once. */
+function gradesOf(labels: readonly (string | undefined)[], fits: LabelledPrompt['fits']): number[] {
+  return labels.map((label, n) => (label === undefined || labels.indexOf(label) < n ? 0 : fits.get(label)!));
 }
 
 function round(ms: number): number {
