@@ -87,6 +87,18 @@ describe('a replica that is behind its log', patient, () => {
     }
   });
 
+  it('has taken a request all the same, and answers 503 only where the same again is the same job', async () => {
+    const [keyed, plain] = await Promise.all([
+      slow.post('/v1/videos', { prompt: 'a cup' }, { 'idempotency-key': 'cup' }),
+      slow.post('/v1/videos', { prompt: 'a kite' }),
+    ]);
+    expect([keyed.status, keyed.body.code]).toEqual([503, 'JOBS_BEHIND']);
+    expect(plain).toMatchObject({ status: 202, body: { status: 'queued', prompt: 'a kite', version: 0 } });
+    expect(plain.headers.get('location')).toBe(`/v1/videos/${plain.body.id}`);
+    const { body } = await one.call(`/v1/videos/${plain.body.id}`);
+    expect(body).toMatchObject({ status: 'queued', prompt: 'a kite' });
+  });
+
   it('says nothing on a stream until it knows more than its client', async () => {
     const address = `${slow.server.url}/v1/videos/${id}/events`;
     const [behind, forged] = await Promise.all(

@@ -192,6 +192,32 @@ describe('API keys', patient, () => {
     await reading.cancel();
   });
 
+  it('let nobody wait for a job any longer, nor send the rest of a body, when they are revoked', async () => {
+    const topology = await ownTopology();
+    const path = keyPath(dirname(topology), {});
+    const [shop, admin] = [await addKey(path, 'shop', ['create', 'corpus']), await addKey(path, 'boss', ['admin'])];
+    const { post, call, server } = await served(topology);
+    const waiting = post('/v1/videos', { prompt: 'a fox' }, { ...bearer(shop.text), prefer: 'wait=55' });
+    const { hostname, port } = new URL(server.url);
+    const socket = connect(Number(port), hostname);
+    await once(socket, 'connect');
+    const body = JSON.stringify({ uri: 'https://media.example/a.mp4' });
+    socket.write(
+      `POST /v1/media HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${shop.text}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body.slice(0, 9)}`,
+    );
+    // What was asked for before stays.
+    const jobs = async () => (await call('/v1/videos', { headers: bearer(admin.text) })).body.data;
+    await vi.waitFor(async () => expect(await jobs()).toMatchObject([{ status: 'queued' }]), patient);
+    await revokeKey(path, shop.id);
+    const answer = await waiting;
+    expect([answer.status, answer.body.code]).toEqual([401, 'KEY_MISSING']);
+    expect(answer.headers.get('www-authenticate')).toContain('Bearer');
+    socket.write(body.slice(9));
+    expect(String((await once(socket, 'data'))[0])).toMatch(/^HTTP\/1.1 401 .*KEY_MISSING/s);
+    socket.destroy();
+    expect(await jobs()).toMatchObject([{ status: 'queued' }]);
+  });
+
   it('name neither files nor, without the scope to see them, documents', async () => {
     const topology = await ownTopology();
     const path = keyPath(dirname(topology), {});

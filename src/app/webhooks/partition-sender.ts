@@ -40,6 +40,8 @@ const retryMs = 1000;
 /** Messages are kept for so long after they were made. */
 const keptMs = 30 * 24 * 60 * 60 * 1000;
 const sweepMs = 60 * 60 * 1000;
+/** The clock of the machine may be set while a message waits: it is looked at this often. Milliseconds. */
+const lookMs = 60_000;
 
 /**
  * Sends the webhooks of the jobs in one partition of the jobs topic, while this process owns it: so one process of all that
@@ -131,13 +133,13 @@ export class PartitionSender {
       // Those under way are due as well, and stand before the others.
       const due = ledger.ledger.due(partition, now, (host) => turns.mostOf(host));
       for (const delivery of due) this.#begin(delivery);
-      if (now - swept >= sweepMs) {
-        swept = now;
+      if (clock.elapsed() - swept >= sweepMs) {
+        swept = clock.elapsed();
         await this.#sweep(now);
       }
       const next = ledger.ledger.nextDue(partition, now) ?? Number.POSITIVE_INFINITY;
       const { signal: awake, letGo } = either(signal, woken.signal);
-      await clock.sleep(Math.min(next - now, sweepMs), awake);
+      await clock.sleep(Math.min(next - now, lookMs), awake);
       letGo();
     }
     for (const leave of leaves) leave();

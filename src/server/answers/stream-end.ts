@@ -1,17 +1,17 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
-/** Whoever follows a stream is asked so often whether it still may. Milliseconds. */
+/** Whoever follows a stream, or waits, is asked so often whether it still may. Milliseconds. */
 const welcomeMs = 1000;
 
 /**
- * Of a stream that begins: aborts when the server closes, and when whoever reads it may do so no longer; connecting again it
- * hears why. `onClose`: once, when the stream is over for whatever reason.
+ * Of an answer that takes long: aborts when the server closes, and when whoever waits for it may do so no longer; a reader of a stream
+ * hears why when it connects again. `onClose`: once, when the answer is over for whatever reason.
  */
 export function streamEnd(
   { caller }: FastifyRequest,
   { raw }: FastifyReply,
   closing: AbortSignal,
-  onClose: () => void,
+  onClose = () => {},
 ): AbortSignal {
   const ending = new AbortController();
   const end = () => ending.abort();
@@ -20,10 +20,12 @@ export function streamEnd(
   const asking = setInterval(async () => {
     if (!(await caller.isWelcome())) end();
   }, welcomeMs);
-  raw.once('close', () => {
+  const over = () => {
     clearInterval(asking);
     closing.removeEventListener('abort', end);
     onClose();
-  });
+  };
+  if (raw.destroyed) over();
+  else raw.once('close', over);
   return ending.signal;
 }

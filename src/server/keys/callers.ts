@@ -59,13 +59,7 @@ export function recogniseCallers(app: App, keys: Keys): void {
       return;
     }
     const key = await keyOf(request, keys);
-    if (!key) {
-      reply.header('www-authenticate', 'Bearer realm="vimi"');
-      throw new VimiError('KEY_MISSING', 'This server asks for an API key', {
-        expected: 'Authorization: Bearer vimi_...',
-        found: request.headers.authorization === undefined ? 'nothing' : 'no key that is known',
-      });
-    }
+    if (!key) throw keyMissing(request, reply);
     spend(quota, key, reply);
     const isAdmin = key.scopes.includes('admin');
     if (!isAdmin && !key.scopes.includes(scope))
@@ -79,6 +73,23 @@ export function recogniseCallers(app: App, keys: Keys): void {
       may: (wanted) => isAdmin || key.scopes.includes(wanted),
       isWelcome: () => keys.isValid(key),
     };
+  });
+  // Its body may have been on its way for hours.
+  app.addHook('preHandler', async (request, reply) => {
+    if (request.routeOptions.config.scope !== undefined) await checkWelcome(request, reply);
+  });
+}
+
+/** KEY_MISSING for a caller that was let in and would not be now: after anything that took long, before it changes or is told something. */
+export async function checkWelcome(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  if (!(await request.caller.isWelcome())) throw keyMissing(request, reply);
+}
+
+function keyMissing({ headers }: FastifyRequest, reply: FastifyReply): VimiError {
+  reply.header('www-authenticate', 'Bearer realm="vimi"');
+  return new VimiError('KEY_MISSING', 'This server asks for an API key', {
+    expected: 'Authorization: Bearer vimi_...',
+    found: headers.authorization === undefined ? 'nothing' : 'no key that is known',
   });
 }
 

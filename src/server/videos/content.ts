@@ -61,7 +61,8 @@ export function addContentRoute(app: App, service: () => Promise<VideoService>, 
       reply.headers({
         etag,
         'accept-ranges': 'bytes',
-        'cache-control': 'private, no-cache',
+        // Its ETag is the hash of its bytes: no proxy may make smaller images of it.
+        'cache-control': 'private, no-cache, no-transform',
         'x-content-type-options': 'nosniff',
       });
       if (isFresh(headers['if-none-match'], etag)) return reply.code(304).send();

@@ -37,7 +37,7 @@ export function addPreviewRoute(app: App, service: () => Promise<VideoService>, 
           found: state.replace('_', ' '),
         });
       const etag = `"${createHash('sha256').update(frame).digest('hex')}"`;
-      reply.headers({ etag, 'cache-control': 'private, no-cache', 'x-content-type-options': 'nosniff' });
+      reply.headers({ etag, 'cache-control': 'private, no-cache, no-transform', 'x-content-type-options': 'nosniff' });
       if (isFresh(headers['if-none-match'], etag)) return reply.code(304).send();
       return reply.type('image/webp').send(frame);
     },

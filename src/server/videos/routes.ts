@@ -1,4 +1,4 @@
-import type { FastifyReply } from 'fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { VimiError } from '../../core/errors.js';
 import { jobState } from '../../events/schemas.js';
@@ -6,10 +6,11 @@ import type { BoardJob } from '../../stores/jobs/job-board.js';
 import { isOver } from '../../stores/jobs/jobs.js';
 import { answers, json } from '../answers/answers.js';
 import { gone } from '../answers/gone.js';
+import { streamEnd } from '../answers/stream-end.js';
 import type { App } from '../app.js';
 import { readForm } from '../images/form.js';
 import type { Uploads } from '../images/references.js';
-import type { Caller } from '../keys/callers.js';
+import { type Caller, checkWelcome } from '../keys/callers.js';
 import { ageHeader, tellAge } from './age.js';
 import { askedVideo } from './asked-video.js';
 import { idempotencyKey, longestWait, waitOf } from './prefer.js';
@@ -44,8 +45,8 @@ declare module 'fastify' {
   }
 }
 
-/** Ask for videos, look at their jobs, stop and delete them. */
-export function addVideoRoutes(app: App, service: () => Promise<VideoService>): void {
+/** Ask for videos, look at their jobs, stop and delete them. `closing`: the server closes, and nobody waits any longer. */
+export function addVideoRoutes(app: App, service: () => Promise<VideoService>, closing: AbortSignal): void {
   app.post(
     '/v1/videos',
     {
@@ -89,7 +90,7 @@ export function addVideoRoutes(app: App, service: () => Promise<VideoService>): 
       const { traceparent } = headers;
       const job = await videos.submit(event, { source: request.caller.source, key, traceparent });
       reply.header('location', `/v1/videos/${job.job}`);
-      return waited(videos, job, headers.prefer, reply, 202);
+      return waited(videos, job, request, reply, { closing, otherwise: 202 });
     },
   );
 
@@ -160,11 +161,11 @@ export function addVideoRoutes(app: App, service: () => Promise<VideoService>): 
         }),
       },
     },
-    async ({ params, headers, caller }, reply) => {
+    async (request, reply) => {
       const videos = await service();
-      const job = await videos.get(params.id, caller);
+      const job = await videos.get(request.params.id, request.caller);
       await videos.cancel(job);
-      return waited(videos, job, headers.prefer, reply, 200);
+      return waited(videos, job, request, reply, { closing, otherwise: 200 });
     },
   );
 
@@ -212,16 +213,18 @@ function checkDocuments({ references = [], retrieval }: VideoRequest, caller: Ca
   });
 }
 
-/** `otherwise`: the status where the job is not over in time. */
+/** The job once it is over, as far as the caller waits for that. `otherwise`: the status where it is not over in time. */
 async function waited(
   videos: VideoService,
   job: BoardJob,
-  prefer: string | undefined,
+  request: FastifyRequest,
   reply: FastifyReply,
-  otherwise: 200 | 202,
+  { closing, otherwise }: { closing: AbortSignal; otherwise: 200 | 202 },
 ) {
-  const seconds = waitOf(prefer);
-  const now = seconds > 0 ? await videos.untilOver(job, seconds) : job;
-  if (seconds > 0) reply.header('preference-applied', `wait=${seconds}`);
+  const seconds = waitOf(request.headers.prefer);
+  if (seconds === 0) return reply.code(isOver(job.state) ? 200 : otherwise).send(videos.shown(job));
+  const now = await videos.untilOver(job, seconds, streamEnd(request, reply, closing));
+  await checkWelcome(request, reply);
+  reply.header('preference-applied', `wait=${seconds}`);
   return reply.code(isOver(now.state) ? 200 : otherwise).send(videos.shown(now));
 }

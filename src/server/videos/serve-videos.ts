@@ -54,7 +54,7 @@ export function serveVideos(app: App, options: ServeVideosOptions): ServedVideos
   });
   const webhooks = () => inTime(hooks.get());
   const videos = async () => {
-    const around = { workspace, pipeline, mostWaiting, closing };
+    const around = { workspace, pipeline, mostWaiting };
     service ??= new VideoService({ ...around, board: await inTime(board.get()), webhooks });
     return service;
   };
@@ -63,7 +63,7 @@ export function serveVideos(app: App, options: ServeVideosOptions): ServedVideos
   webhooks().catch((thrown) => {
     if (!closing.aborted) workspace.log.warn({ error: (thrown as Error).message }, 'Webhooks are not sent yet');
   });
-  addVideoRoutes(app, videos);
+  addVideoRoutes(app, videos, closing);
   addContentRoute(app, videos, workspace);
   addPreviewRoute(app, videos, workspace);
   addEventsRoute(app, videos, { mostStreams, closing });

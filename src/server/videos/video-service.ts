@@ -37,8 +37,6 @@ export interface VideoServiceOptions {
   mostWaiting: number;
   /** undefined: none are sent. */
   webhooks(): Promise<Webhooks | undefined>;
-  /** Aborted when the server closes: nobody waits any longer. */
-  closing: AbortSignal;
 }
 
 /**
@@ -104,7 +102,7 @@ export class VideoService {
 
   /**
    * Publishes a request, and gives its job. The same request under the same `key` is the same job; another one under it:
-   * REQUEST_ID_TAKEN. QUEUE_FULL; what no pipeline could take is refused as the pipeline would reject it.
+   * REQUEST_ID_TAKEN. QUEUE_FULL; JOBS_BEHIND, which under a key can be asked again; what no pipeline could take is refused as the pipeline would reject it.
    */
   async submit(
     request: GenerationRequested,
@@ -115,13 +113,13 @@ export class VideoService {
     const { record, data } = requestRecord(request, named, pipeline, { traceparent });
     this.check(data);
     const job = jobId(pipeline.name, named);
-    if (key !== undefined) await board.caughtUp();
+    if (key !== undefined && !(await this.#isCurrent(waitMs.needed))) throw this.#behind();
     const known = key === undefined ? undefined : board.board.get(job);
     if (known && known.state !== 'failed') {
       if (known.payload === payloadHash(data)) return known;
       throw keyTaken(key);
     }
-    if (board.board.live() >= mostWaiting) await board.caughtUp();
+    if (board.board.live() >= mostWaiting) await this.#isCurrent(waitMs.usual);
     const waiting = board.board.live();
     if (waiting >= mostWaiting)
       throw new VimiError('QUEUE_FULL', 'Too many jobs are waiting', {
@@ -130,8 +128,15 @@ export class VideoService {
       });
     await checkAskedDocuments(data, pipeline, workspace);
     await (await workspace.transport()).publish([record]);
-    await board.caughtUp();
-    const made = board.board.get(job) ?? (await this.get(job, { sees: () => true }));
+    if (!(await this.#isCurrent(waitMs.needed))) {
+      // Whoever asks again under the same key gets the same job; anybody else would get a second one.
+      if (key !== undefined) throw this.#behind();
+      const now = workspace.clock.now();
+      const asked = { ...named, job, payload: payloadHash(data), request: data };
+      return board.board.get(job) ?? { ...asked, created: now, changed: now, version: 0, state: 'queued' };
+    }
+    const made = this.known(job);
+    if (!made) throw notFound(job);
     // Somebody else asked another process for something else at the same moment, and came first.
     if (!known && made.payload !== payloadHash(data)) throw keyTaken(key);
     return made;
@@ -210,19 +215,19 @@ export class VideoService {
 
   /** Forgets a job that is over, and removes its video, thumbnail and spritesheet. */
   async remove({ job, video }: BoardJob): Promise<void> {
-    const { workspace, pipeline, board, webhooks } = this.#options;
+    const { workspace, pipeline, webhooks } = this.#options;
     if (video) await removeVideo(await workspace.objects(), video.key);
     const list = (await webhooks())?.list;
     await list?.caughtUp();
     const messages = list?.ledger.ofJob(job).map((id) => forgetting(list.topic, id)) ?? [];
     await (await workspace.transport()).publish([forgetting(answerTopics(pipeline).jobs, job), ...messages]);
-    await board.caughtUp();
+    await this.#isCurrent(waitMs.needed);
   }
 
-  /** The job once it is over, or as it is after `seconds`, or when the server closes. */
-  async untilOver(job: BoardJob, seconds: number): Promise<BoardJob> {
-    const { board, closing } = this.#options;
-    const { signal: stop, letGo } = either(closing, AbortSignal.timeout(seconds * 1000));
+  /** The job once it is over, or as it is after `seconds`, or when `signal` aborts. */
+  async untilOver(job: BoardJob, seconds: number, signal: AbortSignal): Promise<BoardJob> {
+    const { board } = this.#options;
+    const { signal: stop, letGo } = either(signal, AbortSignal.timeout(seconds * 1000));
     return new Promise((resolve) => {
       const look = () => {
         const now = board.board.get(job.job) ?? job;

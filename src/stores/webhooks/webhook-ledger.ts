@@ -25,9 +25,10 @@ export class WebhookLedger {
       `
       CREATE TABLE deliveries (
         id TEXT PRIMARY KEY, job TEXT NOT NULL, source TEXT NOT NULL, host TEXT NOT NULL, partition INTEGER NOT NULL,
-        state TEXT NOT NULL, created INTEGER NOT NULL, due INTEGER NOT NULL, json TEXT NOT NULL
+        state TEXT NOT NULL, created INTEGER NOT NULL, since INTEGER NOT NULL, due INTEGER NOT NULL, json TEXT NOT NULL
       );
       CREATE INDEX deliveries_by_due ON deliveries (partition, state, host, due);
+      CREATE INDEX deliveries_by_since ON deliveries (partition, state, since);
       CREATE INDEX deliveries_by_time ON deliveries (created, id);
       CREATE INDEX deliveries_by_job ON deliveries (job);
       CREATE TABLE disabled (receiver TEXT PRIMARY KEY);
@@ -37,8 +38,13 @@ export class WebhookLedger {
     this.#sql = {
       get: prepare('SELECT json FROM deliveries WHERE id = ?').pluck(),
       put: prepare(`
-        INSERT OR REPLACE INTO deliveries (id, job, source, host, partition, state, created, due, json)
-        VALUES (@id, @job, @source, @host, @partition, @state, @created, @due, @json)
+        INSERT OR REPLACE INTO deliveries (id, job, source, host, partition, state, created, since, due, json)
+        VALUES (@id, @job, @source, @host, @partition, @state, @created, @since, @due, @json)
+      `),
+      // Its wait as it was, from now on.
+      waitAnew: prepare(`
+        UPDATE deliveries SET due = due - since + @now, since = @now
+        WHERE partition = @partition AND state = 'pending' AND since > @now
       `),
       forget: prepare('DELETE FROM deliveries WHERE id = ?'),
       disable: prepare('INSERT OR IGNORE INTO disabled (receiver) VALUES (?)'),
@@ -92,8 +98,12 @@ export class WebhookLedger {
     return this.#sql.isDisabled.get(receiverKey(receiver)) !== undefined;
   }
 
-  /** Messages that are due at `now` (milliseconds since 1970) in a partition, the oldest first: so many of each host. */
+  /**
+   * Messages that are due at `now` (milliseconds since 1970) in a partition, the oldest first: so many of each host. What was tried in
+   * the future was put off by a clock that has been set back since, or by another one: it waits from now on.
+   */
   due(partition: number, now: number, mostOfHost: (host: string) => number): WebhookDelivery[] {
+    this.#sql.waitAnew.run({ partition, now });
     const hosts = this.#sql.hosts.all(partition, now) as string[];
     return hosts.flatMap((host) =>
       (this.#sql.due.all(partition, host, now, mostOfHost(host)) as string[]).map(
@@ -139,10 +149,11 @@ export class WebhookLedger {
   }
 
   #put(delivery: WebhookDelivery): void {
-    const { id, job, source, url, partition, state, created, due } = delivery;
+    const { id, job, source, url, partition, state, created, due, attempts } = delivery;
     this.#sql.put.run({
       ...{ id, job, source, partition, state, host: hostOf(url), json: JSON.stringify(delivery) },
       ...{ created: Date.parse(created), due: due === undefined ? 0 : Date.parse(due) },
+      since: Date.parse(attempts.at(-1)?.at ?? created),
     });
   }
 }

@@ -1,10 +1,12 @@
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import { Registry } from 'prom-client';
 import { describe, expect, it, vi } from 'vitest';
 import { createServiceMetrics } from '../../../src/app/service-metrics.js';
 import { PartitionSender } from '../../../src/app/webhooks/partition-sender.js';
 import { ReceiverTurns } from '../../../src/app/webhooks/receiver-turns.js';
 import { systemClock } from '../../../src/core/clock.js';
+import { VirtualClock } from '../../../src/core/virtual-clock.js';
 import { catalogue } from '../../../src/events/catalogue.js';
 import { jobRecord } from '../../../src/events/job-change.js';
 import type { NewRecord } from '../../../src/events/record.js';
@@ -27,7 +29,7 @@ const due = (n: number, partition: number): WebhookDelivery => ({
 });
 
 /** A ledger, partitions that give what they are told, and a receiver that answers when it is told. */
-async function setUp(job?: BoardJob) {
+async function setUp(job?: BoardJob, clock = systemClock) {
   const ledger = new WebhookLedger(join(await testFolder(), 'ledger.sqlite'));
   const looks = new Set<() => void>();
   let offset = 0;
@@ -35,7 +37,7 @@ async function setUp(job?: BoardJob) {
     ledger.apply(records.map((one) => webhookRow({ ...one, partition: 0, offset: offset++, timestamp: 0 })));
     for (const look of [...looks]) look();
   };
-  const begun = new Map<string, () => void>();
+  const begun = new Map<string, (status?: number) => void>();
   const around = {
     ledger: {
       ...{ topic, ledger, caughtUp: async () => {}, close: async () => {} },
@@ -48,12 +50,12 @@ async function setUp(job?: BoardJob) {
     receivers: {
       post: ({ id }: WebhookDelivery, _: unknown, signal: AbortSignal) =>
         new Promise((resolve, reject) => {
-          begun.set(id, () => resolve({ status: 204 }));
+          begun.set(id, (status = 204) => resolve({ status }));
           signal.addEventListener('abort', () => reject(signal.reason));
         }),
     },
     describe: ({ job }: BoardJob) => ({ id: job }),
-    ...{ clock: systemClock, random: () => 0, log: quietLog, turns: new ReceiverTurns() },
+    ...{ clock, random: () => 0, log: quietLog, turns: new ReceiverTurns() },
     metrics: createServiceMetrics(new Registry()),
   } as unknown as Around;
   const taken: number[] = [];
@@ -110,6 +112,53 @@ describe('the sender of a partition', patient, () => {
     // What was taken is dealt with when more is asked for.
     await vi.waitFor(() => expect(taken).toEqual([1, 0]), patient);
     expect(ledger.list({ limit: 10 })).toHaveLength(messages);
+    await one.stop();
+    ledger.close();
+  });
+
+  it.each([
+    ['back', -3_600_000],
+    ['ahead', 3_600_000],
+  ])('tries again after the usual waits when the clock is set an hour %s, and right again', async (_, ms) => {
+    let wrong = 0;
+    const time = new VirtualClock(Date.parse('2026-12-02T00:00:00Z'));
+    let asleep = 0;
+    const clock = {
+      ...time,
+      now: () => time.now() + wrong,
+      async sleep(wait: number, signal?: AbortSignal) {
+        asleep++;
+        await time.sleep(wait, signal);
+        asleep--;
+      },
+    };
+    const pass = async (seconds: number) => {
+      for (const end = time.now() + seconds * 1000; time.now() < end; await time.advance(5000)) {
+        await setImmediate();
+        await vi.waitFor(() => expect(asleep).toBe(1), patient);
+      }
+    };
+    const { ledger, publish, begun, sender } = await setUp(undefined, clock);
+    const message = due(0, 0);
+    publish([deliveryRecord(topic, message)]);
+    const one = sender(0);
+    const fails = async (tries: number) => {
+      await vi.waitFor(() => expect(begun.has(message.id)).toBe(true), patient);
+      begun.get(message.id)!(500);
+      begun.delete(message.id);
+      await vi.waitFor(() => expect(ledger.get(message.id)).toMatchObject({ state: 'pending', tries }), patient);
+    };
+    await fails(1);
+    wrong = ms;
+    // Its wait is 5 s. Whoever looks once a minute notices within that, and waits anew.
+    await pass(70);
+    await fails(2);
+    wrong = 0;
+    await pass(60);
+    // Its wait is 5 minutes now, from the moment when the clock was seen to be right again, a minute later at most.
+    if (ms > 0) expect(begun.size).toBe(0);
+    await pass(370);
+    await fails(3);
     await one.stop();
     ledger.close();
   });
