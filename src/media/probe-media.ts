@@ -58,6 +58,8 @@ const mostFps = 60;
 const alphaFormats = /^(yuva|gbra?p?a|rgba|bgra|argb|abgr|ya|pal8)/;
 /** Codings of colour that ffmpeg does not convert: it would take them for another, and show wrong colours. */
 const unreadMatrices = /^(bt2020c|ictcp|ycgco|smpte2085|chroma-derived|ipt-c2)/;
+/** Logarithms of light, and the light of cinemas, that an ordinary screen shows washed out or in other colours. */
+const unreadTransfers = /^(log|smpte428)/;
 
 /**
  * Looks at a medium without decoding it. Images by sharp, everything else by ffprobe, which opens nothing but the file.
@@ -223,15 +225,18 @@ function coloursOf(stream: Stream, path: string): ColourTags {
   const { pix_fmt = '', width = 0, height = 0 } = stream;
   const isYuv = /^(yuv|nv\d|p\d|y2|uyvy|yvyu)/.test(pix_fmt);
   const matrix = stated(stream.color_space);
+  const transfer = stated(stream.color_transfer);
   const dolby = stream.side_data_list?.find((entry) => entry.dv_profile === 5);
-  if (dolby || unreadMatrices.test(matrix ?? ''))
+  const unread = dolby
+    ? 'Dolby Vision profile 5'
+    : [unreadMatrices.exec(matrix ?? ''), unreadTransfers.exec(transfer ?? '')].find(Boolean)?.input;
+  if (unread)
     throw new VimiError('MEDIA_UNSUPPORTED', 'The colour coding of this video is not supported', {
-      expected: 'BT.601, BT.709, BT.2020 (also PQ and HLG) or RGB',
-      found: dolby ? 'Dolby Vision profile 5' : matrix!,
+      expected: 'BT.601, BT.709, BT.2020 (also PQ and HLG), linear light or RGB',
+      found: unread,
       where: path,
       remedy: 'Convert it to one of these.',
     });
-  const transfer = stated(stream.color_transfer);
   const primaries = stated(stream.color_primaries);
   const wide = primaries === 'bt2020' || transfer === 'smpte2084' || transfer === 'arib-std-b67';
   // What nobody states is BT.709 in HD and BT.601 below, as every player takes it.

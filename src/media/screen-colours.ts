@@ -1,8 +1,9 @@
 /*
- * Colours of a film as an ordinary screen shows them. Ordinary video is shown as it is coded; two kinds are not:
+ * Colours of a film as an ordinary screen shows them. Ordinary video is shown as it is coded; three kinds are not:
  *
  *   HDR         PQ (SMPTE ST 2084) and HLG (ARIB STD-B67) code light up to 10,000 or 1,000 cd/m2. White is at 203 cd/m2
  *               (ITU-R BT.2408); what is brighter is squeezed into the top tenth, its hue kept.
+ *   linear      codes light itself, as renderers do; without a curve the middle of it would be far too dark.
  *   wide gamut  BT.2020 and P3 primaries; what BT.709 cannot show is clipped.
  *
  * Everything is done on decoded RGB of 16 bits, so that it does not depend on how ffmpeg was built. The coded value of a
@@ -35,7 +36,7 @@ function isHdr({ transfer }: ColourTags): boolean {
 
 /** Whether colours as coded are not those that an ordinary screen shows. */
 export function needsScreenColours(tags: ColourTags): boolean {
-  return isHdr(tags) || (tags.primaries ?? '') in toBt709;
+  return isHdr(tags) || tags.transfer === 'linear' || (tags.primaries ?? '') in toBt709;
 }
 
 /** Converts planes of 16 bits, G, B, R and perhaps A, to RGB or RGBA of 8. */
@@ -79,7 +80,8 @@ const codeOf = Uint8Array.from({ length: 65536 }, (_, i) => Math.round(255 * (i 
 
 /** Light of each code; 1 is white. */
 function lightOf(transfer: string): Float32Array {
-  const of = { smpte2084: lightOfPq, 'arib-std-b67': lightOfHlg }[transfer] ?? ((code: number) => code ** 2.4);
+  const known = { smpte2084: lightOfPq, 'arib-std-b67': lightOfHlg, linear: (code: number) => code };
+  const of = known[transfer as keyof typeof known] ?? ((code: number) => code ** 2.4);
   return Float32Array.from({ length: 65536 }, (_, i) => of(i / 65535));
 }
 

@@ -3,6 +3,8 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Workspace } from '../../src/app/workspace.js';
 import { corpusRegrade } from '../../src/cli/commands/corpus-regrade.js';
 import { corpusThresholds } from '../../src/cli/commands/corpus-thresholds.js';
+import { decodeEvent, encodeEvent } from '../../src/events/cloudevents.js';
+import type { ClipSettled } from '../../src/events/schemas.js';
 import { testFolder } from '../media/make-media.js';
 import { patience } from '../support/patience.js';
 import { makeMedia, project, takeIn, written } from './small-corpus.js';
@@ -46,5 +48,31 @@ describe('vimi corpus regrade', { timeout: patience(120) }, () => {
     const passes = await written((out) => corpusRegrade(workspace, { limit: ['max_black=1'] }, out));
     expect(passes).toMatch(/film\.mp4#2, 4\.0 to 6\.0 s: black \(black 1\): passes now/);
     expect(passes).toContain('ingest these 1 media again');
+  });
+
+  it('tells how many documents stay since nothing measured what a limit asks', async () => {
+    const transport = await workspace.transport();
+    // A net came after most of the corpus: one of its clips has the score.
+    for await (const record of transport.read('clips')) {
+      const clip = decodeEvent(record, ['clip.settled']).data as ClipSettled;
+      if (clip.outcome !== 'delivered' || clip.clip.kind !== 'still') continue;
+      const data = { ...clip, scores: { ...clip.scores, safety: 0.2 } };
+      const key = record.key!.toString();
+      await transport.publish([
+        encodeEvent({ schema: 'clip.settled', id: 'again', source: '/test', topic: 'clips', key, data }),
+      ]);
+      break;
+    }
+    const limit = ['safety.max=0.5'];
+    expect(await regraded({ limit })).toMatchObject({ fails: 0, unmeasured: { 'safety.max': 3 } });
+    const text = await written((out) => corpusRegrade(workspace, { limit }, out));
+    expect(text).toBe(
+      'no document is known to fail the limits\n3 kept without safety.max, which nothing measured of them\n',
+    );
+    expect(await regraded({ limit: ['safety.max=0.1'] })).toMatchObject({
+      removed: 1,
+      unmeasured: { 'safety.max': 3 },
+    });
+    expect(await documents()).toBe(3);
   });
 });

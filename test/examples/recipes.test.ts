@@ -21,8 +21,8 @@ async function images(recipe: Awaited<ReturnType<typeof read>>): Promise<Set<str
   return new Set(prompts.flat().flatMap((item) => ('role' in item ? [item.role] : [])));
 }
 
-test('each recipe of the ablations takes one thing away, and is of this test', async () => {
-  expect(readdirSync(folder).sort()).toEqual(['no-retrieval.json', 'one-task.json']);
+test('each recipe of the ablations takes one thing away, the one for changes has its own, and there are no others', async () => {
+  expect(readdirSync(folder).sort()).toEqual(['changes.json', 'no-retrieval.json', 'one-task.json']);
   const changed = (recipe: object, own: object) =>
     Object.entries(recipe).flatMap(([key, value]) =>
       JSON.stringify(value) === JSON.stringify(own[key as keyof typeof own]) ? [] : [key],
@@ -30,6 +30,8 @@ test('each recipe of the ablations takes one thing away, and is of this test', a
   // A name or a colour that is hidden can be learned from the image alone: without images nothing is hidden.
   expect(changed(await read('no-retrieval', 1), recipeOf(presets.nano!, 1))).toEqual(['dropout', 'augment']);
   expect(changed(await read('one-task', 2), recipeOf(presets.nano!, 2))).toEqual(['tasks']);
+  const ofChanges = changed(await read('changes', 2), recipeOf(presets.nano!, 2));
+  expect(ofChanges).toEqual(['stages', 'optimizer', 'dropout', 'augment', 'tasks']);
 });
 
 test('without retrieval no image is seen in training, with one task only what was retrieved', async () => {

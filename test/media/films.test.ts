@@ -101,6 +101,14 @@ onEachFfmpeg('colours', () => {
     expectQuad(await watch(await film('bt2020.mp4', wideGamut('bt2020-10'))), 5);
   });
 
+  it('of linear light get the curve of a screen [kind 7]', async () => {
+    const light =
+      'zscale=min=gbr:tin=bt709:pin=bt709:rin=full:m=bt709:t=linear:p=bt709:r=limited:npl=100,format=yuv444p12le';
+    const tags = ['-color_trc', 'linear', '-color_primaries', 'bt709', '-colorspace', 'bt709'];
+    const path = await film('linear.mkv', ['-f', 'lavfi', '-i', quad(), '-vf', light, '-c:v', 'ffv1', ...tags]);
+    expectQuad(await watch(path), 5);
+  });
+
   it('of HD that says nothing are BT.709, as of its twin that says so [media F15]', async () => {
     const [untagged, tagged] = [
       await watch(await film('hd.mp4', hd(false))),
@@ -318,6 +326,9 @@ describe('what is not read', () => {
     ]);
     const error = await thrownBy(() => probe(path));
     expect([error.code, error.found]).toEqual(['MEDIA_UNSUPPORTED', 'ycgco']);
+    const log = await film('log.mp4', ['-f', 'lavfi', '-i', quad(), ...h264, '-x264-params', 'transfer=log100']);
+    const refused = await thrownBy(() => probe(log));
+    expect([refused.code, refused.found]).toMatchObject(['MEDIA_UNSUPPORTED', expect.stringMatching(/^log/)]);
   });
 });
 

@@ -3,7 +3,7 @@ import type { ClipSettled } from '../../events/schemas.js';
 import { type Bound, boundsOf, scoreBehind } from '../../operators/media/limits.js';
 import { clipLine } from './clip-outcomes.js';
 import { corpusRemove } from './corpus-remove.js';
-import { limitsOf, verdictOn, withLimits } from './corpus-thresholds.js';
+import { Counts, limitsOf, unmeasuredLines, verdictOn, withLimits } from './corpus-thresholds.js';
 import { withOutcomes } from './corpus-view.js';
 
 export interface CorpusRegradeOptions {
@@ -37,11 +37,13 @@ export async function corpusRegrade(
   /** Those that have to come again. */
   const media = new Set<string>();
   let passes = 0;
-  const wanted = await withOutcomes(workspace, pipeline, async (outcomes) => {
+  const { wanted, unmeasured } = await withOutcomes(workspace, pipeline, async (outcomes) => {
     const limits = withLimits(limitsOf(pipeline), limit, outcomes.measured);
     const bounds = boundsOf(limits);
+    /** Of the clips that the corpus has. */
+    const counts = new Counts(bounds);
     for (const clip of outcomes.clips()) {
-      const failed = verdictOn(clip, bounds);
+      const failed = clip.outcome === 'delivered' ? counts.add(clip) : verdictOn(clip, bounds);
       if (clip.outcome === 'dropped' && isOfLimit(clip) && !failed) {
         passes++;
         media.add(clip.uri);
@@ -58,7 +60,7 @@ export async function corpusRegrade(
       if (others.some((one) => verdictOn(one, bounds) === null)) continue;
       for (const { document } of await corpus.find({ uri, content: keyframe })) going.set(document, failed);
     }
-    return limits;
+    return { wanted: limits, unmeasured: counts.told().unmeasured };
   });
 
   if (going.size > 0) {
@@ -72,11 +74,16 @@ export async function corpusRegrade(
   }
   if (json) {
     out.write(
-      `${JSON.stringify({ limits: wanted, removed: dryRun ? 0 : going.size, fails: going.size, passes, ingest_again: [...media] })}\n`,
+      `${JSON.stringify({ limits: wanted, removed: dryRun ? 0 : going.size, fails: going.size, unmeasured, passes, ingest_again: [...media] })}\n`,
     );
     return;
   }
-  if (going.size === 0) out.write('every document keeps to the limits\n');
+  const unknown = unmeasuredLines({ unmeasured });
+  if (going.size === 0)
+    out.write(
+      unknown.length > 0 ? 'no document is known to fail the limits\n' : 'every document keeps to the limits\n',
+    );
+  for (const line of unknown) out.write(`${line}\n`);
   if (passes > 0)
     out.write(
       `${passes} clips that were dropped pass now: set the limits in the topology, and ingest these ${media.size} media again\n`,

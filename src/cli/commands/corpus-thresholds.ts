@@ -160,6 +160,12 @@ export function verdictOn(clip: ClipSettled, bounds: readonly Bound[]): Bound | 
   return verdictOf(clipOf(clip), bounds, 'passes');
 }
 
+/** The limits of which nothing measured what they ask of a clip. */
+function unmeasuredOf(clip: ClipSettled, bounds: readonly Bound[]): Bound[] {
+  const judged = clipOf(clip);
+  return bounds.filter((bound) => concerns(bound, judged) && keepsTo(bound, judged) === undefined);
+}
+
 /** What limits keep and drop of the clips that it is given. */
 export class Counts {
   readonly #bounds: readonly Bound[];
@@ -175,9 +181,8 @@ export class Counts {
     const failed = verdictOn(clip, this.#bounds);
     if (failed) dropped[failed.reason] = (dropped[failed.reason] ?? 0) + 1;
     else this.#told.kept++;
-    for (const bound of failed ? [] : this.#bounds)
-      if (concerns(bound, clipOf(clip)) && keepsTo(bound, clipOf(clip)) === undefined)
-        unmeasured[bound.name] = (unmeasured[bound.name] ?? 0) + 1;
+    for (const { name } of failed ? [] : unmeasuredOf(clip, this.#bounds))
+      unmeasured[name] = (unmeasured[name] ?? 0) + 1;
     return failed;
   }
 
@@ -304,11 +309,15 @@ function sweepTable(sweeps: readonly OtherValues[]): string {
     .join('');
 }
 
+export function unmeasuredLines({ unmeasured }: Pick<LimitCounts, 'unmeasured'>): string[] {
+  return Object.entries(unmeasured).map(
+    ([name, times]) => `${times} kept without ${name}, which nothing measured of them`,
+  );
+}
+
 function countsLine({ kept, dropped, unmeasured }: LimitCounts): string {
   const reasons = Object.entries(dropped).sort(([, a], [, b]) => b - a);
   const all = reasons.reduce((sum, [, times]) => sum + times, 0);
-  const unknown = Object.entries(unmeasured).map(
-    ([name, times]) => `; ${times} kept without ${name}, which nothing measured of them`,
-  );
+  const unknown = unmeasuredLines({ unmeasured }).map((line) => `; ${line}`);
   return `${kept} kept, ${all} dropped${all > 0 ? ` (${reasons.map(([reason, times]) => `${reason} ${times}`).join(', ')})` : ''}${unknown.join('')}`;
 }

@@ -77,6 +77,12 @@ export function describeCorpus(name: string, open: () => Promise<Corpus>): void 
       expect(await found(corpus, 'something', { imageEmbedding, minScore: 0.99 })).toEqual([captions[6]]);
     });
 
+    it('gives no image to a prompt that says nothing, though an encoder of texts and images finds it like one', async () => {
+      const among = { imageEmbedding: embedder.image(image(captions[6]!)), textAmongImages: true, minScore: 0.99 };
+      expect(await found(corpus, 'quantum chromodynamics', among)).toEqual([captions[6]]);
+      for (const text of ['that on the other with a', '?!', ' ']) expect(await found(corpus, text, among)).toEqual([]);
+    });
+
     it('gives no context to a prompt about something that the corpus lacks', async () => {
       for (const text of ['a submarine under the ice', 'that on the other with a', 'quantum chromodynamics'])
         for (const mode of ['hybrid', 'lexical', 'dense'] as const)

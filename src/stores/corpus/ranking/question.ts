@@ -64,7 +64,7 @@ export function questionOf(query: SearchQuery): Question {
   const terms =
     mode === 'dense' ? null : onlyNamed && motions.length === 0 ? lexicalTerms(asked, { named: true }) : any;
   const about = (caption: string) => aboutOf(phrasesOf(caption), { clip: kind === 'clip' });
-  // A text of function words alone, or of none, is like no caption, though its embedding is like some.
+  // A text of function words alone, or of none, is like no caption and no image, though its embedding is like some.
   const says = any !== null;
   return {
     query,
@@ -78,7 +78,7 @@ export function questionOf(query: SearchQuery): Question {
     },
     isRuledOut: ruledOut(),
     caption: says && mode !== 'lexical' ? query.textEmbedding! : null,
-    image: mode !== 'lexical' ? (query.imageEmbedding ?? null) : null,
+    image: mode !== 'lexical' && (says || !query.textAmongImages) ? (query.imageEmbedding ?? null) : null,
   };
 
   function ruledOut(): Question['isRuledOut'] {
