@@ -3,7 +3,9 @@ import { gzipSync } from 'node:zlib';
 import sharp from 'sharp';
 import { afterAll, describe, expect, it, vi } from 'vitest';
 import { Client } from '../../src/app/client/client.js';
+import type { StoredRecord } from '../../src/events/record.js';
 import { video } from '../../src/server/videos/video.js';
+import { never } from '../media/make-media.js';
 import { patient } from '../support/patience.js';
 import { ownTopology, serve } from './served.js';
 
@@ -251,6 +253,27 @@ describe('videos over HTTP', patient, () => {
     await late.close();
     await other.drain();
     expect(await again).toMatchObject({ status: 200, body: { status: 'completed', prompt: 'a boat' } });
+  });
+
+  it('takes a failed job that is asked for again for a new try, although the clock was ahead when it failed', async () => {
+    const key = { 'idempotency-key': '"clocks"' };
+    const past = new Date(Date.now() - 1000).toISOString();
+    const { body } = await one.post('/v1/videos', { prompt: 'a fox', start_by: past }, key);
+    await one.drain();
+    const transport = await one.workspace.transport();
+    let end: StoredRecord | undefined;
+    for await (const record of transport.read('jobs', { from: {}, follow: false, signal: never }))
+      if (record.key?.toString() === body.id) end = record;
+    const { key: job, headers, value } = end!;
+    await transport.publish([{ topic: 'jobs', key: job, headers, value, timestamp: Date.now() + 3_600_000 }]);
+    const again = await one.post('/v1/videos', { prompt: 'a boat' }, key);
+    expect(again).toMatchObject({
+      status: 202,
+      body: { id: body.id, status: 'queued', prompt: 'a boat', error: null },
+    });
+    expect((await other.call(`/v1/videos/${body.id}`)).body).toMatchObject({ status: 'queued', prompt: 'a boat' });
+    await other.drain();
+    expect((await one.call(`/v1/videos/${body.id}`)).body).toMatchObject({ status: 'completed', prompt: 'a boat' });
   });
 
   it('waits for the end as long as Prefer says', async () => {

@@ -71,8 +71,7 @@ export class Receivers {
       // Nobody reads what it says.
       answer.destroy();
       const status = answer.statusCode ?? 0;
-      const wait = answer.headers['retry-after'];
-      const retryAfterMs = wait === undefined ? undefined : retryAfter(wait, clock.now());
+      const retryAfterMs = retryAfter(answer.headers, clock.now());
       const isTaken = status >= 200 && status < 300;
       return {
         status,

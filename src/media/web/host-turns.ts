@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http';
 import { type Clock, systemClock } from '../../core/clock.js';
 
 /*
@@ -146,9 +147,17 @@ export class HostTurns {
 /** Of this process. */
 export const hostTurns = new HostTurns();
 
-/** What a Retry-After asks for, in milliseconds from `now` (since 1970); undefined: nothing that can be understood. */
-export function retryAfter(value: string, now: number): number | undefined {
+/**
+ * What the Retry-After of an answer asks for, in milliseconds; undefined: nothing that can be understood. A date counts from the one of
+ * the answer, so that it does not matter whose clock is wrong; where there is none from `now` (since 1970).
+ */
+export function retryAfter(
+  { 'retry-after': value = '', date = '' }: IncomingHttpHeaders,
+  now: number,
+): number | undefined {
   const text = value.trim();
-  const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : /^[A-Z]/i.test(text) ? Date.parse(text) - now : 0;
+  const answered = Date.parse(date);
+  const from = Number.isNaN(answered) ? now : answered;
+  const ms = /^\d{1,9}$/.test(text) ? Number(text) * 1000 : /^[A-Z]/i.test(text) ? Date.parse(text) - from : 0;
   return ms > 0 ? ms : undefined;
 }

@@ -75,8 +75,7 @@ export function createWebClient({
       const body = await outgoing.ask(url, asked, signal);
       if (leave && body.closed) leave();
       else if (leave) body.once('close', leave);
-      const wait = body.headers['retry-after'];
-      const ms = wait === undefined ? undefined : retryAfter(wait, Date.now());
+      const ms = retryAfter(body.headers, Date.now());
       if (ms !== undefined && [429, 503].includes(body.statusCode ?? 0)) turns.close(url.host, ms);
       return body;
     } catch (thrown) {

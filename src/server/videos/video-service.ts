@@ -127,7 +127,9 @@ export class VideoService {
         found: String(waiting),
       });
     await checkAskedDocuments(data, pipeline, workspace);
-    await (await workspace.transport()).publish([record]);
+    // A failed job is asked for again after its end, whatever the clocks of this process and of the one that told of it.
+    const timestamp = known && Math.max(workspace.clock.now(), known.changed + 1);
+    await (await workspace.transport()).publish([{ ...record, ...(timestamp !== undefined && { timestamp }) }]);
     if (!(await this.#isCurrent(waitMs.needed))) {
       // Whoever asks again under the same key gets the same job; anybody else would get a second one.
       if (key !== undefined) throw this.#behind();

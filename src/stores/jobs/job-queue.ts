@@ -107,7 +107,8 @@ export class JobQueue {
 function leftOf({ kind, started, progress, changed }: Running, times: Map<string | null, number>, now: number): number {
   if (started === null) return Number.NaN;
   const own = progress !== null && progress > 0 ? (changed - started) / 1000 / progress : Number.NaN;
-  return Math.max(0, (times.get(kind) ?? own) - (now - started) / 1000);
+  // A clock that was set back since does not make it longer.
+  return Math.max(0, (times.get(kind) ?? own) - Math.max(0, now - started) / 1000);
 }
 
 /** The same for requests that take the same time of a model. */

@@ -167,5 +167,11 @@ describe('the turns of a host', () => {
     ['-3', undefined],
     ['a while', undefined],
     ['99999999999999999999', undefined],
-  ])('Retry-After: %s', (value, ms) => expect(retryAfter(value, 100_000)).toBe(ms));
+  ])('Retry-After: %s', (value, ms) => expect(retryAfter({ 'retry-after': value }, 100_000)).toBe(ms));
+
+  it('Retry-After: a date counts from that of the answer, whatever the clock of this machine', () => {
+    const headers = { 'retry-after': 'Wed, 02 Dec 2026 01:00:20 GMT', date: 'Wed, 02 Dec 2026 01:00:00 GMT' };
+    for (const hour of ['00', '01', '02'])
+      expect(retryAfter(headers, Date.parse(`2026-12-02T${hour}:00:00Z`))).toBe(20_000);
+  });
 });

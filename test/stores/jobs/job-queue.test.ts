@@ -63,6 +63,8 @@ describe('when the turn of a job comes', () => {
     expect(eta('long', 54)).toEqual({ ahead: 1, seconds: 6 });
     // It takes longer than they did: any moment now.
     expect(eta('long', 70)).toEqual({ ahead: 1, seconds: 0 });
+    // The clock was set back an hour since: what they took at most.
+    expect(eta('long', 54 - 3600)).toEqual({ ahead: 1, seconds: 10 });
   });
 
   it('follows from the steps of the one that runs, where no such job was made yet', () => {

@@ -138,7 +138,7 @@ class RemoteDenoiser implements Denoiser {
     try {
       const seconds = await this.#follow(job, input, { ...asking, signal });
       if (seconds === undefined) {
-        const isHeldAgainst = this.#isHeldAgainst(key, job);
+        const isHeldAgainst = this.#isHeldAgainst(key, job, asking.signal);
         if (this.#jobs.get(key) === job) this.#jobs.delete(key);
         if (isHeldAgainst) throw endOf(undefined, this.#options.where);
         return undefined;
@@ -164,8 +164,8 @@ class RemoteDenoiser implements Denoiser {
     }
   }
 
-  /** Whether the server may have died of a job that it lost. */
-  #isHeldAgainst(key: string, job: Accepted): boolean {
+  /** Whether the server may have died of a job that it lost. `signal`: of whoever asks for it. */
+  #isHeldAgainst(key: string, job: Accepted, signal: AbortSignal): boolean {
     // Whoever hears of it first says it for all: others hear of it when some have ended, or have been asked for anew.
     if (job.wasBehind === undefined) {
       const all = [...this.#jobs.values()];
@@ -176,6 +176,8 @@ class RemoteDenoiser implements Denoiser {
     if (job.wasBehind) return false;
     const losses = (this.#losses.get(key) ?? 0) + 1;
     this.#losses.set(key, losses);
+    // While a pipeline is paused, the request may end without being made again.
+    if (losses === 1) signal.addEventListener('abort', () => this.#losses.delete(key), { once: true });
     return losses > mostLosses;
   }
 

@@ -265,7 +265,9 @@ describe('a model server', () => {
     const forgetful = async () => {
       let jobs: { id: string; seed: number; status: string }[] = [];
       let count = 0;
+      let isAway = false;
       const server = await ScriptedServer.start(({ method, path, body }) => {
+        if (isAway && method === 'POST') return { status: 502 };
         if (path === '/v1/models') return { json: { object: 'list', data: [model] } };
         if (method === 'POST') {
           const made = { id: `job-${++count}`, seed: body.seed, status: 'queued' };
@@ -283,8 +285,9 @@ describe('a model server', () => {
         ...{ server, denoiser, has },
         first: () => jobs.find(({ status }) => status === 'queued'),
         set: (seed: number, status: string) => Object.assign(has(seed)!, { status }),
-        restart() {
+        restart(away = false) {
           jobs = [];
+          isAway = away;
         },
       };
     };
@@ -333,6 +336,27 @@ describe('a model server', () => {
       }
       expect(ends).toMatchObject({ 1: { code: 'MODEL_SERVER_FAILED', fault: 'passing' }, 2: 'made' });
       expect(restarts).toBe(4);
+    });
+
+    it('holds nothing against a request that ended while it was away', async () => {
+      const { denoiser, has, set, restart } = await forgetful();
+      const lose = async (times: number) => {
+        for (let n = 1; n <= times; n++) {
+          await vi.waitFor(() => expect(has(1)).toBeDefined(), patient);
+          restart(n === 3);
+        }
+      };
+      const ended = new AbortController();
+      const making = denoiser.generate({ ...input, seed: 1 }, { signal: ended.signal }).catch(asVimiError);
+      await lose(3);
+      expect(await making).toMatchObject({ code: 'MODEL_SERVER_UNAVAILABLE' });
+      ended.abort();
+      restart();
+      const again = refused(denoiser, { seed: 1 });
+      await lose(1);
+      await vi.waitFor(() => expect(has(1)).toBeDefined(), patient);
+      set(1, 'completed');
+      expect(await again).toBe('made');
     });
   });
 
