@@ -96,6 +96,8 @@ function isOutside(all: Token[], i: number, { places, determiner, after }: Run):
   const nouns = places.filter((place) => !describing.has(all[place]!.word));
   if (nouns.length === 0) {
     if (isAdverb) return true;
+    // "A square moves": one of it, so what ends in -s is no noun.
+    if (places.length > 0 && isOneVerb(word, determiner)) return isKnownVerb(word);
     if (determiner || places.length > 0) return false;
     return isParticiple || following.has(word) || beforeVerbs.has(after ?? '');
   }
@@ -103,10 +105,15 @@ function isOutside(all: Token[], i: number, { places, determiner, after }: Run):
   if (/ed$/.test(word) && word.length > 4 && !edNouns.has(word)) return true;
   // Two phrases do not meet: "a cat watches the sun".
   if (next && determiners.has(next.word)) return true;
-  if (word.endsWith('s') && isPlural(word) && singularDeterminers.has(determiner ?? '')) return true;
+  if (isOneVerb(word, determiner)) return true;
   if (!isKnownVerb(word)) return false;
   // One of many does what it does: "a herd of horses gallops".
   return word.endsWith('s') !== isPlural(all[nouns.at(-1)!]!.word) || (word.endsWith('s') && after === 'of');
+}
+
+/** No noun stands in the plural behind "a". */
+function isOneVerb(word: string, determiner: string | null): boolean {
+  return word.endsWith('s') && isPlural(word) && singularDeterminers.has(determiner ?? '');
 }
 
 function phraseOf({ places, determiner, after }: Run, all: Token[]): Phrase {

@@ -2,6 +2,7 @@ import { open } from 'node:fs/promises';
 import sharp from 'sharp';
 import { VimiError } from '../core/errors.js';
 import { decodingRoom, inDecodingRoom } from './decoding-room.js';
+import { refuseHdr } from './hdr-image.js';
 import { formatOf, type ImageFormat, signatureBytes } from './image-formats.js';
 import type { RgbImage } from './pixels.js';
 import { damaged, drawStill, headerOf, losslessWebp, type Pixels, type Still, stillAsWebp } from './still-as-webp.js';
@@ -38,7 +39,7 @@ export interface ImageHeader {
 
 /**
  * What an image's header says; no pixel is decoded. MEDIA_DAMAGED when it cannot be read, MEDIA_UNSUPPORTED for a TIFF
- * that is no image for the eye.
+ * that is no image for the eye, and for HDR.
  */
 export async function imageHeader(path: string, format: ImageFormat): Promise<ImageHeader> {
   const obstacle = format.name === 'tiff' ? await tiffObstacle(path) : null;
@@ -48,6 +49,7 @@ export async function imageHeader(path: string, format: ImageFormat): Promise<Im
       found: obstacle,
       where: path,
     });
+  refuseHdr(await firstBytes(path, signatureBytes), path);
   const found = await headerOf({ image: path, format, where: path });
   const pages = found.pages ?? 1;
   const animated = pages > 1 && found.delay !== undefined;

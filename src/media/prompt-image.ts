@@ -1,5 +1,6 @@
 import { VimiError } from '../core/errors.js';
 import { otherKind, unknownKind } from './file-kinds.js';
+import { refuseHdr } from './hdr-image.js';
 import { formatOf } from './image-formats.js';
 import { headerOf, stillAsWebp } from './still-as-webp.js';
 
@@ -8,7 +9,7 @@ const allowed = ['png', 'jpeg', 'webp'];
 
 /**
  * An image of a prompt as lossless WebP: see `stillAsWebp`. MEDIA_EMPTY, MEDIA_UNSUPPORTED (not PNG, JPEG or WebP; of what
- * else it is only the kind is told), MEDIA_TOO_LARGE (more than `maxPixels` by its header: nothing is decoded then),
+ * else it is only the kind is told; or HDR), MEDIA_TOO_LARGE (more than `maxPixels` by its header: nothing is decoded then),
  * MEDIA_DAMAGED.
  */
 export async function promptImage(
@@ -24,6 +25,7 @@ export async function promptImage(
       where,
       remedy: 'Convert it to PNG, JPEG or WebP.',
     });
+  refuseHdr(bytes, where);
   const still = { image: bytes, format, where };
   const { width, height, pageHeight = height } = await headerOf(still);
   if (width * pageHeight > maxPixels)

@@ -61,6 +61,7 @@ describe('vimi corpus thresholds', { timeout: patience(120) }, () => {
       code: 'USAGE',
       message: expect.stringContaining("did you mean 'min_sharpness'"),
     });
+    expect((await thrownBy(() => told(['max_black=x']))).message).toContain('expected a number, found max_black=x');
     for (const wrong of ['max_black=2', 'max_black=', 'max_black', 'max_black=x'])
       expect(await thrownBy(() => told([wrong]))).toMatchObject({ code: 'USAGE' });
   });

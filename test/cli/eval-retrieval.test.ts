@@ -103,3 +103,23 @@ it('finds a label once, however many documents it names, and reports labels that
   expect(notes.join('\n')).toContain("1 label names nothing that this corpus has ('a purple fox')");
   expect(text).toContain('1 labelled prompts, 3 documents');
 });
+
+it('says that no document has an allowed licence; captions have none, so there the limit does not count', async () => {
+  const set = ['segments.ground.retrieve.licences=[CC-BY]', 'segments.ground.retrieve.scores={ safety: { max: 0.1 } }'];
+  const other = await Workspace.open({ topology: join(folder, 'topology.yaml'), log: quietLog, set });
+  const labels = [write('fox.jsonl', [{ prompt: 'a fox', fits: ['a red fox'] }])];
+  const options = { pipeline: 'generate', k: [3], out: join(folder, 'licences'), signal: new AbortController().signal };
+  const result = async (captions: string[]) => {
+    await evalRetrieval(other, labels, { ...options, captions }, new PassThrough().resume());
+    const { tables, notes } = JSON.parse(readFileSync(join(folder, 'licences/retrieval.json'), 'utf8'));
+    return { recall: tables[0].rows.at(-1)[1].share.mean, notes: notes.join('\n') };
+  };
+  try {
+    const why = 'no document has a licence that the step retrieve allows (CC-BY)';
+    expect(await result([])).toEqual({ recall: 0, notes: expect.stringContaining(why) });
+    const captions = [write('one-fox.jsonl', [{ caption: 'a red fox' }])];
+    expect(await result(captions)).toEqual({ recall: 1, notes: expect.not.stringContaining('licence') });
+  } finally {
+    await other.close();
+  }
+});

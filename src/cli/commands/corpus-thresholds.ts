@@ -4,6 +4,7 @@ import { Spread } from '../../app/outcomes/spread.js';
 import type { Workspace } from '../../app/workspace.js';
 import { didYouMean } from '../../core/did-you-mean.js';
 import { VimiError } from '../../core/errors.js';
+import { mistakesOf } from '../../events/mistakes.js';
 import type { ClipSettled } from '../../events/schemas.js';
 import { filter } from '../../operators/media/filter.js';
 import {
@@ -145,7 +146,11 @@ function setOne(before: Limits, name: string, value: string, measured: ReadonlyS
   const checked = filter.config.partial().safeParse(wanted);
   if (value !== '' && checked.success) return { ...before, ...wanted };
   throw new VimiError('USAGE', `This is no value of ${name}`, {
-    expected: checked.error?.issues.map(({ message }) => message).join('; ') ?? `${name}=NUMBER`,
+    expected: checked.error
+      ? mistakesOf(checked.error, wanted)
+          .map(({ expected }) => expected)
+          .join('; ')
+      : `${name}=NUMBER`,
     found: `${name}=${value}`,
   });
 }

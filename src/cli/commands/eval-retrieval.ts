@@ -32,7 +32,7 @@ export async function evalRetrieval(
   { captions, pipeline, k, kind = 'image', signal, ...options }: EvalRetrievalOptions,
   out: NodeJS.WritableStream,
 ): Promise<void> {
-  const configured = configuredWay(workspace.pipeline(pipeline));
+  const configured = configuredWay(workspace.pipeline(pipeline), { captions: captions.length > 0 });
   const prompts = await readLabelledPrompts(files);
   if (prompts.length === 0)
     throw new VimiError('LABELS_INVALID', 'There is nothing to measure', {
@@ -65,8 +65,14 @@ export async function evalRetrieval(
   });
 }
 
-/** As the pipeline's first step `retrieve` does it, but for how many documents it takes. */
-function configuredWay({ name, steps }: PipelineSpec): Pick<RetrievalWay, 'search'> & { stages: RetrieveSettings } {
+/**
+ * As the pipeline's first step `retrieve` does it, but for how many documents it takes. `captions` have neither licences nor
+ * scores, so there its limits of these do not count.
+ */
+function configuredWay(
+  { name, steps }: PipelineSpec,
+  { captions }: { captions: boolean },
+): Pick<RetrievalWay, 'search'> & { stages: RetrieveSettings } {
   const step = steps.find(({ operator }) => operator.name === retrieve.name);
   if (!step)
     throw new VimiError('USAGE', `Pipeline '${name}' retrieves nothing`, {
@@ -74,10 +80,11 @@ function configuredWay({ name, steps }: PipelineSpec): Pick<RetrievalWay, 'searc
       remedy: 'Name another with --pipeline.',
     });
   const config = retrieve.config.parse(step.config) as RetrieveSettings;
-  const { mode, names, min_score: minScore, min_image_score: minImageScore, licences } = config;
+  const { mode, names, min_score: minScore, min_image_score: minImageScore } = config;
+  const { licences, scores } = captions ? { licences: [], scores: {} } : config;
   return {
     search: { mode, names, onlyNamed: true, minScore, minImageScore, ...(licences.length > 0 && { licences }) },
-    stages: config,
+    stages: { ...config, scores },
   };
 }
 

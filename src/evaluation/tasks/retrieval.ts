@@ -133,6 +133,7 @@ export async function evaluateRetrieval(asked: RetrievalEvaluation): Promise<Rep
     notes: [
       `${prompts.length} labelled prompts, ${documents} documents, encoder ${options.embedder.name}.`,
       `Recall and nDCG: of what the labels say fits, over the prompts that anything fits. Misfits: of the first ${ks.at(-1)} that somebody judged, the share that does not fit. Nothing is known of documents without a label; they count as not fitting in nDCG and MRR.`,
+      ...(await licenceNote(ways.at(-1)!.search.licences, corpus)),
       ...unknownNote(await unknownLabels([...missed], asked)),
       'Each row adds a stage to the row above; the first three are alternatives. Times include the embedding of the prompt.',
     ],
@@ -189,6 +190,13 @@ async function retrieveOne(
     ms,
     stages: took,
   };
+}
+
+/** Says why nothing is found where no document has a licence that is allowed: one that is mistyped, say. */
+async function licenceNote(licences: readonly string[] = [], corpus: Corpus): Promise<string[]> {
+  const found = licences.map((licence) => corpus.find({ licence }, { after: '', most: 1 }));
+  if (licences.length === 0 || (await Promise.all(found)).some(({ length }) => length > 0)) return [];
+  return [`Nothing can be found: no document has a licence that the step retrieve allows (${licences.join(', ')}).`];
 }
 
 /** Of what several documents have in common, such as their caption, the first one counts: a label is found once. */

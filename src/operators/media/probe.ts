@@ -20,7 +20,7 @@ export const probe = defineOperator(
       out: 'probe: video or still, its size as displayed (rotated, square pixels), duration, rate, codec, and whether it has alpha. A video of one frame is a still; an animated GIF, WebP, PNG or AVIF is a video.',
       drops: 'Nothing.',
       fails:
-        'MEDIA_UNSUPPORTED for a file that is neither video nor image (also for sound alone), and for images that no decoder here reads correctly: HEIC, camera raw files, TIFF with floating point samples; MEDIA_DAMAGED; MEDIA_EMPTY without a frame; MEDIA_TOO_LARGE by the size in the header, before anything is decoded; TIMED_OUT.',
+        'MEDIA_UNSUPPORTED for a file that is neither video nor image (also for sound alone), and for images that no decoder here reads correctly: HEIC, camera raw files, TIFF with floating point samples, HDR images; MEDIA_DAMAGED; MEDIA_EMPTY without a frame; MEDIA_TOO_LARGE by the size in the header, before anything is decoded; TIMED_OUT.',
       memory: 'A header; nothing is decoded.',
     },
     config: z.strictObject({
