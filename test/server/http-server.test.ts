@@ -123,6 +123,28 @@ describe('the HTTP server', patient, () => {
     }
   });
 
+  it('lets a client go that is refused and goes on sending, however slowly', async () => {
+    const { server } = await served(await ownTopology());
+    const heard = await Promise.all(
+      ['/v1/media', '/v1/videos'].map(async (path) => {
+        const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+        let text = '';
+        socket.on('data', (chunk) => {
+          text += chunk;
+        });
+        socket.write(
+          `POST ${path} HTTP/1.1\r\nHost: elsewhere.example\r\nContent-Type: application/json\r\nContent-Length: 1000000\r\n\r\n{`,
+        );
+        const sending = setInterval(() => socket.write(' '), 200);
+        socket.on('error', () => {});
+        await new Promise((resolve) => socket.once('close', resolve));
+        clearInterval(sending);
+        return text.slice(0, 12);
+      }),
+    );
+    expect(heard).toEqual(['HTTP/1.1 403', 'HTTP/1.1 403']);
+  });
+
   it('says which address is taken, and what is no address', async () => {
     const topology = await ownTopology();
     const { server } = await served(topology);

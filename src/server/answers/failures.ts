@@ -1,4 +1,4 @@
-import { STATUS_CODES } from 'node:http';
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { asVimiError, VimiError } from '../../core/errors.js';
@@ -8,7 +8,7 @@ import { problemOf, problemType } from './problem.js';
 /** Seconds after which whoever was turned away may come again. */
 const retryAfter = 5;
 
-/** A client that was told that it sends too much has so long to stop. Milliseconds. */
+/** A client that has its answer and still sends has so long to stop. Milliseconds. */
 const lingerMs = 5000;
 
 /** Answers every error as a problem, and every address that is not there. */
@@ -27,6 +27,8 @@ export function answerFailures(app: FastifyInstance, log: Log): void {
       );
     return sendProblem(reply, error);
   });
+  // Answered before all of its body had come, as without a key: nobody holds a connection with what still trickles in.
+  app.addHook('onResponse', async ({ raw }) => endSoon(raw));
   app.setNotFoundHandler((request, reply) => {
     const path = request.url.split('?', 1)[0]!;
     const fitting = addresses.filter((one) => one.path.test(path));
@@ -43,18 +45,14 @@ export function answerFailures(app: FastifyInstance, log: Log): void {
 }
 
 /**
- * Of a body that is too large, what still comes is read and thrown away for a while: whoever is cut off in the middle never hears
+ * Of a body that nobody wants, what still comes is read and thrown away for a while: whoever is cut off in the middle never hears
  * why, and most clients stop when they do.
  */
-function endSoon(reply: FastifyReply): void {
-  const { raw } = reply.request;
+function endSoon(raw: IncomingMessage): void {
   if (raw.complete) return;
-  reply.removeHeader('connection');
   raw.unpipe();
-  const late = setTimeout(() => raw.socket.destroy(), lingerMs);
+  const late = setTimeout(() => raw.complete || raw.socket.destroy(), lingerMs);
   late.unref();
-  const stop = () => clearTimeout(late);
-  raw.once('end', stop).once('close', stop);
   raw.resume();
 }
 
@@ -62,7 +60,10 @@ export function sendProblem(reply: FastifyReply, error: VimiError, status?: numb
   const problem = { ...problemOf(error), ...(status !== undefined && { status }) };
   if ((problem.status === 503 || problem.status === 429) && !reply.hasHeader('retry-after'))
     reply.header('retry-after', String(retryAfter));
-  if (problem.status === 413) endSoon(reply);
+  if (problem.status === 413) {
+    if (!reply.request.raw.complete) reply.removeHeader('connection');
+    endSoon(reply.request.raw);
+  }
   // As text, so that a route's own schemas leave it as it is.
   return reply
     .code(problem.status)
