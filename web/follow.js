@@ -1,4 +1,4 @@
-import { call, Problem, read } from './api.js';
+import { call, Problem, read, Unreachable } from './api.js';
 import { eventsOf } from './server-events.js';
 
 /** @typedef {import('./api.js').Video} Video */
@@ -32,8 +32,8 @@ export async function follow(video, { tell, trouble, signal }) {
       }
     } catch (error) {
       if (signal.aborted) return;
-      if (error instanceof Problem && error.status === 429) {
-        // No stream is to be had now.
+      if (error instanceof Unreachable || (error instanceof Problem && error.status === 429)) {
+        // No stream is to be had now, or a proxy lets none through.
         await read(now.urls.self, { headers, signal }).then(take, trouble);
       } else {
         trouble(error);

@@ -1,19 +1,33 @@
 import { Unreachable } from './api.js';
 
 /**
+ * The server gives a sign of life every 15 s. Where none comes for so long, the line is lost and nobody said so, as after a sleep of this
+ * machine, or a proxy keeps everything back. Milliseconds.
+ */
+const lostMs = 45_000;
+
+/**
  * The server-sent events (WHATWG HTML, 9.2) of an answer. Browsers' own EventSource sends no API key.
  * @param {Response} answer
+ * @param {{ silenceMs?: number }} [options]
  * @returns {AsyncGenerator<{ event: string, data: string }>} Unreachable, when the line is lost
  */
-export async function* eventsOf(answer) {
+export async function* eventsOf(answer, { silenceMs = lostMs } = {}) {
   const reader = answer.body?.pipeThrough(new TextDecoderStream()).getReader();
   if (!reader) return;
   let text = '';
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  let lost;
+  const silence = () =>
+    new Promise((_, reject) => {
+      lost = setTimeout(() => reject(new Unreachable()), silenceMs);
+    });
   try {
     for (;;) {
-      const { done, value } = await reader.read().catch((error) => {
+      const reading = reader.read().catch((error) => {
         throw error.name === 'AbortError' ? error : new Unreachable();
       });
+      const { done, value } = await Promise.race([reading, silence()]).finally(() => clearTimeout(lost));
       if (done) return;
       // Each event ends with an empty line.
       const events = (text + value).split('\n\n');

@@ -149,10 +149,12 @@ export class WebhookLedger {
   }
 
   #put(delivery: WebhookDelivery): void {
-    const { id, job, source, url, partition, state, created, due, attempts } = delivery;
+    const { id, job, source, url, partition, state, created, due, attempts, tries } = delivery;
     this.#sql.put.run({
       ...{ id, job, source, partition, state, host: hostOf(url), json: JSON.stringify(delivery) },
-      ...{ created: Date.parse(created), due: due === undefined ? 0 : Date.parse(due) },
+      created: Date.parse(created),
+      // The first attempt is at once, whatever the clock of the machine on which a replay was asked for.
+      due: due === undefined ? 0 : Date.parse(tries === 0 ? created : due),
       since: Date.parse(attempts.at(-1)?.at ?? created),
     });
   }

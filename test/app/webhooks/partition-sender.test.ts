@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import { Registry } from 'prom-client';
 import { describe, expect, it, vi } from 'vitest';
 import { createServiceMetrics } from '../../../src/app/service-metrics.js';
+import { replayed } from '../../../src/app/webhooks/next-state.js';
 import { PartitionSender } from '../../../src/app/webhooks/partition-sender.js';
 import { ReceiverTurns } from '../../../src/app/webhooks/receiver-turns.js';
 import { systemClock } from '../../../src/core/clock.js';
@@ -112,6 +113,24 @@ describe('the sender of a partition', patient, () => {
     // What was taken is dealt with when more is asked for.
     await vi.waitFor(() => expect(taken).toEqual([1, 0]), patient);
     expect(ledger.list({ limit: 10 })).toHaveLength(messages);
+    await one.stop();
+    ledger.close();
+  });
+
+  it('sends a replay at once that was asked for where the clock is ahead', async () => {
+    const { ledger, publish, begun, sender } = await setUp();
+    const message = {
+      ...due(0, 0),
+      state: 'failed' as const,
+      attempts: [{ at: shown.created, status: 500 }],
+      tries: 10,
+    };
+    publish([deliveryRecord(topic, message)]);
+    const one = sender(0);
+    publish([deliveryRecord(topic, replayed(message, Date.now() + 3_600_000))]);
+    await vi.waitFor(() => expect(begun.has(message.id)).toBe(true), patient);
+    begun.get(message.id)!();
+    await vi.waitFor(() => expect(ledger.get(message.id)?.state).toBe('delivered'), patient);
     await one.stop();
     ledger.close();
   });
