@@ -119,6 +119,11 @@ function argumentsOf(command: fluent.FfmpegCommand): string[] {
   return (command as unknown as { _getArguments(): string[] })._getArguments();
 }
 
+/** Of a codec that it does not even know ffmpeg says "none". */
+function componentNamed(name = 'none'): string {
+  return name === 'none' ? 'a decoder of its codec' : name;
+}
+
 async function said(run: ToolRun, { failure: { code, summary, where } }: FfmpegJob): Promise<string> {
   try {
     return await run.ended;
@@ -129,10 +134,13 @@ async function said(run: ToolRun, { failure: { code, summary, where } }: FfmpegJ
       throw new VimiError('STORAGE_FULL', 'ffmpeg ran out of disk space', { found, where, cause });
     if (/Cannot allocate memory/.test(found))
       throw new VimiError('TOOL_CRASHED', 'ffmpeg ran out of memory', { found, where, cause });
-    const missing = /Unknown (?:decoder|encoder) '([^']+)'|No such filter: '([^']+)'/.exec(found);
+    const missing =
+      /Unknown (?:decoder|encoder) '([^']+)'|No such filter: '([^']+)'|Decoder \(codec (\S+)\) not found|no decoder found for: ([^\s;]+)/.exec(
+        found,
+      );
     if (missing)
       throw new VimiError('MEDIA_UNSUPPORTED', 'This ffmpeg lacks a component that this file needs', {
-        expected: `an ffmpeg with ${missing[1] ?? missing[2]}`,
+        expected: `an ffmpeg with ${componentNamed(missing.slice(1).find(Boolean))}`,
         found: `${mediaTools().ffmpeg.version}, ${mediaTools().ffmpeg.path}`,
         where,
         remedy: 'Put a full build of ffmpeg on PATH, or name it with VIMI_FFMPEG; or convert the file.',

@@ -55,7 +55,8 @@ export interface ProbeLimits {
 /** So many frames say what the rhythm is. */
 const timedFrames = 5000;
 const mostFps = 60;
-const alphaFormats = /^(yuva|gbra?p?a|rgba|bgra|argb|abgr|ya|pal8)/;
+/** Also what an ffprobe without its decoder does not know, such as PNG in QuickTime: it may have some. */
+const alphaFormats = /^(yuva|gbra?p?a|rgba|bgra|argb|abgr|ya|pal8|unknown)/;
 /** Codings of colour that ffmpeg does not convert: it would take them for another, and show wrong colours. */
 const unreadMatrices = /^(bt2020c|ictcp|ycgco|smpte2085|chroma-derived|ipt-c2)/;
 /** Logarithms of light, and the light of cinemas, that an ordinary screen shows washed out or in other colours. */
@@ -133,7 +134,7 @@ async function probeVideo(path: string, limits: ProbeLimits): Promise<ProbedMedi
     duration: still ? 0 : durationOf(stream, format, fps),
     fps: still ? 0 : fps,
     codec,
-    hasAlpha: decoder !== undefined || alphaFormats.test(stream.pix_fmt ?? ''),
+    hasAlpha: decoder !== undefined || alphaFormats.test(stream.pix_fmt ?? 'unknown'),
     texts: textsOfTags(format?.tags, stream.tags),
     video: {
       stream: stream.index,

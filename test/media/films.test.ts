@@ -139,10 +139,10 @@ onEachFfmpeg('colours', () => {
     expectQuad(await watch(await film('rgb.mkv', lossless)), 1);
   });
 
-  it.each(['libvpx-vp9', 'libvpx', 'prores_ks'])(
+  it.each(['libvpx-vp9', 'libvpx', 'prores_ks', 'png'])(
     'of what is seen through (%s) lie on white [media F16]',
     async (codec) => {
-      const path = await film(`${codec}.${codec === 'prores_ks' ? 'mov' : 'webm'}`, overNothing(codec));
+      const path = await film(`${codec}.${codec.startsWith('libvpx') ? 'webm' : 'mov'}`, overNothing(codec));
       expect((await probe(path)).hasAlpha).toBe(true);
       const seen = await watch(path);
       expect(seen.frames).toHaveLength(25);
@@ -410,6 +410,16 @@ onEachFfmpeg('damage', () => {
     } finally {
       process.env.VIMI_FFMPEG = before;
     }
+  });
+
+  it('a codec that this ffmpeg does not know is told as that, not as a damaged file [kind 1]', async () => {
+    const bytes = await readFile(await film('known.mp4', ['-f', 'lavfi', '-i', 'testsrc2=s=64x48:r=10:d=1', ...h264]));
+    // The sample entry is behind the brands of the file, which may name it, too.
+    bytes.write('zzz1', bytes.lastIndexOf('avc1'));
+    const path = join(folder, 'of-tomorrow.mp4');
+    await writeFile(path, bytes);
+    const error = await thrownBy(() => watch(path));
+    expect([error.code, error.expected]).toEqual(['MEDIA_UNSUPPORTED', 'an ffmpeg with a decoder of its codec']);
   });
 
   it('frames that grow on the way are decoded up to a bound [safety S15]', async () => {

@@ -69,8 +69,8 @@ export function overNothing(codec: string): string[] {
   const disc = 'if(lt(hypot(X-80-T*40,Y-120),50),255,0)';
   return [
     ...['-f', 'lavfi', '-i', `color=c=black@0.0:s=320x240:r=25:d=1,format=rgba,geq=r='220':g='30':b='30':a='${disc}'`],
-    ...(codec === 'prores_ks'
-      ? ['-c:v', codec, '-profile:v', '4444', '-pix_fmt', 'yuva444p10le']
+    ...(codec === 'prores_ks' || codec === 'png'
+      ? ['-c:v', codec, ...(codec === 'png' ? [] : ['-profile:v', '4444', '-pix_fmt', 'yuva444p10le'])]
       : ['-c:v', codec, '-pix_fmt', 'yuva420p', '-crf', '15', '-b:v', '0', '-auto-alt-ref', '0']),
   ];
 }
