@@ -28,7 +28,8 @@ export function encode({ prompt }: Model, weights: Weights, given: Tensors): Ten
 
 /**
  * x, latents, carried, what `encode` gives, and what the network says of numbers (`told`); of an upsampler low and, where
- * images are laid, pose and known → f, carry (the latents of the next step), and where the images were found, placed.
+ * images are laid, pose and known → f, carry (the latents of the next step), where the images were found,
+ * placed, and how they were painted, paint.
  */
 export function denoise({ fit, preset }: Model, weights: Weights, given: Tensors): Tensors {
   const { x, latents, carried, tokens, bias, images, meaning, shown, ...rest } = given;
@@ -42,7 +43,8 @@ export function denoise({ fit, preset }: Model, weights: Weights, given: Tensors
     ...(preset.low && { low: { x: low!, ...(pose && { places: { pose, known: known! } }) } }),
   });
   const placed = result.placed.at(-1)?.pose;
-  return { f: result.f, carry: result.latents, ...(placed && { placed }) };
+  const { f, latents: carry, paint } = result;
+  return { f, carry, ...(placed && { placed }), ...(paint && { paint }) };
 }
 
 export const promptGraph = (model: Model, weights: Weights, inputs: Shapes): Graph =>

@@ -126,7 +126,7 @@ export function fit(declare: Declaration, preset: Preset) {
   /**
    * F [B, T, H, W, 3] and the latents [B, L, C] to carry over. With the parts that are not from the paper also where the subject is, as logits
    * that only training reads: as planned from prompt and time alone [B, T, cells], and as drawn [B, T, R * Q]; and for each
-   * block where it lays the images.
+   * block where it lays the images; and how it paints them.
    */
   const network = (w: Weights, { x, told, condition, latents, low, carried }: FitTensors) => {
     const when = told.when!;
@@ -186,7 +186,7 @@ export function fit(declare: Declaration, preset: Preset) {
       .reshape([B * T, R * p, Q * p, 3]);
     const f = unpad(drawnPixels, H, W).reshape([B, T, H, W, 3]);
     const drawn = plan?.drawn(w, finished)?.reshape([B, T, R * Q]);
-    return { f, latents: z, planned: planned?.logits, drawn, placed };
+    return { f, latents: z, planned: planned?.logits, drawn, placed, paint: images?.paint };
   };
 
   const denoise = (w: Weights, { sigma, frames, fps, low, ...tensors }: FitInput) =>

@@ -7,7 +7,7 @@ import { type PromptItem, roomFor, seenBy } from '../networks/prompt-input.js';
 import { promptKey } from '../networks/prompt-key.js';
 import type { LoadedModel } from '../weights/load-model.js';
 import type { Branch } from './guidance.js';
-import { eachPlace, frameNumbers, type GuidedNetwork, type GuidedVideo, placesOf } from './guided-network.js';
+import { frameNumbers, type GuidedNetwork, type GuidedVideo, laidOf, placesOf } from './guided-network.js';
 import { modelKey } from './model-key.js';
 import { type Pass, Rounds, type Seat } from './rounds.js';
 
@@ -71,8 +71,8 @@ export function byGraph(
       }
       const results = await seat.ask(passes);
       for (const [n, branch] of branches.entries()) latents.set(branch, results[n]!.carry!);
-      const placed = places ? results[branches.indexOf('all')]?.placed : undefined;
-      return { f: results.map(({ f }) => f!.values), poses: placed ? eachPlace(placed.values, T) : [] };
+      const { placed, paint } = (places && results[branches.indexOf('all')]) || {};
+      return { f: results.map(({ f }) => f!.values), ...laidOf(placed?.values, paint?.values, T) };
     },
     close: () => seat.rest(),
   };

@@ -6,7 +6,7 @@ import { roomFor, seenBy } from '../networks/prompt-input.js';
 import { promptKey } from '../networks/prompt-key.js';
 import type { LoadedModel } from '../weights/load-model.js';
 import type { Branch } from './guidance.js';
-import { eachPlace, frameNumbers, type GuidedNetwork, type GuidedVideo, placesOf } from './guided-network.js';
+import { frameNumbers, type GuidedNetwork, type GuidedVideo, laidOf, placesOf } from './guided-network.js';
 import { modelKey } from './model-key.js';
 import { type Pass, Rounds, type Seat } from './rounds.js';
 
@@ -57,10 +57,10 @@ export function byOperation(
         return values.subarray(b * length, (b + 1) * length);
       };
       const all = branches.indexOf('all');
-      const laid = places && all >= 0 ? seen!.placed : undefined;
+      const { placed, paint } = places && all >= 0 ? seen! : {};
       return {
         f: branches.map((_, b) => part(seen!.f, b)),
-        poses: laid ? eachPlace(part(laid, all), T) : [],
+        ...laidOf(placed && part(placed, all), paint && part(paint, all), T),
       };
     },
     close() {
@@ -103,13 +103,15 @@ interface Seen {
   latents: tf.Tensor;
   /** [rows, K, T, 5] */
   placed: Float32Array | undefined;
+  /** [rows, K, 4, 3] */
+  paint: Float32Array | undefined;
 }
 
 async function runRows({ model, weights }: LoadedModel, all: readonly Rows[]): Promise<Seen[]> {
   const [{ frames: T, width: W, height: H }] = all.map(({ video }) => video) as [GuidedVideo];
   const B = all.reduce((sum, { rows }) => sum + rows, 0);
   const each = <V>(of: (rows: Rows) => V): V[] => all.flatMap((one) => Array.from({ length: one.rows }, () => of(one)));
-  const [f, placed, ...latents] = tf.tidy(() => {
+  const [f, placed, paint, ...latents] = tf.tidy(() => {
     const low = lowOf(all, each);
     const result = model.fit.network(weights, {
       x: tf.tensor(repeated(each(({ x }) => x)), [B, T, H, W, 3]),
@@ -134,24 +136,31 @@ async function runRows({ model, weights }: LoadedModel, all: readonly Rows[]): P
             result.latents,
             all.map(({ rows }) => rows),
           );
-    const placed = all.some(({ places }) => places) ? result.placed.at(-1)?.pose : undefined;
-    return [result.f, placed, ...carry] as [tf.Tensor, tf.Tensor | undefined, ...tf.Tensor[]];
+    const isAsked = all.some(({ places }) => places);
+    const [placed, paint] = isAsked ? [result.placed.at(-1)?.pose, result.paint] : [];
+    return [result.f, placed, paint, ...carry] as [
+      tf.Tensor,
+      tf.Tensor | undefined,
+      tf.Tensor | undefined,
+      ...tf.Tensor[],
+    ];
   });
   let seen: ArrayLike<number>;
-  let laid: ArrayLike<number> | undefined;
+  let laid: (ArrayLike<number> | undefined)[];
   try {
-    [seen, laid] = await Promise.all([f.data(), placed?.data()]);
+    [seen, ...laid] = await Promise.all([f.data(), placed?.data(), paint?.data()]);
   } catch (thrown) {
     tf.dispose(latents);
     throw thrown;
   } finally {
-    tf.dispose([f, placed ?? []]);
+    tf.dispose([f, placed ?? [], paint ?? []]);
   }
   let at = 0;
   return all.map(({ rows }, n) => {
     const part = (values: ArrayLike<number>) =>
       (values as Float32Array).subarray((at * values.length) / B, ((at + rows) * values.length) / B);
-    const one = { f: part(seen), latents: latents[n]!, placed: laid && part(laid) };
+    const [placed, paint] = laid.map((values) => values && part(values));
+    const one = { f: part(seen), latents: latents[n]!, placed, paint };
     at += rows;
     return one;
   });

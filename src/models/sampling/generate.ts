@@ -17,6 +17,7 @@ import { byOperation } from './by-operation.js';
 import { withFillingReferences } from './filling-references.js';
 import { withFirstFrame } from './first-frame.js';
 import { branchesOfSteps, combine, factorsOf, guidanceAt } from './guidance.js';
+import type { GuidedVideo, Laid } from './guided-network.js';
 import {
   corrupt,
   detailsOf,
@@ -30,6 +31,7 @@ import {
   smooth,
   waysIn,
 } from './low-resolution.js';
+import { withPaint } from './painted-images.js';
 import { Rounds, type Seat } from './rounds.js';
 import { sample, stepsBefore } from './sampler.js';
 import { karrasSchedule } from './schedule.js';
@@ -179,7 +181,7 @@ async function upsampled(
   const { method } = upsampler.model.preset.defaults;
   // What is set for the base model's noise levels says nothing here.
   const settings = { ...input, method, vectors, oscillation: undefined, guided: undefined, reuse: undefined };
-  const given = { low: { x, level, poses }, first };
+  const given = { low: { x, level, poses, paints: small.paints ?? [] }, first };
   const middle = size.frames >> 1;
   const onStep = (x: Float64Array) =>
     atBorder(() => cropFrame(frameDrawnOver(small.x, x, size, low, middle, ways), size, input));
@@ -229,7 +231,7 @@ type Settings = Pick<
 
 /**
  * A sample of one model, [T, H, W, 3], -1 to 1 unless it draws details, and where it laid each of the prompt's images,
- * [T, 5]; `low` as FitInput has it, for one video; `first` is a first frame that is known, [H, W, 3]. `onStep` is given the
+ * [T, 5], and painted it, [4, 3]; `low` as FitInput has it, for one video; `first` is a first frame that is known, [H, W, 3]. `onStep` is given the
  * last D(x, sigma) of the step.
  */
 async function denoised(
@@ -257,14 +259,14 @@ async function denoised(
     first,
     start,
   }: {
-    low?: { x: Float32Array; level: number; poses: readonly (Float32Array | null)[] };
+    low?: GuidedVideo['low'] & { paints: readonly Float32Array[] };
     first?: Float32Array | null;
     start?: { x: Float32Array; level: number };
   },
-): Promise<{ x: Float64Array; poses: Float32Array[] }> {
+): Promise<{ x: Float64Array } & Laid> {
   const { preset } = loaded.model;
   const { width: W, height: H } = sizeOfVideo(preset);
-  const items = promptItems(prompt, preset, vectors);
+  const items = withPaint(promptItems(prompt, preset, vectors), low?.paints ?? []);
   const hasImages = items.some((item) => 'image' in item || ('vector' in item && item.of === 'image'));
   const p = preconditioningOf(preset);
   const schedule = karrasSchedule(steps, preset.noise);
@@ -279,7 +281,7 @@ async function denoised(
   const network = graphs
     ? byGraph(loaded, graphs, video, { seat, readings })
     : byOperation(loaded, video, { seat, readings });
-  let poses: Float32Array[] = [];
+  let laid: Laid = { poses: [], paints: [] };
   let estimate: Float64Array = new Float64Array();
   const reused = new StepReuse(reuse);
   try {
@@ -290,7 +292,7 @@ async function denoised(
       const branches = branchesAt[step]!;
       const { input, clean: cleanOf } = denoiserAt(p, sigma);
       const seen = await network.step(branches, input(y), { sigma, places: step === steps - 1 });
-      poses = seen.poses;
+      laid = { poses: seen.poses, paints: seen.paints };
       const guided = combine(
         factorsOf(branches, weightsAt(step, sigma), hasImages),
         seen.f.map((f) => cleanOf(y, f)),
@@ -309,7 +311,7 @@ async function denoised(
       ...{ draft, start },
     });
     if (!x.every(Number.isFinite)) throw new VimiError('INTERNAL', 'The network returned numbers that are not finite');
-    return { x, poses };
+    return { x, ...laid };
   } finally {
     network.close();
   }

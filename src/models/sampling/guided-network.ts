@@ -9,14 +9,20 @@ import type { Branch } from './guidance.js';
  */
 export interface GuidedNetwork {
   /**
-   * F of each branch for x [T, H, W, 3], and with `places` where it laid each image of `all`, [T, 5].
+   * F of each branch for x [T, H, W, 3], and with `places` where it laid each image of `all`, [T, 5], and how it painted it, [4, 3].
    */
   step(
     branches: readonly Branch[],
     x: Float32Array,
     at: { sigma: number; places: boolean },
-  ): Promise<{ f: Float32Array[]; poses: Float32Array[] }>;
+  ): Promise<{ f: Float32Array[] } & Laid>;
   close(): void;
+}
+
+/** Of each of the prompt's images where it lies in the frames, [T, 5], and how it is painted, [4, 3]; none where it is not told. */
+export interface Laid {
+  poses: Float32Array[];
+  paints: Float32Array[];
 }
 
 /** What stays the same for all steps. */
@@ -46,6 +52,11 @@ export function placesOf({ items, frames: T, low }: GuidedVideo): { pose: Number
 
 export const frameNumbers = (T: number): number[] => Array.from({ length: T }, (_, t) => t);
 
-/** Places of K images [K, T, 5], one after the other. */
-export const eachPlace = (placed: Float32Array, T: number): Float32Array[] =>
-  Array.from({ length: placed.length / (T * 5) }, (_, k) => placed.slice(k * T * 5, (k + 1) * T * 5));
+/** Places of K images [K, T, 5] and their paint [K, 4, 3], image by image. */
+export const laidOf = (placed: Float32Array | undefined, paint: Float32Array | undefined, T: number): Laid => ({
+  poses: inPieces(placed, T * 5),
+  paints: inPieces(paint, 12),
+});
+
+const inPieces = (values: Float32Array | undefined, length: number): Float32Array[] =>
+  Array.from({ length: (values?.length ?? 0) / length }, (_, k) => values!.slice(k * length, (k + 1) * length));

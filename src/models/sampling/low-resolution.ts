@@ -24,6 +24,8 @@ interface Size {
 export interface SmallVideo {
   x: ArrayLike<number>;
   poses: readonly (Float32Array | null)[];
+  /** How it painted each of them, [4, 3] (paint.ts); left out: as they are. */
+  paints?: readonly Float32Array[];
 }
 
 /** Frames and pixels of the small video that belongs to one of this size. A last frame that is half seen counts. */

@@ -1,4 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
+import { painted } from '../../../src/models/networks/extensions/paint.js';
 import {
   attention,
   feedForward,
@@ -24,6 +25,14 @@ export const layerCases: LayerCase[] = [
   ['feedForward', [[2, 3, 4]], (d) => feedForward(d, 4, 2)],
   ['transformerLayer', [[2, 3, 8]], (d) => transformerLayer(d, 8, 2, 2)],
   ['neighbours', [[2, 4, 3, 5]], (d) => neighbours(d, 5)],
+  [
+    'painted',
+    [
+      [4, 3, 8],
+      [2, 4, 3],
+    ],
+    () => (_, pixels, paint) => painted(pixels!, paint!),
+  ],
   ['repeat', [[2, 1, 3, 1, 2]], () => (_, x) => repeat(x, [2, 4, 3, 2, 2])],
   [
     'attention with a hidden token',

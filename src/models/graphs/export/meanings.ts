@@ -51,4 +51,8 @@ export const meanings: Readonly<Record<string, { what: string; range: string }>>
     what: 'where the images were found: as pose. [1, images, frames, 5]',
     range: 'a frame is 1 wide and 1 high',
   },
+  paint: {
+    what: 'what the words add to red, green and blue of each image, for its red, green, blue and matte. [1, images, 4, 3]',
+    range: 'any; 0 where the image is laid as it is',
+  },
 };

@@ -6,6 +6,7 @@ import type { Condition } from '../prompt-encoder.js';
 import { layout } from './layout.js';
 import { localPath } from './local-path.js';
 import { type Look, lookAt } from './look.js';
+import { paint } from './paint.js';
 import { imagePlan, type Placed, type Places, placement, placementAt } from './placement.js';
 
 /*
@@ -13,6 +14,7 @@ import { imagePlan, type Placed, type Places, placement, placementAt } from './p
  *
  *   layout       prompt and time say where the subject will be (layout.ts), with a loss of its own
  *   placement    after each write the prompt's images are laid into the frames (placement.ts)
+ *   paint        in the colours that the words ask for (paint.ts)
  *   near         patches look at their neighbours
  *   local path   and at the frames beside theirs (local-path.ts)
  *
@@ -54,10 +56,10 @@ export function blockInTheSmall(declare: Declaration, preset: Preset, isFirst: b
    * training reads, and at the end whoever enlarges the video.
    */
   return (w: Weights, u: tf.Tensor, around: Surroundings & Images, placed: Placed[]): tf.Tensor => {
-    const { B, T, R, Q, condition, whole, when, summary, look, planned, places } = around;
+    const { B, T, R, Q, condition, whole, when, summary, look, paint, planned, places } = around;
     let v = u;
-    if (place && condition.images && look) {
-      const laid = place(w, v, condition.images, { look, planned, whole, when, R, Q });
+    if (place && condition.images && look && paint) {
+      const laid = place(w, v, condition.images, { look, paint, planned, whole, when, R, Q });
       placed.push(laid.placed);
       v = laid.u;
     }
@@ -70,6 +72,8 @@ export function blockInTheSmall(declare: Declaration, preset: Preset, isFirst: b
 export interface Images {
   /** Into the prompt's images, where it has some. */
   look: Look | undefined;
+  /** How the words paint them; an upsampler's images are painted already. */
+  paint: tf.Tensor | undefined;
   /** Where they are planned to be. */
   planned: tf.Tensor | undefined;
 }
@@ -78,12 +82,15 @@ export interface Images {
 export function planInTheSmall(declare: Declaration, preset: Preset, grid: [rows: number, columns: number]) {
   const plan = preset.low ? null : layout(declare.at('layout'), preset);
   const planImages = preset.low ? null : imagePlan(declare.at('picture-plan'), preset, grid);
+  const paintImages = preset.low ? null : paint(declare.at('paint'), preset);
   const drawn = preset.low ? null : linear(declare.at('drawn'), preset.patchWidth, 1);
   return {
     /** Logits of the subject's place, and what they add to the patches; nothing for an upsampler. */
     subject: (w: Weights, { whole, when }: Surroundings) => plan?.(w, whole, when),
-    images(w: Weights, { condition: { images }, whole, when }: Surroundings): Images {
+    images(w: Weights, { condition, whole, when }: Surroundings): Images {
+      const { images } = condition;
       return {
+        paint: images && paintImages?.(w, condition, images),
         planned: images && planImages?.(w, images.meaning, whole, when),
         look: images && lookAt(images.pixels),
       };

@@ -6,6 +6,7 @@ import type { Declaration, Weights } from '../parameters.js';
 import { gridPositions } from '../positions.js';
 import { type ConditionImages, patches } from '../prompt-encoder.js';
 import { type Look, seen } from './look.js';
+import { painted } from './paint.js';
 
 /**
  * The images of the prompt, laid into the frames: a spatial transformer (Jaderberg et al. 2015; not from the paper). For each
@@ -28,6 +29,8 @@ export interface Placed {
 export interface PlacementContext {
   /** Into the images, B * K of them. */
   look: Look;
+  /** How they are painted, as paint.ts says it. */
+  paint: tf.Tensor;
   planned?: tf.Tensor;
   whole: tf.Tensor;
   when: tf.Tensor;
@@ -55,7 +58,7 @@ export function placement(declare: Declaration, preset: Preset) {
     w: Weights,
     u: tf.Tensor,
     images: ConditionImages,
-    { look, planned, whole, when, R, Q }: PlacementContext,
+    { look, paint, planned, whole, when, R, Q }: PlacementContext,
   ): { u: tf.Tensor; placed: Placed } => {
     const { B, T } = shape(when, ['B', 'T', 'P'], { P });
     const { K } = shape(images.meaning, ['B', 'K', 'C'], { B, C });
@@ -82,7 +85,8 @@ export function placement(declare: Declaration, preset: Preset) {
     const logSize = free.slice([0, 2], [-1, 1]).clipByValue(-3, 2);
     const towards = free.slice([0, 3], [-1, 2]).add(tf.tensor2d([1, 0], [1, 2]));
     const pose = tf.concat([at, logSize, towards], 1).reshape([B, K, T, 5]);
-    const taken = lay(w, normed, images, { look, pose, share: images.present.reshape([B, K, 1]), heat, R, Q });
+    const there = images.present.reshape([B, K, 1]);
+    const taken = lay(w, normed, images, { look, paint, pose, share: there, heat, R, Q });
     return { u: u.add(taken), placed: { heat, pose } };
   };
 }
@@ -113,6 +117,7 @@ export function placementAt(declare: Declaration, preset: Preset) {
 
 interface Lying {
   look: Look;
+  paint?: tf.Tensor;
   pose: tf.Tensor;
   share: tf.Tensor;
   heat?: tf.Tensor;
@@ -136,7 +141,7 @@ function laying(declare: Declaration, { patch: p, patchWidth: P, width: C }: Pre
     w: Weights,
     normed: tf.Tensor,
     images: ConditionImages,
-    { look, pose, share, heat, R, Q }: Lying,
+    { look, paint, pose, share, heat, R, Q }: Lying,
   ): tf.Tensor => {
     const { B, K, T } = shape(pose, ['B', 'K', 'T', '5'], { '5': 5 });
     const S = R * Q;
@@ -144,7 +149,8 @@ function laying(declare: Declaration, { patch: p, patchWidth: P, width: C }: Pre
     const towards = flat.slice([0, 3], [-1, 2]);
     const turn = towards.div(towards.square().sum(1, true).add(1e-6).sqrt());
     const where = { at: flat.slice([0, 0], [-1, 2]), logSize: flat.slice([0, 2], [-1, 1]), turn };
-    const pixels = look(...placesIn(where, R * p, Q * p)).reshape([B * K * T, R * p, Q * p, seen]);
+    const found = look(...placesIn(where, R * p, Q * p));
+    const pixels = (paint ? painted(found, paint) : found).reshape([B * K * T, R * p, Q * p, seen]);
     const cells = patches(pixels, p).reshape([B, K, T, S, cell]);
     const told = heat ? tf.concat([cells, heat.mul(0.1).reshape([B, K, T, S, 1])], 4) : cells;
     const gate = gatePixels(w, told)
