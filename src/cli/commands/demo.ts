@@ -22,7 +22,7 @@ const prompts = [
   { text: 'a mushroom moves left on a blue background', seed: 1 },
   { text: 'a fox moves right on a green background', seed: 2 },
   { text: 'a rocket moves up on a black background', seed: 3 },
-  { text: 'a strawberry moves down on a white background', seed: 4 },
+  { text: 'a strawberry painted blue moves down on a white background', seed: 4 },
 ];
 
 /**
