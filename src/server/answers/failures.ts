@@ -51,7 +51,7 @@ export function answerFailures(app: FastifyInstance, log: Log): void {
 function endSoon(raw: IncomingMessage): void {
   if (raw.complete) return;
   raw.unpipe();
-  const late = setTimeout(() => raw.complete || raw.socket.destroy(), lingerMs);
+  const late = setTimeout(() => raw.complete || raw.destroy(), lingerMs);
   late.unref();
   raw.resume();
 }
