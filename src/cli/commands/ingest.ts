@@ -148,14 +148,17 @@ function backfillPipeline(workspace: Workspace): PipelineSpec {
   });
 }
 
-function captionersOf(pipeline: PipelineSpec | undefined): CaptionerSetting[] {
-  const step = pipeline?.steps.find(({ operator }) => operator.name === caption.name);
-  return (step?.config ?? caption.config.parse({})).from as CaptionerSetting[];
-}
+const captionersOf = (pipeline: PipelineSpec | undefined) => settingsOf(pipeline, caption).from as CaptionerSetting[];
 
-function maxBytesOf(pipeline: PipelineSpec | undefined): number {
-  const step = pipeline?.steps.find(({ operator }) => operator.name === fetch.name);
-  return ((step?.config ?? fetch.config.parse({})) as { max_bytes: number }).max_bytes;
+const maxBytesOf = (pipeline: PipelineSpec | undefined) => settingsOf(pipeline, fetch).max_bytes as number;
+
+/** Of the pipeline's step with this operator; its defaults, where there is no such step. */
+function settingsOf(
+  pipeline: PipelineSpec | undefined,
+  { name, config }: typeof caption | typeof fetch,
+): Record<string, unknown> {
+  const step = pipeline?.steps.find(({ operator }) => operator.name === name);
+  return (step?.config ?? config.parse({})) as Record<string, unknown>;
 }
 
 /** Of a pipeline that does not tell of its media: counts of all that it worked on. */

@@ -60,10 +60,8 @@ export function sendProblem(reply: FastifyReply, error: VimiError, status?: numb
   const problem = { ...problemOf(error), ...(status !== undefined && { status }) };
   if ((problem.status === 503 || problem.status === 429) && !reply.hasHeader('retry-after'))
     reply.header('retry-after', String(retryAfter));
-  if (problem.status === 413) {
-    if (!reply.request.raw.complete) reply.removeHeader('connection');
-    endSoon(reply.request.raw);
-  }
+  // The connection is left to `endSoon`, when this has been said.
+  if (problem.status === 413 && !reply.request.raw.complete) reply.removeHeader('connection');
   // As text, so that a route's own schemas leave it as it is.
   return reply
     .code(problem.status)

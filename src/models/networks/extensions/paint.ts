@@ -39,7 +39,7 @@ export function painted(pixels: tf.Tensor, paint: tf.Tensor): tf.Tensor {
   const full = tf.concat([one, column, four], 2);
   const half = tf.concat([four, one, column], 2);
   const by = tf.concat([full, half], 1); // [M, 8, 8]
-  const given = pixels.reshape([M, (N! / M) * n!, 8]);
+  const given = pixels.reshape([M, (N / M) * n, 8]);
   const within = tf.matMul(pixels.reshape([-1, 8]) as tf.Tensor2D, tf.tensor2d(matteEverywhere, [8, 8]));
   const change = tf.matMul(given, by).mul(within.reshape(given.shape));
   return given.add(change).reshape([N, n, 8]);
