@@ -89,6 +89,8 @@ describe('the judge of a chaos run', () => {
     const late = (state: string) => ({ topic: 'chaos-jobs', value: { job: 'one', state } });
     const records = await fineRun();
     expect((await judged([...records, late('queued'), late('completed')])).problems).toEqual([]);
+    const both = [...records, late('in_progress'), late('completed'), late('completed')];
+    expect(await judged(both)).toMatchObject({ problems: [], doubled: 0 });
     expect(await judged([...records, late('queued'), late('failed')])).toMatchObject({ doubled: 1 });
   });
 

@@ -54,6 +54,8 @@ describe('vimi corpus regrade', { timeout: patience(120) }, () => {
     const transport = await workspace.transport();
     // A net came after most of the corpus: one of its clips has the score.
     for await (const record of transport.read('clips')) {
+      // Of a clip whose document was removed, nothing is left but its key.
+      if (record.value === null) continue;
       const clip = decodeEvent(record, ['clip.settled']).data as ClipSettled;
       if (clip.outcome !== 'delivered' || clip.clip.kind !== 'still') continue;
       const data = { ...clip, scores: { ...clip.scores, safety: 0.2 } };

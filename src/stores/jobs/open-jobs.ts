@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { either } from '../../core/either.js';
 import { decodeEvent } from '../../events/cloudevents.js';
 import { jobRecord } from '../../events/job-change.js';
@@ -25,6 +26,9 @@ export interface OpenJobsOptions {
   log: { warn(fields: object, message: string): void; info(fields: object, message: string): void };
 }
 
+/** How long an end that is hidden waits to be said once more, at least and at most: who says it first is seen by the others. */
+const [leastMs, mostMs] = [500, 3_000];
+
 /** No job's id. */
 const anyMove = '';
 
@@ -37,6 +41,8 @@ export function openJobs(options: OpenJobsOptions): Jobs {
   const closing = new AbortController();
   let closed = false;
 
+  const endsHidden = () => (closed ? [] : view.hidden().filter(({ state }) => isOver(state)));
+  let isUncovering = false;
   const follower = followTopic<StoredRecord>({
     what: 'The memory of jobs',
     read: (from, how) => options.read(topic, { from, ...how }),
@@ -45,6 +51,7 @@ export function openJobs(options: OpenJobsOptions): Jobs {
       if (closed) return;
       const told = view.apply(records.map(changeOf));
       for (const what of [anyMove, ...told]) for (const look of [...(waiting.get(what) ?? [])]) look();
+      if (!isUncovering && endsHidden().length > 0) void uncover();
     },
     log,
   });
@@ -114,6 +121,30 @@ export function openJobs(options: OpenJobsOptions): Jobs {
       now = view.get(now.job.job) ?? { ...now, isHidden: false };
     }
     return now.job;
+  }
+
+  /**
+   * A worker that hung tells of its progress after another has ended the job, and need not live until it could mend that:
+   * whoever reads it says the end once more.
+   */
+  async function uncover(): Promise<void> {
+    const { signal } = closing;
+    isUncovering = true;
+    while (isUncovering && !signal.aborted)
+      try {
+        await sleep(leastMs + Math.random() * (mostMs - leastMs), undefined, { signal });
+        // What hides an end in an old part of the topic may be mended further on.
+        await unlessAborted(caughtUp(), signal);
+        const hidden = endsHidden();
+        isUncovering = hidden.length > 0;
+        for (const { job } of hidden)
+          await inTurn(job, async () => {
+            const known = view.get(job);
+            if (known && isOver(known.job.state)) await restated(known, signal);
+          });
+      } catch (error) {
+        if (!signal.aborted) log.warn({ error: String(error) }, 'Ends of jobs that late progress hides are said later');
+      }
   }
 
   /** Waits for nobody who will never come: null, when the record that has the job will not end it any more. */

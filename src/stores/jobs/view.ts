@@ -31,12 +31,14 @@ export class JobsView {
       `
       CREATE TABLE jobs (job TEXT PRIMARY KEY, request TEXT NOT NULL, hidden INTEGER NOT NULL, json TEXT NOT NULL);
       CREATE INDEX jobs_by_request ON jobs (request);
+      CREATE INDEX hidden_jobs ON jobs (job) WHERE hidden = 1;
     `,
     );
     this.#sql = {
       get: this.#file.prepare('SELECT json, hidden FROM jobs WHERE job = ?'),
       named: this.#file.prepare('SELECT json FROM jobs WHERE request = ? ORDER BY job').pluck(),
       put: this.#file.prepare('INSERT OR REPLACE INTO jobs (job, request, hidden, json) VALUES (?, ?, 0, ?)'),
+      hidden: this.#file.prepare('SELECT json FROM jobs WHERE hidden = 1 ORDER BY job').pluck(),
       hide: this.#file.prepare('UPDATE jobs SET hidden = 1 WHERE job = ?'),
       forget: this.#file.prepare('DELETE FROM jobs WHERE job = ?'),
     };
@@ -49,6 +51,11 @@ export class JobsView {
 
   named(id: string): KnownJob[] {
     return (this.#sql.named.all(id) as string[]).map((json) => JSON.parse(json) as KnownJob);
+  }
+
+  /** The jobs of which the newest record is a change that came too late. */
+  hidden(): KnownJob[] {
+    return (this.#sql.hidden.all() as string[]).map((json) => JSON.parse(json) as KnownJob);
   }
 
   /** The next offset of each partition. */

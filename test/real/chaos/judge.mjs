@@ -102,18 +102,18 @@ export async function judge({ records, objects, requests, media, beside = false 
  * once more, since compaction would keep its late word alone: that is no second end.
  */
 function endsOf(changes) {
-  /** By job: its end, until something else is said of it. */
+  /** By job: its end, and whether something else was said after one. */
   const said = new Map();
   return changes.filter((change) => {
     const { job, state } = change;
     const before = said.get(job);
     if (!['completed', 'failed', 'cancelled'].includes(state)) {
-      if (before) said.set(job, { ...before, isHidden: true });
+      if (before) said.set(job, { ...before, wasHidden: true });
       return false;
     }
-    said.set(job, { end: change, isHidden: false });
-    // Who says it again says its fields in another order.
-    return !(before?.isHidden && isDeepStrictEqual(before.end, change));
+    said.set(job, { end: change, wasHidden: before?.wasHidden === true });
+    // Who says it again says its fields in another order; two may do it at once.
+    return !(before?.wasHidden && isDeepStrictEqual(before.end, change));
   });
 }
 

@@ -29,7 +29,7 @@ export interface JobTopics {
   jobs: string;
   rejects: string;
 }
-const topics: JobTopics = { requests: 'requests', jobs: 'jobs', rejects: 'rejects' };
+export const topics: JobTopics = { requests: 'requests', jobs: 'jobs', rejects: 'rejects' };
 
 export async function prepareJobTopics(transport: Transport, names = topics, partitions = 3): Promise<void> {
   await transport.ensureTopics([
