@@ -49,7 +49,10 @@ export interface Verdict {
 }
 
 /** Of one actor among others. */
-export type ActorVerdict = Pick<Verdict, 'appearanceRank' | 'colourRank' | 'motion' | 'motionRight'>;
+export interface ActorVerdict extends Pick<Verdict, 'appearanceRank' | 'colourRank' | 'motion' | 'motionRight'> {
+  /** Whether it looks most like one of the other actors. */
+  mistaken: number;
+}
 
 /** Subjects that share the world are so much smaller, and their paths shorter. */
 const halfScale = 0.7;
@@ -145,8 +148,10 @@ export class Oracle {
     const templates = await Promise.all(codes.map((code) => this.template(code)));
     const looked = lookedAt(actor, frames.length).map((t) => half[t]!);
     const motion = motionOf(half, background, actor.place === 'whole' ? 1 : halfScale);
+    const likely = likenesses(looked, background, templates);
     return {
-      appearanceRank: rankOf(0, likenesses(looked, background, templates), 'high'),
+      appearanceRank: rankOf(0, likely, 'high'),
+      mistaken: Number(rivals.some((code) => rankOf(codes.indexOf(code), likely, 'high') === 1)),
       colourRank: rankOf(0, colourDistances(meanColour(looked, background), templates), 'low'),
       motion,
       motionRight: Number(motion === actor.motion),

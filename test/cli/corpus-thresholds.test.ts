@@ -66,6 +66,21 @@ describe('vimi corpus thresholds', { timeout: patience(120) }, () => {
       expect(await thrownBy(() => told([wrong]))).toMatchObject({ code: 'USAGE' });
   });
 
+  it('refuses limits that no clip could keep to, in whatever order they are set', async () => {
+    for (const wrong of [
+      ['caption_words.min=5', 'caption_words.max=2'],
+      ['caption_words.max=2', 'caption_words.min=5'],
+      ['min_brightness=0.6', 'max_brightness=0.2'],
+    ])
+      expect(await thrownBy(() => told(wrong))).toMatchObject({
+        code: 'USAGE',
+        message: expect.stringMatching(
+          /No clip could keep to these limits: expected (\S+) at most \S+ \([\d.]+\), found \1=/,
+        ),
+      });
+    expect((await told(['caption_words.min=2', 'caption_words.max=2'])).set.kept).toBeGreaterThan(0);
+  });
+
   it('knows every score that clips have, and which clips were dropped before it was measured', async () => {
     const { other_values: values, set } = await told(['caption_words.min=3', 'min_motion=0.015']);
     // "a test film" has three words, the stills have two each.

@@ -1,3 +1,5 @@
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
@@ -39,6 +41,24 @@ describe('vimi validate', () => {
       found: 'retreive',
       suggestion: 'retrieve',
     });
+  });
+
+  it('names the line of a limit whose least is above its most', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'vimi-validate-'));
+    try {
+      const file = join(folder, 'topology.yaml');
+      const lines = (await readFile(shipped, 'utf8')).split('\n');
+      const at = lines.findIndex((line) => /^ +- filter/.test(line));
+      lines[at] = '    - filter: { scores: { sharpness: { min: 0.9, max: 0.1 } } }';
+      await writeFile(file, lines.join('\n'));
+      const { code, printed } = await run(file);
+      expect(code).toBe(2);
+      expect(printed).toContain(
+        `:${at + 1}:45 error step 'filter': scores.sharpness.min: expected at most max (0.1), found 0.9\n`,
+      );
+    } finally {
+      await rm(folder, { recursive: true });
+    }
   });
 
   it('says what it has seen when all is well', async () => {

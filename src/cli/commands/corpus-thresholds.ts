@@ -12,12 +12,14 @@ import {
   boundOf,
   boundsOf,
   concerns,
+  contradictions,
   type Judged,
   keepsTo,
   type Limit,
   type LimitName,
   type Limits,
   limitNames,
+  limitSettings,
   limits,
   strictest,
   verdictOf,
@@ -117,14 +119,26 @@ function scoresOnly({ steps }: PipelineSpec): boolean {
 
 /**
  * The limits with some in place of theirs, each written `NAME=NUMBER`, `SCORE.min=NUMBER`, `SCORE.max=NUMBER` or `languages=en,de`. `measured`: the
- * scores that clips have.
+ * scores that clips have. USAGE for a limit that there is not, a value that it cannot have, and limits that no clip could keep to.
  */
 export function withLimits(before: Limits, set: readonly string[], measured: ReadonlySet<string>): Limits {
-  return set.reduce((limits, text) => {
+  const wanted = set.reduce((limits, text) => {
     const [name = '', value = ''] = text.split(/=(.*)/s).map((part) => part.trim());
     return setOne(limits, name, value, measured);
   }, before);
+  // What the filters of a topology say together is not the fault of what is set here.
+  const [wrong] = set.length > 0 ? contradictions(wanted) : [];
+  if (!wrong) return wanted;
+  const { name, expected } = wrong;
+  const { value } = boundsOf(wanted).find((one) => one.name === name)!;
+  throw new VimiError('USAGE', 'No clip could keep to these limits', {
+    expected: `${name} ${expected}`,
+    found: `${name}=${value}`,
+    remedy: 'Set both with --limit if one is from the topology.',
+  });
 }
+
+const oneLimit = z.strictObject(limitSettings).partial();
 
 function setOne(before: Limits, name: string, value: string, measured: ReadonlySet<string>): Limits {
   const [, score = '', bound] = /^(.*)\.(min|max)$/.exec(name) ?? [];
@@ -143,11 +157,12 @@ function setOne(before: Limits, name: string, value: string, measured: ReadonlyS
   const wanted = isNamed
     ? { scores: { ...before.scores, [score]: { ...before.scores[score], [bound]: number } } }
     : { [name]: name === 'languages' ? value.split(',').map((one) => one.trim()) : number };
-  const checked = filter.config.partial().safeParse(wanted);
+  // Whether a least value is below the most is seen when all are set.
+  const checked = isNamed ? z.number().safeParse(number) : oneLimit.safeParse(wanted);
   if (value !== '' && checked.success) return { ...before, ...wanted };
   throw new VimiError('USAGE', `This is no value of ${name}`, {
     expected: checked.error
-      ? mistakesOf(checked.error, wanted)
+      ? mistakesOf(checked.error, isNamed ? number : wanted)
           .map(({ expected }) => expected)
           .join('; ')
       : `${name}=NUMBER`,

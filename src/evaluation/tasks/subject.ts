@@ -18,8 +18,8 @@ export interface SubjectSetting extends Setting {
   oracle: Oracle;
 }
 
-/** What a prompt's images are of. */
-const kinds = ['one subject', 'two subjects', 'a background image'] as const;
+/** What a prompt's images are of. Exchanged: the first subject's image in the place of the second's noun, and the other way round. */
+const kinds = ['one subject', 'two subjects', 'two subjects, exchanged', 'a background image'] as const;
 type Kind = (typeof kinds)[number];
 
 interface Row {
@@ -52,8 +52,11 @@ export async function evaluateSubject(setting: SubjectSetting): Promise<Report> 
   const settings = setting.steps.flatMap((steps) => setting.guidance.map((guidance) => ({ steps, guidance })));
   const chosen = worlds.flatMap(({ name, world }) =>
     kinds.flatMap((kind) => {
+      const isExchanged = kind === 'two subjects, exchanged';
       const clips = world.clips.flatMap((clip) =>
-        kindOf(clip) === kind ? [{ ...clip, motion: clip.actors.map(({ motion }) => motion).join(' ') }] : [],
+        kindOf(clip) === (isExchanged ? 'two subjects' : kind)
+          ? [{ ...(isExchanged ? exchanged(clip) : clip), motion: clip.actors.map(({ motion }) => motion).join(' ') }]
+          : [],
       );
       return chooseClips(clips, n, seed).map((clip, index) => ({ set: name, world, kind, clip, index }));
     }),
@@ -70,7 +73,10 @@ export async function evaluateSubject(setting: SubjectSetting): Promise<Report> 
     const truth = await readClip(clip, format, signal);
     const backgrounds = await backgroundsOf(world);
     const about = { set, kind, clip: clip.number, caption: clip.caption };
-    const rows: Row[] = [{ ...about, how: 'true clips', ...(await judge(setting.oracle, truth, clip, backgrounds)) }];
+    const rows: Row[] = [];
+    // Nobody made clips of exchanged subjects.
+    if (kind !== 'two subjects, exchanged')
+      rows.push({ ...about, how: 'true clips', ...(await judge(setting.oracle, truth, clip, backgrounds)) });
     const pages: { name: string; label: string; images: RgbImage[] }[] = [];
     const { prompt, images } = await promptOf(clip, world);
     for (const { steps, guidance } of settings) {
@@ -92,7 +98,7 @@ export async function evaluateSubject(setting: SubjectSetting): Promise<Report> 
       setting.onProgress(++done, total, `${set}, ${kind}`);
       if (index < rowsShown)
         pages.push({
-          name: `${set}-${kind.replaceAll(' ', '-')}${settings.length > 1 ? `-${how.replaceAll(/[ ,]+/g, '-')}` : ''}`,
+          name: `${set}-${kind.replaceAll(/[ ,]+/g, '-')}${settings.length > 1 ? `-${how.replaceAll(/[ ,]+/g, '-')}` : ''}`,
           label: `${clip.caption} (appearance ${row.actors.map(({ appearanceRank }) => appearanceRank).join(' and ')})`,
           images: [...images, ...someFrames(video, framesShown), ...someFrames(truth, framesShown)],
         });
@@ -111,14 +117,15 @@ export async function evaluateSubject(setting: SubjectSetting): Promise<Report> 
   return {
     title: 'Subject-driven generation: images in the place of nouns',
     notes: [
-      'Two subjects: each is looked for in its own half, the other being among its 100 candidates. A background image is right when what stays in the video is most like it among all images of the world; a plain background when its colour is.',
+      'Two subjects: each is looked for in its own half, the other being among its 100 candidates; mistaken: it looks most like the other. Exchanged: the same noise and words, each image in the place of the other; right is who follows the images. A background image is right when what stays in the video is most like it among all images of the world; a plain background when its colour is.',
     ],
     tables: [
       {
         title: 'What the videos show',
         columns: [
-          ...['set', 'images', 'how', 'n', 'appearance rank-1, each', 'appearance rank-5, each', 'motion, each'],
-          ...['all appearances right, in their places', 'all motions', 'background', 'everything'],
+          ...['set', 'images', 'how', 'n', 'appearance rank-1, each', 'appearance rank-5, each', 'mistaken, each'],
+          ...['motion, each', 'all appearances right, in their places', 'all motions'],
+          ...['background', 'everything'],
         ],
         rows: keys.map((key): Cell[] => {
           const [set, kind, how] = JSON.parse(key) as [string, string, string];
@@ -129,6 +136,7 @@ export async function evaluateSubject(setting: SubjectSetting): Promise<Report> 
             ...[set, kind, how, group.length],
             share(actors.map(({ appearanceRank }) => Number(appearanceRank === 1))),
             share(actors.map(({ appearanceRank }) => Number(appearanceRank <= 5))),
+            share(actors.map(({ mistaken }) => mistaken)),
             share(actors.map(({ motionRight }) => motionRight)),
             share(group.map(({ allAppearances }) => allAppearances)),
             share(group.map(({ allMotions }) => allMotions)),
@@ -141,6 +149,12 @@ export async function evaluateSubject(setting: SubjectSetting): Promise<Report> 
     records: rows.map((row) => ({ ...row })),
     sheets: [...sheets.values()],
   };
+}
+
+/** The clip as it would be with each image in the place of the other: names, motions and places stay. */
+function exchanged(clip: WorldClip): WorldClip {
+  const subjects = clip.actors.map(({ subject }) => subject).reverse();
+  return { ...clip, actors: clip.actors.map((actor, i) => ({ ...actor, subject: subjects[i]! })) };
 }
 
 function kindOf({ actors, background }: WorldClip): Kind | null {

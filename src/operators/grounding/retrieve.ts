@@ -5,6 +5,7 @@ import type { AskedDocuments } from '../../flow/flow.js';
 import type { StepContext } from '../../flow/step-context.js';
 import type { SearchQuery } from '../../stores/corpus/corpus.js';
 import { removableEntry } from '../../stores/removals/removals.js';
+import { scoreRange } from '../score-range.js';
 import { askedDocuments } from './retrieval/asked-documents.js';
 import { retrieveContext, retrieveMotions } from './retrieval/retrieve-context.js';
 
@@ -87,12 +88,7 @@ const config = z.strictObject({
     ),
   licences: z.array(z.string()).default([]).describe('Only documents with these licences; all if empty.'),
   scores: z
-    .record(
-      z.string().min(1).max(64),
-      z
-        .strictObject({ min: z.number().optional(), max: z.number().optional() })
-        .refine(({ min, max }) => min !== undefined || max !== undefined, 'min, max or both'),
-    )
+    .record(z.string().min(1).max(64), scoreRange)
     .default({})
     .describe(
       'Limits of the scores that documents carry, such as { nsfw: { max: 0.1 } }. A document without that score is left out.',

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { defineOperator } from '../../flow/define-operator.js';
 import { drop } from '../../flow/map-each.js';
-import { boundsOf, limitSettings, scoresOf, verdictOf } from './limits.js';
+import { boundsOf, contradictions, limitSettings, scoresOf, verdictOf } from './limits.js';
 
 /*
  * In      clip; captions where there are some
@@ -24,13 +24,17 @@ export const filter = defineOperator(
         'SCORE_MISSING if a limit is set on a score that no step before this one measured: captions have their scores after the step caption, so limits on them need a second filter behind it.',
       memory: 'None.',
     },
-    config: z.strictObject({
-      ...limitSettings,
-      score_only: z
-        .boolean()
-        .default(false)
-        .describe('Nothing is dropped: for a first look at the scores of new media, before limits are decided.'),
-    }),
+    config: z
+      .strictObject({
+        ...limitSettings,
+        score_only: z
+          .boolean()
+          .default(false)
+          .describe('Nothing is dropped: for a first look at the scores of new media, before limits are decided.'),
+      })
+      .superRefine((wanted, { addIssue }) => {
+        for (const { path, expected } of contradictions(wanted)) addIssue({ code: 'custom', path, message: expected });
+      }),
     example: '- filter: { min_seconds: 0.5, min_side: 32, scores: { safety: { max: 0.3 } } }',
     needs: ['clip'],
     optional: ['captions'],

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { VimiError } from '../../core/errors.js';
 import type { KnownDropReason } from '../../flow/envelope.js';
 import type { Clip } from '../../flow/flow.js';
+import { notAbove, scoreRange } from '../score-range.js';
 
 /*
  * What a clip must be like to be kept, as settings over its scores. The step filter decides by them while media come in,
@@ -87,10 +88,6 @@ export const limits = {
 export type LimitName = keyof typeof limits;
 export const limitNames = Object.keys(limits) as LimitName[];
 
-const range = z
-  .strictObject({ min: z.number().optional(), max: z.number().optional() })
-  .refine(({ min, max }) => min !== undefined || max !== undefined, 'min, max or both');
-
 /** Their settings, for the schema of a step. */
 export const limitSettings = {
   ...(Object.fromEntries(limitNames.map((name) => [name, limits[name].setting])) as {
@@ -103,7 +100,7 @@ export const limitSettings = {
     .optional()
     .describe('Languages of captions that are kept, such as [en, de]. Default: all.'),
   scores: z
-    .record(z.string().min(1).max(64), range)
+    .record(z.string().min(1).max(64), scoreRange)
     .default({})
     .describe(
       'Limits of any other score, such as { caption_words: { min: 3 }, safety: { max: 0.3 } }: those of captions, of nets and of custom steps.',
@@ -170,6 +167,17 @@ export function scoreBehind(reason: string, names: readonly string[]): string | 
 /** Whether steps of vimi give a score of that name. */
 export function measuredBySteps(name: string): boolean {
   return /^caption_|^language$/.test(name) || Object.values<Limit>(limits).some(({ score }) => score === name);
+}
+
+/** The limits that leave nothing over: a least value above the most that the same score may have. Each once, where the least one stands. */
+export function contradictions(wanted: Limits): { path: string[]; name: string; expected: string }[] {
+  const bounds = boundsOf(wanted);
+  return bounds.flatMap(({ name, score, bound, value: least }) => {
+    const most = bounds.find((one) => one.score === score && one.bound === 'max' && one.value < least);
+    if (bound !== 'min' || most === undefined) return [];
+    const path = Object.hasOwn(limits, name) ? [name] : ['scores', score, bound];
+    return [{ path, name, expected: notAbove(most.name, Number(most.value)) }];
+  });
 }
 
 /** All that limits ask of a clip, by name; recorded as it is, so that the same limits always say the same of it. */

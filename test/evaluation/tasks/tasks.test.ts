@@ -258,6 +258,9 @@ test(
     for (const images of ['one subject', 'two subjects'])
       for (const how of ['true clips', '4 steps, guidance 1'])
         expect(cell(report, 0, new RegExp(`${images} ${how}`), both), `${images}, ${how}`).toBe(1);
+    // Who copies follows its images; in the places of the true clip each would be mistaken for the other.
+    expect(cell(report, 0, /two subjects, exchanged 4 steps/, both)).toBe(1);
+    expect(cell(report, 0, /two subjects, exchanged 4 steps/, 'mistaken, each')).toBe(0);
     const { prompt } = model.inputs.find(
       ({ prompt: { parts } }) => parts.filter((part) => 'pixels' in part).length > 1,
     )!;
@@ -282,6 +285,7 @@ test(
       worlds: [{ name: 'wrong', world: wrong }],
     });
     expect(cell(misjudged, 0, /two subjects true clips/, both)).toBe(0);
+    expect(cell(misjudged, 0, /two subjects true clips/, 'mistaken, each')).toBe(1);
   },
   patience,
 );

@@ -126,4 +126,22 @@ describe('limits of any other score, and of languages', () => {
     });
     expect(strictest(read({}), read({}))).not.toHaveProperty('languages');
   });
+
+  it('refuse a least value above the most that the same score may have, where it stands', () => {
+    const wrong = (config: object) =>
+      filter.config.safeParse(config).error?.issues.map(({ path, message }) => `${path.join('.')}: ${message}`);
+    expect(wrong({ scores: { sharpness: { min: 0.9, max: 0.1 }, a: { min: 1, max: 1 } } })).toContain(
+      'scores.sharpness.min: at most max (0.1)',
+    );
+    expect(wrong({ min_brightness: 0.6, max_brightness: 0.2 })).toEqual([
+      'min_brightness: at most max_brightness (0.2)',
+    ]);
+    expect(wrong({ min_brightness: 0.6, scores: { brightness: { max: 0.5 } } })).toEqual([
+      'min_brightness: at most brightness.max (0.5)',
+    ]);
+    expect(wrong({ max_brightness: 0.2, scores: { brightness: { min: 0.5 } } })).toEqual([
+      'scores.brightness.min: at most max_brightness (0.2)',
+    ]);
+    expect(wrong({ min_brightness: 0.5, max_brightness: 0.5, scores: { a: { min: 1, max: 1 } } })).toBeUndefined();
+  });
 });

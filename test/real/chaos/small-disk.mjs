@@ -50,10 +50,10 @@ export function usedMegabytes(folder) {
   return Math.round(((blocks - bfree) * bsize) / 2 ** 20);
 }
 
-/** Takes all the space that is left; what it returns gives it back. */
+/** Takes all the space that is left, beside what it took before; what it returns gives all of it back. */
 export function fill(folder) {
   const path = join(folder, '.ballast');
-  const file = openSync(path, 'w');
+  const file = openSync(path, 'a');
   try {
     for (let size = 1 << 20; size >= 1; )
       try {
