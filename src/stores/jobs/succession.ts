@@ -10,7 +10,7 @@ import { type Claim, isOver, type JobTry, type KnownJob } from './jobs.js';
  * The job after a change; null: the change came too late and says nothing. The first record that names a job has it. It
  * passes to another record when that one names the first as the one it comes after, or tells of an end after a failure.
  */
-export function succeed(known: KnownJob | undefined, change: KnownJob): KnownJob | null {
+function succeed(known: KnownJob | undefined, change: KnownJob): KnownJob | null {
   if (!known) return change;
   const [before, now] = [known.request, change.request];
   if (before.record === now.record) return isOver(known.state) && !isOver(change.state) ? null : change;
