@@ -26,18 +26,30 @@ export class Unreachable extends Error {
 }
 
 /**
+ * The server answers whoever asks for something within seconds, and a stream gives a sign of life every 15 s. Where nothing comes for so
+ * long, the line is lost and nobody said so, as after a sleep of this machine, or a proxy keeps everything back. Milliseconds.
+ */
+export const lostMs = 45_000;
+
+/**
  * An answer that is no error. Asks for an API key where the server does.
  * @param {string} address
- * @param {RequestInit} [options]
+ * @param {RequestInit & { silenceMs?: number }} [options]
  * @returns {Promise<Response>} Problem, Unreachable
  */
 export async function call(address, options = {}) {
   const headers = new Headers(options.headers);
   const key = keyText();
   if (key) headers.set('authorization', `Bearer ${key}`);
-  const answer = await fetch(address, { ...options, headers }).catch((error) => {
-    throw error.name === 'AbortError' ? error : new Unreachable();
-  });
+  const lost = new AbortController();
+  // What is sent may take long to arrive.
+  const late = options.method ? undefined : setTimeout(() => lost.abort(), options.silenceMs ?? lostMs);
+  const signal = options.signal ? AbortSignal.any([options.signal, lost.signal]) : lost.signal;
+  const answer = await fetch(address, { ...options, headers, signal })
+    .catch((error) => {
+      throw error.name === 'AbortError' && !lost.signal.aborted ? error : new Unreachable();
+    })
+    .finally(() => clearTimeout(late));
   if (answer.ok) return answer;
   const problem = await answer.json().catch(() => ({}));
   if (answer.status === 401) {

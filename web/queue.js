@@ -31,7 +31,27 @@ export function showQueue(onLook) {
       link.ariaCurrent = selected.includes(id) ? 'true' : null;
     }
   };
-  const look = async () => {
+  /** @type {Promise<void> | undefined} */
+  let looking;
+  /** @type {Promise<void> | undefined} */
+  let next;
+  /**
+   * One after the other: answers of a server that is slow neither pile up nor overtake each other.
+   * @returns {Promise<void>}
+   */
+  const look = () => {
+    if (looking)
+      next ??= looking.then(() => {
+        next = undefined;
+        return look();
+      });
+    else
+      looking = lookOnce().finally(() => {
+        looking = undefined;
+      });
+    return next ?? looking;
+  };
+  const lookOnce = async () => {
     try {
       const { data, has_more } = await read(`/v1/videos?limit=${limit}`);
       show(data);
@@ -40,7 +60,7 @@ export function showQueue(onLook) {
       trouble(undefined);
     } catch (error) {
       if (!(error instanceof Problem && error.code === 'ROUTE_UNKNOWN')) return trouble(error);
-      clearInterval(looking);
+      clearInterval(ticking);
       write(part('queue-empty', HTMLElement), 'No pipeline of this server makes videos.');
     }
   };
@@ -66,8 +86,8 @@ export function showQueue(onLook) {
     limit += page;
     look();
   });
-  const looking = setInterval(() => {
-    if (!document.hidden) look();
+  const ticking = setInterval(() => {
+    if (!document.hidden && !looking) look();
   }, lookMs);
   document.addEventListener('visibilitychange', () => {
     if (!document.hidden) look();

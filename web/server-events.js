@@ -1,10 +1,4 @@
-import { Unreachable } from './api.js';
-
-/**
- * The server gives a sign of life every 15 s. Where none comes for so long, the line is lost and nobody said so, as after a sleep of this
- * machine, or a proxy keeps everything back. Milliseconds.
- */
-const lostMs = 45_000;
+import { lostMs, Unreachable } from './api.js';
 
 /**
  * The server-sent events (WHATWG HTML, 9.2) of an answer. Browsers' own EventSource sends no API key.

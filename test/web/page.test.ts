@@ -278,6 +278,28 @@ describe('the page', patient, () => {
     expect(broken).toEqual([]);
   });
 
+  it('looks at the list once at a time, however slow the server is', async () => {
+    const { page } = await visit(browser, service.url);
+    let letGo = () => {};
+    const held = new Promise<void>((resolve) => {
+      letGo = resolve;
+    });
+    let [asked, open, most] = [0, 0, 0];
+    await page.route('**/v1/videos?limit=*', async (route) => {
+      asked++;
+      most = Math.max(most, ++open);
+      await held;
+      open--;
+      await route.continue();
+    });
+    await page.evaluate(`for (let n = 0; n < 5; n++) document.dispatchEvent(new Event('visibilitychange'))`);
+    await vi.waitFor(() => expect(asked).toBe(1), patient);
+    letGo();
+    await vi.waitFor(() => expect(asked).toBeGreaterThan(1), patient);
+    expect(most).toBe(1);
+    await page.context().close();
+  });
+
   it('goes on by itself when the server was away', async () => {
     const { page } = await visit(browser, service.url);
     await stopDrawing();
