@@ -188,6 +188,19 @@ describe('videos over HTTP', patient, () => {
     expect((await one.call('/v1/videos?after=nobody')).body.code).toBe('JOB_NOT_FOUND');
   });
 
+  it('lists the next page, from every replica, after the last job of this one was deleted', async () => {
+    for (const prompt of ['left', 'gone', 'gone too']) await one.post('/v1/videos', { prompt });
+    await one.drain();
+    const { data, last_id } = (await one.call('/v1/videos?limit=2')).body;
+    for (const { urls } of data) expect((await one.call(urls.self, { method: 'DELETE' })).status).toBe(200);
+    const late = await serve(topology);
+    for (const replica of [one, other, late]) {
+      const next = await replica.call(`/v1/videos?limit=1&after=${last_id}`);
+      expect(next).toMatchObject({ status: 200, body: { data: [{ prompt: 'left' }] } });
+    }
+    await late.close();
+  });
+
   it('says how many jobs have their turn before one, by their priorities', async () => {
     const priorities = ['batch', undefined, 'interactive', 'standard'];
     const asked: string[] = [];

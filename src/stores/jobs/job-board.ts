@@ -129,7 +129,7 @@ export class JobBoard {
         job TEXT NOT NULL, record TEXT NOT NULL, created INTEGER NOT NULL, json TEXT NOT NULL, PRIMARY KEY (job, record)
       );
       CREATE TABLE videos (job TEXT PRIMARY KEY, json TEXT NOT NULL);
-      CREATE TABLE deletions (job TEXT PRIMARY KEY, deleted TEXT NOT NULL);
+      CREATE TABLE deletions (job TEXT PRIMARY KEY, deleted TEXT NOT NULL, created INTEGER, source TEXT);
     `,
     );
     this.#queue = new JobQueue(this.#file, ageingMs);
@@ -146,7 +146,14 @@ export class JobBoard {
       requests: prepare('SELECT record, created FROM requests WHERE job = ?'),
       forgetRequest: prepare('DELETE FROM requests WHERE job = ? AND record = ?'),
       deleted: prepare('SELECT deleted FROM deletions WHERE job = ?').pluck(),
-      putDeleted: prepare('INSERT OR REPLACE INTO deletions (job, deleted) VALUES (?, ?)'),
+      putDeleted: prepare(`
+        INSERT INTO deletions (job, deleted, created, source) VALUES (@job, @deleted, @created, @source)
+        ON CONFLICT (job) DO UPDATE SET deleted = @deleted, created = COALESCE(@created, created), source = COALESCE(@source, source)
+      `),
+      askedDeleted: prepare(`
+        UPDATE deletions SET created = COALESCE(created, @created), source = COALESCE(source, @source) WHERE job = @job
+      `),
+      placeOfDeleted: prepare('SELECT created, source FROM deletions WHERE job = ? AND created IS NOT NULL'),
       request: prepare('SELECT json FROM requests WHERE job = ? AND record = ?').pluck(),
       firstRequest: prepare(
         'SELECT json, created FROM requests WHERE job = ? ORDER BY created, LENGTH(record), record LIMIT 1',
@@ -176,9 +183,9 @@ export class JobBoard {
 
   /** Undefined: there is no job `after`, or it is of another source. */
   list({ after, limit, order, state, source }: ListedBoard): BoardJob[] | undefined {
-    const mark = after === undefined ? undefined : (this.#sql.get.get(after) as Row | undefined);
+    const mark = after === undefined ? undefined : this.#placeOf(after);
     if (after !== undefined && !mark) return undefined;
-    if (mark && source !== undefined && this.#whole(mark).source !== source) return undefined;
+    if (mark && source !== undefined && mark.source !== source) return undefined;
     const rules = [
       mark && `(created, job) ${order === 'asc' ? '>' : '<'} (@created, @mark)`,
       state && 'state = @state',
@@ -189,8 +196,15 @@ export class JobBoard {
       .prepare(
         `SELECT job, created, changed, version, state, known FROM jobs ${where} ORDER BY created ${order}, job ${order} LIMIT @limit`,
       )
-      .all({ limit, ...(mark && { created: mark.created, mark: mark.job }), ...(state && { state }), source }) as Row[];
+      .all({ limit, ...(mark && { created: mark.created, mark: after }), ...(state && { state }), source }) as Row[];
     return rows.map((row) => this.#whole(row));
+  }
+
+  /** Where a job stands in the list, or stood before it was deleted: whoever deletes one page still gets the next. */
+  #placeOf(job: string): { created: number; source: string } | undefined {
+    const row = this.#sql.get.get(job) as Row | undefined;
+    if (row) return { created: row.created, source: this.#whole(row).source };
+    return this.#sql.placeOfDeleted.get(job) as { created: number; source: string } | undefined;
   }
 
   /** How many jobs are not over. */
@@ -228,7 +242,10 @@ export class JobBoard {
     return this.#apply('requests', rows, (row, told) => {
       if (!('job' in row)) return;
       const { job, record, source, id, payload, request, timestamp } = row;
-      if (isDeleted(record, this.#deleted(job))) return;
+      if (isDeleted(record, this.#deleted(job))) {
+        this.#sql.askedDeleted.run({ job, source, created: timestamp });
+        return;
+      }
       this.#sql.putRequest.run(job, record, timestamp, JSON.stringify({ source, id, payload, request }));
       const before = this.#sql.get.get(job) as Row | undefined;
       if (!before) {
@@ -251,7 +268,8 @@ export class JobBoard {
       const before = this.#sql.get.get(job) as Row | undefined;
       const { job: next, deleted, isHidden } = tell({ job: this.#known(job), deleted: this.#deleted(job) }, change);
       if (change instanceof JobDeletion) {
-        if (deleted.length > 0) this.#sql.putDeleted.run(job, JSON.stringify(deleted));
+        const { created = null, source = null } = this.#placeOf(job) ?? {};
+        this.#sql.putDeleted.run({ job, deleted: JSON.stringify(deleted), created, source });
         // Who does not say what it deletes means what was asked before.
         const isOld = change.deletes ? () => false : (created: number) => created <= timestamp;
         this.#forgetRequests(job, ({ record, created }) => isDeleted(record, deleted) || isOld(created));
