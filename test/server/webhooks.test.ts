@@ -28,14 +28,15 @@ afterAll(async () => {
 });
 
 /** A receiver; `answer` says with which status and headers it answers. */
-async function receiver(answer: (got: Got, n: number) => number | [number, Record<string, string>] = () => 204) {
+type Answer = number | [number, Record<string, string>];
+async function receiver(answer: (got: Got, n: number) => Answer | Promise<Answer> = () => 204) {
   const got: Got[] = [];
   const server: Server = createServer(async (request, response) => {
     let body = '';
     for await (const chunk of request) body += chunk;
     const one = { path: request.url ?? '', headers: request.headers, body };
     got.push(one);
-    const [status, headers] = [answer(one, got.length)].flat() as [number, Record<string, string>?];
+    const [status, headers] = [await answer(one, got.length)].flat() as [number, Record<string, string>?];
     response.writeHead(status, headers).end();
   });
   server.listen(0, '127.0.0.1');
@@ -169,6 +170,26 @@ describe('webhooks', patient, () => {
     // Deleting a job forgets what was sent for it.
     await one.call(`/v1/videos/${done.body.id}`, { method: 'DELETE' });
     expect((await other.call(`/v1/webhooks/deliveries?video=${done.body.id}`)).body.data).toEqual([]);
+  });
+
+  it('of a job that is deleted while its receiver still answers are forgotten', async () => {
+    let replicas: Served[] = [];
+    const { got, host, url } = await receiver(async ({ body }) => {
+      await replicas[1]!.call(`/v1/videos/${JSON.parse(body).data.id}`, { method: 'DELETE' });
+      return 500;
+    });
+    const { topology } = await topologyFor([host]);
+    replicas = [await served(topology), await served(topology)];
+    const [one, other] = replicas as [Served, Served];
+    for (let n = 0; n < 10; n++) await one.post('/v1/videos', { prompt: `fox ${n}`, webhook: { url } });
+    await one.drain();
+    await vi.waitFor(() => expect(got).toHaveLength(10), patient);
+    // One more, whose attempt is recorded: those before it are done with.
+    await one.post('/v1/videos', { prompt: 'a fox', webhook: { url } });
+    await one.drain();
+    await vi.waitFor(() => expect(got).toHaveLength(11), patient);
+    await one.close();
+    expect((await other.call('/v1/webhooks/deliveries')).body.data).toEqual([]);
   });
 
   it('all come once a receiver is back that failed for an hour, also over a restart', async () => {

@@ -176,7 +176,8 @@ export class PartitionSender {
     const { source, url } = delivery;
     const gone = next.state === 'disabled' ? [disabledRecord(ledger.topic, { source, url, since })] : [];
     await this.#untilDone(async () => {
-      // Its job was deleted meanwhile.
+      // Its job may have been deleted meanwhile: what is said of the message then would bring it back.
+      await ledger.caughtUp();
       if (!ledger.ledger.get(delivery.id)) return;
       await this.#commit([deliveryRecord(ledger.topic, next), ...gone], this.#position);
     });
