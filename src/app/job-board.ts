@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { decodeEvent } from '../events/cloudevents.js';
 import type { VimiEvent } from '../events/event.js';
 import { jobId } from '../events/ids.js';
+import { JobDeletion } from '../events/job-deletion.js';
 import { payloadHash } from '../events/payload-hash.js';
 import type { StoredRecord } from '../events/record.js';
 import { recordId } from '../events/replay.js';
@@ -61,7 +62,8 @@ export async function openJobBoard(
     jobs: follow('jobs', async (records) => {
       const rows = records.map((one) => changeRow(one, pipeline));
       // Both were written in one commit: whoever hears of the end can see the video.
-      if (rows.some(({ change }) => change?.state === 'completed')) await caughtUpWith('videos');
+      if (rows.some(({ change }) => change && 'state' in change && change.state === 'completed'))
+        await caughtUpWith('videos');
       return isClosed ? new Set<string>() : board.applyChanges(rows);
     }),
   };
@@ -159,7 +161,7 @@ function withoutBytes(request: GenerationRequested): GenerationRequested {
 function changeRow(record: StoredRecord, { name }: PipelineSpec): ChangeRow {
   const { partition, offset, timestamp } = record;
   const job = record.key?.toString() ?? '';
-  if (record.value === null) return { partition, offset, timestamp, job, change: null };
+  if (record.value === null) return { partition, offset, timestamp, job, change: JobDeletion.of(record) };
   const event = changeOf(record);
   const isOurs = event && event.data.job === job && event.source === `/pipelines/${name}`;
   return { partition, offset, timestamp, job, change: isOurs ? event.data : undefined };

@@ -15,6 +15,13 @@ export function recordId(record: { topic: string; partition: number; offset: num
   return `${placeOf(record)}@${record.timestamp}`;
 }
 
+/** Where the record of a name lies, and when it was written: milliseconds since 1970. */
+export function placeNamed(record: string): { topic: string; partition: number; offset: number; written: number } {
+  const [, topic = '', ...numbers] = /^(.+)-(\d+)-(\d+)@(\d{1,15})$/.exec(record) ?? [];
+  const [partition = Number.NaN, offset = Number.NaN, written = Number.NaN] = numbers.map(Number);
+  return { topic, partition, offset, written };
+}
+
 /** The place of the record that this one repeats; null: it is no replay. */
 export function replayOf({ headers }: { headers: Record<string, Buffer> }): string | null {
   return headers[replayHeader]?.toString() ?? null;

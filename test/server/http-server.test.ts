@@ -126,7 +126,7 @@ describe('the HTTP server', patient, () => {
   it('lets a client go that is refused and goes on sending, however slowly', async () => {
     const { server } = await served(await ownTopology());
     const heard = await Promise.all(
-      ['/v1/media', '/v1/videos'].map(async (path) => {
+      ['/v1/media', '/v1/videos', '/v1/nothing'].map(async (path) => {
         const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
         let text = '';
         socket.on('data', (chunk) => {
@@ -142,7 +142,30 @@ describe('the HTTP server', patient, () => {
         return text.slice(0, 12);
       }),
     );
-    expect(heard).toEqual(['HTTP/1.1 403', 'HTTP/1.1 403']);
+    expect(heard).toEqual(['HTTP/1.1 403', 'HTTP/1.1 403', 'HTTP/1.1 404']);
+  });
+
+  it('says that an address is not there, or not for this method, before the body comes and whatever it is', async () => {
+    const { server } = await served(await ownTopology());
+    const heard = await Promise.all(
+      ['POST /v1/vidoes', 'PUT /v1/videos'].flatMap((line) =>
+        ['application/json', 'text/csv'].map(async (type) => {
+          const socket = connect(Number(new URL(server.url).port), '127.0.0.1');
+          socket.on('error', () => {});
+          socket.write(
+            `${line} HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${type}\r\nContent-Length: 1000000\r\n\r\n{`,
+          );
+          let text = '';
+          for await (const chunk of socket.setEncoding('utf8')) {
+            text += chunk;
+            if (text.endsWith('}')) break;
+          }
+          return `${text.slice(9, 12)} ${/"code":"(\w+)"/.exec(text)?.[1]}`;
+        }),
+      ),
+    );
+    const [unknown, other] = ['404 ROUTE_UNKNOWN', '405 ROUTE_UNKNOWN'];
+    expect(heard).toEqual([unknown, unknown, other, other]);
   });
 
   it('says which address is taken, and what is no address', async () => {

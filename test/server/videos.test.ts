@@ -320,6 +320,27 @@ describe('videos over HTTP', patient, () => {
     await late.close();
   });
 
+  it('keeps a deleted job deleted, whatever is still said of it, and serves another request under its name', async () => {
+    const { body } = await one.post('/v1/videos', { prompt: 'a fox' }, { 'idempotency-key': 'once more' });
+    await one.drain();
+    const address = `/v1/videos/${body.id}`;
+    expect((await other.call(address, { method: 'DELETE' })).status).toBe(200);
+    const transport = await one.workspace.transport();
+    let first: StoredRecord | undefined;
+    for await (const record of transport.read('jobs')) if (record.key?.toString() === body.id) first ??= record;
+    // A worker that hung meanwhile.
+    const { key, headers, value } = first!;
+    await transport.publish([{ topic: 'jobs', key, headers, value }]);
+    for (const replica of [one, other]) expect((await replica.call(address)).status).toBe(404);
+    const client = await Client.of(one.workspace, one.workspace.pipeline('generate'));
+    const { source, id } = body.request;
+    const again = await client.submit('a boat', { source, id });
+    await one.drain();
+    expect((await again.video()).data.job).toBe(body.id);
+    expect((await other.call(address)).body).toMatchObject({ status: 'completed', prompt: 'a boat' });
+    await client.close();
+  });
+
   it('tells why a job failed', async () => {
     // Over the topic, where nobody refuses it at the door.
     const value = Buffer.from(JSON.stringify({ prompt: 'a fox', width: 9, height: 9 }));

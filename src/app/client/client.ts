@@ -2,10 +2,11 @@ import { randomUUID } from 'node:crypto';
 import { asVimiError, VimiError } from '../../core/errors.js';
 import type { Log } from '../../core/log.js';
 import { jobId } from '../../events/ids.js';
+import type { JobDeletion } from '../../events/job-deletion.js';
 import { payloadHash } from '../../events/payload-hash.js';
 import type { GenerationRequested, RequestRef } from '../../events/schemas.js';
 import type { KnownJob } from '../../stores/jobs/jobs.js';
-import { succeed } from '../../stores/jobs/succession.js';
+import { type Told, tell } from '../../stores/jobs/succession.js';
 import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
 import type { Transport } from '../../streams/transports/transport.js';
 import { endsOf } from '../new-records.js';
@@ -163,7 +164,7 @@ export class Client {
     let job: Job | undefined;
     let failure: VimiError | undefined;
     /** What is heard while the past is read. */
-    const heard: [KnownJob, string][] = [];
+    const heard: [KnownJob | JobDeletion, string][] = [];
     const leave = await this.#changes.listen(id, {
       changed: (change, place) => (job ? job.told(change) : void heard.push([change, place])),
       failed(error) {
@@ -173,9 +174,9 @@ export class Client {
     });
     try {
       const past = isNew ? [] : await this.#changes.history(id);
-      let known: KnownJob | undefined;
-      for (const { change } of past) known = succeed(known, change) ?? known;
-      if (known) check?.(known);
+      let known: Told = { deleted: [] };
+      for (const { change } of past) known = tell(known, change);
+      if (known.job) check?.(known.job);
       job = new Job(id, request, known, {
         keepsFailure,
         cancel: () => this.#cancel(request),

@@ -1,13 +1,14 @@
 import { asVimiError, VimiError } from '../../core/errors.js';
+import type { JobDeletion } from '../../events/job-deletion.js';
 import { placeOf } from '../../events/replay.js';
 import type { KnownJob } from '../../stores/jobs/jobs.js';
 import type { Transport } from '../../streams/transports/transport.js';
 import { endsOf } from '../new-records.js';
-import { changeOf } from './told-jobs.js';
+import { saidBy } from './told-jobs.js';
 
 export interface Listener {
   /** `place`: of the record that says so (placeOf). */
-  changed(change: KnownJob, place: string): void;
+  changed(change: KnownJob | JobDeletion, place: string): void;
   failed(error: VimiError): void;
 }
 
@@ -44,11 +45,11 @@ export class JobChanges {
   }
 
   /** All that was said of a job until now, oldest first. Reads the whole topic. */
-  async history(job: string): Promise<{ change: KnownJob; place: string }[]> {
-    const changes: { change: KnownJob; place: string }[] = [];
+  async history(job: string): Promise<{ change: KnownJob | JobDeletion; place: string }[]> {
+    const changes: { change: KnownJob | JobDeletion; place: string }[] = [];
     for await (const record of this.#transport.read(this.#topic)) {
-      const change = changeOf(record)?.data;
-      if (change?.job === job) changes.push({ change, place: placeOf(record) });
+      const said = saidBy(record);
+      if (said?.job === job) changes.push({ change: said.change, place: placeOf(record) });
     }
     return changes;
   }
@@ -72,9 +73,10 @@ export class JobChanges {
     const { signal } = this.#closing;
     try {
       for await (const record of this.#transport.read(this.#topic, { from, follow: true, signal })) {
-        const change = changeOf(record)?.data;
-        if (!change) continue;
-        for (const listener of [...(this.#listeners.get(change.job) ?? [])]) listener.changed(change, placeOf(record));
+        const said = saidBy(record);
+        if (!said) continue;
+        for (const listener of [...(this.#listeners.get(said.job) ?? [])])
+          listener.changed(said.change, placeOf(record));
       }
     } catch (thrown) {
       if (signal.aborted) return;

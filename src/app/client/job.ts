@@ -1,7 +1,8 @@
 import { VimiError } from '../../core/errors.js';
+import type { JobDeletion } from '../../events/job-deletion.js';
 import type { JobChanged, RequestRef } from '../../events/schemas.js';
 import { isOver, type KnownJob } from '../../stores/jobs/jobs.js';
-import { succeed } from '../../stores/jobs/succession.js';
+import { type Told, tell } from '../../stores/jobs/succession.js';
 import type { Video } from './videos.js';
 
 export interface WaitOptions {
@@ -26,20 +27,21 @@ export class Job {
   readonly #around: Around;
   readonly #changes: JobChanged[] = [];
   /** Who has the job, by the rule that all processes go by. */
-  #known: KnownJob | undefined;
+  #known: Told;
   #failure: VimiError | undefined;
   #waiting: (() => void)[] = [];
 
   /**
-   * `known`: what was said of it before; an end that still holds is what it comes to.
+   * `known`: what was said before; an end that still holds is what it comes to.
    * @internal
    */
-  constructor(id: string, request: Pick<RequestRef, 'source' | 'id'>, known: KnownJob | undefined, around: Around) {
+  constructor(id: string, request: Pick<RequestRef, 'source' | 'id'>, known: Told, around: Around) {
     this.id = id;
     this.request = request;
     this.#around = around;
     this.#known = known;
-    if (known && (around.keepsFailure || known.state !== 'failed')) this.#add(known);
+    const { job } = known;
+    if (job && (around.keepsFailure || job.state !== 'failed')) this.#add(job);
   }
 
   /**
@@ -82,11 +84,10 @@ export class Job {
    * For the client: the jobs topic says so.
    * @internal
    */
-  told(change: KnownJob): void {
-    const next = succeed(this.#known, change);
-    if (!next) return;
+  told(change: KnownJob | JobDeletion): void {
+    const { isHidden, ...next } = tell(this.#known, change);
     this.#known = next;
-    this.#add(next);
+    if (next.job && !isHidden) this.#add(next.job);
   }
 
   /**

@@ -1,9 +1,10 @@
 import { decodeEvent } from '../../events/cloudevents.js';
 import type { VimiEvent } from '../../events/event.js';
+import { JobDeletion } from '../../events/job-deletion.js';
 import type { StoredRecord } from '../../events/record.js';
 import type { JobChanged } from '../../events/schemas.js';
 import type { KnownJob } from '../../stores/jobs/jobs.js';
-import { succeed } from '../../stores/jobs/succession.js';
+import { type Told, tell } from '../../stores/jobs/succession.js';
 import type { Transport } from '../../streams/transports/transport.js';
 
 /** A job as the topics of jobs tell of it now. */
@@ -24,24 +25,43 @@ export function changeOf(record: StoredRecord): VimiEvent<KnownJob> | undefined 
   }
 }
 
-/** A job after a change, by what was known of it before; undefined: the change says nothing. */
-export function toldBy({ data, source, time }: VimiEvent<KnownJob>, before?: ToldJob): ToldJob | undefined {
-  const next = succeed(before, data);
-  return next ? { ...next, pipeline: source.replace(/^.*\//, ''), changed: time } : undefined;
+/** What a record says of a job; undefined: nothing. */
+export function saidBy(record: StoredRecord): { job: string; change: KnownJob | JobDeletion } | undefined {
+  if (record.value === null) return { job: record.key?.toString() ?? '', change: JobDeletion.of(record) };
+  const change = changeOf(record)?.data;
+  return change && { job: change.job, change };
 }
 
-/** All jobs of the topics, the one that changed last first. Reads the topics from their beginnings. */
-export async function toldJobs(transport: Transport, topics: readonly string[]): Promise<ToldJob[]> {
-  const known = new Map<string, ToldJob>();
-  for (const topic of topics)
-    for await (const record of transport.read(topic)) {
-      // Deleted, with its video.
-      if (record.value === null) known.delete(record.key?.toString() ?? '');
-      const change = changeOf(record);
-      const next = change && toldBy(change, known.get(change.data.job));
-      if (next) known.set(next.job, next);
-    }
-  return [...known.values()].sort((a, b) => (a.changed < b.changed ? 1 : a.changed > b.changed ? -1 : 0));
+/** Jobs as records tell of them, one after the other. */
+export class ToldJobs {
+  readonly #told = new Map<string, Told>();
+  readonly #all = new Map<string, ToldJob>();
+
+  /** The job after a record; undefined: the record says nothing, or the job was deleted. */
+  take(record: StoredRecord): ToldJob | undefined {
+    const said = saidBy(record);
+    if (!said) return undefined;
+    const { job, isHidden, ...told } = tell(this.#told.get(said.job) ?? { deleted: [] }, said.change);
+    this.#told.set(said.job, { job, ...told });
+    if (!job) this.#all.delete(said.job);
+    const event = job && !isHidden && changeOf(record);
+    if (!event) return undefined;
+    const next = { ...job, pipeline: event.source.replace(/^.*\//, ''), changed: event.time };
+    this.#all.set(next.job, next);
+    return next;
+  }
+
+  /** The one that changed last first. */
+  list(): ToldJob[] {
+    return [...this.#all.values()].sort((a, b) => (a.changed < b.changed ? 1 : a.changed > b.changed ? -1 : 0));
+  }
+}
+
+/** All jobs of the topics. Reads the topics from their beginnings. */
+export async function toldJobs(transport: Transport, topics: readonly string[]): Promise<ToldJobs> {
+  const jobs = new ToldJobs();
+  for (const topic of topics) for await (const record of transport.read(topic)) jobs.take(record);
+  return jobs;
 }
 
 /** Those that go by a name: the id of the request, or of the job. */

@@ -72,7 +72,7 @@ export async function videoNamed(workspace: Workspace, name: string): Promise<Vi
       found: [...sources].map(([job, source]) => `${job} of ${source}`).join(', '),
     });
   if (found) return found;
-  const [job] = jobsNamed(await toldJobs(transport, workspace.anyTopicsWith('job.changed')), name);
+  const [job] = jobsNamed((await toldJobs(transport, workspace.anyTopicsWith('job.changed'))).list(), name);
   if (job)
     throw new VimiError('VIDEO_NOT_FOUND', `There is no video of '${name}'`, {
       expected: 'the id of a request whose video is finished',

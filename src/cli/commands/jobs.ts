@@ -1,5 +1,5 @@
 import { Client } from '../../app/client/client.js';
-import { changeOf, jobsNamed, stateText, type ToldJob, toldBy, toldJobs } from '../../app/client/told-jobs.js';
+import { jobsNamed, stateText, type ToldJob, type ToldJobs, toldJobs } from '../../app/client/told-jobs.js';
 import { endsOf } from '../../app/new-records.js';
 import type { Workspace } from '../../app/workspace.js';
 import { didYouMean } from '../../core/did-you-mean.js';
@@ -18,7 +18,7 @@ export interface ListedJobs {
 
 /** Prints jobs, the one that changed last first, and how many there are in each state. */
 export async function listJobs(workspace: Workspace, { state, limit, json }: ListedJobs, out: Out): Promise<void> {
-  const jobs = await allJobs(workspace);
+  const jobs = (await allJobs(workspace)).list();
   const chosen = jobs.filter((job) => !state || state.includes(job.state));
   for (const job of chosen.slice(0, limit)) out.write(json ? `${JSON.stringify(job)}\n` : `${lineOf(job)}\n`);
   if (json) return;
@@ -98,19 +98,16 @@ export async function watchJobs(
   const topics = workspace.topicsWith('job.changed');
   // From here on, so that nothing is missed while the past is read.
   const from = await Promise.all(topics.map((topic) => endsOf(transport, topic)));
-  const known = new Map((await allJobs(workspace)).map((job) => [job.job, job]));
-  const only = name === undefined ? undefined : choose([...known.values()], name, source);
+  const known = await allJobs(workspace);
+  const only = name === undefined ? undefined : choose(known.list(), name, source);
   if (only) print(only);
   if (only && isOver(only.state)) return;
   const done = new AbortController();
   const stop = AbortSignal.any([signal, done.signal]);
   const follow = async (topic: string, start: Record<number, number>) => {
     for await (const record of transport.read(topic, { from: start, follow: true, signal: stop })) {
-      const change = changeOf(record);
-      if (!change || (only && change.data.job !== only.job)) continue;
-      const job = toldBy(change, known.get(change.data.job));
-      if (!job) continue;
-      known.set(job.job, job);
+      const job = known.take(record);
+      if (!job || (only && job.job !== only.job)) continue;
       print(job);
       if (only && isOver(job.state)) done.abort();
     }
@@ -118,12 +115,12 @@ export async function watchJobs(
   await Promise.all(topics.map((topic, n) => follow(topic, from[n]!)));
 }
 
-async function allJobs(workspace: Workspace): Promise<ToldJob[]> {
+async function allJobs(workspace: Workspace): Promise<ToldJobs> {
   return toldJobs(await workspace.transport(), workspace.topicsWith('job.changed'));
 }
 
 async function jobNamed(workspace: Workspace, name: string, source: string | undefined): Promise<ToldJob> {
-  return choose(await allJobs(workspace), name, source);
+  return choose((await allJobs(workspace)).list(), name, source);
 }
 
 function choose(jobs: readonly ToldJob[], name: string, source: string | undefined): ToldJob {

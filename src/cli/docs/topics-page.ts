@@ -101,7 +101,7 @@ const identity = `## Which request is which
 | a cancelled request again | It stays cancelled: send it under another id. |
 | a request without \`ce_id\` | Its id is its place, \`<topic>-<partition>-<offset>\`, so it is never a duplicate of another record. \`vimi publish --json\` prints it. |
 
-The topic of jobs remembers all this for good: it is compacted and holds one small record for each job. To make vimi forget a job, publish a record without a value under the key of the job. Its request may then be sent again.
+The topic of jobs remembers all this for good: it is compacted and holds one small record for each job. To make vimi forget a job, publish a record without a value under the key of the job. Its request may then be sent again. \`DELETE /v1/videos/ID\` does the same, and names in the header \`vimi_deletes\` the records that asked for the job: what they still say of it counts for nothing.
 
 ## Cancel
 

@@ -98,7 +98,7 @@ export async function evaluateSubject(setting: SubjectSetting): Promise<Report> 
       setting.onProgress(++done, total, `${set}, ${kind}`);
       if (index < rowsShown)
         pages.push({
-          name: `${set}-${kind.replaceAll(' ', '-')}${settings.length > 1 ? `-${how.replaceAll(/[ ,]+/g, '-')}` : ''}`,
+          name: `${set}-${kind.replaceAll(/[ ,]+/g, '-')}${settings.length > 1 ? `-${how.replaceAll(/[ ,]+/g, '-')}` : ''}`,
           label: `${clip.caption} (appearance ${row.actors.map(({ appearanceRank }) => appearanceRank).join(' and ')})`,
           images: [...images, ...someFrames(video, framesShown), ...someFrames(truth, framesShown)],
         });

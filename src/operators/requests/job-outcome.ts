@@ -35,8 +35,12 @@ export function jobOutcome(
   const known = jobs.known(own.job);
   const isMine = known?.request.record === own.request.record;
   if (known && (isMine ? isOver(known.state) : known.state !== 'failed')) return [];
-  // Cancelled before it had said that the job is its own: the cancel tells of that itself.
-  if (!known && outcome.kind === 'dropped' && outcome.reason === 'cancelled') return [];
+  if (outcome.kind === 'dropped') {
+    // The job was another's, though it may have failed or been deleted since.
+    if (outcome.reason === 'duplicate-request') return [];
+    // Cancelled before it had said that the job is its own: the cancel tells of that itself.
+    if (!known && outcome.reason === 'cancelled') return [];
+  }
   const end: Pick<EventData<'job.changed'>, 'state' | 'progress' | 'video' | 'error'> = outcome.kind === 'delivered'
     ? { state: 'completed', progress: 1, ...videoOf(outputs) }
     : outcome.kind === 'rejected'

@@ -29,7 +29,7 @@ export function answerFailures(app: FastifyInstance, log: Log): void {
   });
   // Answered before all of its body had come, as without a key: nobody holds a connection with what still trickles in.
   app.addHook('onResponse', async ({ raw }) => endSoon(raw));
-  app.setNotFoundHandler((request, reply) => {
+  const notFound = (request: FastifyRequest, reply: FastifyReply) => {
     const path = request.url.split('?', 1)[0]!;
     const fitting = addresses.filter((one) => one.path.test(path));
     // An address with a name of its own is none of those with an id in its place.
@@ -41,6 +41,11 @@ export function answerFailures(app: FastifyInstance, log: Log): void {
     reply.header('allow', [...new Set(allowed.length > 0 ? allowed : ['GET', 'HEAD'])].sort().join(', '));
     const error = new VimiError('ROUTE_UNKNOWN', 'This address does not take this method', { found: request.method });
     return sendProblem(reply, error, 405);
+  };
+  app.setNotFoundHandler(notFound);
+  // Whatever its body is, and before it comes.
+  app.addHook('preParsing', async (request, reply) => {
+    if (request.is404) await notFound(request, reply);
   });
 }
 

@@ -217,12 +217,14 @@ export class VideoService {
 
   /** Forgets a job that is over, and removes its video, thumbnail and spritesheet. */
   async remove({ job, video }: BoardJob): Promise<void> {
-    const { workspace, pipeline, webhooks } = this.#options;
+    const { workspace, pipeline, board, webhooks } = this.#options;
+    // Whoever asks for it from now on asks for another one.
+    const deletion = board.board.deletionOf(job).record(answerTopics(pipeline).jobs, job);
     if (video) await removeVideo(await workspace.objects(), video.key);
     const list = (await webhooks())?.list;
     await list?.caughtUp();
     const messages = list?.ledger.ofJob(job).map((id) => forgetting(list.topic, id)) ?? [];
-    await (await workspace.transport()).publish([forgetting(answerTopics(pipeline).jobs, job), ...messages]);
+    await (await workspace.transport()).publish([deletion, ...messages]);
     await this.#isCurrent(waitMs.needed);
   }
 

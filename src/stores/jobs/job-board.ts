@@ -1,11 +1,13 @@
 import type Database from 'better-sqlite3';
+import { isDeleted, JobDeletion, newestOf } from '../../events/job-deletion.js';
 import type { ContextEntry, ObjectRef } from '../../events/prompt.js';
+import { placeNamed } from '../../events/replay.js';
 import type { GenerationRequested, JobChanged, VideoCompleted } from '../../events/schemas.js';
 import { type Placed, Positions } from '../positions.js';
 import { openView } from '../view-file.js';
 import { JobQueue, type QueuePlace } from './job-queue.js';
 import type { KnownJob } from './jobs.js';
-import { succeed } from './succession.js';
+import { tell } from './succession.js';
 
 /*
  * All jobs of a pipeline as three topics tell of them, one row a job: requests (what was asked, and when), jobs (what became
@@ -32,8 +34,8 @@ export interface RequestRow extends BoardRow {
 export interface ChangeRow extends BoardRow {
   /** The record's key. */
   job: string;
-  /** null: the job is to be forgotten. undefined: no change of a job of this pipeline. */
-  change: KnownJob | null | undefined;
+  /** undefined: no change of a job of this pipeline. */
+  change: KnownJob | JobDeletion | undefined;
 }
 
 export interface VideoRow extends BoardRow {
@@ -127,6 +129,7 @@ export class JobBoard {
         job TEXT NOT NULL, record TEXT NOT NULL, created INTEGER NOT NULL, json TEXT NOT NULL, PRIMARY KEY (job, record)
       );
       CREATE TABLE videos (job TEXT PRIMARY KEY, json TEXT NOT NULL);
+      CREATE TABLE deletions (job TEXT PRIMARY KEY, deleted TEXT NOT NULL);
     `,
     );
     this.#queue = new JobQueue(this.#file, ageingMs);
@@ -140,7 +143,10 @@ export class JobBoard {
           state = @state, known = @known
       `),
       forget: ['jobs', 'videos'].map((table) => prepare(`DELETE FROM ${table} WHERE job = ?`)),
-      forgetRequests: prepare('DELETE FROM requests WHERE job = ? AND created <= ?'),
+      requests: prepare('SELECT record, created FROM requests WHERE job = ?'),
+      forgetRequest: prepare('DELETE FROM requests WHERE job = ? AND record = ?'),
+      deleted: prepare('SELECT deleted FROM deletions WHERE job = ?').pluck(),
+      putDeleted: prepare('INSERT OR REPLACE INTO deletions (job, deleted) VALUES (?, ?)'),
       request: prepare('SELECT json FROM requests WHERE job = ? AND record = ?').pluck(),
       firstRequest: prepare(
         'SELECT json, created FROM requests WHERE job = ? ORDER BY created, LENGTH(record), record LIMIT 1',
@@ -204,7 +210,17 @@ export class JobBoard {
 
   /** Forgets a job, unless something was said of it meanwhile. */
   forgetUnheard(job: string): void {
-    if ((this.#sql.get.get(job) as Row | undefined)?.version === 0) this.#forget(job, Number.MAX_SAFE_INTEGER);
+    if ((this.#sql.get.get(job) as Row | undefined)?.version === 0) {
+      this.#forgetRequests(job, () => true);
+      this.#forget(job);
+    }
+  }
+
+  /** What would delete a job as it is known here. */
+  deletionOf(job: string): JobDeletion {
+    const known = this.#known(job)?.request.record;
+    const asked = (this.#sql.requests.all(job) as { record: string }[]).map(({ record }) => record);
+    return new JobDeletion(newestOf([...this.#deleted(job), ...asked, ...(known === undefined ? [] : [known])]));
   }
 
   /** Takes requests in; gives the jobs that are new. */
@@ -212,6 +228,7 @@ export class JobBoard {
     return this.#apply('requests', rows, (row, told) => {
       if (!('job' in row)) return;
       const { job, record, source, id, payload, request, timestamp } = row;
+      if (isDeleted(record, this.#deleted(job))) return;
       this.#sql.putRequest.run(job, record, timestamp, JSON.stringify({ source, id, payload, request }));
       const before = this.#sql.get.get(job) as Row | undefined;
       if (!before) {
@@ -231,14 +248,21 @@ export class JobBoard {
     return this.#apply('jobs', rows, ({ job, change, offset, timestamp }, told) => {
       if (change === undefined) return;
       told.add(job);
-      if (change === null) return this.#forget(job, timestamp);
       const before = this.#sql.get.get(job) as Row | undefined;
-      const next = succeed(before?.known ? (JSON.parse(before.known) as KnownJob) : undefined, change);
-      if (!next) return;
+      const { job: next, deleted, isHidden } = tell({ job: this.#known(job), deleted: this.#deleted(job) }, change);
+      if (change instanceof JobDeletion) {
+        if (deleted.length > 0) this.#sql.putDeleted.run(job, JSON.stringify(deleted));
+        // Who does not say what it deletes means what was asked before.
+        const isOld = change.deletes ? () => false : (created: number) => created <= timestamp;
+        this.#forgetRequests(job, ({ record, created }) => isDeleted(record, deleted) || isOld(created));
+        if (!isHidden) this.#forget(job);
+        return;
+      }
+      if (!next || isHidden) return;
       this.#sql.put.run(
         this.#perhapsAgain({
           ...{ job, source: next.request.source, state: next.state, known: JSON.stringify(next) },
-          ...{ created: writtenAt(next.request.record) ?? before?.created ?? timestamp, changed: timestamp },
+          ...{ created: placeNamed(next.request.record).written || (before?.created ?? timestamp), changed: timestamp },
           version: offset + 1,
         }),
       );
@@ -276,13 +300,17 @@ export class JobBoard {
   }
 
   /** What was asked for under the same name later is a job again. */
-  #forget(job: string, until: number): void {
+  #forget(job: string): void {
     for (const statement of this.#sql.forget) statement.run(job);
-    this.#sql.forgetRequests.run(job, until);
     const again = this.#firstRequest(job);
     if (!again) return;
     this.#ask(job, again.source, again.created);
     this.#noteAsked(job);
+  }
+
+  #forgetRequests(job: string, isOld: (asked: { record: string; created: number }) => boolean): void {
+    for (const asked of this.#sql.requests.all(job) as { record: string; created: number }[])
+      if (isOld(asked)) this.#sql.forgetRequest.run(job, asked.record);
   }
 
   /** A job that failed waits again once another record asks for it, also before anybody says that it takes it up. */
@@ -303,6 +331,16 @@ export class JobBoard {
     const row = this.#sql.get.get(job) as Row;
     const { request } = this.#whole(row);
     if (request) this.#queue.asked(job, request, row.created);
+  }
+
+  #known(job: string): KnownJob | undefined {
+    const row = this.#sql.get.get(job) as Row | undefined;
+    return row?.known ? (JSON.parse(row.known) as KnownJob) : undefined;
+  }
+
+  #deleted(job: string): string[] {
+    const json = this.#sql.deleted.get(job) as string | undefined;
+    return json === undefined ? [] : (JSON.parse(json) as string[]);
   }
 
   #ask(job: string, source: string, created: number): void {
@@ -343,10 +381,4 @@ type AskedJson = Pick<RequestRow, 'source' | 'id' | 'payload' | 'request'>;
 function timeOf(text: string | undefined): number | undefined {
   const moment = Date.parse(text ?? '');
   return Number.isNaN(moment) ? undefined : moment;
-}
-
-/** When a record was written, by its name: topic-partition-offset@milliseconds. */
-function writtenAt(record: string): number | undefined {
-  const [, moment] = /@(\d{1,15})$/.exec(record) ?? [];
-  return moment === undefined ? undefined : Number(moment);
 }

@@ -2,12 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { either } from '../../core/either.js';
 import { decodeEvent } from '../../events/cloudevents.js';
 import { jobRecord } from '../../events/job-change.js';
+import { JobDeletion } from '../../events/job-deletion.js';
 import type { NewRecord, StoredRecord } from '../../events/record.js';
 import type { JobChanged } from '../../events/schemas.js';
 import { followTopic } from '../follow-topic.js';
 import { isOver, type Jobs, type JobTry, type KnownJob } from './jobs.js';
 import { judge } from './succession.js';
-import { type Change, JobsView } from './view.js';
+import { type Change, JobsView, type Remembered } from './view.js';
 
 export interface OpenJobsOptions {
   pipeline: string;
@@ -41,7 +42,9 @@ export function openJobs(options: OpenJobsOptions): Jobs {
   const closing = new AbortController();
   let closed = false;
 
-  const endsHidden = () => (closed ? [] : view.hidden().filter(({ state }) => isOver(state)));
+  /** Of a job that is not over, something newer will be said. */
+  const isFinal = ({ job }: Remembered) => !job || isOver(job.state);
+  const endsHidden = () => (closed ? [] : view.hidden().filter((job) => isFinal(view.get(job))));
   let isUncovering = false;
   const follower = followTopic<StoredRecord>({
     what: 'The memory of jobs',
@@ -106,26 +109,26 @@ export function openJobs(options: OpenJobsOptions): Jobs {
   }
 
   /** Says something of a job, and waits until this view has read as far. */
-  async function say(change: KnownJob, signal: AbortSignal, traceparent?: string): Promise<void> {
-    const record = jobRecord(change, { pipeline, topic }, { traceparent });
+  const say = (change: KnownJob, signal: AbortSignal, traceparent?: string) =>
+    heard(jobRecord(change, { pipeline, topic }, { traceparent }), signal);
+  async function heard(record: NewRecord, signal: AbortSignal): Promise<void> {
     const [place] = await options.publish([record]);
     const { partition, offset } = place!;
     await until(anyMove, () => view.reached(partition) > offset || undefined, signal);
   }
 
   /** What was said too late hides what holds: that is said once more, and again when it came too late itself. */
-  async function restated(known: { job: KnownJob; isHidden: boolean }, signal: AbortSignal): Promise<KnownJob> {
-    let now = known;
-    while (now.isHidden) {
-      await say(now.job, signal);
-      now = view.get(now.job.job) ?? { ...now, isHidden: false };
+  async function restated(job: string, signal: AbortSignal): Promise<void> {
+    for (;;) {
+      const { job: known, deleted, isHidden } = view.get(job);
+      if (!isHidden) return;
+      await (known ? say(known, signal) : heard(new JobDeletion(deleted).record(topic, job), signal));
     }
-    return now.job;
   }
 
   /**
-   * A worker that hung tells of its progress after another has ended the job, and need not live until it could mend that:
-   * whoever reads it says the end once more.
+   * A worker that hung tells of its progress after another has ended the job, or after it was deleted, and need not live until it
+   * could mend that: whoever reads it says the end once more.
    */
   async function uncover(): Promise<void> {
     const { signal } = closing;
@@ -137,10 +140,9 @@ export function openJobs(options: OpenJobsOptions): Jobs {
         await unlessAborted(caughtUp(), signal);
         const hidden = endsHidden();
         isUncovering = hidden.length > 0;
-        for (const { job } of hidden)
+        for (const job of hidden)
           await inTurn(job, async () => {
-            const known = view.get(job);
-            if (known && isOver(known.job.state)) await restated(known, signal);
+            if (isFinal(view.get(job))) await restated(job, signal);
           });
       } catch (error) {
         if (!signal.aborted) log.warn({ error: String(error) }, 'Ends of jobs that late progress hides are said later');
@@ -152,7 +154,7 @@ export function openJobs(options: OpenJobsOptions): Jobs {
     if (isOver(known.state) || !(await options.isSettled(known.request.record))) return known;
     // Its end may have been told since.
     await unlessAborted(caughtUp(), signal);
-    const now = view.get(known.job)?.job;
+    const now = view.get(known.job).job;
     const isLost = now && !isOver(now.state) && now.request.record === known.request.record;
     return isLost ? null : (now ?? known);
   }
@@ -162,14 +164,15 @@ export function openJobs(options: OpenJobsOptions): Jobs {
       await hasBegun(signal);
       return inTurn(asked.job, async () => {
         for (;;) {
-          const known = view.get(asked.job);
-          const claim = judge(known?.job, asked, isOwn);
+          const told = view.get(asked.job);
+          const claim = judge(told, asked, isOwn);
           if (claim === 'mine') return claim;
-          if (claim !== 'free' && known && (await alive(known.job, signal))) {
-            await restated(known, signal);
+          // Somebody has it, or it was deleted.
+          if (claim !== 'free' && (!told.job || (await alive(told.job, signal)))) {
+            await restated(asked.job, signal);
             return claim;
           }
-          await say({ ...after(asked, known?.job), state: 'queued' }, signal, traceparent);
+          await say({ ...after(asked, told.job), state: 'queued' }, signal, traceparent);
         }
       });
     },
@@ -177,18 +180,21 @@ export function openJobs(options: OpenJobsOptions): Jobs {
       inTurn(asked.job, async () => {
         await unlessAborted(caughtUp(), signal);
         for (;;) {
-          const known = view.get(asked.job);
-          if (known && (await alive(known.job, signal))) return restated(known, signal);
-          await say({ ...after(asked, known?.job), state: 'cancelled' }, signal);
+          const known = view.get(asked.job).job;
+          if (known && (await alive(known, signal))) {
+            await restated(asked.job, signal);
+            return view.get(asked.job).job ?? known;
+          }
+          await say({ ...after(asked, known), state: 'cancelled' }, signal);
         }
       }),
-    known: (job) => (closed ? undefined : view.get(job)?.job),
+    known: (job) => (closed ? undefined : view.get(job).job),
     named: (id) => (closed ? [] : view.named(id)),
     over: (job, signal) =>
       until(
         job,
         () => {
-          const known = view.get(job)?.job;
+          const known = view.get(job).job;
           return known && isOver(known.state) ? known : undefined;
         },
         signal,
@@ -226,7 +232,7 @@ async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<
 function changeOf(record: StoredRecord): Change {
   const { partition, offset, key, value } = record;
   const job = key?.toString() ?? '';
-  if (value === null) return { partition, offset, job, change: null };
+  if (value === null) return { partition, offset, job, change: JobDeletion.of(record) };
   try {
     const change = decodeEvent(record, ['job.changed']).data as JobChanged;
     return { partition, offset, job, change: change.request && change.job === job ? (change as KnownJob) : undefined };

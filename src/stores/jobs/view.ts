@@ -1,20 +1,26 @@
 import type Database from 'better-sqlite3';
+import type { JobDeletion } from '../../events/job-deletion.js';
 import { type Placed, Positions } from '../positions.js';
 import { openView } from '../view-file.js';
 import type { KnownJob } from './jobs.js';
-import { succeed } from './succession.js';
+import { type Told, tell } from './succession.js';
 
 export interface Change extends Placed {
   /** The key: the job that is told of. */
   job: string;
-  /** null: it is to be forgotten. undefined: nothing that this view could hold. */
-  change: KnownJob | null | undefined;
+  /** undefined: nothing that this view could hold. */
+  change: KnownJob | JobDeletion | undefined;
 }
 
-export interface Remembered {
-  job: KnownJob;
+export interface Remembered extends Told {
   /** A change that came too late is the newest record of its key: compaction would keep that one alone. */
   isHidden: boolean;
+}
+
+interface Row {
+  json: string | null;
+  deleted: string;
+  hidden: number;
 }
 
 /**
@@ -29,24 +35,26 @@ export class JobsView {
     this.#file = openView(
       path,
       `
-      CREATE TABLE jobs (job TEXT PRIMARY KEY, request TEXT NOT NULL, hidden INTEGER NOT NULL, json TEXT NOT NULL);
+      CREATE TABLE jobs (job TEXT PRIMARY KEY, request TEXT, json TEXT, deleted TEXT NOT NULL, hidden INTEGER NOT NULL);
       CREATE INDEX jobs_by_request ON jobs (request);
       CREATE INDEX hidden_jobs ON jobs (job) WHERE hidden = 1;
     `,
     );
     this.#sql = {
-      get: this.#file.prepare('SELECT json, hidden FROM jobs WHERE job = ?'),
+      get: this.#file.prepare('SELECT json, deleted, hidden FROM jobs WHERE job = ?'),
       named: this.#file.prepare('SELECT json FROM jobs WHERE request = ? ORDER BY job').pluck(),
-      put: this.#file.prepare('INSERT OR REPLACE INTO jobs (job, request, hidden, json) VALUES (?, ?, 0, ?)'),
-      hidden: this.#file.prepare('SELECT json FROM jobs WHERE hidden = 1 ORDER BY job').pluck(),
-      hide: this.#file.prepare('UPDATE jobs SET hidden = 1 WHERE job = ?'),
-      forget: this.#file.prepare('DELETE FROM jobs WHERE job = ?'),
+      put: this.#file.prepare(
+        'INSERT OR REPLACE INTO jobs (job, request, json, deleted, hidden) VALUES (@job, @request, @json, @deleted, @hidden)',
+      ),
+      hidden: this.#file.prepare('SELECT job FROM jobs WHERE hidden = 1 ORDER BY job').pluck(),
     };
   }
 
-  get(job: string): Remembered | undefined {
-    const row = this.#sql.get.get(job) as { json: string; hidden: number } | undefined;
-    return row && { job: JSON.parse(row.json) as KnownJob, isHidden: row.hidden === 1 };
+  get(job: string): Remembered {
+    const row = this.#sql.get.get(job) as Row | undefined;
+    if (!row) return { deleted: [], isHidden: false };
+    const known = row.json === null ? undefined : (JSON.parse(row.json) as KnownJob);
+    return { job: known, deleted: JSON.parse(row.deleted) as string[], isHidden: row.hidden === 1 };
   }
 
   named(id: string): KnownJob[] {
@@ -54,8 +62,8 @@ export class JobsView {
   }
 
   /** The jobs of which the newest record is a change that came too late. */
-  hidden(): KnownJob[] {
-    return (this.#sql.hidden.all() as string[]).map((json) => JSON.parse(json) as KnownJob);
+  hidden(): string[] {
+    return this.#sql.hidden.all() as string[];
   }
 
   /** The next offset of each partition. */
@@ -74,13 +82,11 @@ export class JobsView {
       // Not ours, or no job's.
       if (change === undefined || job === '') return;
       told.add(job);
-      if (change === null) {
-        this.#sql.forget.run(job);
-        return;
-      }
-      const next = succeed(this.get(job)?.job, change);
-      if (next) this.#sql.put.run(job, next.request.id, JSON.stringify(next));
-      else this.#sql.hide.run(job);
+      const { job: known, deleted, isHidden } = tell(this.get(job), change);
+      this.#sql.put.run({
+        ...{ job, request: known?.request.id ?? null, json: known ? JSON.stringify(known) : null },
+        ...{ deleted: JSON.stringify(deleted), hidden: isHidden ? 1 : 0 },
+      });
     };
     this.#positions.advance(changes, take, (work) => this.#file.transaction(work)());
     return told;

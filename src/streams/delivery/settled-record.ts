@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { recordId } from '../../events/replay.js';
+import { placeNamed, recordId } from '../../events/replay.js';
 import type { Transport } from '../transports/transport.js';
 import { decodePosition, isSettled } from './position.js';
 
@@ -16,7 +16,7 @@ const looks = { most: 10, everyMs: 300 };
  * kept no more.
  */
 export async function isSettledRecord(transport: Transport, { group, from }: Input, record: string): Promise<boolean> {
-  const { topic, partition, offset } = placeIn(record);
+  const { topic, partition, offset } = placeNamed(record);
   // Of a topic that this pipeline does not read (any more): nobody will come to it.
   if (topic !== from) return true;
   const [ends, positions] = [await transport.ends(from), await transport.positions(group, from)];
@@ -31,29 +31,17 @@ export async function isSettledRecord(transport: Transport, { group, from }: Inp
 export async function isSettledOrGone(transport: Transport, input: Input, record: string): Promise<boolean> {
   if (await isSettledRecord(transport, input, record)) return true;
   for (let n = 1; ; n++) {
-    const there = await recordAt(transport, placeIn(record));
+    const there = await recordAt(transport, placeNamed(record));
     if (there !== undefined || n === looks.most) return there !== record;
     await sleep(looks.everyMs);
   }
 }
 
-interface Place {
-  topic: string;
-  partition: number;
-  offset: number;
-}
-
-function placeIn(record: string): Place {
-  const {
-    topic = '',
-    partition,
-    offset,
-  } = /^(?<topic>.+)-(?<partition>\d+)-(?<offset>\d+)@/.exec(record)?.groups ?? {};
-  return { topic, partition: Number(partition), offset: Number(offset) };
-}
-
 /** The name of the record that lies there; undefined: none does. */
-async function recordAt(transport: Transport, { topic, partition, offset }: Place): Promise<string | undefined> {
+async function recordAt(
+  transport: Transport,
+  { topic, partition, offset }: ReturnType<typeof placeNamed>,
+): Promise<string | undefined> {
   const ends = await transport.ends(topic);
   const from = Object.fromEntries(ends.map((end) => [end.partition, end.high]));
   for await (const record of transport.read(topic, { from: { ...from, [partition]: offset } }))
