@@ -26,7 +26,7 @@ export interface Animation {
   frames: PlainFrame[];
 }
 
-export const colours = [
+const colours = [
   [10, 20, 200],
   [220, 30, 30],
   [30, 180, 30],
