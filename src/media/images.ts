@@ -2,10 +2,20 @@ import { open } from 'node:fs/promises';
 import sharp from 'sharp';
 import { VimiError } from '../core/errors.js';
 import { decodingRoom, inDecodingRoom } from './decoding-room.js';
+import { clearedGif } from './gif-canvas.js';
 import { refuseHdr } from './hdr-image.js';
 import { formatOf, type ImageFormat, signatureBytes } from './image-formats.js';
 import type { RgbImage } from './pixels.js';
-import { damaged, drawStill, headerOf, losslessWebp, type Pixels, type Still, stillAsWebp } from './still-as-webp.js';
+import {
+  asShown,
+  damaged,
+  drawStill,
+  headerOf,
+  losslessWebp,
+  type Pixels,
+  type Still,
+  stillAsWebp,
+} from './still-as-webp.js';
 import { tiffObstacle } from './tiff-header.js';
 import { textsOfImage } from './written-texts.js';
 
@@ -25,7 +35,7 @@ export async function firstBytes(path: string, most: number): Promise<Buffer> {
 }
 
 export interface ImageHeader {
-  format: string;
+  format: ImageFormat['name'];
   /** As displayed: EXIF orientation applied. */
   width: number;
   height: number;
@@ -43,12 +53,7 @@ export interface ImageHeader {
  */
 export async function imageHeader(path: string, format: ImageFormat): Promise<ImageHeader> {
   const obstacle = format.name === 'tiff' ? await tiffObstacle(path) : null;
-  if (obstacle)
-    throw new VimiError('MEDIA_UNSUPPORTED', 'This image cannot be decoded correctly', {
-      expected: 'a TIFF of 8 or 16 unsigned bits, in grey, RGB or CMYK',
-      found: obstacle,
-      where: path,
-    });
+  if (obstacle) throw unlike(path, 'a TIFF of 8 or 16 unsigned bits, in grey, RGB or CMYK', obstacle);
   refuseHdr(await firstBytes(path, signatureBytes), path);
   const found = await headerOf({ image: path, format, where: path });
   const pages = found.pages ?? 1;
@@ -60,12 +65,17 @@ export async function imageHeader(path: string, format: ImageFormat): Promise<Im
     format: format.name,
     width,
     height,
-    hasAlpha: found.hasAlpha ?? false,
+    hasAlpha: found.hasAlpha || (format.name === 'gif' && (await clearedGif(path)) !== null),
     pages: animated ? pages : 1,
     // Browsers show anything shorter than 20 ms for 100 ms; so do we, since authors looked at it there.
     delays: animated ? (found.delay ?? []).map((ms) => (ms < 20 ? 100 : ms)) : [],
     texts: textsOfImage(found),
   };
+}
+
+/** Of an image that would be shown otherwise than it was meant. */
+export function unlike(where: string, expected: string, found: string): VimiError {
+  return new VimiError('MEDIA_UNSUPPORTED', 'This image cannot be decoded correctly', { expected, found, where });
 }
 
 /** The still of a file as WebP: see `stillAsWebp`. */
@@ -119,9 +129,10 @@ export async function decodeImage(
   where: string,
   { maxPixels = 40_000_000, cover }: DecodeOptions = {},
 ): Promise<RgbImage> {
-  if (formatOf(bytes, { moving: true }) === null) throw damaged(where, 'bytes of no supported image format', null);
+  const format = formatOf(bytes, { moving: true });
+  if (format === null) throw damaged(where, 'bytes of no supported image format', null);
   try {
-    const drawn = sharp(bytes, { limitInputPixels: maxPixels })
+    const drawn = sharp(await asShown(bytes, format.name), { limitInputPixels: maxPixels })
       .autoOrient()
       .flatten({ background: '#ffffff' })
       .toColourspace('srgb')
@@ -147,8 +158,8 @@ export async function decodePages(
 ): Promise<Uint8Array[]> {
   // The canvas twice, in RGBA, and what comes out, before and after it is laid on white.
   const bytes = 8 * page.width * page.height + 7 * count * width * height;
-  const { data } = await inDecodingRoom(Math.min(bytes, decodingRoom), () =>
-    sharp(path, { page: from, pages: count, failOn: 'error', limitInputPixels: false })
+  const { data } = await inDecodingRoom(Math.min(bytes, decodingRoom), async () =>
+    sharp(await asShown(path, page.format), { page: from, pages: count, failOn: 'error', limitInputPixels: false })
       .resize(width, height, { fit: 'fill' })
       .flatten({ background: '#ffffff' })
       .toColourspace('srgb')

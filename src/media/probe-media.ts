@@ -1,9 +1,10 @@
 import { type ErrorCode, VimiError } from '../core/errors.js';
+import { apngObstacle } from './apng-canvas.js';
 import { fileUrl, strangersFile } from './ffmpeg.js';
 import { otherKind, unknownKind } from './file-kinds.js';
 import { frameRate } from './frame-rate.js';
 import { formatOf, type ImageFormat, signatureBytes } from './image-formats.js';
-import { firstBytes, imageHeader } from './images.js';
+import { firstBytes, imageHeader, unlike } from './images.js';
 import { type Orientation, orientationOf } from './orientation.js';
 import { pageRate } from './page-rate.js';
 import type { ColourTags } from './screen-colours.js';
@@ -71,6 +72,8 @@ export async function probeMedia(path: string, limits: ProbeLimits): Promise<Pro
   const head = await firstBytes(path, signatureBytes);
   const format = formatOf(head);
   if (format) return probeImage(path, format, limits);
+  const obstacle = formatOf(head, { moving: true })?.name === 'png' ? await apngObstacle(path) : null;
+  if (obstacle) throw unlike(path, 'an animated PNG with alpha whose first frame fills the canvas', obstacle);
   const other = otherKind(head);
   if (other !== null) throw failed('MEDIA_UNSUPPORTED', 'a video or an image', other, path);
   return probeVideo(path, limits);

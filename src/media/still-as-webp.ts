@@ -1,6 +1,7 @@
 import sharp, { type Metadata } from 'sharp';
 import { VimiError } from '../core/errors.js';
 import { decodingRoom, inDecodingRoom } from './decoding-room.js';
+import { clearedGif } from './gif-canvas.js';
 import type { ImageFormat } from './image-formats.js';
 import { withEnd } from './jpeg-end.js';
 
@@ -61,7 +62,7 @@ export async function drawStill(still: Still, longest: number): Promise<Pixels> 
       return { width: info.width, height: info.height, channels: info.channels as 3 | 4, data };
     };
     try {
-      if (format.name !== 'jpeg') return await draw(still.image, 'error');
+      if (format.name !== 'jpeg') return await draw(await asShown(still.image, format.name), 'error');
       const { input, added } = await withEnd(still.image);
       return await draw(input, 'warning').catch(async (warning: Error) => {
         if (added || (header.isProgressive && /premature end/.test(warning.message))) throw warning;
@@ -73,6 +74,11 @@ export async function drawStill(still: Still, longest: number): Promise<Pixels> 
       throw damaged(where, (cause as Error).message, cause);
     }
   });
+}
+
+/** What sharp is to read, so that it shows what browsers do: the image itself, except for some GIFs. */
+export async function asShown(image: string | Buffer, format: ImageFormat['name']): Promise<string | Buffer> {
+  return (format === 'gif' && (await clearedGif(image))) || image;
 }
 
 /** Bytes that decoding takes. MEDIA_TOO_LARGE when that is more than there is for all images together. */

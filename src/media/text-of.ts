@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { VimiError } from '../core/errors.js';
 
 /**
@@ -33,10 +34,16 @@ function encodingOf(bytes: Uint8Array): string {
   const zeros = [0, 0];
   const start = bytes.subarray(0, 1024);
   for (const [n, byte] of start.entries()) if (byte === 0) zeros[n % 2]!++;
-  const some = start.length / 16;
+  // What would be UTF-8 but for its zeros is UTF-16 of ASCII, where every second byte is one, or it is damaged.
+  const some = start.length / (isUtf8(bytes) && !start.some(isOtherControl) ? 4 : 16);
   if (zeros[1]! > some && zeros[0] === 0) return 'utf-16le';
   if (zeros[0]! > some && zeros[1] === 0) return 'utf-16be';
   return 'utf-8';
+}
+
+/** Of UTF-16 the upper half of many alphabets. */
+function isOtherControl(byte: number): boolean {
+  return (byte > 0 && byte < 9) || (byte > 13 && byte < 32);
 }
 
 function unreadable(found: string, where: string, cause?: unknown): VimiError {

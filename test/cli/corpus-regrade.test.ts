@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Workspace } from '../../src/app/workspace.js';
 import { corpusRegrade } from '../../src/cli/commands/corpus-regrade.js';
+import { corpusRemove } from '../../src/cli/commands/corpus-remove.js';
 import { corpusThresholds } from '../../src/cli/commands/corpus-thresholds.js';
 import { decodeEvent, encodeEvent } from '../../src/events/cloudevents.js';
 import type { ClipSettled } from '../../src/events/schemas.js';
@@ -47,7 +48,16 @@ describe('vimi corpus regrade', { timeout: patience(120) }, () => {
     expect(await regraded({ limit })).toMatchObject({ fails: 0 });
     const passes = await written((out) => corpusRegrade(workspace, { limit: ['max_black=1'] }, out));
     expect(passes).toMatch(/film\.mp4#2, 4\.0 to 6\.0 s: black \(black 1\): passes now/);
-    expect(passes).toContain('ingest these 1 media again');
+    // The corpus has other clips of that film, so it would be dropped as known.
+    const film = join(folder, 'media/film.mp4');
+    expect(passes).toContain(
+      `1 clip that was dropped would pass now. To have it, set these limits in the topology, then
+  vimi corpus remove --uri ${film} --rewrite-shards
+  vimi corpus remove --uri ${film} --lift
+  vimi ingest ${film}
+`,
+    );
+    expect(await regraded({ limit: ['max_black=1'] })).toMatchObject({ ingest_again: [film], remove_first: [film] });
   });
 
   it('tells how many documents stay since nothing measured what a limit asks', async () => {
@@ -71,10 +81,13 @@ describe('vimi corpus regrade', { timeout: patience(120) }, () => {
     expect(text).toBe(
       'no document is known to fail the limits\n3 kept without safety.max, which nothing measured of them\n',
     );
-    expect(await regraded({ limit: ['safety.max=0.1'] })).toMatchObject({
-      removed: 1,
-      unmeasured: { 'safety.max': 3 },
-    });
+    const done = await written((out) => corpusRegrade(workspace, { limit: ['safety.max=0.1'] }, out));
+    expect(done).toContain('3 kept without safety.max, which nothing measured of them\n');
     expect(await documents()).toBe(3);
+    // A still: nothing else of its medium is left.
+    const [, id, uri] = /\n {2}vimi corpus remove ([0-9a-f]{64}) --lift\n {2}vimi ingest (\S+)\n$/.exec(done)!;
+    await written((out) => corpusRemove(workspace, [id!], { lift: true }, out));
+    await takeIn(workspace, uri!);
+    expect(await documents()).toBe(4);
   });
 });

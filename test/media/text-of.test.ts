@@ -13,6 +13,7 @@ describe('the text that bytes are', () => {
     ['UTF-16 without', Buffer.from('a fox in utf-16 without bom', 'utf-16le'), 'a fox in utf-16 without bom'],
     ['UTF-16 of the other order, without', bigEndian('a fox, and more'), 'a fox, and more'],
     ['UTF-16 of Russian, without', Buffer.from('лиса бежит по снегу', 'utf16le'), 'лиса бежит по снегу'],
+    ['UTF-16 of Greek and ASCII, without', Buffer.from('η αλεπού (fox)', 'utf16le'), 'η αλεπού (fox)'],
     ['nothing', Buffer.alloc(0), ''],
     ['several lines', Buffer.from('a fox\r\nruns\n'), 'a fox\r\nruns\n'],
   ])('[media F27] %s', (_, bytes, text) => {
@@ -25,6 +26,7 @@ describe('the text that bytes are', () => {
     ['Shift-JIS', Buffer.from('8cccaa9182', 'hex'), 'another encoding'],
     ['half a surrogate pair in UTF-16', Buffer.from('fffe3dd86100', 'hex'), 'another encoding'],
     ['a caption with NUL', Buffer.from('a fox\0 runs'), 'U+0000'],
+    ['one of an even number of bytes', Buffer.from('a fox\0runs'), 'U+0000'],
     ['an escape sequence', Buffer.from('a \x1b[31mred\x1b[0m fox'), 'U+001B'],
     ['an image', Buffer.from('89504e470d0a1a0a0000000d', 'hex'), 'another encoding'],
   ])('[media F27] [media F28] %s is refused with a code of its own', async (_, bytes, found) => {

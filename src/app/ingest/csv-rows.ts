@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { type Options, parse } from 'csv-parse';
+import { type CsvError, type Options, parse } from 'csv-parse';
 import type { ManifestRow } from './manifest-row.js';
 import { mostRowBytes, needed, unreadable } from './manifest-row.js';
 
@@ -16,9 +16,22 @@ export const csvFormat = {
   relax_column_count: true,
 } satisfies Options;
 
+/** Why a row is not used that has text behind its last column: a caption with a comma and without quotes, that would be cut. */
+export const tooManyCells = 'a row with more cells than the first line names: quote texts with commas';
+
+interface RowInfo {
+  error?: CsvError | undefined;
+}
+
+/** Whether it is such a row, by what the parser tells of it. Empty cells at its end are none. */
+export function hasTooManyCells({ error }: RowInfo, columns: number): boolean {
+  const cells = error?.code === 'CSV_RECORD_INCONSISTENT_COLUMNS' ? (error.record as unknown[]) : [];
+  return cells.slice(columns).some((cell) => cell !== '');
+}
+
 /**
- * Rows under a first line with the names of the columns, in UTF-8; one of `address` must be among them. A row may have fewer or
- * more cells. What stands before a place at which nothing more can be read is given before it fails.
+ * Rows under a first line with the names of the columns, in UTF-8; one of `address` must be among them. A row may have fewer
+ * cells. What stands before a place at which nothing more can be read is given before it fails.
  */
 export async function* csvRows(
   path: string,
@@ -30,22 +43,26 @@ export async function* csvRows(
     () => 0,
   );
   let rows: ManifestRow[] = [];
+  let columns = 0;
   let line = 1;
   const parser = parse({
     ...csvFormat,
     columns(names: string[]) {
       const trimmed = csvFormat.columns(names);
       needed(path, address, trimmed);
+      columns = trimmed.length;
       line = 2;
       return trimmed;
     },
     delimiter,
     max_record_size: mostRowBytes,
     // As soon as it is read: what the parser holds is lost when it fails.
-    on_record(cells: Record<string, string>, { lines, bytes }: { lines: number; bytes: number }) {
+    on_record(cells: Record<string, string>, info: RowInfo & { lines: number; bytes: number }) {
+      const { lines, bytes } = info;
       const isText = !Object.values(cells).some((cell) => cell.includes('\ufffd'));
+      const mistake = isText ? (hasTooManyCells(info, columns) ? tooManyCells : null) : 'a line that is not UTF-8';
       const of = { place: lines, share: bytes / size };
-      rows.push(isText ? { ...of, cells } : { ...of, cells: {}, mistake: 'a line that is not UTF-8' });
+      rows.push(mistake === null ? { ...of, cells } : { ...of, cells: {}, mistake });
       line = lines + 1;
       return null;
     },

@@ -6,7 +6,7 @@ import type { Labels } from '../../events/caption.js';
 import { within } from '../../events/input.js';
 import { textOf } from '../../media/text-of.js';
 import { captionColumns, captionIn, isText } from './caption-columns.js';
-import { csvFormat } from './csv-rows.js';
+import { csvFormat, hasTooManyCells, tooManyCells } from './csv-rows.js';
 import { labelsIn } from './labels-in.js';
 
 /*
@@ -50,7 +50,7 @@ export async function readFolderCaptions(
   let rows: Row[];
   try {
     const text = textOf(await readBounded(path, bounds), path).replace(/^\ufeff/, '');
-    rows = path.endsWith('.csv') ? csvRows(text) : jsonRows(text, mistake);
+    rows = path.endsWith('.csv') ? csvRows(text, mistake) : jsonRows(text, mistake);
   } catch (error) {
     mistake(`a table of captions that cannot be read: ${(error as VimiError).message.split('\n')[0]}`);
     return undefined;
@@ -70,8 +70,21 @@ export async function readFolderCaptions(
   return { path, of: (file) => captions.get(relative(folder, file)), files: [...captions.keys()] };
 }
 
-function csvRows(text: string): Row[] {
-  return parse(text, csvFormat);
+function csvRows(text: string, mistake: (what: string) => void): Row[] {
+  let columns = 0;
+  return parse(text, {
+    ...csvFormat,
+    columns(names: string[]) {
+      const trimmed = csvFormat.columns(names);
+      columns = trimmed.length;
+      return trimmed;
+    },
+    on_record(row: Row, info) {
+      if (!hasTooManyCells(info, columns)) return row;
+      mistake(`a table of captions with ${tooManyCells}`);
+      return null;
+    },
+  });
 }
 
 function jsonRows(text: string, mistake: (what: string) => void): Row[] {

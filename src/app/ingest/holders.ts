@@ -1,7 +1,7 @@
 import { isManifest } from './manifest.js';
 
 /** Files that hold or name media, and are read only when they are named themselves: in a folder they are passed over. */
-export const isTar = (path: string) => /\.(tar|tar\.\w+|tgz|tbz2|txz)$/i.test(path);
+export const isTar = (path: string) => /\.(tar|tar\.(gz|bz2|xz|zst|lz4|lzma|lzo|br|z)|tgz|tbz2?|txz|tzst)$/i.test(path);
 
 /** Why such a file of a folder is not taken, and what takes it; null: it is none, by its name. */
 export function whyNotOpened(path: string): string | null {

@@ -1,4 +1,5 @@
 import type { Workspace } from '../../app/workspace.js';
+import { counted } from '../../core/counted.js';
 import type { ClipSettled } from '../../events/schemas.js';
 import { type Bound, boundsOf, scoreBehind } from '../../operators/media/limits.js';
 import { clipLine } from './clip-outcomes.js';
@@ -24,7 +25,8 @@ function isOfLimit({ reason = '', scores }: ClipSettled): boolean {
 /**
  * Applies limits to the corpus as it is, from recorded scores alone: documents of clips that do not keep to them are removed
  * as `corpus remove` removes them, and later shards are without their samples. Clips that were dropped and keep to the
- * limits now are named, since their images are not in the corpus: their media have to come again.
+ * limits now are named, since their images are not in the corpus: their media have to come again. Of what is removed nothing
+ * stays from which it could be made, so that has to come again too: the commands for both are printed.
  */
 export async function corpusRegrade(
   workspace: Workspace,
@@ -34,8 +36,9 @@ export async function corpusRegrade(
   const pipeline = workspace.pipelineFor('media.added');
   const corpus = await workspace.corpusIsCurrent();
   const going = new Map<string, Bound>();
-  /** Those that have to come again. */
+  /** Of clips that pass, and of those that go. */
   const media = new Set<string>();
+  const left = new Set<string>();
   let passes = 0;
   const { wanted, unmeasured } = await withOutcomes(workspace, pipeline, async (outcomes) => {
     const limits = withLimits(limitsOf(pipeline), limit, outcomes.measured);
@@ -58,7 +61,10 @@ export async function corpusRegrade(
         (one) => one.outcome === 'delivered' && one.clip.keyframe === keyframe,
       );
       if (others.some((one) => verdictOn(one, bounds) === null)) continue;
-      for (const { document } of await corpus.find({ uri, content: keyframe })) going.set(document, failed);
+      for (const { document } of await corpus.find({ uri, content: keyframe })) {
+        going.set(document, failed);
+        left.add(uri);
+      }
     }
     return { wanted: limits, unmeasured: counts.told().unmeasured };
   });
@@ -72,9 +78,12 @@ export async function corpusRegrade(
       out,
     );
   }
+  const has = async (uri: string) => (await (await workspace.corpusIsCurrent()).find({ uri })).length > 0;
+  const again = await mediaAgain(media, has);
   if (json) {
+    const counts = { removed: dryRun ? 0 : going.size, fails: going.size, unmeasured, passes };
     out.write(
-      `${JSON.stringify({ limits: wanted, removed: dryRun ? 0 : going.size, fails: going.size, unmeasured, passes, ingest_again: [...media] })}\n`,
+      `${JSON.stringify({ limits: wanted, ...counts, ingest_again: again.media, remove_first: again.kept })}\n`,
     );
     return;
   }
@@ -86,6 +95,45 @@ export async function corpusRegrade(
   for (const line of unknown) out.write(`${line}\n`);
   if (passes > 0)
     out.write(
-      `${passes} clips that were dropped pass now: set the limits in the topology, and ingest these ${media.size} media again\n`,
+      `${counted(passes, 'clip')} that ${passes === 1 ? 'was' : 'were'} dropped would pass now. To have ${passes === 1 ? 'it' : 'them'}, set these limits in the topology, then\n${commandsOf(again)}`,
     );
+  if (going.size > 0 && !dryRun)
+    out.write(
+      `To take the removal back, set limits in the topology that keep what went, then\n${commandsOf(await mediaAgain(left, has), [...going.keys()])}`,
+    );
+}
+
+interface MediaAgain {
+  media: string[];
+  /** Those of which the corpus has something: they would be dropped as known. */
+  kept: string[];
+}
+
+async function mediaAgain(media: ReadonlySet<string>, has: (uri: string) => Promise<boolean>): Promise<MediaAgain> {
+  const kept: string[] = [];
+  for (const uri of media) if (await has(uri)) kept.push(uri);
+  return { media: [...media], kept };
+}
+
+/** Names that one line shows. */
+const mostNames = 8;
+
+/** What to type so that media come again, and documents that were removed with them. */
+function commandsOf({ media, kept }: MediaAgain, removed: readonly string[] = []): string {
+  const named = (names: readonly string[], option = '') => {
+    const shown = names.slice(0, mostNames).map((name) => `${option}${inShell(name)}`);
+    return `${shown.join(' ')}${names.length > mostNames ? ` (and ${names.length - mostNames} more)` : ''}`;
+  };
+  const lines = [
+    ...(removed.length > 0 ? [`vimi corpus remove ${named(removed)} --lift`] : []),
+    ...(kept.length > 0
+      ? ['--rewrite-shards', '--lift'].map((last) => `vimi corpus remove ${named(kept, '--uri ')} ${last}`)
+      : []),
+    `vimi ingest ${named(media)}`,
+  ];
+  return lines.map((line) => `  ${line}\n`).join('');
+}
+
+function inShell(name: string): string {
+  return /^[\w@%+=:,./-]+$/.test(name) ? name : `'${name.replaceAll("'", "'\\''")}'`;
 }

@@ -186,6 +186,26 @@ describe('a folder of media', () => {
 });
 
 describe('a table of captions', () => {
+  it('metadata.csv with a caption that has a comma and no quotes: it is told, and not cut', async () => {
+    const folder = await folderOf({
+      'metadata.csv': 'file_name,caption\na.png,a fox, running\nb.png,an owl,\n',
+      'a.png': png,
+      'b.png': png,
+    });
+    const { media, passedOver } = await mediaFiles([folder]);
+    expect(media.map(({ caption }) => caption)).toEqual([undefined, 'an owl']);
+    expect(passedOver.map(({ reason }) => reason)).toContain(
+      'a table of captions with a row with more cells than the first line names: quote texts with commas',
+    );
+  });
+
+  it('a name with .tar. in it is no tar for that', async () => {
+    const folder = await folderOf({ 'two.tar.png': png, 'two.tar.txt': 'a fox' });
+    const { media, passedOver } = await mediaFiles([folder]);
+    expect(media.map(({ path }) => path)).toEqual([join(folder, 'two.tar.png')]);
+    expect(passedOver).toEqual([]);
+  });
+
   it('[use U14] metadata.csv, with quotes, line breaks, a byte order mark and files in subfolders', async () => {
     const table =
       '\ufefffile_name,label,text\na.png,1,"A ""red"" fox,\nrunning"\nsub/b.png,2,An owl\nc.png,3,\ngone.png,4,A ghost\n';

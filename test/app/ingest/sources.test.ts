@@ -258,6 +258,12 @@ describe('a manifest', () => {
       'a row without uri, url, file_name, path, image or video',
       'a line that is not UTF-8',
     ]);
+    const longer = 'file_name,caption\nfox.png,a fox, running\nowl.png,an owl,,\n';
+    const cut = await offered(await put('manifest/longer.csv', longer));
+    expect(cut.media).toEqual([['manifest/owl.png', { caption: 'an owl' }]]);
+    expect(cut.passed.map(([, reason]) => reason)).toEqual([
+      'a row with more cells than the first line names: quote texts with commas',
+    ]);
     const tabs = await offered(await put('manifest/m.tsv', 'url\ttext\nfox.png\ta, fox\n'));
     expect(tabs.media).toEqual([['manifest/fox.png', { caption: 'a, fox' }]]);
   });
