@@ -319,7 +319,7 @@ export const alerts: readonly Alert[] = [
     means:
       'failed: a receiver did not take a webhook in ten attempts over three days. disabled: it answered 410, and gets nothing more from this caller.',
     remedy: [
-      '`vimi webhooks list --status failed` (or `disabled`) says which, and why.',
+      '`vimi webhooks list --state failed` (or `disabled`) says which, and why.',
       'Mend the receiver, then `vimi webhooks replay`: it gets them under the same ids.',
     ],
     cases: [
