@@ -4,6 +4,7 @@ import { shape } from '../numerics/shape.js';
 import type { Preset } from '../presets/preset.js';
 import { conditionWidth } from '../presets/presets.js';
 import { matteOf } from './extensions/matte.js';
+import { wordsBeside } from './extensions/words-beside.js';
 import { linear, norm, repeat, transformerLayer } from './layers.js';
 import { asTensors, type Numbers } from './numbers.js';
 import type { Declaration, Weights } from './parameters.js';
@@ -68,6 +69,8 @@ export function promptEncoder(declare: Declaration, preset: Preset) {
   // An upsampler sees in the smaller video what belongs to what; without layers there is no attention.
   const byDistance = preset.low || encoder.layers === 0 ? null : declare.add('distance', [2 * reach + 1, heads], 0);
 
+  const beside = preset.local && byDistance ? wordsBeside(declare.at('beside'), { C, D: 2 * reach + 1 }) : null;
+
   const coarsePlaces = gridPositions(coarse, coarse, C);
 
   /**
@@ -117,8 +120,9 @@ export function promptEncoder(declare: Declaration, preset: Preset) {
     const K = n - wordCount;
     const parts: tf.Tensor[] = [repeat(whole(w).reshape([1, 1, C]), [B, 1, C])];
     const masks: tf.Tensor[] = [tf.ones([B, 1])];
-    if (told.words) {
-      parts.push(words.read(w, told.words).add(order.slice([0, 0, 0], [B, wordCount, C])));
+    const said = told.words && words.read(w, told.words);
+    if (said) {
+      parts.push(said.add(order.slice([0, 0, 0], [B, wordCount, C])));
       masks.push(presence.slice([0, 0], [B, wordCount]));
     }
 
@@ -146,9 +150,19 @@ export function promptEncoder(declare: Declaration, preset: Preset) {
     shape(tokens, ['B', 'N', 'C'], { B, N, C });
     if (!pixels || !mattes) return { tokens, bias };
     const ofImages = tokens.slice([0, 1 + wordCount, 0], [B, K * coarseCount, C]).reshape([B, K, coarseCount, C]);
+    let meaning: tf.Tensor = ofImages.mean(2);
+    if (beside && said) {
+      const toWords = told
+        .distance!.reshape([B, N, N, 2 * reach + 1])
+        .slice([0, 1 + wordCount, 1, 0], [B, K * coarseCount, wordCount, 2 * reach + 1])
+        .reshape([B, K, coarseCount, wordCount * (2 * reach + 1)])
+        .slice([0, 0, 0, 0], [B, K, 1, -1]) // All patches of an image have its place.
+        .reshape([B, K, wordCount, 2 * reach + 1]);
+      meaning = meaning.add(beside(w, said, presence.slice([0, 0], [B, wordCount]), toWords));
+    }
     const shown = {
       pixels: tf.concat([pixels, mattes], 3).reshape([B, K, side, side, 4]),
-      meaning: ofImages.mean(2),
+      meaning,
       present: presence.slice([0, wordCount], [B, K]),
     };
     return { tokens, bias, images: shown };
