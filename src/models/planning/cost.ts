@@ -95,6 +95,8 @@ function rowsOf(name: string, k: Tokens): number {
     [/^prompt\.words$/, k.words],
     [/^prompt\.roles$/, k.images],
     [/^prompt\.distance$/, k.N ** 2],
+    [/^prompt\.beside\.distance$/, k.images * k.words],
+    [/^prompt\.beside\.out\.matrix/, k.images],
     [/^prompt\.project\./, k.words],
     [/^prompt\.coarse\.matrix/, k.coarse],
     [/^prompt\.layer\d+\..*matrix/, k.N],
