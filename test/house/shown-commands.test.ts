@@ -9,9 +9,15 @@ import { VimiError } from '../../src/core/errors.js';
 /* Every command that the documentation shows is one that there is, also where nothing runs it: infra/docs-commands.mjs runs most blocks. */
 
 const top = join(import.meta.dirname, '../..');
-const pages = readdirSync(top, { recursive: true, encoding: 'utf8' })
-  .filter((path) => !/(^|\/)(node_modules|dist|\.site|\.cache|\.vimi)\//.test(path))
-  .filter((path) => /^((docs|examples|infra|weights|bench)\/.*|README|CONTRIBUTING)\.md$/.test(path));
+/** Folders that hold pages: of the whole tree, others make and remove parts while this reads it. */
+const folders = ['docs', 'examples', 'infra', 'weights', 'bench'];
+const pages = [
+  'README.md',
+  'CONTRIBUTING.md',
+  ...folders.flatMap((folder) =>
+    readdirSync(join(top, folder), { recursive: true, encoding: 'utf8' }).map((path) => join(folder, path)),
+  ),
+].filter((path) => path.endsWith('.md') && !/(^|\/)(node_modules|dist|\.site|\.cache|\.vimi)\//.test(path));
 
 interface Shown {
   /** `page:line` */
