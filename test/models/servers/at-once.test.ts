@@ -194,7 +194,7 @@ describe('nano on wasm, several at once', () => {
 test('a batch that WebAssembly has no memory for: all its videos are made again by a new process, fewer at once', async () => {
   const limit = join(await testFolder(), 'limit.mjs');
   // Enough for one video of this size, and not for three at once.
-  writeFileSync(limit, "import v8 from 'node:v8'; v8.setFlagsFromString('--wasm-max-mem-pages=2800');\n");
+  writeFileSync(limit, "import v8 from 'node:v8'; v8.setFlagsFromString('--wasm-max-mem-pages=3000');\n");
   const lines: string[] = [];
   vi.stubEnv('NODE_OPTIONS', `--import=${limit}`);
   const denoiser: Denoiser & { pid?: number | null } = await createDenoiser({
