@@ -1,6 +1,7 @@
 import { changes } from './changes.mjs';
 import { colours, stands, standsOn } from './colours.mjs';
 import { motions } from './motions.mjs';
+import { alongForm, movement, movementsOf } from './paths.mjs';
 import { pick } from './random.mjs';
 import { inPixels, plain, poses } from './scene.mjs';
 
@@ -32,12 +33,37 @@ const tries = 12;
 export async function alone(stage, entity) {
   const { random, side } = stage;
   const sprite = await stage.spriteOf(entity);
+  const colour = colourBehind(random, sprite);
+  const actor = play(stage, entity, sprite, pick(random, Object.keys(motions)), 'whole');
+  return { actors: [actor], background: { colour }, pixels: plain(colour, side) };
+}
+
+/**
+ * One subject on a colour, in a movement that only other clips of the world tell.
+ *
+ * @param {Stage} stage
+ * @param {Entity} entity
+ * @param {{ seed: string, heldOut: boolean }} world
+ * @returns {Promise<Take>}
+ */
+export async function wandering(stage, entity, { seed, heldOut }) {
+  const { random, side, frames } = stage;
+  const sprite = await stage.spriteOf(entity);
+  const colour = colourBehind(random, sprite);
+  const motion = pick(random, movementsOf(heldOut));
+  const { verb, form } = movement(seed, motion);
+  const at = alongForm(random, frames, form);
+  const actor = { phrase: entity.phrase, motion, verb, place: /** @type {const} */ ('whole'), entity, sprite, at };
+  return { actors: [actor], background: { colour }, pixels: plain(colour, side) };
+}
+
+/** A colour that it stands off from. @param {() => number} random @param {import('./sprite.mjs').Sprite} sprite */
+function colourBehind(random, sprite) {
   const [colour] = pick(
     random,
     Object.entries(colours).filter(([, rgb]) => stands(sprite, rgb)),
   );
-  const actor = play(stage, entity, sprite, pick(random, Object.keys(motions)), 'whole');
-  return { actors: [actor], background: { colour }, pixels: plain(colour, side) };
+  return colour;
 }
 
 /**

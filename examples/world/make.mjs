@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { addBackground, isBackgroundHeldOut, readBackground, readBackgrounds } from './backgrounds.mjs';
-import { alone, behind, changed, inFront, together } from './cast.mjs';
+import { alone, behind, changed, inFront, together, wandering } from './cast.mjs';
 import { asItIs, changes, writeSprite } from './changes.mjs';
 import { posts } from './fence.mjs';
 import { writeMp4 } from './mp4.mjs';
@@ -28,7 +28,7 @@ const quality = 10;
 /** ffmpeg processes at once. */
 const atOnce = 2;
 
-const usage = `Usage: node examples/world/make.mjs --sprites DIR --out DIR [--clips N] [--seed N] [--two P] [--images P] [--changes P] [--fences P] [--held-out] [--art STYLE]
+const usage = `Usage: node examples/world/make.mjs --sprites DIR --out DIR [--clips N] [--seed N] [--two P] [--images P] [--changes P] [--fences P] [--paths P] [--held-out] [--art STYLE]
   --sprites DIR  the unpacked npm package ${emojiPackage}
   --out DIR      where the world goes; its media.jsonl names the files below DIR as DIR is written here
   --clips N      how many clips (4000)
@@ -37,6 +37,7 @@ const usage = `Usage: node examples/world/make.mjs --sprites DIR --out DIR [--cl
   --images P   the share of clips with an image for a background (0.2)
   --changes P  the share of clips whose caption asks for another appearance than the image shows (0)
   --fences P   the share of clips in which the subject passes behind a fence (0)
+  --paths P    the share of clips in which the subject moves as only other clips with the same verb tell (0)
   --held-out     clips of the subjects and backgrounds that a training world never shows in motion, to measure with
   --art STYLE    google, or twitter for the art of ${arts.twitter.package}: a style to measure with (google)
 `;
@@ -45,9 +46,9 @@ const usage = `Usage: node examples/world/make.mjs --sprites DIR --out DIR [--cl
  * @param {string} sprites
  * @param {string} out
  * @param {number} clips
- * @param {{ seed: string, two: number, images: number, changes: number, fences: number, heldOut: boolean, art: import('./subjects.mjs').Art }} options
+ * @param {{ seed: string, two: number, images: number, changes: number, fences: number, paths: number, heldOut: boolean, art: import('./subjects.mjs').Art }} options
  */
-async function make(sprites, out, clips, { seed, two, images, changes: changing, fences, heldOut, art }) {
+async function make(sprites, out, clips, { seed, two, images, changes: changing, fences, paths, heldOut, art }) {
   const started = Date.now();
   await mkdir(join(out, 'stills'), { recursive: true });
   await mkdir(join(out, 'clips'), { recursive: true });
@@ -81,6 +82,7 @@ async function make(sprites, out, clips, { seed, two, images, changes: changing,
     if (u < images) return inFront(stage, entity, backgrounds);
     if (u >= 1 - fences) return behind(stage, entity);
     if (u >= 1 - fences - changing) return changed(stage, entity);
+    if (u >= 1 - fences - changing - paths) return wandering(stage, entity, { seed, heldOut });
     if (u >= images + two) return alone(stage, entity);
     for (;;) {
       const take = await together(stage, entity, subjects);
@@ -163,18 +165,20 @@ const { values } = parseArgs({
     images: { type: 'string', default: '0.2' },
     changes: { type: 'string', default: '0' },
     fences: { type: 'string', default: '0' },
+    paths: { type: 'string', default: '0' },
     'held-out': { type: 'boolean', default: false },
     art: { type: 'string', default: 'google' },
   },
 });
 const [count, two, images] = [Number(values.clips), Number(values.two), Number(values.images)];
-const [changing, fences] = [Number(values.changes), Number(values.fences)];
-const areShares = [two, images, changing, fences].every((share) => share >= 0) && two + images + changing + fences <= 1;
+const [changing, fences, paths] = [Number(values.changes), Number(values.fences), Number(values.paths)];
+const shares = [two, images, changing, fences, paths];
+const areShares = shares.every((share) => share >= 0) && shares.reduce((sum, share) => sum + share) <= 1;
 const art = values.art === 'google' || values.art === 'twitter' ? arts[values.art] : undefined;
 if (!art || !values.sprites || !values.out || !Number.isInteger(count) || count < 0 || !areShares) {
   process.stderr.write(usage);
   process.exit(2);
 }
 await make(values.sprites, values.out, count, {
-  ...{ seed: values.seed, two, images, changes: changing, fences, heldOut: values['held-out'], art },
+  ...{ seed: values.seed, two, images, changes: changing, fences, paths, heldOut: values['held-out'], art },
 });

@@ -7,7 +7,8 @@ import { draw } from './sprite.mjs';
  * One clip to be made: one subject anywhere, or two in a half of the world each; on a plain colour or in front of a
  * image, which is named by its phrase. Its appearance may be changed (changes.mjs), and a fence of a colour may stand before it.
  *
- * @typedef {{ phrase: string, motion: string, place: keyof typeof places, change?: string }} Actor
+ * @typedef {{ phrase: string, motion: string, place: keyof typeof places, change?: string, verb?: string }} Actor
+ * `verb`: of a movement that is none of the ten motions (paths.mjs)
  * @typedef {{ colour: string } | { image: string }} Background
  * @typedef {{ actors: Actor[], background: Background, fence?: string }} Scene
  */
@@ -24,8 +25,8 @@ const whereabouts = {
 /** @param {Scene} scene */
 export function captionOf({ actors, background, fence }) {
   const acts = actors.map(
-    ({ phrase, motion, place, change }) =>
-      `${change ? `${phrase} ${change}` : phrase} ${motions[motion]?.verb}${whereabouts[place]}`,
+    ({ phrase, motion, place, change, verb = motions[motion]?.verb }) =>
+      `${change ? `${phrase} ${change}` : phrase} ${verb}${whereabouts[place]}`,
   );
   const who = acts.join(' and ') + (acts.length > 1 ? ',' : '') + (fence ? ` behind a ${fence} fence` : '');
   if ('image' in background) return `${who} in front of ${background.image}`;

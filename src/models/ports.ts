@@ -1,6 +1,7 @@
 import type { MadeCaption } from '../events/caption.js';
 import type { ImageRole, Task } from '../events/prompt.js';
 import type { RgbImage, RgbVideo } from '../media/pixels.js';
+import type { MotionPath } from './encoders/built-in/motion-path.js';
 
 export type { RgbImage, RgbVideo };
 
@@ -11,6 +12,8 @@ export interface ModelPrompt {
   parts: ({ text: string } | { pixels: RgbImage; role: ImageRole })[];
   /** Clips that show a motion, as MP4; only for models that take them. */
   clips?: { mp4: Uint8Array; caption: string }[];
+  /** Where what moves in the clip is that shows a motion, for models that follow one: see `path` of a description. */
+  path?: MotionPath;
 }
 
 export interface GenerateInput {
@@ -75,6 +78,8 @@ export interface ModelDescription {
   frameCounts?: { every: number; plus: number };
   /** What else than texts it takes; left out: images of all roles, and no clips. */
   takes?: { roles: readonly Exclude<ImageRole, 'reference'>[]; clips: number };
+  /** Of the last clip of a prompt it reads the path of what moves, at so many moments; left out: it reads no clip so. */
+  path?: number;
 }
 
 /** A video, and what it took. */

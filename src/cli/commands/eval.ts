@@ -22,6 +22,7 @@ import type { Condition } from '../../evaluation/tasks/conditions.js';
 import { evaluateCopying } from '../../evaluation/tasks/copying.js';
 import { evaluateGrounding } from '../../evaluation/tasks/grounding.js';
 import { evaluateMotionStart } from '../../evaluation/tasks/motion-start.js';
+import { evaluateMovements } from '../../evaluation/tasks/movements.js';
 import { evaluatePrediction } from '../../evaluation/tasks/prediction.js';
 import { eachOf, type NamedWorld, type Setting } from '../../evaluation/tasks/setting.js';
 import { evaluateSubject } from '../../evaluation/tasks/subject.js';
@@ -211,13 +212,33 @@ export async function evalMotionStart(
       oracle: await oracleOf(setting.worlds, options.signal),
       documentOf: documentsOf(setting.worlds, resources),
       servingAt: (level) => setting.servingWith({ motion_start: level }),
-      store: async (mp4) => ({
-        ...(await resources.objects.put(`clips/${digestOf(mp4)}.mp4`, mp4, { mediaType: 'video/mp4' })),
-        ...{ frames: 1, fps: 1, seconds: 1 },
-      }),
+      store: clipsIn(resources),
     }),
   );
 }
+
+export async function evalMovements(
+  workspace: Workspace,
+  options: WorldOptions,
+  out: NodeJS.WritableStream,
+): Promise<void> {
+  await onWorlds(workspace, 'movements', options, out, async (setting, resources) =>
+    evaluateMovements({
+      ...setting,
+      oracle: await oracleOf(setting.worlds, options.signal),
+      documentOf: documentsOf(setting.worlds, resources),
+      store: clipsIn(resources),
+    }),
+  );
+}
+
+/** Stores clips as the corpus does. */
+const clipsIn =
+  ({ objects }: Pick<EvalSurroundings, 'objects'>) =>
+  async (mp4: Buffer) => ({
+    ...(await objects.put(`clips/${digestOf(mp4)}.mp4`, mp4, { mediaType: 'video/mp4' })),
+    ...{ frames: 1, fps: 1, seconds: 1 },
+  });
 
 export async function evalBases(
   workspace: Workspace,

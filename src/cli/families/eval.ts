@@ -118,6 +118,16 @@ export function addEvalCommands(program: Command, { within, interruption, out }:
     );
 
   onModel(
+    'movements',
+    'movements that no training showed: with a clip that shows them, without one, with another',
+  ).action((options: WorldOptions) =>
+    within(async (workspace) => {
+      const { evalMovements } = await import('../commands/eval.js');
+      await evalMovements(workspace, { ...options, signal: interruption('stopping') }, out);
+    }),
+  );
+
+  onModel(
     'changes',
     'what pasting cannot do: another appearance than the image shows, and a fence before the subject',
   ).action((options: WorldOptions) =>

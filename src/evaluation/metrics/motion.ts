@@ -21,11 +21,14 @@ export const translations: readonly string[] = ['left', 'right', 'up', 'down'];
 /** Where the subject is and how large, in world units, frame by frame. */
 export type Path = Pick<Found, 'x' | 'y' | 'size'>[];
 
+/** Position and size at frame t of T. */
+export type Form = (t: number, T: number) => Path[number];
+
 /**
  * The forms of paths: position and size at frame t of T, up to scale and start. Bounce and circle are timed as the world
  * times them: one frame before a whole round.
  */
-const forms: Partial<Record<MotionName, (t: number, T: number) => Path[number]>> = {
+export const forms: Readonly<Partial<Record<MotionName, Form>>> = {
   left: (t, T) => ({ x: -t / (T - 1), y: 0, size: 0 }),
   right: (t, T) => ({ x: t / (T - 1), y: 0, size: 0 }),
   up: (t, T) => ({ x: 0, y: -t / (T - 1), size: 0 }),
@@ -69,19 +72,27 @@ export function motionOf(frames: readonly WorldFrame[], background: WorldFrame, 
 }
 
 /** By position and size alone; `none` when it does not move. Frames without the subject are passed over. */
-export function moveOf(path: readonly (Path[number] | null)[], scale = 1): MotionName | 'other' | 'none' {
+export const moveOf = (path: readonly (Path[number] | null)[], scale = 1): MotionName | 'other' | 'none' =>
+  formOf(path, forms, scale);
+
+/** The name of the form that explains most of the path. */
+export function formOf<Name extends string>(
+  path: readonly (Path[number] | null)[],
+  forms: Readonly<Partial<Record<Name, Form>>>,
+  scale = 1,
+): Name | 'other' | 'none' {
   const T = path.length;
   const times = path.flatMap((pose, t) => (pose ? [t] : []));
   const own = centred(times.map((t) => path[t]!));
   const total = dot(own, own);
   if (Math.sqrt(total / times.length) < leastPath * scale) return 'none';
-  let best: MotionName | 'other' = 'other';
+  let best: Name | 'other' = 'other';
   let most = leastExplained * total;
-  for (const [name, form] of Object.entries(forms)) {
+  for (const [name, form] of Object.entries<Form>(forms as Record<Name, Form>)) {
     const shape = centred(times.map((t) => form(t, T)));
     const along = Math.max(0, dot(own, shape));
     const explained = along ** 2 / dot(shape, shape);
-    if (explained > most) [best, most] = [name as MotionName, explained];
+    if (explained > most) [best, most] = [name as Name, explained];
   }
   return best;
 }

@@ -17,12 +17,13 @@ export const shapesOf = (numbers: Readonly<Record<string, Numbers>>): Shapes =>
 
 type Tensors = Readonly<Record<string, tf.Tensor>>;
 
-/** The names that a network says its input by (`told`) → tokens, bias, and of images images, meaning, shown. */
+/** The names that a network says its input by (`told`) → tokens, bias, and of images images, meaning, shown, wanted. */
 export function encode({ prompt }: Model, weights: Weights, given: Tensors): Tensors {
   const { tokens, bias, images } = prompt.network(weights, given);
   return {
     ...{ tokens, bias },
     ...(images && { images: images.pixels, meaning: images.meaning, shown: images.present }),
+    ...(images?.wanted && { wanted: images.wanted }),
   };
 }
 
@@ -32,11 +33,11 @@ export function encode({ prompt }: Model, weights: Weights, given: Tensors): Ten
  * placed, and how they were painted, paint.
  */
 export function denoise({ fit, preset }: Model, weights: Weights, given: Tensors): Tensors {
-  const { x, latents, carried, tokens, bias, images, meaning, shown, ...rest } = given;
+  const { x, latents, carried, tokens, bias, images, meaning, shown, wanted, ...rest } = given;
   const { low, pose, known, ...told } = rest as Partial<Record<string, tf.Tensor>>;
   const condition: Condition = {
     ...{ tokens: tokens!, bias: bias! },
-    ...(images && { images: { pixels: images, meaning: meaning!, present: shown! } }),
+    ...(images && { images: { pixels: images, meaning: meaning!, present: shown!, ...(wanted && { wanted }) } }),
   };
   const result = fit.network(weights, {
     ...{ x: x!, latents: latents!, carried: carried!, condition, told: told as Tensors },

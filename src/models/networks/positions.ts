@@ -39,24 +39,30 @@ export function waves(numbers: ArrayLike<number>, C: number, range: Wavelengths)
  * the same vector for both: learned positions would have to learn that first (not from the paper; the paper learns them).
  */
 export function gridPositions(rows: number, columns: number, C: number): Float32Array {
+  const middles = Float32Array.from({ length: rows * columns * 2 }, (_, i) => {
+    const cell = i >> 1;
+    return i % 2 === 0 ? ((cell % columns) + 0.5) / columns : (Math.floor(cell / columns) + 0.5) / rows;
+  });
+  return placePositions(middles, C);
+}
+
+const placeRange = { longest: 2, shortest: 1 / 8 };
+
+/** The same of places [n, 2], x and y in that frame: [n, C]. */
+export function placePositions(places: Float32Array, C: number): Float32Array {
   const half = C / 2;
-  const range = { longest: 2, shortest: 1 / 8 };
-  const xs = waves(
-    Array.from({ length: columns }, (_, i) => (i + 0.5) / columns),
-    half,
-    range,
-  );
-  const ys = waves(
-    Array.from({ length: rows }, (_, i) => (i + 0.5) / rows),
-    half,
-    range,
-  );
-  const out = new Float32Array(rows * columns * C);
-  for (let r = 0; r < rows; r++)
-    for (let c = 0; c < columns; c++) {
-      out.set(xs.subarray(c * half, (c + 1) * half), (r * columns + c) * C);
-      out.set(ys.subarray(r * half, (r + 1) * half), (r * columns + c) * C + half);
-    }
+  const of = (axis: number) =>
+    waves(
+      places.filter((_, i) => i % 2 === axis),
+      half,
+      placeRange,
+    );
+  const [xs, ys] = [of(0), of(1)];
+  const out = new Float32Array((places.length / 2) * C);
+  for (let i = 0; i < places.length / 2; i++) {
+    out.set(xs.subarray(i * half, (i + 1) * half), i * C);
+    out.set(ys.subarray(i * half, (i + 1) * half), i * C + half);
+  }
   return out;
 }
 

@@ -3,13 +3,14 @@ import { imageRole } from '../../events/prompt.js';
 import { shape } from '../numerics/shape.js';
 import type { Preset } from '../presets/preset.js';
 import { conditionWidth } from '../presets/presets.js';
+import { follow } from './extensions/follow.js';
 import { matteOf } from './extensions/matte.js';
 import { wordsBeside } from './extensions/words-beside.js';
 import { linear, norm, repeat, transformerLayer } from './layers.js';
 import { asTensors, type Numbers } from './numbers.js';
 import type { Declaration, Weights } from './parameters.js';
-import { gridPositions, ranges, waves } from './positions.js';
-import type { PromptItem } from './prompt-input.js';
+import { gridPositions, placePositions, ranges, waves } from './positions.js';
+import { followsPaths, type PromptItem } from './prompt-input.js';
 import { wordTokens } from './word-tokens.js';
 
 /**
@@ -42,6 +43,8 @@ export type ConditionImages = {
   meaning: tf.Tensor;
   /** 1, or 0 where a prompt has fewer images, [B, K]. */
   present: tf.Tensor;
+  /** Where each is wanted, as the prompt's clip shows it (follow.ts), [B, K, F, P]; of presets that read paths. */
+  wanted?: tf.Tensor;
 };
 
 /** What hides a token: its weight after softmax is exactly 0. */
@@ -71,6 +74,8 @@ export function promptEncoder(declare: Declaration, preset: Preset) {
 
   const beside = preset.local && byDistance ? wordsBeside(declare.at('beside'), { C, D: 2 * reach + 1 }) : null;
 
+  const following = followsPaths(preset) ? follow(declare.at('follow'), preset) : null;
+
   const coarsePlaces = gridPositions(coarse, coarse, C);
 
   /**
@@ -78,6 +83,7 @@ export function promptEncoder(declare: Declaration, preset: Preset) {
    *
    *   words [B, N words, ...]   order [B, N + K, C]   present [B, N + K]: words, then images   distance [B * M * M, 25], M tokens
    *   pixels [B * K, side, side, 3]   mattes [B * K, side, side, 1]   roles [B * K, roles]
+   *   path [B, F, P]: of the prompt's clip, F moments; nothing where there is none
    */
   const told = (given: readonly PromptItem[][], room: { words?: number } = {}): Record<string, Numbers> => {
     const read = encoder.external ? 'vector' : 'word';
@@ -109,6 +115,7 @@ export function promptEncoder(declare: Declaration, preset: Preset) {
       }
     numbers.pixels = { values: data, shape: [B * K, side, side, 3] };
     if (preset.local) numbers.mattes = { values: mattes, shape: [B * K, side, side, 1] };
+    if (following) numbers.path = { values: pathsOf(given, preset), shape: [B, preset.frames, preset.patchWidth] };
     numbers.roles = { values: roleBags, shape: [B * K, roles.length] };
     return numbers;
   };
@@ -164,6 +171,7 @@ export function promptEncoder(declare: Declaration, preset: Preset) {
       pixels: tf.concat([pixels, mattes], 3).reshape([B, K, side, side, 4]),
       meaning,
       present: presence.slice([0, wordCount], [B, K]),
+      ...(following && { wanted: following(w, meaning, told.path!) }),
     };
     return { tokens, bias, images: shown };
   };
@@ -171,6 +179,14 @@ export function promptEncoder(declare: Declaration, preset: Preset) {
   const encode = (w: Weights, prompts: readonly PromptItem[][], room?: { words?: number }): Condition =>
     network(w, asTensors(told(prompts, room)));
   return { told, network, encode };
+}
+
+/** The paths that prompts show, written as places are, [B, F, P]; zeros where a prompt shows none. */
+function pathsOf(prompts: readonly PromptItem[][], { frames: F, patchWidth: P }: Preset): Float32Array {
+  const out = new Float32Array(prompts.length * F * P);
+  for (const [b, items] of prompts.entries())
+    for (const item of items) if ('path' in item) out.set(placePositions(item.path, P), b * F * P);
+  return out;
 }
 
 /** Of each item its place in its prompt, and 1 where there is one: first words, then images, [B, words + K]. */

@@ -3,6 +3,7 @@ import type { ImageRole } from '../../events/prompt.js';
 import { words } from '../../language/words.js';
 import { shrink } from '../encoders/built-in/area.js';
 import { hash32 } from '../encoders/built-in/hash.js';
+import type { MotionPath } from '../encoders/built-in/motion-path.js';
 import { pieces } from '../encoders/built-in/pieces.js';
 import type { TextVectors } from '../encoders/frozen-encoder.js';
 import type { ModelPrompt, RgbImage } from '../ports.js';
@@ -11,11 +12,12 @@ import type { Branch } from '../sampling/guidance.js';
 
 /**
  * A prompt as the encoder reads it: words and images in reading order, or the tokens that an outside encoder made of
- * them, each saying what it is of.
+ * them, each saying what it is of; and last the path of a clip that shows a motion.
  */
 export type PromptItem =
   | { word: string | typeof hidden }
   | { image: Image; role: ImageRole }
+  | { path: MotionPath }
   | { vector: Float32Array; of: 'text' | 'image' };
 
 /** RGB from -1 to 1, row by row, side x side x 3. */
@@ -30,7 +32,8 @@ export const hidden = null;
  * outside, `vectors` says what it gives for each text, read by itself (not from the paper: a caption is read once, whatever it
  * comes with). MODEL_UNKNOWN without it.
  */
-export function promptItems(prompt: ModelPrompt, { name, encoder }: Preset, vectors?: TextVectors): PromptItem[] {
+export function promptItems(prompt: ModelPrompt, preset: Preset, vectors?: TextVectors): PromptItem[] {
+  const { name, encoder } = preset;
   if (encoder.external && !vectors)
     throw new VimiError('MODEL_UNKNOWN', `${name} reads prompts through an external encoder, and none is connected`, {
       expected: `the folder of a language model of ${encoder.external} channels`,
@@ -48,12 +51,16 @@ export function promptItems(prompt: ModelPrompt, { name, encoder }: Preset, vect
   );
   const isOwn = (part: ModelPrompt['parts'][number]) => 'pixels' in part && part.role !== 'reference';
   const left = { own: encoder.images, reference: encoder.images - prompt.parts.filter(isOwn).length };
-  return [{ text: '' }, ...prompt.parts].flatMap((part, i): PromptItem[] => {
+  const read = [{ text: '' }, ...prompt.parts].flatMap((part, i): PromptItem[] => {
     if ('text' in part) return texts[i]!.slice(0, share[i]);
     if (left[isOwn(part) ? 'own' : 'reference']-- <= 0) return [];
     return [{ image: readImage(part.pixels, encoder.imageSide), role: part.role }];
   });
+  return prompt.path && followsPaths(preset) ? [...read, { path: prompt.path }] : read;
 }
+
+/** Whether a preset's models read the path of a clip: those that find the places of images themselves. */
+export const followsPaths = ({ local, low }: Preset): boolean => local && !low;
 
 /** An image on a white square, scaled to side x side. */
 export function readImage(image: RgbImage, side: number): Image {
@@ -81,7 +88,7 @@ const wordRoom = 16;
 
 /** For how many words a prompt is given room when a model draws from it; what takes part is told by `present`. */
 export const roomFor = (items: readonly PromptItem[]): number =>
-  wordRoom * Math.ceil(items.filter((item) => !('image' in item)).length / wordRoom);
+  wordRoom * Math.ceil(items.filter((item) => 'word' in item || 'vector' in item).length / wordRoom);
 
 /** The rows of the table that a word is the sum of: itself and its pieces. Row 0 is the hidden word's alone. */
 export function wordRows(word: string | typeof hidden, vocabulary: number): number[] {

@@ -11,6 +11,7 @@ export function promptKey(items: readonly PromptItem[]): string {
   for (const item of items)
     if ('word' in item) add({ word: item.word });
     else if ('image' in item) add({ image: item.role }, item.image);
+    else if ('path' in item) add({ path: item.path.length }, item.path);
     else add({ vector: item.of }, item.vector);
   return hash.digest('base64');
 }

@@ -42,7 +42,7 @@ export function costOf({ preset, specs }: Model, work: Work): Cost {
     add(spec.name, 2 * rows * product);
     cost.numbers.matrices += rows * spec.shape.at(-1)!;
     const attention = /^(.*)\.query\.matrix$/.exec(spec.name);
-    if (!attention || /^fit\.(layout|image-plan|block\d+\.place)\.query\.matrix$/.test(spec.name)) continue;
+    if (!attention || /^fit\.(layout|picture-plan|block\d+\.place)\.query\.matrix$/.test(spec.name)) continue;
     const [from, to, groups] = readersOf(attention[1]!, sizes);
     const inner = spec.shape[1]!;
     add(spec.name, 4 * groups * from * to * inner);
@@ -97,6 +97,8 @@ function rowsOf(name: string, k: Tokens): number {
     [/^prompt\.distance$/, k.N ** 2],
     [/^prompt\.beside\.distance$/, k.images * k.words],
     [/^prompt\.beside\.out\.matrix/, k.images],
+    [/^fit\.paint\..*matrix/, k.images],
+    [/^prompt\.follow\.gate\.matrix/, k.images],
     [/^prompt\.project\./, k.words],
     [/^prompt\.coarse\.matrix/, k.coarse],
     [/^prompt\.layer\d+\..*matrix/, k.N],
@@ -109,13 +111,13 @@ function rowsOf(name: string, k: Tokens): number {
     [/\.(read-condition|feed-condition|read|feed-read|compute\d+)\..*matrix/, k.L],
     [/\.write\.(key|value)\.matrix/, k.L],
     [/\.(write|feed-write)\..*matrix/, k.S],
-    [/\.place\.(query|image|gate-picture)\.matrix/, k.images],
+    [/\.place\.(query|picture|gate-picture)\.matrix/, k.images],
     [/\.place\.prompt\.matrix/, k.images > 0 ? 1 : 0],
     [/\.place\.time\.matrix/, k.images > 0 ? k.T : 0],
     [/\.place\.(patches|pose)\.matrix/, k.images * k.T],
     [/\.place\.(value|gate-pixels)\.matrix/, k.images * k.S],
     [/\.place\.(gate-patch|out)\.matrix/, k.images > 0 ? k.S : 0],
-    [/^fit\.picture-plan\.image\.matrix/, k.images],
+    [/^fit\.picture-plan\.picture\.matrix/, k.images],
     [/^fit\.picture-plan\.prompt\.matrix/, k.images > 0 ? 1 : 0],
     [/^fit\.picture-plan\.time\.matrix/, k.images > 0 ? k.T : 0],
     [/^fit\.picture-plan\.query\.matrix/, k.images * k.T],

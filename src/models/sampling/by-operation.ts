@@ -72,14 +72,17 @@ export function byOperation(
 
 const tensorsOf = ({ tokens, bias, images }: Condition): tf.Tensor[] => [
   ...[tokens, bias],
-  ...(images ? [images.pixels, images.meaning, images.present] : []),
+  ...(images ? [images.pixels, images.meaning, images.present, ...(images.wanted ? [images.wanted] : [])] : []),
 ];
 
 /** Its own tensors, of the same numbers. */
 const copied = ({ tokens, bias, images }: Condition): Condition => ({
   ...{ tokens: tokens.clone(), bias: bias.clone() },
   ...(images && {
-    images: { pixels: images.pixels.clone(), meaning: images.meaning.clone(), present: images.present.clone() },
+    images: {
+      ...{ pixels: images.pixels.clone(), meaning: images.meaning.clone(), present: images.present.clone() },
+      ...(images.wanted && { wanted: images.wanted.clone() }),
+    },
   }),
 });
 
@@ -203,6 +206,7 @@ function joined(all: readonly Condition[]): Condition {
         pixels: concat(images.map(({ pixels }) => pixels)),
         meaning: concat(images.map(({ meaning }) => meaning)),
         present: concat(images.map(({ present }) => present)),
+        ...(images[0]!.wanted && { wanted: concat(images.map(({ wanted }) => wanted!)) }),
       },
     }),
   };

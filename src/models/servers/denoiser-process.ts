@@ -3,6 +3,7 @@
 import { VimiError } from '../../core/errors.js';
 import { KnownReadings, Readings } from '../encoders/known-readings.js';
 import { openEncoder } from '../encoders/open-encoder.js';
+import { followsPaths } from '../networks/prompt-input.js';
 import type { GenerateInput, RgbImage } from '../ports.js';
 import { sizeOfVideo } from '../presets/presets.js';
 import { checkCascade, generate } from '../sampling/generate.js';
@@ -117,6 +118,7 @@ try {
       defaults: { ...size, fps: last.defaults.fps, steps, guidance },
       limits: { ...size, images: Math.min(...needs.map(({ preset: { encoder } }) => encoder.images)) },
       multiple: last.patch,
+      ...(followsPaths(preset) && { path: preset.frames }),
     },
   });
 } catch (thrown) {

@@ -141,7 +141,7 @@ export const denoise = defineOperator(
       const native = { frames: wanted.frames, width: limits.width, height: limits.height };
       const startClip = level === undefined || server ? undefined : await startingVideo(prompt, native, context);
       const start = startClip && level !== undefined ? { video: startClip, level } : undefined;
-      const { read, unreadParts: unread } = await modelPrompt(prompt, description, context.objects);
+      const { read, unreadParts: unread } = await modelPrompt(prompt, description, context);
       const unreadParts = start ? unread.filter((n) => n !== startingPart(prompt)) : unread;
       if (unreadParts.length > 0 && !state.hasToldOfUnread) {
         state.hasToldOfUnread = true;

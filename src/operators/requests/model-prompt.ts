@@ -1,5 +1,6 @@
 import type { Prompt, PromptPart } from '../../events/prompt.js';
 import type { Resources } from '../../flow/operator.js';
+import { readMotionPath } from '../../models/encoders/built-in/motion-path.js';
 import type { ModelDescription, ModelPrompt } from '../../models/ports.js';
 import { decodedImage } from '../decoded-image.js';
 
@@ -12,8 +13,8 @@ const mostClipBytes = 64 * 1024 * 1024;
  */
 export async function modelPrompt(
   { task, instruction, parts }: Prompt,
-  description: Pick<ModelDescription, 'takes' | 'limits'>,
-  objects: Resources['objects'],
+  description: Pick<ModelDescription, 'takes' | 'limits' | 'path'>,
+  { objects, workDir, signal }: Pick<Resources, 'objects' | 'workDir'> & { signal: AbortSignal },
 ): Promise<{ read: ModelPrompt; unreadParts: number[] }> {
   const unread = unreadIn(parts, description);
   const shown = parts.filter((_, n) => !unread.has(n));
@@ -31,24 +32,27 @@ export async function modelPrompt(
         ...{ mp4: await objects.get(key, { sha256, maxBytes: mostClipBytes }), caption },
       })),
   );
+  const [shows] = description.path ? clips : [];
+  const path =
+    shows && description.path ? await readMotionPath(shows.mp4, description.path, { workDir, signal }) : null;
   return {
-    read: { task, instruction, parts: read.flat(), ...(clips.length > 0 && { clips }) },
+    read: { task, instruction, parts: read.flat(), ...(path ? { path } : clips.length > 0 && { clips }) },
     unreadParts: [...unread].sort((a, b) => a - b),
   };
 }
 
 /**
- * An own model reads all images and no clips. A model server says what it takes: the images of the request have the first
+ * An own model reads all images, and of clips one at most, whose path it follows. A model server says what it takes: the images of the request have the first
  * places, and the best of what was retrieved get those that are left. A caption goes with its image.
  */
 function unreadIn(
   parts: readonly PromptPart[],
-  { takes, limits }: Pick<ModelDescription, 'takes' | 'limits'>,
+  { takes, limits, path }: Pick<ModelDescription, 'takes' | 'limits' | 'path'>,
 ): Set<number> {
   const places = (is: (part: PromptPart) => boolean) => parts.flatMap((part, n) => (is(part) ? [n] : []));
   const clips = places((part) => 'clip' in part);
   // Those of the request come last.
-  const unreadClips = clips.slice(0, Math.max(0, clips.length - (takes?.clips ?? 0)));
+  const unreadClips = clips.slice(0, Math.max(0, clips.length - (takes?.clips ?? (path ? 1 : 0))));
   if (!takes) return new Set(unreadClips);
   const own = places((part) => 'image' in part && part.role !== 'reference').length;
   const room = takes.roles.includes('subject') ? Math.max(0, limits.images - own) : 0;

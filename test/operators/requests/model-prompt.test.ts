@@ -1,11 +1,13 @@
+import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
 import type { PromptPart } from '../../../src/events/prompt.js';
 import type { ModelDescription } from '../../../src/models/ports.js';
 import { modelPrompt } from '../../../src/operators/requests/model-prompt.js';
-import { testFolder } from '../../media/make-media.js';
+import { makeVideo, testFolder } from '../../media/make-media.js';
 import { mediaResources, storedImage } from '../media-resources.js';
 
-const media = await mediaResources(await testFolder());
+const folder = await testFolder();
+const media = await mediaResources(folder);
 const image = await storedImage(media, '#ff0000');
 const mp4 = Buffer.from('....ftyp a clip');
 const stored = await media.objects.put('clips/one.mp4', mp4, { mediaType: 'video/mp4' });
@@ -19,8 +21,13 @@ const parts: PromptPart[] = [
   ...[{ image, role: 'subject' as const }, { text: 'runs' }],
 ];
 const limits = { frames: 8, width: 32, height: 32, images: 2 };
+const { signal } = new AbortController();
 const read = (takes?: ModelDescription['takes']) =>
-  modelPrompt({ task: 'subject-driven', instruction: '', parts }, { limits, ...(takes && { takes }) }, media.objects);
+  modelPrompt(
+    { task: 'subject-driven', instruction: '', parts },
+    { limits, ...(takes && { takes }) },
+    { ...media, signal },
+  );
 const shape = ({ read: { parts, clips }, unreadParts }: Awaited<ReturnType<typeof read>>) => ({
   parts: parts.map((part) => ('text' in part ? part.text : part.role)),
   clips: clips?.map(({ caption }) => caption),
@@ -40,6 +47,21 @@ describe('what a model is shown of a prompt', () => {
       parts: ['a fox', 'reference', 'subject', 'runs'],
       ...{ clips: ['own'], unreadParts: [2, 3, 4] },
     });
+  });
+
+  it('is the path of what moves in the last clip, for a model that follows one', async () => {
+    const film = await readFile(await makeVideo(folder, 'moving.mp4', { scenes: [16] }));
+    const moving = { ...clip, ...(await media.objects.put('clips/moving.mp4', film, { mediaType: 'video/mp4' })) };
+    const own: PromptPart = { clip: moving, caption: 'own', role: 'motion' };
+    const { read: shown, unreadParts } = await modelPrompt(
+      { task: 'text-to-video', instruction: '', parts: [{ clip, caption: 'retrieved', role: 'motion' }, own] },
+      { limits, path: 8 },
+      { ...media, signal },
+    );
+    expect(unreadParts).toEqual([0]);
+    expect(shown.clips).toBeUndefined();
+    expect(shown.path).toHaveLength(16);
+    expect(new Set(shown.path!.filter((_, i) => i % 2 === 0)).size).toBeGreaterThan(1);
   });
 
   it('leaves a caption out with its image', async () => {

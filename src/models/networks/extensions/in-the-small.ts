@@ -91,7 +91,7 @@ export function planInTheSmall(declare: Declaration, preset: Preset, grid: [rows
       const { images } = condition;
       return {
         paint: images && paintImages?.(w, condition, images),
-        planned: images && planImages?.(w, images.meaning, whole, when),
+        planned: images && planImages?.(w, images, whole, when),
         look: images && lookAt(images.pixels),
       };
     },

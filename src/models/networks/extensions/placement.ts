@@ -5,6 +5,7 @@ import { linear, norm, silu } from '../layers.js';
 import type { Declaration, Weights } from '../parameters.js';
 import { gridPositions } from '../positions.js';
 import { type ConditionImages, patches } from '../prompt-encoder.js';
+import { atFrames } from './follow.js';
 import { type Look, seen } from './look.js';
 import { painted } from './paint.js';
 
@@ -166,8 +167,8 @@ function laying(declare: Declaration, { patch: p, patchWidth: P, width: C }: Pre
 
 /**
  * Where in the frames each image's subject will be, as the words around the image tell it: for each image and frame a
- * query, times the places of the patches. Without it what is in the noise must say which of two images moves where.
- * meaning [B, K, C], whole [B, 1, C], when [B, T, P] → logits [B, K, T, S]
+ * query, times the places of the patches; and as a clip shows it, where the prompt has one. Without it what is in the noise must
+ * say which of two images moves where. images.meaning [B, K, C], whole [B, 1, C], when [B, T, P] → logits [B, K, T, S]
  */
 export function imagePlan(declare: Declaration, { patchWidth: P, width: C }: Preset, [R, Q]: [number, number]) {
   const fromImage = linear(declare.at('picture'), C, 2 * C);
@@ -175,14 +176,15 @@ export function imagePlan(declare: Declaration, { patchWidth: P, width: C }: Pre
   const fromTime = linear(declare.at('time'), P, 2 * C);
   const query = linear(declare.at('query'), 2 * C, P, { start: 0 });
   const places = gridPositions(R, Q, P);
-  return (w: Weights, meaning: tf.Tensor, whole: tf.Tensor, when: tf.Tensor): tf.Tensor => {
+  return (w: Weights, { meaning, wanted }: ConditionImages, whole: tf.Tensor, when: tf.Tensor): tf.Tensor => {
     const { B, K } = shape(meaning, ['B', 'K', 'C'], { C });
     const { T } = shape(when, ['B', 'T', 'P'], { B, P });
-    const told = fromImage(w, meaning)
+    const says = fromImage(w, meaning)
       .add(fromPrompt(w, whole))
       .reshape([B, K, 1, 2 * C]);
-    const joint = silu(told.mul(fromTime(w, when).reshape([B, 1, T, 2 * C]))); // [B, K, T, 2C]
-    const asked = query(w, joint).reshape([B * K * T, P]) as tf.Tensor2D;
+    const joint = silu(says.mul(fromTime(w, when).reshape([B, 1, T, 2 * C]))); // [B, K, T, 2C]
+    const told = query(w, joint); // [B, K, T, P]
+    const asked = (wanted ? told.add(atFrames(wanted, when)) : told).reshape([B * K * T, P]) as tf.Tensor2D;
     return tf.matMul(asked, tf.tensor2d(places, [R * Q, P]), false, true).reshape([B, K, T, R * Q]);
   };
 }

@@ -94,6 +94,7 @@ export function augmentItems(
       const side = Math.sqrt(item.image.length / 3);
       return { ...item, image: repaint(item.image, side, mirrored, channels) };
     }
+    if ('path' in item) return mirrored ? { path: item.path.map((v, i) => (i % 2 === 0 ? 1 - v : v)) } : item;
     if (!('word' in item) || typeof item.word !== 'string') return item;
     const { word } = item;
     // Of a colour that is not what it was nothing can be said any more.

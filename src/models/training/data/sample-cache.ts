@@ -12,14 +12,14 @@ import type { ReadOptions, TrainingSample } from './samples.js';
  * `key` says what was read and how; a file of another key, or one that is not what its first line says, is not used: it
  * can always be made again. It is a cache of this machine's own, never something to pass on.
  */
-const format = 'vimi-samples/2';
+const format = 'vimi-samples/3';
 const chunk = 1 << 20;
 
 /** What decides the samples: the shards' contents and how they are read. */
 export function cacheKey(shards: readonly { sha256: string }[], options: ReadOptions): string {
-  const { side, height = side, frames, fps = null } = options;
+  const { side, height = side, frames, fps = null, path = null } = options;
   return createHash('sha256')
-    .update(JSON.stringify({ format, shards: shards.map(({ sha256 }) => sha256), side, height, frames, fps }))
+    .update(JSON.stringify({ format, shards: shards.map(({ sha256 }) => sha256), side, height, frames, fps, path }))
     .digest('hex');
 }
 

@@ -12,6 +12,7 @@ import { decodeImage } from '../../../media/images.js';
 import type { RgbVideo } from '../../../media/pixels.js';
 import { unpackTar } from '../../../media/tar.js';
 import { withTemporaryFolder } from '../../../media/temporary.js';
+import { readMotionPath } from '../../encoders/built-in/motion-path.js';
 import type { ModelPrompt } from '../../ports.js';
 
 /** One sample of a shard, decoded: what training needs of it and no more. */
@@ -44,6 +45,8 @@ export interface ReadOptions {
   frames: number;
   /** Of clips with more frames a second every n-th is taken, as far as enough are left; all when left out. */
   fps?: number;
+  /** Of the last clip in a prompt the path of what moves is read, at so many moments; left out: none is. */
+  path?: number;
   signal?: AbortSignal;
   onSample?(read: number): void;
 }
@@ -76,6 +79,7 @@ export async function readSamples(shards: readonly string[], options: ReadOption
 interface Members {
   own: Map<string, Buffer>;
   images: ReadonlyMap<string, Buffer>;
+  clips: ReadonlyMap<string, Buffer>;
 }
 /** Of all members of one sample together, and of one image. */
 const largestSample = 256 * 1024 * 1024;
@@ -87,19 +91,21 @@ const largestSample = 256 * 1024 * 1024;
 async function* groups(path: string): AsyncGenerator<[key: string, members: Members]> {
   const source = createReadStream(path);
   const images = new Map<string, Buffer>();
+  const clips = new Map<string, Buffer>();
   let key = '';
   let size = 0;
   let own = new Map<string, Buffer>();
   try {
     for await (const { name: member, bytes } of unpackTar(source, { most: largestSample })) {
       const shared = sharedOf(member);
-      // No model here reads the clips of a context.
-      if (shared?.kind === 'image') images.set(shared.sha256, bytes);
-      if (shared) continue;
+      if (shared) {
+        (shared.kind === 'image' ? images : clips).set(shared.sha256, bytes);
+        continue;
+      }
       const dot = member.indexOf('.');
       const name = dot < 0 ? member : member.slice(0, dot);
       if (name !== key && own.size > 0) {
-        yield [key, { own, images }];
+        yield [key, { own, images, clips }];
         own = new Map();
         size = 0;
       }
@@ -120,7 +126,7 @@ async function* groups(path: string): AsyncGenerator<[key: string, members: Memb
   } finally {
     source.destroy();
   }
-  if (own.size > 0) yield [key, { own, images }];
+  if (own.size > 0) yield [key, { own, images, clips }];
 }
 
 /** What a .json says, with the bytes of the images in the prompt. */
@@ -128,22 +134,28 @@ interface Described {
   task: Task;
   instruction: string;
   parts: ({ text: string } | { image: Buffer; role: ImageRole })[];
+  /** The MP4 of the last clip that shows a motion. */
+  motion?: Buffer;
   contextCaptions: string[];
   fps: number;
 }
 
-function describe({ own, images }: Members): Described {
+function describe({ own, ...shared }: Members): Described {
   const text = own.get('json');
   if (!text) throw new Error('it has no .json');
   const told: unknown = JSON.parse(text.toString());
   const isFirst = !Object.hasOwn(Object(told), 'layout');
-  return isFirst ? describeFirst(told, own) : describeShared(told, images);
+  return isFirst ? describeFirst(told, own) : describeShared(told, shared);
 }
 
-function describeShared(told: unknown, images: ReadonlyMap<string, Buffer>): Described {
+function describeShared(told: unknown, { images, clips }: Omit<Members, 'own'>): Described {
   const { prompt, context, clip } = checked(sampleDescription, told);
+  const shown = prompt.parts.flatMap((part) => (part.role === 'motion' ? [part.clip] : [])).at(-1);
+  const motion = shown === undefined ? undefined : clips.get(shown);
+  if (shown !== undefined && !motion) throw new Error(`its shard has no clip ${shown}`);
   return {
     ...prompt,
+    ...(motion && { motion }),
     parts: prompt.parts.flatMap((part) => {
       if (part.role === '') return { text: part.text };
       if (part.role === 'motion') return [];
@@ -191,13 +203,16 @@ async function decode(
   const where = `${path}: ${key}`;
   const size = { width: options.side, height: options.height ?? options.side };
   try {
-    const { task, instruction, parts: described, contextCaptions, fps } = describe(members);
+    const { task, instruction, parts: described, motion, contextCaptions, fps } = describe(members);
     const parts = await Promise.all(
       described.map(async (part) =>
         'text' in part ? part : { pixels: await decodeImage(part.image, where), role: part.role },
       ),
     );
-    const base = { key, prompt: { task, instruction, parts }, contextCaptions };
+    const { signal = new AbortController().signal } = options;
+    const path =
+      motion && options.path ? await readMotionPath(motion, options.path, { workDir: tmpdir(), signal }) : null;
+    const base = { key, prompt: { task, instruction, parts, ...(path && { path }) }, contextCaptions };
     const still = members.own.get('webp');
     if (still) {
       // A still is a video of endless frames a second: all its frames are the same (Snap Video, Sec. 3.2).
@@ -209,7 +224,7 @@ async function decode(
     const video = members.own.get('mp4');
     if (!video) throw new Error('it has no .mp4');
     const wanted = Math.max(1, Math.round(fps / (options.fps ?? fps)));
-    const clip = await decodeClip(video, { ...size, most: 4 * options.frames * wanted }, options.signal);
+    const clip = await decodeClip(video, { ...size, most: 4 * options.frames * wanted }, signal);
     const stride = Math.max(1, Math.min(wanted, Math.floor(clip.frames / options.frames)));
     const count = Math.ceil(clip.frames / stride);
     if (count < options.frames) return null;
@@ -225,7 +240,7 @@ async function decode(
 function decodeClip(
   mp4: Buffer,
   options: { width: number; height: number; most: number },
-  signal = new AbortController().signal,
+  signal: AbortSignal,
 ): Promise<RgbVideo> {
   return withTemporaryFolder(tmpdir(), async (folder) => {
     const path = join(folder, 'clip.mp4');

@@ -32,7 +32,7 @@ export function asTask(
   const own = prompt.parts.slice(last + 1);
   if (task === 'prediction') {
     const frame = { pixels: firstFrame, role: 'first-frame' as const };
-    return { task, instruction: instructions[task], parts: [...own, frame] };
+    return { ...prompt, task, instruction: instructions[task], parts: [...own, frame] };
   }
   let parts = own;
   for (const [i, part] of prompt.parts.slice(0, last + 1).entries()) {
@@ -44,7 +44,7 @@ export function asTask(
   }
   const isBackground = (part: Part) => 'pixels' in part && part.role === 'background';
   if (backgroundFirst) parts = [...parts.filter(isBackground), ...parts.filter((part) => !isBackground(part))];
-  return parts === own ? prompt : { task, instruction: instructions[task], parts };
+  return parts === own ? prompt : { ...prompt, task, instruction: instructions[task], parts };
 }
 
 /** The parts with the first name that the caption has too replaced by its image; the same parts when there is none. */

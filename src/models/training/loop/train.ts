@@ -12,6 +12,7 @@ import { openEncoder } from '../../encoders/open-encoder.js';
 import { wordsOf } from '../../known-words.js';
 import { buildModel, type Model } from '../../networks/model.js';
 import { startValues, weightTensors } from '../../networks/parameters.js';
+import { followsPaths } from '../../networks/prompt-input.js';
 import type { ModelPrompt } from '../../ports.js';
 import { presetNamed } from '../../presets/presets.js';
 import { weightsPath } from '../../weights/load-model.js';
@@ -136,6 +137,7 @@ async function trainOn(devices: Devices, model: Model, recipe: Recipe, options: 
     height: preset.height,
     frames: preset.frames,
     fps: preset.defaults.fps,
+    ...(followsPaths(preset) && { path: preset.frames }),
     signal,
     onSample: (samples) => options.onProgress?.({ phase: 'reading', samples }),
   };
