@@ -25,6 +25,7 @@ export function drawOnce(denoiser: Denoiser): Denoiser {
 function digestOf({ prompt, start, ...settings }: GenerateInput): string {
   const hash = createHash('sha256').update(JSON.stringify([settings, start?.level, prompt.task, prompt.instruction]));
   if (start) hash.update(start.video.data);
+  if (prompt.path) hash.update(JSON.stringify([...prompt.path]));
   for (const part of prompt.parts)
     if ('text' in part) hash.update(JSON.stringify(part.text));
     else {

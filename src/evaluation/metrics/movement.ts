@@ -1,7 +1,7 @@
 import { type Form, formOf, forms, type Path } from './motion.js';
 
 /** The movements of examples/world/paths.mjs that no training world has, timed as it times them: every second frame of 16 for 8. */
-const movements: Readonly<Record<string, Form>> = {
+export const movements: Readonly<Record<string, Form>> = {
   zigzag: (t, T) => {
     const u = (16 * t) / T / 15;
     const part = (2 * u) % 1;

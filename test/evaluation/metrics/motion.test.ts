@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { backgroundColour, nearestColour, plain } from '../../../src/evaluation/metrics/background.js';
 import { motionNames, motionOf, moveOf, pathOf, wayLength } from '../../../src/evaluation/metrics/motion.js';
+import { movementNames, movementOf, movements } from '../../../src/evaluation/metrics/movement.js';
 import { backgrounds, drawClip, paths, posesOf } from '../synthetic-world.js';
 
 describe('motion', () => {
@@ -41,6 +42,20 @@ describe('motion', () => {
         expect(moveOf(path.map((pose, t) => (t % 5 === 2 ? null : pose))), `${motion} of ${T}, gaps`).toBe(motion);
       }
   });
+});
+
+test('movements that no training shows are told from each other and from the ten', () => {
+  for (const name of movementNames)
+    for (const T of [8, 16]) {
+      // A path of the size that the world draws, with the shake of an eye that measures.
+      const path = Array.from({ length: T }, (_, t) => {
+        const { x, y } = movements[name]!(t, T);
+        return { x: 16 + 8 * x + (t % 2) * 0.4, y: 16 + 8 * y - (t % 3) * 0.3, size: 13 };
+      });
+      expect(movementOf(path), `${name} of ${T}`).toBe(name);
+    }
+  for (const motion of motionNames.filter((name) => name !== 'spin' && name !== 'still'))
+    expect(movementOf(posesOf(motion, 8)), motion).toBe(motion);
 });
 
 test('the background is the median of the borders, and the nearest name is its name', () => {

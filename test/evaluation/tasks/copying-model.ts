@@ -49,7 +49,7 @@ export function inHalf<P extends { x: number; y: number; size: number }>(pose: P
 }
 
 /** The subject whose image, on white, is least different. */
-function nearest({ width, data }: RgbImage, subjects: number): number {
+export function nearest({ width, data }: RgbImage, subjects: number): number {
   const pose = { x: 16, y: 16, size: 32, angle: 0 };
   let [best, least] = [0, Number.POSITIVE_INFINITY];
   for (let k = 0; k < subjects; k++) {

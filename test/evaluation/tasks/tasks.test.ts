@@ -9,6 +9,7 @@ import { fillCorpus, makeDocument, asReference as storeReference } from '../../.
 import { drawOnce } from '../../../src/evaluation/draw-once.js';
 import { backgroundColour, plain } from '../../../src/evaluation/metrics/background.js';
 import { motionOf } from '../../../src/evaluation/metrics/motion.js';
+import { movements as movementForms } from '../../../src/evaluation/metrics/movement.js';
 import { worldFrames } from '../../../src/evaluation/metrics/world-frames.js';
 import { Oracle } from '../../../src/evaluation/oracle.js';
 import { type Cell, markdown, type Report } from '../../../src/evaluation/report.js';
@@ -21,6 +22,7 @@ import { conditions } from '../../../src/evaluation/tasks/conditions.js';
 import { evaluateCopying } from '../../../src/evaluation/tasks/copying.js';
 import { evaluateGrounding } from '../../../src/evaluation/tasks/grounding.js';
 import { evaluateMotionStart } from '../../../src/evaluation/tasks/motion-start.js';
+import { evaluateMovements } from '../../../src/evaluation/tasks/movements.js';
 import { evaluatePrediction } from '../../../src/evaluation/tasks/prediction.js';
 import { evaluateSubject } from '../../../src/evaluation/tasks/subject.js';
 import { readWorld, type World } from '../../../src/evaluation/world-folder.js';
@@ -34,8 +36,8 @@ import { memoryObjects } from '../../../src/stores/objects/memory.js';
 import { noRemovals } from '../../../src/stores/removals/removals.js';
 import { readTopology } from '../../../src/streams/topology/read-topology.js';
 import { only, quietLog } from '../../operators/run-operator.js';
-import { codeOf, posesOf, verb, writeWorld } from '../synthetic-world.js';
-import { copyingImages, copyingModel, inHalf } from './copying-model.js';
+import { backgrounds, codeOf, drawFrame, posesOf, sprite, verb, videoOf, writeWorld } from '../synthetic-world.js';
+import { copyingImages, copyingModel, inHalf, nearest } from './copying-model.js';
 
 /*
  * The evaluations around a model of which it is known what they must find: it copies what it is shown. Prompts go through
@@ -386,6 +388,63 @@ test(
     expect(of('the caption, from a clip of another motion at 10', 'motion of the start')).toBe(1);
     expect(of('the caption, from a clip of another motion at 10', 'motion of the caption')).toBe(0);
     expect(report.records).toHaveLength(3 * 5);
+  },
+  patience,
+);
+
+test(
+  'movements: a model that follows the clip moves as the clip does, and as the words say only where the clip does',
+  async () => {
+    // In the middle of what it is shown, whatever the words say.
+    const follower: Denoiser = {
+      ...model,
+      describe: async () => ({ ...(await model.describe()), path: 8 }),
+      generate: async (input) => {
+        const { path } = input.prompt;
+        const image = input.prompt.parts.flatMap((part) => ('pixels' in part ? [part.pixels] : []))[0]!;
+        const shown = sprite(nearest(image, subjectCount));
+        const frames = Array.from({ length: 8 }, (_, t) => {
+          const [x, y] = path ? [32 * path[2 * t]!, 32 * path[2 * t + 1]!] : [16, 16];
+          return drawFrame([{ sprite: shown, pose: { x, y, size: 12, angle: 0 } }], backgrounds.grey);
+        });
+        return { video: videoOf(frames), seconds: 0 };
+      },
+    };
+    const at = (name: string) =>
+      Array.from({ length: 8 }, (_, t) => {
+        const { x, y } = movementForms[name]!(t, 8);
+        return { x: 16 + 8 * x, y: 16 + 8 * y, size: 12, angle: 0 };
+      });
+    const clipOf = (k: number, motion: string) => ({
+      subjects: [{ k, motion, poses: at(motion) }],
+      background: 'grey' as const,
+    });
+    await writeWorld(join(folder, 'movements'), subjectCount, [
+      ...[clipOf(1, 'zigzag'), clipOf(4, 'zigzag'), clipOf(9, 'shake'), clipOf(2, 'shake')],
+    ]);
+    const moving = await readWorld(join(folder, 'movements'));
+    const served = servingOf(follower);
+    const oracle = await Oracle.of([moving], signal);
+    const evaluated = (worlds: { name: string; world: World }[]) =>
+      setting().then((usual) =>
+        evaluateMovements({
+          ...{ ...usual, serving: served, oracle, documentOf, n: 4, worlds },
+          store: async (mp4) => ({
+            ...(await objects.put(`clips/movement-${mp4.length}.mp4`, mp4, { mediaType: 'video/mp4' })),
+            ...{ frames: 8, fps: 8, seconds: 1 },
+          }),
+        }),
+      );
+    const report = await evaluated([{ name: 'moving', world: moving }]);
+    await expect(evaluated([{ name: 'small', world }])).rejects.toMatchObject({ code: 'MEDIA_NOT_FOUND' });
+    await served.close();
+    const of = (context: string, column: string) => cell(report, 0, new RegExp(`moving ${context}$`), column);
+    expect(of('true clips', 'movement of the caption')).toBe(1);
+    expect(of('no clip', 'movement of the caption')).toBe(0);
+    expect(of('a clip of its movement', 'movement of the caption')).toBe(1);
+    expect(of('a clip of another movement', 'movement of the caption')).toBe(0);
+    expect(of('a clip of another movement', 'movement of the clip')).toBe(1);
+    expect(of('a clip of its movement', 'appearance rank-1')).toBe(1);
   },
   patience,
 );
