@@ -53,8 +53,8 @@ const promptClip = z.strictObject({ clip: clipRef, caption: z.string(), role: z.
 
 /**
  * What a model is given: an instruction and interleaved text, images and clips, in reading order. Retrieved images come
- * first, each after its caption (VIMI, stage 1), then retrieved motion examples, then the user's own parts. The models
- * that ship read no clips: `unread_parts` of a video's record says so.
+ * first, each after its caption (VIMI, stage 1), then retrieved motion examples, then the user's own parts. Of
+ * clips nano reads the path of the last one; `unread_parts` of a video's record names what a model was not given.
  */
 export const prompt = z.strictObject({
   task,

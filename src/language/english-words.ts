@@ -80,7 +80,8 @@ const verbs = set(
  accelerate speed slow travel journey explore discover stretch yawn wake snore dream relax enjoy celebrate perform compete win lose
  operate fix repair use feel smell taste hear listen think stay remain seem waddle slither scurry scamper prowl
  pounce stalk graze gather flow drip leak blow rustle flutter zoom tilt pan hurtle plunge tumble stumble slip
- skip strut prance stagger limp lean kneel squat crouch bend bow wink stir mix juggle balance strum dig `,
+ skip strut prance stagger limp lean kneel squat crouch bend bow wink stir mix juggle balance strum dig
+ zigzag orbit wobble swirl twirl whirl`,
 );
 /** Past forms that no rule makes. */
 export const pasts = set(

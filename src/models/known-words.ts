@@ -18,11 +18,13 @@ export function wordsOf(prompts: Iterable<ModelPrompt>): string[] {
 
 /**
  * The words of the user's own text that are not among the known ones, each once, in reading order. Those that a retrieved
- * caption has as well are left out: its image shows what they mean, which is what retrieval is for.
+ * caption has as well, or the caption of a clip that is read, are left out: image and clip show what they mean, which is what
+ * retrieval is for.
  */
 export function unknownWords({ parts }: Prompt, known: readonly string[]): string[] {
   const last = parts.findLastIndex((part) => 'image' in part && part.role === 'reference');
   const textOf = (some: Prompt['parts']) => some.flatMap((part) => ('text' in part ? words(part.text) : []));
-  const told = new Set([...known, ...textOf(parts.slice(0, last + 1))]);
+  const shown = parts.flatMap((part) => ('clip' in part ? words(part.caption) : []));
+  const told = new Set([...known, ...textOf(parts.slice(0, last + 1)), ...shown]);
   return [...new Set(textOf(parts.slice(last + 1)))].filter((word) => !told.has(word));
 }

@@ -21,8 +21,8 @@ async function images(recipe: Awaited<ReturnType<typeof read>>): Promise<Set<str
   return new Set(prompts.flat().flatMap((item) => ('role' in item ? [item.role] : [])));
 }
 
-test('each recipe of the ablations takes one thing away, the one for changes has its own, and there are no others', async () => {
-  expect(readdirSync(folder).sort()).toEqual(['changes.json', 'no-retrieval.json', 'one-task.json']);
+test('each recipe of the ablations takes one thing away, those for changes and for paths have their own, and there are no others', async () => {
+  expect(readdirSync(folder).sort()).toEqual(['changes.json', 'no-retrieval.json', 'one-task.json', 'paths.json']);
   const changed = (recipe: object, own: object) =>
     Object.entries(recipe).flatMap(([key, value]) =>
       JSON.stringify(value) === JSON.stringify(own[key as keyof typeof own]) ? [] : [key],
@@ -32,12 +32,32 @@ test('each recipe of the ablations takes one thing away, the one for changes has
   expect(changed(await read('one-task', 2), recipeOf(presets.nano!, 2))).toEqual(['tasks']);
   const ofChanges = changed(await read('changes', 2), recipeOf(presets.nano!, 2));
   expect(ofChanges).toEqual(['stages', 'optimizer', 'augment', 'tasks']);
+  const ofPaths = changed(await read('paths', 2), recipeOf(presets.nano!, 2));
+  expect(ofPaths).toEqual(['stages', 'optimizer', 'dropout', 'augment', 'tasks']);
 });
 
 test('without retrieval no image is seen in training, with one task only what was retrieved', async () => {
   expect(await images(await read('no-retrieval', 1))).toEqual(new Set());
   expect(await images(await read('one-task', 2))).toEqual(new Set(['reference']));
   expect(await images(recipeOf(presets.nano!, 2))).toEqual(new Set(['reference', 'subject', 'first-frame']));
+});
+
+test('half of the clips that show a motion are withheld, so that words go on telling it', async () => {
+  const context = [{ caption: 'a red box', image: await image('#e01010') }];
+  const sample = members({ key: 'm-0-1', caption: 'a red box moves right', clip: { mp4: clip(8) }, context });
+  const [read1] = await readSamples([await writeShard(sample)], { side: 32, frames: 8 });
+  const shown = { ...read1!, prompt: { ...read1!.prompt, path: Float32Array.from({ length: 16 }, (_, i) => i / 16) } };
+  const recipe = await read('paths', 2);
+  const seen = (dropout: typeof recipe.dropout) => {
+    const stage = { ...recipe.stages[0]!, frames: 1, batch: 60 };
+    const { prompts } = drawBatch([shown], presets.nano!, stage, { ...recipe, dropout }, { seed: 1, step: 0 });
+    return prompts.filter((items) => items.some((item) => 'path' in item)).length;
+  };
+  expect(seen({ images: 0, all: 0 })).toBe(60);
+  expect(seen({ images: 0, all: 0, clips: 1 })).toBe(0);
+  const half = seen(recipe.dropout);
+  expect(half).toBeGreaterThan(12);
+  expect(half).toBeLessThan(45);
 });
 
 test('a recipe that says something wrong is none', async () => {

@@ -17,6 +17,13 @@ test('[kind 13] words of the own text that were never in training, once each, as
 test('[kind 13] what a retrieved caption names is shown by its image; an image of the request names nothing', () => {
   const fox = [{ text: 'a red fox' }, { image, role: 'reference' as const }];
   expect(unknownWords(prompt(...fox, { text: 'a fox dances' }), known)).toEqual(['dances']);
+  const clip = { key: 'clips/a.mp4', size: 1, sha256: 'b'.repeat(64), media_type: 'video/mp4' };
+  const example = {
+    clip: { ...clip, frames: 8, fps: 8, seconds: 1 },
+    caption: 'a dog dances',
+    role: 'motion' as const,
+  };
+  expect(unknownWords(prompt(...fox, example, { text: 'a fox dances' }), known)).toEqual([]);
   const own = [{ text: 'a red fox' }, { image, role: 'subject' as const }];
   expect(unknownWords(prompt(...own, { text: 'a fox dances' }), known)).toEqual(['red', 'fox', 'dances']);
 });

@@ -20,6 +20,12 @@ export function linear(declare: Declaration, C: number, D: number, { start = 1, 
   };
 }
 
+/** What is added to the scores of attention: nothing where the mask has 1, and where it has 0 so little that the share is exactly 0. */
+export const hiding = (mask: tf.Tensor): tf.Tensor => tf.sub(1, mask).mul(-1e9);
+
+/** Learned numbers as scores of attention, tenfold: what is learned in small steps is to reach scores that decide. */
+export const asScores = (table: tf.Tensor): tf.Tensor => table.mul(10);
+
 /** Each token divided by its root mean square, times a learned gain: layer norm without the mean (Zhang, Sennrich 2019). */
 export function norm(declare: Declaration, C: number): Layer {
   const gain = declare.add('gain', [C], 'ones');

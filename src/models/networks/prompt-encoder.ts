@@ -6,7 +6,7 @@ import { conditionWidth } from '../presets/presets.js';
 import { follow } from './extensions/follow.js';
 import { matteOf } from './extensions/matte.js';
 import { wordsBeside } from './extensions/words-beside.js';
-import { linear, norm, repeat, transformerLayer } from './layers.js';
+import { asScores, hiding, linear, norm, repeat, transformerLayer } from './layers.js';
 import { asTensors, type Numbers } from './numbers.js';
 import type { Declaration, Weights } from './parameters.js';
 import { gridPositions, placePositions, ranges, waves } from './positions.js';
@@ -47,8 +47,6 @@ export type ConditionImages = {
   wanted?: tf.Tensor;
 };
 
-/** What hides a token: its weight after softmax is exactly 0. */
-const away = -1e9;
 const roles = imageRole.options;
 /** Pixels to each side of the patches that tell what an image shows. */
 export const coarsePatch = 8;
@@ -239,9 +237,8 @@ function distances(places: readonly number[][]): Numbers {
 /** What each head adds to its scores for how far the read token stands behind the reading one, [B, heads, N, N]. */
 function distanceBias(table: tf.Tensor, distance: tf.Tensor, { B, N }: Record<'B' | 'N', number>): tf.Tensor {
   const heads = table.shape[1]!;
-  // Tenfold: what is learned in small steps is to reach scores that decide.
   return tf
-    .matMul(distance as tf.Tensor2D, table.mul(10) as tf.Tensor2D)
+    .matMul(distance as tf.Tensor2D, asScores(table) as tf.Tensor2D)
     .reshape([B, N, N, heads])
     .transpose([0, 3, 1, 2]);
 }
@@ -263,5 +260,5 @@ function repeatEach(x: tf.Tensor, n: number): tf.Tensor {
 
 /** A mask of ones and zeros [B, N] as what is added to scores [B, 1, 1, N]. */
 function hide(mask: tf.Tensor, N: number): tf.Tensor {
-  return tf.sub(1, mask).mul(away).reshape([-1, 1, 1, N]);
+  return hiding(mask).reshape([-1, 1, 1, N]);
 }

@@ -37,7 +37,7 @@ const config = z.strictObject({
     .max(4)
     .default(0)
     .describe(
-      'Clips to retrieve as motion examples; 0: none. The corpus has some if index has clips: true. No model that ships reads them.',
+      'Clips to retrieve as motion examples; 0: none. The corpus has some if index has clips: true. nano follows the path of what moves in the last one.',
     ),
   names: z
     .boolean()

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { jobId } from '../../events/ids.js';
+import type { Prompt } from '../../events/prompt.js';
 import { defineOperator } from '../../flow/define-operator.js';
 import { unknownWords } from '../../models/known-words.js';
 import type { Denoiser } from '../../models/ports.js';
@@ -28,7 +29,7 @@ export const denoise = defineOperator(
     summary: 'Lets the model turn noise into the frames of the prompt.',
     contract: {
       in: 'job and prompt; context where there is one.',
-      out: 'frames: RGB, with the model, its weights and the sampler settings. Settings of the request come before those of the step, and these before the model’s defaults. What the model does not read is left out: clips (but see motion_start), and for a model server the retrieved images that it has no place for. The record of the video names these parts (unread_parts), and the first time is logged. If the request asks for candidates, drafts of the first steps are drawn first, compared with the images of the prompt, and the best one is finished; the record has their seeds and scores. After the first sampler step the job is in_progress on the jobs topic, with its progress at most once a second, what it was grounded in, and a preview if the model gives one: a frame of what the video looks like so far, as previews/{job}.webp in the object store until the job has its outcome. These records are outside the commit: after a crash they may be repeated or missing.',
+      out: 'frames: RGB, with the model, its weights and the sampler settings. Settings of the request come before those of the step, and these before the model’s defaults. What the model does not read is left out: all clips but the last one, of which nano follows the path (see also motion_start), and for a model server the retrieved images that it has no place for. The record of the video names these parts (unread_parts), and the first time is logged. If the request asks for candidates, drafts of the first steps are drawn first, compared with the images of the prompt, and the best one is finished; the record has their seeds and scores. After the first sampler step the job is in_progress on the jobs topic, with its progress at most once a second, what it was grounded in, and a preview if the model gives one: a frame of what the video looks like so far, as previews/{job}.webp in the object store until the job has its outcome. These records are outside the commit: after a crash they may be repeated or missing.',
       drops: 'Cancelled jobs, at the next step of the sampler.',
       fails:
         'REQUEST_EXPIRED if start_by has passed when its turn comes, and at the sampler step at which finish_by has passed; REQUEST_OVER_LIMIT if the model cannot make this video, REQUEST_UNSUPPORTED if it cannot take what the request brings; OBJECT_NOT_FOUND, OBJECT_DAMAGED or MEDIA_DAMAGED for an image of the prompt; MODEL_CRASHED if retries do not help. Of a model server: MODEL_SERVER_REFUSED and MODEL_ANSWER_INVALID; MODEL_SERVER_FAILED if retries do not help. While it is away (MODEL_SERVER_UNAVAILABLE), has no room (MODEL_SERVER_BUSY) or refuses the key (MODEL_SERVER_DENIED), the pipeline pauses.',
@@ -191,7 +192,7 @@ export const denoise = defineOperator(
             },
             sampler: { ...sampler, ...(start && { motion_start: start.level }), seed },
             ...(candidates && { candidates }),
-            ...(words && { unknownWords: unknownWords(prompt, words) }),
+            ...(words && { unknownWords: unknownWords(seenParts(prompt, unreadParts), words) }),
             ...(unreadParts.length > 0 && { unreadParts }),
             started: progress.started,
             seconds: drafting + seconds,
@@ -216,6 +217,12 @@ export const denoise = defineOperator(
     close: async ({ state: { removing } }) => void (await Promise.all(removing)),
   },
 );
+
+/** What of a prompt the model was given. */
+const seenParts = (prompt: Prompt, unread: readonly number[]): Prompt => ({
+  ...prompt,
+  parts: prompt.parts.filter((part, n) => !('clip' in part) || !unread.includes(n)),
+});
 
 interface Drawing {
   denoiser: Denoiser;

@@ -14,8 +14,9 @@ const mostClipBytes = 64 * 1024 * 1024;
 export async function modelPrompt(
   { task, instruction, parts }: Prompt,
   description: Pick<ModelDescription, 'takes' | 'limits' | 'path'>,
-  { objects, workDir, signal }: Pick<Resources, 'objects' | 'workDir'> & { signal: AbortSignal },
+  around: Pick<Resources, 'objects' | 'workDir'> & { signal: AbortSignal },
 ): Promise<{ read: ModelPrompt; unreadParts: number[] }> {
+  const { objects } = around;
   const unread = unreadIn(parts, description);
   const shown = parts.filter((_, n) => !unread.has(n));
   const read = await Promise.all(
@@ -33,8 +34,7 @@ export async function modelPrompt(
       })),
   );
   const [shows] = description.path ? clips : [];
-  const path =
-    shows && description.path ? await readMotionPath(shows.mp4, description.path, { workDir, signal }) : null;
+  const path = shows && description.path ? await readMotionPath(shows.mp4, description.path, around) : null;
   return {
     read: { task, instruction, parts: read.flat(), ...(path ? { path } : clips.length > 0 && { clips }) },
     unreadParts: [...unread].sort((a, b) => a - b),

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs';
 import { shape } from '../../numerics/shape.js';
-import { linear } from '../layers.js';
+import { asScores, hiding, linear } from '../layers.js';
 import type { Declaration, Weights } from '../parameters.js';
 
 /**
@@ -24,15 +24,12 @@ export function wordsBeside(declare: Declaration, { C, D }: Record<'C' | 'D', nu
   return (w: Weights, words: tf.Tensor, present: tf.Tensor, distance: tf.Tensor): tf.Tensor => {
     const { B, K, W } = shape(distance, ['B', 'K', 'W', 'D'], { D });
     shape(words, ['B', 'W', 'C'], { B, W, C });
-    // Tenfold, as the encoder's distances.
-    const table = learned(w)
-      .mul(10)
-      .add(tf.tensor2d(own, [D, heads])) as tf.Tensor2D;
+    const table = asScores(learned(w)).add(tf.tensor2d(own, [D, heads])) as tf.Tensor2D;
     const scores = tf
       .matMul(distance.reshape([-1, D]) as tf.Tensor2D, table)
       .reshape([B, K, W, heads])
       .transpose([0, 1, 3, 2])
-      .add(tf.sub(1, present).mul(-1e9).reshape([B, 1, 1, W]));
+      .add(hiding(present).reshape([B, 1, 1, W]));
     // No word is read where none stands.
     const shares = tf
       .softmax(tf.concat([scores, tf.ones([B, K, heads, 1]).mul(noneScore)], 3))

@@ -113,7 +113,9 @@ export function drawBatch(
     batch.sigma.push(drawNoiseLevel(() => random.normal(), stage.noise));
     const u = random.uniform();
     const kept = u < dropout.all ? 'nothing' : u < dropout.all + dropout.images ? 'text' : 'all';
-    batch.prompts.push(seenBy[kept](items));
+    // Words must go on telling a motion where no clip does.
+    const isShown = !dropout.clips || random.uniform() >= dropout.clips;
+    batch.prompts.push(seenBy[kept](isShown ? items : items.filter((item) => !('path' in item))));
     const placesAt = (when: { now: Shown; begin: Shown }, frames: number) =>
       knownPlaces(items, {
         ...{ prompt, sample: sample.prompt, background: subjects!.background, ...when },

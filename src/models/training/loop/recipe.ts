@@ -44,8 +44,8 @@ export const recipe = z.strictObject({
     /** Parameters that alone learn, by AdamW, and which of their rows; all when left out. What else there is stays to the bit. */
     only: z.record(z.string(), z.array(z.number().int().min(0)).min(1)).optional(),
   }),
-  /** What of the prompt is withheld, as parts of the samples: images and what came with them; everything. */
-  dropout: z.strictObject({ images: share, all: share }),
+  /** What of the prompt is withheld, as parts of the samples: images and what came with them; everything; and of all of them the clip that shows a motion. */
+  dropout: z.strictObject({ images: share, all: share, clips: share.optional() }),
   /** See augment.ts. */
   augment: z.strictObject({
     ...{ hideNames: share, mirror: share, colours: share, strangeWords: share.optional() },

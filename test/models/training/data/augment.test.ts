@@ -35,6 +35,9 @@ test('a mirrored sample says so; what turns is not mirrored', () => {
   expect(items.find((item) => 'image' in item)).toMatchObject({
     image: Float32Array.of(3, 4, 5, 0, 1, 2, 9, 10, 11, 6, 7, 8),
   });
+  const path = Float32Array.of(0.25, 0.5, 1, 0);
+  const alongPath = augmentItems([...prompt, { path }], [], { ...none, mirror: true }).items.at(-1);
+  expect(alongPath).toEqual({ path: Float32Array.of(0.75, 0.5, 0, 0) });
   expect(augmentItems(text('a fox spins'), [], { ...none, mirror: true }).mirrored).toBe(false);
 });
 

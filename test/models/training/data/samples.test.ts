@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { truncate, writeFile } from 'node:fs/promises';
 import { pack } from 'tar-stream';
@@ -48,6 +49,33 @@ test('of clips with more frames a second than wanted every n-th is taken, as far
   expect(await read({ frames: 4, fps: 100 })).toMatchObject({ count: 12, fps: 8 });
   expect(await read({ frames: 4, fps: 1, height: 16 })).toMatchObject({ count: 4, fps: 8 / 3 });
   expect((await read({ frames: 4, height: 16 })).frames).toHaveLength(12 * 32 * 16 * 3);
+});
+
+test('of the last clip of a prompt comes the path of what moves, where a model follows one', async () => {
+  // Its dot goes to the right, and the other clip, which comes first, is none.
+  const [film, other] = [clip(8), Buffer.from('no clip')];
+  const sha = (bytes: Buffer) => createHash('sha256').update(bytes).digest('hex');
+  const motion = (bytes: Buffer) => ({ image: '', clip: sha(bytes), role: 'motion', text: 'a fox runs' });
+  const json = {
+    ...{ layout: 4, caption: 'a dog runs', context: '[]', clip: { fps: 8 } },
+    prompt: {
+      ...{ task: 'text-to-video', instruction: '' },
+      parts: [motion(other), motion(film), { image: '', clip: '', role: '', text: 'a dog runs' }],
+    },
+  };
+  const own = [
+    { name: 'a.mp4', bytes: clip(8) },
+    { name: 'a.json', bytes: Buffer.from(JSON.stringify(json)) },
+  ];
+  const path = await writeShard([{ name: `clips/${sha(film)}`, bytes: film }, ...own]);
+  const [sample] = await readSamples([path], { ...options, path: 8 });
+  const across = [...sample!.prompt.path!].filter((_, i) => i % 2 === 0).map((x) => Math.round(64 * x));
+  // The dot of 16 pixels begins at 4, and goes 5 a frame.
+  for (const [t, x] of across.entries()) expect(Math.abs(x - (12 + 5 * t)), `frame ${t}`).toBeLessThanOrEqual(2);
+  expect((await readSamples([path], options))[0]!.prompt).not.toHaveProperty('path');
+  await expect(readSamples([await writeShard(own)], { ...options, path: 8 })).rejects.toMatchObject({
+    code: 'OBJECT_DAMAGED',
+  });
 });
 
 test('a missing shard is OBJECT_NOT_FOUND', async () => {
