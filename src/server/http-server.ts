@@ -30,7 +30,7 @@ export interface HttpServerOptions {
   version: string;
   /** Jobs that are not over; beyond them requests are turned away. Default 10,000. */
   mostWaiting?: number;
-  /** Streams of events that are open at once. Default 500. */
+  /** Streams of events that are open at once, and answers that wait for the end of a job. Default 500. */
   mostStreams?: number;
   /** Open connections at once. Default 1000. */
   mostConnections?: number;

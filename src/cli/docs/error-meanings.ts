@@ -99,11 +99,11 @@ export const errorMeanings: Record<ErrorCode, string> = {
   VARIANT_NOT_FOUND: 'The video exists, and this image of it was never made.',
   PREVIEW_NOT_FOUND: 'The job has no preview at this moment.',
   VIDEO_NOT_READY: 'The job is not completed, so it has no video.',
-  STREAMS_FULL: 'As many event streams or taps are open as the process serves.',
+  STREAMS_FULL: 'As many event streams or taps are open as the process serves, or as one tenant may have of them.',
   JOBS_BEHIND:
     'The process cannot read the newest changes of jobs now, and its older state is not enough to answer this request.',
   SERVER_CLOSING: 'The process is stopping and takes no new work.',
-  QUEUE_FULL: 'As many jobs wait, or uploads run, as are allowed.',
+  QUEUE_FULL: 'As many jobs wait, or uploads run, as are allowed: for all callers together, or for one tenant.',
   WEBHOOK_FORBIDDEN: 'The address of a webhook is not https, not on `webhook_hosts`, or private.',
   WEBHOOK_SECRET_MISSING: 'The tenant of the request has no secret to sign webhooks with.',
   REJECT_NOT_FOUND: 'There is no dead letter at this place.',

@@ -25,6 +25,8 @@ export interface Caller {
   only: string | undefined;
   /** Whether it may do what is for nobody's tenant. */
   isAdmin: boolean;
+  /** Whether keys of other names exist: then it has a share of what all callers have together. */
+  shares: boolean;
   /** Whether its key has a scope. */
   may(scope: Scope): boolean;
   /** Whether it would be let in now as it was then: its key may have been revoked, or the first key been made. */
@@ -53,6 +55,7 @@ export function recogniseCallers(app: App, keys: Keys): void {
         sees: () => true,
         only: undefined,
         isAdmin: true,
+        shares: false,
         may: () => true,
         isWelcome,
       };
@@ -70,6 +73,7 @@ export function recogniseCallers(app: App, keys: Keys): void {
     const source = `${localSource}/${key.name}`;
     request.caller = {
       ...{ source, sees: (other) => isAdmin || other === source, only: isAdmin ? undefined : source, isAdmin },
+      shares: await keys.isOfSeveral(),
       may: (wanted) => isAdmin || key.scopes.includes(wanted),
       isWelcome: () => keys.isValid(key),
     };

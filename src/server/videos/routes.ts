@@ -11,6 +11,7 @@ import type { App } from '../app.js';
 import { readForm } from '../images/form.js';
 import type { Uploads } from '../images/references.js';
 import { type Caller, checkWelcome } from '../keys/callers.js';
+import type { Places } from '../keys/places.js';
 import { ageHeader, tellAge } from './age.js';
 import { askedVideo } from './asked-video.js';
 import { idempotencyKey, longestWait, waitOf } from './prefer.js';
@@ -45,8 +46,15 @@ declare module 'fastify' {
   }
 }
 
-/** Ask for videos, look at their jobs, stop and delete them. `closing`: the server closes, and nobody waits any longer. */
-export function addVideoRoutes(app: App, service: () => Promise<VideoService>, closing: AbortSignal): void {
+export interface Waiting {
+  /** Of streams, and of callers that wait for the end of a job. */
+  waiting: Places;
+  /** The server closes, and nobody waits any longer. */
+  closing: AbortSignal;
+}
+
+/** Ask for videos, look at their jobs, stop and delete them. */
+export function addVideoRoutes(app: App, service: () => Promise<VideoService>, { waiting, closing }: Waiting): void {
   app.post(
     '/v1/videos',
     {
@@ -88,9 +96,9 @@ export function addVideoRoutes(app: App, service: () => Promise<VideoService>, c
       });
       const key = idempotencyKey(headers['idempotency-key']);
       const { traceparent } = headers;
-      const job = await videos.submit(event, { source: request.caller.source, key, traceparent });
+      const job = await videos.submit(event, { caller: request.caller, key, traceparent });
       reply.header('location', `/v1/videos/${job.job}`);
-      return waited(videos, job, request, reply, { closing, otherwise: 202 });
+      return waited(videos, job, request, reply, { closing, waiting, otherwise: 202 });
     },
   );
 
@@ -165,7 +173,7 @@ export function addVideoRoutes(app: App, service: () => Promise<VideoService>, c
       const videos = await service();
       const job = await videos.get(request.params.id, request.caller);
       await videos.cancel(job);
-      return waited(videos, job, request, reply, { closing, otherwise: 200 });
+      return waited(videos, job, request, reply, { closing, waiting, otherwise: 200 });
     },
   );
 
@@ -213,17 +221,18 @@ function checkDocuments({ references = [], retrieval }: VideoRequest, caller: Ca
   });
 }
 
-/** The job once it is over, as far as the caller waits for that. `otherwise`: the status where it is not over in time. */
+/** The job once it is over, as far as the caller waits for that and has a place to. `otherwise`: the status where it is not over in time. */
 async function waited(
   videos: VideoService,
   job: BoardJob,
   request: FastifyRequest,
   reply: FastifyReply,
-  { closing, otherwise }: { closing: AbortSignal; otherwise: 200 | 202 },
+  { closing, waiting, otherwise }: Waiting & { otherwise: 200 | 202 },
 ) {
   const seconds = waitOf(request.headers.prefer);
-  if (seconds === 0) return reply.code(isOver(job.state) ? 200 : otherwise).send(videos.shown(job));
-  const now = await videos.untilOver(job, seconds, streamEnd(request, reply, closing));
+  const leave = seconds === 0 ? undefined : waiting.enter(request.caller);
+  if (!leave) return reply.code(isOver(job.state) ? 200 : otherwise).send(videos.shown(job));
+  const now = await videos.untilOver(job, seconds, streamEnd(request, reply, closing, leave));
   await checkWelcome(request, reply);
   reply.header('preference-applied', `wait=${seconds}`);
   return reply.code(isOver(now.state) ? 200 : otherwise).send(videos.shown(now));
