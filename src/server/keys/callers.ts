@@ -3,6 +3,7 @@ import { VimiError } from '../../core/errors.js';
 import { isLoopback } from '../address.js';
 import type { App } from '../app.js';
 import type { Keys, Scope, StoredKey } from './key-file.js';
+import type { Tenant } from './places.js';
 import { Quota } from './quota.js';
 
 declare module 'fastify' {
@@ -16,17 +17,13 @@ declare module 'fastify' {
 }
 
 /** Who asks. */
-export interface Caller {
-  /** The source of its requests: keys with one name are one tenant. */
-  source: string;
+export interface Caller extends Tenant {
   /** Whether it may see a request of this source. */
   sees(source: string): boolean;
   /** The source that its lists are narrowed to; undefined: they are not. */
   only: string | undefined;
   /** Whether it may do what is for nobody's tenant. */
   isAdmin: boolean;
-  /** Whether keys of other names exist: then it has a share of what all callers have together. */
-  shares: boolean;
   /** Whether its key has a scope. */
   may(scope: Scope): boolean;
   /** Whether it would be let in now as it was then: its key may have been revoked, or the first key been made. */

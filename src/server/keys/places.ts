@@ -1,5 +1,12 @@
 import { VimiError } from '../../core/errors.js';
-import type { Caller } from './callers.js';
+
+/** Who takes places: all keys of one name. */
+export interface Tenant {
+  /** The source of its requests. */
+  source: string;
+  /** Whether keys of other names exist: then it has a share of what all callers have together. */
+  shares: boolean;
+}
 
 /** Places of which there are `most`: those taken, and those that one tenant has of them. */
 export interface Taken {
@@ -12,7 +19,7 @@ export interface Taken {
  * How many more places a tenant may take. Where others have keys too, it leaves as many free as it has: one that wants all gets half
  * of them, two get a third each, and whoever comes next finds some.
  */
-export function roomFor({ most, all, own }: Taken, { shares }: Pick<Caller, 'shares'>): number {
+export function roomFor({ most, all, own }: Taken, { shares }: Pick<Tenant, 'shares'>): number {
   return most - all - (shares ? own : 0);
 }
 
@@ -26,12 +33,12 @@ export class Places {
     this.#most = most;
   }
 
-  taken({ source }: Pick<Caller, 'source'>): Taken {
+  taken({ source }: Pick<Tenant, 'source'>): Taken {
     return { most: this.#most, all: this.#all, own: this.#own.get(source) ?? 0 };
   }
 
   /** Takes a place; gives what to call, once, when it is free again. undefined: there is none for this caller. */
-  enter(caller: Pick<Caller, 'source' | 'shares'>): (() => void) | undefined {
+  enter(caller: Tenant): (() => void) | undefined {
     const { source } = caller;
     const { own, ...rest } = this.taken(caller);
     if (roomFor({ own, ...rest }, caller) <= 0) return undefined;

@@ -26,7 +26,7 @@ import type { BoardJob, ListedBoard } from '../../stores/jobs/job-board.js';
 import { isOver } from '../../stores/jobs/jobs.js';
 import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
 import type { Caller } from '../keys/callers.js';
-import { NoPlace, Places, roomFor, type Taken } from '../keys/places.js';
+import { NoPlace, Places, roomFor, type Taken, type Tenant } from '../keys/places.js';
 import { stillOf, videoObject } from './stills.js';
 import { type Video, videoOf } from './video.js';
 import type { ServedModel } from './video-request.js';
@@ -110,11 +110,7 @@ export class VideoService {
    */
   async submit(
     request: GenerationRequested,
-    {
-      caller,
-      key,
-      traceparent,
-    }: { caller: Pick<Caller, 'source' | 'shares'>; key?: string | undefined; traceparent?: string | undefined },
+    { caller, key, traceparent }: { caller: Tenant; key?: string | undefined; traceparent?: string | undefined },
   ): Promise<BoardJob> {
     const { workspace, pipeline, board } = this.#options;
     const { source } = caller;
@@ -287,7 +283,7 @@ export class VideoService {
   }
 
   /** Of the queue, as this process knows it. */
-  #waiting(caller: Pick<Caller, 'source'>): Taken {
+  #waiting(caller: Pick<Tenant, 'source'>): Taken {
     const { board, mostWaiting } = this.#options;
     const { all, own } = this.#asking.taken(caller);
     return { most: mostWaiting, all: board.board.live() + all, own: board.board.live(caller.source) + own };
