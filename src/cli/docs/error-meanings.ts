@@ -94,6 +94,7 @@ export const errorMeanings: Record<ErrorCode, string> = {
   ORIGIN_REFUSED: 'The call comes from a web page of another origin, or names the server by a foreign host name.',
   RATE_LIMITED: 'The caller has used up the requests of this minute.',
   RANGE_INVALID: 'The header `Range` asks for bytes behind the end of the file.',
+  PRECONDITION_FAILED: 'What the call is about has another ETag than `If-Match` names, or the one of `If-None-Match`.',
   DOCUMENT_NOT_FOUND: 'The corpus has no document of this id, or it was removed.',
   JOB_NOT_FOUND: 'No job has this id, it was deleted, or it belongs to another key.',
   VARIANT_NOT_FOUND: 'The video exists, and this image of it was never made.',

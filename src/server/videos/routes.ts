@@ -6,6 +6,7 @@ import type { BoardJob } from '../../stores/jobs/job-board.js';
 import { isOver } from '../../stores/jobs/jobs.js';
 import { answers, json } from '../answers/answers.js';
 import { gone } from '../answers/gone.js';
+import { checkTags, etagOf, ifMatch, ifNoneMatch, sendTagged } from '../answers/preconditions.js';
 import { streamEnd } from '../answers/stream-end.js';
 import type { App } from '../app.js';
 import { readForm } from '../images/form.js';
@@ -136,26 +137,30 @@ export function addVideoRoutes(app: App, service: () => Promise<VideoService>, {
   app.get(
     '/v1/videos/:id',
     {
-      config: { scope: 'read' },
+      config: { scope: 'read', comparesTags: true },
       schema: {
         ...{ tags, summary: 'The state of a job', operationId: 'getVideo' },
         params: jobParams,
-        headers: z.object({ 'last-event-id': seenVersion }),
-        response: answers({ 200: json(`The job. ${ageHeader}`, video) }),
+        headers: z.object({ 'last-event-id': seenVersion, 'if-match': ifMatch, 'if-none-match': ifNoneMatch }),
+        response: answers({
+          200: json(`The job. ${ageHeader}`, video),
+          304: z.undefined().describe('It is as If-None-Match says.'),
+        }),
       },
     },
-    async ({ params, headers, caller }, reply) => {
+    async (request, reply) => {
+      const { params, headers, caller } = request;
       const videos = await service();
       const { found, age } = await videos.look(params.id, caller, versionOf(headers['last-event-id']));
       tellAge(reply, age);
-      return videos.shown(found);
+      return sendTagged(request, reply, videos.shown(found));
     },
   );
 
   app.post(
     '/v1/videos/:id/cancel',
     {
-      config: { scope: 'cancel' },
+      config: { scope: 'cancel', comparesTags: true },
       schema: {
         ...{
           tags,
@@ -163,7 +168,7 @@ export function addVideoRoutes(app: App, service: () => Promise<VideoService>, {
           operationId: 'cancelVideo',
         },
         params: jobParams,
-        headers: z.object({ prefer }),
+        headers: z.object({ prefer, 'if-match': ifMatch }),
         response: answers({
           200: json('The job as it is now: the cancellation takes effect at its next step.', video),
         }),
@@ -172,6 +177,7 @@ export function addVideoRoutes(app: App, service: () => Promise<VideoService>, {
     async (request, reply) => {
       const videos = await service();
       const job = await videos.get(request.params.id, request.caller);
+      checkTags(request, etagOf(videos.shown(job)));
       await videos.cancel(job);
       return waited(videos, job, request, reply, { closing, waiting, otherwise: 200 });
     },
@@ -180,7 +186,7 @@ export function addVideoRoutes(app: App, service: () => Promise<VideoService>, {
   app.delete(
     '/v1/videos/:id',
     {
-      config: { scope: 'cancel' },
+      config: { scope: 'cancel', comparesTags: true },
       schema: {
         ...{
           tags,
@@ -188,15 +194,17 @@ export function addVideoRoutes(app: App, service: () => Promise<VideoService>, {
           operationId: 'deleteVideo',
         },
         params: jobParams,
+        headers: z.object({ 'if-match': ifMatch }),
         response: answers({
           200: json('It is gone.', deleted),
           202: json('The job was not over: it is being cancelled. Delete it again then.', video),
         }),
       },
     },
-    async ({ params, caller }, reply) => {
+    async (request, reply) => {
       const videos = await service();
-      const job = await videos.get(params.id, caller);
+      const job = await videos.get(request.params.id, request.caller);
+      checkTags(request, etagOf(videos.shown(job)));
       if (!isOver(job.state)) {
         await videos.cancel(job);
         return reply.code(202).send(videos.shown(job));
