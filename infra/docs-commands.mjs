@@ -5,6 +5,7 @@
  *
  *   node infra/docs-commands.mjs                     all pages, two at a time
  *   node infra/docs-commands.mjs docs/start.md       one of them; --verbose prints what the commands print
+ *   node infra/docs-commands.mjs --unrun             which blocks are not run, and why; runs none
  *
  * Behind the language of a block stands what readers do not see:
  *   ```sh no-run REASON     the block is not run
@@ -218,7 +219,13 @@ async function run({ name, blocks, after }) {
 const unknown = asked.filter((name) => !pages.includes(name));
 if (unknown.length > 0) throw new Error(`no such page: ${unknown.join(', ')}`);
 const all = pages.map(pageOf);
-const unrun = all.flatMap(({ blocks }) => blocks.filter((block) => block.unrun)).length;
+const unrun = all.flatMap(({ name, blocks }) =>
+  blocks.filter((block) => block.unrun).map((block) => `${name}:${block.line}: ${block.unrun}`),
+);
+if (process.argv.includes('--unrun')) {
+  console.log(unrun.join('\n'));
+  process.exit();
+}
 const wanted = all.filter(({ name, blocks }) =>
   asked.length > 0 ? asked.includes(name) : blocks.some((block) => !block.unrun),
 );
@@ -232,5 +239,5 @@ try {
   for (const folder of await Promise.allSettled(left.values()))
     if (folder.status === 'fulfilled') rmSync(folder.value, { recursive: true, force: true });
 }
-console.log(`${ran} blocks ran; ${unrun} of all pages are not run, each with a reason`);
+console.log(`${ran} blocks ran; ${unrun.length} of all pages are not run: --unrun says which, and why`);
 if (failed.size > 0 || ran === 0) process.exitCode = 1;

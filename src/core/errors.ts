@@ -271,6 +271,10 @@ export const errorCodes = {
   },
   RATE_LIMITED: { fault: 'passing', remedy: 'Send the request again after the time that Retry-After names.' },
   RANGE_INVALID: { fault: 'input', remedy: 'Ask for bytes that are there, or for the whole: leave Range out.' },
+  PRECONDITION_FAILED: {
+    fault: 'input',
+    remedy: 'GET it again; if it is still what you mean, send the request with its new ETag, or without the condition.',
+  },
   DOCUMENT_NOT_FOUND: { fault: 'input', remedy: 'Check the id; GET /v1/corpus/documents?q= finds documents.' },
   JOB_NOT_FOUND: { fault: 'input', remedy: 'Check the id; GET /v1/videos lists the jobs.' },
   VARIANT_NOT_FOUND: {

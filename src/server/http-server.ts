@@ -6,6 +6,7 @@ import type { Workspace } from '../app/workspace.js';
 import { VimiError } from '../core/errors.js';
 import type { PipelineSpec } from '../streams/delivery/pipeline-spec.js';
 import { type Address, isLoopback } from './address.js';
+import { compareTags } from './answers/preconditions.js';
 import { type App, openApp } from './app.js';
 import type { TlsFiles } from './certificate.js';
 import { addDocumentRoutes } from './corpus/documents.js';
@@ -30,7 +31,7 @@ export interface HttpServerOptions {
   version: string;
   /** Jobs that are not over; beyond them requests are turned away. Default 10,000. */
   mostWaiting?: number;
-  /** Streams of events that are open at once. Default 500. */
+  /** Streams of events that are open at once, and answers that wait for the end of a job. Default 500. */
   mostStreams?: number;
   /** Open connections at once. Default 1000. */
   mostConnections?: number;
@@ -73,6 +74,7 @@ export async function serveHttp({
   setMaxListeners(0, closing.signal);
   if (workspace.telemetry) traceRequests(app, workspace.telemetry);
   recogniseCallers(app, keys);
+  compareTags(app);
   addPage(app);
   addTapRoute(app, workspace.taps, closing.signal);
   addPipelinesRoute(app, workspace, closing.signal);

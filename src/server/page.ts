@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { readdirSync, readFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { isFresh } from './answers/ranges.js';
+import { isFresh } from './answers/preconditions.js';
 import type { App } from './app.js';
 
 const folder = fileURLToPath(new URL('../../web/', import.meta.url));

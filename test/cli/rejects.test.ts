@@ -84,7 +84,7 @@ describe.sequential('vimi rejects', { timeout: patience(120) }, () => {
     const out = await list();
     for (const part of ['corpus/fetch  MEDIA_NOT_FOUND', 'generate/admit  REQUEST_OVER_LIMIT', 'EVENT_MALFORMED'])
       expect(out).toContain(part);
-    expect(out).toContain('4 dead letters, 0 of them replayed before\n');
+    expect(out).toContain('4 dead letters\n');
     expect(out).toMatch(/`vimi rejects replay --all` would publish 4 again, to (requests, media|media, requests)\n$/);
     expect(await list({ since: '1h' })).toContain('`vimi rejects replay` with the same options would publish 4 again');
     expect(await events('requests')).toHaveLength(4);
@@ -133,8 +133,8 @@ describe.sequential('vimi rejects', { timeout: patience(120) }, () => {
     cpSync(join(root, 'examples/media/images/fox.png'), join(folder, 'later.png'));
     await open(shipped);
     const mended = { code: ['REQUEST_OVER_LIMIT', 'MEDIA_NOT_FOUND'] };
-    expect(await replay(mended)).toContain('2 dead letters published again, 0 were replayed before\n');
-    expect(await replay(mended)).toBe('0 dead letters published again, 2 were replayed before\n');
+    expect(await replay(mended)).toContain('2 dead letters published again\n');
+    expect(await replay(mended)).toBe('0 dead letters published again; 2 were replayed before\n');
     const tries = (await events('requests')).filter(({ id }) => id === rejected.event);
     expect(tries.map(({ record }) => String(record.value))).toEqual([long, long]);
 
@@ -167,7 +167,7 @@ describe.sequential('vimi rejects', { timeout: patience(120) }, () => {
     ]);
     expect((await listed({ code: ['EVENT_MALFORMED'] }))[0].replayed).toBe(false);
     const out = await replay({ code: ['EVENT_MALFORMED'] });
-    expect(out).toContain('1 dead letter published again, 0 were replayed before\n');
+    expect(out).toContain('1 dead letter published again\n');
     expect((await listed({ code: ['EVENT_MALFORMED'] }))[0].replayed).toBe(true);
   });
 

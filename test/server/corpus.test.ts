@@ -59,7 +59,11 @@ describe('the corpus over HTTP', patient, () => {
     );
     expect((await post('/v1/context', { prompt: asked.prompt, retrieval: false })).body.context).toEqual([]);
 
-    const gone = await call(`${self}?reason=asked`, { method: 'DELETE' });
+    const tag = one.headers.get('etag')!;
+    expect((await call(self, { headers: { 'if-none-match': tag } })).status).toBe(304);
+    const stale = await call(self, { method: 'DELETE', headers: { 'if-match': '"another"' } });
+    expect([stale.status, stale.body.code]).toEqual([412, 'PRECONDITION_FAILED']);
+    const gone = await call(`${self}?reason=asked`, { method: 'DELETE', headers: { 'if-match': tag } });
     expect(gone).toMatchObject({ status: 200, body: { object: 'document.deleted', deleted: true } });
     for (const path of [self, image]) expect((await call(path)).body.code).toBe('DOCUMENT_NOT_FOUND');
     expect((await post('/v1/context', { prompt: asked.prompt })).body.context).toEqual([]);

@@ -32,7 +32,7 @@ export async function listRejects(
   const waiting = found.filter(isWaiting);
   const topics = [...new Set(waiting.map(({ topic }) => topic))].join(', ');
   const replayed = found.filter((one) => one.replayed);
-  out.write(`${count(found.length)}, ${replayed.length} of them replayed before\n`);
+  out.write(`${count(found.length)}${replayed.length > 0 ? `, ${replayed.length} of them replayed before` : ''}\n`);
   if (all.length > found.length)
     out.write(`${all.length - found.length} that were dismissed are not shown (--dismissed shows them)\n`);
   if (odd > 0) out.write(`${odd} records skipped: not dead letters, or from topics that no pipeline reads\n`);
@@ -70,7 +70,8 @@ export async function replayRejects(
     );
   }
   const before = found.filter(({ replayed }) => replayed).length;
-  if (!options.json) out.write(`${count(published)} published again, ${before} were replayed before\n`);
+  const passed = before > 0 ? `; ${before} ${before === 1 ? 'was' : 'were'} replayed before` : '';
+  if (!options.json) out.write(`${count(published)} published again${passed}\n`);
 }
 
 /** Says that nothing is to be done about dead letters: see dismissLetters. */

@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { asVimiError, VimiError } from '../../core/errors.js';
 import type { Log } from '../../core/log.js';
+import { NoPlace } from '../keys/places.js';
 import { problemOf, problemType } from './problem.js';
 
 /** Seconds after which whoever was turned away may come again. */
@@ -65,6 +66,7 @@ export function sendProblem(reply: FastifyReply, error: VimiError, status?: numb
   const problem = { ...problemOf(error), ...(status !== undefined && { status }) };
   if ((problem.status === 503 || problem.status === 429) && !reply.hasHeader('retry-after'))
     reply.header('retry-after', String(retryAfter));
+  if (error instanceof NoPlace) tellPlaces(reply, error);
   // The connection is left to `endSoon`, when this has been said.
   if (problem.status === 413 && !reply.request.raw.complete) reply.removeHeader('connection');
   // As text, so that a route's own schemas leave it as it is.
@@ -73,6 +75,15 @@ export function sendProblem(reply: FastifyReply, error: VimiError, status?: numb
     .header('content-type', problemType)
     .serializer((value: unknown) => JSON.stringify(value))
     .send(problem);
+}
+
+/** Beside what is left of the quota of requests, if there is one: none of these places. */
+function tellPlaces(reply: FastifyReply, { places, most }: NoPlace): void {
+  for (const [name, value] of [
+    ['ratelimit-policy', `"${places}";q=${most}`],
+    ['ratelimit', `"${places}";r=0`],
+  ] as const)
+    reply.header(name, [reply.getHeader(name) ?? [], value].flat().join(', '));
 }
 
 export function mediaTypeRefused({ headers }: FastifyRequest): VimiError {

@@ -1,11 +1,5 @@
 import type { ByteRange } from '../../stores/objects/object-store.js';
 
-/** Whether If-None-Match names what is there. */
-export function isFresh(ifNoneMatch: string | undefined, etag: string): boolean {
-  if (ifNoneMatch === undefined) return false;
-  return ifNoneMatch.split(',').some((one) => ['*', etag].includes(one.trim().replace(/^W\//, '')));
-}
-
 /**
  * The bytes that a Range header (RFC 9110, 14) asks for. undefined: the whole, since there is no such header, it is none
  * that is understood, it asks for several parts, or If-Range names other bytes. 'none': no such bytes.

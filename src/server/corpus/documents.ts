@@ -5,7 +5,7 @@ import type { Workspace } from '../../app/workspace.js';
 import { VimiError } from '../../core/errors.js';
 import { type CorpusDocument, corpusDocument } from '../../events/schemas.js';
 import { answers, bytes, json } from '../answers/answers.js';
-import { isFresh } from '../answers/ranges.js';
+import { checkTags, etagOf, ifMatch, ifNoneMatch, isFresh, sendTagged } from '../answers/preconditions.js';
 import type { App } from '../app.js';
 import { found, foundEntry } from './found.js';
 
@@ -24,6 +24,13 @@ const list = z.object({
 });
 
 const removed = z.object({ id: z.string(), object: z.literal('document.deleted'), deleted: z.literal(true) });
+
+const unchanged = z.undefined().describe('It is the one that If-None-Match names.');
+
+function shown({ embeddings, ...rest }: CorpusDocument): z.infer<typeof document> {
+  const self = `/v1/corpus/documents/${rest.id}`;
+  return { ...rest, urls: { self, image: `${self}/image` } };
+}
 
 /** Search the corpus, look at a document, opt one out. */
 export function addDocumentRoutes(app: App, workspace: Workspace): void {
@@ -57,37 +64,36 @@ export function addDocumentRoutes(app: App, workspace: Workspace): void {
   app.get(
     '/v1/corpus/documents/:id',
     {
-      config: { scope: 'read' },
+      config: { scope: 'read', comparesTags: true },
       schema: {
         ...{ tags, summary: 'One document', operationId: 'getDocument' },
         params,
-        response: answers({ 200: json('The document, without its embeddings.', document) }),
+        headers: z.object({ 'if-match': ifMatch, 'if-none-match': ifNoneMatch }),
+        response: answers({ 200: json('The document, without its embeddings.', document), 304: unchanged }),
       },
     },
-    async ({ params: { id } }) => {
-      const { embeddings, ...rest } = await get(id);
-      const self = `/v1/corpus/documents/${id}`;
-      return { ...rest, urls: { self, image: `${self}/image` } };
-    },
+    async (request, reply) => sendTagged(request, reply, shown(await get(request.params.id))),
   );
 
   app.get(
     '/v1/corpus/documents/:id/image',
     {
-      config: { scope: 'read' },
+      config: { scope: 'read', comparesTags: true },
       schema: {
         ...{ tags, summary: 'The image of a document', operationId: 'getDocumentImage' },
         params,
-        headers: z.object({ 'if-none-match': z.string().max(4000).optional() }),
+        headers: z.object({ 'if-match': ifMatch, 'if-none-match': ifNoneMatch }),
         response: answers({
           200: bytes('The image. Its ETag is the SHA-256 of its bytes.', 'image/webp'),
-          304: z.undefined().describe('It is the one that If-None-Match names.'),
+          304: unchanged,
         }),
       },
     },
-    async ({ params: { id }, headers }, reply) => {
-      const { image } = await get(id);
+    async (request, reply) => {
+      const { params, headers } = request;
+      const { image } = await get(params.id);
       const etag = `"${image.sha256}"`;
+      checkTags(request, etag);
       reply.headers({ etag, 'cache-control': 'private, max-age=3600', 'x-content-type-options': 'nosniff' });
       if (isFresh(headers['if-none-match'], etag)) return reply.code(304).send();
       const stream = await (await workspace.objects()).stream(image.key);
@@ -98,17 +104,22 @@ export function addDocumentRoutes(app: App, workspace: Workspace): void {
   app.delete(
     '/v1/corpus/documents/:id',
     {
-      config: { scope: 'corpus' },
+      config: { scope: 'corpus', comparesTags: true },
       schema: {
         ...{ tags, operationId: 'deleteDocument' },
         summary: 'Opt a document out: it grounds nothing from now on, and its image stays out when it comes again',
         params,
+        headers: z.object({ 'if-match': ifMatch }),
         querystring: z.object({ reason: z.string().min(1).max(1000).optional().describe('kept with the removal') }),
         response: answers({ 200: json('It is removed.', removed) }),
       },
     },
-    async ({ params: { id }, query: { reason } }) => {
-      const gone = removedDocument(await get(id), { kind: 'document', value: id }, reason);
+    async (request) => {
+      const { id } = request.params;
+      const { reason } = request.query;
+      const there = await get(id);
+      checkTags(request, etagOf(shown(there)));
+      const gone = removedDocument(there, { kind: 'document', value: id }, reason);
       await (await workspace.transport()).publish(documentRemoval(workspace.removalTopics(), gone));
       await workspace.corpusIsCurrent();
       return { id, object: 'document.deleted' as const, deleted: true as const };

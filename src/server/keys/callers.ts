@@ -3,6 +3,7 @@ import { VimiError } from '../../core/errors.js';
 import { isLoopback } from '../address.js';
 import type { App } from '../app.js';
 import type { Keys, Scope, StoredKey } from './key-file.js';
+import type { Tenant } from './places.js';
 import { Quota } from './quota.js';
 
 declare module 'fastify' {
@@ -16,9 +17,7 @@ declare module 'fastify' {
 }
 
 /** Who asks. */
-export interface Caller {
-  /** The source of its requests: keys with one name are one tenant. */
-  source: string;
+export interface Caller extends Tenant {
   /** Whether it may see a request of this source. */
   sees(source: string): boolean;
   /** The source that its lists are narrowed to; undefined: they are not. */
@@ -53,6 +52,7 @@ export function recogniseCallers(app: App, keys: Keys): void {
         sees: () => true,
         only: undefined,
         isAdmin: true,
+        shares: false,
         may: () => true,
         isWelcome,
       };
@@ -70,6 +70,7 @@ export function recogniseCallers(app: App, keys: Keys): void {
     const source = `${localSource}/${key.name}`;
     request.caller = {
       ...{ source, sees: (other) => isAdmin || other === source, only: isAdmin ? undefined : source, isAdmin },
+      shares: await keys.isOfSeveral(),
       may: (wanted) => isAdmin || key.scopes.includes(wanted),
       isWelcome: () => keys.isValid(key),
     };

@@ -108,6 +108,12 @@ export class Keys {
     return this.#asks;
   }
 
+  /** Whether there are keys of several tenants. */
+  async isOfSeveral(): Promise<boolean> {
+    const [first, ...others] = await this.#file.now();
+    return others.some(({ name }) => name !== first?.name);
+  }
+
   /** The key with this text; undefined: nobody has it, or has it no more. */
   async find(text: string): Promise<StoredKey | undefined> {
     const [, id] = /^vimi_([0-9a-f]{8})_[A-Za-z0-9_-]{43}$/.exec(text) ?? [];

@@ -6,6 +6,7 @@ import { VimiError } from '../../core/errors.js';
 import { answers, json } from '../answers/answers.js';
 import { gone } from '../answers/gone.js';
 import type { App } from '../app.js';
+import { NoPlace, Places } from '../keys/places.js';
 
 const count = z.number().int();
 const rate = z.number().nullable().describe('events a second between the two looks; null with over=0');
@@ -59,10 +60,11 @@ const list = z.object({ object: z.literal('list'), data: z.array(pipeline) });
 
 /** Answers that wait for their second look. */
 const mostLooks = 100;
+const remedy = 'Look again later, or read /metrics.';
 
 /** GET /v1/pipelines: the topology, and what this process does of it. */
 export function addPipelinesRoute(app: App, workspace: Workspace, closing: AbortSignal): void {
-  let open = 0;
+  const looks = new Places(mostLooks);
   app.get(
     '/v1/pipelines',
     {
@@ -84,12 +86,9 @@ export function addPipelinesRoute(app: App, workspace: Workspace, closing: Abort
         response: answers({ 200: json('Pipelines, in the order of the topology.', list) }),
       },
     },
-    async ({ query: { over } }, reply) => {
-      if (open >= mostLooks)
-        throw new VimiError('STREAMS_FULL', 'Too many are looking at the pipelines', {
-          ...{ expected: `at most ${mostLooks}`, remedy: 'Look again later, or read /metrics.' },
-        });
-      open++;
+    async ({ query: { over }, caller }, reply) => {
+      const leave = looks.enter(caller);
+      if (!leave) throw new NoPlace('STREAMS_FULL', 'looks at the pipelines', looks.taken(caller), remedy);
       const { signal, letGo } = either(closing, gone(reply));
       try {
         return { object: 'list' as const, data: await seePipelines(workspace, over, signal) };
@@ -99,7 +98,7 @@ export function addPipelinesRoute(app: App, workspace: Workspace, closing: Abort
         throw thrown;
       } finally {
         letGo();
-        open--;
+        leave();
       }
     },
   );

@@ -7,7 +7,8 @@ import type { ObjectRef } from '../../events/prompt.js';
 import type { BoardJob } from '../../stores/jobs/job-board.js';
 import type { ByteRange } from '../../stores/objects/object-store.js';
 import { answers, manyBytes } from '../answers/answers.js';
-import { isFresh, rangeOf } from '../answers/ranges.js';
+import { checkTags, ifMatch, ifNoneMatch, isFresh } from '../answers/preconditions.js';
+import { rangeOf } from '../answers/ranges.js';
 import type { App } from '../app.js';
 import { jobParams } from './routes.js';
 import { cuesOf } from './sprite-cues.js';
@@ -25,7 +26,7 @@ export function addContentRoute(app: App, service: () => Promise<VideoService>, 
   app.get(
     '/v1/videos/:id/content',
     {
-      config: { scope: 'read' },
+      config: { scope: 'read', comparesTags: true },
       schema: {
         ...{
           tags: ['videos'],
@@ -43,7 +44,8 @@ export function addContentRoute(app: App, service: () => Promise<VideoService>, 
         }),
         headers: z.object({
           range: z.string().max(1000).optional().describe('bytes=0-1023: a part of it'),
-          'if-none-match': z.string().max(4000).optional(),
+          'if-match': ifMatch,
+          'if-none-match': ifNoneMatch,
           'if-range': z.string().max(1000).optional(),
         }),
         response: answers({
@@ -58,6 +60,7 @@ export function addContentRoute(app: App, service: () => Promise<VideoService>, 
       const job = await (await service()).completed(params.id, caller);
       const { name, sha256, size, media_type, read } = contentOf(job, query.variant, workspace);
       const etag = `"${sha256}"`;
+      checkTags(request, etag);
       reply.headers({
         etag,
         'accept-ranges': 'bytes',

@@ -1,14 +1,16 @@
 import { z } from 'zod';
-import { VimiError } from '../../core/errors.js';
 import type { BoardJob } from '../../stores/jobs/job-board.js';
 import { isOver } from '../../stores/jobs/jobs.js';
 import { answers, bytes } from '../answers/answers.js';
 import { type ServerEvent, streamEvents } from '../answers/event-stream.js';
 import { streamEnd } from '../answers/stream-end.js';
 import type { App } from '../app.js';
-import { jobParams } from './routes.js';
+import { NoPlace } from '../keys/places.js';
+import { jobParams, type Waiting } from './routes.js';
 import { versionOf } from './seen-version.js';
 import type { VideoService } from './video-service.js';
+
+const remedy = 'GET the job from time to time instead, or connect again later.';
 
 /** What is new of a job since it was told of. */
 function newsOf(now: BoardJob, before: BoardJob | undefined): 'status' | 'context' | 'preview' | 'progress' {
@@ -21,12 +23,7 @@ function newsOf(now: BoardJob, before: BoardJob | undefined): 'status' | 'contex
  * GET /v1/videos/{id}/events: the job as server-sent events. Each carries the whole job as GET gives it, so nothing exists on
  * the stream alone; its id is the version of the job, the same from every process.
  */
-export function addEventsRoute(
-  app: App,
-  service: () => Promise<VideoService>,
-  { mostStreams, closing }: { mostStreams: number; closing: AbortSignal },
-): void {
-  let open = 0;
+export function addEventsRoute(app: App, service: () => Promise<VideoService>, { waiting, closing }: Waiting): void {
   app.get(
     '/v1/videos/:id/events',
     {
@@ -60,11 +57,8 @@ export function addEventsRoute(
       // Until then a version of the client may be one that this process has not heard of.
       let isCurrent = age === undefined;
       if (told === String(job.version) && isOver(job.state)) return reply.code(204).send();
-      if (open >= mostStreams)
-        throw new VimiError('STREAMS_FULL', 'Too many streams are open', {
-          expected: `at most ${mostStreams}`,
-          remedy: 'GET the job from time to time instead, or connect again later.',
-        });
+      const free = waiting.enter(request.caller);
+      if (!free) throw new NoPlace('STREAMS_FULL', 'streams', waiting.taken(request.caller), remedy);
       let last: BoardJob | undefined;
       const next = (): ServerEvent | undefined => {
         const now = videos.known(id);
@@ -78,11 +72,13 @@ export function addEventsRoute(
       };
       reply.hijack();
       // It left while its job was looked up: nothing more is heard of it.
-      if (reply.raw.destroyed) return reply;
-      open++;
+      if (reply.raw.destroyed) {
+        free();
+        return reply;
+      }
       let leave = () => {};
       const ending = streamEnd(request, reply, closing, () => {
-        open--;
+        free();
         leave();
       });
       const look = streamEvents(reply.raw, { next, closing: ending });

@@ -4,7 +4,7 @@ import type { Workspace } from '../../app/workspace.js';
 import { VimiError } from '../../core/errors.js';
 import { previewKey } from '../../operators/requests/job-progress.js';
 import { answers, bytes } from '../answers/answers.js';
-import { isFresh } from '../answers/ranges.js';
+import { checkTags, ifMatch, ifNoneMatch, isFresh } from '../answers/preconditions.js';
 import type { App } from '../app.js';
 import { jobParams } from './routes.js';
 import type { VideoService } from './video-service.js';
@@ -17,18 +17,19 @@ export function addPreviewRoute(app: App, service: () => Promise<VideoService>, 
   app.get(
     '/v1/videos/:id/preview',
     {
-      config: { scope: 'read' },
+      config: { scope: 'read', comparesTags: true },
       schema: {
         ...{ tags: ['videos'], summary: 'The newest preview of a job that is drawn', operationId: 'getVideoPreview' },
         params: jobParams,
-        headers: z.object({ 'if-none-match': z.string().max(4000).optional() }),
+        headers: z.object({ 'if-match': ifMatch, 'if-none-match': ifNoneMatch }),
         response: answers({
           200: bytes('A frame. Its ETag is the SHA-256 of its bytes.', 'image/webp'),
           304: z.undefined().describe('It is the one that If-None-Match names.'),
         }),
       },
     },
-    async ({ params, caller, headers }, reply) => {
+    async (request, reply) => {
+      const { params, caller, headers } = request;
       const { job, state, preview } = await (await service()).get(params.id, caller);
       const frame = state === 'in_progress' && preview ? await read(job, workspace) : undefined;
       if (!frame)
@@ -37,6 +38,7 @@ export function addPreviewRoute(app: App, service: () => Promise<VideoService>, 
           found: state.replace('_', ' '),
         });
       const etag = `"${createHash('sha256').update(frame).digest('hex')}"`;
+      checkTags(request, etag);
       reply.headers({ etag, 'cache-control': 'private, no-cache, no-transform', 'x-content-type-options': 'nosniff' });
       if (isFresh(headers['if-none-match'], etag)) return reply.code(304).send();
       return reply.type('image/webp').send(frame);

@@ -6,11 +6,13 @@ import type { BoardJob } from '../../stores/jobs/job-board.js';
 import { isOver } from '../../stores/jobs/jobs.js';
 import { answers, json } from '../answers/answers.js';
 import { gone } from '../answers/gone.js';
+import { checkTags, etagOf, ifMatch, ifNoneMatch, sendTagged } from '../answers/preconditions.js';
 import { streamEnd } from '../answers/stream-end.js';
 import type { App } from '../app.js';
 import { readForm } from '../images/form.js';
 import type { Uploads } from '../images/references.js';
 import { type Caller, checkWelcome } from '../keys/callers.js';
+import type { Places } from '../keys/places.js';
 import { ageHeader, tellAge } from './age.js';
 import { askedVideo } from './asked-video.js';
 import { idempotencyKey, longestWait, waitOf } from './prefer.js';
@@ -45,8 +47,15 @@ declare module 'fastify' {
   }
 }
 
-/** Ask for videos, look at their jobs, stop and delete them. `closing`: the server closes, and nobody waits any longer. */
-export function addVideoRoutes(app: App, service: () => Promise<VideoService>, closing: AbortSignal): void {
+export interface Waiting {
+  /** Of streams, and of callers that wait for the end of a job. */
+  waiting: Places;
+  /** The server closes, and nobody waits any longer. */
+  closing: AbortSignal;
+}
+
+/** Ask for videos, look at their jobs, stop and delete them. */
+export function addVideoRoutes(app: App, service: () => Promise<VideoService>, { waiting, closing }: Waiting): void {
   app.post(
     '/v1/videos',
     {
@@ -88,9 +97,9 @@ export function addVideoRoutes(app: App, service: () => Promise<VideoService>, c
       });
       const key = idempotencyKey(headers['idempotency-key']);
       const { traceparent } = headers;
-      const job = await videos.submit(event, { source: request.caller.source, key, traceparent });
+      const job = await videos.submit(event, { caller: request.caller, key, traceparent });
       reply.header('location', `/v1/videos/${job.job}`);
-      return waited(videos, job, request, reply, { closing, otherwise: 202 });
+      return waited(videos, job, request, reply, { closing, waiting, otherwise: 202 });
     },
   );
 
@@ -128,26 +137,30 @@ export function addVideoRoutes(app: App, service: () => Promise<VideoService>, c
   app.get(
     '/v1/videos/:id',
     {
-      config: { scope: 'read' },
+      config: { scope: 'read', comparesTags: true },
       schema: {
         ...{ tags, summary: 'The state of a job', operationId: 'getVideo' },
         params: jobParams,
-        headers: z.object({ 'last-event-id': seenVersion }),
-        response: answers({ 200: json(`The job. ${ageHeader}`, video) }),
+        headers: z.object({ 'last-event-id': seenVersion, 'if-match': ifMatch, 'if-none-match': ifNoneMatch }),
+        response: answers({
+          200: json(`The job. ${ageHeader}`, video),
+          304: z.undefined().describe('It is as If-None-Match says.'),
+        }),
       },
     },
-    async ({ params, headers, caller }, reply) => {
+    async (request, reply) => {
+      const { params, headers, caller } = request;
       const videos = await service();
       const { found, age } = await videos.look(params.id, caller, versionOf(headers['last-event-id']));
       tellAge(reply, age);
-      return videos.shown(found);
+      return sendTagged(request, reply, videos.shown(found));
     },
   );
 
   app.post(
     '/v1/videos/:id/cancel',
     {
-      config: { scope: 'cancel' },
+      config: { scope: 'cancel', comparesTags: true },
       schema: {
         ...{
           tags,
@@ -155,7 +168,7 @@ export function addVideoRoutes(app: App, service: () => Promise<VideoService>, c
           operationId: 'cancelVideo',
         },
         params: jobParams,
-        headers: z.object({ prefer }),
+        headers: z.object({ prefer, 'if-match': ifMatch }),
         response: answers({
           200: json('The job as it is now: the cancellation takes effect at its next step.', video),
         }),
@@ -164,15 +177,16 @@ export function addVideoRoutes(app: App, service: () => Promise<VideoService>, c
     async (request, reply) => {
       const videos = await service();
       const job = await videos.get(request.params.id, request.caller);
+      checkTags(request, etagOf(videos.shown(job)));
       await videos.cancel(job);
-      return waited(videos, job, request, reply, { closing, otherwise: 200 });
+      return waited(videos, job, request, reply, { closing, waiting, otherwise: 200 });
     },
   );
 
   app.delete(
     '/v1/videos/:id',
     {
-      config: { scope: 'cancel' },
+      config: { scope: 'cancel', comparesTags: true },
       schema: {
         ...{
           tags,
@@ -180,15 +194,17 @@ export function addVideoRoutes(app: App, service: () => Promise<VideoService>, c
           operationId: 'deleteVideo',
         },
         params: jobParams,
+        headers: z.object({ 'if-match': ifMatch }),
         response: answers({
           200: json('It is gone.', deleted),
           202: json('The job was not over: it is being cancelled. Delete it again then.', video),
         }),
       },
     },
-    async ({ params, caller }, reply) => {
+    async (request, reply) => {
       const videos = await service();
-      const job = await videos.get(params.id, caller);
+      const job = await videos.get(request.params.id, request.caller);
+      checkTags(request, etagOf(videos.shown(job)));
       if (!isOver(job.state)) {
         await videos.cancel(job);
         return reply.code(202).send(videos.shown(job));
@@ -213,17 +229,18 @@ function checkDocuments({ references = [], retrieval }: VideoRequest, caller: Ca
   });
 }
 
-/** The job once it is over, as far as the caller waits for that. `otherwise`: the status where it is not over in time. */
+/** The job once it is over, as far as the caller waits for that and has a place to. `otherwise`: the status where it is not over in time. */
 async function waited(
   videos: VideoService,
   job: BoardJob,
   request: FastifyRequest,
   reply: FastifyReply,
-  { closing, otherwise }: { closing: AbortSignal; otherwise: 200 | 202 },
+  { closing, waiting, otherwise }: Waiting & { otherwise: 200 | 202 },
 ) {
   const seconds = waitOf(request.headers.prefer);
-  if (seconds === 0) return reply.code(isOver(job.state) ? 200 : otherwise).send(videos.shown(job));
-  const now = await videos.untilOver(job, seconds, streamEnd(request, reply, closing));
+  const leave = seconds === 0 ? undefined : waiting.enter(request.caller);
+  if (!leave) return reply.code(isOver(job.state) ? 200 : otherwise).send(videos.shown(job));
+  const now = await videos.untilOver(job, seconds, streamEnd(request, reply, closing, leave));
   await checkWelcome(request, reply);
   reply.header('preference-applied', `wait=${seconds}`);
   return reply.code(isOver(now.state) ? 200 : otherwise).send(videos.shown(now));

@@ -8,6 +8,7 @@ import type { BoardJob } from '../../stores/jobs/job-board.js';
 import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
 import type { App } from '../app.js';
 import { addContextRoute } from '../corpus/context.js';
+import { Places } from '../keys/places.js';
 import { addModelsRoute } from '../models.js';
 import { Once } from '../once.js';
 import { addWebhookRoutes } from '../webhooks/routes.js';
@@ -24,7 +25,7 @@ export interface ServeVideosOptions {
   pipeline: PipelineSpec;
   /** Jobs that are not over; beyond them requests are turned away. */
   mostWaiting: number;
-  /** Streams of events that are open at once. */
+  /** Streams of events that are open at once, and answers that wait for the end of a job. */
   mostStreams: number;
   receivers: WebhooksOptions['around'];
   /** Aborted when the server closes. */
@@ -43,6 +44,7 @@ const startMs = 10_000;
 /** All that is about the videos of one pipeline: jobs, their events and contents, webhooks, models, grounding. */
 export function serveVideos(app: App, options: ServeVideosOptions): ServedVideos {
   const { workspace, pipeline, mostWaiting, mostStreams, receivers, closing } = options;
+  const waiting = new Places(mostStreams);
   const board = new Once(() => openJobBoard(workspace, pipeline, closing));
   const grounding = new Once(() => openGrounding(workspace, pipeline));
   let service: VideoService | undefined;
@@ -53,20 +55,21 @@ export function serveVideos(app: App, options: ServeVideosOptions): ServedVideos
     return openWebhooks({ workspace, pipeline, board: followed, describe, around: receivers });
   });
   const webhooks = () => inTime(hooks.get());
-  const videos = async () => {
-    const around = { workspace, pipeline, mostWaiting };
-    service ??= new VideoService({ ...around, board: await inTime(board.get()), webhooks });
+  // One for all who ask at once: it counts what is being asked for.
+  const opened = new Once(async () => {
+    service = new VideoService({ workspace, pipeline, mostWaiting, board: await board.get(), webhooks });
     return service;
-  };
+  });
+  const videos = () => inTime(opened.get());
 
   addWebhookRoutes(app, webhooks, workspace);
   webhooks().catch((thrown) => {
     if (!closing.aborted) workspace.log.warn({ error: (thrown as Error).message }, 'Webhooks are not sent yet');
   });
-  addVideoRoutes(app, videos, closing);
+  addVideoRoutes(app, videos, { waiting, closing });
   addContentRoute(app, videos, workspace);
   addPreviewRoute(app, videos, workspace);
-  addEventsRoute(app, videos, { mostStreams, closing });
+  addEventsRoute(app, videos, { waiting, closing });
   addModelsRoute(app, videos);
   addContextRoute(app, () => grounding.get(), closing);
   return {

@@ -15,6 +15,7 @@ import { within } from '../../core/within.js';
 import { jobId } from '../../events/ids.js';
 import { payloadHash } from '../../events/payload-hash.js';
 import type { ObjectRef } from '../../events/prompt.js';
+import type { NewRecord } from '../../events/record.js';
 import type { GenerationRequested } from '../../events/schemas.js';
 import { forgetting } from '../../events/webhook-records.js';
 import { checkVideo } from '../../models/check-input.js';
@@ -25,6 +26,7 @@ import type { BoardJob, ListedBoard } from '../../stores/jobs/job-board.js';
 import { isOver } from '../../stores/jobs/jobs.js';
 import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
 import type { Caller } from '../keys/callers.js';
+import { NoPlace, Places, roomFor, type Taken, type Tenant } from '../keys/places.js';
 import { stillOf, videoObject } from './stills.js';
 import { type Video, videoOf } from './video.js';
 import type { ServedModel } from './video-request.js';
@@ -66,6 +68,8 @@ export class VideoService {
   /** Images in one prompt. */
   readonly mostImages: number;
   readonly #limits: RequestLimits | undefined;
+  /** Requests that are being published: the board does not count them yet. */
+  readonly #asking = new Places();
 
   constructor(options: VideoServiceOptions) {
     this.#options = options;
@@ -106,9 +110,10 @@ export class VideoService {
    */
   async submit(
     request: GenerationRequested,
-    { source, key, traceparent }: { source: string; key?: string | undefined; traceparent?: string | undefined },
+    { caller, key, traceparent }: { caller: Tenant; key?: string | undefined; traceparent?: string | undefined },
   ): Promise<BoardJob> {
-    const { workspace, pipeline, board, mostWaiting } = this.#options;
+    const { workspace, pipeline, board } = this.#options;
+    const { source } = caller;
     const named = { source, id: key ?? randomUUID() };
     const { record, data } = requestRecord(request, named, pipeline, { traceparent });
     this.check(data);
@@ -119,14 +124,25 @@ export class VideoService {
       if (known.payload === payloadHash(data)) return known;
       throw keyTaken(key);
     }
-    if (board.board.live() >= mostWaiting) await this.#isCurrent(waitMs.usual);
-    const waiting = board.board.live();
-    if (waiting >= mostWaiting)
-      throw new VimiError('QUEUE_FULL', 'Too many jobs are waiting', {
-        expected: `fewer than ${mostWaiting}`,
-        found: String(waiting),
-      });
-    await checkAskedDocuments(data, pipeline, workspace);
+    if (roomFor(this.#waiting(caller), caller) <= 0) await this.#isCurrent(waitMs.usual);
+    const waiting = this.#waiting(caller);
+    if (roomFor(waiting, caller) <= 0) throw new NoPlace('QUEUE_FULL', 'jobs', waiting);
+    const leave = this.#asking.enter(caller);
+    try {
+      await checkAskedDocuments(data, pipeline, workspace);
+      return await this.#publish(record, { ...named, job, payload: payloadHash(data), request: data }, { key, known });
+    } finally {
+      leave?.();
+    }
+  }
+
+  async #publish(
+    record: NewRecord,
+    asked: Pick<BoardJob, 'job' | 'source' | 'id' | 'request'> & { payload: string },
+    { key, known }: { key: string | undefined; known: BoardJob | undefined },
+  ): Promise<BoardJob> {
+    const { workspace, board } = this.#options;
+    const { job, payload } = asked;
     // A failed job is asked for again after its end, whatever the clocks of this process and of the one that told of it.
     const timestamp = known && Math.max(workspace.clock.now(), known.changed + 1);
     await (await workspace.transport()).publish([{ ...record, ...(timestamp !== undefined && { timestamp }) }]);
@@ -134,13 +150,12 @@ export class VideoService {
       // Whoever asks again under the same key gets the same job; anybody else would get a second one.
       if (key !== undefined) throw this.#behind();
       const now = workspace.clock.now();
-      const asked = { ...named, job, payload: payloadHash(data), request: data };
       return board.board.get(job) ?? { ...asked, created: now, changed: now, version: 0, state: 'queued' };
     }
     const made = this.known(job);
     if (!made) throw notFound(job);
     // Somebody else asked another process for something else at the same moment, and came first.
-    if (!known && made.payload !== payloadHash(data)) throw keyTaken(key);
+    if (!known && made.payload !== payload) throw keyTaken(key);
     return made;
   }
 
@@ -265,6 +280,13 @@ export class VideoService {
   /** Whether this process knows within `ms` what the log says now. */
   async #isCurrent(ms: number): Promise<boolean> {
     return within(ms, this.current()).catch(() => false);
+  }
+
+  /** Of the queue, as this process knows it. */
+  #waiting(caller: Pick<Tenant, 'source'>): Taken {
+    const { board, mostWaiting } = this.#options;
+    const { all, own } = this.#asking.taken(caller);
+    return { most: mostWaiting, all: board.board.live() + all, own: board.board.live(caller.source) + own };
   }
 
   #behind(): VimiError {

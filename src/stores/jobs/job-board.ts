@@ -125,6 +125,7 @@ export class JobBoard {
       );
       CREATE INDEX jobs_by_time ON jobs (created, job);
       CREATE INDEX jobs_by_state ON jobs (state, created, job);
+      CREATE INDEX live_jobs ON jobs (source) WHERE state IN ('queued', 'in_progress');
       CREATE TABLE requests (
         job TEXT NOT NULL, record TEXT NOT NULL, created INTEGER NOT NULL, json TEXT NOT NULL, PRIMARY KEY (job, record)
       );
@@ -165,6 +166,7 @@ export class JobBoard {
       video: prepare('SELECT json FROM videos WHERE job = ?').pluck(),
       putVideo: prepare('INSERT OR REPLACE INTO videos (job, json) VALUES (?, ?)'),
       live: prepare(`SELECT COUNT(*) FROM jobs WHERE state IN ('queued', 'in_progress')`).pluck(),
+      liveOf: prepare(`SELECT COUNT(*) FROM jobs WHERE source = ? AND state IN ('queued', 'in_progress')`).pluck(),
       unheard: prepare(`
         SELECT requests.job, requests.record FROM requests JOIN jobs USING (job) WHERE jobs.version = 0
       `),
@@ -207,9 +209,9 @@ export class JobBoard {
     return this.#sql.placeOfDeleted.get(job) as { created: number; source: string } | undefined;
   }
 
-  /** How many jobs are not over. */
-  live(): number {
-    return this.#sql.live.get() as number;
+  /** How many jobs are not over. `source`: only its own. */
+  live(source?: string): number {
+    return (source === undefined ? this.#sql.live.get() : this.#sql.liveOf.get(source)) as number;
   }
 
   /** The place in the queue of a job that waits, as it is at a moment. */
