@@ -135,7 +135,7 @@ test('a plan is told in a few lines', () => {
   const plan = planTraining('nano', 1000, recipe);
   const time = { rate: 2e10, secondsPerStep: [1, 2, 3], measured: true, seconds: 1900 };
   const text = planText(plan, time, 'wasm (SIMD, one thread)');
-  expect(text).toContain('nano, 1.64 M parameters');
+  expect(text).toContain('nano, 1.65 M parameters');
   expect(text).toContain('part 2       200 steps of 8 x 4 frames');
   expect(text).toContain('31 min 40 s on wasm (SIMD, one thread), measured by a step of each part');
   expect(text.trimEnd().split('\n')).toHaveLength(7);
