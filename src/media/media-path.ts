@@ -1,5 +1,5 @@
-import { readdir, realpath } from 'node:fs/promises';
-import { isAbsolute, relative, resolve, sep } from 'node:path';
+import { lstat, readdir, realpath } from 'node:fs/promises';
+import { basename, dirname, isAbsolute, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { asVimiError, VimiError } from '../core/errors.js';
 
@@ -17,6 +17,32 @@ export function pathOf(uri: string, folder = '.'): string {
     uri,
     'a path (./NAME where the name has a colon), file:///PATH, object:KEY or tar:PATH#PLACE/NAME',
     `${protocol}:`,
+  );
+}
+
+/** The path that a uri of a medium names, as the disk spells it. MEDIA_FORBIDDEN as `pathOf`. */
+export async function mediaPath(uri: string, mediaRoots: string[], folder = '.'): Promise<string> {
+  return asSpelled(pathOf(uri, folder), mediaRoots);
+}
+
+/**
+ * A path under the roots as the disk spells it. Unicode writes é in one sign or in two (NFC, NFD); macOS likes the one, others the
+ * other, and people see no difference. A path that is not there in either way stays as it is.
+ */
+export async function asSpelled(path: string, mediaRoots: string[]): Promise<string> {
+  const isAscii = Buffer.byteLength(path) === path.length;
+  if (isAscii || (await rootsOf(path, mediaRoots)).length === 0 || (await isThere(path))) return path;
+  const folder = await asSpelled(dirname(path), mediaRoots);
+  const name = basename(path);
+  for (const form of [name, name.normalize('NFC'), name.normalize('NFD')])
+    if (await isThere(join(folder, form))) return join(folder, form);
+  return path;
+}
+
+async function isThere(path: string): Promise<boolean> {
+  return lstat(path).then(
+    () => true,
+    () => false,
   );
 }
 

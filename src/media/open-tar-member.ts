@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { asStorageError, VimiError } from '../core/errors.js';
-import { pathOf } from './media-path.js';
+import { mediaPath } from './media-path.js';
 import { identityOf, type OpenMedia, openOwn, replaced } from './open-media.js';
 import { openTar } from './open-tar.js';
 import { parseTarAddress } from './tar-address.js';
@@ -69,7 +69,7 @@ export async function openMember(
     throw new VimiError('MEDIA_FORBIDDEN', 'This medium may not be read', {
       ...{ expected: 'tar:PATH#PLACE/NAME, as `vimi ingest` writes it', found: 'tar:', where: uri },
     });
-  const medium = await openTar(pathOf(address.path), uri, roots, workDir);
+  const medium = await openTar(await mediaPath(address.path, roots), uri, roots, workDir);
   const member = await memberAt(medium, address.header);
   if (member?.isFile && member.name === address.name) return { medium, at: member.at, size: member.size };
   await medium.close();

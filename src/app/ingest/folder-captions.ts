@@ -62,13 +62,16 @@ export async function readFolderCaptions(
     const caption = captionIn((column) => row[column]);
     const told = labelsIn(row, wanted);
     if (!isText(name) || (caption === undefined && !told.labels)) continue;
-    if (caption === undefined) captions.set(join(name), told);
-    else if (within(caption.trim(), 1, mostCharacters)) captions.set(join(name), { caption: caption.trim(), ...told });
+    if (caption === undefined) captions.set(keyOf(name), told);
+    else if (within(caption.trim(), 1, mostCharacters)) captions.set(keyOf(name), { caption: caption.trim(), ...told });
     else mistake(`a table of captions with one of more than ${mostCharacters} characters`);
   }
   if (captions.size === 0) mistake(`a table of captions without file_name and one of ${captionColumns.join(', ')}`);
-  return { path, of: (file) => captions.get(relative(folder, file)), files: [...captions.keys()] };
+  return { path, of: (file) => captions.get(keyOf(relative(folder, file))), files: [...captions.keys()] };
 }
+
+/** A file's name, however its accents are written: tables and disks do it in two ways. */
+const keyOf = (name: string) => join(name).normalize('NFC');
 
 function csvRows(text: string, mistake: (what: string) => void): Row[] {
   let columns = 0;

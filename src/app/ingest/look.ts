@@ -1,7 +1,7 @@
 import { asVimiError, VimiError } from '../../core/errors.js';
 import { mayBeMedia, otherKind, unknownKind } from '../../media/file-kinds.js';
 import { formatOf, signatureBytes } from '../../media/image-formats.js';
-import { pathOf } from '../../media/media-path.js';
+import { mediaPath } from '../../media/media-path.js';
 import { type OpenMedia, openMedia } from '../../media/open-media.js';
 import { openMember } from '../../media/open-tar-member.js';
 import { createWebClient } from '../../media/web/web-client.js';
@@ -47,7 +47,9 @@ export async function look(
       await medium.close();
     }
     const sidecar =
-      caption === undefined && protocol === undefined ? await sidecarOfFile(pathOf(uri), roots) : undefined;
+      caption === undefined && protocol === undefined
+        ? await sidecarOfFile(await mediaPath(uri, roots), roots)
+        : undefined;
     if (!captioners.some((one) => maySay(one, { caption, sidecar, labels })))
       throw new VimiError('CAPTION_MISSING', 'This medium has no caption', {
         ...{ expected: captioners.map(wordsFor).join(', or '), found: caption ?? sidecar ?? 'none', where: uri },
@@ -73,7 +75,7 @@ async function opened(
   workDir: string,
 ): Promise<{ medium: OpenMedia; at: number; size: number }> {
   if (uri.startsWith('tar:')) return openMember(uri, roots, workDir);
-  const medium = await openMedia(pathOf(uri), uri, roots);
+  const medium = await openMedia(await mediaPath(uri, roots), uri, roots);
   return { medium, at: 0, size: medium.size };
 }
 

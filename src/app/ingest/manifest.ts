@@ -1,6 +1,6 @@
 import { extname } from 'node:path';
 import { asVimiError } from '../../core/errors.js';
-import { allowedPath, pathOf } from '../../media/media-path.js';
+import { allowedPath, mediaPath, pathOf } from '../../media/media-path.js';
 import { parseTarAddress } from '../../media/tar-address.js';
 import { captionColumns, captionIn, isText } from './caption-columns.js';
 import { csvRows } from './csv-rows.js';
@@ -102,7 +102,7 @@ async function locate(address: string, folder: string, roots: string[]): Promise
   const tar = parseTarAddress(address);
   let path: string;
   try {
-    path = pathOf(tar ? tar.path : address, folder);
+    path = await mediaPath(tar ? tar.path : address, roots, folder);
     await allowedPath(path, address, roots);
   } catch (thrown) {
     const { code, found = '', fault } = asVimiError(thrown);

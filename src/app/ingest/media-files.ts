@@ -9,6 +9,7 @@ import { videoKeyOf } from '../../operators/requests/stills-beside.js';
 import { type FolderCaptions, isTable, readFolderCaptions, type ToldOfFile, tableNames } from './folder-captions.js';
 import { tableInFolder, tarInFolder, whyNotOpened } from './holders.js';
 import { hasMediaName, hasTextName, hasUnfinishedName } from './media-names.js';
+import { isOutside } from './media-roots.js';
 
 export interface MediaInFolders {
   /** In byte order of their paths, which are absolute. */
@@ -24,14 +25,21 @@ export interface FoundMedium extends ToldOfFile {
   beside: string[];
 }
 
+export interface FolderOptions {
+  /** Columns of tables that are wanted as labels. */
+  labels?: readonly string[];
+  /** Links that lead out of them are not followed; left out: all are. */
+  mediaRoots?: string[];
+}
+
 /**
  * The media under the given paths. A file that is named is taken whatever it is; one of a folder when its name or its
  * bytes say that it is a medium. Links are followed, and keep their own names. All else is passed over, with the reason:
  * no name, no unreadable folder and nothing that goes away meanwhile keeps the rest from being taken.
- * `labels`: columns of tables that are wanted as labels. MEDIA_NOT_FOUND when one of the paths is not there.
+ * MEDIA_NOT_FOUND when one of the paths is not there.
  */
-export async function mediaFiles(paths: string[], labels: readonly string[] = []): Promise<MediaInFolders> {
-  const walk = new Walk(labels);
+export async function mediaFiles(paths: string[], options: FolderOptions = {}): Promise<MediaInFolders> {
+  const walk = new Walk(options);
   for (const path of paths.map((given) => resolve(given))) {
     const entry = await stat(path).catch(() => null);
     if (!entry) throw new VimiError('MEDIA_NOT_FOUND', 'There is no such file or folder', { where: path });
@@ -56,9 +64,11 @@ class Walk {
   readonly #links = new Map<string, string[]>();
   readonly #names = new Map<string, Set<string>>();
   readonly #labels: readonly string[];
+  readonly #roots: string[] | undefined;
 
-  constructor(labels: readonly string[]) {
+  constructor({ labels = [], mediaRoots }: FolderOptions) {
     this.#labels = labels;
+    this.#roots = mediaRoots;
   }
 
   passOver(path: string, reason: string): void {
@@ -111,6 +121,8 @@ class Walk {
     let found: Stats | Dirent<Buffer> = entry;
     try {
       if (entry.isSymbolicLink() || !(entry.isFile() || entry.isDirectory())) found = await stat(path);
+      if (entry.isSymbolicLink() && this.#roots && (await isOutside(path, this.#roots)))
+        return this.passOver(path, 'links out of media_roots');
       if (found.isDirectory()) return await this.folder(path);
       if (!found.isFile()) return this.passOver(path, 'a pipe, socket or device');
       const holder = whyNotOpened(path);
@@ -155,9 +167,10 @@ class Walk {
       return { path, beside, ...(caption !== undefined && beside.length === 0 && { caption }), ...labels };
     });
     this.#forgetSidecars(media);
+    const there = new Set(media.map(({ path }) => path.normalize('NFC')));
     for (const { path, files } of [...this.#tables.values()].flat()) {
       for (const file of files)
-        if (!this.#media.has(join(dirname(path), file)) && this.#names.has(dirname(path)))
+        if (!there.has(join(dirname(path), file).normalize('NFC')) && this.#names.has(dirname(path)))
           this.passOver(join(dirname(path), file), `named in ${basename(path)}, and no medium is there`);
     }
     const passedOver = [...this.#reasons].map(([reason, names]) => ({ reason, names: [...names].sort(byBytes) }));

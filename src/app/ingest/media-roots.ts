@@ -13,11 +13,7 @@ export async function withinMediaRoots(
   paths: readonly string[],
   { mediaRoots, file: topology }: Pick<Topology, 'mediaRoots' | 'file'>,
 ): Promise<{ within: Set<string>; linksOut: string[] }> {
-  const isRefused = (path: string) =>
-    allowedPath(path, path, mediaRoots).then(
-      () => false,
-      (error: VimiError) => error.code === 'MEDIA_FORBIDDEN',
-    );
+  const isRefused = (path: string) => isOutside(path, mediaRoots);
   const folders: string[] = [];
   for (const path of paths.map((one) => resolve(one))) if (!(await isRefused(path))) folders.push(`${path}${sep}`);
   const within = new Set<string>();
@@ -48,6 +44,14 @@ export async function withinMediaRoots(
       found,
       where: topology,
     },
+  );
+}
+
+/** Whether a path, or what it leads to, lies outside of the roots. */
+export async function isOutside(path: string, mediaRoots: string[]): Promise<boolean> {
+  return allowedPath(path, path, mediaRoots).then(
+    () => false,
+    (error: VimiError) => error.code === 'MEDIA_FORBIDDEN',
   );
 }
 

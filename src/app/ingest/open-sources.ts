@@ -1,5 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { asSpelled } from '../../media/media-path.js';
 import type { ObjectStore } from '../../stores/objects/object-store.js';
 import type { Topology } from '../../streams/topology/topology.js';
 import { isTar } from './holders.js';
@@ -40,7 +41,7 @@ export async function openSources(
   if (addresses.length > 0) others.push(namedAddresses(addresses));
   for (const prefix of prefixes.values()) if (prefix !== null) others.push(objectPrefix(prefix, objects, after));
   const isPath = (name: string) => !addresses.includes(name) && prefixes.get(name) === null;
-  const paths = names.filter(isPath).map((name) => resolve(name));
+  const paths = await Promise.all(names.filter(isPath).map((name) => asSpelled(resolve(name), mediaRoots)));
   for (const path of paths) {
     const isFile = await stat(path).then(
       (entry) => entry.isFile(),
@@ -52,7 +53,7 @@ export async function openSources(
     } else if (isFile && isManifest(path)) others.push(manifest(path, dirname(path), { mediaRoots, labels }));
     else files.push(path);
   }
-  const found = await mediaFiles(files, labels);
+  const found = await mediaFiles(files, { labels, mediaRoots });
   const media = found.media.map(({ path }) => path);
   const { within, linksOut } = await withinMediaRoots([...media, ...tars], [...files, ...tars], topology);
   const taken: MediaSource = {

@@ -2,7 +2,7 @@ import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { VimiError } from '../../core/errors.js';
-import { allowedPath } from '../../media/media-path.js';
+import { allowedPath, asSpelled } from '../../media/media-path.js';
 import type { Topology } from '../../streams/topology/topology.js';
 import { type FoundMedium, type MediaInFolders, mediaFiles } from './media-files.js';
 import { withinMediaRoots } from './media-roots.js';
@@ -48,7 +48,7 @@ export async function watchedFolders(
   names: readonly string[],
   { topology, labels = [], signal, pause = untilNext, onPassedOver, onAway }: WatchOptions,
 ): Promise<MediaSource> {
-  const folders = names.map((name) => resolve(name));
+  const folders = await Promise.all(names.map((name) => asSpelled(resolve(name), topology.mediaRoots)));
   for (const [n, folder] of folders.entries()) await checkFolder(folder, names[n]!, topology.mediaRoots);
   const seen = new Map<string, Seen>();
   let told = new Set<string>();
@@ -68,7 +68,7 @@ export async function watchedFolders(
         };
         const there = await listed(folders, away, onAway);
         // One of them went away just now: the next look says so.
-        const found = await mediaFiles(there, labels).catch(() => nothing);
+        const found = await mediaFiles(there, { labels, mediaRoots: topology.mediaRoots }).catch(() => nothing);
         for (const { reason, names: others } of found.passedOver) for (const name of others) passOver(reason, name);
         const now = new Set<string>();
         for (const medium of found.media) {

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { cutText } from '../../core/cut-text.js';
 import { VimiError } from '../../core/errors.js';
 import { mistakesOf, mistakeText } from '../../events/mistakes.js';
+import { promptText } from '../../language/prompt-text.js';
 import { openImageProcessor } from '../encoders/onnx/image-processor.js';
 import { type Net, type Numbers, openNet } from '../encoders/onnx/net.js';
 import { findNet, hasNetFile, netFile, netJson } from '../encoders/onnx/net-file.js';
@@ -84,7 +85,7 @@ export async function openNetCaptioner(folder: string): Promise<Captioner> {
   return {
     async caption({ image, mostCharacters }) {
       const { tokens, score } = await generate(await image.pixels());
-      const text = cutText(textOf(tokens).replace(/\s+/g, ' ').trim(), mostCharacters);
+      const text = cutText(promptText(textOf(tokens)), mostCharacters);
       return text === '' ? undefined : { text, by, score };
     },
     async close() {

@@ -3,6 +3,7 @@ import { type ErrorCode, VimiError } from '../../core/errors.js';
 import type { MadeCaption } from '../../events/caption.js';
 import { characters, leftOut } from '../../events/input.js';
 import { mistakesOf, mistakeText } from '../../events/mistakes.js';
+import { promptText } from '../../language/prompt-text.js';
 import { frameAsWebp } from '../../media/images.js';
 import { checkText } from '../../media/text-of.js';
 import type { Captioner, Shown } from '../ports.js';
@@ -110,7 +111,7 @@ function read(text: string, server: CaptionServer, most: number): z.output<typeo
   } catch (thrown) {
     throw failure('CAPTIONER_ANSWER_INVALID', server, (thrown as VimiError).found!, thrown);
   }
-  const words = caption?.replace(/\s+/g, ' ').trim() ?? '';
+  const words = promptText(caption ?? '');
   if (characters(0, most).safeParse(words).success) return { ...checked.data, caption: words };
   throw failure('CAPTIONER_ANSWER_INVALID', server, `a caption of more than ${most} characters`);
 }

@@ -51,7 +51,7 @@ export const caption = defineOperator(
       'Gives each clip its captions: from the event, the text file beside the medium, the file itself, its labels, or a model that sees it.',
     contract: {
       in: 'media, file and clip.',
-      out: 'captions: each text, white space collapsed, with who made it and its language. clip: with the scores of the first caption (caption_words, caption_repetition, caption_boilerplate; caption_agreement if the encoder of the profile has texts and images in one space). query: the first caption as a text-to-video prompt. It also says what must not become its own context: its source, its bytes, its appearance.',
+      out: 'captions: each text, without surplus white space and marks that cannot be seen, with who made it and its language. clip: with the scores of the first caption (caption_words, caption_repetition, caption_boilerplate; caption_agreement if the encoder of the profile has texts and images in one space). query: the first caption as a text-to-video prompt. It also says what must not become its own context: its source, its bytes, its appearance.',
       drops: 'Nothing.',
       fails:
         'CAPTION_MISSING if nobody has one, or only a word for nothing (nan, null, none); CAPTION_UNREADABLE with control characters or half a surrogate pair; PROMPT_TOO_LONG above max_characters. Of a captioner that is a server: CAPTIONER_REFUSED; CAPTIONER_FAILED and CAPTIONER_ANSWER_INVALID after retries. While it fails on everything (CAPTIONER_UNAVAILABLE) or refuses the key (CAPTIONER_DENIED), the pipeline pauses.',

@@ -4,10 +4,10 @@ import { urlOf } from '../../core/hosts.js';
 import type { MadeCaption } from '../../events/caption.js';
 import type { Flow, Has } from '../../flow/flow.js';
 import type { Resources } from '../../flow/operator.js';
+import { promptText } from '../../language/prompt-text.js';
 import type { Captioner } from '../../models/ports.js';
 import type { ObjectStore } from '../../stores/objects/object-store.js';
 import { decodedImage } from '../decoded-image.js';
-import { promptText } from '../grounding/prompt-text.js';
 import { fieldsOf, filledIn } from './caption-template.js';
 import { captionInMetadata } from './metadata-caption.js';
 import { isNoCaption } from './said.js';
@@ -80,7 +80,7 @@ export async function openCaptioner(
   return looking(openServerCaptioner(setting.server));
 }
 
-/** What somebody wrote, white space collapsed. */
+/** What somebody wrote. */
 function saying(by: string, textOf: (flow: Captioned) => string | undefined): OpenCaptioner {
   return {
     caption({ flow }) {

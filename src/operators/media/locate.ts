@@ -1,7 +1,7 @@
 import type { Clock } from '../../core/clock.js';
 import { VimiError } from '../../core/errors.js';
 import type { Resources } from '../../flow/operator.js';
-import { pathOf } from '../../media/media-path.js';
+import { mediaPath } from '../../media/media-path.js';
 import { type OpenMedia, openMedia, openOwn } from '../../media/open-media.js';
 import { copyTarMember } from '../../media/open-tar-member.js';
 import { download } from '../../media/web/download.js';
@@ -50,7 +50,7 @@ export async function locate(
   if (/^https?:/i.test(uri)) return locateAddress(uri, limits, places, web);
   if (uri.startsWith('object:')) return locateObject(uri, limits, places);
   if (uri.startsWith('tar:')) return locateMember(uri, limits, places);
-  const path = pathOf(uri);
+  const path = await mediaPath(uri, places.mediaRoots);
   const medium = await openMedia(path, uri, places.mediaRoots);
   return { medium, sidecar: () => sidecarOfFile(path, places.mediaRoots), release: () => {} };
 }

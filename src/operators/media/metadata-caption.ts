@@ -1,7 +1,7 @@
 import { basename, extname } from 'node:path';
 import { within } from '../../events/input.js';
 import { boilerplate } from '../../language/boilerplate.js';
-import { promptText } from '../grounding/prompt-text.js';
+import { promptText } from '../../language/prompt-text.js';
 import { isNoCaption } from './said.js';
 
 /*

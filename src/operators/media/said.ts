@@ -1,7 +1,7 @@
 import { canonicalJson } from '../../events/canonical-json.js';
 import type { MediaAdded } from '../../events/schemas.js';
 import type { MediaFile } from '../../flow/flow.js';
-import { promptText } from '../grounding/prompt-text.js';
+import { promptText } from '../../language/prompt-text.js';
 
 /** What programs write where a table has no text. */
 const isNothing = /^(nan|null|none|undefined|n\/a)$/i;
@@ -11,7 +11,7 @@ export function isNoCaption(text: string | undefined): boolean {
   return !text || isNothing.test(text);
 }
 
-/** The caption of the event, else of the text beside it, white space collapsed; undefined where neither says anything. */
+/** The caption of the event, else of the text beside it, as it stands in a prompt; undefined where neither says anything. */
 export function captionOf({ caption: own }: MediaAdded, { sidecar }: MediaFile): string | undefined {
   return [own, sidecar].map((given) => given && promptText(given)).find(Boolean) || undefined;
 }

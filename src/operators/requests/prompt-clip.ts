@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { VimiError } from '../../core/errors.js';
 import type { ClipRef } from '../../events/prompt.js';
 import type { Resources } from '../../flow/operator.js';
-import { pathOf } from '../../media/media-path.js';
+import { mediaPath } from '../../media/media-path.js';
 import { openMedia, openOwn } from '../../media/open-media.js';
 import { type PromptClipLimits, promptClip } from '../../media/prompt-clip.js';
 
@@ -40,7 +40,7 @@ async function withFile<T>(
   try {
     const { path, size, close } = local
       ? await openOwn(local.path, uri)
-      : await openMedia(pathOf(uri), uri, mediaRoots);
+      : await openMedia(await mediaPath(uri, mediaRoots), uri, mediaRoots);
     try {
       if (size > maxBytes) throw tooLarge(uri, size, maxBytes);
       if (size === 0) throw new VimiError('MEDIA_EMPTY', 'A clip of the prompt is empty', { where: uri });

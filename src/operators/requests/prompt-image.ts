@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { VimiError } from '../../core/errors.js';
 import type { ImageRole, ObjectRef } from '../../events/prompt.js';
 import type { Resources } from '../../flow/operator.js';
-import { pathOf } from '../../media/media-path.js';
+import { mediaPath } from '../../media/media-path.js';
 import { openMedia, readStart } from '../../media/open-media.js';
 import { promptImage } from '../../media/prompt-image.js';
 
@@ -54,7 +54,7 @@ async function read(
       throw new VimiError('MEDIA_NOT_FOUND', 'This object does not exist', { found: key, where: uri });
     return objects.get(key, { maxBytes });
   }
-  const { handle, size, close } = await openMedia(pathOf(uri), uri, mediaRoots);
+  const { handle, size, close } = await openMedia(await mediaPath(uri, mediaRoots), uri, mediaRoots);
   try {
     if (size > maxBytes) throw tooLarge(uri, size, maxBytes);
     return await readStart(handle, maxBytes + 1);

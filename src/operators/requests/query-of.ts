@@ -2,7 +2,7 @@ import type { ImageRole, PromptPart, Task } from '../../events/prompt.js';
 import type { GenerationRequested } from '../../events/schemas.js';
 import type { Query } from '../../flow/flow.js';
 import type { Resources } from '../../flow/operator.js';
-import { promptText } from '../grounding/prompt-text.js';
+import { promptText } from '../../language/prompt-text.js';
 import type { GivenPart } from './check-request.js';
 import { storePromptClip } from './prompt-clip.js';
 import { storePromptImage } from './prompt-image.js';

@@ -415,6 +415,39 @@ describe('a manifest', () => {
   });
 });
 
+describe('a folder', () => {
+  it('with a link that leads out of media_roots: it is told once, and nobody goes there', async () => {
+    const elsewhere = await testFolder();
+    for (const name of ['a.png', 'b.png', 'deep/c.png']) {
+      await mkdir(dirname(join(elsewhere, name)), { recursive: true });
+      await writeFile(join(elsewhere, name), png);
+    }
+    const taken = await put('linked/own.png', png);
+    await put('inside/near.png', png);
+    await symlink(elsewhere, join(folder, 'linked/out'));
+    await symlink(join(elsewhere, 'a.png'), join(folder, 'linked/one.png'));
+    await symlink(join(folder, 'inside'), join(folder, 'linked/near'));
+    const { uris, passed } = await offered(join(folder, 'linked'));
+    expect(uris).toEqual([join(folder, 'linked/near/near.png'), taken]);
+    expect(passed).toEqual([
+      ['linked/one.png', 'links out of media_roots'],
+      ['linked/out', 'links out of media_roots'],
+    ]);
+  });
+
+  it('and a file are found however their accents are written, by name and in tables', async () => {
+    const [nfc, nfd] = ['café'.normalize('NFC'), 'café'.normalize('NFD')];
+    const [one, other] = ['été'.normalize('NFC'), 'été'.normalize('NFD')];
+    await put(`${nfc}x/${other}.png`, png);
+    await put(`${nfc}x/metadata.csv`, `file_name,caption\n${one}.png,a summer\n`);
+    const { media, passed } = await offered(join(folder, `${nfc}x`.normalize('NFD')));
+    expect([media, passed]).toEqual([[[`${nfc}x/${other}.png`, { caption: 'a summer' }]], []]);
+    await put(`tables/${nfd}.png`, png);
+    const table = await put('tables/rows.csv', `path,caption\n${nfc}.png,a coffee\n`);
+    expect((await offered(table)).media).toEqual([[`tables/${nfd}.png`, { caption: 'a coffee' }]]);
+  });
+});
+
 describe('a prefix of the object store', () => {
   it('is listed, and goes on behind a key', async () => {
     for (const key of ['in/a.png', 'in/a.txt', 'in/b.mp4', 'in/c/d.webp', 'in/e.bin', 'images/own.png'])

@@ -186,6 +186,20 @@ describe('fetch finds', () => {
     expect((await refused('object:incoming/fox.mp4', { max_bytes: 17 })).code).toBe('MEDIA_TOO_LARGE');
   });
 
+  it('finds a file whose accents the disk writes in another way, and the text beside it', async () => {
+    const [nfc, nfd] = (['NFC', 'NFD'] as const).map((form) => 'été-Å'.normalize(form)) as [string, string];
+    for (const [there, asked] of [
+      [nfd, nfc],
+      [`x${nfc}`, `x${nfd}`],
+    ]) {
+      await mkdir(join(root, there!));
+      await put(`${there}/${there}.mp4`, 'the bytes of a summer');
+      await put(`${there}/${there}.txt`, 'A summer.');
+      const { emitted } = await run({ uri: join(root, asked!, `${asked}.mp4`) });
+      expect(emitted[0]!.data.file).toMatchObject({ sidecar: 'A summer.', size: 21 });
+    }
+  });
+
   it('the text beside a medium, unless the event has a caption', async () => {
     const path = await put('owl.png', 'owl');
     await put('owl.txt', '  An owl\n on a branch. \n');
@@ -299,6 +313,13 @@ describe('fetch refuses', () => {
       'data:video/mp4;base64,AA',
     ])
       expect((await refused(uri)).code, uri).toBe('MEDIA_FORBIDDEN');
+  });
+
+  it('a name that is not there in either spelling of its accents, and none that lies outside', async () => {
+    await writeFile(join(outside, 'séc.mp4'.normalize('NFD')), 'secret');
+    expect((await refused(join(root, 'né.mp4'))).code).toBe('MEDIA_NOT_FOUND');
+    const uri = join(outside, 'séc.mp4'.normalize('NFC'));
+    expect(await refused(uri)).toMatchObject({ code: 'MEDIA_FORBIDDEN', found: uri });
   });
 
   it('a sidecar that is not text, too long, or a way out', async () => {
