@@ -21,8 +21,12 @@ export function addressIn(url: URL): string | undefined {
   return isIP(bare) ? bare : undefined;
 }
 
-/** null: it is no URL. `base`: that of what refers to it. */
+/** Not those above U+007F: in a header they are bytes of UTF-8. */
+const control = /[^\P{Cc}\x80-\x9f]/u;
+
+/** null: it is no URL, or only without the line breaks in it, which a list would show as another line. `base`: that of what refers to it. */
 export function urlOf(text: string, base?: URL): URL | null {
+  if (control.test(text.trim())) return null;
   try {
     return new URL(text, base);
   } catch {

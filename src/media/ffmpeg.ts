@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 import fluent from 'fluent-ffmpeg';
 import { type ErrorCode, VimiError } from '../core/errors.js';
 import type { FramePipe } from './frame-pipe.js';
-import { startTool, ToolFailure, type ToolJob, type ToolRun } from './tool-process.js';
+import { complaint, startTool, ToolFailure, type ToolJob, type ToolRun } from './tool-process.js';
 import { mediaTools } from './tools.js';
 
 /*
@@ -124,13 +124,26 @@ function componentNamed(name = 'none'): string {
   return name === 'none' ? 'a decoder of its codec' : name;
 }
 
-async function said(run: ToolRun, { failure: { code, summary, where } }: FfmpegJob): Promise<string> {
+/** Whether it ran out of space, by a reason at the end of a line; the names of its inputs may say anything. */
+function ranOutOfSpace(complaints: string, { inputs }: FfmpegJob): boolean {
+  const own = inputs.reduce(
+    (text, { source }) => (typeof source === 'string' ? text.replaceAll(complaint(source), '') : text),
+    complaints,
+  );
+  return /: (?:No space left on device|Disk quota exceeded)(?:;|$)/.test(own);
+}
+
+async function said(run: ToolRun, job: FfmpegJob): Promise<string> {
+  const { code, summary, where } = job.failure;
   try {
-    return await run.ended;
+    const complaints = await run.ended;
+    // An old ffmpeg, such as the bundled one, that cannot write the end of its file ends as if all were well.
+    if (ranOutOfSpace(complaints, job)) throw new ToolFailure(0, complaints);
+    return complaints;
   } catch (cause) {
     if (!(cause instanceof ToolFailure)) throw cause;
     const found = cause.message;
-    if (/No space left on device|Disk quota exceeded/.test(found))
+    if (ranOutOfSpace(found, job))
       throw new VimiError('STORAGE_FULL', 'ffmpeg ran out of disk space', { found, where, cause });
     if (/Cannot allocate memory/.test(found))
       throw new VimiError('TOOL_CRASHED', 'ffmpeg ran out of memory', { found, where, cause });

@@ -177,7 +177,7 @@ function unusable(program: string, found: string, where: string, cause?: Error):
 }
 
 /** The lines of stderr without the addresses in them, which differ from run to run. */
-function complaint(stderr: string): string {
+export function complaint(stderr: string): string {
   return stderr
     .split('\n')
     .map((line) => line.replace(/ @ (0x)?[0-9a-f]+\]/g, ']').trim())

@@ -38,6 +38,9 @@ export class FormFields {
         expected: 'at most 1 MiB',
         where: name,
       });
+    // The parser puts this sign for bytes of another encoding, and nobody would notice before the video.
+    if (String(part.value).includes('\ufffd'))
+      throw new VimiError('HTTP_MALFORMED', 'A field of the form is not UTF-8', { where: name });
     if (this.#fields.has(name))
       throw new VimiError('HTTP_MALFORMED', 'A field of the form comes twice', { found: name });
     this.#fields.set(name, this.#texts.has(name) ? part.value : readField(String(part.value)));

@@ -1,6 +1,6 @@
 import { from, lastValueFrom, tap, toArray } from 'rxjs';
 import { systemClock } from '../core/clock.js';
-import { asVimiError, VimiError } from '../core/errors.js';
+import { asVimiError } from '../core/errors.js';
 import type { SchemaName } from '../events/schemas.js';
 import type { Envelope } from '../flow/envelope.js';
 import type { Flow } from '../flow/flow.js';
@@ -140,15 +140,4 @@ export function outcomes(run: OperatorRun): string[] {
   return run.settlements.map(({ outcome }) =>
     outcome.kind === 'rejected' ? outcome.error.code : outcome.kind === 'dropped' ? outcome.reason : outcome.kind,
   );
-}
-
-/** Settles with whatever was thrown; fails the test when nothing was. */
-export async function thrownBy(work: () => unknown): Promise<VimiError> {
-  try {
-    await work();
-  } catch (thrown) {
-    if (thrown instanceof VimiError) return thrown;
-    throw thrown;
-  }
-  throw new Error('Nothing was thrown');
 }

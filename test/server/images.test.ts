@@ -202,6 +202,15 @@ describe('images of requests over HTTP', patient, () => {
       400,
       'HTTP_MALFORMED',
     ]);
+    const latin1 = Buffer.concat([
+      Buffer.from('--x\r\nContent-Disposition: form-data; name="prompt"\r\n\r\ncaf'),
+      Buffer.from([0xe9]),
+      Buffer.from('\r\n--x--\r\n'),
+    ]);
+    const asForm = { 'content-type': 'multipart/form-data; boundary=x' };
+    const unread = await call('/v1/videos', { method: 'POST', headers: asForm, body: latin1 });
+    expect([unread.status, unread.body.code]).toEqual([400, 'HTTP_MALFORMED']);
+    expect(unread.body.detail).toContain('prompt');
     const headers = { 'content-type': 'multipart/form-data' };
     expect((await call('/v1/videos', { method: 'POST', headers, body: 'x' })).status).toBe(400);
     const broken = { 'content-type': 'multipart/form-data; boundary=x' };

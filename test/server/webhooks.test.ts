@@ -288,6 +288,7 @@ describe('webhooks', patient, () => {
       ['http://2130706433/', 'WEBHOOK_FORBIDDEN'],
       ['http://169.254.169.254/latest', 'WEBHOOK_FORBIDDEN'],
       ['file:///etc/passwd', 'WEBHOOK_FORBIDDEN'],
+      ['https://moves.example/\r\nX: y', 'WEBHOOK_FORBIDDEN'],
       ['nonsense', 'WEBHOOK_FORBIDDEN'],
     ])
       expect([url, (await ask({ url })).body.code]).toEqual([url, code]);

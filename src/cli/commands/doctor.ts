@@ -253,7 +253,7 @@ async function lookAtIndex(path: string, add: Add): Promise<void> {
   try {
     const found = await callAtRest('checkIndex', path);
     if (found === 'other-layout')
-      add('index', 'warning', 'of another version of vimi: the next run fills it again from its topic');
+      add('index', 'warning', 'unfinished, or of another version of vimi: the next run fills it again from its topic');
     else if (found)
       add(
         'index',

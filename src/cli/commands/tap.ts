@@ -65,7 +65,8 @@ function tapUrl(step: string, { at, sample, limit, filter, intervalMs, input }: 
 
 async function connect(url: URL, { key, signal }: TapOptions): Promise<Response> {
   const late = new AbortController();
-  const timer = setTimeout(() => late.abort(new Error(`no answer within ${firstMs / 1000} s`)), firstMs);
+  const silence = () => new DOMException(`no answer within ${firstMs / 1000} s`, 'TimeoutError');
+  const timer = setTimeout(() => late.abort(silence()), firstMs);
   let response: Response;
   try {
     response = await fetch(url, {

@@ -1,5 +1,3 @@
-import { servedMetrics } from './served-metrics.js';
-
 interface Panel {
   title: string;
   unit: string;
@@ -280,13 +278,6 @@ export function dashboard(): string {
     panels,
   };
   return `${JSON.stringify(all, null, 2)}\n`;
-}
-
-/** Metrics that no panel shows. */
-export function unseenMetrics(): string[] {
-  const shown = rows.flatMap(({ panels }) => panels.flatMap(({ queries }) => queries.map(([expr]) => expr))).join('\n');
-  const names = servedMetrics().map(({ name }) => name);
-  return names.filter((name) => !new RegExp(`\\b${name}(_bucket)?\\b`).test(shown));
 }
 
 // biome-ignore lint/suspicious/noTemplateCurlyInString: a variable of Grafana
