@@ -2,10 +2,12 @@ import { readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { readRecipe } from '../../src/cli/commands/train.js';
+import { buildModel } from '../../src/models/networks/model.js';
 import { presets } from '../../src/models/presets/presets.js';
 import { drawBatch } from '../../src/models/training/data/batch.js';
 import { readSamples } from '../../src/models/training/data/samples.js';
 import { recipeOf } from '../../src/models/training/loop/recipe.js';
+import { learners } from '../../src/models/training/optimizer/learners.js';
 import { clip, image, members, writeShard } from '../models/training/shards.js';
 
 const folder = 'examples/world/recipes';
@@ -33,7 +35,7 @@ test('each recipe of the ablations takes one thing away, those for changes and f
   const ofChanges = changed(await read('changes', 2), recipeOf(presets.nano!, 2));
   expect(ofChanges).toEqual(['stages', 'optimizer', 'augment', 'tasks']);
   const ofPaths = changed(await read('paths', 2), recipeOf(presets.nano!, 2));
-  expect(ofPaths).toEqual(['stages', 'optimizer', 'dropout', 'augment', 'tasks']);
+  expect(ofPaths).toEqual(['stages', 'optimizer', 'dropout', 'augment', 'layout', 'tasks']);
 });
 
 test('without retrieval no image is seen in training, with one task only what was retrieved', async () => {
@@ -42,22 +44,12 @@ test('without retrieval no image is seen in training, with one task only what wa
   expect(await images(recipeOf(presets.nano!, 2))).toEqual(new Set(['reference', 'subject', 'first-frame']));
 });
 
-test('half of the clips that show a motion are withheld, so that words go on telling it', async () => {
-  const context = [{ caption: 'a red box', image: await image('#e01010') }];
-  const sample = members({ key: 'm-0-1', caption: 'a red box moves right', clip: { mp4: clip(8) }, context });
-  const [read1] = await readSamples([await writeShard(sample)], { side: 32, frames: 8 });
-  const shown = { ...read1!, prompt: { ...read1!.prompt, path: Float32Array.from({ length: 16 }, (_, i) => i / 16) } };
-  const recipe = await read('paths', 2);
-  const seen = (dropout: typeof recipe.dropout) => {
-    const stage = { ...recipe.stages[0]!, frames: 1, batch: 60 };
-    const { prompts } = drawBatch([shown], presets.nano!, stage, { ...recipe, dropout }, { seed: 1, step: 0 });
-    return prompts.filter((items) => items.some((item) => 'path' in item)).length;
-  };
-  expect(seen({ images: 0, all: 0 })).toBe(60);
-  expect(seen({ images: 0, all: 0, clips: 1 })).toBe(0);
-  const half = seen(recipe.dropout);
-  expect(half).toBeGreaterThan(12);
-  expect(half).toBeLessThan(45);
+test('the recipe for paths lets the gate alone learn, so that videos without a clip stay what they are', async () => {
+  const { optimizer } = await read('paths', 2);
+  const gate = buildModel(presets.nano!).specs.filter(({ name }) => name.startsWith('prompt.follow.'));
+  expect(learners(buildModel(presets.nano!).specs, optimizer.only)).toEqual(
+    gate.map((spec) => ({ spec, parts: [[0, spec.shape.reduce((n, d) => n * d, 1)]] })),
+  );
 });
 
 test('a recipe that says something wrong is none', async () => {

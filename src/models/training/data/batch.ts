@@ -113,9 +113,7 @@ export function drawBatch(
     batch.sigma.push(drawNoiseLevel(() => random.normal(), stage.noise));
     const u = random.uniform();
     const kept = u < dropout.all ? 'nothing' : u < dropout.all + dropout.images ? 'text' : 'all';
-    // Words must go on telling a motion where no clip does.
-    const isShown = !dropout.clips || random.uniform() >= dropout.clips;
-    batch.prompts.push(seenBy[kept](isShown ? items : items.filter((item) => !('path' in item))));
+    batch.prompts.push(seenBy[kept](items));
     const placesAt = (when: { now: Shown; begin: Shown }, frames: number) =>
       knownPlaces(items, {
         ...{ prompt, sample: sample.prompt, background: subjects!.background, ...when },

@@ -41,11 +41,11 @@ export const recipe = z.strictObject({
     weightDecay: z.number().min(0),
     clip: positive,
     ema: share,
-    /** Parameters that alone learn, by AdamW, and which of their rows; all when left out. What else there is stays to the bit. */
-    only: z.record(z.string(), z.array(z.number().int().min(0)).min(1)).optional(),
+    /** Parameters that alone learn, by AdamW: all of each, or some of its rows; all parameters when left out. What else there is stays to the bit. */
+    only: z.record(z.string(), z.union([z.literal('all'), z.array(z.number().int().min(0)).min(1)])).optional(),
   }),
-  /** What of the prompt is withheld, as parts of the samples: images and what came with them; everything; and of all of them the clip that shows a motion. */
-  dropout: z.strictObject({ images: share, all: share, clips: share.optional() }),
+  /** What of the prompt is withheld, as parts of the samples: images and what came with them; everything. */
+  dropout: z.strictObject({ images: share, all: share }),
   /** See augment.ts. */
   augment: z.strictObject({
     ...{ hideNames: share, mirror: share, colours: share, strangeWords: share.optional() },

@@ -277,7 +277,7 @@ async function trainOn(devices: Devices, model: Model, recipe: Recipe, options: 
 function checkLearners({ preset, specs }: Model, { optimizer: { only = {} } }: Recipe): void {
   for (const [name, rows] of Object.entries(only)) {
     const spec = specs.find((one) => one.name === name);
-    const last = Math.max(...rows);
+    const last = rows === 'all' ? 0 : Math.max(...rows);
     if (spec && last < spec.shape[0]!) continue;
     throw new VimiError('USAGE', `${preset.name} has no parameter and row of the name that the recipe lets learn`, {
       expected: spec ? `rows 0 to ${spec.shape[0]! - 1} of ${name}` : specs.map((one) => one.name).join(', '),
