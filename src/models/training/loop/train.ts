@@ -171,7 +171,10 @@ async function trainOn(devices: Devices, model: Model, recipe: Recipe, options: 
       found: frozen?.sha256 ?? 'none',
       where: options.encoder,
     });
-  const seen = new Set([...(before?.metadata.words?.split(' ') ?? []), ...wordsOf(allPrompts(samples, recipe))]);
+  // Where other parameters learn and words do not, no word becomes known.
+  const { only } = recipe.optimizer;
+  const read = !only || 'prompt.words' in only ? wordsOf(allPrompts(samples, recipe)) : [];
+  const seen = new Set([...(before?.metadata.words?.split(' ') ?? []), ...read]);
   const data = { shards: fingerprints, samples: samples.length };
   const card = {
     ...{ preset: preset.name, parameters: model.parameters, seed, steps, data, recipe },
