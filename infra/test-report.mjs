@@ -1,10 +1,10 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { relative } from 'node:path';
 
 /*
  * Sums up vitest's JSON reports: what failed, with the first lines of why, and last the line `N passed, N failed`. Exits with 1 where
- * something failed or was skipped, or where a report has no test that passed.
+ * something failed or was skipped, where a report has no test that passed, or where there is no report.
  *
  *   node infra/test-report.mjs REPORT ...
  */
@@ -13,6 +13,10 @@ const linesOfMessage = 12;
 const sums = { passed: 0, failed: 0, skipped: 0 };
 let isEmpty = false;
 for (const path of process.argv.slice(2)) {
+  if (!existsSync(path)) {
+    tell(`${path}: there is none`, 'what writes it did not come to its end');
+    continue;
+  }
   const report = JSON.parse(readFileSync(path, 'utf8'));
   sums.passed += report.numPassedTests;
   sums.skipped += report.numPendingTests + report.numTodoTests;

@@ -22,6 +22,10 @@ async function summed(testResults: { name: string; status: string; message: stri
   };
   const file = join(folder, 'report.json');
   await writeFile(file, JSON.stringify(report));
+  return printed(file);
+}
+
+async function printed(file: string) {
   const run = promisify(execFile)(process.execPath, ['infra/test-report.mjs', file]);
   const { code = 0, stdout } = (await run.catch((thrown: { code: number; stdout: string }) => thrown)) as {
     code?: number;
@@ -65,4 +69,10 @@ it('does not let a skipped test pass', async () => {
   const { code, lines } = await summed([ofFile('sum.test.ts', [passed, { ...passed, status: 'pending' }])]);
   expect(code).toBe(1);
   expect(lines).toEqual(['skipped tests: 1; none may be', '1 passed, 0 failed']);
+});
+
+it('takes a report that is not there for a failure', async () => {
+  const { code, lines } = await printed(join(folder, 'none.json'));
+  expect(code).toBe(1);
+  expect(lines.at(-1)).toBe('0 passed, 1 failed');
 });
