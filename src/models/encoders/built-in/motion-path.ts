@@ -15,6 +15,8 @@ export type MotionPath = Float32Array;
 const side = 32;
 /** A clip of a prompt is a few seconds long. */
 const mostFrames = 1024;
+/** Of these, evenly spread, the background is told. */
+const mostLooked = 64;
 /** By how much a channel, 0 to 255, must differ from the background: what is less is noise of the codec. */
 const leastDifference = 24;
 /** Border pixels this near to the middle of them, in each channel, are of one colour with it. */
@@ -44,7 +46,9 @@ export async function readMotionPath(
  */
 export function motionPath({ data, frames, width, height }: RgbVideo, points: number): MotionPath | null {
   const size = width * height * 3;
-  const background = plainBackground(data, { frames, width, height }) ?? usualPixels(data, frames, size);
+  const looks = Math.min(frames, mostLooked);
+  const looked = Array.from({ length: looks }, (_, n) => Math.floor((n * frames) / looks));
+  const background = plainBackground(data, looked, { width, height }) ?? usualPixels(data, looked, size);
   const path = new Float32Array(points * 2);
   let seen = -1;
   for (let point = 0; point < points; point++) {
@@ -71,14 +75,15 @@ export function motionPath({ data, frames, width, height }: RgbVideo, points: nu
 /** One colour everywhere, where most of the border has it. */
 function plainBackground(
   data: Uint8Array,
-  { frames, width, height }: Pick<RgbVideo, 'frames' | 'width' | 'height'>,
+  frames: readonly number[],
+  { width, height }: Pick<RgbVideo, 'width' | 'height'>,
 ): Uint8Array | null {
   const size = width * height * 3;
   const border = Array.from({ length: width * height }, (_, i) => i).filter((i) => {
     const [row, column] = [Math.floor(i / width), i % width];
     return row === 0 || column === 0 || row === height - 1 || column === width - 1;
   });
-  const places = Array.from({ length: frames }, (_, t) => border.map((i) => t * size + 3 * i)).flat();
+  const places = frames.flatMap((t) => border.map((i) => t * size + 3 * i));
   const colour = [0, 1, 2].map((channel) => median(places.map((place) => data[place + channel]!)));
   const alike = places.filter((place) =>
     colour.every((value, channel) => Math.abs(data[place + channel]! - value) <= sameColour),
@@ -88,7 +93,7 @@ function plainBackground(
 }
 
 /** Of each channel of each pixel the middle of what it is over time. */
-const usualPixels = (data: Uint8Array, frames: number, size: number): Uint8Array =>
-  Uint8Array.from({ length: size }, (_, i) => median(Array.from({ length: frames }, (_, t) => data[t * size + i]!)));
+const usualPixels = (data: Uint8Array, frames: readonly number[], size: number): Uint8Array =>
+  Uint8Array.from({ length: size }, (_, i) => median(frames.map((t) => data[t * size + i]!)));
 
 const median = (values: number[]): number => values.sort((a, b) => a - b)[values.length >> 1]!;
