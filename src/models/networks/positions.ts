@@ -46,7 +46,8 @@ export function gridPositions(rows: number, columns: number, C: number): Float32
   return placePositions(middles, C);
 }
 
-const placeRange = { longest: 2, shortest: 1 / 8 };
+/** Of places in a frame that is 1 wide and 1 high. */
+export const placeRange = { longest: 2, shortest: 1 / 8 };
 
 /** The same of places [n, 2], x and y in that frame: [n, C]. */
 export function placePositions(places: Float32Array, C: number): Float32Array {

@@ -4,7 +4,7 @@ import { VimiError } from '../../../core/errors.js';
 import { imageRole } from '../../../events/prompt.js';
 import type { Numbers } from '../../networks/numbers.js';
 import { itemPlaces } from '../../networks/prompt-encoder.js';
-import { type PromptItem, wordRows } from '../../networks/prompt-input.js';
+import { followsPaths, type PromptItem, wordRows } from '../../networks/prompt-input.js';
 import { Random } from '../../numerics/random.js';
 import { preconditioningOf, sizeOfVideo } from '../../presets/presets.js';
 import type { LoadedModel } from '../../weights/load-model.js';
@@ -98,15 +98,26 @@ function promptExample({ model, weights, words: known = [] }: LoadedModel): Exam
   const images = Array.from({ length: encoder.images }, (_, k) => image(k));
   // Two words before each image; a quarter of the room for words stays empty.
   const rest = Math.floor(0.75 * encoder.words) - 2 * images.length;
-  const items = [
+  const points = model.preset.frames;
+  // To and fro across the frame, a little below its middle.
+  const path = Float32Array.from({ length: 2 * points }, (_, i) => (i % 2 === 1 ? 0.6 : 0.5 + 0.3 * Math.sin(i)));
+  const follows = followsPaths(model.preset);
+  const placed = [
     ...images.flatMap((one, k) => [word(2 * k), word(2 * k + 1), one]),
     ...Array.from({ length: rest }, (_, n) => word(n + 9)),
   ];
+  const items: PromptItem[] = follows ? [...placed, { path }] : placed;
   const told = model.prompt.told([items], { words: encoder.words });
-  const { order, distance, ...inputs } = told;
-  const { places } = itemPlaces([items], encoder.words, images.length);
+  const { order, distance, path: _, ...inputs } = told;
+  const { places } = itemPlaces([placed], encoder.words, images.length);
   return {
-    inputs: { ...inputs, places: { values: places, shape: [1, places.length] } },
+    inputs: {
+      ...{ ...inputs, places: { values: places, shape: [1, places.length] } },
+      ...(follows && {
+        path: { values: path, shape: [1, points, 2] },
+        follows: { values: Float32Array.of(1), shape: [1] },
+      }),
+    },
     outputs: onCurrentBackend(told, (given) => encode(model, weights, given)),
   };
 }

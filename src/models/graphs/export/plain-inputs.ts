@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import type { Model } from '../../networks/model.js';
 import type { Weights } from '../../networks/parameters.js';
-import { ranges, type Wavelengths, wavelengths } from '../../networks/positions.js';
+import { placeRange, ranges, type Wavelengths, wavelengths } from '../../networks/positions.js';
 import { coarsePatch, reach } from '../../networks/prompt-encoder.js';
 import { conditionWidth, sizeOfVideo } from '../../presets/presets.js';
 import type { Graph } from '../graph.js';
@@ -13,11 +13,12 @@ import { trace } from '../trace.js';
  * the numbers themselves. Features are of single precision here, so the last digits differ.
  */
 
-/** `places` [1, words + images] in place of order and distance; the rest as networks/prompt-encoder.ts names it. */
+/** `places` [1, words + images] in place of order and distance, `path` [1, F, 2] as it is and `follows` [1]; the rest as networks/prompt-encoder.ts names it. */
 export function plainPromptGraph(model: Model, weights: Weights, inputs: Shapes): Graph {
   const { encoder, low } = model.preset;
   const C = conditionWidth(model.preset);
-  return trace(inputs, weights, ({ places, ...given }) => {
+  return trace(inputs, weights, ({ places, path, follows, ...others }) => {
+    const given = path ? { ...others, path: placeWaves(path, model.preset.patchWidth).mul(follows!) } : others;
     const order = waves(places!.reshape([-1, 1]), C, ranges.place)
       .mul(0.5)
       .reshape([1, -1, C]);
@@ -62,6 +63,13 @@ function waves(numbers: tf.Tensor, C: number, range: Wavelengths): tf.Tensor {
     ),
   );
   return tf.concat([angles.sin(), angles.cos()], 1);
+}
+
+/** placePositions of positions.ts in tensors: [1, n, 2] → [1, n, C]. */
+function placeWaves(places: tf.Tensor, C: number): tf.Tensor {
+  const n = places.shape[1]!;
+  const along = (axis: number) => waves(places.slice([0, 0, axis], [1, n, 1]).reshape([n, 1]), C / 2, placeRange);
+  return tf.concat([along(0), along(1)], 1).reshape([1, n, C]);
 }
 
 /** Of tokens at these places [1, n], after one that has none: how far each stands behind each, [(n + 1)^2, 25]. */
