@@ -1,5 +1,4 @@
 import { defineConfig } from 'vitest/config';
-import { longestFirst } from './test/support/longest-first.js';
 import { patience } from './test/support/patience.js';
 
 /** What needs a server, a graphics adapter or a browser: npm run test:real, test:webgpu, test:web. */
@@ -23,22 +22,6 @@ const slow = [
   'test/streams/transports/kafka/protocol/**/*.test.ts',
 ];
 
-/** From half a minute on. */
-const longest = [
-  'test/cli/commands.test.ts',
-  'test/chaos/chaos.test.ts',
-  'test/models/training/devices/devices.test.ts',
-  'test/cli/given.test.ts',
-  'test/operators/media/split-films.test.ts',
-  'test/models/servers/denoiser.test.ts',
-  'test/models/nano.test.ts',
-  'test/cli/train.test.ts',
-  'test/media/films.test.ts',
-  'test/evaluation/tasks/tasks.test.ts',
-  'test/cli/ingest.test.ts',
-  'test/models/graphs/graph-runner.test.ts',
-];
-
 /** These change what a whole process has: modules, backends of tfjs. */
 const alone = ['test/operators/decoded-image.test.ts', 'test/models/{backends,diffusion,presets}/**/*.test.ts'];
 
@@ -50,7 +33,6 @@ export default defineConfig({
     hookTimeout: patience(300),
     pool: 'forks',
     maxWorkers: 2,
-    sequence: { sequencer: longestFirst(longest) },
     projects: [
       {
         extends: true,
