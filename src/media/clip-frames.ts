@@ -1,6 +1,10 @@
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { VimiError } from '../core/errors.js';
 import type { RgbVideo } from './pixels.js';
 import { probeMedia } from './probe-media.js';
 import { readFrames } from './read-frames.js';
+import { withTemporaryFolder } from './temporary.js';
 
 export interface ClipFramesOptions {
   /** Of each frame, in pixels: the film covers it, its middle, and is not stretched; what stands out is cut off. */
@@ -28,6 +32,17 @@ export async function clipFrames(path: string, { width, height, most, signal }: 
     if (data.length >= most) break;
   }
   return { frames: data.length, width, height, data: new Uint8Array(Buffer.concat(data)) };
+}
+
+/** The same of an MP4 in memory: ffmpeg wants a file. */
+export function clipFramesOf(mp4: Uint8Array, { workDir, ...options }: ClipFramesOptions & { workDir: string }) {
+  return withTemporaryFolder(workDir, async (folder): Promise<RgbVideo> => {
+    const path = join(folder, 'clip.mp4');
+    await writeFile(path, mp4);
+    return clipFrames(path, options).catch((error: unknown) => {
+      throw error instanceof VimiError ? error.renamed(path, '.mp4') : error;
+    });
+  });
 }
 
 interface Size {

@@ -1,10 +1,7 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Prompt } from '../../events/prompt.js';
 import type { Resources } from '../../flow/operator.js';
-import { clipFrames } from '../../media/clip-frames.js';
+import { clipFramesOf } from '../../media/clip-frames.js';
 import type { RgbVideo } from '../../media/pixels.js';
-import { withTemporaryFolder } from '../../media/temporary.js';
 
 /** Of a clip, as admit and the corpus store them. */
 const mostClipBytes = 64 * 1024 * 1024;
@@ -27,11 +24,7 @@ export async function startingVideo(
   if (!part || !('clip' in part)) return undefined;
   const { key, sha256 } = part.clip;
   const bytes = await objects.get(key, { sha256, maxBytes: mostClipBytes });
-  const clip = await withTemporaryFolder(workDir, async (folder) => {
-    const path = join(folder, 'clip.mp4');
-    await writeFile(path, bytes);
-    return clipFrames(path, { width, height, most: mostFrames, signal });
-  });
+  const clip = await clipFramesOf(bytes, { width, height, most: mostFrames, workDir, signal });
   const size = width * height * 3;
   const data = new Uint8Array(T * size);
   for (let t = 0; t < T; t++) {

@@ -1,9 +1,5 @@
-import { writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { VimiError } from '../../../core/errors.js';
-import { clipFrames } from '../../../media/clip-frames.js';
+import { clipFramesOf } from '../../../media/clip-frames.js';
 import type { RgbVideo } from '../../../media/pixels.js';
-import { withTemporaryFolder } from '../../../media/temporary.js';
 
 /**
  * Where what moves in a clip is, at moments spread evenly over all of it: x and y of each, [points, 2], in a frame that is 1 wide and 1
@@ -30,13 +26,7 @@ export async function readMotionPath(
   points: number,
   { workDir, signal }: { workDir: string; signal: AbortSignal },
 ): Promise<MotionPath | null> {
-  const clip = await withTemporaryFolder(workDir, async (folder) => {
-    const path = join(folder, 'clip.mp4');
-    await writeFile(path, mp4);
-    return clipFrames(path, { width: side, height: side, most: mostFrames, signal }).catch((error: unknown) => {
-      throw error instanceof VimiError ? error.renamed(path, '.mp4') : error;
-    });
-  });
+  const clip = await clipFramesOf(mp4, { width: side, height: side, most: mostFrames, workDir, signal });
   return motionPath(clip, points);
 }
 

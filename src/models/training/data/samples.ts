@@ -1,17 +1,13 @@
 import { createReadStream } from 'node:fs';
-import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { z } from 'zod';
 import { VimiError } from '../../../core/errors.js';
 import { mistakesOf, mistakeText } from '../../../events/mistakes.js';
 import { type ImageRole, prompt as promptSchema, type Task } from '../../../events/prompt.js';
 import { readContext, sampleDescription, sharedOf } from '../../../events/sample.js';
-import { clipFrames } from '../../../media/clip-frames.js';
+import { clipFramesOf } from '../../../media/clip-frames.js';
 import { decodeImage } from '../../../media/images.js';
-import type { RgbVideo } from '../../../media/pixels.js';
 import { unpackTar } from '../../../media/tar.js';
-import { withTemporaryFolder } from '../../../media/temporary.js';
 import { readMotionPath } from '../../encoders/built-in/motion-path.js';
 import type { ModelPrompt } from '../../ports.js';
 
@@ -224,7 +220,7 @@ async function decode(
     const video = members.own.get('mp4');
     if (!video) throw new Error('it has no .mp4');
     const wanted = Math.max(1, Math.round(fps / (options.fps ?? fps)));
-    const clip = await decodeClip(video, { ...size, most: 4 * options.frames * wanted }, signal);
+    const clip = await clipFramesOf(video, { ...size, most: 4 * options.frames * wanted, workDir: tmpdir(), signal });
     const stride = Math.max(1, Math.min(wanted, Math.floor(clip.frames / options.frames)));
     const count = Math.ceil(clip.frames / stride);
     if (count < options.frames) return null;
@@ -234,21 +230,6 @@ async function decode(
     if (cause instanceof VimiError && !cause.code.startsWith('MEDIA_')) throw cause;
     throw new VimiError('OBJECT_DAMAGED', 'A sample cannot be read', { found: (cause as Error).message, where, cause });
   }
-}
-
-/** ffmpeg and ffprobe want a file. */
-function decodeClip(
-  mp4: Buffer,
-  options: { width: number; height: number; most: number },
-  signal: AbortSignal,
-): Promise<RgbVideo> {
-  return withTemporaryFolder(tmpdir(), async (folder) => {
-    const path = join(folder, 'clip.mp4');
-    await writeFile(path, mp4);
-    return clipFrames(path, { ...options, signal }).catch((error: unknown) => {
-      throw error instanceof VimiError ? error.renamed(path, '.mp4') : error;
-    });
-  });
 }
 
 function everyNth(frames: Uint8Array, size: number, n: number): Uint8Array {
