@@ -1,30 +1,17 @@
-import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { copyFile, truncate } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { encodeVideo } from '../../src/media/encode-video.js';
 import { withComment } from '../../src/media/mp4-comment.js';
 import { probeMedia } from '../../src/media/probe-media.js';
 import { readFrames } from '../../src/media/read-frames.js';
+import { smallDisk } from '../support/small-disk.js';
 import { makeVideo, never, testFolder } from './make-media.js';
 
-/** A file system of 16 pages, where this user may mount one. */
-const place = mkdtempSync(join(tmpdir(), 'vimi-full-'));
+/** 16 pages. */
 const page = 4096;
-const mounted = (() => {
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${16 * page}`, 'tmpfs', place], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-})();
-afterAll(() => {
-  if (mounted) execFileSync('umount', ['-l', place]);
-  rmSync(place, { recursive: true, force: true });
-});
+const { place, mounted } = smallDisk(16 * page);
 
 const size = { width: 64, height: 48 };
 /** Noise, which nothing makes small. */

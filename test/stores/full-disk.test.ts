@@ -1,28 +1,14 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { CorpusIndex } from '../../src/stores/corpus/index/corpus-index.js';
 import { openFileStore } from '../../src/stores/objects/files.js';
 import { thrownBy } from '../operators/run-operator.js';
+import { smallDisk } from '../support/small-disk.js';
 import { corpusDocument, embedder, query, records } from './corpus/corpus-documents.js';
 
-/** A file system of 600 kB, where this user may mount one. */
-const place = mkdtempSync(join(tmpdir(), 'vimi-full-'));
-const mounted = (() => {
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=600k', 'tmpfs', place], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-})();
-afterAll(() => {
-  // Lazily: a test that failed may have left a file open.
-  if (mounted) execFileSync('umount', ['-l', place]);
-  rmSync(place, { recursive: true, force: true });
-});
+const { place, mounted } = smallDisk(600 * 1024);
 
 describe.skipIf(!mounted)('on a file system that is really full', () => {
   it('the file store says so, keeps what it has, and goes on when there is room again', async () => {
