@@ -9,11 +9,7 @@ export interface Finding {
 
 const marks = { good: '✓', warning: '!', bad: '✗' } as const;
 
-/** Prints the findings; true when none is bad. */
-export function printFindings(findings: Finding[], json: boolean | undefined, out: NodeJS.WritableStream): boolean {
-  for (const { part, state, text } of findings)
-    out.write(
-      json ? `${JSON.stringify({ part, state, text })}\n` : `${marks[state]} ${part.padEnd(12)} ${printable(text)}\n`,
-    );
-  return findings.every(({ state }) => state !== 'bad');
+/** A line each. */
+export function printFindings(findings: readonly Finding[], out: NodeJS.WritableStream): void {
+  for (const { part, state, text } of findings) out.write(`${marks[state]} ${part.padEnd(12)} ${printable(text)}\n`);
 }

@@ -20,7 +20,7 @@ export function noProcess(thrown: unknown, where: string, how: string): VimiErro
     return new VimiError('USAGE', 'A process listens there, and does not answer', {
       ...{ found: message, where, cause: thrown },
       remedy:
-        'Its thread is kept busy, by a custom operator that gives it back to nobody, or its machine is. Look at its processor time and at its last lines in the log.',
+        'Its thread is kept busy, by a custom operator that gives it back to nobody, or its machine is. The last lines of its log name the step and the line.',
     });
   return new VimiError('USAGE', 'No process answers there', {
     found: cause instanceof Error ? cause.message : message,

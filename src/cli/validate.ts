@@ -39,7 +39,7 @@ export async function validate(
   } else out.write(`${mistakes.map(mistakeLine).join('\n')}\n\n${counted(mistakes.length, 'mistake')}\n`);
   if (!topology) return exitCodes.usage;
   if (!findings) return exitCodes.ok;
-  if (!json) printFindings(findings, false, out);
+  if (!json) printFindings(findings, out);
   const fails = (state: Finding['state']) => state === 'bad' || (denyWarnings && state === 'warning');
   return findings.some(({ state }) => fails(state)) ? exitCodes.failed : exitCodes.ok;
 }

@@ -286,10 +286,15 @@ function addsNothing(fields: Partial<Flow>): boolean {
 
 /** A custom operator can return anything, most often nothing by an oversight. */
 function checkReturned(returned: unknown, step: string): void {
-  const isFields = (value: unknown) => typeof value === 'object' && value !== null;
+  const isFields = (value: unknown) => typeof value === 'object' && value !== null && !isIterator(value);
   if (Array.isArray(returned) ? returned.every(isFields) : isFields(returned)) return;
   throw new VimiError('INTERNAL', `The step ${step} returned no outcome`, {
     expected: 'the fields that it adds ({} for none), a list of them, drop(REASON) or delivered',
     found: Array.isArray(returned) ? 'a list that holds something else' : String(returned),
   });
+}
+
+/** What `*process` returns: nobody takes anything out of it, so none of its work would be done. */
+function isIterator(value: object): boolean {
+  return typeof (value as Partial<Iterator<unknown>>).next === 'function';
 }

@@ -69,6 +69,16 @@ describe('doctor', () => {
     expect(found.corpus).toBe('cannot be read without the transport');
   });
 
+  it('tells each part as soon as it is known: the slowest keeps none waiting', async () => {
+    const told: string[] = [];
+    await examine(
+      async () => failing(noServers),
+      (findings) => told.push(...findings.map(({ part }) => part)),
+    );
+    expect(told[0]).toBe('node');
+    expect(told.indexOf('work')).toBeLessThan(told.indexOf('transport'));
+  });
+
   it('names no address that was not asked', async () => {
     const found = await texts(failing({ transport: 'TRANSPORT_DENIED', objects: 'USAGE' }));
     expect(found.transport).toMatch(/^TRANSPORT_DENIED: No answer at \$\{BROKERS\} →/);

@@ -100,6 +100,13 @@ describe('a mistake in a custom operator is told as its own', () => {
     ['throws a text', "throw 'just text'", {}, 'INTERNAL', /^just text$/],
     ['throws nothing', 'throw undefined', {}, 'INTERNAL', /^undefined$/],
     ['forgets to return', '', {}, 'INTERNAL', /returned no outcome: expected the fields .*found undefined/],
+    [
+      'returns an iterator',
+      'return (function* () {})()',
+      {},
+      'INTERNAL',
+      /returned no outcome.*found \[object Generator\]/,
+    ],
     ['returns a text', "return 'x'", {}, 'INTERNAL', /returned no outcome.*found x/],
     [
       'returns a list of nothing',

@@ -25,16 +25,17 @@ export const firstContactMs = 5_000;
 /** A store near by answers within a tenth of it. */
 const slowAnswerMs = 1_000;
 
+type OnFound = (findings: readonly Finding[]) => void;
 type Add = (part: string, state: Finding['state'], text: string) => void;
 /** `at`: who has to answer. */
 type Probe = [part: string, look: (add: Add) => Promise<void> | void, at?: string];
 
 /**
- * Looks at everything that a run needs, at all parts at once, and gives what it found in their order. It makes nothing: no
- * bucket, no topic, no folder; `openWorkspace` gives a workspace that looks only, or fails with what is wrong with the
- * topology.
+ * Looks at everything that a run needs, at all parts at once, and gives what it found in their order; `onFound` has each part's
+ * findings as soon as they are known. It makes nothing: no bucket, no topic, no folder; `openWorkspace` gives a workspace that
+ * looks only, or fails with what is wrong with the topology.
  */
-export async function examine(openWorkspace: () => Promise<Workspace>): Promise<Finding[]> {
+export async function examine(openWorkspace: () => Promise<Workspace>, onFound?: OnFound): Promise<Finding[]> {
   let workspace: Workspace | undefined;
   const topology: Probe = [
     'topology',
@@ -45,12 +46,12 @@ export async function examine(openWorkspace: () => Promise<Workspace>): Promise<
   ];
   const tools = (['ffmpeg', 'ffprobe'] as const).map((name): Probe => [name, (add) => lookAtTool(name, add)]);
   const modules = nativeModules.map((name): Probe => ['module', (add) => lookAtModule(name, add)]);
-  const findings = await lookAll([['node', lookAtMachine], ...modules, ...tools, topology]);
-  return workspace ? [...findings, ...(await examineParts(workspace))] : findings;
+  const findings = await lookAll([['node', lookAtMachine], ...modules, ...tools, topology], onFound);
+  return workspace ? [...findings, ...(await examineParts(workspace, onFound))] : findings;
 }
 
 /** Looks at what a topology names, in a workspace that looks only: servers, buckets, topics, folders, models. */
-export async function examineParts(opened: Workspace): Promise<Finding[]> {
+export async function examineParts(opened: Workspace, onFound?: OnFound): Promise<Finding[]> {
   const { written } = opened.topology.profile;
   const parts: Probe[] = [
     ['transport', (add) => lookAtTransport(opened, add), written.brokers],
@@ -62,11 +63,11 @@ export async function examineParts(opened: Workspace): Promise<Finding[]> {
     ['space', (add) => lookAtSpace(opened, add)],
     ...opened.topology.pipelines.map((pipeline): Probe => ['model', (add) => lookAtModel(opened, pipeline, add)]),
   ];
-  return lookAll(parts);
+  return lookAll(parts, onFound);
 }
 
 /** What went wrong while looking at a part is a finding, too. */
-async function lookAll(probes: Probe[]): Promise<Finding[]> {
+async function lookAll(probes: Probe[], onFound: OnFound = () => {}): Promise<Finding[]> {
   const found = probes.map(async ([part, look, at]) => {
     const findings: Finding[] = [];
     const add: Add = (of, state, text) => findings.push({ part: of, state, text });
@@ -78,6 +79,7 @@ async function lookAll(probes: Probe[]): Promise<Finding[]> {
       const where = at !== undefined && error.code !== 'USAGE' ? ` at ${at}` : '';
       add(part, 'bad', `${error.code}: ${error.message}${where} → ${error.remedy}`);
     }
+    onFound(findings);
     return findings;
   });
   return (await Promise.all(found)).flat();

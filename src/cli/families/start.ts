@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import type { Workspace } from '../../app/workspace.js';
 import { VimiError } from '../../core/errors.js';
+import { type WatchedStep, watchThread } from '../../core/thread-watch.js';
 import { drainMs } from '../../streams/delivery/drain-ms.js';
 import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
 import { age } from '../commands/age.js';
@@ -17,6 +18,7 @@ import {
   writeDemoTopology,
 } from '../commands.js';
 import { exitCodes } from '../exit.js';
+import type { Finding } from '../findings.js';
 import { several } from '../option-values.js';
 import { presets } from '../presets.js';
 import { runView } from '../run-view.js';
@@ -74,6 +76,7 @@ export function addStartCommands(
         const choose = (workspace: Workspace) =>
           chosen?.map((name) => workspace.pipeline(name)) ?? (some ? workspace.topology.pipelines : []);
         const run = async (workspace: Workspace, pipelines: readonly PipelineSpec[], until: AbortSignal) => {
+          const stopWatching = watchThread(customSteps(pipelines));
           const server = await serveWith(workspace, { http, drain }, process.stderr);
           const names = pipelines.map(({ name }) => name).join(', ');
           const onRunning = () =>
@@ -95,6 +98,7 @@ export function addStartCommands(
           }).finally(async () => {
             view?.close();
             await server?.close();
+            await stopWatching();
           });
         };
         const reports = await runReloading(
@@ -137,17 +141,27 @@ export function addStartCommands(
       let opened: Workspace | undefined;
       const { examine, firstContactMs } = await import('../commands/doctor.js');
       const { printFindings } = await import('../findings.js');
+      // In JSON all of them at the end, in the order of the parts.
+      const print = json ? undefined : (found: readonly Finding[]) => printFindings(found, out);
       const findings = await examine(async () => {
         opened = await openWorkspace({ firstContactMs, looksOnly: true });
         return opened;
-      });
+      }, print);
       await opened?.close();
-      if (!printFindings(findings, json, out)) process.exitCode = exitCodes.failed;
+      if (json) for (const { part, state, text } of findings) out.write(`${JSON.stringify({ part, state, text })}\n`);
+      if (findings.some(({ state }) => state === 'bad')) process.exitCode = exitCodes.failed;
       if (bundle === undefined) return;
       const at = http ?? (await servedAt());
       const names = await writeBundle(bundle, { findings, topology: opened?.topology, http: at, env: process.env });
       if (!json) out.write(`\nwrote ${bundle}: ${names.join(', ')}. Read it before you pass it on.\n`);
     });
+}
+
+/** Code that is not vimi's: it may keep the thread. */
+function customSteps(pipelines: readonly PipelineSpec[]): WatchedStep[] {
+  return pipelines.flatMap(({ name: pipeline, steps }) =>
+    steps.flatMap(({ name: step, operator: { module } }) => (module === undefined ? [] : [{ pipeline, step, module }])),
+  );
 }
 
 /** SIGHUP: read the topology again. On a terminal it says that the terminal is gone, and the process ends as others do. */

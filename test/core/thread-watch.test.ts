@@ -1,0 +1,48 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
+import { pathToFileURL } from 'node:url';
+import { afterAll, expect, it } from 'vitest';
+
+const folder = realpathSync(mkdtempSync(join(tmpdir(), 'vimi-thread-')));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+const watch = pathToFileURL(resolve(import.meta.dirname, '../../dist/core/thread-watch.js'));
+
+/** The first lines of a process whose thread a step keeps; `work` is line 3. */
+async function told(name: string, work: string, lines: number): Promise<Record<string, unknown>[]> {
+  const module = join(folder, `${name}.mjs`);
+  writeFileSync(module, `export async function work() {\n  await null;\n  ${work}\n}\n`);
+  const program = `
+    import { watchThread } from '${watch}';
+    import { work } from '${pathToFileURL(module)}';
+    watchThread([
+      { pipeline: 'corpus', step: 'another', module: '/another.mjs' },
+      { pipeline: 'corpus', step: '${name}', module: '${module}' },
+    ], 50);
+    setInterval(() => {}, 1000);
+    setTimeout(work, 500);`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const found: Record<string, unknown>[] = [];
+  for await (const line of createInterface(child.stderr)) if (found.push(JSON.parse(line)) === lines) break;
+  child.kill('SIGKILL');
+  return found;
+}
+
+it.each([
+  ['loops', 'for (;;) Math.sqrt(2);'],
+  ['matches', "/^(a+)+$/.test('a'.repeat(60) + 'b');"],
+])('a step that %s for ever is named, with its file and line', async (name, work) => {
+  const [line] = await told(name, work, 1);
+  expect(line).toMatchObject({ level: 50, pipeline: 'corpus', step: name, function: 'work' });
+  expect(line!.where).toBe(`${join(folder, `${name}.mjs`)}:3`);
+});
+
+it('says when the thread is free again', async () => {
+  const until = 'for (const end = Date.now() + 3_000; Date.now() < end; );';
+  const [, freed] = await told('waits', until, 2);
+  expect(freed).toMatchObject({ level: 40, msg: expect.stringContaining('free again') });
+});
