@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { VimiError } from '../core/errors.js';
+import { unreadableIn } from '../core/unreadable-text.js';
 
 /**
  * The text that the bytes of a file are: UTF-8, or UTF-16 with or without a byte order mark. CAPTION_UNREADABLE for every
@@ -16,13 +17,10 @@ export function textOf(bytes: Uint8Array, where: string): string {
   return text;
 }
 
-/** CAPTION_UNREADABLE for half a surrogate pair, which no file can hold, and for control characters. */
+/** CAPTION_UNREADABLE for half a surrogate pair, and for control characters. */
 export function checkText(text: string, where: string): void {
-  if (/\p{Surrogate}/u.test(text)) throw unreadable('half of a surrogate pair', where);
-  const control = /(?![\t\n\v\f\r\u0085])\p{Control}/u.exec(text)?.[0];
-  if (control === undefined) return;
-  const code = control.codePointAt(0)!.toString(16).toUpperCase().padStart(4, '0');
-  throw unreadable(`the control character U+${code}`, where);
+  const found = unreadableIn(text);
+  if (found !== undefined) throw unreadable(found, where);
 }
 
 function encodingOf(bytes: Uint8Array): string {

@@ -21,6 +21,7 @@ import { answerFailures, answerUnread, mediaTypeRefused, sendProblem } from './a
 import { InvalidInput } from './answers/problem.js';
 import type { Certificate } from './certificate.js';
 import { longestInline } from './images/references.js';
+import { knownQueries } from './known-queries.js';
 import { onlyUsed } from './only-used.js';
 import { readStrictly } from './strict-heads.js';
 import { wellFormed } from './well-formed.js';
@@ -128,6 +129,7 @@ export async function openApp({
   app.removeContentTypeParser('text/plain');
   answerFailures(app, log);
   readStrictly(app);
+  knownQueries(app);
   app.addHook('onRequest', async () => {
     if (closing?.aborted) throw new VimiError('SERVER_CLOSING', 'This server is closing and takes nothing more');
   });

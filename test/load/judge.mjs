@@ -12,7 +12,7 @@ const ends = new Set(['completed', 'failed', 'cancelled']);
  *
  * `asked`: { job, request, came, cancel } of each request; `changes`: of all jobs, in the order of the topic; `videos`: the jobs of all
  * videos; `followed`: what GET and a stream said of some jobs at their ends, and where each new connection of it went on; `slackMs`: how long a request may be on its way to the
- * step that it waits for, and from its turn there to its first step. `ahead`: so many have their
+ * step that it waits for, and from its turn there to its first step; infinite: turns are not looked at. `ahead`: so many have their
  * turns together, and begin in any order. `lane` of a request: whoever took it took all of its lane; turns hold within one. `disturbed`: times in which a queue was
  * being read anew, { from, until }.
  *
@@ -48,6 +48,9 @@ export function judge({ asked, changes, videos, followed, ageingMs, slackMs, ahe
   }
   const order = orderOf([...jobs.values()], { ageingMs, slackMs, ahead, disturbed });
   wrong.push(...order.wrong);
+  // What compares nothing finds nothing.
+  if (order.pairs === 0 && Number.isFinite(slackMs))
+    wrong.push('no two jobs waited at once: nothing tells whether turns are kept');
   for (const { job, got, streamed, versions, connections = [] } of followed) {
     if (JSON.stringify(got) !== JSON.stringify(streamed))
       wrong.push(`GET and the stream say different things of job ${job}: ${saying(got)}, and ${saying(streamed)}`);

@@ -1,13 +1,16 @@
 // @ts-nocheck: a plain script
 /**
  * Kills processes at random moments, and starts them again, until each kind was killed so often or it is told to stop: of the kinds
- * that there are always one that was killed least.
+ * that there are always one that was killed least. Every other kill waits until all queues are whole again and some jobs have ended since:
+ * the rest may come in the middle of the trouble before. Else turns could be looked at nowhere.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { seeded } from '../chaos/random.mjs';
 
 /** A service that has not read its backlog by then is called settled all the same. Milliseconds. */
 const settledMs = 120_000;
+/** Outcomes between two kills that show whether turns are kept. */
+const calm = 6;
 
 /**
  * `services`: whole ones, each of which may also lose the process of its model; each kind is killed so many `times`; `jobs` that they are to bring to
@@ -68,7 +71,9 @@ export function killAtRandom(services, { seed, jobs, times, say }) {
     while (!signal.aborted && Object.values(counts).some((count) => count < times)) {
       await sleep(1000 + random() * 3000, undefined, { signal }).catch(() => {});
       const kinds = Object.keys(counts).length;
-      const enough = (await outcomes()) + Math.floor((random() * 1.5 * jobs) / (kinds * times));
+      const isCalm = Object.values(counts).reduce((sum, count) => sum + count, 0) % 2 === 0;
+      while (isCalm && !signal.aborted && disturbed.some(({ until }) => until > Date.now())) await sleep(200);
+      const enough = (await outcomes()) + (isCalm ? calm : 0) + Math.floor((random() * 1.5 * jobs) / (kinds * times));
       while (!signal.aborted && there().length > 0 && (await outcomes()) < enough) await sleep(200);
       if (!signal.aborted) killOne();
     }
@@ -99,9 +104,9 @@ function killed(pid) {
 /** All that was asked for waits where turns are kept, twice in a row. */
 async function settled(services, signal) {
   const end = performance.now() + settledMs;
-  for (let calm = 0; calm < 2 && performance.now() < end && !signal.aborted; ) {
+  for (let looks = 0; looks < 2 && performance.now() < end && !signal.aborted; ) {
     const late = await Promise.all(services.map((service) => service.onTheirWay()));
-    calm = late.every((count) => count <= 1) ? calm + 1 : 0;
+    looks = late.every((count) => count <= 1) ? looks + 1 : 0;
     await sleep(200);
   }
 }

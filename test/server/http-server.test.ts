@@ -66,6 +66,24 @@ describe('the HTTP server', patient, () => {
     expect(await ask(['GET /v1/videos/x HTTP/1.1', host])).toMatch(/^HTTP\/1.1 404 [\s\S]*cache-control: no-store/);
   });
 
+  it('refuses names in a query that nothing reads, as it refuses fields of a body, and says which', async () => {
+    const { call, post, server } = await served(await ownTopology());
+    for (const [path, name] of [
+      ['/v1/videos?stauts=failed', 'stauts'],
+      ['/v1/videos?status=failed&limits=5', 'limits'],
+      ['/v1/models?q=nano', 'q'],
+      ['/v1/videos/none?fields=id', 'fields'],
+    ] as const) {
+      const { status, body } = await call(path);
+      expect([status, body.code, body.errors[0].pointer], path).toEqual([400, 'HTTP_MALFORMED', `/${name}`]);
+    }
+    expect((await post('/v1/videos?promt=x', { prompt: 'a fox' })).status).toBe(400);
+    expect((await call('/v1/videos')).body.data).toEqual([]);
+    // Probes and proxies ask with what they like.
+    expect((await fetch(`${server.url}/health?_=1`)).status).toBe(200);
+    expect((await call('/v1/videos?')).status).toBe(200);
+  });
+
   it('turns away what comes while it closes, and answers what came before', async () => {
     const one = await serve(await ownTopology());
     const socket = connect(Number(new URL(one.server.url).port), '127.0.0.1');

@@ -1,5 +1,6 @@
 import { dirname } from 'node:path';
 import { afterAll, describe, expect, it, vi } from 'vitest';
+import { encodeEvent } from '../../src/events/cloudevents.js';
 import { addKey, keyPath, revokeKey, type Scope } from '../../src/server/keys/key-file.js';
 import { Places, roomFor } from '../../src/server/keys/places.js';
 import { patient } from '../support/patience.js';
@@ -80,6 +81,27 @@ describe('what tenants share', patient, () => {
     for (const more of [named, {}, {}]) expect((await greedy.ask(more)).status).toBe(202);
     expect((await greedy.ask(named)).status).toBe(202);
     expect((await greedy.ask()).status).toBe(429);
+    await served.drain();
+  });
+
+  it('is half of the queue for all that is published on the topic: the rest of it waits there', async () => {
+    const { served, tenants } = await sharedBy('shop', 'other');
+    const [shop, other] = tenants as [(typeof tenants)[0], (typeof tenants)[0]];
+    const { from } = served.workspace.pipeline('generate');
+    const published = Array.from({ length: 20 }, (_, n) =>
+      encodeEvent({
+        ...{ schema: 'generation.requested', id: `bulk-${n}`, source: '/bulk', topic: from, key: `${n}` },
+        data: { prompt: 'a kite' },
+      }),
+    );
+    await (await served.workspace.transport()).publish(published);
+    // Three places of six are left, whatever was published.
+    expect([await shop.ask(), await other.ask(), await shop.ask()].map(({ status }) => status)).toEqual([
+      202, 202, 429,
+    ]);
+    expect((await other.ask()).body.detail).toContain('1 of this tenant, and 1 of 6 places free');
+    await served.drain();
+    expect([await shop.ask(), await shop.ask()].map(({ status }) => status)).toEqual([202, 202]);
     await served.drain();
   });
 

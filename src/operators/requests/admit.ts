@@ -18,7 +18,7 @@ import { queryOf } from './query-of.js';
  * Out     job (its id follows from the request's source and id), query; the images and clips of the prompt in the object store.
  *         On the jobs topic: queued, at once; completed, failed or cancelled, in the commit of the request's outcome.
  * Drops   cancelled requests; duplicate-request: the same request again, while it is answered or after
- * Fails   REQUEST_ID_TAKEN, PROMPT_EMPTY, PROMPT_TOO_LONG, REQUEST_OVER_LIMIT, REQUEST_UNSUPPORTED, REQUEST_EXPIRED, EVENT_INVALID (a task without its image),
+ * Fails   REQUEST_ID_TAKEN, PROMPT_EMPTY, PROMPT_TOO_LONG, REQUEST_OVER_LIMIT, REQUEST_UNSUPPORTED, REQUEST_EXPIRED, EVENT_INVALID (a task without its image, control characters in the text),
  *         MEDIA_* and ENCODER_FAILED for an image or a clip of the prompt
  * Memory  `concurrency` prompts with their encoded images; of one clip each, up to 48 MiB of frames
  */
@@ -59,7 +59,7 @@ export const admit = defineOperator(
       drops:
         'Cancelled requests, also those that were cancelled before they arrived. duplicate-request: a request that was sent again with the same source, id and content, during or after its service; a failed request may be sent again.',
       fails:
-        'REQUEST_ID_TAKEN if other content was sent before with this source and id; PROMPT_EMPTY, PROMPT_TOO_LONG; REQUEST_OVER_LIMIT for more than this step or a model of the pipeline allows; REQUEST_UNSUPPORTED for an image in a role, or a clip, that a model server does not take; REQUEST_EXPIRED when start_by passes before its denoising begins, or finish_by before it has its outcome, in whatever step it is then; EVENT_INVALID for a task whose image is missing; for an image or a clip MEDIA_FORBIDDEN, MEDIA_NOT_FOUND, MEDIA_EMPTY, MEDIA_UNSUPPORTED, MEDIA_TOO_LARGE or MEDIA_DAMAGED; ENCODER_FAILED and TIMED_OUT for a clip.',
+        'REQUEST_ID_TAKEN if other content was sent before with this source and id; PROMPT_EMPTY, PROMPT_TOO_LONG; REQUEST_OVER_LIMIT for more than this step or a model of the pipeline allows; REQUEST_UNSUPPORTED for an image in a role, or a clip, that a model server does not take; REQUEST_EXPIRED when start_by passes before its denoising begins, or finish_by before it has its outcome, in whatever step it is then; EVENT_INVALID for a task whose image is missing, and for control characters in the text; for an image or a clip MEDIA_FORBIDDEN, MEDIA_NOT_FOUND, MEDIA_EMPTY, MEDIA_UNSUPPORTED, MEDIA_TOO_LARGE or MEDIA_DAMAGED; ENCODER_FAILED and TIMED_OUT for a clip.',
       memory:
         'The prompts that are admitted at once, with their encoded images; each decodes one image or clip at a time. Of a clip, 48 MiB of frames are in memory, the others in the temporary folder.',
     },

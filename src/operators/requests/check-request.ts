@@ -1,5 +1,6 @@
 import { countCharacters } from '../../core/cut-text.js';
 import { VimiError } from '../../core/errors.js';
+import { unreadableIn } from '../../core/unreadable-text.js';
 import type { Task } from '../../events/prompt.js';
 import type { GenerationRequested } from '../../events/schemas.js';
 import type { RequestClip } from './prompt-clip.js';
@@ -18,7 +19,7 @@ export interface RequestLimits {
 
 /**
  * Refuses what no model is needed to refuse, before anything is decoded: REQUEST_OVER_LIMIT, PROMPT_EMPTY, PROMPT_TOO_LONG,
- * EVENT_INVALID for a task without its image. Gives the parts of the prompt, and the task.
+ * EVENT_INVALID for a task without its image, and for characters that no text has. Gives the parts of the prompt, and the task.
  */
 export function checkRequest(
   request: GenerationRequested,
@@ -85,6 +86,13 @@ function checkPrompt(parts: GivenPart[], images: RequestImage[], limits: Request
   const says = parts.some((part) => 'text' in part && visible.test(part.text));
   if (!says && images.length === 0)
     throw new VimiError('PROMPT_EMPTY', 'This prompt is empty', { expected: 'text, images or both' });
+  for (const [n, part] of parts.entries()) {
+    const found = unreadableIn(textIn(part));
+    if (found === undefined) continue;
+    throw new VimiError('EVENT_INVALID', 'A prompt has a character that no text has', {
+      ...{ expected: 'text without control characters, apart from tabs and line breaks', found, where: `prompt.${n}` },
+    });
+  }
 }
 
 function textIn(part: GivenPart): string {

@@ -30,8 +30,8 @@ export interface Caller extends Tenant {
   isWelcome(): Promise<boolean>;
 }
 
-/** The source of requests of whoever is on this machine, while there are no keys. */
-const localSource = '/vimi/http';
+/** The source of requests of whoever is on this machine, while there are no keys; those of keys are below it. */
+export const httpSource = '/vimi/http';
 
 /**
  * Finds out who asks, before a body is read: KEY_MISSING, KEY_REFUSED, RATE_LIMITED. Web pages of other origins are refused
@@ -48,7 +48,7 @@ export function recogniseCallers(app: App, keys: Keys): void {
     if (!asks) {
       const isWelcome = async () => !(await keys.ask());
       request.caller = {
-        source: localSource,
+        source: httpSource,
         sees: () => true,
         only: undefined,
         isAdmin: true,
@@ -67,7 +67,7 @@ export function recogniseCallers(app: App, keys: Keys): void {
         expected: `a key with the scope ${scope}`,
         found: key.scopes.join(', '),
       });
-    const source = `${localSource}/${key.name}`;
+    const source = `${httpSource}/${key.name}`;
     request.caller = {
       ...{ source, sees: (other) => isAdmin || other === source, only: isAdmin ? undefined : source, isAdmin },
       shares: await keys.isOfSeveral(),

@@ -25,7 +25,7 @@ import { removeVideo } from '../../operators/requests/stills-beside.js';
 import type { BoardJob, ListedBoard } from '../../stores/jobs/job-board.js';
 import { isOver } from '../../stores/jobs/jobs.js';
 import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
-import type { Caller } from '../keys/callers.js';
+import { type Caller, httpSource } from '../keys/callers.js';
 import { NoPlace, Places, roomFor, type Taken, type Tenant } from '../keys/places.js';
 import { stillOf, videoObject } from './stills.js';
 import { type Video, videoOf } from './video.js';
@@ -35,7 +35,7 @@ export interface VideoServiceOptions {
   workspace: Workspace;
   pipeline: PipelineSpec;
   board: FollowedBoard;
-  /** Jobs that are not over; beyond them requests are turned away. */
+  /** Jobs that are not over and have a place; beyond them requests are turned away. */
   mostWaiting: number;
   /** undefined: none are sent. */
   webhooks(): Promise<Webhooks | undefined>;
@@ -161,7 +161,8 @@ export class VideoService {
 
   /** As this process knows the queue: requests are turned away. */
   isFull(): boolean {
-    return this.#options.board.board.live() >= this.#options.mostWaiting;
+    const { most, all } = this.#places();
+    return all >= most;
   }
 
   /** A job as the log says that it is now. JOB_NOT_FOUND, also for jobs of others; JOBS_BEHIND. */
@@ -283,10 +284,20 @@ export class VideoService {
   }
 
   /** Of the queue, as this process knows it. */
-  #waiting(caller: Pick<Tenant, 'source'>): Taken {
-    const { board, mostWaiting } = this.#options;
-    const { all, own } = this.#asking.taken(caller);
-    return { most: mostWaiting, all: board.board.live() + all, own: board.board.live(caller.source) + own };
+  #waiting({ source }: Pick<Tenant, 'source'>): Taken {
+    const asking = this.#asking.taken({ source });
+    const { most, all } = this.#places();
+    return { most, all: all + asking.all, own: this.#options.board.board.live(source) + asking.own };
+  }
+
+  /**
+   * Of requests on the topic that did not come over HTTP, at most half of the places are taken: nobody can turn them away, and the
+   * others wait in the topic. So they never close the queue for callers over HTTP.
+   */
+  #places(): Omit<Taken, 'own'> {
+    const { board, mostWaiting: most } = this.#options;
+    const own = board.board.liveBelow(httpSource);
+    return { most, all: own + Math.min(board.board.live() - own, Math.floor(most / 2)) };
   }
 
   #behind(): VimiError {

@@ -167,6 +167,10 @@ export class JobBoard {
       putVideo: prepare('INSERT OR REPLACE INTO videos (job, json) VALUES (?, ?)'),
       live: prepare(`SELECT COUNT(*) FROM jobs WHERE state IN ('queued', 'in_progress')`).pluck(),
       liveOf: prepare(`SELECT COUNT(*) FROM jobs WHERE source = ? AND state IN ('queued', 'in_progress')`).pluck(),
+      liveBelow: prepare(`
+        SELECT COUNT(*) FROM jobs
+        WHERE (source = @source OR source >= @from AND source < @to) AND state IN ('queued', 'in_progress')
+      `).pluck(),
       unheard: prepare(`
         SELECT requests.job, requests.record FROM requests JOIN jobs USING (job) WHERE jobs.version = 0
       `),
@@ -212,6 +216,12 @@ export class JobBoard {
   /** How many jobs are not over. `source`: only its own. */
   live(source?: string): number {
     return (source === undefined ? this.#sql.live.get() : this.#sql.liveOf.get(source)) as number;
+  }
+
+  /** How many jobs are not over of a source and of those below it, as `/a/b` is below `/a`. */
+  liveBelow(source: string): number {
+    // The character behind "/" is "0".
+    return this.#sql.liveBelow.get({ source, from: `${source}/`, to: `${source}0` }) as number;
   }
 
   /** The place in the queue of a job that waits, as it is at a moment. */

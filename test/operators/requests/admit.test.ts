@@ -108,6 +108,9 @@ describe('admit', () => {
     ['no text', { prompt: '' }, 'PROMPT_EMPTY'],
     ['no parts', { prompt: [] }, 'PROMPT_EMPTY'],
     ['only what nobody sees', { prompt: '\u200b\u2060 \ufe0f\u0000' }, 'PROMPT_EMPTY'],
+    ['a NUL', { prompt: 'a fox\u0000 runs' }, 'EVENT_INVALID'],
+    ['what a terminal obeys', { prompt: [{ text: 'a fox' }, { text: '\u001b[2J' }] }, 'EVENT_INVALID'],
+    ['half a surrogate pair', { prompt: 'a fox \ud83e' }, 'EVENT_INVALID'],
     ['100 kB', { prompt: 'x'.repeat(100_000) }, 'PROMPT_TOO_LONG'],
     [
       'ten parts of 401 characters [safety S14]',
