@@ -7,7 +7,14 @@ export type FormLimits = NonNullable<NonNullable<Parameters<FastifyRequest['part
 /** The parts of a multipart request as they come. HTTP_MALFORMED, HTTP_TOO_LARGE. */
 export async function* partsOf(request: FastifyRequest, limits: FormLimits) {
   try {
-    yield* request.parts({ limits });
+    for await (const part of request.parts({ limits })) {
+      // The parser gives such a part without a name, whatever its type says.
+      if ((part.fieldname as string | undefined) === undefined)
+        throw new VimiError('HTTP_MALFORMED', 'A part of the form has no name', {
+          expected: 'Content-Disposition: form-data; name="..." in each part',
+        });
+      yield part;
+    }
   } catch (thrown) {
     malformed(thrown);
   }

@@ -185,6 +185,11 @@ describe('images of requests over HTTP', patient, () => {
     expect(await codes({ prompt: 'x' }, [['subject', Buffer.alloc(21_000_000)]])).toEqual([413, 'HTTP_TOO_LARGE']);
     expect(await codes({ prompt: 'x', seed: 'many' })).toEqual([422, 'EVENT_INVALID']);
     expect(await codes({ seed: '1' })).toEqual([422, 'EVENT_INVALID']);
+    const nameless = await call('/v1/videos', {
+      ...{ method: 'POST', headers: { 'content-type': 'multipart/form-data; boundary=b' } },
+      body: '--b\r\nContent-Disposition: form-data; filename="a"\r\nContent-Type: image/png\r\n\r\nx\r\n--b--\r\n',
+    });
+    expect([nameless.status, nameless.body.code]).toEqual([400, 'HTTP_MALFORMED']);
     const { body } = await upload({ seed: '1' }, [['subject', png]]);
     expect(body.detail).toMatch(/no prompt: expected a field named prompt .*, found seed, subject \(prompt\)/);
     expect(
