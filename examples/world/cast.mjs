@@ -116,23 +116,13 @@ export async function behind(stage, entity) {
  */
 export async function together(stage, entity, others) {
   const { random, side } = stage;
-  const other = pick(random, others);
-  const [first, second] = random() < 0.5 ? [entity, other] : [other, entity];
-  const sprites = [await stage.spriteOf(first), await stage.spriteOf(second)];
-  const seen = Object.entries(colours).filter(([, rgb]) => sprites.every((sprite) => stands(sprite, rgb)));
-  if (other === entity || seen.length === 0) return null;
+  const pair = await pairOf(stage, entity, others);
+  if (!pair) return null;
+  const seen = Object.entries(colours).filter(([, rgb]) => pair.every(({ sprite }) => stands(sprite, rgb)));
+  if (seen.length === 0) return null;
   const [colour] = pick(random, seen);
-  const halves = pick(random, /** @type {const} */ (['sides', 'bands']));
-  const fitting = Object.keys(motions).filter((name) => motions[name]?.halves?.includes(halves));
-  const moves = [pick(random, fitting), pick(random, fitting)];
-  if (moves.every((move) => move === 'still')) return null;
-  const [here, there] =
-    halves === 'sides' ? /** @type {const} */ (['left', 'right']) : /** @type {const} */ (['top', 'bottom']);
-  const actors = [
-    play(stage, first, /** @type {any} */ (sprites[0]), /** @type {string} */ (moves[0]), here),
-    play(stage, second, /** @type {any} */ (sprites[1]), /** @type {string} */ (moves[1]), there),
-  ];
-  return { actors, background: { colour }, pixels: plain(colour, side) };
+  const actors = inHalves(stage, pair);
+  return actors && { actors, background: { colour }, pixels: plain(colour, side) };
 }
 
 /**
@@ -144,20 +134,85 @@ export async function together(stage, entity, others) {
  * @returns {Promise<Take>}
  */
 export async function inFront(stage, entity, backgrounds) {
-  const { random, side } = stage;
   const sprite = await stage.spriteOf(entity);
-  const actor = play(stage, entity, sprite, pick(random, Object.keys(motions)), 'whole');
-  const path = [0, 0.5, 1].map((u) => inPixels(actor.at[Math.round(u * (actor.at.length - 1))], side));
+  const actor = play(stage, entity, sprite, pick(stage.random, Object.keys(motions)), 'whole');
+  return beforeImage(stage, [actor], backgrounds);
+}
+
+/**
+ * Two subjects as in `together`, in front of an image.
+ *
+ * @param {Stage} stage
+ * @param {Entity} entity
+ * @param {readonly Entity[]} others
+ * @param {readonly Background[]} backgrounds
+ * @returns {Promise<Take | null>}
+ */
+export async function togetherInFront(stage, entity, others, backgrounds) {
+  const pair = await pairOf(stage, entity, others);
+  const actors = pair && inHalves(stage, pair);
+  return actors && beforeImage(stage, actors, backgrounds);
+}
+
+/** @typedef {{ entity: Entity, sprite: import('./sprite.mjs').Sprite }} Cast */
+
+/**
+ * A subject and another, in either order; null: the other is the same.
+ *
+ * @param {Stage} stage @param {Entity} entity @param {readonly Entity[]} others
+ * @returns {Promise<[Cast, Cast] | null>}
+ */
+async function pairOf({ random, spriteOf }, entity, others) {
+  const other = pick(random, others);
+  const [first, second] = random() < 0.5 ? [entity, other] : [other, entity];
+  if (other === entity) return null;
+  return [
+    { entity: first, sprite: await spriteOf(first) },
+    { entity: second, sprite: await spriteOf(second) },
+  ];
+}
+
+/**
+ * Each in a half of its own, with a motion that fits into it; null: neither moves.
+ *
+ * @param {Stage} stage @param {[Cast, Cast]} pair
+ * @returns {Player[] | null}
+ */
+function inHalves(stage, [first, second]) {
+  const { random } = stage;
+  const halves = pick(random, /** @type {const} */ (['sides', 'bands']));
+  const fitting = Object.keys(motions).filter((name) => motions[name]?.halves?.includes(halves));
+  const [here, there] = [pick(random, fitting), pick(random, fitting)];
+  if (here === 'still' && there === 'still') return null;
+  const places =
+    halves === 'sides' ? /** @type {const} */ (['left', 'right']) : /** @type {const} */ (['top', 'bottom']);
+  return [
+    play(stage, first.entity, first.sprite, here, places[0]),
+    play(stage, second.entity, second.sprite, there, places[1]),
+  ];
+}
+
+/**
+ * In front of the first of some images that all of them stand off from, or the best.
+ *
+ * @param {Stage} stage @param {Player[]} actors @param {readonly Background[]} backgrounds
+ * @returns {Promise<Take>}
+ */
+async function beforeImage({ random, side, pixelsOf }, actors, backgrounds) {
   let best = { share: -1, phrase: '', pixels: /** @type {Float32Array} */ (new Float32Array(0)) };
   for (let i = 0; i < tries; i++) {
     const drawn = pick(random, backgrounds);
-    if (drawn.code === entity.code) continue;
-    const pixels = await stage.pixelsOf(drawn);
-    const share = standsOn(sprite, path, pixels, side);
+    if (actors.some(({ entity }) => drawn.code === entity.code)) continue;
+    const pixels = await pixelsOf(drawn);
+    const shares = actors.map(({ sprite, at }) => {
+      const path = [0, 0.5, 1].map((u) => inPixels(at[Math.round(u * (at.length - 1))], side));
+      return standsOn(sprite, path, pixels, side);
+    });
+    const share = Math.min(...shares);
     if (share > best.share) best = { share, phrase: drawn.phrase, pixels };
     if (share >= 0.75) break;
   }
-  return { actors: [actor], background: { image: best.phrase }, pixels: best.pixels };
+  return { actors, background: { image: best.phrase }, pixels: best.pixels };
 }
 
 /**

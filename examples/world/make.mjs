@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { addBackground, isBackgroundHeldOut, readBackground, readBackgrounds } from './backgrounds.mjs';
-import { alone, behind, changed, inFront, together, wandering } from './cast.mjs';
+import { alone, behind, changed, inFront, together, togetherInFront, wandering } from './cast.mjs';
 import { asItIs, changes, writeSprite } from './changes.mjs';
 import { posts } from './fence.mjs';
 import { writeMp4 } from './mp4.mjs';
@@ -28,13 +28,14 @@ const quality = 10;
 /** ffmpeg processes at once. */
 const atOnce = 2;
 
-const usage = `Usage: node examples/world/make.mjs --sprites DIR --out DIR [--clips N] [--seed N] [--two P] [--images P] [--changes P] [--fences P] [--paths P] [--held-out] [--art STYLE]
+const usage = `Usage: node examples/world/make.mjs --sprites DIR --out DIR [--clips N] [--seed N] [--two P] [--images P] [--three P] [--changes P] [--fences P] [--paths P] [--held-out] [--art STYLE]
   --sprites DIR  the unpacked npm package ${emojiPackage}
   --out DIR      where the world goes; its media.jsonl names the files below DIR as DIR is written here
   --clips N      how many clips (4000)
   --seed N       another world of the same kind (1)
   --two P        the share of clips with two subjects (0.2)
   --images P   the share of clips with an image for a background (0.2)
+  --three P    the share of clips with two subjects and an image for a background (0)
   --changes P  the share of clips whose caption asks for another appearance than the image shows (0)
   --fences P   the share of clips in which the subject passes behind a fence (0)
   --paths P    the share of clips in which the subject moves as only other clips with the same verb tell (0)
@@ -46,9 +47,9 @@ const usage = `Usage: node examples/world/make.mjs --sprites DIR --out DIR [--cl
  * @param {string} sprites
  * @param {string} out
  * @param {number} clips
- * @param {{ seed: string, two: number, images: number, changes: number, fences: number, paths: number, heldOut: boolean, art: import('./subjects.mjs').Art }} options
+ * @param {{ seed: string, two: number, images: number, three: number, changes: number, fences: number, paths: number, heldOut: boolean, art: import('./subjects.mjs').Art }} options
  */
-async function make(sprites, out, clips, { seed, two, images, changes: changing, fences, paths, heldOut, art }) {
+async function make(sprites, out, clips, { seed, two, images, three, changes: changing, fences, paths, heldOut, art }) {
   const started = Date.now();
   await mkdir(join(out, 'stills'), { recursive: true });
   await mkdir(join(out, 'clips'), { recursive: true });
@@ -83,9 +84,12 @@ async function make(sprites, out, clips, { seed, two, images, changes: changing,
     if (u >= 1 - fences) return behind(stage, entity);
     if (u >= 1 - fences - changing) return changed(stage, entity);
     if (u >= 1 - fences - changing - paths) return wandering(stage, entity, { seed, heldOut });
-    if (u >= images + two) return alone(stage, entity);
+    if (u >= images + two + three) return alone(stage, entity);
     for (;;) {
-      const take = await together(stage, entity, subjects);
+      const take =
+        u < images + two
+          ? await together(stage, entity, subjects)
+          : await togetherInFront(stage, entity, subjects, backgrounds);
       if (take) return take;
     }
   }
@@ -163,6 +167,7 @@ const { values } = parseArgs({
     seed: { type: 'string', default: '1' },
     two: { type: 'string', default: '0.2' },
     images: { type: 'string', default: '0.2' },
+    three: { type: 'string', default: '0' },
     changes: { type: 'string', default: '0' },
     fences: { type: 'string', default: '0' },
     paths: { type: 'string', default: '0' },
@@ -171,8 +176,9 @@ const { values } = parseArgs({
   },
 });
 const [count, two, images] = [Number(values.clips), Number(values.two), Number(values.images)];
+const three = Number(values.three);
 const [changing, fences, paths] = [Number(values.changes), Number(values.fences), Number(values.paths)];
-const shares = [two, images, changing, fences, paths];
+const shares = [two, images, three, changing, fences, paths];
 const areShares = shares.every((share) => share >= 0) && shares.reduce((sum, share) => sum + share) <= 1;
 const art = values.art === 'google' || values.art === 'twitter' ? arts[values.art] : undefined;
 if (!art || !values.sprites || !values.out || !Number.isInteger(count) || count < 0 || !areShares) {
@@ -180,5 +186,5 @@ if (!art || !values.sprites || !values.out || !Number.isInteger(count) || count 
   process.exit(2);
 }
 await make(values.sprites, values.out, count, {
-  ...{ seed: values.seed, two, images, changes: changing, fences, paths, heldOut: values['held-out'], art },
+  ...{ seed: values.seed, two, images, three, changes: changing, fences, paths, heldOut: values['held-out'], art },
 });

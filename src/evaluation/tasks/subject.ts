@@ -19,7 +19,13 @@ export interface SubjectSetting extends Setting {
 }
 
 /** What a prompt's images are of. Exchanged: the first subject's image in the place of the second's noun, and the other way round. */
-const kinds = ['one subject', 'two subjects', 'two subjects, exchanged', 'a background image'] as const;
+const kinds = [
+  'one subject',
+  'two subjects',
+  'two subjects, exchanged',
+  'a background image',
+  'two subjects, a background image',
+] as const;
 type Kind = (typeof kinds)[number];
 
 interface Row {
@@ -158,8 +164,10 @@ function exchanged(clip: WorldClip): WorldClip {
 }
 
 function kindOf({ actors, background }: WorldClip): Kind | null {
-  if ('image' in background) return actors.length === 1 ? 'a background image' : null;
-  return actors.length === 1 ? 'one subject' : actors.length === 2 ? 'two subjects' : null;
+  const isImage = 'image' in background;
+  if (actors.length === 1) return isImage ? 'a background image' : 'one subject';
+  if (actors.length === 2) return isImage ? 'two subjects, a background image' : 'two subjects';
+  return null;
 }
 
 /** "a fox": the article stays, as in the paper's "A <image> is playing in <image>". */

@@ -76,10 +76,17 @@ export function readImage(image: RgbImage, side: number): Image {
   return Float32Array.from(shrink({ width: size, height: size, data: square }, side), (v) => 2 * v - 1);
 }
 
+/** Images that cover the frame. Guidance strengthens whatever differs between a branch with an image and one without: of these, grain. */
+const unguided: readonly ImageRole[] = ['background', 'first-frame'];
+
+/** Whether guidance of images counts for it; what covers the frame is read with the words (not from the paper). */
+export const isGuided = (item: PromptItem): boolean =>
+  'vector' in item ? item.of === 'image' : 'image' in item && !unguided.includes(item.role);
+
 /** What of a prompt each branch of guidance reads; training withholds the same. */
 export const seenBy: Record<Branch, (items: PromptItem[]) => PromptItem[]> = {
   nothing: () => [],
-  text: (items) => items.filter((item) => ('vector' in item ? item.of === 'text' : 'word' in item)),
+  text: (items) => items.filter((item) => !isGuided(item) && !('path' in item)),
   all: (items) => items,
 };
 

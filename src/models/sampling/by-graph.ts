@@ -3,7 +3,7 @@ import type { GraphRunner } from '../graphs/graph-runner.js';
 import { shapesOf } from '../graphs/networks.js';
 import { runTogether } from '../graphs/run-together.js';
 import type { Numbers } from '../networks/numbers.js';
-import { type PromptItem, roomFor, seenBy } from '../networks/prompt-input.js';
+import { roomFor, seenBy } from '../networks/prompt-input.js';
 import { promptKey } from '../networks/prompt-key.js';
 import type { LoadedModel } from '../weights/load-model.js';
 import type { Branch } from './guidance.js';
@@ -42,7 +42,6 @@ export function byGraph(
     prompts.set(branch, reading);
     return reading;
   };
-  const hasImages = (branch: Branch) => seenBy[branch](items).some((item: PromptItem) => 'image' in item);
   const latents = new Map<Branch, Numbers>();
   const passOf = (input: Named): Pass<Named, Named> => ({
     key: `${modelKey(loaded)} ${JSON.stringify(shapesOf(input))}`,
@@ -65,7 +64,7 @@ export function byGraph(
             x: one(x, T, H, W, 3),
             latents: before ?? one(new Float32Array(L * C), L, C),
             carried: one(Float32Array.of(before ? 1 : 0), 1, 1),
-            ...(low && { low: one(low.x, T, H, W, 3), ...(hasImages(branch) && placesOf(video)) }),
+            ...(low && { low: one(low.x, T, H, W, 3), ...placesOf(video, seenBy[branch](items)) }),
           }),
         );
       }

@@ -47,9 +47,7 @@ export function byOperation(
   return {
     async step(now, x, { sigma, places }) {
       turnTo(now);
-      const [seen] = await seat.ask([
-        passOf({ video, rows: branches.length, x, sigma, condition: condition!, latents, places }),
-      ]);
+      const [seen] = await seat.ask([passOf({ video, branches, x, sigma, condition: condition!, latents, places })]);
       tf.dispose(latents ?? []);
       latents = seen!.latents;
       const part = (values: Float32Array, b: number) => {
@@ -89,7 +87,7 @@ const copied = ({ tokens, bias, images }: Condition): Condition => ({
 /** Entries of a batch that belong to one video: one for each branch of its guidance. */
 interface Rows {
   video: GuidedVideo;
-  rows: number;
+  branches: readonly Branch[];
   /** [T, H, W, 3], the same for all of them. */
   x: Float32Array;
   sigma: number;
@@ -112,8 +110,9 @@ interface Seen {
 
 async function runRows({ model, weights }: LoadedModel, all: readonly Rows[]): Promise<Seen[]> {
   const [{ frames: T, width: W, height: H }] = all.map(({ video }) => video) as [GuidedVideo];
-  const B = all.reduce((sum, { rows }) => sum + rows, 0);
-  const each = <V>(of: (rows: Rows) => V): V[] => all.flatMap((one) => Array.from({ length: one.rows }, () => of(one)));
+  const B = all.reduce((sum, { branches }) => sum + branches.length, 0);
+  const each = <V>(of: (rows: Rows, branch: Branch) => V): V[] =>
+    all.flatMap((one) => one.branches.map((branch) => of(one, branch)));
   const [f, placed, paint, ...latents] = tf.tidy(() => {
     const low = lowOf(all, each);
     const result = model.fit.network(weights, {
@@ -137,7 +136,7 @@ async function runRows({ model, weights }: LoadedModel, all: readonly Rows[]): P
         ? [result.latents]
         : tf.split(
             result.latents,
-            all.map(({ rows }) => rows),
+            all.map(({ branches }) => branches.length),
           );
     const isAsked = all.some(({ places }) => places);
     const [placed, paint] = isAsked ? [result.placed.at(-1)?.pose, result.paint] : [];
@@ -159,7 +158,8 @@ async function runRows({ model, weights }: LoadedModel, all: readonly Rows[]): P
     tf.dispose([f, placed ?? [], paint ?? []]);
   }
   let at = 0;
-  return all.map(({ rows }, n) => {
+  return all.map(({ branches }, n) => {
+    const rows = branches.length;
     const part = (values: ArrayLike<number>) =>
       (values as Float32Array).subarray((at * values.length) / B, ((at + rows) * values.length) / B);
     const [placed, paint] = laid.map((values) => values && part(values));
@@ -172,18 +172,20 @@ async function runRows({ model, weights }: LoadedModel, all: readonly Rows[]): P
 /** The latents of the step before; those of a first step are none, which counts where others have some. */
 function latentsOf(all: readonly Rows[], { latents: L, width: C }: { latents: number; width: number }) {
   if (all.every(({ latents }) => !latents)) return {};
-  const latents = concat(all.map(({ latents, rows }) => latents ?? tf.zeros([rows, L, C])));
+  const latents = concat(all.map(({ latents, branches }) => latents ?? tf.zeros([branches.length, L, C])));
   if (all.every(({ latents: one }) => one)) return { latents };
-  const carried = all.flatMap((one) => Array<number>(one.rows).fill(one.latents ? 1 : 0));
+  const carried = all.flatMap((one) => Array<number>(one.branches.length).fill(one.latents ? 1 : 0));
   return { latents, carried: tf.tensor(carried, [carried.length, 1, 1]) };
 }
 
-function lowOf(all: readonly Rows[], each: <V>(of: (rows: Rows) => V) => V[]) {
+function lowOf(all: readonly Rows[], each: <V>(of: (rows: Rows, branch: Branch) => V) => V[]) {
   const [{ video }] = all as [Rows];
   if (!video.low) return undefined;
   const { frames: T, width: W, height: H } = video;
   const x = repeated(each((one) => one.video.low!.x));
-  const places = each((one) => placesOf(one.video));
+  const places = each(({ video, condition }, branch) =>
+    placesOf(video, seenBy[branch](video.items), condition.images?.meaning.shape[1] ?? 0),
+  );
   const given = (name: 'pose' | 'known') => {
     const { shape } = places[0]![name];
     return tf.tensor(repeated(places.map((one) => one![name].values)), [places.length, ...shape.slice(1)]);

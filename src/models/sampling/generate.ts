@@ -4,7 +4,7 @@ import { denoiserAt } from '../diffusion/denoiser.js';
 import { type FrozenEncoder, readTexts, type TextVectors } from '../encoders/frozen-encoder.js';
 import { Readings } from '../encoders/known-readings.js';
 import type { GraphRunner } from '../graphs/graph-runner.js';
-import { promptItems } from '../networks/prompt-input.js';
+import { isGuided, promptItems } from '../networks/prompt-input.js';
 import { Random } from '../numerics/random.js';
 import type { GenerateInput, RgbImage, RgbVideo } from '../ports.js';
 import type { LowResolution, Preset } from '../presets/preset.js';
@@ -267,7 +267,7 @@ async function denoised(
   const { preset } = loaded.model;
   const { width: W, height: H } = sizeOfVideo(preset);
   const items = withPaint(promptItems(prompt, preset, vectors), low?.paints ?? []);
-  const hasImages = items.some((item) => 'image' in item || ('vector' in item && item.of === 'image'));
+  const hasImages = items.some(isGuided);
   const p = preconditioningOf(preset);
   const schedule = karrasSchedule(steps, preset.noise);
   const weightsAt = (step: number, sigma: number) =>

@@ -36,19 +36,28 @@ export interface GuidedVideo {
   low?: { x: Float32Array; level: number; poses: readonly (Float32Array | null)[] };
 }
 
-/** Where the prompt's images are in the smaller video, one video: pose [1, K, T, 5], known [1, K, T]; none has no images. */
-export function placesOf({ items, frames: T, low }: GuidedVideo): { pose: Numbers; known: Numbers } | undefined {
-  const all = items.filter((item) => 'image' in item).map((_, k) => low?.poses[k] ?? null);
-  const K = all.length;
+/**
+ * Where the images that a branch sees are in the smaller video, with room for K: pose [1, K, T, 5], known [1, K, T]; none
+ * without room.
+ */
+export function placesOf(
+  { items, frames: T, low }: GuidedVideo,
+  seen: readonly PromptItem[],
+  K = imagesOf(seen).length,
+): { pose: Numbers; known: Numbers } | undefined {
   if (K === 0) return undefined;
+  const poses = new Map(imagesOf(items).map((image, k) => [image, low?.poses[k]]));
   const [pose, known] = [new Float32Array(K * T * 5), new Float32Array(K * T)];
-  for (const [k, one] of all.entries()) {
+  for (const [k, image] of imagesOf(seen).entries()) {
+    const one = poses.get(image);
     if (!one) continue;
     pose.set(one, k * T * 5);
     known.fill(1, k * T, (k + 1) * T);
   }
   return { pose: { values: pose, shape: [1, K, T, 5] }, known: { values: known, shape: [1, K, T] } };
 }
+
+const imagesOf = (items: readonly PromptItem[]) => items.filter((item) => 'image' in item);
 
 export const frameNumbers = (T: number): number[] => Array.from({ length: T }, (_, t) => t);
 

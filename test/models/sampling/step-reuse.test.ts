@@ -59,7 +59,7 @@ async function drawn(change: Partial<GenerateInput>) {
       seat: {
         ...{ leave: () => seat.leave(), rest: () => seat.rest() },
         ask(passes) {
-          evaluations.push((passes[0]!.input as { rows: number }).rows);
+          evaluations.push((passes[0]!.input as { branches: readonly unknown[] }).branches.length);
           return seat.ask(passes);
         },
       },
