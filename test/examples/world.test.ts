@@ -323,11 +323,11 @@ describe('make', () => {
   });
 
   it('shows held-out subjects and backgrounds only when asked, and what the truth says is on the frames', async () => {
-    const world = make('held', '--clips', '9', '--two', '0.4', '--images', '0.3', '--held-out');
+    const world = make('held', '--clips', '12', '--two', '0.3', '--images', '0.2', '--three', '0.3', '--held-out');
     const told = truth(world);
     expect(told.flatMap(({ subjects }) => subjects).filter(({ entity }) => !isHeldOut(entity))).toEqual([]);
     expect(new Set(told.map(({ subjects, background }) => `${subjects.length} ${Object.keys(background)}`)).size).toBe(
-      3,
+      4,
     );
     const backgrounds = await readBackgrounds();
     for (const [n, { subjects, background, colour, poses }] of told.entries()) {
