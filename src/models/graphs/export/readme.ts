@@ -32,6 +32,6 @@ print(step["f"].shape)
 \`\`\`
 
 Guidance runs both networks on each branch, \`present\` and, of models that follow clips, \`follows\` being 0 for what the branch does not see, and each branch carries its own
-latents: D = D(nothing) + g_text (D(text) - D(nothing)) + g_image (D(all) - D(text)).
+latents: D = D(nothing) + g_text (D(text) - D(nothing)) + g_image (D(all) - D(text)). The branch of the text sees images as background or first frame, too.
 ${license === undefined ? '' : `\nLicence of the weights: ${license}.\n`}${card === undefined ? '\nThe weights say nothing of how they were trained.\n' : ''}`;
 }
