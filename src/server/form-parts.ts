@@ -16,9 +16,20 @@ export async function* partsOf(request: FastifyRequest, limits: FormLimits) {
       yield part;
     }
   } catch (thrown) {
-    malformed(thrown);
+    const counted = countedBy[String((thrown as { code?: unknown }).code)];
+    if (!counted) malformed(thrown);
+    throw new VimiError('HTTP_TOO_LARGE', `The form has too many ${counted}`, {
+      expected: `at most ${limits[counted]}`,
+    });
   }
 }
+
+/** Of what there were too many, by the parser's code. */
+const countedBy: Readonly<Record<string, 'files' | 'fields' | 'parts'>> = {
+  FST_FILES_LIMIT: 'files',
+  FST_FIELDS_LIMIT: 'fields',
+  FST_PARTS_LIMIT: 'parts',
+};
 
 /** What the parser throws says by its status what was too much; all else is no form. */
 export function malformed(thrown: unknown): never {

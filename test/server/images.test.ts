@@ -192,12 +192,12 @@ describe('images of requests over HTTP', patient, () => {
     expect([nameless.status, nameless.body.code]).toEqual([400, 'HTTP_MALFORMED']);
     const { body } = await upload({ seed: '1' }, [['subject', png]]);
     expect(body.detail).toMatch(/no prompt: expected a field named prompt .*, found seed, subject \(prompt\)/);
-    expect(
-      await codes(
-        { prompt: 'x' },
-        Array.from({ length: 12 }, (): [string, Buffer] => ['subject', png]),
-      ),
-    ).toEqual([413, 'HTTP_TOO_LARGE']);
+    const many = await upload(
+      { prompt: 'x' },
+      Array.from({ length: 12 }, (): [string, Buffer] => ['subject', png]),
+    );
+    expect([many.status, many.body.code]).toEqual([413, 'HTTP_TOO_LARGE']);
+    expect(many.body.detail).toMatch(/too many files: expected at most \d+/);
     expect(await codes(Object.fromEntries(Array.from({ length: 80 }, (_, n) => [`f${n}`, 'x'])))).toEqual([
       413,
       'HTTP_TOO_LARGE',
