@@ -26,14 +26,17 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, syml
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { parseArgs } from 'node:util';
 
 const top = join(import.meta.dirname, '..');
 /** Of `npm run infra:up`: what they keep, and where they are. */
 const servers = resolve(process.env.VIMI_INFRA ?? join(top, '.cache/infra'));
 /** A reader's environment: nothing that says where this machine has TensorFlow and the like. */
 const ofReader = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('VIMI_')));
-const verbose = process.argv.includes('--verbose');
-const asked = process.argv.slice(2).filter((one) => !one.startsWith('-'));
+const { values: options, positionals: asked } = parseArgs({
+  allowPositionals: true,
+  options: { verbose: { type: 'boolean' }, unrun: { type: 'boolean' } },
+});
 /** Of one page. A patient limit: it is there for what never ends. */
 const longestMs = 1_800_000;
 /** Most commands wait for one core. */
@@ -207,7 +210,7 @@ async function run({ name, blocks, after }) {
   const [status, signal] = await once(shell, 'close');
   const [, out, errors, lines] = said;
   const last = lines?.trim().split('\n').at(-1)?.slice(3);
-  if (verbose || status !== 0) process.stderr.write(`${out}${errors}`);
+  if (options.verbose || status !== 0) process.stderr.write(`${out}${errors}`);
   if (status === 0)
     console.log(`${name}: ${toRun.length} blocks, ${Math.round((performance.now() - began) / 1_000)} s`);
   else console.error(`${name}:${last}: the commands of this block fail (${signal ?? `exit code ${status}`})`);
@@ -222,7 +225,7 @@ const all = pages.map(pageOf);
 const unrun = all.flatMap(({ name, blocks }) =>
   blocks.filter((block) => block.unrun).map((block) => `${name}:${block.line}: ${block.unrun}`),
 );
-if (process.argv.includes('--unrun')) {
+if (options.unrun) {
   console.log(unrun.join('\n'));
   process.exit();
 }

@@ -10,6 +10,8 @@ const { beats, steps, beatMs } = workerData as ThreadWatchData;
 const missedBeats = 10;
 /** As pino writes them. */
 const [warning, error] = [40, 50];
+const maybeBreakpoint =
+  'The thread does not come back. It may be stopped at a breakpoint: the inspector of this process is open (--inspect), so vimi does not look where the thread is';
 
 let last = Atomics.load(beats, 0);
 /** Own looks since the last beat. Not a time: a machine that slept, or a process that was stopped, has missed none. */
@@ -18,7 +20,10 @@ let missed = 0;
 setInterval(() => {
   const now = Atomics.load(beats, 0);
   if (now === last) {
-    if (++missed === missedBeats) askWhere();
+    if (++missed === missedBeats) {
+      if (Atomics.load(beats, 1)) say(warning, { seconds: seconds() }, maybeBreakpoint);
+      else askWhere();
+    }
     return;
   }
   if (missed >= missedBeats) say(warning, { seconds: seconds() }, 'The thread is free again, and the process goes on');

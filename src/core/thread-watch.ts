@@ -1,3 +1,4 @@
+import { url as inspectorUrl } from 'node:inspector';
 import { Worker } from 'node:worker_threads';
 import { compiled } from './compiled.js';
 
@@ -10,7 +11,7 @@ export interface WatchedStep {
 }
 
 export interface ThreadWatchData {
-  /** One number, which moves on while the thread comes back to its event loop. */
+  /** First a number that moves on while the thread comes back to its event loop; then 1 while a debugger can attach, else 0. */
   beats: Int32Array;
   steps: readonly WatchedStep[];
   beatMs: number;
@@ -18,12 +19,17 @@ export interface ThreadWatchData {
 
 /**
  * Watches this thread from another one: code that does not give the thread back stops everything else of the process, its own
- * watches too. The other thread then asks the engine where this one is, and writes that to stderr as a line of the log. Gives
- * what ends the watch.
+ * watches too. The other thread then asks the engine where this one is, and writes that to stderr as a line of the log. It does
+ * not ask where a debugger may be attached: that would end the debugger's own pause. Gives what ends the watch.
  */
 export function watchThread(steps: readonly WatchedStep[], beatMs = 1_000): () => Promise<void> {
-  const beats = new Int32Array(new SharedArrayBuffer(4));
-  const beating = setInterval(() => Atomics.add(beats, 0, 1), beatMs).unref();
+  const beats = new Int32Array(new SharedArrayBuffer(8));
+  const beat = () => {
+    Atomics.store(beats, 1, inspectorUrl() ? 1 : 0);
+    Atomics.add(beats, 0, 1);
+  };
+  beat();
+  const beating = setInterval(beat, beatMs).unref();
   const worker = new Worker(compiled(import.meta.url, './thread-watch-worker.js'), {
     workerData: { beats, steps, beatMs } satisfies ThreadWatchData,
     execArgv: [],

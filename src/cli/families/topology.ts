@@ -35,7 +35,7 @@ export function addTopologyCommands(
       const from = file ?? topology;
       const looking = (firstContactMs: number) => openWorkspace({ topology: from, firstContactMs, looksOnly: true });
       if (denyWarnings && !connect)
-        throw new VimiError('USAGE', 'Warnings come of --connect alone', { remedy: 'Add --connect.' });
+        throw new VimiError('USAGE', 'Only --connect gives warnings', { remedy: 'Add --connect.' });
       process.exitCode = await validate(from, {
         profile,
         set,

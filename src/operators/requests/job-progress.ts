@@ -59,6 +59,7 @@ export function jobProgress(
   let frame: RgbImage | undefined;
   let shown: ObjectRef | undefined;
   let hasShown = false;
+  let isHeldUp = false;
   const publish = async ({ change, moment }: Report) => {
     try {
       const next = change.state === 'in_progress' ? frame : undefined;
@@ -69,8 +70,12 @@ export function jobProgress(
       }
       const data = { ...asked, ...change, ...grounding, ...(shown && { preview: shown }) };
       await announce([jobRecord(data, { pipeline, topic }, { moment, traceparent })]);
+      if (isHeldUp) log.info({ job }, 'Progress is published again');
+      isHeldUp = false;
     } catch (error) {
-      log.warn({ job, error: String(error) }, 'Progress could not be published; the job continues');
+      // Once until it succeeds: a broker or a store can be away for as long as the job is drawn.
+      if (!isHeldUp) log.warn({ job, error: String(error) }, 'Progress cannot be published for now; the job continues');
+      isHeldUp = true;
     }
   };
   /** A report that waits gives way to a newer one: where the log or the store is slow, none pile up. */

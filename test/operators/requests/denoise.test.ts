@@ -329,15 +329,33 @@ describe('denoise', patient, () => {
     expect(told.length).toBeLessThanOrEqual(3);
   });
 
-  it('goes on when progress cannot be announced', async () => {
+  it('goes on while progress cannot be announced, and warns once until it can again', async () => {
+    let now = 0;
+    const clock: Clock = { now: () => 0, elapsed: () => now, sleep: async () => {} };
+    let tries = 0;
     const announce = async () => {
-      throw new Error('the topic is gone');
+      tries++;
+      if (now < 5_000 || now > 7_000) throw new Error('the topic is gone');
     };
-    const warned: object[] = [];
-    const log = { debug() {}, info() {}, warn: (fields: object) => void warned.push(fields), error() {} };
-    const run = await runOperator(denoise, {}, given(scripted().denoiser, { announce, log }), [flow()]);
+    const logged: string[] = [];
+    const log = {
+      ...quietLog,
+      info: (_: object, text: string) => void logged.push(text),
+      warn: (_: object, text: string) => void logged.push(text),
+    };
+    const step = async () => {
+      now += 1_000;
+      await setImmediate();
+    };
+    const { denoiser } = scripted({ step });
+    const run = await runOperator(denoise, { steps: 10 }, given(denoiser, { clock, announce, log }), [flow()]);
     expect(outcomes(run)).toEqual(['delivered']);
-    expect(warned.length).toBeGreaterThan(0);
+    expect(tries).toBe(10);
+    expect(logged).toEqual([
+      'Progress cannot be published for now; the job continues',
+      'Progress is published again',
+      'Progress cannot be published for now; the job continues',
+    ]);
   });
 
   it('ends at the next step when its job is cancelled', async () => {
