@@ -18,6 +18,18 @@ afterAll(close);
 const grow = () => runPipelines(workspace, [workspace.pipeline('corpus')], { drain: true, signal: never });
 
 describe('the corpus over HTTP', patient, () => {
+  it.each([
+    ['caption', { caption: 'a\0kite' }],
+    ['source', { source: 'walks\x1b[2J' }],
+    ['labels.subject', { labels: { subject: 'kite\x07' } }],
+  ])('refuses control characters in %s', async (where, text) => {
+    const before = await endsOf(await workspace.transport(), 'media');
+    const { status, body } = await post('/v1/media', { uri: 'kite.png', caption: 'a kite', ...text });
+    expect([status, body.code]).toEqual([422, 'EVENT_INVALID']);
+    expect(body.detail).toContain(`(${where})`);
+    expect(await endsOf(await workspace.transport(), 'media')).toEqual(before);
+  });
+
   it('grows, is searched, grounds prompts, and lets documents go', async () => {
     const [red, quilt] = ['kite.png', 'quilt.png'].map((name) => join(dirname(topology), name)) as [string, string];
     writeFileSync(red, await discPng(64));

@@ -84,7 +84,7 @@ describe('what tenants share', patient, () => {
     await served.drain();
   });
 
-  it('is half of the queue for all that is published on the topic: the rest of it waits there', async () => {
+  it('is at most half of the queue for requests from the topic: further ones wait in the topic', async () => {
     const { served, tenants } = await sharedBy('shop', 'other');
     const [shop, other] = tenants as [(typeof tenants)[0], (typeof tenants)[0]];
     const { from } = served.workspace.pipeline('generate');

@@ -268,10 +268,36 @@ describe('videos over HTTP', patient, () => {
     expect(await again).toMatchObject({ status: 200, body: { status: 'completed', prompt: 'a boat' } });
   });
 
+  it('refuses a deadline that has passed, but still knows a job that failed for it', async () => {
+    const past = new Date(Date.now() - 1000).toISOString();
+    for (const deadline of [{ start_by: past }, { finish_by: past }])
+      expect(await one.post('/v1/videos', { prompt: 'a late fox', ...deadline })).toMatchObject({
+        status: 422,
+        body: { code: 'REQUEST_EXPIRED', retryable: false },
+      });
+    const { data } = (await one.call('/v1/videos?limit=100')).body;
+    expect(data.filter(({ prompt }: { prompt: string }) => prompt === 'a late fox')).toEqual([]);
+
+    const key = { 'idempotency-key': '"late"' };
+    const soon = { prompt: 'a fox', start_by: new Date(Date.now() + 50).toISOString() };
+    const { body } = await one.post('/v1/videos', soon, key);
+    await vi.waitFor(() => expect(Date.now()).toBeGreaterThan(Date.parse(soon.start_by)), patient);
+    await one.drain();
+    expect(await one.post('/v1/videos', soon, key)).toMatchObject({
+      status: 200,
+      body: { id: body.id, status: 'failed', error: { code: 'REQUEST_EXPIRED' } },
+    });
+    expect(await one.post('/v1/videos', { ...soon, prompt: 'a boat' }, key)).toMatchObject({
+      status: 422,
+      body: { code: 'REQUEST_EXPIRED' },
+    });
+  });
+
   it('takes a failed job that is asked for again for a new try, although the clock was ahead when it failed', async () => {
     const key = { 'idempotency-key': '"clocks"' };
-    const past = new Date(Date.now() - 1000).toISOString();
-    const { body } = await one.post('/v1/videos', { prompt: 'a fox', start_by: past }, key);
+    const soon = new Date(Date.now() + 50).toISOString();
+    const { body } = await one.post('/v1/videos', { prompt: 'a fox', start_by: soon }, key);
+    await vi.waitFor(() => expect(Date.now()).toBeGreaterThan(Date.parse(soon)), patient);
     await one.drain();
     const transport = await one.workspace.transport();
     let end: StoredRecord | undefined;

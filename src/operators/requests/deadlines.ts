@@ -54,19 +54,30 @@ export class Deadlines {
   }
 
   /** Milliseconds until the next of them; undefined: none is left. */
-  #check({ hasBegun }: Pick<Timed, 'hasBegun'>, { start_by, finish_by }: Times): number | undefined {
+  #check({ hasBegun }: Pick<Timed, 'hasBegun'>, times: Times): number | undefined {
     const now = this.#clock.now();
-    const times = [
-      ...(start_by === undefined || hasBegun ? [] : [{ moment: start_by, name: 'start_by', expected: 'begun' }]),
-      ...(finish_by === undefined ? [] : [{ moment: finish_by, name: 'finish_by', expected: 'finished' }]),
-    ];
-    for (const { moment, name, expected } of times) {
-      if (Date.parse(moment) >= now) continue;
-      throw new VimiError('REQUEST_EXPIRED', `The ${name} of this request has passed`, {
-        expected: `${expected} by ${moment}`,
-        found: new Date(now).toISOString(),
-      });
-    }
-    return times.length > 0 ? Math.min(...times.map(({ moment }) => Date.parse(moment))) - now : undefined;
+    const late = lateness(times, now, hasBegun);
+    if (late) throw late;
+    const open = momentsOf(times, hasBegun);
+    return open.length > 0 ? Math.min(...open.map(({ moment }) => Date.parse(moment))) - now : undefined;
   }
+}
+
+/** REQUEST_EXPIRED where a deadline has passed at a moment; undefined: none has. */
+export function lateness(times: Times, now: number, hasBegun = false): VimiError | undefined {
+  const passed = momentsOf(times, hasBegun).find(({ moment }) => Date.parse(moment) < now);
+  return (
+    passed &&
+    new VimiError('REQUEST_EXPIRED', `The ${passed.name} of this request has passed`, {
+      expected: `${passed.expected} by ${passed.moment}`,
+      found: new Date(now).toISOString(),
+    })
+  );
+}
+
+function momentsOf({ start_by, finish_by }: Times, hasBegun: boolean) {
+  return [
+    ...(start_by === undefined || hasBegun ? [] : [{ moment: start_by, name: 'start_by', expected: 'begun' }]),
+    ...(finish_by === undefined ? [] : [{ moment: finish_by, name: 'finish_by', expected: 'finished' }]),
+  ];
 }

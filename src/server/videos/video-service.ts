@@ -20,6 +20,7 @@ import type { GenerationRequested } from '../../events/schemas.js';
 import { forgetting } from '../../events/webhook-records.js';
 import { checkVideo } from '../../models/check-input.js';
 import { checkRequest, type RequestLimits } from '../../operators/requests/check-request.js';
+import { lateness } from '../../operators/requests/deadlines.js';
 import type { ImageBounds } from '../../operators/requests/query-of.js';
 import { removeVideo } from '../../operators/requests/stills-beside.js';
 import type { BoardJob, ListedBoard } from '../../stores/jobs/job-board.js';
@@ -120,10 +121,13 @@ export class VideoService {
     const job = jobId(pipeline.name, named);
     if (key !== undefined && !(await this.#isCurrent(waitMs.needed))) throw this.#behind();
     const known = key === undefined ? undefined : board.board.get(job);
-    if (known && known.state !== 'failed') {
+    const late = lateness(data, workspace.clock.now());
+    // Whoever lost the answer still gets its job, which may have failed for that very reason.
+    if (known && (known.state !== 'failed' || (late && known.payload === payloadHash(data)))) {
       if (known.payload === payloadHash(data)) return known;
       throw keyTaken(key);
     }
+    if (late) throw late;
     if (roomFor(this.#waiting(caller), caller) <= 0) await this.#isCurrent(waitMs.usual);
     const waiting = this.#waiting(caller);
     if (roomFor(waiting, caller) <= 0) throw new NoPlace('QUEUE_FULL', 'jobs', waiting);
@@ -161,8 +165,7 @@ export class VideoService {
 
   /** As this process knows the queue: requests are turned away. */
   isFull(): boolean {
-    const { most, all } = this.#places();
-    return all >= most;
+    return this.#taken().all >= this.#options.mostWaiting;
   }
 
   /** A job as the log says that it is now. JOB_NOT_FOUND, also for jobs of others; JOBS_BEHIND. */
@@ -286,18 +289,18 @@ export class VideoService {
   /** Of the queue, as this process knows it. */
   #waiting({ source }: Pick<Tenant, 'source'>): Taken {
     const asking = this.#asking.taken({ source });
-    const { most, all } = this.#places();
-    return { most, all: all + asking.all, own: this.#options.board.board.live(source) + asking.own };
+    const { all, own } = this.#taken(source);
+    return { most: this.#options.mostWaiting, all: all + asking.all, own: own + asking.own };
   }
 
   /**
    * Of requests on the topic that did not come over HTTP, at most half of the places are taken: nobody can turn them away, and the
    * others wait in the topic. So they never close the queue for callers over HTTP.
    */
-  #places(): Omit<Taken, 'own'> {
+  #taken(source?: string): Pick<Taken, 'all' | 'own'> {
     const { board, mostWaiting: most } = this.#options;
-    const own = board.board.liveBelow(httpSource);
-    return { most, all: own + Math.min(board.board.live() - own, Math.floor(most / 2)) };
+    const { all, own, below } = board.board.live({ source, above: httpSource });
+    return { all: below + Math.min(all - below, Math.floor(most / 2)), own };
   }
 
   #behind(): VimiError {

@@ -93,6 +93,13 @@ export interface ListedBoard {
   source?: string | undefined;
 }
 
+/** Numbers of jobs that are not over. */
+export interface LiveJobs {
+  all: number;
+  own: number;
+  below: number;
+}
+
 interface Row {
   job: string;
   created: number;
@@ -165,12 +172,11 @@ export class JobBoard {
       putRequest: prepare('INSERT OR REPLACE INTO requests (job, record, created, json) VALUES (?, ?, ?, ?)'),
       video: prepare('SELECT json FROM videos WHERE job = ?').pluck(),
       putVideo: prepare('INSERT OR REPLACE INTO videos (job, json) VALUES (?, ?)'),
-      live: prepare(`SELECT COUNT(*) FROM jobs WHERE state IN ('queued', 'in_progress')`).pluck(),
-      liveOf: prepare(`SELECT COUNT(*) FROM jobs WHERE source = ? AND state IN ('queued', 'in_progress')`).pluck(),
-      liveBelow: prepare(`
-        SELECT COUNT(*) FROM jobs
-        WHERE (source = @source OR source >= @from AND source < @to) AND state IN ('queued', 'in_progress')
-      `).pluck(),
+      live: prepare(`
+        SELECT COUNT(*) AS "all", COUNT(*) FILTER (WHERE source = @source) AS own,
+          COUNT(*) FILTER (WHERE source = @above OR source >= @from AND source < @to) AS below
+        FROM jobs WHERE state IN ('queued', 'in_progress')
+      `),
       unheard: prepare(`
         SELECT requests.job, requests.record FROM requests JOIN jobs USING (job) WHERE jobs.version = 0
       `),
@@ -213,15 +219,10 @@ export class JobBoard {
     return this.#sql.placeOfDeleted.get(job) as { created: number; source: string } | undefined;
   }
 
-  /** How many jobs are not over. `source`: only its own. */
-  live(source?: string): number {
-    return (source === undefined ? this.#sql.live.get() : this.#sql.liveOf.get(source)) as number;
-  }
-
-  /** How many jobs are not over of a source and of those below it, as `/a/b` is below `/a`. */
-  liveBelow(source: string): number {
+  /** How many jobs are not over: all, those of a `source`, and those of `above` and of the sources below it, as `/a/b` is below `/a`. */
+  live({ source = null, above }: { source?: string | null; above: string }): LiveJobs {
     // The character behind "/" is "0".
-    return this.#sql.liveBelow.get({ source, from: `${source}/`, to: `${source}0` }) as number;
+    return this.#sql.live.get({ source, above, from: `${above}/`, to: `${above}0` }) as LiveJobs;
   }
 
   /** The place in the queue of a job that waits, as it is at a moment. */
