@@ -48,18 +48,32 @@ afterAll(async () => {
 
 it.each([
   ['prediction', evalPrediction],
-  ['subject', evalSubject],
+  ['subject', (ws, options, out) => evalSubject(ws, { ...options, live: false }, out)],
   ['coherence', evalCoherence],
-] as const)('vimi eval %s serves the world to the model, and writes what it found', async (what, command) => {
-  await command(workspace, options(), printed());
-  expect(results(what)).toMatchObject({
-    evaluation: what,
-    model: 'fake',
-    n: 1,
-    worlds: { 'held-out': { clips: 2 } },
-  });
-  expect(results(what).records.length).toBeGreaterThan(0);
-  expect(readFileSync(join(folder, `out/${what}.md`), 'utf8')).toContain('held-out');
+] satisfies [string, typeof evalPrediction][])(
+  'vimi eval %s serves the world to the model, and writes what it found',
+  async (what, command) => {
+    await command(workspace, options(), printed());
+    expect(results(what)).toMatchObject({
+      evaluation: what,
+      model: 'fake',
+      n: 1,
+      worlds: { 'held-out': { clips: 2 } },
+    });
+    expect(results(what).records.length).toBeGreaterThan(0);
+    expect(readFileSync(join(folder, `out/${what}.md`), 'utf8')).toContain('held-out');
+  },
+);
+
+it('vimi eval subject --live asks in words, and says whether retrieval found the images', async () => {
+  await evalSubject(workspace, { ...options(), n: 2, live: true }, printed());
+  const { records, tables } = results('subject');
+  const drawn = records.filter(({ how }: { how: string }) => how !== 'true clips');
+  expect(drawn.map(({ kind, found }: { kind: string; found: number }) => [kind, found])).toEqual([
+    ['one subject', 1],
+    ['two subjects', 1],
+  ]);
+  expect(tables[0].columns.at(-1)).toBe('all documents found');
 });
 
 it('vimi eval grounding fills a corpus for what is retrieved live', async () => {

@@ -140,12 +140,18 @@ export async function evalPrediction(
 
 export async function evalSubject(
   workspace: Workspace,
-  options: WorldOptions,
+  { live, ...options }: WorldOptions & { live: boolean },
   out: NodeJS.WritableStream,
 ): Promise<void> {
-  await onWorlds(workspace, 'subject', options, out, async (setting) =>
-    evaluateSubject({ ...setting, oracle: await oracleOf(setting.worlds, options.signal) }),
-  );
+  const { signal } = options;
+  await onWorlds(workspace, 'subject', options, out, async (setting, resources) => {
+    const { worlds } = setting;
+    const oracle = await oracleOf(worlds, signal);
+    if (!live) return evaluateSubject({ ...setting, oracle });
+    const documentOf = documentsOf(worlds, resources);
+    await fill(resources, worlds, documentOf, [], signal);
+    return evaluateSubject({ ...setting, oracle, documentOf });
+  });
 }
 
 export async function evalCoherence(

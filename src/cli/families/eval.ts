@@ -70,13 +70,14 @@ export function addEvalCommands(program: Command, { within, interruption, out }:
       }),
   );
 
-  onModel('subject', 'images in the place of nouns: one subject, two, and one before a background image').action(
-    (options: WorldOptions) =>
+  onModel('subject', 'images in the place of nouns: one subject or two, on a colour or before a background image')
+    .option('--live', 'the caption in words, and the images that retrieval finds among all of the world', false)
+    .action((options: WorldOptions & { live: boolean }) =>
       within(async (workspace) => {
         const { evalSubject } = await import('../commands/eval.js');
         await evalSubject(workspace, { ...options, signal: interruption('stopping') }, out);
       }),
-  );
+    );
 
   onModel('coherence', 'does the subject stay itself while it moves?').action((options: WorldOptions) =>
     within(async (workspace) => {

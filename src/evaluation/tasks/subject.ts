@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises';
-import type { GenerationRequested } from '../../events/schemas.js';
+import type { CorpusDocument, GenerationRequested } from '../../events/schemas.js';
 import { decodeImage } from '../../media/images.js';
 import { shrink } from '../../models/encoders/built-in/area.js';
 import type { RgbImage, RgbVideo } from '../../models/ports.js';
@@ -16,6 +16,8 @@ import { chooseClips, eachOf, formatOf, type NamedWorld, type Setting } from './
 export interface SubjectSetting extends Setting {
   worlds: NamedWorld[];
   oracle: Oracle;
+  /** Where the images are not given: the caption is asked in words, and this makes the document that retrieval should find of a still. */
+  documentOf?(code: string): Promise<{ document: CorpusDocument; image: RgbImage }>;
 }
 
 /** What a prompt's images are of. Exchanged: the first subject's image in the place of the second's noun, and the other way round. */
@@ -41,6 +43,8 @@ interface Row {
   backgroundRight: number;
   /** All of it. */
   everything: number;
+  /** Whether retrieval found the document of every image; NaN where the images are given. */
+  found: number;
 }
 
 const rowsShown = 12;
@@ -49,16 +53,18 @@ const framesShown = 8;
 const corner = 5 / 64;
 
 /**
- * Subject-driven generation: the nouns of the caption are replaced by their images, in place; one subject, two, and one
- * in front of an image. Are they all there, each in its place, moving as asked, on the right background?
+ * Subject-driven generation: the nouns of the caption are replaced by their images, in place; one subject, two, and each
+ * in front of an image. Are they all there, each in its place, moving as asked, on the right background? With documents, the same
+ * of the caption in words, whose images retrieval has to find.
  */
 export async function evaluateSubject(setting: SubjectSetting): Promise<Report> {
-  const { worlds, serving, model, n, seed, signal } = setting;
+  const { worlds, serving, model, n, seed, signal, documentOf } = setting;
   const format = formatOf(model);
   const settings = setting.steps.flatMap((steps) => setting.guidance.map((guidance) => ({ steps, guidance })));
   const chosen = worlds.flatMap(({ name, world }) =>
     kinds.flatMap((kind) => {
       const isExchanged = kind === 'two subjects, exchanged';
+      if (isExchanged && documentOf) return []; // Words would bring the right images back.
       const clips = world.clips.flatMap((clip) =>
         kindOf(clip) === (isExchanged ? 'two subjects' : kind)
           ? [{ ...(isExchanged ? exchanged(clip) : clip), motion: clip.actors.map(({ motion }) => motion).join(' ') }]
@@ -82,24 +88,29 @@ export async function evaluateSubject(setting: SubjectSetting): Promise<Report> 
     const rows: Row[] = [];
     // Nobody made clips of exchanged subjects.
     if (kind !== 'two subjects, exchanged')
-      rows.push({ ...about, how: 'true clips', ...(await judge(setting.oracle, truth, clip, backgrounds)) });
+      rows.push({
+        ...{ ...about, how: 'true clips', found: Number.NaN },
+        ...(await judge(setting.oracle, truth, clip, backgrounds)),
+      });
     const pages: { name: string; label: string; images: RgbImage[] }[] = [];
-    const { prompt, images } = await promptOf(clip, world);
+    const { prompt, images, codes } = await promptOf(clip, world);
+    const wanted = documentOf && (await Promise.all(codes.map(async (code) => (await documentOf(code)).document.id)));
     for (const { steps, guidance } of settings) {
-      const { frames } = await serving.serve(
+      const { frames, context } = await serving.serve(
         {
-          prompt,
-          task: 'subject-driven',
+          ...(wanted ? { prompt: clip.caption } : { prompt, task: 'subject-driven' as const }),
           seed: (seed + index) >>> 0,
           steps: steps ?? model.defaults.steps,
           guidance: guidance ?? model.defaults.guidance,
           ...{ frames: format.frames, width: format.side, height: format.side, fps: format.fps },
         },
-        { context: [], signal },
+        { context: wanted ? undefined : [], signal },
       );
       const { sampler, video } = frames;
       const how = `${sampler.steps} steps, guidance ${sampler.guidance.image}`;
-      const row = { ...about, how, ...(await judge(setting.oracle, video, clip, backgrounds)) };
+      const retrieved = context.entries.map(({ document }) => document);
+      const found = wanted ? Number(wanted.every((id) => retrieved.includes(id))) : Number.NaN;
+      const row = { ...about, how, found, ...(await judge(setting.oracle, video, clip, backgrounds)) };
       rows.push(row);
       setting.onProgress(++done, total, `${set}, ${kind}`);
       if (index < rowsShown)
@@ -121,7 +132,9 @@ export async function evaluateSubject(setting: SubjectSetting): Promise<Report> 
   const rows = results.flatMap((result) => result.rows);
   const keys = [...new Set(rows.map(({ set, kind, how }) => JSON.stringify([set, kind, how])))].sort();
   return {
-    title: 'Subject-driven generation: images in the place of nouns',
+    title: documentOf
+      ? 'Subjects and backgrounds that retrieval finds'
+      : 'Subject-driven generation: images in the place of nouns',
     notes: [
       'Two subjects: each is looked for in its own half, the other being among its 100 candidates; mistaken: it looks most like the other. Exchanged: the same noise and words, each image in the place of the other; right is who follows the images. A background image is right when what stays in the video is most like it among all images of the world; a plain background when its colour is.',
     ],
@@ -131,7 +144,7 @@ export async function evaluateSubject(setting: SubjectSetting): Promise<Report> 
         columns: [
           ...['set', 'images', 'how', 'n', 'appearance rank-1, each', 'appearance rank-5, each', 'mistaken, each'],
           ...['motion, each', 'all appearances right, in their places', 'all motions'],
-          ...['background', 'everything'],
+          ...['background', 'everything', ...(documentOf ? ['all documents found'] : [])],
         ],
         rows: keys.map((key): Cell[] => {
           const [set, kind, how] = JSON.parse(key) as [string, string, string];
@@ -148,6 +161,7 @@ export async function evaluateSubject(setting: SubjectSetting): Promise<Report> 
             share(group.map(({ allMotions }) => allMotions)),
             share(group.map(({ backgroundRight }) => backgroundRight)),
             share(group.map(({ everything }) => everything)),
+            ...(documentOf ? [how === 'true clips' ? '' : share(group.map(({ found }) => found))] : []),
           ];
         }),
       },
@@ -173,11 +187,11 @@ function kindOf({ actors, background }: WorldClip): Kind | null {
 /** "a fox": the article stays, as in the paper's "A <image> is playing in <image>". */
 const article = /^(?:an?|the) /;
 
-/** The caption with its nouns replaced by their images, in reading order. */
+/** The caption with its nouns replaced by their images, in reading order, and what the world calls these. */
 export async function promptOf(
   { caption, actors, background }: Pick<WorldClip, 'caption' | 'actors' | 'background'>,
   { stills }: World,
-): Promise<{ prompt: Exclude<GenerationRequested['prompt'], string>; images: RgbImage[] }> {
+): Promise<{ prompt: Exclude<GenerationRequested['prompt'], string>; images: RgbImage[]; codes: string[] }> {
   const nouns = actors.map(({ subject, phrase }) => ({
     phrase,
     still: stills.get(subject)!,
@@ -199,7 +213,7 @@ export async function promptOf(
     if (at >= 0) rest = rest.slice(at + noun.length);
   }
   if (rest.trim() !== '') prompt.push({ text: rest.trim() });
-  return { prompt, images };
+  return { prompt, images, codes: all.map(({ still }) => still.code) };
 }
 
 async function judge(

@@ -32,6 +32,7 @@ import {
   waysIn,
 } from './low-resolution.js';
 import { withPaint } from './painted-images.js';
+import { withRetrievedBackgrounds } from './retrieved-backgrounds.js';
 import { Rounds, type Seat } from './rounds.js';
 import { sample, stepsBefore } from './sampler.js';
 import { karrasSchedule } from './schedule.js';
@@ -103,7 +104,8 @@ export async function generate(
   const { method } = defaults;
   const native = sizeOfVideo((upsampler ?? base).model.preset);
   const { prompt: asked, frame } = withFirstFrame(input.prompt, native, input);
-  const prompt = withFillingReferences(withBackgroundWords(asked, backgroundAfter), fillingReferences);
+  const worded = withBackgroundWords(asked, backgroundAfter);
+  const prompt = withFillingReferences(withRetrievedBackgrounds(worded, backgroundAfter), fillingReferences);
   const first = frame && Float32Array.from(frame.data, (v) => v / 127.5 - 1);
   const noise = new Random(input.seed);
   const given = input.start && Float32Array.from(input.start.video.data, (v) => v / 127.5 - 1);
