@@ -61,6 +61,13 @@ export const deviceList = (text: string) =>
   });
 
 /** For an option that may be repeated. */
+/** A gzipped tar is written; another ending would have people open it with the wrong program. */
+export function tgz(path: string): string {
+  if (!/\.(tgz|tar\.gz)$/i.test(path))
+    throw new InvalidArgumentError('expected a name that ends with .tgz or .tar.gz.');
+  return path;
+}
+
 export const several = (value: string, before: string[] = []) => [...before, value];
 
 export function someConditions(text: string): Condition[] {

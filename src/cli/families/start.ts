@@ -19,7 +19,7 @@ import {
 } from '../commands.js';
 import { exitCodes } from '../exit.js';
 import type { Finding } from '../findings.js';
-import { several } from '../option-values.js';
+import { several, tgz } from '../option-values.js';
 import { presets } from '../presets.js';
 import { runView } from '../run-view.js';
 import { here, inFlight, type Shell } from '../shell.js';
@@ -134,6 +134,7 @@ export function addStartCommands(
     .option(
       '--bundle <file>',
       'also write what a bug report needs, without secrets and content, such as vimi-bundle.tgz',
+      tgz,
     )
     .option('--http <address>', `HOST:PORT of the run whose metrics the bundle holds (default: ${here})`)
     .option('--json', 'as JSON')
