@@ -18,6 +18,7 @@ import { withFillingReferences } from './filling-references.js';
 import { withFirstFrame } from './first-frame.js';
 import { branchesOfSteps, combine, factorsOf, guidanceAt } from './guidance.js';
 import type { GuidedVideo, Laid } from './guided-network.js';
+import { withImagesForNames } from './images-for-names.js';
 import {
   corrupt,
   detailsOf,
@@ -32,7 +33,6 @@ import {
   waysIn,
 } from './low-resolution.js';
 import { withPaint } from './painted-images.js';
-import { withRetrievedBackgrounds } from './retrieved-backgrounds.js';
 import { Rounds, type Seat } from './rounds.js';
 import { sample, stepsBefore } from './sampler.js';
 import { karrasSchedule } from './schedule.js';
@@ -104,8 +104,8 @@ export async function generate(
   const { method } = defaults;
   const native = sizeOfVideo((upsampler ?? base).model.preset);
   const { prompt: asked, frame } = withFirstFrame(input.prompt, native, input);
-  const worded = withBackgroundWords(asked, backgroundAfter);
-  const prompt = withFillingReferences(withRetrievedBackgrounds(worded, backgroundAfter), fillingReferences);
+  const placed = withImagesForNames(asked, base.model.preset);
+  const prompt = withFillingReferences(withBackgroundWords(placed, backgroundAfter), fillingReferences);
   const first = frame && Float32Array.from(frame.data, (v) => v / 127.5 - 1);
   const noise = new Random(input.seed);
   const given = input.start && Float32Array.from(input.start.video.data, (v) => v / 127.5 - 1);

@@ -1,6 +1,5 @@
 import { instructions, type Task } from '../../../events/prompt.js';
-import { functionWordsOf } from '../../../language/language-of.js';
-import { composed, type Token, tokens, words } from '../../../language/words.js';
+import { placeOfName, withImageAt } from '../../name-in-prompt.js';
 import type { ModelPrompt, RgbImage } from '../../ports.js';
 
 type Part = ModelPrompt['parts'][number];
@@ -39,35 +38,11 @@ export function asTask(
     const caption = prompt.parts[i - 1];
     if ('pixels' in part && caption && 'text' in caption) {
       const { pixels } = part;
-      parts = replaceName(parts, caption.text, { pixels, role: pixels === background ? 'background' : 'subject' });
+      const place = placeOfName(parts, caption.text);
+      if (place) parts = withImageAt(parts, place, { pixels, role: pixels === background ? 'background' : 'subject' });
     }
   }
   const isBackground = (part: Part) => 'pixels' in part && part.role === 'background';
   if (backgroundFirst) parts = [...parts.filter(isBackground), ...parts.filter((part) => !isBackground(part))];
   return parts === own ? prompt : { ...prompt, task, instruction: instructions[task], parts };
-}
-
-/** The parts with the first name that the caption has too replaced by its image; the same parts when there is none. */
-function replaceName(parts: Part[], caption: string, image: Part): Part[] {
-  for (const [i, part] of parts.entries()) {
-    const around = 'text' in part && aroundName(part.text, caption);
-    if (!around) continue;
-    const texts = around.map((text): Part[] => (text === '' ? [] : [{ text }]));
-    return [...parts.slice(0, i), ...texts[0]!, image, ...texts[1]!, ...parts.slice(i + 1)];
-  }
-  return parts;
-}
-
-/** What stands before and behind the first run of words that the caption has too, function words left out; null: it has none. */
-function aroundName(text: string, caption: string): [string, string] | null {
-  const shared = new Set(words(caption));
-  const written = composed(text);
-  const all = tokens(written);
-  const functionWords = functionWordsOf(all.map(({ word }) => word));
-  const isOfName = ({ word }: Token) => shared.has(word) && !functionWords.has(word);
-  const first = all.findIndex(isOfName);
-  if (first < 0) return null;
-  const behind = all.findIndex((token, i) => i > first && !isOfName(token));
-  const last = all.at(behind < 0 ? -1 : behind - 1)!;
-  return [written.slice(0, all[first]!.at).trim(), written.slice(last.at + last.text.length).trim()];
 }
