@@ -23,8 +23,9 @@ async function images(recipe: Awaited<ReturnType<typeof read>>): Promise<Set<str
   return new Set(prompts.flat().flatMap((item) => ('role' in item ? [item.role] : [])));
 }
 
-test('each recipe of the ablations takes one thing away, those for changes and for paths have their own, and there are no others', async () => {
-  expect(readdirSync(folder).sort()).toEqual(['changes.json', 'no-retrieval.json', 'one-task.json', 'paths.json']);
+test('each recipe of the ablations takes one thing away, those of the shipped weights have their own, and there are no others', async () => {
+  const names = ['changes', 'no-retrieval', 'one-task', 'paths', 'three'];
+  expect(readdirSync(folder).sort()).toEqual(names.map((name) => `${name}.json`));
   const changed = (recipe: object, own: object) =>
     Object.entries(recipe).flatMap(([key, value]) =>
       JSON.stringify(value) === JSON.stringify(own[key as keyof typeof own]) ? [] : [key],
@@ -36,6 +37,8 @@ test('each recipe of the ablations takes one thing away, those for changes and f
   expect(ofChanges).toEqual(['stages', 'optimizer', 'augment', 'tasks']);
   const ofPaths = changed(await read('paths', 2), recipeOf(presets.nano!, 2));
   expect(ofPaths).toEqual(['stages', 'optimizer', 'dropout', 'augment', 'layout', 'tasks']);
+  const ofThree = changed(await read('three', 2), recipeOf(presets.nano!, 2));
+  expect(ofThree).toEqual(['stages', 'optimizer', 'dropout', 'augment', 'tasks']);
 });
 
 test('without retrieval no image is seen in training, with one task only what was retrieved', async () => {
