@@ -60,7 +60,6 @@ export const deviceList = (text: string) =>
     return name === 'cpu' ? name : Number(name);
   });
 
-/** For an option that may be repeated. */
 /** A gzipped tar is written; another ending would have people open it with the wrong program. */
 export function tgz(path: string): string {
   if (!/\.(tgz|tar\.gz)$/i.test(path))
@@ -68,6 +67,7 @@ export function tgz(path: string): string {
   return path;
 }
 
+/** For an option that may be repeated. */
 export const several = (value: string, before: string[] = []) => [...before, value];
 
 export function someConditions(text: string): Condition[] {

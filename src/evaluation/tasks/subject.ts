@@ -1,8 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import type { CorpusDocument, GenerationRequested } from '../../events/schemas.js';
+import type { GenerationRequested } from '../../events/schemas.js';
 import { decodeImage } from '../../media/images.js';
 import { shrink } from '../../models/encoders/built-in/area.js';
 import type { RgbImage, RgbVideo } from '../../models/ports.js';
+import type { ReferenceMaker } from '../documents.js';
 import { rankOf } from '../metrics/appearance.js';
 import { backgroundColour, plain } from '../metrics/background.js';
 import { imageLikeness, lasting } from '../metrics/background-image.js';
@@ -17,7 +18,7 @@ export interface SubjectSetting extends Setting {
   worlds: NamedWorld[];
   oracle: Oracle;
   /** Where the images are not given: the caption is asked in words, and this makes the document that retrieval should find of a still. */
-  documentOf?(code: string): Promise<{ document: CorpusDocument; image: RgbImage }>;
+  documentOf?: ReferenceMaker['documentOf'];
 }
 
 /** What a prompt's images are of. Exchanged: the first subject's image in the place of the second's noun, and the other way round. */

@@ -1,42 +1,26 @@
 import { instructions } from '../../events/prompt.js';
 import { functionWordsOf } from '../../language/language-of.js';
 import { words } from '../../language/words.js';
-import { placeOfName, withImageAt } from '../name-in-prompt.js';
+import { imagesForNames } from '../name-in-prompt.js';
 import { matteOf } from '../networks/extensions/matte.js';
 import { readImage } from '../networks/prompt-input.js';
 import type { ModelPrompt, RgbImage } from '../ports.js';
-
-type Part = ModelPrompt['parts'][number];
+import type { Preset } from '../presets/preset.js';
 
 /**
  * The prompt with retrieved images in the place of their names, as subject-driven prompts have theirs (not from the paper): where the
- * request's words name two or more of them, so that each is bound to the words beside it; or one that is a scene behind the rest. An image is the background where its
- * name follows one of `backgroundAfter` ("in front of the bay of Vematar") and it is no subject on a plain ground. What the words
- * do not name stays before them, with its caption. The event's prompt is not changed.
+ * request's words name two or more of them, so that each is bound to the words beside it; or one that is a scene behind the rest. An
+ * image is the background where its name follows one of `backgroundAfter` ("in front of the bay of Vematar") and it is no subject on a
+ * plain ground. What the words do not name stays before them, with its caption. The event's prompt is not changed.
  */
 export function withImagesForNames(
   prompt: ModelPrompt,
-  { imagesForNames = false, backgroundAfter = [] }: { imagesForNames?: boolean; backgroundAfter?: readonly string[] },
+  { imagesForNames: wanted = false, backgroundAfter = [] }: Pick<Preset, 'imagesForNames' | 'backgroundAfter'>,
 ): ModelPrompt {
-  if (!imagesForNames || prompt.task !== 'text-to-video') return prompt;
-  const last = prompt.parts.findLastIndex((part) => 'pixels' in part && part.role === 'reference');
-  let own = prompt.parts.slice(last + 1);
-  const unnamed: Part[] = [];
-  const roles: string[] = [];
-  for (const [i, part] of prompt.parts.slice(0, last + 1).entries()) {
-    if ('text' in part) continue;
-    const caption = prompt.parts[i - 1];
-    const said = caption && 'text' in caption ? [caption] : [];
-    const place = said[0] && placeOfName(own, said[0].text);
-    if (!place) {
-      unnamed.push(...said, part);
-      continue;
-    }
-    const isBackground = follows(place.before, backgroundAfter) && isScene(part.pixels);
-    const role = isBackground ? 'background' : 'subject';
-    own = withImageAt(own, place, { pixels: part.pixels, role });
-    roles.push(role);
-  }
+  if (!wanted || prompt.task !== 'text-to-video') return prompt;
+  const { own, unnamed, roles } = imagesForNames(prompt.parts, (pixels, before) =>
+    follows(before, backgroundAfter) && isScene(pixels) ? 'background' : 'subject',
+  );
   if (roles.length < 2 && roles[0] !== 'background') return prompt;
   const instruction = instructions[unnamed.length > 0 ? 'text-to-video with context' : 'subject-driven'];
   return { ...prompt, task: 'subject-driven', instruction, parts: [...unnamed, ...own] };

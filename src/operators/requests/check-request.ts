@@ -1,6 +1,6 @@
 import { countCharacters } from '../../core/cut-text.js';
 import { VimiError } from '../../core/errors.js';
-import { unreadableIn } from '../../core/unreadable-text.js';
+import { checkReadable } from '../../core/unreadable-text.js';
 import type { Task } from '../../events/prompt.js';
 import type { GenerationRequested } from '../../events/schemas.js';
 import type { RequestClip } from './prompt-clip.js';
@@ -86,13 +86,8 @@ function checkPrompt(parts: GivenPart[], images: RequestImage[], limits: Request
   const says = parts.some((part) => 'text' in part && visible.test(part.text));
   if (!says && images.length === 0)
     throw new VimiError('PROMPT_EMPTY', 'This prompt is empty', { expected: 'text, images or both' });
-  for (const [n, part] of parts.entries()) {
-    const found = unreadableIn(textIn(part));
-    if (found === undefined) continue;
-    throw new VimiError('EVENT_INVALID', 'A prompt has a character that no text has', {
-      ...{ expected: 'text without control characters, apart from tabs and line breaks', found, where: `prompt.${n}` },
-    });
-  }
+  for (const [n, part] of parts.entries())
+    checkReadable(textIn(part), `prompt.${n}`, 'A prompt has a character that no text has');
 }
 
 function textIn(part: GivenPart): string {

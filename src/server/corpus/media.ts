@@ -4,7 +4,7 @@ import { storeUpload, type Upload } from '../../app/uploads.js';
 import type { Workspace } from '../../app/workspace.js';
 import { VimiError } from '../../core/errors.js';
 import { urlOf } from '../../core/hosts.js';
-import { unreadableIn } from '../../core/unreadable-text.js';
+import { checkReadable } from '../../core/unreadable-text.js';
 import { decodeEvent, encodeEvent } from '../../events/cloudevents.js';
 import { type MediaAdded, mediaAdded } from '../../events/schemas.js';
 import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
@@ -78,15 +78,10 @@ export function addMediaRoute(app: App, { workspace, pipeline, folder }: MediaRo
 
 /** EVENT_INVALID for a text that no file could hold: its event would be rejected, long after the answer. */
 function checkTexts({ uri, caption, source, licence, version, labels }: MediaAdded): void {
-  const named = Object.entries(labels ?? {}).map(([name, value]) => [`labels.${name}`, value]);
-  const texts = [...Object.entries({ uri, caption, source, licence, version }), ...named];
-  for (const [where, text] of texts) {
-    const found = typeof text === 'string' ? unreadableIn(text) : undefined;
-    if (found === undefined) continue;
-    throw new VimiError('EVENT_INVALID', 'A text about this medium has a character that no text has', {
-      ...{ expected: 'text without control characters, apart from tabs and line breaks', found, where: String(where) },
-    });
-  }
+  const named = Object.fromEntries(Object.entries(labels ?? {}).map(([name, value]) => [`labels.${name}`, value]));
+  for (const [where, text] of Object.entries({ uri, caption, source, licence, version, ...named }))
+    if (typeof text === 'string')
+      checkReadable(text, where, 'A text about this medium has a character that no text has');
 }
 
 /** As much as the pipeline reads of a medium. */

@@ -122,10 +122,11 @@ export class VideoService {
     if (key !== undefined && !(await this.#isCurrent(waitMs.needed))) throw this.#behind();
     const known = key === undefined ? undefined : board.board.get(job);
     const late = lateness(data, workspace.clock.now());
-    // Whoever lost the answer still gets its job, which may have failed for that very reason.
-    if (known && (known.state !== 'failed' || (late && known.payload === payloadHash(data)))) {
-      if (known.payload === payloadHash(data)) return known;
-      throw keyTaken(key);
+    if (known) {
+      const isOver = known.state === 'failed';
+      // Whoever lost the answer still gets its job, which may have failed for that very reason.
+      if ((!isOver || late) && known.payload === payloadHash(data)) return known;
+      if (!isOver) throw keyTaken(key);
     }
     if (late) throw late;
     if (roomFor(this.#waiting(caller), caller) <= 0) await this.#isCurrent(waitMs.usual);

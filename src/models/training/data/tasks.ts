@@ -1,5 +1,5 @@
 import { instructions, type Task } from '../../../events/prompt.js';
-import { placeOfName, withImageAt } from '../../name-in-prompt.js';
+import { imagesForNames, splitRetrieved } from '../../name-in-prompt.js';
 import type { ModelPrompt, RgbImage } from '../../ports.js';
 
 type Part = ModelPrompt['parts'][number];
@@ -26,23 +26,14 @@ export function asTask(
   }: { firstFrame: RgbImage; background?: RgbImage; backgroundFirst?: boolean },
 ): ModelPrompt {
   if (prompt.task !== 'text-to-video' || task === 'text-to-video') return prompt;
-  // What was retrieved comes first: captions, each before its image.
-  const last = prompt.parts.findLastIndex((part) => 'pixels' in part && part.role === 'reference');
-  const own = prompt.parts.slice(last + 1);
   if (task === 'prediction') {
     const frame = { pixels: firstFrame, role: 'first-frame' as const };
+    const { own } = splitRetrieved(prompt.parts);
     return { ...prompt, task, instruction: instructions[task], parts: [...own, frame] };
   }
-  let parts = own;
-  for (const [i, part] of prompt.parts.slice(0, last + 1).entries()) {
-    const caption = prompt.parts[i - 1];
-    if ('pixels' in part && caption && 'text' in caption) {
-      const { pixels } = part;
-      const place = placeOfName(parts, caption.text);
-      if (place) parts = withImageAt(parts, place, { pixels, role: pixels === background ? 'background' : 'subject' });
-    }
-  }
+  const { own, roles } = imagesForNames(prompt.parts, (pixels) => (pixels === background ? 'background' : 'subject'));
+  if (roles.length === 0 && !backgroundFirst) return prompt;
   const isBackground = (part: Part) => 'pixels' in part && part.role === 'background';
-  if (backgroundFirst) parts = [...parts.filter(isBackground), ...parts.filter((part) => !isBackground(part))];
-  return parts === own ? prompt : { ...prompt, task, instruction: instructions[task], parts };
+  const parts = backgroundFirst ? [...own.filter(isBackground), ...own.filter((part) => !isBackground(part))] : own;
+  return { ...prompt, task, instruction: instructions[task], parts };
 }
