@@ -32,7 +32,7 @@ export function asTask(
     return { ...prompt, task, instruction: instructions[task], parts: [...own, frame] };
   }
   const { own, roles } = imagesForNames(prompt.parts, (pixels) => (pixels === background ? 'background' : 'subject'));
-  if (roles.length === 0 && !backgroundFirst) return prompt;
+  if (roles.length === 0) return prompt;
   const isBackground = (part: Part) => 'pixels' in part && part.role === 'background';
   const parts = backgroundFirst ? [...own.filter(isBackground), ...own.filter((part) => !isBackground(part))] : own;
   return { ...prompt, task, instruction: instructions[task], parts };

@@ -45,11 +45,14 @@ test('[use U18] the image that is the background of the clip is named as that, t
   const made = asTask(given, 'subject-driven', { ...first, background });
   expect(read(made)).toBe('a | <subject 1> | runs in front of a | <background 3>');
   expect(read(asTask(given, 'subject-driven', first))).toBe('a | <subject 1> | runs in front of a | <subject 3>');
+  const turned = asTask(given, 'subject-driven', { ...first, background, backgroundFirst: true });
+  expect(read(turned)).toBe('<background 3> | a | <subject 1> | runs in front of a');
 });
 
 test('what names nothing that was retrieved, or is of another task, stays as it is', () => {
   const strange = prompt(...fox, { text: 'a cup on a table' });
   expect(asTask(strange, 'subject-driven', first)).toBe(strange);
+  expect(asTask(strange, 'subject-driven', { ...first, backgroundFirst: true })).toBe(strange);
   const alone = prompt({ text: 'a fox' });
   expect(asTask(alone, 'subject-driven', first)).toBe(alone);
   const other: ModelPrompt = { ...alone, task: 'prediction' };
