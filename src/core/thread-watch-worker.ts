@@ -37,7 +37,8 @@ function askWhere(): void {
   const session = new Session();
   session.connectToMainThread();
   session.on('Debugger.scriptParsed', ({ params }: InspectorNotification<Debugger.ScriptParsedEventDataType>) => {
-    if (params.url.startsWith('file:')) files.set(params.scriptId, fileURLToPath(params.url));
+    const { scriptId, url } = params;
+    if (url) files.set(scriptId, url.startsWith('file:') ? fileURLToPath(url) : url);
   });
   session.on('Debugger.paused', ({ params }: InspectorNotification<Debugger.PausedEventDataType>) => {
     session.post('Debugger.resume', () => session.disconnect());
@@ -51,13 +52,16 @@ function askWhere(): void {
   session.post('Debugger.enable', () => session.post('Debugger.pause'));
 }
 
-/** `frames`: the innermost first. */
+/**
+ * `frames`: the innermost first. Only a step of somebody else's is an error: vimi's own work, such as a slow start on a busy machine,
+ * comes to its end.
+ */
 function tell(frames: { file: string; line: number; function: string }[]): void {
-  const [at] = frames;
+  const at = frames.find(({ file }) => !file.startsWith('node:')) ?? frames[0];
   const called = steps.filter(({ module }) => frames.some(({ file }) => file === module));
   const either = (names: string[]) => [...new Set(names)].join(' or ') || undefined;
   say(
-    error,
+    called.length > 0 ? error : warning,
     {
       pipeline: either(called.map(({ pipeline }) => pipeline)),
       step: either(called.map(({ step }) => step)),
@@ -65,7 +69,9 @@ function tell(frames: { file: string; line: number; function: string }[]): void 
       function: at?.function || undefined,
       seconds: seconds(),
     },
-    'The thread does not come back from here; everything else of this process waits for it',
+    called.length > 0
+      ? 'The thread does not come back from here; everything else of this process waits for it'
+      : 'The thread is busy outside the custom operators, or the machine is; everything else of this process waits for it',
   );
 }
 

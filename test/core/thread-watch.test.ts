@@ -12,7 +12,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 const watch = pathToFileURL(resolve(import.meta.dirname, '../../dist/core/thread-watch.js'));
 
 /** A process that watches its thread and runs `work` as a step. */
-function start(name: string, work: string, options: string[] = []) {
+function start(name: string, work: string, options: string[] = [], watched = true) {
   const module = join(folder, `${name}.mjs`);
   writeFileSync(module, `export async function work() {\n  await null;\n  ${work}\n}\n`);
   const program = `
@@ -20,7 +20,7 @@ function start(name: string, work: string, options: string[] = []) {
     import { work } from '${pathToFileURL(module)}';
     watchThread([
       { pipeline: 'corpus', step: 'another', module: '/another.mjs' },
-      { pipeline: 'corpus', step: '${name}', module: '${module}' },
+      ${watched ? `{ pipeline: 'corpus', step: '${name}', module: '${module}' },` : ''}
     ], 50);
     setInterval(() => {}, 1000);
     setTimeout(work, 500);`;
@@ -30,8 +30,8 @@ function start(name: string, work: string, options: string[] = []) {
 }
 
 /** The first lines of a process whose thread a step keeps; `work` is line 3. */
-async function told(name: string, work: string, lines: number): Promise<Record<string, unknown>[]> {
-  const child = start(name, work);
+async function told(name: string, work: string, lines: number, watched = true): Promise<Record<string, unknown>[]> {
+  const child = start(name, work, [], watched);
   const found: Record<string, unknown>[] = [];
   for await (const line of createInterface(child.stderr)) if (found.push(JSON.parse(line)) === lines) break;
   child.kill('SIGKILL');
@@ -45,6 +45,17 @@ it.each([
   const [line] = await told(name, work, 1);
   expect(line).toMatchObject({ level: 50, pipeline: 'corpus', step: name, function: 'work' });
   expect(line!.where).toBe(`${join(folder, `${name}.mjs`)}:3`);
+});
+
+it('only warns where no custom operator keeps the thread, and still says where it is', async () => {
+  const [line] = await told('own', 'for (;;) Math.sqrt(2);', 1, false);
+  expect(line).toMatchObject({
+    level: 40,
+    where: `${join(folder, 'own.mjs')}:3`,
+    function: 'work',
+    msg: expect.stringContaining('outside the custom operators'),
+  });
+  expect(line).not.toHaveProperty('step');
 });
 
 it('says when the thread is free again', async () => {
