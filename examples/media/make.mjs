@@ -3,7 +3,9 @@ import { execFileSync } from 'node:child_process';
 import { mkdir, readdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { addBackground } from '../world/backgrounds.mjs';
 import { ffmpeg, writeMp4 } from '../world/mp4.mjs';
+import { alongForm, movement } from '../world/paths.mjs';
 import { seeded } from '../world/random.mjs';
 import { captionOf, plain, poses, render } from '../world/scene.mjs';
 import { readSprite } from '../world/sprite.mjs';
@@ -48,6 +50,15 @@ const moving = [
   ['flying saucer', 'shrink', 'black'],
 ];
 
+/** An image to move in front of. No training world has it. */
+const background = 'the desert of Nopodun';
+
+/** Movements that no training world has: a prompt can only mean these clips by their verbs. @type {[name: string, movement: string, colour: string][]} */
+const wandering = [
+  ['turtle', 'orbit', 'white'],
+  ['cat', 'zigzag', 'blue'],
+];
+
 /** A real film beside the rendered clips: cuts, texture, and frames that are neither square nor small. */
 const film = [
   { name: 'rabbit-wakes', from: 0.2, caption: 'a big grey rabbit climbs out of its burrow in a meadow' },
@@ -73,16 +84,17 @@ for (const part of ['images', 'clips']) {
 const events = [];
 for (const name of images.split(',').map((part) => part.trim()))
   events.push(await addStill(values.sprites, known(name), join(outFolder, 'images')));
+events.push(await addBackground({ phrase: background }, join(outFolder, 'images')));
 
 for (const [name, motion, colour] of moving) {
-  const subject = known(name);
-  if (isHeldOut(subject.code)) throw new Error(`${name} must not be seen in motion`);
-  const actor = { phrase: subject.phrase, motion, place: /** @type {const} */ ('whole') };
-  const sprite = await readSprite(join(values.sprites, 'img/google/64', `${subject.code}.png`));
-  const file = join(outFolder, 'clips', `${fileName(`${name} ${motion} ${colour}`)}.mp4`);
-  const at = poses(actor, clipFrames, seeded('media', name, motion));
-  await writeMp4(file, render([{ sprite, at }], plain(colour, clipSide), clipSide), { side: clipSide, fps: clipFps, crf: 18 });
-  await addClip(file, captionOf({ actors: [actor], background: { colour } }), `media:${fileName(name)}:${motion}`, emojiLicence);
+  const actor = { phrase: known(name).phrase, motion, place: /** @type {const} */ ('whole') };
+  await addRendered(name, colour, actor, poses(actor, clipFrames, seeded('media', name, motion)));
+}
+
+for (const [name, motion, colour] of wandering) {
+  const { verb, form } = movement('media', motion);
+  const actor = { phrase: known(name).phrase, motion, verb, place: /** @type {const} */ ('whole') };
+  await addRendered(name, colour, actor, alongForm(seeded('media', name, motion), clipFrames, form));
 }
 
 for (const { name, from, caption } of film) {
@@ -104,6 +116,21 @@ function known(name) {
   const entity = entities.get(name);
   if (!entity) throw new Error(`no such subject in entities.jsonl: ${name}`);
   return entity;
+}
+
+/**
+ * @param {string} name
+ * @param {string} colour
+ * @param {import('../world/scene.mjs').Actor} actor
+ * @param {import('../world/motions.mjs').Pose[]} at
+ */
+async function addRendered(name, colour, actor, at) {
+  const subject = known(name);
+  if (isHeldOut(subject.code)) throw new Error(`${name} must not be seen in motion`);
+  const sprite = await readSprite(join(values.sprites ?? '', 'img/google/64', `${subject.code}.png`));
+  const file = join(outFolder, 'clips', `${fileName(`${name} ${actor.motion} ${colour}`)}.mp4`);
+  await writeMp4(file, render([{ sprite, at }], plain(colour, clipSide), clipSide), { side: clipSide, fps: clipFps, crf: 18 });
+  await addClip(file, captionOf({ actors: [actor], background: { colour } }), `media:${fileName(name)}:${actor.motion}`, emojiLicence);
 }
 
 /** @param {string} file @param {string} caption @param {string} source @param {string} licence */

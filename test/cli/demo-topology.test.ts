@@ -1,4 +1,4 @@
-import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
@@ -21,5 +21,6 @@ it('gives the demo a corpus of its own, and leave to read its media, wherever it
   const media = readdirSync(images).map((name) => join(images, name));
   expect(await withinMediaRoots(media, [images], topology)).toEqual({ within: new Set(media), linksOut: [] });
   expect(topology.pipelines.map(({ name }) => name).sort()).toEqual(['backfill', 'corpus', 'generate']);
+  expect(readFileSync(join(demo, 'topology.yaml'), 'utf8')).toContain('- index: { clips: true }');
   await workspace.close();
 });

@@ -18,11 +18,15 @@ import { project } from './demo-topology.js';
 import { reportLine, runPipelines } from './run.js';
 
 /** The image of the mushroom is in the corpus alone: no clip, here or in the model's training, shows one. */
-const prompts = [
+const prompts: readonly { text: string; seed: number; motions?: number }[] = [
   { text: 'a mushroom moves left on a blue background', seed: 1 },
-  { text: 'a fox moves right on a green background', seed: 2 },
-  { text: 'a rocket moves up on a black background', seed: 3 },
+  {
+    text: 'a rocket moves up on the left and a fox moves down on the right, in front of the desert of Nopodun',
+    seed: 1,
+  },
   { text: 'a strawberry painted blue moves down on a white background', seed: 4 },
+  // What "orbits" is, the model knows from the retrieved clip alone.
+  { text: 'an octopus orbits on a yellow background', seed: 3, motions: 1 },
 ];
 
 /**
@@ -57,16 +61,22 @@ export async function demo(workspace: Workspace, signal: AbortSignal, out: NodeJ
 
   const client = await Client.of(workspace, generate);
   const jobs: Job[] = [];
-  for (const { text, seed } of prompts)
-    jobs.push(await client.submit({ prompt: text, seed }, { source: '/vimi/demo' }));
+  for (const { text, seed, motions } of prompts)
+    jobs.push(
+      await client.submit({ prompt: text, seed, ...(motions && { retrieval: { motions } }) }, { source: '/vimi/demo' }),
+    );
   await runPipelines(workspace, [generate], { drain: true, signal, bars: true });
   if (signal.aborted) return client.close();
 
   const { folder } = workspace.topology;
   const shown = await collect(workspace, client, jobs);
   await client.close();
+  const columns = Math.max(...shown.map(({ seen }) => seen.length));
   await contactSheet(
-    shown.map(({ entry, images }) => ({ label: entry.promptText, images })),
+    shown.map(({ entry, seen, frames }) => ({
+      label: entry.promptText,
+      images: [...Array<null>(columns - seen.length).fill(null), ...seen, ...frames],
+    })),
     join(folder, 'contact-sheet.png'),
   );
   const { documents } = await (await workspace.corpusIsCurrent()).state();
@@ -121,7 +131,7 @@ async function collect(
   workspace: Workspace,
   client: Client,
   jobs: readonly Job[],
-): Promise<{ entry: GalleryEntry; images: (Buffer | RgbImage)[] }[]> {
+): Promise<{ entry: GalleryEntry; seen: Buffer[]; frames: RgbImage[] }[]> {
   const { folder } = workspace.topology;
   const objects = await workspace.objects();
   const keep = async (key: string, sha256: string) => {
@@ -154,10 +164,9 @@ async function collect(
         seed: sampler.seed,
         seconds: Number((timings as { denoise_seconds?: number } | undefined)?.denoise_seconds ?? 0),
       };
-      // The row of the contact sheet: the image that the model saw, then what it made.
-      const seen = prompt.parts.flatMap((part) => ('image' in part ? [part.image] : []));
-      const images = await Promise.all(seen.map(({ key, sha256 }) => objects.get(key, { sha256 })));
-      return { entry, images: [...images, ...(await framesOf(join(folder, name)))] };
+      // The row of the contact sheet: what the model saw, of a clip one frame, then what it made.
+      const seen = await Promise.all(context.map(({ image }) => objects.get(image.key, { sha256: image.sha256 })));
+      return { entry, seen, frames: await framesOf(join(folder, name)) };
     }),
   );
 }
