@@ -316,7 +316,12 @@ export const jobChanged = z.looseObject({
   job: z.string().describe('the id of the job, the same in all that follows from one request'),
   request: requestTry.optional().describe('the request as its sender named it'),
   state: jobState,
-  progress: z.number().min(0).max(1).optional().describe('share of the denoising steps done'),
+  progress: z
+    .number()
+    .min(0)
+    .max(1)
+    .optional()
+    .describe('share of the denoising steps done; of a job that ended early, how far it had come'),
   context: z
     .array(toldEntry)
     .optional()

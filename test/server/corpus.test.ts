@@ -30,6 +30,17 @@ describe('the corpus over HTTP', patient, () => {
     expect(await endsOf(await workspace.transport(), 'media')).toEqual(before);
   });
 
+  it.each([
+    ['a host that media_hosts does not name', 'https://media.example/kite.png'],
+    ['a private address', 'http://10.0.0.7/kite.png'],
+  ])('refuses %s at the door', async (_, uri) => {
+    const before = await endsOf(await workspace.transport(), 'media');
+    const { status, body } = await post('/v1/media', { uri, caption: 'a kite' });
+    expect([status, body.code]).toEqual([403, 'MEDIA_FORBIDDEN']);
+    expect(body.detail).toContain('media_hosts');
+    expect(await endsOf(await workspace.transport(), 'media')).toEqual(before);
+  });
+
   it('grows, is searched, grounds prompts, and lets documents go', async () => {
     const [red, quilt] = ['kite.png', 'quilt.png'].map((name) => join(dirname(topology), name)) as [string, string];
     writeFileSync(red, await discPng(64));

@@ -49,7 +49,14 @@ export function jobOutcome(
   const started = startOf(settlement) ?? (isMine ? known?.started_at : undefined);
   // The record of a video has it; of a job without one this is the only place.
   const context = end.state !== 'completed' && isMine ? known?.context : undefined;
-  const data = { ...own, ...end, ...(context && { context }), ...(started !== undefined && { started_at: started }) };
+  // As far as it was told: a job that was cancelled or failed on its way does not go back to its beginning.
+  const progress = end.progress ?? (isMine ? known?.progress : undefined);
+  const data = {
+    ...{ ...own, ...end },
+    ...(progress !== undefined && { progress }),
+    ...(context && { context }),
+    ...(started !== undefined && { started_at: started }),
+  };
   return [jobRecord(data, { pipeline, topic }, { traceparent: event.traceparent })];
 }
 

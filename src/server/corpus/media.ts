@@ -7,6 +7,7 @@ import { urlOf } from '../../core/hosts.js';
 import { checkReadable } from '../../core/unreadable-text.js';
 import { decodeEvent, encodeEvent } from '../../events/cloudevents.js';
 import { type MediaAdded, mediaAdded } from '../../events/schemas.js';
+import { createWebClient, type WebClient } from '../../media/web/web-client.js';
 import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
 import { answers, json } from '../answers/answers.js';
 import { gone } from '../answers/gone.js';
@@ -41,6 +42,7 @@ export function addMediaRoute(app: App, { workspace, pipeline, folder }: MediaRo
   const { from, schemas } = pipeline;
   const mostBytes = mostBytesOf(pipeline);
   const forms = new MediaForms();
+  const web = createWebClient({ hosts: workspace.topology.mediaHosts });
   app.post(
     '/v1/media',
     {
@@ -63,7 +65,7 @@ export function addMediaRoute(app: App, { workspace, pipeline, folder }: MediaRo
       const id = randomUUID();
       const data = body as MediaAdded;
       // The name of an upload is ours.
-      if (!medium) checkPlace(data.uri, caller);
+      if (!medium) checkPlace(data.uri, caller, web);
       const { source } = caller;
       checkTexts(data);
       const record = encodeEvent({ schema: 'media.added', id, source, topic: from, key: data.uri, data });
@@ -90,9 +92,13 @@ function mostBytesOf({ steps }: PipelineSpec): number {
   return (fetch?.config as unknown as { max_bytes: number } | undefined)?.max_bytes ?? usualBytes;
 }
 
-/** Files and objects of the server are nobody's to name but its operator's. */
-function checkPlace(uri: string, { isAdmin }: Caller): void {
-  if (isAdmin || /^https?:$/.test(urlOf(uri)?.protocol ?? '')) return;
+/** Files and objects of the server are nobody's to name but its operator's; what may not be fetched is refused before it is published. */
+function checkPlace(uri: string, { isAdmin }: Caller, web: WebClient): void {
+  if (/^https?:$/.test(urlOf(uri)?.protocol ?? '')) {
+    web.allowed(uri);
+    return;
+  }
+  if (isAdmin) return;
   throw new VimiError('MEDIA_FORBIDDEN', 'Only a key with the scope admin may name files and objects of the server', {
     ...{ expected: 'an address of http or https on one of media_hosts', found: uri, where: 'uri' },
     remedy: 'Upload the medium as a form with a part named file, or offer it at an address.',

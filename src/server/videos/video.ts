@@ -14,7 +14,10 @@ export const video = z
     id: z.string().describe('of the job, the same in all events that follow from the request'),
     object: z.literal('video'),
     status: jobState,
-    progress: z.number().int().describe('percent of the denoising steps done'),
+    progress: z
+      .number()
+      .int()
+      .describe('percent of the denoising steps done; of a job that ended early, how far it had come'),
     prompt: z.string().nullable().describe('its texts; null if the topic no longer keeps the request'),
     model: z.string().nullable(),
     seconds: z.string().nullable().describe('length, a number as text; null until it is known'),

@@ -376,24 +376,25 @@ describe('admit', () => {
       expect(generationRequested.safeParse({ prompt: [{ ...part, ...changes }] }).success).toBe(false);
   });
 
-  it('keeps what a job was grounded in that ends without a video', async () => {
+  it('keeps how far a job had come, and what it was grounded in, that ends without a video', async () => {
     const job = jobId('test', { source: '/test/requests', id: 'requests-0-0' });
     const request = { source: '/test/requests', id: 'requests-0-0', record: 'requests-0-0@0' };
     const context = [{ document: 'd'.repeat(64), caption: 'a fox', kind: 'image' as const, score: 1, ranks: {} }];
-    const known: KnownJob = { job, request, state: 'in_progress', context };
-    const contextAfter = async (outcome: Outcome, before = known) => {
+    const known: KnownJob = { job, request, state: 'in_progress', progress: 0.4, context };
+    const after = async (outcome: Outcome, before = known) => {
       const { run } = await admitted({}, {}, { jobs: { ...noJobs, known: () => before } });
       const [told] = run.instance.onOutcome!({ ...run.settlements[0]!, outcome, outputs: [] });
-      return JSON.parse(String(told!.value)).context;
+      const { progress, context } = JSON.parse(String(told!.value));
+      return { progress, context };
     };
     const error = new VimiError('MODEL_CRASHED', 'The model process died');
     const failed: Outcome = { kind: 'rejected', error, step: 'denoise', attempts: 3 };
-    expect(await contextAfter(failed)).toEqual(context);
-    expect(await contextAfter({ kind: 'dropped', reason: 'cancelled' })).toEqual(context);
-    expect(await contextAfter({ kind: 'delivered' })).toBeUndefined();
+    expect(await after(failed)).toEqual({ progress: 0.4, context });
+    expect(await after({ kind: 'dropped', reason: 'cancelled' })).toEqual({ progress: 0.4, context });
+    expect(await after({ kind: 'delivered' })).toEqual({ progress: 1, context: undefined });
     // Of another record, which failed before.
     const other: KnownJob = { ...known, state: 'failed', request: { ...request, record: 'requests-0-9@0' } };
-    expect(await contextAfter(failed, other)).toBeUndefined();
+    expect(await after(failed, other)).toEqual({ progress: undefined, context: undefined });
   });
 
   it('tells in the commit of the outcome what became of the job', async () => {
