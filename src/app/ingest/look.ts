@@ -4,11 +4,11 @@ import { formatOf, signatureBytes } from '../../media/image-formats.js';
 import { mediaPath } from '../../media/media-path.js';
 import { type OpenMedia, openMedia } from '../../media/open-media.js';
 import { openMember } from '../../media/open-tar-member.js';
-import { createWebClient } from '../../media/web/web-client.js';
 import { type CaptionerSetting, maySay, wordsFor } from '../../operators/media/captioners.js';
 import { tooLarge } from '../../operators/media/locate.js';
 import { sidecarOfFile } from '../../operators/media/sidecar.js';
 import type { Topology } from '../../streams/topology/topology.js';
+import { checkMediaHost } from './media-hosts.js';
 import type { OfferedMedium } from './offered-medium.js';
 
 /** What a medium is by its first bytes: a format of images, `video`; or, where nothing was read of it, its protocol. */
@@ -30,13 +30,13 @@ type LookedBy = Pick<Topology, 'mediaRoots' | 'mediaHosts'> & { profile: Pick<To
 /** Looks at a medium that lies in a file or a tar, without decoding it. What lies elsewhere is not fetched. */
 export async function look(
   { uri, caption, labels }: OfferedMedium,
-  { mediaRoots: roots, mediaHosts: hosts, profile: { work } }: LookedBy,
+  { mediaRoots: roots, mediaHosts, profile: { work } }: LookedBy,
   { captioners, maxBytes }: Asked,
 ): Promise<Looked> {
   const protocol = /^([a-z][a-z0-9+.-]*):/i.exec(uri)?.[1]?.toLowerCase();
   if (protocol === 'object') return { kind: 'objects' };
   if (protocol === 'http' || protocol === 'https')
-    return { kind: 'addresses', ...problemOf(() => createWebClient({ hosts }).allowed(uri)) };
+    return { kind: 'addresses', ...problemOf(() => checkMediaHost(uri, { mediaHosts })) };
   let kind = 'unreadable';
   try {
     const { medium, at, size } = await opened(uri, roots, work);

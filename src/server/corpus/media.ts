@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
+import { checkMediaHost } from '../../app/ingest/media-hosts.js';
 import { storeUpload, type Upload } from '../../app/uploads.js';
 import type { Workspace } from '../../app/workspace.js';
 import { VimiError } from '../../core/errors.js';
@@ -7,8 +8,8 @@ import { urlOf } from '../../core/hosts.js';
 import { checkReadable } from '../../core/unreadable-text.js';
 import { decodeEvent, encodeEvent } from '../../events/cloudevents.js';
 import { type MediaAdded, mediaAdded } from '../../events/schemas.js';
-import { createWebClient, type WebClient } from '../../media/web/web-client.js';
 import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
+import type { Topology } from '../../streams/topology/topology.js';
 import { answers, json } from '../answers/answers.js';
 import { gone } from '../answers/gone.js';
 import type { App } from '../app.js';
@@ -42,7 +43,6 @@ export function addMediaRoute(app: App, { workspace, pipeline, folder }: MediaRo
   const { from, schemas } = pipeline;
   const mostBytes = mostBytesOf(pipeline);
   const forms = new MediaForms();
-  const web = createWebClient({ hosts: workspace.topology.mediaHosts });
   app.post(
     '/v1/media',
     {
@@ -65,7 +65,7 @@ export function addMediaRoute(app: App, { workspace, pipeline, folder }: MediaRo
       const id = randomUUID();
       const data = body as MediaAdded;
       // The name of an upload is ours.
-      if (!medium) checkPlace(data.uri, caller, web);
+      if (!medium) checkPlace(data.uri, caller, workspace.topology);
       const { source } = caller;
       checkTexts(data);
       const record = encodeEvent({ schema: 'media.added', id, source, topic: from, key: data.uri, data });
@@ -93,9 +93,9 @@ function mostBytesOf({ steps }: PipelineSpec): number {
 }
 
 /** Files and objects of the server are nobody's to name but its operator's; what may not be fetched is refused before it is published. */
-function checkPlace(uri: string, { isAdmin }: Caller, web: WebClient): void {
+function checkPlace(uri: string, { isAdmin }: Caller, topology: Topology): void {
   if (/^https?:$/.test(urlOf(uri)?.protocol ?? '')) {
-    web.allowed(uri);
+    checkMediaHost(uri, topology);
     return;
   }
   if (isAdmin) return;
