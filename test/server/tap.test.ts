@@ -146,6 +146,10 @@ describe('vimi tap', patient, () => {
       code: 'USAGE',
       message: expect.stringContaining(message),
     });
+    // What was asked is wrong, and not the process.
+    await expect(tapping(step, options).lines()).rejects.not.toMatchObject({
+      message: expect.stringContaining('does not show its steps'),
+    });
   });
 
   it('holds up nobody: a reader that takes nothing misses events, and is told how many', async () => {

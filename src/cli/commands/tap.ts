@@ -80,15 +80,20 @@ async function connect(url: URL, { key, signal }: TapOptions): Promise<Response>
     clearTimeout(timer);
   }
   if (response.ok && response.headers.get('content-type')?.startsWith('text/event-stream')) return response;
-  throw foreign(url, await refusal(response));
+  throw await refusal(url, response);
 }
 
 /** Why the process refuses, in its own words. */
-async function refusal(response: Response): Promise<string> {
+async function refusal(url: URL, response: Response): Promise<VimiError> {
   const isProblem = response.headers.get('content-type')?.startsWith('application/problem+json');
-  if (!isProblem) return `status ${response.status}`;
+  if (!isProblem) return foreign(url, `status ${response.status}`);
   const { code, detail, remedy } = (await response.json()) as Record<string, unknown>;
-  return `${code}: ${detail} → ${code === 'KEY_MISSING' ? 'set VIMI_API_KEY to a key with the scope admin' : remedy}`;
+  // What was asked is wrong, and not the process.
+  if (code === 'HTTP_MALFORMED') return new VimiError('USAGE', String(detail), { where: url.origin });
+  return foreign(
+    url,
+    `${code}: ${detail} → ${code === 'KEY_MISSING' ? 'set VIMI_API_KEY to a key with the scope admin' : remedy}`,
+  );
 }
 
 function foreign(url: URL, found: string): VimiError {

@@ -45,9 +45,8 @@ export async function top(
       if (signal.aborted) return;
       if (count !== Number.POSITIVE_INFINITY) throw thrown;
       // It may be between two runs: whoever watches waits.
-      const { message, found } = asVimiError(thrown);
-      if (!json)
-        out.write(`${redraws ? clear : ''}${printable(`${message}${found ? `: ${found}` : ''}`)}; looking again\n`);
+      const { message } = asVimiError(thrown);
+      if (!json) out.write(`${redraws ? clear : ''}${printable(message)}; looking again\n`);
       continue;
     }
     const rows = rowsOf(before, now, options.sort).filter(isWanted(options.pipeline));
