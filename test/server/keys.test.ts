@@ -219,7 +219,7 @@ describe('API keys', patient, () => {
   });
 
   it('name neither files nor, without the scope to see them, documents', async () => {
-    const topology = await ownTopology();
+    const topology = await ownTopology((text) => `${text}\nmedia_hosts: [media.example]\n`);
     const path = keyPath(dirname(topology), {});
     const key = async (name: string, scopes: Scope[]) => bearer((await addKey(path, name, scopes)).text);
     const [grower, maker, seer] = [
