@@ -9,8 +9,9 @@ export const project = fileURLToPath(new URL('../../../', import.meta.url));
 
 /**
  * Writes the topology of the demo into `folder` and gives its path: the one that ships, with its log, objects and index
- * beside it, the media of the demo as its root, and clips as documents, to be found as motion examples. So the demo works wherever it is started, and neither grounds in the
- * corpus of that place nor adds to it; every other command can be pointed at it.
+ * beside it, the media of the demo as its root, and clips as documents, to be found as motion examples. So the demo works
+ * wherever it is started, and neither grounds in the corpus of that place nor adds to it; every other command can be
+ * pointed at it.
  */
 export async function writeDemoTopology(folder: string): Promise<string> {
   const shipped = await readFile(join(project, 'topology.yaml'), 'utf8');

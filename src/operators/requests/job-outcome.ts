@@ -33,8 +33,8 @@ export function jobOutcome(
   if (event.schema !== 'generation.requested') return [];
   const own = tryOf(settlement, pipeline);
   const known = jobs.known(own.job);
-  const isMine = known?.request.record === own.request.record;
-  if (known && (isMine ? isOver(known.state) : known.state !== 'failed')) return [];
+  const mine = known?.request.record === own.request.record ? known : undefined;
+  if (known && (mine ? isOver(mine.state) : known.state !== 'failed')) return [];
   if (outcome.kind === 'dropped') {
     // The job was another's, though it may have failed or been deleted since.
     if (outcome.reason === 'duplicate-request') return [];
@@ -46,11 +46,11 @@ export function jobOutcome(
     : outcome.kind === 'rejected'
       ? { state: 'failed', error: { code: outcome.error.code, message: outcome.error.message } }
       : { state: outcome.reason === 'cancelled' ? 'cancelled' : 'failed', ...dropOf(outcome.reason) };
-  const started = startOf(settlement) ?? (isMine ? known?.started_at : undefined);
+  const started = startOf(settlement) ?? mine?.started_at;
   // The record of a video has it; of a job without one this is the only place.
-  const context = end.state !== 'completed' && isMine ? known?.context : undefined;
+  const context = end.state === 'completed' ? undefined : mine?.context;
   // As far as it was told: a job that was cancelled or failed on its way does not go back to its beginning.
-  const progress = end.progress ?? (isMine ? known?.progress : undefined);
+  const progress = end.progress ?? mine?.progress;
   const data = {
     ...{ ...own, ...end },
     ...(progress !== undefined && { progress }),
