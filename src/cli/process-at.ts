@@ -13,8 +13,8 @@ export function processUrl(address: string, path: string): URL {
   return url;
 }
 
-/** Why fetch failed there; `how`: to name another address. */
-export function noProcess(thrown: unknown, where: string, how: string): VimiError {
+/** Why fetch failed there. */
+export function noProcess(thrown: unknown, where: string): VimiError {
   const { name, message, cause } = thrown as Error;
   if (name === 'TimeoutError')
     return new VimiError('USAGE', 'A process listens there, and does not answer', {
@@ -25,7 +25,7 @@ export function noProcess(thrown: unknown, where: string, how: string): VimiErro
   return new VimiError('USAGE', 'No process answers there', {
     found: cause instanceof Error ? cause.message : message,
     where,
-    remedy: `\`vimi run\` serves HTTP at 127.0.0.1:9400; name another address: ${how}.`,
+    remedy: `\`vimi run\` serves HTTP at 127.0.0.1:9400; name another address with --at HOST:PORT.`,
     cause: thrown,
   });
 }

@@ -37,7 +37,7 @@ export function addTapRoute(app: App, taps: Taps, closing: AbortSignal): void {
         }),
         response: answers({
           200: bytes(
-            'An event `handed` for each: pipeline, step, event, part, where, data (long values by their size), and how many were missed before it, because this reader was slow or more than 250 came in a second.',
+            'First an event `listening` with the names of the steps. Then an event `handed` for each: pipeline, step, event, part, where, data (long values by their size), and how many were missed before it, because this reader was slow or more than 250 came in a second.',
             'text/event-stream',
           ),
         }),
@@ -76,13 +76,14 @@ export function addTapRoute(app: App, taps: Taps, closing: AbortSignal): void {
         missed = 0;
         wake();
       };
-      const stop = taps.look(pattern, look, side);
-      if (!stop)
+      const looking = taps.look(pattern, look, side);
+      if (!looking)
         throw new VimiError('HTTP_MALFORMED', `No step that runs here is called so${didYouMean(pattern, taps.names)}`, {
           expected: taps.names.join(', ') || 'a step of a pipeline that runs in this process',
           found: pattern,
           where: 'step',
         });
+      const { steps, stop } = looking;
       reply.hijack();
       if (reply.raw.destroyed) {
         stop();
@@ -93,7 +94,12 @@ export function addTapRoute(app: App, taps: Taps, closing: AbortSignal): void {
         open--;
         stop();
       });
+      let hasSaid = false;
       const next = (): ServerEvent | undefined => {
+        if (!hasSaid) {
+          hasSaid = true;
+          return { event: 'listening', id: '0', data: { steps } };
+        }
         const data = waiting.shift();
         if (!data) return undefined;
         told++;

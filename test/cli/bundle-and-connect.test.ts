@@ -17,13 +17,13 @@ import { quietLog } from '../operators/run-operator.js';
 
 let folder: string;
 let run: Server;
-let http: string;
+let at: string;
 const topology = () => join(folder, 'topology.yaml');
 beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'vimi-bundle-'));
   run = createServer((request, response) => response.end(`asked for ${request.url}\n`));
   await new Promise<void>((resolve) => run.listen(0, '127.0.0.1', resolve));
-  http = `127.0.0.1:${(run.address() as AddressInfo).port}`;
+  at = `127.0.0.1:${(run.address() as AddressInfo).port}`;
   writeFileSync(
     topology(),
     `
@@ -54,7 +54,7 @@ describe('a bundle for a bug report', () => {
     const workspace = await Workspace.open({ topology: topology(), env, log: quietLog });
     const path = join(folder, 'b.tgz');
     const findings = [{ part: 'node', state: 'good' as const, text: '20' }];
-    const names = await writeBundle(path, { findings, topology: workspace.topology, http, env });
+    const names = await writeBundle(path, { findings, topology: workspace.topology, at, env });
     await workspace.close();
     const files: Record<string, string> = {};
     for await (const { name, bytes } of unpackTar(createReadStream(path).pipe(createGunzip())))
@@ -72,7 +72,7 @@ describe('a bundle for a bug report', () => {
   it('is written when nothing runs, and when the topology cannot be read', async () => {
     run.close();
     const path = join(folder, 'b.tgz');
-    const names = await writeBundle(path, { findings: [], topology: undefined, http, env: {} });
+    const names = await writeBundle(path, { findings: [], topology: undefined, at, env: {} });
     expect(names).not.toContain('vimi-bundle/topology.yaml');
     expect(names).toContain('vimi-bundle/metrics.txt');
   });

@@ -125,6 +125,18 @@ describe('vimi tap', patient, () => {
     expect(await lines()).toEqual([]);
   });
 
+  it('tells a person what it listens to before anything passes, and prints none of that', async () => {
+    const told: string[] = [];
+    const tell = (line: string) => void told.push(line);
+    const idle = tapping('generate.e*', { tell, input: true, filter: 'query.text~fox' });
+    await expect.poll(() => told, { timeout: patience(10) }).toHaveLength(1);
+    idle.stop();
+    expect(told).toEqual([
+      'listening to what generate.embed, generate.encode take where query.text~fox; nothing has passed yet\n',
+    ]);
+    expect(await idle.lines()).toEqual([]);
+  });
+
   it('prints at most one event in an interval', async () => {
     const seldom = tapping('generate.embed', { intervalMs: 86_400_000 });
     await seldom.opened();
@@ -173,7 +185,7 @@ describe('vimi tap', patient, () => {
       const lines = (rest + decoder.decode(chunk as Uint8Array, { stream: true })).split('\n');
       rest = lines.pop()!;
       const before = told.length;
-      for (const line of lines) if (line.startsWith('data: ')) told.push(JSON.parse(line.slice(6)).missed);
+      for (const line of lines) if (line.includes('"missed"')) told.push(JSON.parse(line.slice(6)).missed);
       if (before < 201 && told.length >= 201) see();
       if (told.length === 202) break;
     }

@@ -19,7 +19,7 @@ export interface BundleOptions {
   /** Missing: the topology has mistakes, which the findings tell. */
   topology: Topology | undefined;
   /** HOST:PORT of a run. */
-  http: string;
+  at: string;
   env: Record<string, string | undefined>;
 }
 
@@ -39,9 +39,9 @@ export async function writeBundle(path: string, options: BundleOptions): Promise
   return members.map(({ name }) => name);
 }
 
-async function contents({ findings, topology, http, env }: BundleOptions): Promise<Record<string, string>> {
+async function contents({ findings, topology, at, env }: BundleOptions): Promise<Record<string, string>> {
   const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
-  const [metrics, ready] = await Promise.all([asked(http, '/metrics'), asked(http, '/ready')]);
+  const [metrics, ready] = await Promise.all([asked(at, '/metrics'), asked(at, '/ready')]);
   return {
     'versions.json': json({
       vimi: version,
@@ -63,12 +63,12 @@ async function contents({ findings, topology, http, env }: BundleOptions): Promi
   };
 }
 
-async function asked(http: string, path: string): Promise<string> {
+async function asked(at: string, path: string): Promise<string> {
   try {
-    const answer = await fetch(processUrl(http, path), { signal: AbortSignal.timeout(askMs), redirect: 'manual' });
+    const answer = await fetch(processUrl(at, path), { signal: AbortSignal.timeout(askMs), redirect: 'manual' });
     return (await answer.text()).slice(0, mostBytes);
   } catch (thrown) {
     const { message, cause } = thrown as Error;
-    return `no answer from ${http}: ${cause instanceof Error ? cause.message : message}\n`;
+    return `no answer from ${at}: ${cause instanceof Error ? cause.message : message}\n`;
   }
 }

@@ -14,6 +14,8 @@ export interface TapOptions {
   /** Of the server, where it asks for one; with the scope admin. */
   key?: string;
   signal: AbortSignal;
+  /** Takes what a person in front of a terminal wants to know and a pipe does not. */
+  tell?(line: string): void;
 }
 
 const firstMs = 10_000;
@@ -25,8 +27,13 @@ const longest = 16 * 1024 * 1024;
  * reader that is slow misses some, and each line says how many (`missed`). USAGE: no process, no such step, no right.
  */
 export async function tap(step: string, options: TapOptions, out: NodeJS.WritableStream): Promise<void> {
-  const { signal } = options;
+  const { signal, tell = () => {} } = options;
   const url = tapUrl(step, options);
+  const show = (event: string) => {
+    const { name, data } = fieldsOf(event);
+    if (name === 'handed') out.write(`${data}\n`);
+    if (name === 'listening') tell(`${listening(data, options)}; nothing has passed yet\n`);
+  };
   try {
     const response = await connect(url, options);
     let text = '';
@@ -35,7 +42,7 @@ export async function tap(step: string, options: TapOptions, out: NodeJS.Writabl
       text += decoder.decode(chunk as Uint8Array, { stream: true });
       const ends = text.lastIndexOf('\n\n');
       if (ends >= 0) {
-        for (const event of text.slice(0, ends).split('\n\n')) print(event, out);
+        for (const event of text.slice(0, ends).split('\n\n')) show(event);
         text = text.slice(ends + 2);
       }
       if (text.length > longest) throw foreign(url, `an event of more than ${longest} characters`);
@@ -45,14 +52,21 @@ export async function tap(step: string, options: TapOptions, out: NodeJS.Writabl
   } catch (thrown) {
     if (signal.aborted) return;
     // As fetch says it when the connection breaks.
-    if (thrown instanceof TypeError) throw noProcess(thrown, url.origin, '--at HOST:PORT');
+    if (thrown instanceof TypeError) throw noProcess(thrown, url.origin);
     throw thrown;
   }
 }
 
-function print(event: string, out: NodeJS.WritableStream): void {
-  const line = event.split('\n').find((one) => one.startsWith('data: '));
-  if (line) out.write(`${line.slice('data: '.length)}\n`);
+function fieldsOf(event: string): { name?: string; data: string } {
+  const lines = event.split('\n');
+  const field = (name: string) => lines.find((line) => line.startsWith(`${name}: `))?.slice(name.length + 2);
+  return { name: field('event'), data: field('data') ?? '' };
+}
+
+function listening(data: string, { input, filter }: TapOptions): string {
+  const { steps } = JSON.parse(data) as { steps: string[] };
+  const those = filter === undefined ? '' : ` where ${filter}`;
+  return `listening to what ${steps.join(', ')} ${input ? 'take' : 'hand on'}${those}`;
 }
 
 function tapUrl(step: string, { at, sample, limit, filter, intervalMs, input }: TapOptions): URL {
@@ -75,7 +89,7 @@ async function connect(url: URL, { key, signal }: TapOptions): Promise<Response>
       headers: key === undefined ? {} : { authorization: `Bearer ${key}` },
     });
   } catch (thrown) {
-    throw noProcess(thrown, url.origin, '--at HOST:PORT');
+    throw noProcess(thrown, url.origin);
   } finally {
     clearTimeout(timer);
   }

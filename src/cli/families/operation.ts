@@ -15,6 +15,7 @@ import {
 } from '../commands.js';
 import { listing } from '../listing.js';
 import { several, wholeNumber } from '../option-values.js';
+import { printable } from '../printable.js';
 import { here, type Shell } from '../shell.js';
 
 interface TapArguments extends Pick<TapOptions, 'filter' | 'sample' | 'limit' | 'input'> {
@@ -28,7 +29,7 @@ export function addOperationCommands(program: Command, { interruption, out, serv
   program
     .command('top')
     .description('show what runs: rate, events in flight and times of each pipeline and step, over and over')
-    .argument('[address...]', `HOST:PORT of each process (default: ${here})`)
+    .option('--at <address>', `HOST:PORT of the process; of each, if repeated (default: ${here})`, several)
     .option('--interval <time>', 'between two looks, such as 2s', '1s')
     .option('--count <n>', 'end after so many tables', wholeNumber(1))
     .addOption(
@@ -36,10 +37,10 @@ export function addOperationCommands(program: Command, { interruption, out, serv
     )
     .option('--pipeline <name>', 'only this one (may be repeated)', several)
     .option('--json', 'one JSON object for each look')
-    .addHelpText('after', '\nExample:\n  vimi top worker-1:9400 worker-2:9400 --sort p99')
-    .action(async (addresses: string[], { interval, ...options }) =>
+    .addHelpText('after', '\nExample:\n  vimi top --at worker-1:9400 --at worker-2:9400 --sort p99')
+    .action(async ({ at, interval, ...options }) =>
       top(
-        addresses.length > 0 ? addresses : [await servedAt()],
+        at ?? [await servedAt()],
         {
           ...options,
           intervalMs: Math.max(100, age(interval)),
@@ -72,6 +73,7 @@ export function addOperationCommands(program: Command, { interruption, out, serv
           at: at ?? (await servedAt()),
           intervalMs: interval,
           key: process.env.VIMI_API_KEY,
+          tell: process.stderr.isTTY ? (line) => process.stderr.write(printable(line)) : undefined,
           signal: interruption('stopping'),
         },
         out,

@@ -136,9 +136,9 @@ export function addStartCommands(
       'also write what a bug report needs, without secrets and content, such as vimi-bundle.tgz',
       tgz,
     )
-    .option('--http <address>', `HOST:PORT of the run whose metrics the bundle holds (default: ${here})`)
+    .option('--at <address>', `HOST:PORT of the run whose metrics the bundle holds (default: ${here})`)
     .option('--json', 'as JSON')
-    .action(async ({ json, bundle, http }: { json?: boolean; bundle?: string; http?: string }) => {
+    .action(async ({ json, bundle, at }: { json?: boolean; bundle?: string; at?: string }) => {
       let opened: Workspace | undefined;
       const { examine, firstContactMs } = await import('../commands/doctor.js');
       const { printFindings } = await import('../findings.js');
@@ -152,8 +152,8 @@ export function addStartCommands(
       if (json) for (const { part, state, text } of findings) out.write(`${JSON.stringify({ part, state, text })}\n`);
       if (findings.some(({ state }) => state === 'bad')) process.exitCode = exitCodes.failed;
       if (bundle === undefined) return;
-      const at = http ?? (await servedAt());
-      const names = await writeBundle(bundle, { findings, topology: opened?.topology, http: at, env: process.env });
+      const ran = at ?? (await servedAt());
+      const names = await writeBundle(bundle, { findings, topology: opened?.topology, at: ran, env: process.env });
       if (!json) out.write(`\nwrote ${bundle}: ${names.join(', ')}. Read it before you pass it on.\n`);
     });
 }

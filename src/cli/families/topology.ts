@@ -113,18 +113,17 @@ export function addTopologyCommands(
     .command('graph')
     .description('draw the pipelines')
     .addOption(new Option('--format <format>').choices(graphFormats).default('mermaid'))
-    .option('--live [address]', `with rates, events in flight and waiting of the run at HOST:PORT (${here})`)
+    .option('--live', 'with the rates, events in flight and events waiting of a run')
+    .addOption(new Option('--at <address>', `HOST:PORT of that run (default: ${here})`).implies({ live: true }))
     .addHelpText(
       'after',
       '\nExamples:\n  vimi graph --format svg > pipelines.svg\n  vimi graph --format svg --live > now.svg',
     )
-    .action(({ format, live }: { format: GraphFormat; live?: string | true }) =>
+    .action(({ format, live, at }: { format: GraphFormat; live?: boolean; at?: string }) =>
       within(async ({ topology }) => {
-        const at = live === true ? await servedAt() : live;
-        const text =
-          at === undefined
-            ? graph(topology, format)
-            : await liveGraph(topology, format, { at, signal: interruption('stopping') });
+        const text = live
+          ? await liveGraph(topology, format, { at: at ?? (await servedAt()), signal: interruption('stopping') })
+          : graph(topology, format);
         out.write(text);
       }),
     );

@@ -14,8 +14,6 @@ export async function lookAt(addresses: readonly string[], signal: AbortSignal):
   return lookOf(performance.now(), texts);
 }
 
-const how = 'HOST:PORT behind the command';
-
 async function metricsAt(url: URL, signal: AbortSignal): Promise<string> {
   const where = url.href;
   const { signal: over, letGo } = either(signal, AbortSignal.timeout(answerMs));
@@ -25,14 +23,14 @@ async function metricsAt(url: URL, signal: AbortSignal): Promise<string> {
     response = await fetch(url, { signal: over, redirect: 'manual' });
     text = await bounded(response);
   } catch (thrown) {
-    throw noProcess(thrown, where, how);
+    throw noProcess(thrown, where);
   } finally {
     letGo();
   }
   if (!response.ok)
     throw new VimiError('USAGE', 'What answers there has no metrics', {
       ...{ found: `status ${response.status}`, where },
-      remedy: `Name the address of a run: ${how}.`,
+      remedy: 'Name the address of a run: --at HOST:PORT.',
     });
   return text;
 }

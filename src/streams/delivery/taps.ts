@@ -53,13 +53,17 @@ export class Taps {
     return both ? both.input.lookers + both.output.lookers : 0;
   }
 
-  /** Looks at each step that a pattern names, `*` being any characters; gives what ends it. undefined: it names none. */
-  look(pattern: string, look: Look, side: Side = 'output'): (() => void) | undefined {
+  /** Looks at each step that a pattern names, `*` being any characters; gives their names and what ends it. undefined: it names none. */
+  look(pattern: string, look: Look, side: Side = 'output'): { steps: string[]; stop: () => void } | undefined {
     const matches = matcher(pattern);
-    const ends = [...this.#taps].filter(([name]) => matches(name)).map(([, both]) => both[side].add(look));
-    if (ends.length === 0) return undefined;
-    return () => {
-      for (const end of ends) end();
+    const steps = this.names.filter(matches);
+    if (steps.length === 0) return undefined;
+    const ends = steps.map((name) => this.#taps.get(name)![side].add(look));
+    return {
+      steps,
+      stop: () => {
+        for (const end of ends) end();
+      },
     };
   }
 }

@@ -12,10 +12,11 @@ function seenBy(pattern: string, names: [string, string][]): string[] | undefine
   const taps = new Taps();
   const seen: string[] = [];
   for (const [pipeline, step] of names) taps.of(pipeline, step);
-  const stop = taps.look(pattern, ({ pipeline, step }) => void seen.push(`${pipeline}.${step}`));
-  if (!stop) return undefined;
+  const looking = taps.look(pattern, ({ pipeline, step }) => void seen.push(`${pipeline}.${step}`));
+  if (!looking) return undefined;
   for (const [pipeline, step] of names) taps.of(pipeline, step).see(envelope);
-  stop();
+  expect(looking.steps).toEqual(seen);
+  looking.stop();
   for (const [pipeline, step] of names) taps.of(pipeline, step).see(envelope);
   return seen;
 }
