@@ -153,11 +153,11 @@ export async function restore(
     );
   for (const [name, path] of privateFiles(around)) {
     if (!existsSync(join(from, name)) || existsSync(path)) continue;
-    await mkdir(dirname(path), { recursive: true });
+    await mkdir(dirname(path), { recursive: true, mode: 0o700 });
     await copyPrivate(join(from, name), path);
   }
   // The log comes last: without it there is nothing to run on.
-  await mkdir(dirname(log), { recursive: true });
+  await mkdir(dirname(log), { recursive: true, mode: 0o700 });
   await copyLog(join(from, 'log.sqlite'), log);
   await chmod(log, 0o600);
   return { manifest: whole, objects };

@@ -21,7 +21,7 @@ export interface Around {
 /** The transport that a profile names. Kafka's is loaded only where one asks for it. */
 export async function openTransport(spec: TransportSpec, around: Around): Promise<Transport> {
   if (spec.type === 'embedded') {
-    await mkdir(spec.path, { recursive: true });
+    await mkdir(spec.path, { recursive: true, mode: 0o700 });
     return openEmbedded({ path: logFile(spec), cleans: around.cleans });
   }
   const { work, ...rest } = around;

@@ -34,7 +34,7 @@ export async function makeWorkFolder(root: string, pipeline: string): Promise<Wo
 }
 
 async function alone<T>(root: string, work: () => Promise<T>): Promise<T> {
-  await mkdir(root, { recursive: true });
+  await mkdir(root, { recursive: true, mode: 0o700 });
   const door = await untilLocked(join(root, '.lock'));
   try {
     return await work();

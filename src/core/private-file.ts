@@ -22,7 +22,7 @@ export interface PrivateFile {
 export async function changeAlone<T>(file: PrivateFile, change: () => Promise<T>): Promise<T> {
   let lock: FileLock | null = null;
   try {
-    await mkdir(dirname(file.path), { recursive: true });
+    await mkdir(dirname(file.path), { recursive: true, mode: 0o700 });
     while (!lock) {
       lock = lockFile(`${file.path}.lock`);
       if (!lock) await pause(20);

@@ -1,4 +1,4 @@
-import { cpSync, existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { IndexSnapshots } from '../../src/app/index-snapshots.js';
@@ -88,6 +88,7 @@ describe.sequential('an index and its snapshots', { timeout: patience(120) }, ()
       const reads = vi.spyOn(await workspace.transport(), 'read');
       const corpus = await workspace.corpusIsCurrent();
       expect(lines).toContain('The corpus index begins with a snapshot');
+      expect(statSync(join(folder, '.vimi/index')).mode.toString(8)).toBe('40700');
       expect((await corpus.state()).documents).toBe(5);
       const [manifest] = await list(workspace);
       for (const [topic, options] of reads.mock.calls)

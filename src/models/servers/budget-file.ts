@@ -26,7 +26,7 @@ export function readBudget(path: string, measuredOn: object): Budget | undefined
 export function writeBudget(path: string, measuredOn: object, budget: Budget): void {
   const on = keyOf(measuredOn);
   const others = read(path).filter((one) => one.on !== on);
-  mkdirSync(dirname(path), { recursive: true });
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const temporary = `${path}.${process.pid}`;
   writeFileSync(temporary, `${JSON.stringify([...others, { on, ...budget }].slice(-most), null, 2)}\n`);
   renameSync(temporary, path);

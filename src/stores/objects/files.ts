@@ -48,10 +48,10 @@ interface Sidecar {
   changed: string;
 }
 
-/** Opens (and makes) the folder, and removes what crashed processes left half written. */
+/** Opens (and makes) the folder, for its owner alone, and removes what crashed processes left half written. */
 export async function openFileStore(root: string, options: FileStoreOptions = {}): Promise<ObjectStore> {
   const temporary = join(root, '.store', 'temporary');
-  if (!options.looksOnly) await mkdir(temporary, { recursive: true });
+  if (!options.looksOnly) await mkdir(temporary, { recursive: true, mode: 0o700 });
   const real = await realpath(root);
   const store = new FileStore(real, (await lstat(real)).dev, options);
   if (!options.looksOnly) await removeLeftovers(temporary);

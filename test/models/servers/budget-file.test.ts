@@ -1,5 +1,5 @@
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { expect, it } from 'vitest';
 import { readBudget, writeBudget } from '../../../src/models/servers/budget-file.js';
 import { testFolder } from '../../media/make-media.js';
@@ -10,6 +10,7 @@ it('a budget counts for what it was measured on, the newest of each', async () =
   const path = join(await testFolder(), 'work', 'budgets.json');
   expect(readBudget(path, { weights: 'a' })).toBeUndefined();
   writeBudget(path, { weights: 'a' }, budget(2));
+  expect(statSync(dirname(path)).mode.toString(8), 'for its owner alone').toBe('40700');
   writeBudget(path, { weights: 'b' }, budget(4));
   writeBudget(path, { weights: 'a' }, budget(8));
   expect(readBudget(path, { weights: 'a' })).toEqual(budget(8));

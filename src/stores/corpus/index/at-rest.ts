@@ -108,7 +108,7 @@ export function checkCopy(from: string, dimensions: { text: number; image: numbe
 export function placeCopy(from: string, folder: string): boolean {
   const epoch = randomUUID();
   opened(databasePath(from), (database) => writeState(database, { ...readState(database), epoch }));
-  mkdirSync(snapshotFolder(folder), { recursive: true });
+  mkdirSync(snapshotFolder(folder), { recursive: true, mode: 0o700 });
   const described = join(from, 'snapshot.json');
   if (existsSync(described)) {
     const snapshot = JSON.parse(readFileSync(described, 'utf8')) as Snapshot;

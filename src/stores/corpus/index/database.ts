@@ -81,7 +81,8 @@ export const verifiedBytes = 16 * 2 ** 20;
 
 /** Opens `corpus.sqlite` in a folder, made when missing. Throws INDEX_DAMAGED when it cannot be used. */
 export function openDatabase(folder: string, verifyUpTo: number): Sqlite {
-  mkdirSync(folder, { recursive: true });
+  // Captions are nobody else's.
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const path = databasePath(folder);
   const database = new SqliteFile(path, { timeout: 30_000 });
   try {

@@ -16,7 +16,7 @@ export function indexEncoder(folder: string): string | null {
 /** Writes the encoder of a new index down. INDEX_OF_OTHER_ENCODER where it has another one already: vectors of two do not compare. */
 export function claimEncoder(folder: string, encoder: string): void {
   if (indexEncoder(folder) === null) {
-    mkdirSync(folder, { recursive: true });
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
     try {
       writeFileSync(fileOf(folder), `${encoder}\n`, { flag: 'wx' });
       return;

@@ -49,7 +49,7 @@ export function writeSnapshot(
   described: Omit<Snapshot, 'files'>,
   writers: Record<SnapshotFile, (path: string) => void>,
 ): void {
-  mkdirSync(folder, { recursive: true });
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
   const temporary = (name: string) => join(folder, `${name}.${process.pid}.temporary`);
   try {
     const files: Partial<Snapshot['files']> = {};

@@ -62,7 +62,7 @@ const busyMs = 5_000;
 export function openFile(path: string, maxBytes?: number): LogFile {
   return translated(path, () => {
     if (path !== inMemory) {
-      mkdirSync(dirname(path), { recursive: true });
+      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
       // Prompts and media are nobody else's; what SQLite puts beside the file has the same rights.
       closeSync(openSync(path, 'a', 0o600));
     }

@@ -30,7 +30,7 @@ export class MemberNotes {
 
   /** The one whose notes these are. */
   async write(own: Note): Promise<void> {
-    await mkdir(this.#folder, { recursive: true });
+    await mkdir(this.#folder, { recursive: true, mode: 0o700 });
     // The lock comes first: a note without one is of the dead.
     this.#lock ??= lockFile(this.#lockOf(this.#name)) ?? undefined;
     const path = this.#pathOf(this.#name);
