@@ -1,5 +1,6 @@
 import type { GenerationRequested } from '../events/schemas.js';
-import { type AskedLimits, askedDocuments } from '../operators/grounding/retrieval/asked-documents.js';
+import { askedDocuments } from '../operators/grounding/retrieval/asked-documents.js';
+import { type AllowedByStep, narrowed } from '../operators/grounding/retrieval/narrowed.js';
 import type { PipelineSpec } from '../streams/delivery/pipeline-spec.js';
 import type { Workspace } from './workspace.js';
 
@@ -12,7 +13,7 @@ export async function checkAskedDocuments(
   { steps }: PipelineSpec,
   workspace: Workspace,
 ): Promise<void> {
-  const { pin = [], exclude = [] } = retrieval || {};
+  const { pin = [], exclude = [], filter } = retrieval || {};
   const step = steps.find(({ operator }) => operator.name === 'retrieve');
   if (!step || pin.length + exclude.length === 0) return;
   const [corpus, removals, objects] = await Promise.all([
@@ -21,5 +22,6 @@ export async function checkAskedDocuments(
     workspace.objects(),
   ]);
   await removals.caughtUp();
-  await askedDocuments({ pin, exclude }, step.config as unknown as AskedLimits, { corpus, removals, objects });
+  const allowed = narrowed(step.config as unknown as AllowedByStep, filter);
+  await askedDocuments({ pin, exclude }, allowed, { corpus, removals, objects });
 }

@@ -5,11 +5,16 @@ import type { Workspace } from './workspace.js';
 export async function searchCorpus(
   workspace: Workspace,
   text: string,
-  { k, mode, kind = 'image' }: { k: number; mode: SearchMode; kind?: RetrievedAs | undefined },
+  {
+    k,
+    mode,
+    kind = 'image',
+    licences,
+  }: { k: number; mode: SearchMode; kind?: RetrievedAs | undefined; licences?: string[] | undefined },
 ): Promise<Pick<SearchResult, 'context' | 'corpus'>> {
   const corpus = await workspace.corpusIsCurrent();
   const embedder = await workspace.embedder();
   const textEmbedding = await embedder.text(text);
   const among = embedder.joint && kind === 'image' && { imageEmbedding: textEmbedding, textAmongImages: true };
-  return corpus.search({ text, textEmbedding, ...among, kind, mode, k, names: true });
+  return corpus.search({ text, textEmbedding, ...among, kind, mode, k, names: true, ...(licences && { licences }) });
 }

@@ -70,6 +70,21 @@ export function tgz(path: string): string {
 /** For an option that may be repeated. */
 export const several = (value: string, before: string[] = []) => [...before, value];
 
+/** By the name of a score. */
+export type ScoreLimits = Record<string, { min?: number; max?: number }>;
+
+/** "nsfw=..0.1", "sharpness=0.3..", "brightness=0.2..0.8": the least and the most that a score may be, for an option that may be repeated. */
+export function scoreLimit(text: string, before: ScoreLimits = {}): ScoreLimits {
+  const [, name, min, max] = /^([^=]+)=(.*?)\.\.(.*)$/s.exec(text) ?? [];
+  const ends = { ...(min?.trim() && { min: Number(min) }), ...(max?.trim() && { max: Number(max) }) };
+  const { min: least = -Infinity, max: most = Infinity } = ends;
+  if (name === undefined || Object.keys(ends).length === 0 || !(least <= most))
+    throw new InvalidArgumentError(
+      'expected the name of a score and its limits: nsfw=..0.1, sharpness=0.3.. or brightness=0.2..0.8.',
+    );
+  return { ...before, [name.trim()]: ends };
+}
+
 export function someConditions(text: string): Condition[] {
   return text.split(',').map((name) => {
     if (!(conditions as readonly string[]).includes(name))

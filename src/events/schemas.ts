@@ -57,6 +57,27 @@ const documentIds = z
   .refine((ids) => new Set(ids).size === ids.length, { error: 'each document once' })
   .meta({ uniqueItems: true });
 
+const scoreLimit = z
+  .strictObject({ min: leftOut(z.number()), max: leftOut(z.number()) })
+  .refine(({ min, max }) => min !== undefined || max !== undefined, { error: 'min, max or both' })
+  .refine(({ min = -Infinity, max = Infinity }) => min <= max, { error: 'a min of at most max' });
+
+const mostScores = 16;
+
+/** In a request: what each document of its context must have, beside what the step allows. */
+const retrievalFilter = z.strictObject({
+  licences: leftOut(z.array(characters(1, 128)).min(1).max(32)).describe(
+    'only documents with one of these SPDX identifiers, as the corpus has them',
+  ),
+  scores: leftOut(
+    z
+      .record(characters(1, 64), scoreLimit)
+      .refine((scores) => Object.keys(scores).length <= mostScores, { error: `at most ${mostScores} scores` })
+      .meta({ maxProperties: mostScores }),
+  ).describe('limits by name, such as { "nsfw": { "max": 0.1 } }; a document without that score is left out'),
+});
+export type RetrievalFilter = z.infer<typeof retrievalFilter>;
+
 /** In a request. */
 const retrieval = z
   .strictObject({
@@ -65,6 +86,9 @@ const retrieval = z
     motions: leftOut(z.number().int().min(0).max(4)),
     pin: leftOut(documentIds).describe('ids of documents that come first, in this order; they count towards k'),
     exclude: leftOut(documentIds).describe('ids of documents that are not retrieved'),
+    filter: leftOut(retrievalFilter).describe(
+      'what documents must have, also the pinned ones; it narrows what the step retrieve allows, and never widens it',
+    ),
   })
   .superRefine(({ pin, exclude }, context) => {
     for (const [n, id] of (exclude ?? []).entries())
@@ -400,9 +424,20 @@ export const videoCompleted = z.looseObject({
     .describe('what was retrieved for the prompt: images, best first, then motion examples, best first'),
   corpus: corpusState.describe('the state of the corpus at the time'),
   retrieval: z
-    .looseObject({ pin: z.array(sha256).optional(), exclude: z.array(sha256).optional() })
+    .looseObject({
+      pin: z.array(sha256).optional(),
+      exclude: z.array(sha256).optional(),
+      filter: z
+        .looseObject({
+          licences: z.array(z.string()).optional(),
+          scores: z
+            .record(z.string(), z.looseObject({ min: z.number().optional(), max: z.number().optional() }))
+            .optional(),
+        })
+        .optional(),
+    })
     .optional()
-    .describe('the documents that the request pinned and excluded; missing: none'),
+    .describe('the documents that the request pinned and excluded, and what it filtered by; missing: nothing'),
   model: z
     .looseObject({
       name: z.string(),

@@ -1,6 +1,6 @@
 import type { MadeCaption } from '../events/caption.js';
 import type { ContextEntry, CorpusState, ObjectRef, Prompt, PromptPart, Task } from '../events/prompt.js';
-import type { Candidates, GenerationRequested, MediaAdded, SchemaName } from '../events/schemas.js';
+import type { Candidates, GenerationRequested, MediaAdded, RetrievalFilter, SchemaName } from '../events/schemas.js';
 import type { ProbedMedium } from '../media/probe-media.js';
 import type { RgbVideo } from '../models/ports.js';
 import type { NearDuplicate, SearchMode } from '../stores/corpus/corpus.js';
@@ -35,8 +35,8 @@ export interface Flow {
     entries: ContextEntry[];
     nearDuplicates: NearDuplicate[];
     corpus: CorpusState;
-    /** The documents that the request pinned and excluded; left out: none. */
-    asked?: AskedDocuments;
+    /** The documents that the request pinned and excluded, and what it filtered by; left out: nothing. */
+    asked?: AskedOfContext;
   };
   /** What the model reads (compose). */
   prompt?: Prompt;
@@ -152,13 +152,19 @@ export interface AskedDocuments {
   exclude?: string[];
 }
 
+/** What a request says of the documents of its context. */
+export interface AskedOfContext extends AskedDocuments {
+  /** It narrows what the step allows. */
+  filter?: RetrievalFilter;
+}
+
 export interface Query {
   task: Task;
   /** In reading order. */
   parts: PromptPart[];
   /** The texts of the parts, joined by a space: what is searched for. */
   text: string;
-  retrieval: ({ mode?: SearchMode; k?: number; motions?: number } & AskedDocuments) | false | undefined;
+  retrieval: ({ mode?: SearchMode; k?: number; motions?: number } & AskedOfContext) | false | undefined;
   /** What must not be its own context. */
   self: { source?: string; contentHash?: string; perceptual?: string };
 }

@@ -1,8 +1,28 @@
 import { InvalidArgumentError } from 'commander';
 import { expect, test } from 'vitest';
-import { tgz } from '../../src/cli/option-values.js';
+import { type ScoreLimits, scoreLimit, tgz } from '../../src/cli/option-values.js';
 
 test('a bundle is named as the gzipped tar that it is', () => {
   for (const name of ['b.tgz', 'a/b.tar.gz', 'B.TGZ']) expect(tgz(name)).toBe(name);
   for (const name of ['b.zip', 'b', 'tgz']) expect(() => tgz(name)).toThrow(InvalidArgumentError);
+});
+
+test('limits of scores are added up, and some value keeps each', () => {
+  const limits = ['nsfw=..0.1', 'sharpness=0.3..', 'motion=-1.5..2'].reduce<ScoreLimits>(
+    (before, text) => scoreLimit(text, before),
+    {},
+  );
+  expect(limits).toEqual({ nsfw: { max: 0.1 }, sharpness: { min: 0.3 }, motion: { min: -1.5, max: 2 } });
+  for (const bad of [
+    'nsfw',
+    'nsfw=0.1',
+    'nsfw=..',
+    '=..1',
+    'nsfw=1..0',
+    'nsfw=a..1',
+    'nsfw=0..b',
+    'nsfw=0...1..2',
+    'nsfw= .. ',
+  ])
+    expect(() => scoreLimit(bad), bad).toThrow(InvalidArgumentError);
 });

@@ -149,6 +149,13 @@ describe('a video whose request pins and excludes documents', patient, () => {
     await generate(workspace, text, { ...asked, out: free }, printed());
     expect(JSON.parse(commentOf(readFileSync(free))!).retrieval).toBeUndefined();
 
+    const filtered = join(folder, 'filtered.mp4');
+    const limits = { licences: ['CC0-1.0'], scores: { sharpness: { min: 0 } } };
+    await generate(workspace, text, { ...asked, ...limits, out: filtered }, printed());
+    const { retrieval, context } = JSON.parse(commentOf(readFileSync(filtered))!);
+    expect([retrieval, context]).toEqual([{ filter: limits }, []]);
+    expect(await again(filtered)).toMatchObject({ isSame: true });
+
     expect(await again(file)).toMatchObject({ isSame: true });
     await corpusRemove(workspace, [bear], {}, printed());
     const refused = await thrownBy(() => generate(workspace, text, { ...asked, ...named }, printed()));
@@ -156,9 +163,11 @@ describe('a video whose request pins and excludes documents', patient, () => {
   });
 
   it('is asked for by no contradiction', async () => {
-    const refused = await thrownBy(() =>
-      generate(workspace, 'a bear', { ...asked, retrieval: false, pin: ['a'.repeat(64)] }, printed()),
-    );
-    expect(refused.code).toBe('USAGE');
+    for (const wanted of [{ pin: ['a'.repeat(64)] }, { licences: ['MIT'] }, { scores: { nsfw: { max: 0.1 } } }]) {
+      const refused = await thrownBy(() =>
+        generate(workspace, 'a bear', { ...asked, ...wanted, retrieval: false }, printed()),
+      );
+      expect(refused.code).toBe('USAGE');
+    }
   });
 });

@@ -372,6 +372,33 @@ describe('a hostile value', () => {
     }
   });
 
+  it('filters by licences and by limits of scores, of which some value keeps each', () => {
+    const of = (filter: unknown) => stored(JSON.stringify({ prompt: 'x', retrieval: { filter } }));
+    const scores = (count: number) =>
+      Object.fromEntries(Array.from({ length: count }, (_, n) => [`score ${n}`, { min: 0 }]));
+    for (const good of [
+      ...[null, {}, { licences: null, scores: null }, { licences: ['CC0-1.0', 'MIT'] }],
+      ...[{ scores: { nsfw: { max: 0.1 }, sharpness: { min: 0.3, max: 0.3 } } }, { scores: scores(16) }],
+    ])
+      expect(decodeEvent(of(good), onRequests).schema).toBe('generation.requested');
+    for (const [bad, said] of [
+      [{ licences: [] }, 'licences: expected at least 1'],
+      [{ licences: [''] }, 'licences.0: expected 1 to 128 characters'],
+      [{ licences: 'MIT' }, 'licences: expected'],
+      [{ license: ['MIT'] }, 'license: unknown, expected'],
+      [{ scores: { nsfw: {} } }, 'scores.nsfw: expected min, max or both'],
+      [{ scores: { nsfw: { min: 0.2, max: 0.1 } } }, 'scores.nsfw: expected a min of at most max'],
+      [{ scores: { nsfw: { most: 1 } } }, 'scores.nsfw.most: unknown, expected'],
+      [{ scores: { nsfw: 0.1 } }, 'scores.nsfw: expected'],
+      [{ scores: scores(17) }, 'scores: expected at most 16 scores'],
+      [[], 'filter: expected'],
+    ] as const) {
+      const error = refusal(of(bad));
+      expect([error.code, error.message]).toEqual(['EVENT_INVALID', expect.stringContaining(said)]);
+      expect(error.message).toContain('retrieval.filter');
+    }
+  });
+
   it('cannot speak to the terminal of whoever reads the message', () => {
     const values = [
       '\u001b[2J',

@@ -7,6 +7,7 @@ import { afterAll, describe, expect, it, vi } from 'vitest';
 import { endsOf } from '../../src/app/new-records.js';
 import { runPipelines } from '../../src/app/run-pipelines.js';
 import { corpusRemove } from '../../src/cli/commands/corpus-remove.js';
+import { commentOf } from '../../src/media/mp4-comment.js';
 import { quartered } from '../media/make-images.js';
 import { discPng, never } from '../media/make-media.js';
 import { patient } from '../support/patience.js';
@@ -217,6 +218,60 @@ describe('the corpus over HTTP', patient, () => {
     // The request of before is that job still.
     const again = await post('/v1/videos', asked, { 'idempotency-key': 'pins' });
     expect([again.status, again.body.id]).toEqual([200, job.body.id]);
+  });
+
+  it('filters documents by licence and score: in a search, before drawing, and in the record of the video', async () => {
+    const licences = { anchor: 'CC0-1.0', drum: 'MIT' };
+    for (const [name, licence] of Object.entries(licences)) {
+      const file = join(dirname(topology), `${name}.png`);
+      copyFileSync(join(import.meta.dirname, `../../examples/media/images/${name}.png`), file);
+      await post('/v1/media', { uri: file, caption: `a ${name}`, licence });
+    }
+    await grow();
+    const searched = async (licence: string) => {
+      const { status, body } = await call(
+        `/v1/corpus/documents?q=${encodeURIComponent('an anchor, a drum')}${licence}`,
+      );
+      return body.data?.map(({ caption }: { caption: string }) => caption).sort() ?? [status, body.code];
+    };
+    const both = ['a anchor', 'a drum'];
+    expect(await searched('&licence=MIT')).toEqual(['a drum']);
+    expect(await searched('&licence=MIT&licence=CC0-1.0&k=2')).toEqual(both);
+    expect(await searched('&licence=Zlib')).toEqual([]);
+    expect(await searched('&licence=')).toEqual([400, 'HTTP_MALFORMED']);
+
+    const prompt = 'an anchor and a drum';
+    const seen = async (filter: object) => {
+      const { body } = await post('/v1/context', { prompt, retrieval: { filter } });
+      return body.context.map(({ caption }: { caption: string }) => caption).sort();
+    };
+    expect(await seen({})).toEqual(both);
+    expect(await seen({ licences: ['MIT'] })).toEqual(['a drum']);
+    expect(await seen({ scores: { sharpness: { min: 0, max: 1 } } })).toEqual(both);
+    expect(await seen({ scores: { sharpness: { min: 1.01 } } })).toEqual([]);
+    const bad = await post('/v1/context', {
+      prompt,
+      retrieval: { filter: { scores: { sharpness: { min: 1, max: 0 } } } },
+    });
+    expect([bad.status, bad.body.code, bad.body.errors[0].pointer]).toEqual([
+      ...[422, 'EVENT_INVALID', '/retrieval/filter/scores/sharpness'],
+    ]);
+    const [{ document: anchor }] = (await call('/v1/corpus/documents?q=anchor&k=1')).body.data;
+    const pinned = await post('/v1/videos', { prompt, retrieval: { pin: [anchor], filter: { licences: ['MIT'] } } });
+    expect([pinned.status, pinned.body.code, pinned.body.errors[0].pointer]).toEqual([
+      ...[422, 'DOCUMENT_REFUSED', '/retrieval/pin/0'],
+    ]);
+
+    const filter = { licences: ['MIT'], scores: { sharpness: { min: 0 } } };
+    const job = await post('/v1/videos', { prompt, frames: 4, retrieval: { filter } });
+    await drain();
+    const made = (await call(`/v1/videos/${job.body.id}`)).body;
+    expect([made.status, made.context.map(({ caption }: { caption: string }) => caption)]).toEqual([
+      ...['completed', ['a drum']],
+    ]);
+    const mp4 = await fetch(`${server.url}${made.urls.content}`);
+    const record = JSON.parse(commentOf(Buffer.from(await mp4.arrayBuffer()))!);
+    expect(record.retrieval).toEqual({ filter });
   });
 
   it.each([

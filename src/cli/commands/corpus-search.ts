@@ -8,6 +8,8 @@ export interface CorpusSearchOptions {
   mode: SearchMode;
   /** Images when left out. */
   kind?: RetrievedAs;
+  /** Any when left out. */
+  licences?: string[] | undefined;
   json?: boolean;
 }
 
@@ -15,10 +17,10 @@ export interface CorpusSearchOptions {
 export async function corpusSearch(
   workspace: Workspace,
   text: string,
-  { k, mode, kind = 'image', json }: CorpusSearchOptions,
+  { k, mode, kind = 'image', licences, json }: CorpusSearchOptions,
   out: NodeJS.WritableStream,
 ): Promise<void> {
-  const found = await searchCorpus(workspace, text, { k, mode, kind });
+  const found = await searchCorpus(workspace, text, { k, mode, kind, licences });
   if (json) {
     out.write(`${JSON.stringify({ query: text, kind, mode, corpus: found.corpus, context: found.context })}\n`);
     return;

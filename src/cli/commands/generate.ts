@@ -8,6 +8,7 @@ import { asVimiError, VimiError } from '../../core/errors.js';
 import type { ImageRole, Task } from '../../events/prompt.js';
 import type { GenerationRequested } from '../../events/schemas.js';
 import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
+import type { ScoreLimits } from '../option-values.js';
 import { progress } from '../progress.js';
 import { runPipelines } from './run.js';
 import { tellVideo } from './video-file.js';
@@ -31,6 +32,10 @@ export interface GenerateOptions {
   /** Ids of documents. */
   pin?: string[];
   exclude?: string[];
+  /** SPDX identifiers that documents may have. */
+  licences?: string[] | undefined;
+  /** By the name of a score that documents must have. */
+  scores?: ScoreLimits | undefined;
   /** That answers; the first that reads requests when left out. */
   pipeline?: string;
   out?: string;
@@ -89,16 +94,18 @@ async function serve(workspace: Workspace, pipeline: PipelineSpec, signal: Abort
 
 async function requestOf(workspace: Workspace, text: string, options: GenerateOptions): Promise<GenerationRequested> {
   const { task, seed, steps, guidance, frames, candidates, retrieval, k, motions, pin, exclude, role } = options;
-  if (!retrieval && (pin || exclude))
+  const { licences, scores } = options;
+  if (!retrieval && (pin || exclude || licences || scores))
     throw new VimiError('USAGE', '--no-retrieval leaves no context', {
-      expected: 'no --pin and no --exclude beside it',
-      remedy: 'For the pinned documents alone, say -k 0 in its place.',
+      expected: 'no --pin, --exclude, --licence and --score beside it',
+      remedy: 'Leave one of them out. For the pinned documents alone, say -k 0 in place of --no-retrieval.',
     });
   const wanted = {
     ...(k !== undefined && { k }),
     ...(motions !== undefined && { motions }),
     ...(pin && { pin }),
     ...(exclude && { exclude }),
+    ...((licences || scores) && { filter: { ...(licences && { licences }), ...(scores && { scores }) } }),
   };
   const images = await Promise.all(
     options.images.map(async (file) => {

@@ -138,9 +138,12 @@ export function addCorpusCommands(program: Command, { interruption, out, within 
     .addOption(
       new Option('--kind <kind>', 'images, or clips as motion examples').choices(['image', 'clip']).default('image'),
     )
+    .option('--licence <id>', 'only documents with this SPDX identifier (may be repeated)', several)
     .option('--json', 'as JSON')
     .addHelpText('after', '\nExample:\n  vimi corpus search "a red mushroom" -k 3')
-    .action((text: string, options) => within((workspace) => corpusSearch(workspace, text, options, out)));
+    .action((text: string, { licence: licences, ...options }) =>
+      within((workspace) => corpusSearch(workspace, text, { licences, ...options }, out)),
+    );
   corpusCommand
     .command('stats')
     .description('count documents, media, clips and samples, by outcome, and show how scores are spread')

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { generate, getVideo, publish, read, reproduceVideo } from '../commands.js';
 import { exitCodes } from '../exit.js';
-import { offsetOrEnd, several, weight, wholeNumber } from '../option-values.js';
+import { offsetOrEnd, scoreLimit, several, weight, wholeNumber } from '../option-values.js';
 import type { Shell } from '../shell.js';
 
 /** `generate`, and what goes in and comes out as events. */
@@ -34,6 +34,12 @@ export function addRequestsCommands(program: Command, { interruption, out, withi
     .option('--motions <n>', 'clips to retrieve as motion examples', wholeNumber(0, 4))
     .option('--pin <document>', 'id of a document that comes first in the context (may be repeated)', several)
     .option('--exclude <document>', 'id of a document that is not retrieved (may be repeated)', several)
+    .option('--licence <id>', 'only documents with this SPDX identifier (may be repeated)', several)
+    .option(
+      '--score <name=min..max>',
+      'only documents with this score within limits, such as nsfw=..0.1 (may be repeated)',
+      scoreLimit,
+    )
     .option('--no-retrieval', 'use the prompt alone')
     .option('--pipeline <name>', 'pipeline that serves the request (default: the first that reads requests)')
     .option('-o, --out <file>', 'copy the MP4 to this file')
@@ -42,10 +48,11 @@ export function addRequestsCommands(program: Command, { interruption, out, withi
       'after',
       '\nExamples:\n  vimi generate "a mushroom moves left on a blue background"\n  vimi generate "it spins" --image fox.png --seed 7 --out fox.mp4',
     )
-    .action((prompt: string, { image: images = [], clip: clips = [], ...options }) =>
-      within((workspace) =>
-        generate(workspace, prompt, { images, clips, signal: interruption('cancelling the request'), ...options }, out),
-      ),
+    .action((prompt: string, { image: images = [], clip: clips = [], licence: licences, score: scores, ...options }) =>
+      within((workspace) => {
+        const asked = { images, clips, licences, scores, ...options };
+        return generate(workspace, prompt, { ...asked, signal: interruption('cancelling the request') }, out);
+      }),
     );
 
   program

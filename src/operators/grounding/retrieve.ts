@@ -1,12 +1,13 @@
 import { z } from 'zod';
 import { type ContextEntry, task } from '../../events/prompt.js';
 import { defineOperator } from '../../flow/define-operator.js';
-import type { AskedDocuments } from '../../flow/flow.js';
+import type { AskedOfContext } from '../../flow/flow.js';
 import type { StepContext } from '../../flow/step-context.js';
 import type { SearchQuery } from '../../stores/corpus/corpus.js';
 import { removableEntry } from '../../stores/removals/removals.js';
 import { scoreRange } from '../score-range.js';
 import { askedDocuments } from './retrieval/asked-documents.js';
+import { narrowed } from './retrieval/narrowed.js';
 import { retrieveContext, retrieveMotions } from './retrieval/retrieve-context.js';
 
 /*
@@ -130,7 +131,7 @@ export const retrieve = defineOperator(
     summary: 'Attaches the k best documents of the corpus to each prompt.',
     contract: {
       in: 'query and embeddings; a clip where there is one.',
-      out: 'context: at most k documents with their ranks. Documents that the prompt names come first, in the order of the prompt; the others follow, best first. They are found by words (BM25), by the embedding of the caption, and by the embedding of the image if the prompt has one; never the query’s own medium, a near-duplicate of it, or what was removed from the corpus. Also the near-duplicates, for deduplicate, and the state of the corpus. Retrieval settings of the request come before the configuration. Documents that it pins come first, in its order, whatever they fit, and count towards k; if they are more than k, no other is searched for. `licences`, `scores` and removals hold for them too. What it excludes is not retrieved. No context is better than wrong context: the prompt must name what a caption is about (docs/concepts/retrieval.md), or be more similar to it than unrelated captions of this corpus are. After the images come at most `motions` clips, best first, by the same rules, but for one: if the prompt says that something moves, a clip must show such a motion, whatever it is that moves. If the image or the clip of a document is missing from the object store, or has other bytes, the next best of the 100 best replaces it; this is counted, and logged once.',
+      out: 'context: at most k documents with their ranks. Documents that the prompt names come first, in the order of the prompt; the others follow, best first. They are found by words (BM25), by the embedding of the caption, and by the embedding of the image if the prompt has one; never the query’s own medium, a near-duplicate of it, or what was removed from the corpus. Also the near-duplicates, for deduplicate, and the state of the corpus. Retrieval settings of the request come before the configuration. Documents that it pins come first, in its order, whatever they fit, and count towards k; if they are more than k, no other is searched for. `licences`, `scores` and removals hold for them too. The `filter` of a request narrows `licences` and `scores`, and never widens them; where they have no licence in common, nothing is retrieved. What it excludes is not retrieved. No context is better than wrong context: the prompt must name what a caption is about (docs/concepts/retrieval.md), or be more similar to it than unrelated captions of this corpus are. After the images come at most `motions` clips, best first, by the same rules, but for one: if the prompt says that something moves, a clip must show such a motion, whatever it is that moves. If the image or the clip of a document is missing from the object store, or has other bytes, the next best of the 100 best replaces it; this is counted, and logged once.',
       drops: 'Nothing.',
       fails:
         'DOCUMENT_REFUSED if the request pins or excludes a document that is not in the corpus, or pins one that cannot be context; VECTOR_INVALID if embed uses another embedder than the index; INDEX_DAMAGED and STORAGE_UNAVAILABLE after retries.',
@@ -155,8 +156,12 @@ export const retrieve = defineOperator(
       const asked = query.retrieval === false ? { k: 0 } : query.retrieval;
       const isGrounded = Boolean(asked) || config.tasks.includes(query.task);
       const k = asked?.k ?? (isGrounded ? config.k : 0);
-      const { pin = [], exclude = [] }: AskedDocuments = asked ?? {};
-      const motions = query.retrieval === false ? 0 : (asked?.motions ?? (isGrounded ? config.motions : 0));
+      const { pin = [], exclude = [], filter }: AskedOfContext = asked ?? {};
+      const allowed = narrowed(config, filter);
+      // To a search, no licence at all would be any.
+      const isAny = allowed.licences?.length !== 0;
+      const wantedMotions = query.retrieval === false ? 0 : (asked?.motions ?? (isGrounded ? config.motions : 0));
+      const motions = isAny ? wantedMotions : 0;
       const { source, contentHash, perceptual } = query.self;
       const bringsImage = query.parts.some((part) => 'image' in part);
       const search: SearchQuery = {
@@ -166,12 +171,12 @@ export const retrieve = defineOperator(
           ? { imageEmbedding: embeddings.image }
           : embeddings.joint && { imageEmbedding: embeddings.text, textAmongImages: true }),
         mode: asked?.mode ?? config.mode,
-        k: Math.max(0, k - pin.length),
+        k: isAny ? Math.max(0, k - pin.length) : 0,
         names: config.names,
         onlyNamed: true,
         minScore: config.min_score,
         minImageScore: config.min_image_score,
-        ...(config.licences.length > 0 && { licences: config.licences }),
+        ...(allowed.licences?.length && { licences: [...allowed.licences] }),
         exclude: {
           ...(config.exclude === 'same-source' && source !== undefined && { source }),
           contentHash,
@@ -182,7 +187,7 @@ export const retrieve = defineOperator(
         },
       };
       const { corpus, reranker } = context;
-      const stages = { ...config, reranker: config.rerank ? reranker : undefined };
+      const stages = { ...config, scores: allowed.scores, reranker: config.rerank ? reranker : undefined };
       const around = {
         corpus,
         embed: async (text: string) => context.embedder.text(text),
@@ -192,14 +197,18 @@ export const retrieve = defineOperator(
       const without = new Set(exclude);
       const moving = motions > 0 ? await retrieveMotions(search, motions, stages, { ...around, without }) : null;
       // After the search: it waits for an index that is being filled again, in which no document would be known.
-      const pinned = await askedDocuments({ pin, exclude }, config, context);
+      const pinned = await askedDocuments({ pin, exclude }, allowed, context);
       return {
         context: {
           entries: [...pinned, ...found.context, ...(moving?.context ?? [])],
           nearDuplicates: found.nearDuplicates,
           corpus: moving?.corpus ?? found.corpus,
-          ...(pin.length + exclude.length > 0 && {
-            asked: { ...(pin.length > 0 && { pin }), ...(exclude.length > 0 && { exclude }) },
+          ...((pin.length + exclude.length > 0 || filter) && {
+            asked: {
+              ...(pin.length > 0 && { pin }),
+              ...(exclude.length > 0 && { exclude }),
+              ...(filter && { filter }),
+            },
           }),
         },
       };

@@ -3,6 +3,7 @@ import { documentRemoval, removedDocument } from '../../app/removal/removal-reco
 import { searchCorpus } from '../../app/search-corpus.js';
 import type { Workspace } from '../../app/workspace.js';
 import { VimiError } from '../../core/errors.js';
+import { characters } from '../../events/input.js';
 import { type CorpusDocument, corpusDocument } from '../../events/schemas.js';
 import { answers, bytes, json } from '../answers/answers.js';
 import { checkTags, etagOf, ifMatch, ifNoneMatch, isFresh, sendTagged } from '../answers/preconditions.js';
@@ -51,12 +52,18 @@ export function addDocumentRoutes(app: App, workspace: Workspace): void {
           q: z.string().min(1).max(4000).describe('the text'),
           k: z.coerce.number().int().min(1).max(100).default(10).describe('documents wanted'),
           mode: z.enum(['lexical', 'dense', 'hybrid']).default('hybrid'),
+          licence: z
+            .preprocess(
+              (said) => (typeof said === 'string' ? [said] : said),
+              z.array(characters(1, 128)).max(32).optional(),
+            )
+            .describe('only documents with this SPDX identifier; may be repeated'),
         }),
         response: answers({ 200: json('Documents, best first.', list) }),
       },
     },
-    async ({ query: { q, k, mode } }) => {
-      const { context, corpus } = await searchCorpus(workspace, q, { k, mode });
+    async ({ query: { q, k, mode, licence } }) => {
+      const { context, corpus } = await searchCorpus(workspace, q, { k, mode, licences: licence });
       return { object: 'list' as const, data: context.map(foundEntry), corpus };
     },
   );

@@ -371,6 +371,45 @@ describe('retrieve', () => {
       expect(emitted[0]!.data.context!.entries.map(({ document }) => document)).not.toContain(fox);
     });
 
+    it('narrows what the step allows by the filter of a request, and never widens it', async () => {
+      const all = await ids(flow(text));
+      expect(await ids(asked({ filter: { licences: ['CC0-1.0', 'MIT'] } }))).toEqual(all);
+      expect(await ids(asked({ filter: { licences: ['MIT'] } }))).toEqual([]);
+      expect(await ids(asked({ filter: { licences: ['CC0-1.0'] } }), { licences: ['MIT'] })).toEqual([]);
+      expect(await ids(asked({ filter: { licences: ['MIT', 'CC0-1.0'] } }), { licences: ['CC0-1.0'] })).toEqual(all);
+      expect(await ids(asked({ filter: { licences: ['cc0-1.0'] } }))).toEqual([]);
+      expect(await ids(asked({ filter: { scores: { constructor: { min: 0 } } } }))).toEqual([]);
+      const none = await contextOf(asked({ motions: 2, filter: { licences: ['MIT'] } }), { licences: ['CC0-1.0'] });
+      expect(none).toMatchObject({ entries: [], asked: { filter: { licences: ['MIT'] } } });
+      expect(none.corpus.documents).toBe(documents.length);
+    });
+
+    it('looks at the scores that a request asks for, within those of the step', async () => {
+      const scored = documents.map((one, n) => ({ ...one, scores: { sharpness: n } }));
+      const given = resourcesWith({ corpus: await corpusOf(scored), objects });
+      const found = async (filter: object, config = {}) => {
+        const data = flow(text, { retrieval: { k: 16, filter } });
+        const { emitted } = await runOperator(retrieve, config, given, [data]);
+        return emitted[0]!.data.context!.entries.map(({ document }) => scored.findIndex(({ id }) => id === document));
+      };
+      const all = await found({ scores: { sharpness: { min: 0 } } });
+      expect(all.length).toBeGreaterThan(1);
+      const [some, most] = [Math.min(...all), Math.max(...all)];
+      expect(await found({ scores: { sharpness: { max: some } } })).toEqual([some]);
+      const narrow = { scores: { sharpness: { max: most - 1 } } };
+      expect(await found({ scores: { sharpness: { max: most } } }, narrow)).not.toContain(most);
+      expect(await found(narrow, { scores: { sharpness: { min: most } } })).toEqual([]);
+      expect(await found({ scores: { loudness: { min: 0 } } })).toEqual([]);
+    });
+
+    it('refuses to pin what its own filter leaves out', async () => {
+      expect(await refusal({ pin: [fox], filter: { licences: ['MIT'] } })).toEqual([
+        `retrieval.pin.0: ${fox}, which has another`,
+      ]);
+      expect(await refusal({ pin: [fox], filter: { licences: ['MIT'] } }, { licences: ['CC0-1.0'] })).toHaveLength(1);
+      expect(await refusal({ pin: [fox], filter: { scores: { nsfw: { max: 1 } } } })).toHaveLength(1);
+    });
+
     it('excludes clips among the motion examples, too', async () => {
       const clips = ['a brown dog runs on a beach', 'a grey cat runs'].map((caption) => clipDocument(caption));
       const there = await storeWithImages([...documents, ...clips]);
@@ -382,6 +421,27 @@ describe('retrieve', () => {
       const { entries } = emitted[0]!.data.context!;
       expect(entries[0]!.document).toBe(train);
       expect(entries.filter(({ clip }) => clip).map(({ caption }) => caption)).toEqual(['a grey cat runs']);
+    });
+
+    it('filters the motion examples, too', async () => {
+      const clips = [0.9, 0.2].map((motion, n) => ({
+        ...clipDocument(['a brown dog runs on a beach', 'a grey cat runs'][n]!),
+        scores: { motion },
+      }));
+      const there = await storeWithImages([...documents, ...clips]);
+      for (const { caption, clip } of clips)
+        await there.put(clip.key, Buffer.from(`clip of ${caption}`), { mediaType: 'video/mp4', sha256: clip.sha256 });
+      const given = resourcesWith({ corpus: await corpusOf([...documents, ...clips]), objects: there });
+      const shown = async (filter?: object) => {
+        const data = flow('a dog runs', { retrieval: { k: 0, motions: 2, ...(filter && { filter }) } });
+        const { emitted } = await runOperator(retrieve, {}, given, [data]);
+        return emitted[0]!.data.context!.entries.map(({ caption }) => caption);
+      };
+      const both = await shown();
+      expect(both).toHaveLength(2);
+      expect(await shown({ licences: ['CC0-1.0'] })).toEqual(both);
+      expect(await shown({ licences: ['MIT'] })).toEqual([]);
+      expect(await shown({ scores: { motion: { max: 0.5 } } })).toEqual(['a grey cat runs']);
     });
   });
 

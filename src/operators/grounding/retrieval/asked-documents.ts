@@ -7,14 +7,8 @@ import type { Corpus } from '../../../stores/corpus/corpus.js';
 import { entryOf } from '../../../stores/corpus/ranking/retrieved.js';
 import type { ObjectStore } from '../../../stores/objects/object-store.js';
 import { type Removals, removableOf } from '../../../stores/removals/removals.js';
-import { keepsLimits, type ScoreLimits } from './score-limits.js';
-
-/** What a document must have, as settings of the step say. */
-export interface AskedLimits {
-  /** Any when empty. */
-  licences: readonly string[];
-  scores: ScoreLimits;
-}
+import type { Allowed } from './narrowed.js';
+import { keepsLimits } from './score-limits.js';
 
 export interface AskedSurroundings {
   corpus: Pick<Corpus, 'get'>;
@@ -36,12 +30,12 @@ export class DocumentsRefused extends VimiError {
 
 /**
  * The documents that a request pins, in its order, as entries of the context. They need not fit the prompt, but what the
- * step refuses to retrieve cannot be pinned either: DocumentsRefused. So is an id that the corpus never had, pinned or
- * excluded; what was removed may be excluded, since it is out already.
+ * step or the request's own filter refuses to retrieve cannot be pinned either: DocumentsRefused. So is an id that the
+ * corpus never had, pinned or excluded; what was removed may be excluded, since it is out already.
  */
 export async function askedDocuments(
   { pin = [], exclude = [] }: AskedDocuments,
-  limits: AskedLimits,
+  limits: Allowed,
   around: AskedSurroundings,
 ): Promise<ContextEntry[]> {
   const [pinned, excluded] = await Promise.all([
@@ -76,7 +70,7 @@ async function excludable(id: string, { corpus, removals }: AskedSurroundings): 
 
 async function pinnable(
   id: string,
-  { licences, scores }: AskedLimits,
+  { licences, scores }: Allowed,
   { corpus, removals, objects }: AskedSurroundings,
 ): Promise<Looked> {
   const document = await corpus.get(id);
@@ -85,8 +79,11 @@ async function pinnable(
   if (!document) return refused('a document of the corpus', `${id}, which it does not have`);
   const { retrievable, image, provenance } = document;
   if (!retrievable) return refused('a document that is retrieved as an image', `${id}, which is not`);
-  if (licences.length > 0 && !licences.includes(provenance.licence))
-    return refused(`a document with the licence ${licences.join(' or ')}`, `${id}, which has another`);
+  if (licences && !licences.includes(provenance.licence)) {
+    const allowed =
+      licences.length > 0 ? `the licence ${licences.join(' or ')}` : 'a licence that step and filter allow';
+    return refused(`a document with ${allowed}`, `${id}, which has another`);
+  }
   if (!keepsLimits(document, scores))
     return refused(
       `a document whose scores keep the limits of ${Object.keys(scores).join(', ')}`,
