@@ -4,6 +4,7 @@ import { fetchBytes } from '../media/web/fetch-bytes.js';
 import { createWebClient, type WebClient } from '../media/web/web-client.js';
 import { storeImageBytes } from '../operators/requests/prompt-image.js';
 import { type ImageBounds, longestOf } from '../operators/requests/query-of.js';
+import { bytesOfDataUrl } from './data-url.js';
 import type { Workspace } from './workspace.js';
 
 /** A server has so long for an image. Milliseconds. */
@@ -31,15 +32,8 @@ export class RequestImages {
   }
 
   /** `data:image/png;base64,...`: what it says of its type does not count. */
-  ofDataUrl(url: string, where: string, role?: ImageRole): Promise<ObjectRef> {
-    const comma = url.indexOf(',');
-    const [head, text] = [url.slice(0, comma), url.slice(comma + 1)];
-    if (comma < 0 || comma > 200 || !/^data:[\w.+/-]*(;[\w=.+-]+)*;base64$/i.test(head) || !isBase64(text))
-      throw new VimiError('MEDIA_DAMAGED', 'This is no data URL of an image', {
-        expected: 'data:image/png;base64,... with base64 after the comma',
-        where,
-      });
-    return this.ofBytes(Buffer.from(text, 'base64'), where, role);
+  async ofDataUrl(url: string, where: string, role?: ImageRole): Promise<ObjectRef> {
+    return this.ofBytes(bytesOfDataUrl(url, where), where, role);
   }
 
   /** Of a host that media may be fetched from, and of no private address. */
@@ -72,9 +66,4 @@ export class RequestImages {
     if (document) return document.image;
     throw new VimiError('DOCUMENT_NOT_FOUND', 'The corpus has no such document', { found: id });
   }
-}
-
-/** Of no other letters, and whole. */
-function isBase64(text: string): boolean {
-  return text.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(text);
 }

@@ -72,6 +72,29 @@ export function checkReferences(
   if (clips > takes.clips) refuse(takes.clips > 0 ? `at most ${takes.clips} clips` : 'no clips', `${clips}`);
 }
 
+/** Refuses motions that a request asks to be followed and the model would leave out: REQUEST_UNSUPPORTED. */
+export function checkMotions(
+  motions: number,
+  { name, takes, path }: Pick<ModelDescription, 'name' | 'takes' | 'path'>,
+): void {
+  const most = clipsRead({ takes, path });
+  if (motions <= most) return;
+  throw new VimiError(
+    'REQUEST_UNSUPPORTED',
+    `The model ${name} cannot follow ${motions > 1 ? 'these motions' : 'a motion'}`,
+    {
+      expected: most > 0 ? `at most ${most} with the role motion` : 'no reference with the role motion',
+      found: String(motions),
+      where: 'references',
+    },
+  );
+}
+
+/** Clips of one prompt that a model reads: a server says so, and a model that follows a path follows that of one. */
+export function clipsRead({ takes, path }: Pick<ModelDescription, 'takes' | 'path'>): number {
+  return takes?.clips ?? (path ? 1 : 0);
+}
+
 /** Refuses drafts of a model server, which draws whole videos only: REQUEST_UNSUPPORTED. */
 export function checkCandidates(
   candidates: number | undefined,

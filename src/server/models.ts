@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { clipsRead } from '../models/check-input.js';
+import type { ModelDescription } from '../models/ports.js';
 import { answers, json } from './answers/answers.js';
 import type { App } from './app.js';
 import type { VideoService } from './videos/video-service.js';
@@ -14,10 +16,22 @@ const model = z
     backend: z.string(),
     weights: z.string().nullable().describe('SHA-256 of the weights file; null: a model server that does not state it'),
     defaults: sizes.extend({ fps: z.number(), steps: z.number().int() }).describe('where a request says nothing'),
-    limits: sizes.extend({ images: z.number().int().describe('that a request may bring') }),
+    limits: sizes.extend({
+      images: z.number().int().describe('that a request may bring'),
+      clips: z.number().int().describe('of one prompt that it follows: own ones, before those that were retrieved'),
+    }),
+    roles: z
+      .array(z.enum(['subject', 'background', 'first_frame', 'motion']))
+      .describe('what references of a request may be; motion: a clip'),
     multiple: z.number().int().describe('pixels: width and height are multiples of it'),
   })
   .meta({ id: 'Model' });
+
+/** Of images. */
+function rolesOf({ takes }: ModelDescription) {
+  const all = ['subject', 'background', 'first_frame'] as const;
+  return all.filter((role) => !takes || takes.roles.includes(role === 'first_frame' ? 'first-frame' : role));
+}
 
 /** GET /v1/models: what draws here. */
 export function addModelsRoute(app: App, service: () => Promise<VideoService>): void {
@@ -34,8 +48,12 @@ export function addModelsRoute(app: App, service: () => Promise<VideoService>): 
       const { models } = await service();
       const data = await Promise.all(
         models.map(async ({ name, describe }) => {
-          const { backend, weights, defaults, limits, multiple } = await describe();
-          const about = { backend, weights: weights ?? null, defaults, limits, multiple };
+          const described = await describe();
+          const { backend, weights, defaults, multiple } = described;
+          const clips = clipsRead(described);
+          const limits = { ...described.limits, clips };
+          const roles = [...rolesOf(described), ...(clips > 0 ? (['motion'] as const) : [])];
+          const about = { backend, weights: weights ?? null, defaults, limits, roles, multiple };
           return { id: name, object: 'model' as const, created: 0, owned_by: 'vimi' as const, ...about };
         }),
       );

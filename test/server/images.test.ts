@@ -141,7 +141,7 @@ describe('images of requests over HTTP', patient, () => {
     ['an upload that did not come', { references: [{ upload: 'cup' }] }, 422, 'EVENT_INVALID'],
     ['two sources at once', { references: [{ upload: 'cup', data_url: 'data:' }] }, 422, 'EVENT_INVALID'],
     ['no source', { references: [{ role: 'subject' }] }, 422, 'EVENT_INVALID'],
-    ['an unknown role', { references: [{ role: 'motion', data_url: dataUrl(png) }] }, 422, 'EVENT_INVALID'],
+    ['an unknown role', { references: [{ role: 'music', data_url: dataUrl(png) }] }, 422, 'EVENT_INVALID'],
     [
       'two first frames',
       { references: [1, 2].map(() => ({ role: 'first_frame', data_url: dataUrl(png) })) },

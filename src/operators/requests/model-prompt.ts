@@ -1,5 +1,6 @@
 import type { Prompt, PromptPart } from '../../events/prompt.js';
 import type { Resources } from '../../flow/operator.js';
+import { clipsRead } from '../../models/check-input.js';
 import { readMotionPath } from '../../models/encoders/built-in/motion-path.js';
 import type { ModelDescription, ModelPrompt } from '../../models/ports.js';
 import { decodedImage } from '../decoded-image.js';
@@ -52,7 +53,7 @@ function unreadIn(
   const places = (is: (part: PromptPart) => boolean) => parts.flatMap((part, n) => (is(part) ? [n] : []));
   const clips = places((part) => 'clip' in part);
   // Those of the request come last.
-  const unreadClips = clips.slice(0, Math.max(0, clips.length - (takes?.clips ?? (path ? 1 : 0))));
+  const unreadClips = clips.slice(0, Math.max(0, clips.length - clipsRead({ takes, path })));
   if (!takes) return new Set(unreadClips);
   const own = places((part) => 'image' in part && part.role !== 'reference').length;
   const room = takes.roles.includes('subject') ? Math.max(0, limits.images - own) : 0;

@@ -20,10 +20,16 @@ type Around = Pick<Resources, 'objects' | 'mediaRoots' | 'workDir'> & { signal: 
 
 /** A clip of a request, checked, decoded, coded anew and put under `clips/<sha256>.mp4`. */
 export async function storePromptClip({ clip }: RequestClip, limits: ClipLimits, around: Around): Promise<ClipRef> {
-  const { objects, workDir, signal } = around;
-  const { mp4, frames, fps } = await withFile(clip.uri, limits.maxBytes, around, (path) =>
-    promptClip(path, { ...limits, workDir, signal }),
-  );
+  return withFile(clip.uri, limits.maxBytes, around, (path) => storeClipFile(path, limits, around));
+}
+
+/** The same of a file of our own. */
+export async function storeClipFile(
+  path: string,
+  limits: Omit<ClipLimits, 'maxBytes'>,
+  { objects, workDir, signal }: Omit<Around, 'mediaRoots'>,
+): Promise<ClipRef> {
+  const { mp4, frames, fps } = await promptClip(path, { ...limits, workDir, signal });
   const sha256 = createHash('sha256').update(mp4).digest('hex');
   const stored = await objects.put(`clips/${sha256}.mp4`, mp4, { mediaType: 'video/mp4', sha256, byContent: true });
   return { ...stored, frames, fps, seconds: frames / fps };

@@ -4,7 +4,7 @@ import type { Query } from '../../flow/flow.js';
 import type { Resources } from '../../flow/operator.js';
 import { promptText } from '../../language/prompt-text.js';
 import type { GivenPart } from './check-request.js';
-import { storePromptClip } from './prompt-clip.js';
+import { type ClipLimits, storePromptClip } from './prompt-clip.js';
 import { storePromptImage } from './prompt-image.js';
 
 /** Of one image of a prompt, as a step's settings say. */
@@ -33,6 +33,11 @@ export function longestOf(role: ImageRole | undefined): number {
   return role === 'first-frame' ? longestFirstFrame : longestSide;
 }
 
+/** How a clip of a prompt is kept. */
+export function clipLimits({ max_clip_bytes: maxBytes, max_clip_seconds: maxSeconds }: MediaBounds): ClipLimits {
+  return { maxBytes, maxSeconds, maxPixels: mostClipPixels, longest: longestSide };
+}
+
 /** What a request that was checked says: what is searched for, and what the model reads. Its images and clips are stored; MEDIA_*. */
 export async function queryOf(
   { retrieval }: Pick<GenerationRequested, 'retrieval'>,
@@ -45,24 +50,15 @@ export async function queryOf(
   return { task, parts, text: texts.join(' '), retrieval, self: {} };
 }
 
-async function takeIn(
-  given: GivenPart[],
-  task: Task,
-  { max_image_bytes, max_image_pixels, max_clip_bytes, max_clip_seconds }: MediaBounds,
-  around: Around,
-): Promise<PromptPart[]> {
-  const clipLimits = {
-    ...{ maxBytes: max_clip_bytes, maxSeconds: max_clip_seconds },
-    ...{ maxPixels: mostClipPixels, longest: longestSide },
-  };
-  const limits = { maxBytes: max_image_bytes, maxPixels: max_image_pixels };
+async function takeIn(given: GivenPart[], task: Task, bounds: MediaBounds, around: Around): Promise<PromptPart[]> {
+  const limits = { maxBytes: bounds.max_image_bytes, maxPixels: bounds.max_image_pixels };
   const hasFirstFrame = given.some((part) => 'image' in part && part.role === 'first-frame');
   let roleOfNext: ImageRole = task === 'prediction' && !hasFirstFrame ? 'first-frame' : 'subject';
   const parts: PromptPart[] = [];
   // One after the other: an image of the allowed size takes 120 MB while it is decoded.
   for (const [n, part] of given.entries()) {
     if ('clip' in part) {
-      const clip = await storePromptClip(part, clipLimits, around);
+      const clip = await storePromptClip(part, clipLimits(bounds), around);
       parts.push({ clip, caption: promptText(part.caption ?? ''), role: 'motion' });
       continue;
     }

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import type { RequestClips, StoredClip } from '../../app/request-clips.js';
 import type { RequestImages } from '../../app/request-images.js';
 import { VimiError } from '../../core/errors.js';
 import { leftOut } from '../../events/input.js';
@@ -6,8 +7,8 @@ import type { ImageRole, ObjectRef } from '../../events/prompt.js';
 import type { GenerationRequested } from '../../events/schemas.js';
 
 /*
- * Images that come with a request. Each becomes an object, and a part of the prompt before its text; what the event carries is
- * the object's name.
+ * Images that come with a request, and clips that show a motion. Each becomes an object, and a part of the prompt before its
+ * text; what the event carries is the object's name.
  */
 
 const address = z.string().min(1).max(4096);
@@ -15,46 +16,70 @@ const address = z.string().min(1).max(4096);
 export const longestInline = 26_700_000;
 const dataUrl = z.string().max(longestInline);
 
+/** The part of a multipart request that is a clip. */
+const motionPart = 'motion';
+
 const sources = ['image_url', 'data_url', 'document_id', 'video_id', 'upload'] as const;
 
 export const reference = z
   .strictObject({
-    role: leftOut(z.enum(['subject', 'background', 'first_frame', 'first-frame'])).describe('default: subject'),
-    image_url: leftOut(dataUrl).describe('an address on one of media_hosts of the topology, or a data URL'),
-    data_url: leftOut(dataUrl).describe('data:image/png;base64,...'),
-    document_id: leftOut(z.string().max(64)).describe('the image of a document of the corpus'),
-    video_id: leftOut(z.string().max(200)).describe('the last frame of a completed job, pixel for pixel'),
-    upload: leftOut(z.string().max(200)).describe('the name of a part of this multipart request'),
+    role: leftOut(z.enum(['subject', 'background', 'first_frame', 'first-frame', 'motion'])).describe(
+      'default: subject. motion: a clip that shows how something moves',
+    ),
+    image_url: leftOut(dataUrl).describe('an address on one of media_hosts of the topology, or a data URL; no motion'),
+    data_url: leftOut(dataUrl).describe('data:image/png;base64,...; of a motion data:video/mp4;base64,...'),
+    document_id: leftOut(z.string().max(64)).describe(
+      'the image of a document of the corpus; of a motion the clip that it is',
+    ),
+    video_id: leftOut(z.string().max(200)).describe(
+      'the last frame of a completed job, pixel for pixel; of a motion its video',
+    ),
+    upload: leftOut(z.string().max(200)).describe(
+      `the name of a part of this multipart request; of a motion ${motionPart}`,
+    ),
   })
   .refine(
     (one) => sources.filter((name) => one[name] !== undefined).length === 1,
     `exactly one of ${sources.join(', ')}`,
   )
+  .refine(({ role, image_url: url }) => role !== 'motion' || url === undefined, {
+    error: 'data_url, document_id, video_id or upload: a clip is not fetched from an address',
+    path: ['image_url'],
+  })
+  .refine(({ role, upload }) => upload === undefined || (role === 'motion') === (upload === motionPart), {
+    error: `the clip of a motion as a part named ${motionPart}, and an image as a part of another name`,
+    path: ['upload'],
+  })
   .meta({ id: 'Reference' });
 export type Reference = z.infer<typeof reference>;
 
 /** What other APIs call an image that the video begins with. */
 export const imageReference = z.strictObject({ image_url: address.or(dataUrl) });
 
-/** Names of multipart parts that say what an image is for. */
-const partRoles: Record<string, ImageRole> = {
+/** What a reference is for: an image, or a clip that shows a motion. */
+export type ReferenceRole = ImageRole | 'motion';
+
+/** Names of multipart parts that say what they are for. */
+const partRoles: Record<string, ReferenceRole> = {
   input_reference: 'first-frame',
   first_frame: 'first-frame',
   subject: 'subject',
   background: 'background',
+  [motionPart]: 'motion',
 };
 
 /** What a part of a multipart request is for, by its name; undefined: `references` says it. */
-export function roleOfPart(name: string): ImageRole | undefined {
+export function roleOfPart(name: string): ReferenceRole | undefined {
   return Object.hasOwn(partRoles, name) ? partRoles[name] : undefined;
 }
 
-/** Images that came as parts of a multipart request, by the names of the parts. */
-export type Uploads = ReadonlyMap<string, ObjectRef[]>;
+/** Images and clips that came as parts of a multipart request, by the names of the parts. */
+export type Uploads = ReadonlyMap<string, StoredClip[]>;
 
 interface Wanted {
-  role: ImageRole;
-  object(signal: AbortSignal): Promise<ObjectRef>;
+  role: ReferenceRole;
+  /** Stores it. */
+  object(signal: AbortSignal): Promise<StoredClip>;
 }
 
 /** The fields of a request that name images. */
@@ -64,24 +89,45 @@ export interface AskedImages {
   image_reference?: z.infer<typeof imageReference> | undefined;
 }
 
-/** Where images come from that do not stand in the request. */
-export interface ImageSources {
+/** Where images and clips come from that do not stand in the request. */
+export interface ReferenceSources {
   images: RequestImages;
+  clips: RequestClips;
   /** The last frame of a job. */
   lastFrame(job: string): Promise<ObjectRef>;
+  /** The video of a job. */
+  video(job: string): Promise<{ object: ObjectRef; seconds: number }>;
 }
 
-/** The images of a request, none of them looked at. EVENT_INVALID for an upload that is not there, or that nothing names. */
-export function imagesOf(asked: AskedImages, uploads: Uploads, { images, lastFrame }: ImageSources): Wanted[] {
+/** What a request refers to, none of it looked at. EVENT_INVALID for an upload that is not there, or that nothing names. */
+export function referredBy(
+  asked: AskedImages,
+  uploads: Uploads,
+  { images, clips, lastFrame, video }: ReferenceSources,
+): Wanted[] {
   const wanted: Wanted[] = [];
   const named = new Set<string>();
+  const addMotion = ({ document_id: document, video_id: job, data_url: url = '' }: Reference, where: string) => {
+    const role = 'motion';
+    if (document !== undefined) wanted.push({ role, object: () => clips.ofDocument(document, where) });
+    else if (job === undefined) wanted.push({ role, object: (signal) => clips.ofDataUrl(url, where, signal) });
+    else
+      wanted.push({
+        role,
+        async object() {
+          const { object, seconds } = await video(job);
+          return clips.ofVideo(object, seconds, where);
+        },
+      });
+  };
   const add = (one: Reference, where: string) => {
-    const role: ImageRole = one.role === 'first_frame' ? 'first-frame' : (one.role ?? 'subject');
+    const role = one.role === 'first_frame' ? 'first-frame' : (one.role ?? 'subject');
     const { image_url: url = one.data_url, document_id: document, video_id: job, upload } = one;
     if (upload !== undefined) {
       named.add(upload);
       for (const object of uploaded(uploads, upload)) wanted.push({ role, object: async () => object });
-    } else if (document !== undefined) wanted.push({ role, object: () => images.ofDocument(document) });
+    } else if (role === 'motion') addMotion(one, where);
+    else if (document !== undefined) wanted.push({ role, object: () => images.ofDocument(document) });
     else if (job !== undefined) wanted.push({ role, object: async () => images.ofFrame(await lastFrame(job)) });
     else if (url?.startsWith('data:')) wanted.push({ role, object: () => images.ofDataUrl(url, where, role) });
     else wanted.push({ role, object: (signal) => images.ofAddress(url ?? '', where, { role, signal }) });
@@ -104,7 +150,7 @@ export function imagesOf(asked: AskedImages, uploads: Uploads, { images, lastFra
   return wanted;
 }
 
-function uploaded(uploads: Uploads, name: string): ObjectRef[] {
+function uploaded(uploads: Uploads, name: string): StoredClip[] {
   const found = uploads.get(name);
   if (found) return found;
   throw new VimiError('EVENT_INVALID', 'A reference names an upload that did not come', {
@@ -114,13 +160,17 @@ function uploaded(uploads: Uploads, name: string): ObjectRef[] {
   });
 }
 
-/** A prompt with images before its texts. */
-export function withImages(
+/** A prompt with what it refers to before its texts. */
+export function withReferences(
   prompt: GenerationRequested['prompt'],
-  images: readonly { uri: string; role: ImageRole }[],
+  references: readonly (StoredClip & { role: ReferenceRole })[],
 ): GenerationRequested['prompt'] {
-  if (images.length === 0) return prompt;
-  const parts = images.map(({ uri, role }) => ({ image: { uri }, role }));
+  if (references.length === 0) return prompt;
+  const parts = references.map(({ key, caption, role }) =>
+    role === 'motion'
+      ? { clip: { uri: `object:${key}` }, ...(caption !== undefined && { caption }), role }
+      : { image: { uri: `object:${key}` }, role },
+  );
   return [...parts, ...(typeof prompt === 'string' ? [{ text: prompt }] : prompt)] as GenerationRequested['prompt'];
 }
 

@@ -1,14 +1,15 @@
+import type { StoredClip } from '../../app/request-clips.js';
 import type { RequestImages } from '../../app/request-images.js';
 import type { GenerationRequested } from '../../events/schemas.js';
-import { checkUris, imagesOf, type Uploads, withImages } from '../images/references.js';
+import { checkUris, referredBy, type Uploads, withReferences } from '../images/references.js';
 import type { Caller } from '../keys/callers.js';
 import { eventOf, type VideoRequest } from './video-request.js';
 import type { VideoService } from './video-service.js';
 
-/** What no image has: it stands for those that were not looked at yet. */
-const unseen = `object:images/${'0'.repeat(64)}.webp`;
+/** What no image and no clip has: it stands for those that were not looked at yet. */
+const unseen = `images/${'0'.repeat(64)}.webp`;
 
-/** The event that a request stands for, its images stored. All that can be refused is refused before an image is fetched or decoded. */
+/** The event that a request stands for, its images and clips stored. All that can be refused is refused before one is fetched or decoded. */
 export async function askedVideo(
   asked: VideoRequest,
   uploads: Uploads,
@@ -17,16 +18,27 @@ export async function askedVideo(
 ): Promise<GenerationRequested> {
   const event = await eventOf(asked, videos.models);
   checkUris(event.prompt);
-  const lastFrame = (job: string) => videos.lastFrame(job, caller);
-  const wanted = imagesOf(asked, uploads, { images: videos.images, lastFrame });
-  const roles = wanted.map(({ role }) => ({ uri: unseen, role }));
-  videos.check({ ...event, prompt: withImages(event.prompt, roles) });
-  await videos.checkModel(event);
-  const images: Parameters<typeof withImages>[1][number][] = [];
+  const wanted = referredBy(asked, uploads, {
+    ...{ images: videos.images, clips: videos.clips },
+    lastFrame: (job) => videos.lastFrame(job, caller),
+    video: (job) => videos.video(job, caller),
+  });
+  const roles = wanted.map(({ role }) => ({ key: unseen, role }));
+  videos.check({ ...event, prompt: withReferences(event.prompt, roles) });
+  const motions = roles.filter(({ role }) => role === 'motion').length;
+  await videos.checkModel(event, { motions: motions && motions + clipsIn(event.prompt) });
+  const stored: Parameters<typeof withReferences>[1][number][] = [];
   // One after the other: an image of the allowed size takes 120 MB while it is decoded.
-  for (const { role, object } of wanted) images.push({ uri: `object:${(await object(signal)).key}`, role });
-  return { ...event, prompt: withImages(await withoutBytes(event.prompt, videos.images), images) };
+  for (const { role, object } of wanted) stored.push({ ...named(await object(signal)), role });
+  return { ...event, prompt: withReferences(await withoutBytes(event.prompt, videos.images), stored) };
 }
+
+/** Clips that a prompt brings itself: a model that follows one follows the last. */
+function clipsIn(prompt: GenerationRequested['prompt']): number {
+  return typeof prompt === 'string' ? 0 : prompt.filter(({ clip }) => clip).length;
+}
+
+const named = ({ key, caption }: StoredClip): StoredClip => ({ key, ...(caption !== undefined && { caption }) });
 
 /** Images that stand in a prompt itself are stored as all others are: what is none is refused now, and not by the job. */
 async function withoutBytes(

@@ -42,7 +42,7 @@ const deleted = z.object({ id: z.string(), object: z.literal('video.deleted'), d
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Images of a multipart request. */
+    /** Images and clips of a multipart request. */
     uploads?: Uploads;
   }
 }
@@ -60,10 +60,9 @@ export function addVideoRoutes(app: App, service: () => Promise<VideoService>, {
     '/v1/videos',
     {
       config: { scope: 'create' },
-      async preValidation(request) {
+      async preValidation(request, reply) {
         if (!request.isMultipart()) return;
-        const { images, mostImages } = await service();
-        const { body, uploads } = await readForm(request, images, mostImages);
+        const { body, uploads } = await readForm(request, await service(), gone(reply));
         Object.assign(request, { body, uploads });
       },
       schema: {

@@ -5,6 +5,7 @@ import { answerTopics } from '../../app/client/answer-topics.js';
 import { cancelRecord, requestRecord } from '../../app/client/request-records.js';
 import type { FollowedBoard } from '../../app/job-board.js';
 import { modelChoices } from '../../app/models.js';
+import { RequestClips } from '../../app/request-clips.js';
 import { RequestImages } from '../../app/request-images.js';
 import { noWebhooks, type Webhooks } from '../../app/webhooks/webhooks.js';
 import type { Workspace } from '../../app/workspace.js';
@@ -18,10 +19,10 @@ import type { ObjectRef } from '../../events/prompt.js';
 import type { NewRecord } from '../../events/record.js';
 import type { GenerationRequested } from '../../events/schemas.js';
 import { forgetting } from '../../events/webhook-records.js';
-import { checkVideo } from '../../models/check-input.js';
+import { checkMotions, checkVideo } from '../../models/check-input.js';
 import { checkRequest, type RequestLimits } from '../../operators/requests/check-request.js';
 import { lateness } from '../../operators/requests/deadlines.js';
-import type { ImageBounds } from '../../operators/requests/query-of.js';
+import type { MediaBounds } from '../../operators/requests/query-of.js';
 import { removeVideo } from '../../operators/requests/stills-beside.js';
 import type { BoardJob, ListedBoard } from '../../stores/jobs/job-board.js';
 import { isOver } from '../../stores/jobs/jobs.js';
@@ -49,10 +50,13 @@ export interface VideoServiceOptions {
 const waitMs = { usual: 2000, needed: 10_000 };
 
 /** The limits of a model that is starting are waited for so long at most. Milliseconds. */
-const limitsMs = 2000;
+const limitsMs = { usual: 2000, needed: 10_000 };
 
-/** Of an image, where no step of the pipeline says it. */
-const usualBounds: ImageBounds = { max_image_bytes: 20_000_000, max_image_pixels: 100_000_000 };
+/** Of an image and a clip, where no step of the pipeline says it. */
+const usualBounds: MediaBounds = {
+  ...{ max_image_bytes: 20_000_000, max_image_pixels: 100_000_000 },
+  ...{ max_clip_bytes: 50_000_000, max_clip_seconds: 10 },
+};
 
 /** What the log says now; where it does not answer in time, what was known before. */
 export interface Looked<T> {
@@ -66,8 +70,9 @@ export class VideoService {
   readonly #options: VideoServiceOptions;
   readonly models: readonly ServedModel[];
   readonly images: RequestImages;
-  /** Images in one prompt. */
-  readonly mostImages: number;
+  readonly clips: RequestClips;
+  /** Images and clips in one prompt. */
+  readonly mostReferences: number;
   readonly #limits: RequestLimits | undefined;
   /** Requests that are being published: the board does not count them yet. */
   readonly #asking = new Places();
@@ -77,8 +82,10 @@ export class VideoService {
     const { workspace, pipeline } = options;
     const admit = pipeline.steps.find(({ operator }) => operator.name === 'admit');
     this.#limits = admit?.config as unknown as RequestLimits | undefined;
-    this.images = new RequestImages(workspace, (admit?.config as unknown as ImageBounds | undefined) ?? usualBounds);
-    this.mostImages = this.#limits?.max_images ?? 8;
+    const bounds = (admit?.config as unknown as MediaBounds | undefined) ?? usualBounds;
+    this.images = new RequestImages(workspace, bounds);
+    this.clips = new RequestClips(workspace, bounds);
+    this.mostReferences = (this.#limits?.max_images ?? 8) + (this.#limits?.max_clips ?? 2);
     const names = pipeline.steps.flatMap(({ operator, config }) => operator.models?.(config) ?? []);
     this.models = modelChoices(pipeline, workspace.topology).map((choice, n) => ({
       name: names[n]!.model,
@@ -91,18 +98,24 @@ export class VideoService {
     if (this.#limits) checkRequest(request, this.#limits);
   }
 
-  /** Refuses what the model cannot make, where it says in time what that is: the pipeline would say so only after 202. */
-  async checkModel({ frames, width, height, fps, steps, seed }: GenerationRequested): Promise<void> {
-    if (frames === undefined && width === undefined && height === undefined) return;
+  /** Refuses what the model cannot make or take, where it says in time what that is: the pipeline would say so only after 202. */
+  async checkModel(
+    { frames, width, height, fps, steps, seed }: GenerationRequested,
+    /** Clips, if some are to be followed: what the model does not follow would be left out. */
+    { motions }: { motions: number },
+  ): Promise<void> {
+    if (frames === undefined && width === undefined && height === undefined && motions === 0) return;
     const video = Object.fromEntries(
       Object.entries({ frames, width, height, fps, steps, seed }).filter(([, value]) => value !== undefined),
     );
     const done = new AbortController();
-    const late = sleep(limitsMs, undefined, { signal: done.signal }).catch(() => undefined);
+    const late = sleep(limitsMs[motions > 0 ? 'needed' : 'usual'], undefined, { signal: done.signal });
     const known = this.models[0]?.describe().catch(() => undefined);
-    const description = await Promise.race([known, late]);
+    const description = await Promise.race([known, late.catch(() => undefined)]);
     done.abort();
-    if (description) checkVideo(video, description);
+    if (!description) return;
+    checkVideo(video, description);
+    checkMotions(motions, description);
   }
 
   /**
@@ -202,6 +215,13 @@ export class VideoService {
   /** That of a completed job, as its model drew it. JOB_NOT_FOUND, VIDEO_NOT_READY, VARIANT_NOT_FOUND, JOBS_BEHIND. */
   async lastFrame(job: string, caller: Pick<Caller, 'sees'>): Promise<ObjectRef> {
     return stillOf(await this.completed(job, caller), 'last_frame');
+  }
+
+  /** The video of a completed job, and how long it is. JOB_NOT_FOUND, VIDEO_NOT_READY, JOBS_BEHIND. */
+  async video(job: string, caller: Pick<Caller, 'sees'>): Promise<{ object: ObjectRef; seconds: number }> {
+    const completed = await this.completed(job, caller);
+    const { frames, fps } = completed.made ?? { frames: 0, fps: 1 };
+    return { object: videoObject(completed), seconds: frames / fps };
   }
 
   /** Resolves once this process knows all that the log says by now. */
