@@ -47,7 +47,8 @@ export const imageRole = z.enum(['reference', 'subject', 'background', 'first-fr
 export type ImageRole = z.infer<typeof imageRole>;
 
 const textPart = z.strictObject({ text: z.string() });
-const promptImage = z.strictObject({ image: objectRef, role: imageRole });
+/** `entity`: the words that it stands for, which the texts beside it leave out. */
+const promptImage = z.strictObject({ image: objectRef, role: imageRole, entity: z.string().optional() });
 /** A clip that shows how something moves, with what it shows in words. */
 const promptClip = z.strictObject({ clip: clipRef, caption: z.string(), role: z.literal('motion') });
 

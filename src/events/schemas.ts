@@ -46,6 +46,7 @@ const requestImage = z.looseObject({
     z.looseObject({ base64: z.base64().max(1_400_000).describe('at most 1 MiB of PNG, JPEG or WebP') }),
   ]),
   role: leftOut(imageRole.exclude(['reference'])),
+  entity: leftOut(characters(1, 200)).describe('the words that it stands for, which the texts beside it leave out'),
   text: none,
   clip: none,
 });

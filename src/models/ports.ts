@@ -9,7 +9,8 @@ export type { RgbImage, RgbVideo };
 export interface ModelPrompt {
   task: Task;
   instruction: string;
-  parts: ({ text: string } | { pixels: RgbImage; role: ImageRole })[];
+  /** `entity`: the words that an image stands for, which the texts beside it leave out. */
+  parts: ({ text: string } | { pixels: RgbImage; role: ImageRole; entity?: string })[];
   /** Clips that show a motion, as MP4; only for models that take them. */
   clips?: { mp4: Uint8Array; caption: string }[];
   /** Where what moves in the clip is that shows a motion, for models that follow one: see `path` of a description. */

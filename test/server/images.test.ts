@@ -2,6 +2,7 @@ import { createServer } from 'node:http';
 import { connect } from 'node:net';
 import { afterAll, describe, expect, it } from 'vitest';
 import { endsOf } from '../../src/app/new-records.js';
+import { commentOf } from '../../src/media/mp4-comment.js';
 import { quartered } from '../media/make-images.js';
 import { discPng, hollowPng } from '../media/make-media.js';
 import { patient } from '../support/patience.js';
@@ -94,6 +95,45 @@ describe('images of requests over HTTP', patient, () => {
     const references = JSON.stringify([{ role: 'subject', upload: 'cup' }]);
     const named = await upload({ prompt: 'a cup', references }, [['cup', png]]);
     expect(await drawnWith(named.body.id)).toEqual(['subject', 'a cup']);
+  });
+
+  it('stand for words of the prompt, in their place', async () => {
+    const [fox, bay] = [
+      { entity: 'fox', data_url: dataUrl(png) },
+      { role: 'background', entity: 'Bay', data_url: dataUrl(jpeg) },
+    ];
+    const asked = await post('/v1/videos', { prompt: 'a fox runs through the bay', references: [bay, fox] });
+    expect([asked.status, asked.body.prompt]).toEqual([202, 'a fox runs through the bay']);
+    expect(await drawnWith(asked.body.id)).toEqual(['a', 'subject', 'runs through the', 'background']);
+    const made = (await call(`/v1/videos/${asked.body.id}`)).body;
+    const { prompt } = JSON.parse(
+      commentOf(Buffer.from(await (await fetch(`${server.url}${made.urls.content}`)).arrayBuffer()))!,
+    );
+    expect(prompt.parts.map(({ entity }: { entity?: string }) => entity)).toEqual([undefined, 'fox', undefined, 'bay']);
+
+    const references = JSON.stringify([{ entity: 'cup', upload: 'thing' }]);
+    const named = await upload({ prompt: 'a cup spins', references }, [['thing', png]]);
+    expect(await drawnWith(named.body.id)).toEqual(['a', 'subject', 'spins']);
+
+    const before = await requests();
+    const refused = async (reference: object, prompt = 'a fox runs') => {
+      const { status, body } = await post('/v1/videos', { prompt, references: [fox, reference] });
+      return [status, body.code, body.errors?.[0]?.pointer ?? body.detail];
+    };
+    const at = (name: string) => expect.stringContaining(`references.1.${name}`);
+    expect(await refused({ entity: 'wolf', image_url: 'https://media.example/a.png' })).toEqual([
+      ...[422, 'EVENT_INVALID', at('entity')],
+    ]);
+    for (const role of ['first_frame', 'motion'])
+      expect(await refused({ role, entity: 'fox', data_url: dataUrl(png) })).toEqual([
+        ...[422, 'EVENT_INVALID', '/references/1/entity'],
+      ]);
+    expect(await refused({ entity: '', data_url: dataUrl(png) })).toEqual([
+      422,
+      'EVENT_INVALID',
+      '/references/1/entity',
+    ]);
+    expect(await requests()).toEqual(before);
   });
 
   const nine = Array.from({ length: 30 }, () => ({ image_url: 'http://10.0.0.1/never-asked' }));

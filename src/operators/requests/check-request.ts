@@ -91,7 +91,8 @@ function checkPrompt(parts: GivenPart[], images: RequestImage[], limits: Request
 }
 
 function textIn(part: GivenPart): string {
-  return 'text' in part ? part.text : 'clip' in part ? (part.caption ?? '') : '';
+  if ('text' in part) return part.text;
+  return ('clip' in part ? part.caption : part.entity) ?? '';
 }
 
 function inferTask(images: RequestImage[]): Task {
@@ -106,6 +107,13 @@ function checkTask(task: Task, images: RequestImage[]): void {
       expected: 'one image with the role first-frame',
       found: `${firstFrames} of them`,
       where: 'prompt',
+    });
+  const first =
+    images.find(({ role }) => role === 'first-frame') ??
+    (task === 'prediction' ? images.find(({ role }) => role === undefined) : undefined);
+  if (first?.entity !== undefined)
+    throw new VimiError('EVENT_INVALID', 'A first frame stands for no words of the prompt', {
+      ...{ expected: 'a first frame without entity', found: first.entity, where: 'prompt' },
     });
   if (task === 'text-to-video' || images.length > 0) return;
   throw new VimiError('EVENT_INVALID', `The task ${task} needs an image`, {

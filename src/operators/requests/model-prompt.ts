@@ -24,7 +24,8 @@ export async function modelPrompt(
     shown.map(async (part): Promise<ModelPrompt['parts'][number][]> => {
       if ('text' in part) return [part];
       if ('clip' in part) return [];
-      return [{ pixels: await decodedImage(part.image, objects), role: part.role }];
+      const { image, role, entity } = part;
+      return [{ pixels: await decodedImage(image, objects), role, ...(entity !== undefined && { entity }) }];
     }),
   );
   const clips = await Promise.all(

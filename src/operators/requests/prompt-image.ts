@@ -9,6 +9,8 @@ import { promptImage } from '../../media/prompt-image.js';
 export interface RequestImage {
   image: { uri?: string; base64?: string };
   role?: ImageRole;
+  /** The words that it stands for. */
+  entity?: string;
 }
 
 export interface ImageLimits {

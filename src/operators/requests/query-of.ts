@@ -70,7 +70,8 @@ async function takeIn(given: GivenPart[], task: Task, bounds: MediaBounds, aroun
     const role = part.role ?? roleOfNext;
     const longest = longestOf(role);
     const image = await storePromptImage(part, `prompt.${n}.image`, { ...limits, longest }, around);
-    parts.push({ image, role });
+    const entity = promptText(part.entity ?? '');
+    parts.push({ image, role, ...(entity !== '' && { entity }) });
     if (part.role === undefined) roleOfNext = 'subject';
   }
   return parts;

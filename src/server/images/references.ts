@@ -1,8 +1,9 @@
 import { z } from 'zod';
 import type { RequestClips, StoredClip } from '../../app/request-clips.js';
+import { inPlace } from '../../app/request-entities.js';
 import type { RequestImages } from '../../app/request-images.js';
 import { VimiError } from '../../core/errors.js';
-import { leftOut } from '../../events/input.js';
+import { characters, leftOut } from '../../events/input.js';
 import type { ImageRole, ObjectRef } from '../../events/prompt.js';
 import type { GenerationRequested } from '../../events/schemas.js';
 
@@ -34,6 +35,9 @@ export const reference = z
     video_id: leftOut(z.string().max(200)).describe(
       'the last frame of a completed job, pixel for pixel; of a motion its video',
     ),
+    entity: leftOut(characters(1, 200)).describe(
+      'words of the prompt that the image stands for, such as "fox"; left out: it stands before the text',
+    ),
     upload: leftOut(z.string().max(200)).describe(
       `the name of a part of this multipart request; of a motion ${motionPart}`,
     ),
@@ -46,6 +50,10 @@ export const reference = z
     error: 'data_url, document_id, video_id or upload: a clip is not fetched from an address',
     path: ['image_url'],
   })
+  .refine(({ role, entity }) => entity === undefined || !(role === 'motion' || role?.startsWith('first')), {
+    error: 'no words: a first frame and a motion stand for the whole video',
+    path: ['entity'],
+  })
   .refine(({ role, upload }) => upload === undefined || (role === 'motion') === (upload === motionPart), {
     error: `the clip of a motion as a part named ${motionPart}, and an image as a part of another name`,
     path: ['upload'],
@@ -57,7 +65,7 @@ export type Reference = z.infer<typeof reference>;
 export const imageReference = z.strictObject({ image_url: address.or(dataUrl) });
 
 /** What a reference is for: an image, or a clip that shows a motion. */
-export type ReferenceRole = ImageRole | 'motion';
+export type ReferenceRole = Exclude<ImageRole, 'reference'> | 'motion';
 
 /** Names of multipart parts that say what they are for. */
 const partRoles: Record<string, ReferenceRole> = {
@@ -78,6 +86,10 @@ export type Uploads = ReadonlyMap<string, StoredClip[]>;
 
 interface Wanted {
   role: ReferenceRole;
+  /** Words of the prompt that it stands for. */
+  entity?: string | undefined;
+  /** As the caller knows it. */
+  where: string;
   /** Stores it. */
   object(signal: AbortSignal): Promise<StoredClip>;
 }
@@ -107,30 +119,29 @@ export function referredBy(
 ): Wanted[] {
   const wanted: Wanted[] = [];
   const named = new Set<string>();
-  const addMotion = ({ document_id: document, video_id: job, data_url: url = '' }: Reference, where: string) => {
-    const role = 'motion';
-    if (document !== undefined) wanted.push({ role, object: () => clips.ofDocument(document, where) });
-    else if (job === undefined) wanted.push({ role, object: (signal) => clips.ofDataUrl(url, where, signal) });
-    else
-      wanted.push({
-        role,
-        async object() {
-          const { object, seconds } = await video(job);
-          return clips.ofVideo(object, seconds, where);
-        },
-      });
+  const motionOf = ({ document_id: document, video_id: job, data_url: url = '' }: Reference, where: string) => {
+    if (document !== undefined) return () => clips.ofDocument(document, where);
+    if (job === undefined) return (signal: AbortSignal) => clips.ofDataUrl(url, where, signal);
+    return async () => {
+      const { object, seconds } = await video(job);
+      return clips.ofVideo(object, seconds, where);
+    };
+  };
+  const imageOf = (one: Reference, role: ImageRole, where: string) => {
+    const { image_url: url = one.data_url, document_id: document, video_id: job } = one;
+    if (document !== undefined) return () => images.ofDocument(document);
+    if (job !== undefined) return async () => images.ofFrame(await lastFrame(job));
+    if (url?.startsWith('data:')) return () => images.ofDataUrl(url, where, role);
+    return (signal: AbortSignal) => images.ofAddress(url ?? '', where, { role, signal });
   };
   const add = (one: Reference, where: string) => {
     const role = one.role === 'first_frame' ? 'first-frame' : (one.role ?? 'subject');
-    const { image_url: url = one.data_url, document_id: document, video_id: job, upload } = one;
+    const { entity, upload } = one;
     if (upload !== undefined) {
       named.add(upload);
-      for (const object of uploaded(uploads, upload)) wanted.push({ role, object: async () => object });
-    } else if (role === 'motion') addMotion(one, where);
-    else if (document !== undefined) wanted.push({ role, object: () => images.ofDocument(document) });
-    else if (job !== undefined) wanted.push({ role, object: async () => images.ofFrame(await lastFrame(job)) });
-    else if (url?.startsWith('data:')) wanted.push({ role, object: () => images.ofDataUrl(url, where, role) });
-    else wanted.push({ role, object: (signal) => images.ofAddress(url ?? '', where, { role, signal }) });
+      for (const object of uploaded(uploads, upload)) wanted.push({ role, entity, where, object: async () => object });
+    } else if (role === 'motion') wanted.push({ role, where, object: motionOf(one, where) });
+    else wanted.push({ role, entity, where, object: imageOf(one, role, where) });
   };
   for (const [n, one] of (asked.references ?? []).entries()) add(one, `references.${n}`);
   for (const name of ['input_reference', 'image_reference'] as const) {
@@ -145,7 +156,7 @@ export function referredBy(
         expected: `a part named ${Object.keys(partRoles).join(', ')}, or references with its name as upload`,
         found: name,
       });
-    for (const object of objects) wanted.push({ role, object: async () => object });
+    for (const object of objects) wanted.push({ role, where: name, object: async () => object });
   }
   return wanted;
 }
@@ -160,18 +171,24 @@ function uploaded(uploads: Uploads, name: string): StoredClip[] {
   });
 }
 
-/** A prompt with what it refers to before its texts. */
+/** What a request refers to, once it is stored. */
+export type Referred = StoredClip & Omit<Wanted, 'object'>;
+
+/** A prompt with what it refers to. EVENT_INVALID for an image that stands for words that the prompt does not have. */
 export function withReferences(
   prompt: GenerationRequested['prompt'],
-  references: readonly (StoredClip & { role: ReferenceRole })[],
+  references: readonly Referred[],
 ): GenerationRequested['prompt'] {
-  if (references.length === 0) return prompt;
-  const parts = references.map(({ key, caption, role }) =>
-    role === 'motion'
-      ? { clip: { uri: `object:${key}` }, ...(caption !== undefined && { caption }), role }
-      : { image: { uri: `object:${key}` }, role },
+  return inPlace(
+    prompt,
+    references.map(({ key, caption, role, entity, where }) => ({
+      part:
+        role === 'motion'
+          ? { clip: { uri: `object:${key}` }, ...(caption !== undefined && { caption }), role }
+          : { image: { uri: `object:${key}` }, role },
+      ...{ entity, where: `${where}.entity` },
+    })),
   );
-  return [...parts, ...(typeof prompt === 'string' ? [{ text: prompt }] : prompt)] as GenerationRequested['prompt'];
 }
 
 /** Images and clips of prompts are stored under names like these; nothing else of the store, and no file, is anybody's to name over HTTP. */

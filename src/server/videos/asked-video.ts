@@ -1,7 +1,6 @@
-import type { StoredClip } from '../../app/request-clips.js';
 import type { RequestImages } from '../../app/request-images.js';
 import type { GenerationRequested } from '../../events/schemas.js';
-import { checkUris, referredBy, type Uploads, withReferences } from '../images/references.js';
+import { checkUris, type Referred, referredBy, type Uploads, withReferences } from '../images/references.js';
 import type { Caller } from '../keys/callers.js';
 import { eventOf, type VideoRequest } from './video-request.js';
 import type { VideoService } from './video-service.js';
@@ -23,13 +22,16 @@ export async function askedVideo(
     lastFrame: (job) => videos.lastFrame(job, caller),
     video: (job) => videos.video(job, caller),
   });
-  const roles = wanted.map(({ role }) => ({ key: unseen, role }));
-  videos.check({ ...event, prompt: withReferences(event.prompt, roles) });
-  const motions = roles.filter(({ role }) => role === 'motion').length;
+  const all = wanted.map((one) => ({ ...one, key: unseen }));
+  videos.check({ ...event, prompt: withReferences(event.prompt, all) });
+  const motions = wanted.filter(({ role }) => role === 'motion').length;
   await videos.checkModel(event, { motions: motions && motions + clipsIn(event.prompt) });
-  const stored: Parameters<typeof withReferences>[1][number][] = [];
+  const stored: Referred[] = [];
   // One after the other: an image of the allowed size takes 120 MB while it is decoded.
-  for (const { role, object } of wanted) stored.push({ ...named(await object(signal)), role });
+  for (const { object, ...one } of wanted) {
+    const { key, caption } = await object(signal);
+    stored.push({ ...one, key, ...(caption !== undefined && { caption }) });
+  }
   return { ...event, prompt: withReferences(await withoutBytes(event.prompt, videos.images), stored) };
 }
 
@@ -37,8 +39,6 @@ export async function askedVideo(
 function clipsIn(prompt: GenerationRequested['prompt']): number {
   return typeof prompt === 'string' ? 0 : prompt.filter(({ clip }) => clip).length;
 }
-
-const named = ({ key, caption }: StoredClip): StoredClip => ({ key, ...(caption !== undefined && { caption }) });
 
 /** Images that stand in a prompt itself are stored as all others are: what is none is refused now, and not by the job. */
 async function withoutBytes(

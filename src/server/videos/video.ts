@@ -18,7 +18,10 @@ export const video = z
       .number()
       .int()
       .describe('percent of the denoising steps done; of a job that ended early, how far it had come'),
-    prompt: z.string().nullable().describe('its texts; null if the topic no longer keeps the request'),
+    prompt: z
+      .string()
+      .nullable()
+      .describe('its texts, and the words that its images stand for; null if the topic no longer keeps the request'),
     model: z.string().nullable(),
     seconds: z.string().nullable().describe('length, a number as text; null until it is known'),
     size: z.string().nullable().describe('WIDTHxHEIGHT in pixels; null until it is known'),
@@ -182,7 +185,7 @@ function geometryOf({ tiles, columns, rows, tile_width, tile_height }: SheetGeom
 
 function textOf(prompt: NonNullable<BoardJob['request']>['prompt']): string {
   if (typeof prompt === 'string') return prompt;
-  return prompt.flatMap(({ text }) => (typeof text === 'string' ? [text] : [])).join(' ');
+  return prompt.flatMap(({ text = undefined, entity = undefined }) => text ?? entity ?? []).join(' ');
 }
 
 /** Without what the schema does not know, which may be anything. */

@@ -133,6 +133,17 @@ describe('admit', () => {
       { prompt: [1, 2].map(() => ({ image: { base64: 'AAAA' }, role: 'first-frame' as const })) },
       'EVENT_INVALID',
     ],
+    [
+      'words for a first frame',
+      { prompt: [{ image: { base64: 'AAAA' }, role: 'first-frame', entity: 'fox' }, { text: 'runs' }] },
+      'EVENT_INVALID',
+    ],
+    [
+      'words for what the task makes a first frame',
+      { task: 'prediction', prompt: [{ image: { base64: 'AAAA' }, entity: 'fox' }] },
+      'EVENT_INVALID',
+    ],
+    ['control characters in them', { prompt: [{ image: { base64: 'AAAA' }, entity: 'a\u001b[2J' }] }, 'EVENT_INVALID'],
   ] as const)('rejects %s', async (_, changes, code) => {
     expect(await refused(changes as Partial<GenerationRequested>)).toBe(code);
   });
@@ -308,6 +319,14 @@ describe('admit', () => {
       { role: 'first-frame' },
       { role: 'subject' },
     ]);
+  });
+
+  it('keeps the words that an image stands for beside it, and searches for the others', async () => {
+    const dog = { image: await base64(imageFile('dog')), entity: ' the \n dog' };
+    const { query } = await admitted({ prompt: [dog, { text: 'is playing' }] });
+    expect(query).toMatchObject({ text: 'is playing', parts: [{ role: 'subject', entity: 'the dog' }, {}] });
+    const [bare] = (await admitted({ prompt: [{ ...dog, entity: '\u200b' }, { text: 'runs' }] })).query.parts;
+    expect(bare).not.toHaveProperty('entity');
   });
 
   it('reads images under the allowed roots and from the object store', async () => {

@@ -5,7 +5,7 @@ import type { ModelPrompt, RgbImage } from '../../ports.js';
  *
  *   a retrieved image     a subject, with its caption as the words that it stands for; the caption is no part of the text
  *   an image of the user  stands beside the text with its role. Within a sentence, where its noun would be, the text says
- *                         "the subject of image 2" in its place
+ *                         "the subject of image 2" in its place; or, where the request says for which words it stands, "fox (image 2)"
  *   a motion example      a clip, with its caption
  */
 
@@ -42,8 +42,10 @@ export function serverPrompt({ parts, clips = [] }: ModelPrompt): ServerPrompt {
       continue;
     }
     const role = part.role === 'first-frame' ? 'first_frame' : part.role;
-    references.push({ role, content });
-    if (role !== 'first_frame' && isInSentence(texts.at(-1), next)) texts.push(nounOf(role, references.length));
+    const { entity } = part;
+    references.push({ role, ...(entity !== undefined && { entity }), content });
+    if (entity !== undefined) texts.push(`${entity} (image ${references.length})`);
+    else if (role !== 'first_frame' && isInSentence(texts.at(-1), next)) texts.push(nounOf(role, references.length));
   }
   for (const { mp4, caption } of clips)
     references.push({ role: 'motion', ...(caption !== '' && { entity: caption }), content: { clip: mp4 } });

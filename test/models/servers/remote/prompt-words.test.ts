@@ -25,6 +25,17 @@ describe('the words for a model server', () => {
     ]);
   });
 
+  it('say for which words an image stands, where the request does', () => {
+    const [fox, bay] = [
+      { ...subject, entity: 'red fox' },
+      { ...background, entity: 'bay' },
+    ];
+    expect(words({ text: 'a' }, fox, { text: 'runs in the' }, bay, { text: 'with' }, subject)).toEqual([
+      'a red fox (image 1) runs in the bay (image 2) with the subject of image 3',
+      ...['subject: red fox', 'background: bay', 'subject'],
+    ]);
+  });
+
   it('leave images out that stand beside the text', () => {
     expect(words(subject, background, { text: 'A fox in the snow' })).toEqual([
       'A fox in the snow',
