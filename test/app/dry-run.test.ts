@@ -28,22 +28,32 @@ function everything(): string[] {
     });
 }
 
-async function said(pipeline: string | undefined, options: { limit?: number; from?: number } = {}) {
+interface Options {
+  limit?: number;
+  from?: number;
+}
+
+async function printed(pipeline: string | undefined, options: Options & { json?: boolean } = {}) {
   const looking = await Workspace.open({ topology, looksOnly: true, log: quietLog });
   try {
     let rejected = 0;
     const text = await written(async (out) => {
-      rejected = await dryRun(looking, pipeline, { limit: 10, json: true, signal: never, ...options }, out);
+      rejected = await dryRun(looking, pipeline, { limit: 10, signal: never, ...options }, out);
     });
-    const lines = text
-      .trim()
-      .split('\n')
-      .map((line) => JSON.parse(line));
-    const of = (what: string) => lines.flatMap((line) => (line[what] ? [line[what]] : []));
-    return { rejected, events: of('event'), objects: of('object'), outcomes: of('outcome'), reports: of('report') };
+    return { rejected, text };
   } finally {
     await looking.close();
   }
+}
+
+async function said(pipeline: string | undefined, options: Options = {}) {
+  const { rejected, text } = await printed(pipeline, { ...options, json: true });
+  const lines = text
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line));
+  const of = (what: string) => lines.flatMap((line) => (line[what] ? [line[what]] : []));
+  return { rejected, events: of('event'), objects: of('object'), outcomes: of('outcome'), reports: of('report') };
 }
 
 /** Runs in earnest, in a workspace of its own. */
@@ -104,6 +114,14 @@ describe('a dry run', () => {
     const after = everything();
     expect((await said('generate')).outcomes).toEqual([]);
     expect((await said('generate', { from: 0, limit: 1 })).outcomes).toHaveLength(1);
+    // Eleven partitions are empty, and this one has three records.
+    expect((await said('generate', { from: 1 })).outcomes.map(({ where }) => where)).toEqual([
+      'requests/0/1',
+      'requests/0/2',
+    ]);
+    expect((await printed('generate', { from: 99 })).text).toContain('No partition has events from offset 99 on.');
+    expect((await printed('generate')).text).toContain('Nothing waits.');
+    expect((await printed('generate', { from: 0, limit: 1 })).text).not.toContain('Nothing waits.');
     expect(everything()).toEqual(after);
   });
 

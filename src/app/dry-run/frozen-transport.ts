@@ -167,7 +167,14 @@ export function frozenTransport(real: Transport, { limit, from, onRecord }: Froz
 
   async function positionsOf(group: string, name: string): Promise<Map<number, GroupPosition>> {
     const { ends } = await topic(name);
-    if (from !== undefined) return new Map(ends.map(({ partition }) => [partition, { offset: from, metadata: '' }]));
+    // Partitions are not equally long: one that ends before the offset has nothing to give.
+    if (from !== undefined)
+      return new Map(
+        ends.map(({ partition, low, high }) => [
+          partition,
+          { offset: Math.min(Math.max(from, low), high), metadata: '' },
+        ]),
+      );
     return (await real.topics([name])).length > 0 ? real.positions(group, name) : new Map();
   }
 }

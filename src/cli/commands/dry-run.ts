@@ -26,6 +26,7 @@ export async function dryRun(
   const { topology, log } = workspace;
   const say = (what: string, text: string, data: object) =>
     out.write(`${json ? JSON.stringify({ [what]: data }) : `${what.padEnd(8)} ${text}`}\n`);
+  let outcomes = 0;
   const schemasOf = (record: StoredRecord) => workspace.topic(record.topic).schemas;
   let rejected = 0;
   for (const pipeline of name === undefined ? topology.pipelines : [workspace.pipeline(name)]) {
@@ -34,16 +35,21 @@ export async function dryRun(
       onRecord: (record) =>
         say('event', `${record.topic}  ${eventLine(record, schemasOf(record))}`, eventJson(record, schemasOf(record))),
       onObject: (object) => say('object', `${object.key}  ${object.size} bytes  ${object.media_type}`, object),
-      onFinished: (event) =>
-        say(
-          'outcome',
-          [event.where, event.outcome, event.reason, event.step, event.code, event.error].filter(Boolean).join('  '),
-          event,
-        ),
+      onFinished(event) {
+        outcomes++;
+        const { where, outcome, reason, step, code, error } = event;
+        say('outcome', [where, outcome, reason, step, code, error].filter(Boolean).join('  '), event);
+      },
     });
     rejected += report.run.rejected;
     if (json) out.write(`${JSON.stringify({ report })}\n`);
     else out.write(`${pipeline.name} ${report.end}: ${reportLine(report)}. Nothing was written.\n`);
   }
+  if (outcomes === 0 && !json && !signal.aborted)
+    out.write(
+      from === undefined
+        ? 'Nothing waits. To see what was processed before again: --from 0.\n'
+        : `No partition has events from offset ${from} on.\n`,
+    );
   return rejected;
 }
