@@ -5,7 +5,7 @@ import { countOf, durationOf, rateOf } from './numbers.js';
  * so they are reached by Tab and have addresses. The picture is drawn once; afterwards only its numbers change.
  */
 
-/** @typedef {{ step: string, operator: string, segment: string | null, rate: number | null, in_flight: number, p50: number | null, p99: number | null, oldest: number }} Step */
+/** @typedef {{ step: string, operator: string, segment: string | null, rate: number | null, in_flight: number, p50: number | null, p99: number | null, oldest: number, rejected: number }} Step */
 /** @typedef {{ code: string, step: string, message: string, remedy: string }} Trouble */
 /**
  * @typedef {{

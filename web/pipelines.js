@@ -163,7 +163,7 @@ function endsOf({ delivered, rejected, dropped }) {
  * @param {Pipeline} pipeline
  * @param {Step} step
  */
-function factsOf({ name }, { step, operator, segment, rate, in_flight, p50, p99, oldest }) {
+function factsOf({ name }, { step, operator, segment, rate, in_flight, p50, p99, oldest, rejected }) {
   /** @type {[string, string][]} */
   const facts = [
     ['Step', step],
@@ -174,6 +174,7 @@ function factsOf({ name }, { step, operator, segment, rate, in_flight, p50, p99,
     ['Half take at most', durationOf(p50)],
     ['99 % take at most', durationOf(p99)],
     ['Oldest', oldest > 0 ? durationOf(oldest) : '–'],
+    ['Rejected', countOf(rejected)],
     ['See it', `vimi tap ${name}.${step}`],
   ];
   return facts.map(([what, value]) => made('div', {}, made('dt', {}, what), made('dd', {}, value)));

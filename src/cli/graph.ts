@@ -26,9 +26,9 @@ export async function liveGraph(
   format: GraphFormat,
   { at, signal }: { at: string; signal: AbortSignal },
 ): Promise<string> {
-  const before = await lookAt([at], signal);
+  const before = await lookAt(at, signal);
   await sleep(betweenMs, undefined, { signal });
-  const rows = rowsOf(before, await lookAt([at], signal));
+  const rows = rowsOf([{ before, now: await lookAt(at, signal) }]);
   return drawn(withLiveNotes(flowGraph(topology), topology.outline, rows), format);
 }
 

@@ -23,7 +23,7 @@ describe('the pipelines over HTTP', patient, () => {
     ]);
     expect(generate.steps[2]).toEqual({
       ...{ step: 'retrieve', operator: 'retrieve', segment: 'ground', rate: null, in_flight: 0 },
-      ...{ p50: null, p99: null, oldest: 0 },
+      ...{ p50: null, p99: null, oldest: 0, rejected: 0 },
     });
     expect(corpus).toMatchObject({ name: 'corpus', from: 'media', lag: 0 });
   });

@@ -1,6 +1,6 @@
 import { metricSamples } from './prometheus-text.js';
 
-/** What the processes said at one moment, summed over them. */
+/** What a process said at one moment. */
 export interface Look {
   /** In milliseconds, of a clock that is never set back. */
   at: number;
@@ -27,33 +27,33 @@ export interface SeenStep {
   inFlight: number;
   oldestSeconds: number;
   done: number;
+  rejected: number;
   /** Events by the upper bounds of the time that they took, seconds; each bound counts all below it. */
   buckets: Map<number, number>;
 }
 
-/** Reads what each process serves at /metrics. */
-export function lookOf(at: number, texts: readonly string[]): Look {
+/** Reads what a process serves at /metrics. */
+export function lookOf(at: number, text: string): Look {
   const pipelines = new Map<string, SeenPipeline>();
   const ofPipeline = (name: string): SeenPipeline => {
     const seen = pipelines.get(name) ?? emptyPipeline();
     pipelines.set(name, seen);
     return seen;
   };
-  for (const text of texts)
-    for (const { name, labels, value } of metricSamples(text)) {
-      if (labels.pipeline === undefined) continue;
-      const pipeline = ofPipeline(labels.pipeline);
-      const outcome = labels.outcome;
-      if (name === 'vimi_events_total' && (outcome === 'delivered' || outcome === 'rejected' || outcome === 'dropped'))
-        pipeline[outcome] += value;
-      else if (name === 'vimi_in_flight') pipeline.inFlight += value;
-      else if (name === 'vimi_max_in_flight') pipeline.maxInFlight += value;
-      else if (name === 'vimi_awaiting_commit') pipeline.awaitingCommit += value;
-      else if (name === 'vimi_lag') pipeline.lag = (pipeline.lag ?? 0) + value;
-      else if (name === 'vimi_waiting_events') pipeline.waiting = (pipeline.waiting ?? 0) + value;
-      else if (name === 'vimi_paused' && value > 0) pipeline.paused.add(`${labels.code} at ${labels.step}`);
-      else if (labels.step !== undefined) addToStep(pipeline.steps, name, labels.step, labels.le, value);
-    }
+  for (const { name, labels, value } of metricSamples(text)) {
+    if (labels.pipeline === undefined) continue;
+    const pipeline = ofPipeline(labels.pipeline);
+    const outcome = labels.outcome;
+    if (name === 'vimi_events_total' && (outcome === 'delivered' || outcome === 'rejected' || outcome === 'dropped'))
+      pipeline[outcome] += value;
+    else if (name === 'vimi_in_flight') pipeline.inFlight += value;
+    else if (name === 'vimi_max_in_flight') pipeline.maxInFlight += value;
+    else if (name === 'vimi_awaiting_commit') pipeline.awaitingCommit += value;
+    else if (name === 'vimi_lag') pipeline.lag = (pipeline.lag ?? 0) + value;
+    else if (name === 'vimi_waiting_events') pipeline.waiting = (pipeline.waiting ?? 0) + value;
+    else if (name === 'vimi_paused' && value > 0) pipeline.paused.add(`${labels.code} at ${labels.step}`);
+    else if (labels.step !== undefined) addToStep(pipeline.steps, name, labels.step, labels.le, value);
+  }
   return { at, pipelines };
 }
 
@@ -64,12 +64,13 @@ function addToStep(
   bound: string | undefined,
   value: number,
 ): void {
-  if (!name.startsWith('vimi_step_')) return;
-  const seen = steps.get(step) ?? { inFlight: 0, oldestSeconds: 0, done: 0, buckets: new Map() };
+  if (!name.startsWith('vimi_step_') && name !== 'vimi_rejects_total') return;
+  const seen = steps.get(step) ?? { inFlight: 0, oldestSeconds: 0, done: 0, rejected: 0, buckets: new Map() };
   steps.set(step, seen);
   if (name === 'vimi_step_in_flight') seen.inFlight += value;
   else if (name === 'vimi_step_oldest_seconds') seen.oldestSeconds = Math.max(seen.oldestSeconds, value);
   else if (name === 'vimi_step_seconds_count') seen.done += value;
+  else if (name === 'vimi_rejects_total') seen.rejected += value;
   else if (name === 'vimi_step_seconds_bucket') {
     const upper = bound === '+Inf' ? Number.POSITIVE_INFINITY : Number(bound);
     seen.buckets.set(upper, (seen.buckets.get(upper) ?? 0) + value);

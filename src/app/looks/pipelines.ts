@@ -37,7 +37,7 @@ export async function seePipelines(
   const before = seconds > 0 ? await look(workspace) : undefined;
   await sleep(seconds * 1000, undefined, { signal });
   const now = await look(workspace);
-  const rows = new Map(rowsOf(before ?? now, now).map((row) => [row.pipeline, row]));
+  const rows = new Map(rowsOf([{ before, now }]).map((row) => [row.pipeline, row]));
   return Promise.all(
     workspace.topology.outline.map(async (outline) => {
       const row = rows.get(outline.name);
@@ -48,7 +48,7 @@ export async function seePipelines(
 }
 
 async function look({ metrics }: Workspace): Promise<Look> {
-  return lookOf(performance.now(), [await metrics.registry.metrics()]);
+  return lookOf(performance.now(), await metrics.registry.metrics());
 }
 
 function seen(
@@ -71,8 +71,11 @@ function seen(
     steps: steps.map(({ name: step, segment = null }) => {
       const one = ofSteps.get(step);
       const times = hasRates && one ? { p50: one.p50, p99: one.p99 } : { p50: null, p99: null };
-      const { in_flight = 0, oldest = 0 } = one ?? {};
-      return { step, operator: operators.get(step) ?? step, segment, rate: rate(one), in_flight, oldest, ...times };
+      const { in_flight = 0, oldest = 0, rejected: ofStep = 0 } = one ?? {};
+      return {
+        ...{ step, operator: operators.get(step) ?? step, segment, rate: rate(one), in_flight, oldest, ...times },
+        rejected: ofStep,
+      };
     }),
   };
 }

@@ -1,5 +1,11 @@
 import type { Look, SeenPipeline, SeenStep } from './look.js';
 
+/** Two looks at one process. Without `before`, nothing is known of what happened in between. */
+export interface Between {
+  before?: Look | undefined;
+  now: Look;
+}
+
 /** What happened between two looks, and what is. Rates are a second; times are seconds. */
 export interface PipelineRow {
   pipeline: string;
@@ -27,42 +33,89 @@ export interface StepRow {
   p50: number | null;
   p99: number | null;
   oldest: number;
+  /** Dead letters of this step since the processes began. */
+  rejected: number;
 }
 
-export type SortKey = 'order' | 'rate' | 'in_flight' | 'p50' | 'p99' | 'oldest';
-export const sortKeys: readonly SortKey[] = ['order', 'rate', 'in_flight', 'p50', 'p99', 'oldest'];
+export type SortKey = 'order' | 'rate' | 'in_flight' | 'p50' | 'p99' | 'oldest' | 'rejected';
+export const sortKeys: readonly SortKey[] = ['order', 'rate', 'in_flight', 'p50', 'p99', 'oldest', 'rejected'];
 
-/** `sort`: order, that in which the steps run; the others put the most first. */
-export function rowsOf(before: Look, now: Look, sort: SortKey = 'order'): PipelineRow[] {
-  const seconds = Math.max(0.001, (now.at - before.at) / 1000);
-  return [...now.pipelines].map(([pipeline, seen]) => {
-    const earlier = before.pipelines.get(pipeline);
-    const steps = [...seen.steps].map(([step, one]) => stepRow(step, earlier?.steps.get(step), one, seconds));
-    const { delivered, rejected, dropped, lag, waiting, paused } = seen;
+/**
+ * Pipelines by name, summed over processes: what happened is taken of each process for itself, since one that began anew counts from 0.
+ * `sort`: order, that in which the steps run; the others put the most first.
+ */
+export function rowsOf(processes: readonly Between[], sort: SortKey = 'order'): PipelineRow[] {
+  const names = new Set(processes.flatMap(({ now }) => [...now.pipelines.keys()]));
+  return [...names].sort().map((name) => {
+    const parts = processes.flatMap(({ before, now }): Part<SeenPipeline>[] => {
+      const seen = now.pipelines.get(name);
+      if (!seen) return [];
+      const seconds = before ? Math.max(0.001, (now.at - before.at) / 1000) : 1;
+      return [{ before: before ? before.pipelines.get(name) : seen, now: seen, seconds }];
+    });
+    const all = parts.map(({ now }) => now);
+    const steps = stepRows(parts);
     return {
-      ...{ pipeline, rate: gained(ends(earlier), ends(seen)) / seconds, delivered, rejected, dropped },
-      ...{ in_flight: seen.inFlight, max_in_flight: seen.maxInFlight, awaiting_commit: seen.awaitingCommit },
-      ...{ lag: lag ?? null, waiting: waiting ?? null, paused: [...paused] },
+      ...{ pipeline: name, rate: total(parts.map((part) => gained(part, ends) / part.seconds)) },
+      delivered: total(all.map((one) => one.delivered)),
+      rejected: total(all.map((one) => one.rejected)),
+      dropped: total(all.map((one) => one.dropped)),
+      in_flight: total(all.map((one) => one.inFlight)),
+      max_in_flight: total(all.map((one) => one.maxInFlight)),
+      awaiting_commit: total(all.map((one) => one.awaitingCommit)),
+      lag: knownTotal(all.map((one) => one.lag)),
+      waiting: knownTotal(all.map((one) => one.waiting)),
+      paused: [...new Set(all.flatMap((one) => [...one.paused]))],
       steps: sort === 'order' ? steps : steps.sort((a, b) => (b[sort] ?? -1) - (a[sort] ?? -1)),
     };
   });
 }
 
-const ends = (seen: SeenPipeline | undefined) => (seen ? seen.delivered + seen.rejected + seen.dropped : 0);
+/** The same thing of one process at two moments. */
+interface Part<T> {
+  before: T | undefined;
+  now: T;
+  seconds: number;
+}
+
+const ends = (seen: SeenPipeline) => seen.delivered + seen.rejected + seen.dropped;
+const total = (numbers: readonly number[]) => numbers.reduce((sum, one) => sum + one, 0);
+
+/** null: nobody knows. */
+function knownTotal(numbers: readonly (number | undefined)[]): number | null {
+  const known = numbers.filter((one) => one !== undefined);
+  return known.length === 0 ? null : total(known);
+}
 
 /** Of a counter; a process that began anew counts from 0. */
-const gained = (before: number, now: number) => (now >= before ? now - before : now);
+function gained<T>({ before, now }: Part<T>, count: (seen: T) => number): number {
+  const earlier = before ? count(before) : 0;
+  return count(now) >= earlier ? count(now) - earlier : count(now);
+}
 
-function stepRow(step: string, before: SeenStep | undefined, now: SeenStep, seconds: number): StepRow {
-  const restarted = before !== undefined && before.done > now.done;
-  const since = restarted ? undefined : before;
-  const took = [...now.buckets]
-    .sort(([a], [b]) => a - b)
-    .map(([bound, count]): [number, number] => [bound, count - (since?.buckets.get(bound) ?? 0)]);
-  return {
-    ...{ step, rate: (now.done - (since?.done ?? 0)) / seconds, in_flight: now.inFlight, oldest: now.oldestSeconds },
-    ...{ p50: quantile(0.5, took), p99: quantile(0.99, took) },
-  };
+function stepRows(pipelines: readonly Part<SeenPipeline>[]): StepRow[] {
+  const names = new Set(pipelines.flatMap(({ now }) => [...now.steps.keys()]));
+  return [...names].map((step) => {
+    const parts = pipelines.flatMap(({ before, now, seconds }): Part<SeenStep>[] => {
+      const seen = now.steps.get(step);
+      return seen ? [{ before: before?.steps.get(step), now: seen, seconds }] : [];
+    });
+    const all = parts.map(({ now }) => now);
+    const took = new Map<number, number>();
+    for (const { before, now } of parts) {
+      const since = before && before.done <= now.done ? before : undefined;
+      for (const [bound, count] of now.buckets)
+        took.set(bound, (took.get(bound) ?? 0) + count - (since?.buckets.get(bound) ?? 0));
+    }
+    const inOrder = [...took].sort(([a], [b]) => a - b);
+    return {
+      ...{ step, rate: total(parts.map((part) => gained(part, ({ done }) => done) / part.seconds)) },
+      in_flight: total(all.map((one) => one.inFlight)),
+      oldest: Math.max(...all.map((one) => one.oldestSeconds)),
+      rejected: total(all.map((one) => one.rejected)),
+      ...{ p50: quantile(0.5, inOrder), p99: quantile(0.99, inOrder) },
+    };
+  });
 }
 
 /** As Prometheus takes it from a histogram: evenly spread between bounds; above the last one, that bound. */

@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Look } from '../../app/looks/look.js';
-import { type PipelineRow, rowsOf, type SortKey } from '../../app/looks/rows.js';
+import { type Between, type PipelineRow, rowsOf, type SortKey } from '../../app/looks/rows.js';
 import { asVimiError } from '../../core/errors.js';
 import { printable } from '../printable.js';
+import { processUrl } from '../process-at.js';
 import { lookAt } from '../top/look-at.js';
 import { table } from '../top/table.js';
 
@@ -14,7 +15,7 @@ export interface TopOptions {
   sort?: SortKey;
   /** Only these pipelines. */
   pipeline?: string[];
-  /** One object { at, pipelines } a line instead of tables. */
+  /** One object { at, silent, pipelines } a line instead of tables. */
   json?: boolean;
   signal: AbortSignal;
   /** Each table replaces the one before. */
@@ -23,36 +24,57 @@ export interface TopOptions {
 
 /**
  * Shows what runs: rate, events in flight and times of each pipeline and step, from what processes serve at /metrics, summed
- * over them. It asks for nothing else, so it disturbs nothing. USAGE when an address is none, or nothing answers at the first look.
+ * over them. It asks for nothing else, so it disturbs nothing. Of several processes, those that do not answer are named and the others
+ * shown. USAGE when an address is none, or none answers at the first look.
  */
 export async function top(
   addresses: readonly string[],
-  options: TopOptions,
+  { intervalMs, count = Number.POSITIVE_INFINITY, json = false, redraws, signal, sort, pipeline }: TopOptions,
   out: NodeJS.WritableStream,
 ): Promise<void> {
-  const { intervalMs, count = Number.POSITIVE_INFINITY, json = false, redraws, signal } = options;
-  let before: Look | undefined = await lookAt(addresses, signal).catch((thrown) => {
-    if (signal.aborted) return undefined;
-    throw thrown;
-  });
-  for (let shown = 0; before && shown < count && !signal.aborted; shown++) {
-    await sleep(intervalMs, undefined, { signal }).catch(() => {});
-    if (signal.aborted) return;
-    let now: Look;
-    try {
-      now = await lookAt(addresses, signal);
-    } catch (thrown) {
-      if (signal.aborted) return;
-      if (count !== Number.POSITIVE_INFINITY) throw thrown;
-      // It may be between two runs: whoever watches waits.
-      const { message } = asVimiError(thrown);
-      if (!json) out.write(`${redraws ? clear : ''}${printable(message)}; looking again\n`);
-      continue;
+  const processes = [...new Set(addresses)];
+  for (const address of processes) processUrl(address, '/metrics');
+  const last = new Map<string, Look>();
+  const look = async () => {
+    const looks = await Promise.allSettled(processes.map((address) => lookAt(address, signal)));
+    const silent: { address: string; why: unknown }[] = [];
+    const seen: Between[] = [];
+    for (const [n, one] of looks.entries()) {
+      const address = processes[n]!;
+      if (one.status === 'rejected') silent.push({ address, why: one.reason });
+      else {
+        seen.push({ before: last.get(address), now: one.value });
+        last.set(address, one.value);
+      }
     }
-    const rows = rowsOf(before, now, options.sort).filter(isWanted(options.pipeline));
-    before = now;
-    if (json) out.write(`${JSON.stringify({ at: new Date().toISOString(), pipelines: rows })}\n`);
-    else out.write(`${redraws ? clear : ''}${printable(table(rows))}${redraws ? '' : '\n'}`);
+    if (seen.length === 0) throw silent[0]!.why;
+    return { seen, silent };
+  };
+  try {
+    await look();
+    for (let shown = 0; shown < count && !signal.aborted; shown++) {
+      await sleep(intervalMs, undefined, { signal });
+      const looked = await look().catch((thrown: unknown) => {
+        if (signal.aborted || count !== Number.POSITIVE_INFINITY) throw thrown;
+        // It may be between two runs: whoever watches waits.
+        if (!json) out.write(`${redraws ? clear : ''}${printable(asVimiError(thrown).message)}; looking again\n`);
+      });
+      if (signal.aborted) return;
+      if (!looked) continue;
+      const rows = rowsOf(looked.seen, sort);
+      const silent = looked.silent.map(({ address }) => address);
+      const away = looked.silent.map(({ address, why }) => `${address} is left out: ${asVimiError(why).message}\n`);
+      if (json)
+        out.write(
+          `${JSON.stringify({ at: new Date().toISOString(), silent, pipelines: rows.filter(isWanted(pipeline)) })}\n`,
+        );
+      else
+        out.write(
+          `${redraws ? clear : ''}${printable(`${away.join('')}${table(rows, pipeline)}`)}${redraws ? '' : '\n'}`,
+        );
+    }
+  } catch (thrown) {
+    if (!signal.aborted) throw thrown;
   }
 }
 

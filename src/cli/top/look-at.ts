@@ -7,11 +7,10 @@ import { noProcess, processUrl } from '../process-at.js';
 const answerMs = 5_000;
 const mostBytes = 8 * 1024 * 1024;
 
-/** What processes serve at /metrics now, summed over them. It asks for nothing else, so it disturbs nothing. USAGE: no address, or no answer. */
-export async function lookAt(addresses: readonly string[], signal: AbortSignal): Promise<Look> {
-  const urls = addresses.map((address) => processUrl(address, '/metrics'));
-  const texts = await Promise.all(urls.map((url) => metricsAt(url, signal)));
-  return lookOf(performance.now(), texts);
+/** What a process serves at /metrics now. It asks for nothing else, so it disturbs nothing. USAGE: no address, or no answer. */
+export async function lookAt(address: string, signal: AbortSignal): Promise<Look> {
+  const text = await metricsAt(processUrl(address, '/metrics'), signal);
+  return lookOf(performance.now(), text);
 }
 
 async function metricsAt(url: URL, signal: AbortSignal): Promise<string> {

@@ -1,9 +1,20 @@
 import type { PipelineRow, StepRow } from '../../app/looks/rows.js';
+import { didYouMean } from '../../core/did-you-mean.js';
 import { rate, time } from './figures.js';
 
-/** The rows as a person reads them: a line a pipeline, and below it a line a step. */
-export function table(rows: readonly PipelineRow[]): string {
-  if (rows.length === 0) return 'no pipeline runs in this process\n';
+/** The rows as a person reads them: a line a pipeline, and below it a line a step. `wanted`: only these pipelines. */
+export function table(all: readonly PipelineRow[], wanted?: readonly string[]): string {
+  if (all.length === 0) return 'no pipeline runs in this process\n';
+  const names = all.map(({ pipeline }) => pipeline);
+  const missing = (wanted ?? []).filter((name) => !names.includes(name));
+  const rows = all.filter(({ pipeline }) => wanted?.includes(pipeline) ?? true);
+  return [...missing.map((name) => absent(name, names)), tables(rows)].filter(Boolean).join('\n');
+}
+
+const absent = (name: string, names: readonly string[]) =>
+  `no pipeline '${name}' runs there${didYouMean(name, names)}: ${names.join(', ')}\n`;
+
+function tables(rows: readonly PipelineRow[]): string {
   return rows.map((row) => `${pipelineLine(row)}\n${stepLines(row.steps)}`).join('\n');
 }
 
@@ -18,13 +29,13 @@ function pipelineLine(row: PipelineRow): string {
   return `${row.pipeline}  ${rate(row.rate)}, in flight ${row.in_flight} of ${row.max_in_flight}${awaiting}, ${unread}; ${ends}${paused}`;
 }
 
-const heads = ['step', 'rate', 'in flight', 'p50', 'p99', 'oldest'];
+const heads = ['step', 'rate', 'in flight', 'p50', 'p99', 'oldest', 'rejected'];
 
 function stepLines(steps: readonly StepRow[]): string {
   if (steps.every((step) => step.rate === 0 && step.in_flight === 0)) return '  idle\n';
-  const cells = steps.map(({ step, rate: each, in_flight, p50, p99, oldest }) => [
+  const cells = steps.map(({ step, rate: each, in_flight, p50, p99, oldest, rejected }) => [
     ...[step, rate(each), String(in_flight)],
-    ...[time(p50), time(p99), oldest > 0 ? time(oldest) : '–'],
+    ...[time(p50), time(p99), oldest > 0 ? time(oldest) : '–', String(rejected)],
   ]);
   const all = [heads, ...cells];
   const widths = heads.map((_, n) => Math.max(...all.map((row) => row[n]!.length)));

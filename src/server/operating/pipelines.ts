@@ -21,6 +21,7 @@ const step = z.object({
   p50: time.describe('seconds that half of the events took at most; null: none left it between the looks'),
   p99: time,
   oldest: z.number().describe('seconds that the oldest event is in it'),
+  rejected: count.describe('dead letters of this step since the process began'),
 });
 
 const pipeline = z

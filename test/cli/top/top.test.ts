@@ -57,15 +57,15 @@ describe('the text of metrics', () => {
 describe('rows between two looks', () => {
   it('have rates, events in flight, and times of what happened in between alone', async () => {
     const { metrics, add } = running({ embed: [0.2], retrieve: [50, 50, 50] }, { lag: 7, inFlight: 3 });
-    const before = lookOf(0, [await metrics.registry.metrics()]);
+    const before = lookOf(0, await metrics.registry.metrics());
     add(
       'embed',
       Array.from({ length: 99 }, () => 0.05),
     );
     add('embed', [3]);
     metrics.countOutcomes('p', { delivered: 10, rejected: 0, dropped: { duplicate: 10 } });
-    const now = lookOf(10_000, [await metrics.registry.metrics()]);
-    const [row] = rowsOf(before, now);
+    const now = lookOf(10_000, await metrics.registry.metrics());
+    const [row] = rowsOf([{ before, now }]);
     expect(row).toMatchObject({
       ...{ pipeline: 'p', rate: 2, delivered: 13, dropped: 10, rejected: 0 },
       ...{ in_flight: 3, max_in_flight: 16, lag: 7, waiting: 10, paused: [] },
@@ -76,23 +76,45 @@ describe('rows between two looks', () => {
     expect(embed!.p50).toBeLessThan(0.1);
     expect(embed!.p99).toBeCloseTo(0.1, 9);
     expect(retrieve).toMatchObject({ step: 'retrieve', rate: 0, in_flight: 3, p50: null, p99: null, oldest: 4 });
-    expect(rowsOf(before, now, 'in_flight')[0]!.steps.map(({ step }) => step)).toEqual(['retrieve', 'embed']);
+    expect(rowsOf([{ before, now }], 'in_flight')[0]!.steps.map(({ step }) => step)).toEqual(['retrieve', 'embed']);
   });
 
   it('are summed over processes, and begin anew with one that was started again', async () => {
     const one = running({ embed: [1], retrieve: [1, 1, 1, 1] }, { lag: 2 });
     const other = running({ embed: [], retrieve: [1] }, { lag: 5, inFlight: 2 });
-    const texts = async () => [await one.metrics.registry.metrics(), await other.metrics.registry.metrics()];
-    expect(rowsOf(lookOf(0, []), lookOf(1000, await texts()))[0]).toMatchObject({
-      delivered: 5,
-      lag: 7,
-      in_flight: 2,
-      rate: 5,
-    });
+    const seen = async (at: number, { metrics }: typeof one) => lookOf(at, await metrics.registry.metrics());
+    const [begun, first, second] = [lookOf(0, ''), await seen(1000, one), await seen(1000, other)];
+    expect(
+      rowsOf([
+        { before: begun, now: first },
+        { before: begun, now: second },
+      ])[0],
+    ).toMatchObject({ delivered: 5, lag: 7, in_flight: 2, rate: 5 });
+    // One of them began anew, and did one more; the other did nothing.
     const restarted = running({ embed: [1], retrieve: [1] });
-    const [row] = rowsOf(lookOf(0, await texts()), lookOf(1000, [await restarted.metrics.registry.metrics()]));
-    expect(row).toMatchObject({ delivered: 1, rate: 1 });
+    const [row] = rowsOf([
+      { before: first, now: await seen(2000, restarted) },
+      { before: second, now: await seen(2000, other) },
+    ]);
+    expect(row).toMatchObject({ delivered: 2, rate: 1 });
     expect(row!.steps.find(({ step }) => step === 'retrieve')).toMatchObject({ rate: 1 });
+    // One that is away takes nothing from what the other did; and of one that was not seen before, nothing is known.
+    expect(rowsOf([{ before: second, now: await seen(2000, other) }])[0]).toMatchObject({ delivered: 1, rate: 0 });
+    expect(rowsOf([{ now: first }])[0]).toMatchObject({ delivered: 4, rate: 0 });
+  });
+
+  it('are in the order of names, with the dead letters of each step', async () => {
+    const { metrics } = running({ embed: [1], retrieve: [1] });
+    metrics.countOutcomes('b', { delivered: 1, rejected: 0, dropped: {} });
+    metrics.countOutcomes('a', { delivered: 1, rejected: 0, dropped: {} });
+    metrics.rejected.inc({ pipeline: 'p', code: 'PROMPT_EMPTY', step: 'embed' }, 3);
+    metrics.rejected.inc({ pipeline: 'p', code: 'PROMPT_TOO_LONG', step: 'embed' }, 2);
+    const rows = rowsOf([{ now: lookOf(0, await metrics.registry.metrics()) }], 'rejected');
+    expect(rows.map(({ pipeline }) => pipeline)).toEqual(['a', 'b', 'p']);
+    expect(rows[2]!.steps.map(({ step, rejected }) => [step, rejected])).toEqual([
+      ['embed', 5],
+      ['retrieve', 0],
+    ]);
   });
 
   it.each([
@@ -137,11 +159,11 @@ describe('rows between two looks', () => {
 
   it('are a table that people read', async () => {
     const { metrics } = running({ embed: [0.05], retrieve: [] }, { lag: 7, inFlight: 3 });
-    const text = table(rowsOf(lookOf(0, []), lookOf(1000, [await metrics.registry.metrics()])));
+    const text = table(rowsOf([{ before: lookOf(0, ''), now: lookOf(1000, await metrics.registry.metrics()) }]));
     expect(text).toMatch(/^p {2}0\/s, in flight 3 of 16, 7 waiting; 0 delivered, 0 rejected, 0 dropped$/m);
-    expect(text).toMatch(/^ {2}step +rate +in flight +p50 +p99 +oldest$/m);
-    expect(text).toMatch(/^ {2}embed +1\/s +0 +\d+ ms +\d+ ms +–$/m);
-    expect(text).toMatch(/^ {2}retrieve +0\/s +3 +– +– +4 s$/m);
+    expect(text).toMatch(/^ {2}step +rate +in flight +p50 +p99 +oldest +rejected$/m);
+    expect(text).toMatch(/^ {2}embed +1\/s +0 +\d+ ms +\d+ ms +– +0$/m);
+    expect(text).toMatch(/^ {2}retrieve +0\/s +3 +– +– +4 s +0$/m);
   });
 });
 
@@ -175,6 +197,19 @@ describe('vimi top', () => {
     const [line] = (await shown([`http://${address}`], { json: true })).split('\n');
     expect(JSON.parse(line!).pipelines[0]).toMatchObject({ pipeline: 'p', in_flight: 1, max_in_flight: 16 });
     expect(JSON.parse((await shown([address], { json: true, pipeline: ['q'] })).split('\n')[0]!).pipelines).toEqual([]);
+  });
+
+  it('names a pipeline that does not run there, and those that do', async () => {
+    expect(await shown([address], { pipeline: ['q'] })).toMatch(/^no pipeline 'q' runs there.*: p$/m);
+    expect(await shown([address], { pipeline: ['p'] })).not.toContain('no pipeline');
+  });
+
+  it('shows the others where one of several does not answer, and names it', async () => {
+    const printed = await shown([address, '127.0.0.1:1']);
+    expect(printed).toMatch(/^127\.0\.0\.1:1 is left out: No process answers there/);
+    expect(printed).toMatch(/^p {2}/m);
+    const [line] = (await shown([address, '127.0.0.1:1'], { json: true })).split('\n');
+    expect(JSON.parse(line!)).toMatchObject({ silent: ['127.0.0.1:1'], pipelines: [{ pipeline: 'p' }] });
   });
 
   it.each([
