@@ -192,10 +192,21 @@ describe('the corpus over HTTP', patient, () => {
     expect(before.prompt.parts[0]).toEqual({ text: 'a bear' });
     const job = await post('/v1/videos', asked, { 'idempotency-key': 'pins' });
     expect(job.status).toBe(202);
+    const waiting = await call(job.body.urls.context);
+    expect([waiting.status, waiting.body]).toEqual([
+      200,
+      ...[{ id: job.body.id, object: 'video.context', context: null, corpus: null, retrieval: null, prompt: null }],
+    ]);
     await drain();
     const made = (await call(`/v1/videos/${job.body.id}`)).body;
     expect(made.status).toBe('completed');
     expect(made.context.map(({ document }: { document: string }) => document)).toEqual([bear, banana]);
+    // What was read is what was said before.
+    const { text: _, ...said } = before;
+    expect((await call(made.urls.context)).body).toEqual({
+      ...{ ...said, id: made.id, object: 'video.context', retrieval: asked.retrieval },
+    });
+    expect((await call('/v1/videos/nobody/context')).body.code).toBe('JOB_NOT_FOUND');
 
     const none = '0'.repeat(64);
     const refused = async (retrieval: object) => {

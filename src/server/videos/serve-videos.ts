@@ -18,6 +18,7 @@ import { addEventsRoute } from './events.js';
 import { addPreviewRoute } from './preview.js';
 import { addVideoRoutes } from './routes.js';
 import { videoOf } from './video.js';
+import { addVideoContextRoute } from './video-context.js';
 import { VideoService } from './video-service.js';
 
 export interface ServeVideosOptions {
@@ -69,6 +70,7 @@ export function serveVideos(app: App, options: ServeVideosOptions): ServedVideos
   addVideoRoutes(app, videos, { waiting, closing });
   addContentRoute(app, videos, workspace);
   addPreviewRoute(app, videos, workspace);
+  addVideoContextRoute(app, videos, workspace);
   addEventsRoute(app, videos, { waiting, closing });
   addModelsRoute(app, videos);
   addContextRoute(app, () => grounding.get(), closing);

@@ -107,7 +107,13 @@ export const video = z
     version: z.number().int().describe('grows with each change'),
     urls: z.object({
       ...{ self: z.string(), events: z.string(), content: z.string(), cancel: z.string() },
-      ...{ preview: z.string(), thumbnail: z.string(), spritesheet: z.string(), last_frame: z.string() },
+      ...{
+        context: z.string(),
+        preview: z.string(),
+        thumbnail: z.string(),
+        spritesheet: z.string(),
+        last_frame: z.string(),
+      },
     }),
   })
   .meta({ id: 'Video' });
@@ -148,6 +154,7 @@ export function videoOf(
     version,
     urls: {
       ...{ self, events: `${self}/events`, content: `${self}/content`, cancel: `${self}/cancel` },
+      context: `${self}/context`,
       preview: `${self}/preview`,
       thumbnail: `${self}/content?variant=thumbnail`,
       spritesheet: `${self}/content?variant=spritesheet`,
@@ -156,7 +163,8 @@ export function videoOf(
   };
 }
 
-function contextOf({ made, context }: BoardJob): Video['context'] {
+/** What a job was grounded in; null until it is known. */
+export function contextOf({ made, context }: BoardJob): Video['context'] {
   if (!made)
     return (
       context?.map(({ document, caption, kind, score, ranks }) => ({ document, caption, kind, score, ranks })) ?? null
