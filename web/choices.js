@@ -68,7 +68,7 @@ function note({ document: id, caption }, choice) {
     made(
       'div',
       {},
-      made('span', { className: 'title' }, caption),
+      made('span', { className: 'title', dir: 'auto' }, caption),
       made('span', { className: 'state' }, state),
       made('div', { className: 'actions' }, button),
     ),

@@ -1,5 +1,6 @@
 import { call, read } from './api.js';
 import { documentItem } from './documents.js';
+import { foreign } from './foreign.js';
 import { prepareOffer } from './offer.js';
 import { made, part, write } from './part.js';
 import { isSure } from './sure.js';
@@ -32,7 +33,7 @@ export function showCorpus(onSearch) {
       const turn = ++latest;
       trouble(undefined);
       field.value = query;
-      document.title = `${query || 'Corpus'} · vimi`;
+      document.title = `${query ? foreign(query) : 'Corpus'} · vimi`;
       list.replaceChildren();
       write(state, '');
       if (!query) return;
@@ -101,7 +102,7 @@ function factsOf({ id, kind, captions = [], provenance: { uri = '', source = '',
   ];
   return facts
     .filter(([, value]) => value !== '')
-    .map(([name, value]) => made('div', {}, made('dt', {}, name), made('dd', {}, value)));
+    .map(([name, value]) => made('div', {}, made('dt', {}, name), made('dd', { dir: 'auto' }, value)));
 }
 
 /** @param {string} caption */

@@ -14,7 +14,7 @@ export function documentItem(
   const words = made(
     'div',
     {},
-    made('span', { className: 'title' }, caption),
+    made('span', { className: 'title', dir: 'auto' }, caption),
     made('span', { className: 'state' }, `${kind === 'clip' ? motion : ''}${fit}`),
     ...actions,
   );

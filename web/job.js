@@ -2,6 +2,7 @@ import { call, send } from './api.js';
 import { askAgain, askCounterpart, goOnFrom, isRepeatable, isUngrounded } from './ask.js';
 import { documentItem } from './documents.js';
 import { follow, isOver } from './follow.js';
+import { foreign } from './foreign.js';
 import { made, part, write } from './part.js';
 import { previews } from './preview.js';
 import { troubleOf } from './trouble.js';
@@ -83,7 +84,7 @@ export function showJob(place, { onAsked, onCompare, onChange, onPlays }) {
     sketch(video);
     tellContext(video, its('ungrounded', HTMLElement), its('context', HTMLOListElement));
     tellRecord(video, its('record', HTMLDListElement));
-    if (place === 'job') document.title = `${over ? '' : `${video.progress} % · `}${titleOf(video)} · vimi`;
+    if (place === 'job') document.title = `${over ? '' : `${video.progress} % · `}${foreign(titleOf(video))} · vimi`;
     if (isNews) onChange();
     if (isNews && video.status === 'completed') play(video, leave.signal);
   };
@@ -226,7 +227,7 @@ function tellRecord({ id, model, seed, size, seconds, created_at, completed_at, 
     ['Length', seconds && `${seconds} s`],
     ['Asked', timeOf(created_at)],
     ['Over', completed_at && timeOf(completed_at)],
-    ['Request', `${request.id} of ${request.source}`],
+    ['Request', `${foreign(request.id)} of ${foreign(request.source)}`],
     ['Job', id],
   ];
   const rows = facts.filter(([, value]) => value !== null);

@@ -1,5 +1,6 @@
 import { call, send } from './api.js';
 import { takeFiles } from './files.js';
+import { foreign } from './foreign.js';
 import { made, part, write } from './part.js';
 
 /*
@@ -40,7 +41,7 @@ export function prepareOffer() {
     const own = made('input', { maxLength: 4000, ariaLabel: `Caption of ${name}`, placeholder: 'Caption' });
     const wrong = made('p', { className: 'wrong', hidden: true });
     const remove = made('button', { type: 'button', ariaLabel: `Leave out ${name}` }, 'Leave out');
-    const head = made('div', { className: 'file' }, made('span', { className: 'title' }, name), remove);
+    const head = made('div', { className: 'file' }, made('span', { className: 'title', dir: 'auto' }, name), remove);
     const one = { file, caption: own, wrong, item: made('li', {}, head, own, wrong) };
     remove.addEventListener('click', () => {
       forget(one);
@@ -64,7 +65,7 @@ export function prepareOffer() {
     const all = [...offered];
     let done = 0;
     for (const [n, one] of all.entries()) {
-      tell('hint', `Uploading ${one.file.name} (${n + 1} of ${all.length})`);
+      tell('hint', `Uploading ${foreign(one.file.name)} (${n + 1} of ${all.length})`);
       one.wrong.hidden = true;
       try {
         await call('/v1/media', { method: 'POST', body: formOf(form, one) });
@@ -76,7 +77,7 @@ export function prepareOffer() {
       }
     }
     if (done === all.length) form.reset();
-    const what = all.length === 1 ? (all[0]?.file.name ?? '') : `${done} of ${all.length} files`;
+    const what = all.length === 1 ? foreign(all[0]?.file.name ?? '') : `${done} of ${all.length} files`;
     if (done === 0) tell('wrong', all.length === 1 ? `${what} was not taken.` : 'None of the files was taken.');
     else tell('hint', `${what} ${done === 1 && all.length === 1 ? 'is' : 'are'} offered. ${later}`);
   };
@@ -90,7 +91,7 @@ export function prepareOffer() {
       else {
         const { uri } = await send('/v1/media', Object.fromEntries(valuesOf(form)));
         form.reset();
-        tell('hint', `${uri} is offered. ${later}`);
+        tell('hint', `${foreign(uri)} is offered. ${later}`);
       }
     } catch (error) {
       tell('wrong', /** @type {Error} */ (error).message);

@@ -104,7 +104,7 @@ export function showQueue(onLook) {
 /** @param {Video} video */
 function itemOf(video) {
   const link = made('a', { href: `/?job=${encodeURIComponent(video.id)}` });
-  link.append(made('span', { className: 'title' }, titleOf(video)), made('span', { className: 'state' }));
+  link.append(made('span', { className: 'title', dir: 'auto' }, titleOf(video)), made('span', { className: 'state' }));
   return made('li', {}, link);
 }
 

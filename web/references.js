@@ -1,5 +1,6 @@
 import { imageOf } from './documents.js';
 import { takeFiles } from './files.js';
+import { foreign } from './foreign.js';
 import { made, part } from './part.js';
 import { picture } from './picture.js';
 
@@ -44,7 +45,7 @@ export function addDocument({ document, caption }) {
  */
 export function addLastFrame({ id, urls }, title) {
   for (const one of references.filter(({ role }) => role === 'first_frame')) forget(one);
-  add({ video: id, image: urls.last_frame, name: `Last frame of ${title}`, role: 'first_frame' });
+  add({ video: id, image: urls.last_frame, name: `Last frame of ${foreign(title)}`, role: 'first_frame' });
 }
 
 /** The entries of the list. @type {Map<Reference, HTMLLIElement>} */
@@ -75,7 +76,7 @@ function add(reference) {
     made(
       'div',
       {},
-      made('span', { className: 'title' }, reference.name),
+      made('span', { className: 'title', dir: 'auto' }, reference.name),
       made('div', { className: 'actions' }, role, remove),
     ),
   );

@@ -1,4 +1,5 @@
 import { read, send } from './api.js';
+import { foreign } from './foreign.js';
 import { countOf } from './numbers.js';
 import { made, part, write } from './part.js';
 import { isSure } from './sure.js';
@@ -119,8 +120,13 @@ function itemOf({ id, about, rejected_at, pipeline, errors, status }) {
   const others = errors.length > 1 ? ` and ${errors.length - 1} more parts` : '';
   const when = timeOf(Date.parse(rejected_at) / 1000);
   link.append(
-    made('span', { className: 'title' }, about.trim() || id),
-    made('span', { className: 'state' }, made('code', {}, first?.code ?? ''), ` ${first?.message ?? ''}${others}`),
+    made('span', { className: 'title', dir: 'auto' }, about.trim() || id),
+    made(
+      'span',
+      { className: 'state' },
+      made('code', {}, first?.code ?? ''),
+      ` ${foreign(first?.message ?? '')}${others}`,
+    ),
     made(
       'span',
       { className: 'state' },
@@ -159,7 +165,7 @@ function openedReject() {
           'li',
           {},
           made('code', {}, code),
-          ` ${message}${message.endsWith('.') ? '' : '.'} At ${step}${which ? `, part ${which}` : ''}.`,
+          ` ${foreign(message)}${message.endsWith('.') ? '' : '.'} At ${step}${which ? `, part ${which}` : ''}.`,
         ),
       ),
       made('li', { className: 'hint' }, remedy),
@@ -190,7 +196,9 @@ function openedReject() {
       ...Object.entries(headers).map(([name, { text: words }]) => /** @type {[string, string]} */ ([name, words])),
     ];
     part('reject-record', HTMLDListElement).replaceChildren(
-      ...facts.map(([name, words]) => made('div', {}, made('dt', {}, name), made('dd', {}, words))),
+      ...facts.map(([name, words]) =>
+        made('div', {}, made('dt', { dir: 'auto' }, name), made('dd', { dir: 'auto' }, words)),
+      ),
     );
   };
   for (const [verb, button] of /** @type {const} */ ([

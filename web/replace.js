@@ -1,6 +1,7 @@
 import { read } from './api.js';
 import { replace } from './choices.js';
 import { documentItem } from './documents.js';
+import { foreign } from './foreign.js';
 import { made, part, write } from './part.js';
 
 /** @typedef {{ document: string, caption: string, score: number }} Found */
@@ -26,7 +27,7 @@ export function prepareReplace() {
  */
 export function offerReplacement(found, among) {
   [old, others] = [found, among];
-  write(part('replace-what', HTMLElement), `In the place of: ${found.caption}`);
+  write(part('replace-what', HTMLElement), `In the place of: ${foreign(found.caption)}`);
   part('replace-query', HTMLInputElement).value = found.caption.slice(0, 4000);
   part('replace', HTMLDialogElement).showModal();
   part('replace-query', HTMLInputElement).select();

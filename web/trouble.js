@@ -1,4 +1,5 @@
 import { Problem, Unreachable } from './api.js';
+import { foreign } from './foreign.js';
 import { part, write } from './part.js';
 
 /** @type {Map<string, Error>} */
@@ -16,7 +17,7 @@ export function troubleOf(work) {
     if (error !== undefined && !(error instanceof Problem || error instanceof Unreachable)) console.error(error);
     const place = part('trouble', HTMLElement);
     // The same trouble of several is told once.
-    write(place, [...new Set([...troubles.values()].map(({ message }) => message))].join(' '));
+    write(place, [...new Set([...troubles.values()].map(({ message }) => foreign(message)))].join(' '));
     place.hidden = troubles.size === 0;
   };
 }

@@ -312,6 +312,72 @@ describe('the page', patient, () => {
     await page.locator('#trouble').waitFor({ state: 'hidden' });
   });
 
+  it('keeps its words in order around the text of others, whatever the direction of that', async () => {
+    const { page, broken } = await visit(browser, service.url);
+    const turned = 'a kite \u202eseil a';
+    await ask(page, turned);
+    await says(page, 'Done');
+    expect(await page.title()).toBe('\u2068a kite seil a\u2069 · vimi');
+    const places = await page.evaluate(() => {
+      const found: { id: string; isAlone: boolean; bidi: string }[] = [];
+      const texts = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+      for (let text = texts.nextNode(); text; text = texts.nextNode()) {
+        const around = text.parentElement!;
+        if (!text.textContent!.includes('\u202e')) continue;
+        const isAlone = around.childNodes.length === 1 && text.textContent === 'a kite \u202eseil a';
+        found.push({ id: around.id || around.className, isAlone, bidi: getComputedStyle(around).unicodeBidi });
+      }
+      return found;
+    });
+    expect(places.map(({ id }) => id)).toEqual(expect.arrayContaining(['job-title', 'title']));
+    for (const { isAlone, bidi } of places) expect([isAlone, bidi]).toEqual([true, 'isolate']);
+
+    // In a sentence: whether its last word is read from left to right.
+    const isInOrder = (text: string) =>
+      page.evaluate((words) => {
+        const line = document.createElement('p');
+        line.append(words);
+        document.body.append(line);
+        const placeOf = (from: number) => {
+          const range = document.createRange();
+          range.setStart(line.firstChild!, from);
+          range.setEnd(line.firstChild!, from + 1);
+          return range.getBoundingClientRect().left;
+        };
+        const isInOrder = placeOf(words.length - 4) < placeOf(words.length - 1);
+        line.remove();
+        return isInOrder;
+      }, `First ${text} last`);
+    for (const text of ['\u2069\u202ea kite', 'a\u2066 kite \u202e', '\u05d0\u2029\u202e']) {
+      // As a text: vitest would rewrite an import in a function.
+      const isolated = await page.evaluate<string>(
+        `import('${service.url}/web/foreign.js').then(({ foreign }) => foreign(${JSON.stringify(text)}))`,
+      );
+      expect([text, await isInOrder(isolated)]).toEqual([text, true]);
+    }
+    expect(await isInOrder('\u2069\u202ea kite')).toBe(false);
+    expect(broken).toEqual([]);
+    await page.context().close();
+  });
+
+  it('keeps its width on a phone, however long the words of others are', async () => {
+    const { page, broken } = await visit(browser, service.url, { viewport: { width: 360, height: 740 } });
+    const width = () => page.evaluate(() => document.documentElement.scrollWidth);
+    const long = `${'w'.repeat(1200)} \u2066\u0007\u202e${'\u05d0'.repeat(300)} ${'%2F'.repeat(300)}`;
+    await page.getByLabel('What should it show?').fill(long);
+    await page.getByRole('button', { name: 'Make the video' }).click();
+    await says(page, /^Done$/);
+    expect(await width()).toBe(360);
+    await page.getByRole('button', { name: 'Go on from the last frame' }).click();
+    await page.locator('#references li').waitFor();
+    await page.getByRole('button', { name: 'See the examples first' }).click();
+    await page.getByRole('button', { name: 'Pin' }).first().waitFor();
+    expect(await width()).toBe(360);
+    await picture(page, 'long-words');
+    expect(broken).toEqual([]);
+    await page.context().close();
+  });
+
   it('is used with the keyboard alone', async () => {
     const { page, broken } = await visit(browser, service.url);
     await page.keyboard.press('Tab');
@@ -559,7 +625,7 @@ describe('the page', patient, () => {
   );
 
   it('lists rejects, opens them, and replays and dismisses them once one is sure', async () => {
-    const wish = 'a wish of '.concat('n'.repeat(300), ' frames');
+    const wish = 'a wish of '.concat('n'.repeat(300), '\u2066\u0007\u202e frames');
     await service.publish('{"prompt": \n', '{"prompt": ""}', JSON.stringify({ prompt: wish, frames: 100_000 }));
     const { page, broken } = await visit(browser, service.url, { viewport: { width: 360, height: 740 } });
     await page.getByRole('link', { name: 'Rejects', exact: true }).click();
