@@ -7,11 +7,11 @@ import { forgetKey, keyText } from './key.js';
 /** @typedef {import('../src/server/videos/video.js').Video} Video */
 /** @typedef {{ pointer: string, detail: string }} Mistake */
 
-/** What the server has against a request: RFC 9457. */
+/** What the server has against a request: RFC 9457. A proxy in front of it answers without `message`. */
 export class Problem extends Error {
-  /** @param {{ title?: string, detail?: string, status: number, code?: string, remedy?: string, errors?: Mistake[] }} problem */
-  constructor({ title = 'The server refused', detail = title, status, code = '', remedy = '', errors = [] }) {
-    super([detail, remedy].filter(Boolean).join(' '));
+  /** @param {{ title?: string, detail?: string, message?: string, status: number, code?: string, errors?: Mistake[] }} problem */
+  constructor({ title = 'The server refused', detail = title, message = detail, status, code = '', errors = [] }) {
+    super(message);
     this.status = status;
     this.code = code;
     this.mistakes = errors;

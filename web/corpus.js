@@ -97,7 +97,7 @@ function factsOf({ id, kind, captions = [], provenance: { uri = '', source = '',
     ['Source', source || 'not told'],
     ['Licence', licence || 'not told'],
     ['Kind', kind ?? ''],
-    ...captions.slice(1).map(({ text }) => /** @type {[string, string]} */ (['Caption', text])),
+    ...captions.map(({ text }) => /** @type {[string, string]} */ (['Caption', text])),
     ['Document', id],
   ];
   return facts

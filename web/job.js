@@ -218,9 +218,10 @@ function tellContext({ context, unread_parts: unread, status }, none, list) {
  * @param {Video} video
  * @param {HTMLDListElement} list
  */
-function tellRecord({ id, model, seed, size, seconds, created_at, completed_at, request, urls }, list) {
+function tellRecord({ id, prompt, model, seed, size, seconds, created_at, completed_at, request, urls }, list) {
   /** @type {[string, string | number | null][]} */
   const facts = [
+    ['Prompt', prompt],
     ['Model', model],
     ['Seed', seed],
     ['Size', size && `${size.replace('x', ' × ')} pixels`],
@@ -232,7 +233,7 @@ function tellRecord({ id, model, seed, size, seconds, created_at, completed_at, 
   ];
   const rows = facts.filter(([, value]) => value !== null);
   list.replaceChildren(
-    ...rows.map(([name, value]) => made('div', {}, made('dt', {}, name), made('dd', {}, String(value)))),
+    ...rows.map(([name, value]) => made('div', {}, made('dt', {}, name), made('dd', { dir: 'auto' }, String(value)))),
     made('div', {}, made('dt', {}, 'API'), made('dd', {}, made('code', {}, `GET ${urls.self}`))),
   );
 }
