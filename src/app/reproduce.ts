@@ -6,7 +6,7 @@ import { type VideoCompleted, videoCompleted } from '../events/schemas.js';
 import type { Flow } from '../flow/flow.js';
 import type { Resources } from '../flow/operator.js';
 import { encodedSize } from '../media/encode-video.js';
-import { commentOf } from '../media/mp4-comment.js';
+import { commentOf, whyNoComment } from '../media/mp4-comment.js';
 import { type PipelineSpec, type StepSpec, stepOf } from '../streams/delivery/pipeline-spec.js';
 import { InProcessSteps } from './in-process-steps.js';
 
@@ -39,7 +39,7 @@ export function recordIn(mp4: Buffer, where: string): VideoRecord {
       remedy: 'Take the file from the object store: vimi videos get.',
     });
   const comment = commentOf(mp4);
-  if (comment === null) throw foreign('no comment');
+  if (comment === null) throw foreign(whyNoComment(mp4));
   let said: unknown;
   try {
     said = JSON.parse(comment);
@@ -85,7 +85,9 @@ export async function reproduce(
   );
   try {
     const flow = flowOf(record, scale);
-    const { product } = await running.feed({ id: record.job, request: { prompt: [] }, flow, signal });
+    const { product } = await running
+      .feed({ id: record.job, request: { prompt: [] }, flow, signal })
+      .catch((error) => Promise.reject(goneFrom(record, error) ?? error));
     if (!Buffer.isBuffer(product?.body))
       throw new VimiError('USAGE', `Pipeline '${pipeline.name}' does not end in the bytes of a video`);
     const mp4 = product.body;
@@ -94,6 +96,21 @@ export async function reproduce(
   } finally {
     await running.close();
   }
+}
+
+/** The error that names the document whose object is gone. undefined: the object is no document's. */
+function goneFrom({ context }: VideoRecord, error: unknown): VimiError | undefined {
+  if (!(error instanceof VimiError && error.code === 'OBJECT_NOT_FOUND')) return undefined;
+  const gone = context.find(({ image, clip }) => [image.key, clip?.key].includes(error.where));
+  return (
+    gone &&
+    new VimiError('OBJECT_NOT_FOUND', 'A document that this video was grounded in is gone', {
+      expected: `the image or clip of "${gone.caption}" (document ${gone.document})`,
+      found: 'nothing under its key: the document was removed, or this is another object store',
+      ...{ where: error.where, cause: error },
+      remedy: 'Nothing brings back a removed document. If another profile has it, name that: --profile NAME.',
+    })
+  );
 }
 
 /** From the one that makes frames to the one that makes an MP4 of them. */

@@ -46,6 +46,17 @@ export function commentOf(mp4: Buffer): string | null {
   return mp4.toString('utf8', from, to);
 }
 
+/** Why `commentOf` found none, in words. */
+export function whyNoComment(mp4: Buffer): string {
+  if (mp4.toString('latin1', 4, 8) !== 'ftyp') return mp4.length === 0 ? 'an empty file' : 'a file that is no MP4';
+  try {
+    boxesIn(mp4, 0, mp4.length);
+  } catch {
+    return `an MP4 that is cut off after ${mp4.length} bytes`;
+  }
+  return 'an MP4 without a comment';
+}
+
 interface Box {
   type: string;
   start: number;

@@ -88,6 +88,20 @@ describe('a video', patient, () => {
     }
   });
 
+  it('that is no whole MP4 is refused, in words that say which', async () => {
+    const whole = readFileSync(file);
+    const odd = join(folder, 'odd.mp4');
+    for (const [bytes, found] of [
+      [whole.subarray(0, whole.length - 100), `an MP4 that is cut off after ${whole.length - 100} bytes`],
+      [whole.subarray(0, 40), 'an MP4 that is cut off after 40 bytes'],
+      [Buffer.alloc(0), 'an empty file'],
+      [await discPng(40), 'a file that is no MP4'],
+    ] as const) {
+      writeFileSync(odd, bytes);
+      expect(await thrownBy(() => again(odd))).toMatchObject({ code: 'MEDIA_UNSUPPORTED', found });
+    }
+  });
+
   it('of another program is refused', async () => {
     const foreign = await makeVideo(folder, 'foreign.mp4', { scenes: [4] });
     expect(await thrownBy(() => again(foreign))).toMatchObject({ code: 'MEDIA_UNSUPPORTED', where: foreign });
@@ -158,6 +172,16 @@ describe('a video whose request pins and excludes documents', patient, () => {
 
     expect(await again(file)).toMatchObject({ isSame: true });
     await corpusRemove(workspace, [bear], {}, printed());
+    // Another process: this one still has the image in memory.
+    const later = await Workspace.open({ topology, log: quietLog });
+    try {
+      expect(await thrownBy(() => again(file, later))).toMatchObject({
+        code: 'OBJECT_NOT_FOUND',
+        expected: `the image or clip of "a bear" (document ${bear})`,
+      });
+    } finally {
+      await later.close();
+    }
     const refused = await thrownBy(() => generate(workspace, text, { ...asked, ...named }, printed()));
     expect([refused.code, refused.message]).toEqual(['DOCUMENT_REFUSED', expect.stringContaining('retrieval.pin.0')]);
   });
