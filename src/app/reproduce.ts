@@ -34,9 +34,9 @@ const videoRecord = videoCompleted.omit({ object: true });
 export function recordIn(mp4: Buffer, where: string): VideoRecord {
   const foreign = (found: string, cause?: unknown) =>
     new VimiError('MEDIA_UNSUPPORTED', 'This file does not say how it was made', {
-      expected: 'an MP4 of vimi, as it was made: other programs leave its comment out',
+      expected: 'an MP4 as vimi wrote it (other programs leave its comment out)',
       ...{ found, where, cause },
-      remedy: 'Take the file from the object store: vimi videos get.',
+      remedy: 'Fetch the file from the object store: vimi videos get REQUEST.',
     });
   const comment = commentOf(mp4);
   if (comment === null) throw foreign(whyNoComment(mp4));

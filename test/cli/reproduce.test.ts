@@ -118,7 +118,10 @@ describe('a video', patient, () => {
       writeFileSync(odd, bytes);
       expect((await thrownBy(() => again(odd))).code).toBe('MEDIA_UNSUPPORTED');
     }
-    expect((await thrownBy(() => again('nobody'))).code).toBe('VIDEO_NOT_FOUND');
+    expect(await thrownBy(() => again('nobody'))).toMatchObject({
+      code: 'VIDEO_NOT_FOUND',
+      expected: 'a file that is there, or the id of a request whose video is finished',
+    });
   });
 });
 

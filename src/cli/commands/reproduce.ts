@@ -5,6 +5,7 @@ import { bytesOf, checkSaves, videoNamed } from '../../app/client/videos.js';
 import { promiseOf, recordIn, reproduce } from '../../app/reproduce.js';
 import type { Workspace } from '../../app/workspace.js';
 import { type Bounds, readBounded } from '../../core/bounded-file.js';
+import { VimiError } from '../../core/errors.js';
 
 export interface ReproduceOptions {
   pipeline?: string;
@@ -33,7 +34,7 @@ export async function reproduceVideo(
   if (to !== undefined) await checkSaves(to);
   const mp4 = existsSync(video)
     ? await readBounded(video, bounds)
-    : await bytesOf(await workspace.objects(), await videoNamed(workspace, video));
+    : await bytesOf(await workspace.objects(), await requestedVideo(workspace, video));
   const record = recordIn(mp4, video);
   const pipeline = workspace.pipelineFor('generation.requested', name);
   const made = await reproduce(record, { pipeline, resources: await workspace.resources(pipeline), signal });
@@ -48,11 +49,21 @@ export async function reproduceVideo(
   else {
     out.write(`another video: sha256 was ${was}, is ${made.sha256}\n`);
     for (const difference of made.differences) out.write(`  ${difference}\n`);
-    out.write(`  promised was ${promise}\n`);
     if (made.differences.length === 0 && !record.model.server)
-      out.write(
-        '  made in the same way: the difference is of ffmpeg, of the processor, or of settings of the step encode\n',
-      );
+      out.write('  the record is the same: ffmpeg, the processor, or the settings of the step encode are others\n');
+    out.write(`  vimi promises ${promise}\n`);
   }
   return isSame;
+}
+
+/** What is no file may be a request: whoever mistypes a path learns that neither is there. */
+async function requestedVideo(workspace: Workspace, video: string) {
+  try {
+    return await videoNamed(workspace, video);
+  } catch (error) {
+    if (!(error instanceof VimiError && error.code === 'VIDEO_NOT_FOUND')) throw error;
+    const { code, summary, found, where, remedy } = error;
+    const expected = 'a file that is there, or the id of a request whose video is finished';
+    throw new VimiError(code, summary, { expected, found, where, remedy, cause: error });
+  }
 }
