@@ -13,6 +13,16 @@ import type { App } from './app.js';
 const mostWaiting = 200;
 const mostASecond = 250;
 const mostTaps = 20;
+
+/** The steps of the pipeline that was meant, or patterns for all steps of each pipeline. */
+function namedLike(pattern: string, names: readonly string[]): string {
+  const pipelineOf = (name: string) => name.slice(0, name.indexOf('.'));
+  const pipelines = [...new Set(names.map(pipelineOf))];
+  const meant = pipelines.find((pipeline) => pattern === pipeline || pattern.startsWith(`${pipeline}.`));
+  const likely = names.filter((name) => pipelineOf(name) === meant);
+  return (likely.length > 0 ? [`${meant}.*`, ...likely] : pipelines.map((pipeline) => `${pipeline}.*`)).join(', ');
+}
+
 /** GET /v1/tap: what steps hand on, as server-sent events, of this process alone. */
 export function addTapRoute(app: App, taps: Taps, closing: AbortSignal): void {
   let open = 0;
@@ -79,7 +89,7 @@ export function addTapRoute(app: App, taps: Taps, closing: AbortSignal): void {
       const looking = taps.look(pattern, look, side);
       if (!looking)
         throw new VimiError('HTTP_MALFORMED', `No step that runs here is called so${didYouMean(pattern, taps.names)}`, {
-          expected: taps.names.join(', ') || 'a step of a pipeline that runs in this process',
+          expected: namedLike(pattern, taps.names) || 'a step of a pipeline that runs in this process',
           found: pattern,
           where: 'step',
         });

@@ -166,7 +166,7 @@ describe('doctor', () => {
       expect(publish.status).toBe(0);
       const all = () => readdirSync(folder, { recursive: true }).sort();
       const before = all();
-      expect(doctor(folder)).toContain('generate: 1 records of requests wait');
+      expect(doctor(folder)).toContain('generate: 1 record of requests waits');
       expect(all()).toEqual(before);
     }));
 

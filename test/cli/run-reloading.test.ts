@@ -101,6 +101,7 @@ describe('a run whose topology is read again', () => {
     await it.says('is finished');
     writeFileSync(topology, withMost(6));
     it.reload();
+    await it.says('is read once more');
     release();
     await it.run(3);
     expect(it.runs.map(({ maxInFlight }) => maxInFlight).slice(1)).toEqual([5, 6]);

@@ -148,7 +148,8 @@ describe('vimi tap', patient, () => {
 
   it.each([
     ['generate.retreive', {}, "did you mean 'generate.retrieve'?"],
-    ['nothing.*', {}, 'No step that runs here is called so'],
+    ['nothing.*', {}, 'No step that runs here is called so: expected generate.*, '],
+    ['generate', {}, 'expected generate.*, generate.admit, '],
     ['generate.embed', { filter: 'nonsense' }, 'This is no filter'],
     ['generate.embed', { filter: '__proto__.x=1' }, 'This is no filter'],
     ['generate.embed', { at: '127.0.0.1:1' }, 'No process answers there'],

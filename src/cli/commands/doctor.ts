@@ -154,8 +154,8 @@ async function lookAtTransport(workspace: Workspace, add: Add): Promise<void> {
   const transport = await workspace.bareTransport();
   const there = new Set((await transport.topics([...topology.topics.keys()])).map(({ name }) => name));
   // Over Kafka these are offsets, of which the markers of transactions take some.
-  const most = (n: number) => (spec.type === 'embedded' || n === 0 ? `${n} records` : `at most ${n} records`);
-  if (transport.check) add('log', 'good', `${await transport.check()} records, all intact`);
+  const most = (n: number) => `${spec.type === 'embedded' || n === 0 ? '' : 'at most '}${counted(n, 'record')}`;
+  if (transport.check) add('log', 'good', `${counted(await transport.check(), 'record')}, all intact`);
   for (const { name, partitions } of topology.topics.values()) {
     if (!there.has(name)) {
       add('topic', 'warning', `${name}: does not exist yet; \`vimi topics apply\` or a run creates it`);
@@ -180,7 +180,7 @@ async function lookAtTransport(workspace: Workspace, add: Add): Promise<void> {
       (sum, { partition, low, high }) => sum + high - Math.max(low, positions.get(partition)?.offset ?? 0),
       0,
     );
-    add('pipeline', 'good', `${name}: ${most(lag)} of ${from} wait`);
+    add('pipeline', 'good', `${name}: ${most(lag)} of ${from} ${lag === 1 ? 'waits' : 'wait'}`);
   }
 }
 

@@ -61,6 +61,7 @@ export async function runReloading(
       };
       readAgain = () => {
         if (!next) reading ??= readWhileAsked();
+        else err.write('the topology is read once more when the work in flight is finished\n');
       };
       if (isAsked) readAgain();
       try {
