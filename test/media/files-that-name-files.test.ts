@@ -61,19 +61,26 @@ const files: [name: string, content: string][] = [
 describe('a file that names others is refused, and nothing that it names is opened', () => {
   describe.each(files)('%s', (_, text) => {
     it.each([
-      ['as text', Buffer.from(text)],
+      ['as text', Buffer.from(text), /^(text|a playlist|an SVG drawing|an XML document)$/],
       // Recognised by no beginning of ours; the lists of ffmpeg refuse it then.
-      ['with bytes of no text behind it', Buffer.concat([Buffer.from(text), Buffer.from('\n#\0\x01\x02\n', 'latin1')])],
-    ])('%s', async (_, bytes) => {
+      [
+        'with bytes of no text behind it',
+        Buffer.concat([Buffer.from(text), Buffer.from('\n#\0\x01\x02\n', 'latin1')]),
+        /./,
+      ],
+    ])('%s', async (_, bytes, kind) => {
       for (const name of ['video.mp4', 'list.m3u8', 'image.svg', 'words.srt']) {
         const path = join(folder, name);
         writeFileSync(path, bytes);
         const error = await thrownBy(() => probeMedia(path, { maxPixels: 1e6, signal: never }));
         expect(error.code, name).toMatch(/^MEDIA_(UNSUPPORTED|DAMAGED)$/);
+        // Told by its first bytes: no decoder was asked.
+        expect(error.found, name).toMatch(kind);
         expect(`${error.message} ${error.found} ${error.remedy}`, name).not.toContain('secret.mp4');
       }
       const asImage = await thrownBy(() => promptImage(bytes, { longest: 512, maxPixels: 1e6, where: 'image 1' }));
       expect(asImage.code).toMatch(/^MEDIA_(UNSUPPORTED|DAMAGED)$/);
+      expect(asImage.found).toMatch(kind);
       expect(asked).toEqual([]);
     });
   });
