@@ -2,6 +2,7 @@ import { accessSync, constants, existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { arch, availableParallelism, platform, totalmem } from 'node:os';
 import { corpusRecord } from '../../app/corpus.js';
+import { behindAt } from '../../app/looks/behind.js';
 import { placeOfSearch } from '../../app/search.js';
 import { logFile } from '../../app/transport.js';
 import type { Workspace } from '../../app/workspace.js';
@@ -176,11 +177,8 @@ async function lookAtTransport(workspace: Workspace, add: Add): Promise<void> {
     if (!there.has(from)) continue;
     const ends = await transport.ends(from);
     const positions = await transport.positions(group, from);
-    const lag = ends.reduce(
-      (sum, { partition, low, high }) => sum + high - Math.max(low, positions.get(partition)?.offset ?? 0),
-      0,
-    );
-    add('pipeline', 'good', `${name}: ${most(lag)} of ${from} ${lag === 1 ? 'waits' : 'wait'}`);
+    const { waiting } = behindAt(ends, positions);
+    add('pipeline', 'good', `${name}: ${most(waiting)} of ${from} ${waiting === 1 ? 'waits' : 'wait'}`);
   }
 }
 
