@@ -1,6 +1,7 @@
 import { Problem, read, send } from './api.js';
 import { askedChoices, prepareChoices } from './choices.js';
 import { areExamplesShown, hideExamples, showExamples } from './examples.js';
+import { foreign } from './foreign.js';
 import { part, write } from './part.js';
 import { addLastFrame, askedReferences, prepareReferences } from './references.js';
 import { prepareReplace } from './replace.js';
@@ -43,7 +44,7 @@ export function prepareForm(onAsked) {
       hideExamples();
       onAsked(video, beside);
     } catch (error) {
-      showProblem(error);
+      showProblem(error, files);
     } finally {
       for (const button of buttons) button.ariaDisabled = null;
     }
@@ -177,11 +178,16 @@ function requestOf(form) {
   };
 }
 
-/** @param {unknown} error */
-function showProblem(error) {
+/**
+ * @param {unknown} error
+ * @param {Map<string, File>} [files] of the request, which the server knows by the names of their parts
+ */
+function showProblem(error, files = new Map()) {
   const mistakes = error instanceof Problem ? error.mistakes : [];
   const known = mistakes.filter(({ pointer }) => document.getElementById(`${pointer.slice(1)}-wrong`));
-  show(known, known.length > 0 ? '' : /** @type {Error} */ (error).message);
+  let { message } = /** @type {Error} */ (error);
+  for (const [name, file] of files) message = message.replace(`(${name})`, () => `(${foreign(file.name)})`);
+  show(known, known.length > 0 ? '' : message);
 }
 
 /**

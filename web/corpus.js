@@ -1,4 +1,4 @@
-import { call, read } from './api.js';
+import { call, Problem, read } from './api.js';
 import { documentItem } from './documents.js';
 import { foreign } from './foreign.js';
 import { prepareOffer } from './offer.js';
@@ -78,7 +78,7 @@ function itemOf(found) {
     failed(undefined);
     if (!(await isSure(removal(found.caption)))) return;
     try {
-      await call(address, { method: 'DELETE' });
+      await call(address, { method: 'DELETE' }).catch(unlessGone);
       const next = /** @type {HTMLElement | null} */ (item.nextElementSibling?.querySelector('button') ?? null);
       item.remove();
       (next ?? part('corpus-query', HTMLInputElement)).focus();
@@ -94,8 +94,8 @@ function factsOf({ id, kind, captions = [], provenance: { uri = '', source = '',
   /** @type {[string, string][]} */
   const facts = [
     ['Medium', uri],
-    ['Source', source || 'not told'],
-    ['Licence', licence || 'not told'],
+    ['Source', source || 'not stated'],
+    ['Licence', licence || 'not stated'],
     ['Kind', kind ?? ''],
     ...captions.map(({ text }) => /** @type {[string, string]} */ (['Caption', text])),
     ['Document', id],
@@ -103,6 +103,11 @@ function factsOf({ id, kind, captions = [], provenance: { uri = '', source = '',
   return facts
     .filter(([, value]) => value !== '')
     .map(([name, value]) => made('div', {}, made('dt', {}, name), made('dd', { dir: 'auto' }, value)));
+}
+
+/** What somebody else has removed meanwhile is removed. @param {unknown} error */
+function unlessGone(error) {
+  if (!(error instanceof Problem && error.code === 'DOCUMENT_NOT_FOUND')) throw error;
 }
 
 /** @param {string} caption */

@@ -204,7 +204,7 @@ function tellContext({ context, unread_parts: unread, status }, none, list) {
     context
       ? 'Nothing: no example was asked for, or none in the corpus is close enough.'
       : status === 'queued' || status === 'in_progress'
-        ? 'Told when its turn comes.'
+        ? 'Shown when its turn comes.'
         : 'No video was made.',
   );
   // Told once: images that are made anew would flicker.
@@ -227,7 +227,7 @@ function tellRecord({ id, prompt, model, seed, size, seconds, created_at, comple
     ['Size', size && `${size.replace('x', ' × ')} pixels`],
     ['Length', seconds && `${seconds} s`],
     ['Asked', timeOf(created_at)],
-    ['Over', completed_at && timeOf(completed_at)],
+    ['Ended', completed_at && timeOf(completed_at)],
     ['Request', `${foreign(request.id)} of ${foreign(request.source)}`],
     ['Job', id],
   ];

@@ -1,4 +1,4 @@
-import { call } from './api.js';
+import { call, Problem } from './api.js';
 import { made } from './part.js';
 
 /*
@@ -10,7 +10,7 @@ const fetched = new Map();
 const most = 300;
 
 /**
- * An image of the API; nothing is seen where it is gone. It says nothing itself: its caption stands beside it.
+ * An image of the API. It says nothing itself: its caption stands beside it. Where it is gone, as that of a removed document, a word says so.
  * @param {string} address
  */
 export function picture(address) {
@@ -19,7 +19,10 @@ export function picture(address) {
     (blob) => {
       image.src = blob;
     },
-    () => image.classList.add('gone'),
+    (error) => {
+      const isGone = error instanceof Problem && error.status === 404;
+      image.replaceWith(made('span', { className: 'picture gone' }, isGone ? 'gone' : ''));
+    },
   );
   return image;
 }

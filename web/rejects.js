@@ -165,7 +165,7 @@ function openedReject() {
           'li',
           {},
           made('code', {}, code),
-          ` ${foreign(message)}${message.endsWith('.') ? '' : '.'} At ${step}${which ? `, part ${which}` : ''}.`,
+          ` ${foreign(message)}${message.endsWith('.') ? '' : '.'} At the step ${step}${which ? `, part ${which}` : ''}.`,
         ),
       ),
       made('li', { className: 'hint' }, remedy),

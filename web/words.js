@@ -12,7 +12,7 @@ export function stateOf({ status, queue, progress, error }) {
     return `Waiting, number ${queue.position} in line`;
   }
   if (status === 'in_progress') return `Drawing, ${progress} %`;
-  if (status === 'failed') return `Failed: ${error ? foreign(error.message) : 'nobody said why'}`;
+  if (status === 'failed') return `Failed: ${error ? foreign(error.message) : 'no reason given'}`;
   return status === 'completed' ? 'Done' : 'Cancelled';
 }
 

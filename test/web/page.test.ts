@@ -204,7 +204,7 @@ describe('the page', patient, () => {
     });
     await page.getByRole('button', { name: 'Make the video' }).click();
     await page.locator('#form-wrong').waitFor();
-    expect(await page.locator('#form-wrong').innerText()).toMatch(/PNG|image/);
+    expect(await page.locator('#form-wrong').innerText()).toMatch(/found an SVG drawing \(\Wdrawing\.svg\W\)/);
     expect(broken).toEqual([]);
   });
 
@@ -379,6 +379,12 @@ describe('the page', patient, () => {
     await page.getByRole('button', { name: 'Pin' }).first().waitFor();
     expect(await width()).toBe(360);
     await picture(page, 'long-words');
+    // WCAG 1.4.10: at 320 pixels nothing is scrolled sideways.
+    await page.setViewportSize({ width: 320, height: 640 });
+    for (const view of ['', '?corpus=a%20fox', '?pipelines=', '?rejects=']) {
+      await page.goto(`${service.url}/${view}`);
+      expect(await width()).toBe(320);
+    }
     expect(broken).toEqual([]);
     await page.context().close();
   });
@@ -485,6 +491,27 @@ describe('the page', patient, () => {
       await page.getByRole('button', { name: 'Search' }).click();
       expect(await page.locator('#corpus-list').innerText()).toContain('a kite that was uploaded');
     }, patient);
+    await page.goto(service.url);
+    await ask(page, 'a kite that was uploaded');
+    await says(page, /^Done$/);
+    const video = page.url();
+    await seen(page.locator('#job-context img').first());
+    // Two see the document and remove it, one after the other.
+    await page.goto(`${service.url}/?corpus=a%20kite`);
+    const other = await visit(browser, page.url());
+    const kite = (one: Page) => one.locator('#corpus-list li', { hasText: 'a kite that was uploaded' });
+    await kite(other.page).waitFor();
+    for (const one of [page, other.page]) {
+      await kite(one)
+        .getByRole('button', { name: /^Remove/ })
+        .click();
+      await one.getByRole('button', { name: 'Remove it' }).click();
+      await kite(one).waitFor({ state: 'detached' });
+      expect(await one.locator('#trouble').isVisible()).toBe(false);
+    }
+    const later = await visit(browser, video);
+    await later.page.locator('#job-context .gone', { hasText: 'gone' }).waitFor();
+    expect(await breaches(later.page)).toEqual([]);
     // Back and forth by the address alone.
     await page.goto(`${service.url}/?corpus=an%20anchor`);
     await page.getByRole('link', { name: 'Videos' }).click();
