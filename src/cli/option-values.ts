@@ -77,12 +77,14 @@ export type ScoreLimits = Record<string, { min?: number; max?: number }>;
 export function scoreLimit(text: string, before: ScoreLimits = {}): ScoreLimits {
   const [, name, min, max] = /^([^=]+)=(.*?)\.\.(.*)$/s.exec(text) ?? [];
   const ends = { ...(min?.trim() && { min: Number(min) }), ...(max?.trim() && { max: Number(max) }) };
-  const { min: least = -Infinity, max: most = Infinity } = ends;
+  const key = name?.trim() ?? '';
+  const limit = { ...(Object.hasOwn(before, key) && before[key]), ...ends };
+  const { min: least = -Infinity, max: most = Infinity } = limit;
   if (name === undefined || Object.keys(ends).length === 0 || !(least <= most))
     throw new InvalidArgumentError(
       'expected the name of a score and its limits: nsfw=..0.1, sharpness=0.3.. or brightness=0.2..0.8.',
     );
-  return { ...before, [name.trim()]: ends };
+  return { ...before, [key]: limit };
 }
 
 export function someConditions(text: string): Condition[] {

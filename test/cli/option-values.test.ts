@@ -12,6 +12,8 @@ test('limits of scores are added up, and some value keeps each', () => {
     (before, text) => scoreLimit(text, before),
     {},
   );
+  expect(scoreLimit('nsfw=0.05..', limits).nsfw, 'the other end of the same score').toEqual({ min: 0.05, max: 0.1 });
+  expect(() => scoreLimit('nsfw=0.5..', limits), 'no value keeps both').toThrow(InvalidArgumentError);
   expect(limits).toEqual({ nsfw: { max: 0.1 }, sharpness: { min: 0.3 }, motion: { min: -1.5, max: 2 } });
   for (const bad of [
     'nsfw',

@@ -32,7 +32,7 @@ function pipelineLine(row: PipelineRow): string {
 const heads = ['step', 'rate', 'in flight', 'p50', 'p99', 'oldest', 'rejected'];
 
 function stepLines(steps: readonly StepRow[]): string {
-  if (steps.every((step) => step.rate === 0 && step.in_flight === 0)) return '  idle\n';
+  if (steps.every((step) => step.rate === 0 && step.in_flight === 0 && step.rejected === 0)) return '  idle\n';
   const cells = steps.map(({ step, rate: each, in_flight, p50, p99, oldest, rejected }) => [
     ...[step, rate(each), String(in_flight)],
     ...[time(p50), time(p99), oldest > 0 ? time(oldest) : '–', String(rejected)],

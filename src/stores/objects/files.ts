@@ -48,10 +48,14 @@ interface Sidecar {
   changed: string;
 }
 
-/** Opens (and makes) the folder, for its owner alone, and removes what crashed processes left half written. */
+/** Opens the folder (or makes it, for its owner alone) and removes what crashed processes left half written. */
 export async function openFileStore(root: string, options: FileStoreOptions = {}): Promise<ObjectStore> {
   const temporary = join(root, '.store', 'temporary');
-  if (!options.looksOnly) await mkdir(temporary, { recursive: true, mode: 0o700 });
+  if (!options.looksOnly) {
+    await mkdir(root, { recursive: true, mode: 0o700 });
+    // In a folder that was there, whom it is open to stays its owner's decision.
+    await mkdir(temporary, { recursive: true });
+  }
   const real = await realpath(root);
   const store = new FileStore(real, (await lstat(real)).dev, options);
   if (!options.looksOnly) await removeLeftovers(temporary);

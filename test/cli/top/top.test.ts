@@ -115,6 +115,8 @@ describe('rows between two looks', () => {
       ['embed', 5],
       ['retrieve', 0],
     ]);
+    // Also where nothing flows.
+    expect(table([rows[2]!])).toMatch(/ embed .* 5\n/);
   });
 
   it.each([

@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import {
+  chmod,
   cp,
   mkdir,
   mkdtemp,
@@ -118,6 +119,16 @@ describe('the file store', () => {
     expect(error.retryable).toBe(true);
     expect(await temporaries(root)).toEqual([]);
     expect(await store.stat('a')).toBeNull();
+  });
+
+  it('leaves it to the owner of a folder that was there whom it is open to', async () => {
+    const [there, made] = [await folder(), join(await folder(), 'made')];
+    await chmod(there, 0o770);
+    for (const root of [there, made]) await openFileStore(root);
+    const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
+    const asUsual = 0o777 & ~process.umask();
+    expect([await modeOf(there), await modeOf(join(there, '.store', 'temporary'))]).toEqual([0o770, asUsual]);
+    expect(await modeOf(made)).toBe(0o700);
   });
 
   it('removes what a killed writer left, and nothing of a living one', async () => {
