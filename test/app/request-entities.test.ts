@@ -48,6 +48,24 @@ describe('an image that stands for words', () => {
     );
   });
 
+  it('stands for none of the words that a longer one stands for, in whatever order they come', () => {
+    const prompt = 'a red fox chases a fox';
+    const both = 'a | <red> | chases a | <fox>';
+    expect(placed(prompt, 'red=red fox', 'fox')).toBe(both);
+    expect(placed(prompt, 'fox', 'red=red fox')).toBe(both);
+    expect(placed('a fox chases a red fox', 'fox', 'red=red fox')).toBe('a | <fox> | chases a | <red>');
+    expect(placed(`${prompt} and a fox`, 'one=fox', 'red=red fox', 'two=fox')).toBe(
+      'a | <red> | chases a | <one> | and a | <two>',
+    );
+  });
+
+  it('has them with one space between, as the model reads them', () => {
+    const [, image] = inPlace(`a red${' '.repeat(200)}fox`, [
+      { part: { image: { uri: 'fox' } } as Placed['part'], entity: 'red fox', where: 'entity' },
+    ]) as Exclude<Prompt, string>;
+    expect(image).toMatchObject({ entity: 'red fox' });
+  });
+
   it('is refused where the prompt does not have them, or another has a part of them', () => {
     expect(refusal('a fox runs', 'foxes')).toEqual(['EVENT_INVALID', 'references.0.entity', 'foxes']);
     expect(refusal('a fox runs', 'fox', 'the=the fox')).toEqual(['EVENT_INVALID', 'references.1.entity', 'the fox']);
