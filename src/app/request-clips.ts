@@ -1,12 +1,18 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { AtOnce } from '../core/at-once.js';
+import { cutAtWord } from '../core/cut-text.js';
 import { VimiError } from '../core/errors.js';
+import { mostClipCaption } from '../events/caption.js';
 import type { ObjectRef } from '../events/prompt.js';
 import { type ClipLimits, storeClipFile } from '../operators/requests/prompt-clip.js';
 import { clipLimits, type MediaBounds } from '../operators/requests/query-of.js';
 import { bytesOfDataUrl } from './data-url.js';
 import { makeWorkFolder } from './work-folder.js';
 import type { Workspace } from './workspace.js';
+
+/** Clips of all requests together that are decoded and coded anew at once. */
+const atOnce = new AtOnce(2);
 
 /** A clip in the object store, and what it shows in words where that is known. */
 export interface StoredClip {
@@ -30,6 +36,10 @@ export class RequestClips {
   async ofBytes(bytes: Buffer, where: string, signal: AbortSignal): Promise<StoredClip> {
     if (bytes.length > this.#limits.maxBytes) throw tooLarge(where, `${bytes.length} bytes`, this.#mostBytes());
     if (bytes.length === 0) throw new VimiError('MEDIA_EMPTY', 'A clip of the prompt is empty', { where });
+    return atOnce.take(() => this.#codedAnew(bytes, where, signal));
+  }
+
+  async #codedAnew(bytes: Buffer, where: string, signal: AbortSignal): Promise<StoredClip> {
     const objects = await this.#workspace.objects();
     const folder = await makeWorkFolder(this.#workspace.topology.profile.work, 'clip');
     try {
@@ -48,7 +58,7 @@ export class RequestClips {
     return this.ofBytes(bytesOfDataUrl(url, where), where, signal);
   }
 
-  /** That of a document of the corpus, with its caption. DOCUMENT_NOT_FOUND. */
+  /** That of a document of the corpus, with its caption, as much of it as a request may have. DOCUMENT_NOT_FOUND. */
   async ofDocument(id: string, where: string): Promise<StoredClip> {
     const document = /^[0-9a-f]{64}$/.test(id) ? await (await this.#workspace.corpusIsCurrent()).get(id) : null;
     if (!document) throw new VimiError('DOCUMENT_NOT_FOUND', 'The corpus has no such document', { found: id });
@@ -65,7 +75,7 @@ export class RequestClips {
       throw new VimiError('MEDIA_NOT_FOUND', 'The object store does not have the clip of this document', {
         ...{ found: clip.key, where },
       });
-    return { key: clip.key, caption };
+    return { key: clip.key, caption: cutAtWord(caption, mostClipCaption) };
   }
 
   /** A copy of a video that was made here: that one may be deleted. */

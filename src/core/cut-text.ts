@@ -6,6 +6,13 @@ export function cutText(text: string, most: number): string {
   return text.slice(0, isHalf ? most - 1 : most);
 }
 
+/** The same, and cut between two words where it has any. */
+export function cutAtWord(text: string, most: number): string {
+  const cut = cutText(text, most);
+  if (cut === text || /\s/.test(text.charAt(cut.length))) return cut.trimEnd();
+  return cut.replace(/\s+\S*$/, '') || cut;
+}
+
 /** Characters of a text: Unicode code points. */
 export function countCharacters(text: string): number {
   let count = 0;

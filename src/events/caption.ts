@@ -3,6 +3,8 @@ import { characters } from './input.js';
 
 /** Characters of a caption. */
 export const mostCaption = 4000;
+/** The same of a clip in a request, which stands in its prompt. */
+export const mostClipCaption = 1000;
 
 /** A text that says what a medium shows, and who made it. */
 export const madeCaption = z.looseObject({

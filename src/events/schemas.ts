@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { labels, madeCaption, mostCaption } from './caption.js';
+import { labels, madeCaption, mostCaption, mostClipCaption } from './caption.js';
 import { characters, leftOut, moment } from './input.js';
 import {
   clipRef,
@@ -33,7 +33,7 @@ export const priorities = ['interactive', 'standard', 'batch'] as const;
 /** A clip in a request that shows how something moves: a path under an allowed root, or an object's key. */
 const requestClip = z.looseObject({
   clip: z.looseObject({ uri }),
-  caption: leftOut(characters(0, 1000)),
+  caption: leftOut(characters(0, mostClipCaption)),
   role: leftOut(z.literal('motion')),
   text: none,
   image: none,

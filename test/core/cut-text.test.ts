@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cutText } from '../../src/core/cut-text.js';
+import { cutAtWord, cutText } from '../../src/core/cut-text.js';
 import { VimiError } from '../../src/core/errors.js';
 import { describeValue } from '../../src/events/mistakes.js';
 
@@ -13,6 +13,13 @@ describe('a text that is cut', () => {
       expect(cut.length).toBeGreaterThanOrEqual(Math.min(most, text.length) - 1);
       expect(Buffer.from(cut).toString()).toBe(cut);
     }
+  });
+
+  it('is cut between two words where it has any [kind 1]', () => {
+    expect([3, 4, 5, 6, 7, 8, 20].map((most) => cutAtWord('red fox, 狐', most))).toEqual([
+      ...['red', 'red', 'red', 'red', 'red', 'red fox,', 'red fox, 狐'],
+    ]);
+    expect(cutAtWord('foxes', 3)).toBe('fox');
   });
 
   it('is so in messages, which are told in events [kind 1]', () => {

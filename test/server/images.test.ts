@@ -236,8 +236,8 @@ describe('images of requests over HTTP', patient, () => {
       { prompt: 'x' },
       Array.from({ length: 12 }, (): [string, Buffer] => ['subject', png]),
     );
-    expect([many.status, many.body.code]).toEqual([413, 'HTTP_TOO_LARGE']);
-    expect(many.body.detail).toMatch(/too many files: expected at most \d+/);
+    expect([many.status, many.body.code]).toEqual([422, 'REQUEST_OVER_LIMIT']);
+    expect(many.body.detail).toMatch(/too many images: expected at most 8/);
     expect(await codes(Object.fromEntries(Array.from({ length: 80 }, (_, n) => [`f${n}`, 'x'])))).toEqual([
       413,
       'HTTP_TOO_LARGE',

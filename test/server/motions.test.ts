@@ -1,4 +1,5 @@
 import { copyFileSync, readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { dirname, join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { endsOf } from '../../src/app/new-records.js';
@@ -49,8 +50,10 @@ describe('a motion that a request refers to', { timeout: patience(180) }, () => 
     for (const end of ['mp4', 'txt'])
       copyFileSync(join(examples, `clips/${name}.${end}`), join(dirname(topology), `${name}.${end}`));
     copyFileSync(join(examples, 'images/fox.png'), join(dirname(topology), 'fox.png'));
-    const caption = readFileSync(join(examples, `clips/${name}.txt`), 'utf8').trim();
-    await one.post('/v1/media', { uri: join(dirname(topology), `${name}.mp4`), caption });
+    // A corpus keeps longer captions than a request may have.
+    const whole = `${readFileSync(join(examples, `clips/${name}.txt`), 'utf8').trim()}${' there'.repeat(300)}`;
+    const caption = whole.slice(0, whole.lastIndexOf(' ', 1000));
+    await one.post('/v1/media', { uri: join(dirname(topology), `${name}.mp4`), caption: whole });
     await one.post('/v1/media', { uri: join(dirname(topology), 'fox.png'), caption: 'a fox' });
     await runPipelines(one.workspace, [one.workspace.pipeline('corpus')], { drain: true, signal: never });
     const documents: Pick<CorpusDocument, 'id' | 'kind' | 'clip'>[] = [];
@@ -115,7 +118,47 @@ describe('a motion that a request refers to', { timeout: patience(180) }, () => 
     expect([status, body.code, body.detail]).toEqual([
       ...[422, 'REQUEST_UNSUPPORTED', expect.stringContaining('The model fake cannot follow a motion')],
     ]);
+    // No clip at all: it would be MEDIA_UNSUPPORTED once it is looked at.
+    const form = await sent(painter, {}, Buffer.alloc(300_000, 'x'));
+    expect([form.status, form.body.code]).toEqual([422, 'REQUEST_UNSUPPORTED']);
     const [model] = (await painter.call('/v1/models')).body.data;
     expect([model.roles, model.limits.clips]).toEqual([['subject', 'background', 'first_frame'], 0]);
+  });
+
+  it('that is one more than a prompt may have is refused before it is read', patient, async () => {
+    const few = await serve(
+      await ownTopology((text) =>
+        text.replace('model: fake', 'model: nano').replace('- admit', '- admit: { max_clips: 0 }'),
+      ),
+    );
+    try {
+      const { status, body } = await sent(few, {}, Buffer.alloc(300_000, 'x'));
+      expect([status, body.code, body.detail]).toEqual([
+        ...[422, 'REQUEST_OVER_LIMIT', expect.stringContaining('too many clips: expected at most 0')],
+      ]);
+    } finally {
+      await few.close();
+    }
+  });
+
+  it('that arrives slowly keeps no clip of another caller waiting', patient, async () => {
+    const slow = Array.from({ length: 3 }, () => {
+      const { port } = new URL(one.server.url);
+      const socket = connect(Number(port), '127.0.0.1');
+      socket.write(
+        [
+          `POST /v1/videos HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 9000\r\n\r\n`,
+          '--b\r\nContent-Disposition: form-data; name="motion"; filename="a"\r\n\r\nx',
+        ].join(''),
+      );
+      return socket;
+    });
+    try {
+      const { status } = await ask(one, motion({ data_url: dataUrl(mp4) }));
+      expect(status).toBe(202);
+      expect((await sent(one, {}, mp4)).status).toBe(202);
+    } finally {
+      for (const socket of slow) socket.destroy();
+    }
   });
 });

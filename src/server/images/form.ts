@@ -2,16 +2,17 @@ import type { Readable } from 'node:stream';
 import type { FastifyRequest } from 'fastify';
 import type { RequestClips, StoredClip } from '../../app/request-clips.js';
 import type { RequestImages } from '../../app/request-images.js';
+import { AtOnce } from '../../core/at-once.js';
 import { VimiError } from '../../core/errors.js';
-import { AtOnce } from '../at-once.js';
 import { FormFields, malformed, partsOf } from '../form-parts.js';
 import { roleOfPart } from './references.js';
 
-/** Images of all requests together that are taken in at once: each is whole in memory, 20 MB by default. */
+/** Images of all requests together that are decoded at once. */
 const atOnce = new AtOnce(16);
-/** The same of clips: 50 MB by default, and each is decoded and coded anew. */
-const clipsAtOnce = new AtOnce(2);
-/** Those of one caller: whoever sends slowly keeps nobody else waiting. By its source, as many as there are names of keys. */
+/**
+ * Files of one caller that are read at once, each whole in memory: whoever sends slowly keeps nobody else waiting. By its
+ * source, as many as there are names of keys.
+ */
 const ofOne = new Map<string, AtOnce>();
 const mostOfOne = 4;
 
@@ -19,7 +20,9 @@ const mostOfOne = 4;
 export interface FormTakers {
   images: RequestImages;
   clips: RequestClips;
-  mostReferences: number;
+  mostReferences: { images: number; clips: number };
+  /** Refuses clips that are still to come, so many by now, where the model follows fewer. REQUEST_UNSUPPORTED. */
+  checkClips(clips: number): Promise<void>;
 }
 
 /** Fields that are text, whatever they look like. */
@@ -27,19 +30,23 @@ const texts = new Set(['prompt', 'model', 'seconds', 'size', 'task', 'priority',
 
 /**
  * A multipart request: its fields as one object, numbers and lists read as JSON, and its files as images and clips that are stored as they come.
- * HTTP_MALFORMED, HTTP_TOO_LARGE, MEDIA_*; EVENT_INVALID for one without a prompt.
+ * A file too many is refused before it is read. HTTP_MALFORMED, HTTP_TOO_LARGE, REQUEST_OVER_LIMIT, REQUEST_UNSUPPORTED, MEDIA_*;
+ * EVENT_INVALID for one without a prompt.
  */
 export async function readForm(
   request: FastifyRequest,
-  { images, clips, mostReferences: mostFiles }: FormTakers,
+  takers: FormTakers,
   signal: AbortSignal,
 ): Promise<{ body: object; uploads: Map<string, StoredClip[]> }> {
+  const { images, clips, mostReferences: most } = takers;
   const { source } = request.caller;
   const own = ofOne.get(source) ?? new AtOnce(mostOfOne);
   ofOne.set(source, own);
   const uploads = new Map<string, StoredClip[]>();
   const fields = new FormFields(texts);
   const [mostImage, mostClip] = [images.bounds.max_image_bytes, clips.bounds.max_clip_bytes];
+  const mostFiles = most.images + most.clips;
+  const came = { images: 0, clips: 0 };
   const limits = {
     ...{ fileSize: Math.max(mostImage, mostClip) + 1, files: mostFiles },
     ...{ fields: 50, fieldNameSize: 100, fieldSize: 1024 * 1024, parts: 50 + mostFiles, headerPairs: 50 },
@@ -48,11 +55,14 @@ export async function readForm(
     const name = part.fieldname.replace(/\[\]$/, '');
     if (part.type === 'file') {
       const role = roleOfPart(name);
-      const object = await own.take(() =>
-        role === 'motion'
-          ? clipsAtOnce.take(async () => clips.ofBytes(await bytesOf(part, mostClip), name, signal))
-          : atOnce.take(async () => images.ofBytes(await bytesOf(part, mostImage), name, role)),
-      );
+      const kind = role === 'motion' ? 'clips' : 'images';
+      if (++came[kind] > most[kind]) throw tooMany(kind, most[kind]);
+      if (role === 'motion') await takers.checkClips(came.clips);
+      const object = await own.take(async () => {
+        if (role === 'motion') return clips.ofBytes(await bytesOf(part, mostClip), name, signal);
+        const bytes = await bytesOf(part, mostImage);
+        return atOnce.take(() => images.ofBytes(bytes, name, role));
+      });
       uploads.set(name, [...(uploads.get(name) ?? []), object]);
       continue;
     }
@@ -65,6 +75,10 @@ export async function readForm(
       where: 'prompt',
     });
   return { body: fields.body(), uploads };
+}
+
+function tooMany(kind: string, most: number): VimiError {
+  return new VimiError('REQUEST_OVER_LIMIT', `This prompt has too many ${kind}`, { expected: `at most ${most}` });
 }
 
 /** All of a file; HTTP_TOO_LARGE as soon as it is too long, whatever would still come of it. */

@@ -39,7 +39,7 @@ export const reference = z
       'words of the prompt that the image stands for, such as "fox"; left out: it stands before the text',
     ),
     upload: leftOut(z.string().max(200)).describe(
-      `the name of a part of this multipart request; of a motion ${motionPart}`,
+      `the name of a part of this multipart request; of a motion a part named ${motionPart}`,
     ),
   })
   .refine(
@@ -209,6 +209,6 @@ function checkUri(uri: string, allowed: RegExp, where: string): void {
   throw new VimiError('MEDIA_FORBIDDEN', 'A prompt over HTTP cannot name files or other objects of the server', {
     ...{ expected: 'object:images/SHA256.webp or object:clips/SHA256.mp4', found: uri, where },
     remedy:
-      'Send an image itself: base64 in its place, references with image_url, data_url or document_id, or an upload.',
+      'Send an image itself: base64 in its place, references with image_url, data_url or document_id, or an upload. Send a clip as a reference with the role motion: data_url, document_id, video_id, or an upload.',
   });
 }

@@ -3,11 +3,11 @@ import { type DeadLetter, isChosen, isWaiting, readDeadLetters, withReplays } fr
 import { readOriginal } from '../../app/rejects/original.js';
 import { dismissLetters, replayLetters } from '../../app/rejects/settle-letters.js';
 import type { Workspace } from '../../app/workspace.js';
+import { AtOnce } from '../../core/at-once.js';
 import { VimiError } from '../../core/errors.js';
 import { placeOf } from '../../events/replay.js';
 import { answers, json } from '../answers/answers.js';
 import type { App } from '../app.js';
-import { AtOnce } from '../at-once.js';
 
 const tags = ['operations'];
 const place = z.string().min(1).max(512);

@@ -8,7 +8,10 @@ import type { VideoService } from './video-service.js';
 /** What no image and no clip has: it stands for those that were not looked at yet. */
 const unseen = `images/${'0'.repeat(64)}.webp`;
 
-/** The event that a request stands for, its images and clips stored. All that can be refused is refused before one is fetched or decoded. */
+/**
+ * The event that a request stands for, its images and clips stored. All that can be refused is refused before one is fetched or
+ * decoded, except uploads: those were decoded as they came, before the fields behind them were known.
+ */
 export async function askedVideo(
   asked: VideoRequest,
   uploads: Uploads,

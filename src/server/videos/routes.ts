@@ -223,7 +223,7 @@ function checkDocuments({ references = [], retrieval }: VideoRequest, caller: Ca
   const field = references[at]?.video_id === undefined ? 'document_id' : 'video_id';
   const where = at < 0 ? named : `references.${at}.${field}`;
   if (where === undefined) return;
-  throw new VimiError('KEY_REFUSED', 'This key may not use documents of the corpus, or frames of videos', {
+  throw new VimiError('KEY_REFUSED', 'This key may not use documents of the corpus, or videos and their frames', {
     ...{ expected: 'a key with the scope read', where },
   });
 }

@@ -72,7 +72,7 @@ export class VideoService {
   readonly images: RequestImages;
   readonly clips: RequestClips;
   /** Images and clips in one prompt. */
-  readonly mostReferences: number;
+  readonly mostReferences: { images: number; clips: number };
   readonly #limits: RequestLimits | undefined;
   /** Requests that are being published: the board does not count them yet. */
   readonly #asking = new Places();
@@ -85,7 +85,7 @@ export class VideoService {
     const bounds = (admit?.config as unknown as MediaBounds | undefined) ?? usualBounds;
     this.images = new RequestImages(workspace, bounds);
     this.clips = new RequestClips(workspace, bounds);
-    this.mostReferences = (this.#limits?.max_images ?? 8) + (this.#limits?.max_clips ?? 2);
+    this.mostReferences = { images: this.#limits?.max_images ?? 8, clips: this.#limits?.max_clips ?? 2 };
     const names = pipeline.steps.flatMap(({ operator, config }) => operator.models?.(config) ?? []);
     this.models = modelChoices(pipeline, workspace.topology).map((choice, n) => ({
       name: names[n]!.model,
@@ -100,22 +100,27 @@ export class VideoService {
 
   /** Refuses what the model cannot make or take, where it says in time what that is: the pipeline would say so only after 202. */
   async checkModel(
-    { frames, width, height, fps, steps, seed }: GenerationRequested,
+    { frames, width, height, fps, steps, seed }: Partial<GenerationRequested>,
     /** Clips, if some are to be followed: what the model does not follow would be left out. */
-    { motions }: { motions: number },
+    { motions, within = limitsMs[motions > 0 ? 'needed' : 'usual'] }: { motions: number; within?: number },
   ): Promise<void> {
     if (frames === undefined && width === undefined && height === undefined && motions === 0) return;
     const video = Object.fromEntries(
       Object.entries({ frames, width, height, fps, steps, seed }).filter(([, value]) => value !== undefined),
     );
     const done = new AbortController();
-    const late = sleep(limitsMs[motions > 0 ? 'needed' : 'usual'], undefined, { signal: done.signal });
+    const late = sleep(within, undefined, { signal: done.signal });
     const known = this.models[0]?.describe().catch(() => undefined);
     const description = await Promise.race([known, late.catch(() => undefined)]);
     done.abort();
     if (!description) return;
     checkVideo(video, description);
     checkMotions(motions, description);
+  }
+
+  /** Refuses clips before they are read. REQUEST_UNSUPPORTED; nothing where the model does not soon say what it follows: `checkModel` asks again. */
+  checkClips(motions: number): Promise<void> {
+    return this.checkModel({}, { motions, within: limitsMs.usual });
   }
 
   /**
