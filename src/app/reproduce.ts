@@ -1,12 +1,16 @@
 import { createHash } from 'node:crypto';
+import { buffer } from 'node:stream/consumers';
 import { VimiError } from '../core/errors.js';
 import { canonicalJson } from '../events/canonical-json.js';
 import { mistakesOf, mistakeText } from '../events/mistakes.js';
+import type { ObjectRef } from '../events/prompt.js';
 import { type VideoCompleted, videoCompleted } from '../events/schemas.js';
 import type { Flow } from '../flow/flow.js';
 import type { Resources } from '../flow/operator.js';
 import { encodedSize } from '../media/encode-video.js';
 import { commentOf, whyNoComment } from '../media/mp4-comment.js';
+import { readIndex } from '../media/mp4-index.js';
+import type { ObjectStore } from '../stores/objects/object-store.js';
 import { type PipelineSpec, type StepSpec, stepOf } from '../streams/delivery/pipeline-spec.js';
 import { InProcessSteps } from './in-process-steps.js';
 
@@ -49,6 +53,23 @@ export function recordIn(mp4: Buffer, where: string): VideoRecord {
   const { data, error } = videoRecord.safeParse(said);
   if (!data) throw foreign(mistakesOf(error, said).map(mistakeText).join('; '));
   return data;
+}
+
+/**
+ * The record of a stored video, of whose MP4 only the index is read. undefined: a step of somebody's own made it, and did not
+ * write how; or it is gone from the store.
+ */
+export async function recordOf({ key, size }: ObjectRef, objects: ObjectStore): Promise<VideoRecord | undefined> {
+  try {
+    const index = await readIndex(size, async (start, end) =>
+      buffer(await objects.stream(key, { start, end: end - 1 })),
+    );
+    return index ? recordIn(index, key) : undefined;
+  } catch (thrown) {
+    if (thrown instanceof VimiError && ['MEDIA_UNSUPPORTED', 'OBJECT_NOT_FOUND'].includes(thrown.code))
+      return undefined;
+    throw thrown;
+  }
 }
 
 /** What somebody who makes the video of a record again may count on. */

@@ -54,7 +54,7 @@ export function inPlace(
     if (runs.length === 0)
       throw new VimiError('EVENT_INVALID', 'The prompt does not have the words that a reference stands for', {
         ...{ expected: 'words of the prompt, one after the other', found: entity, where },
-        remedy: 'Say them as the prompt has them, or leave entity out: then the image stands before the text.',
+        remedy: 'Say them as the prompt has them, or name no words: then the image stands beside the text.',
       });
     const free = runs.filter((run) => !stands.some((one) => haveParts(one, run)));
     const name = words(entity).join(' ');

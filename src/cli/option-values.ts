@@ -70,6 +70,21 @@ export function tgz(path: string): string {
 /** For an option that may be repeated. */
 export const several = (value: string, before: string[] = []) => [...before, value];
 
+/** A file of an image, and the words of the prompt that it stands for. */
+export interface StandIn {
+  words: string;
+  file: string;
+}
+
+/** "red fox=fox.png": what comes before the first `=` are the words, for an option that may be repeated. */
+export function standIn(text: string, before: StandIn[] = []): StandIn[] {
+  const at = text.indexOf('=');
+  const [words, file] = [text.slice(0, Math.max(0, at)).trim(), text.slice(at + 1)];
+  if (words === '' || file === '')
+    throw new InvalidArgumentError('expected words of the prompt and a file: fox=fox.png, "red fox=fox.png".');
+  return [...before, { words, file }];
+}
+
 /** By the name of a score. */
 export type ScoreLimits = Record<string, { min?: number; max?: number }>;
 

@@ -190,6 +190,30 @@ it('[kind 11] generate says before it asks for a video that it cannot be written
   expect(existsSync(join(folder, '.vimi/objects/videos'))).toBe(false);
 });
 
+it('generate puts images in the place of the words that they stand for', async () => {
+  const folder = project('words');
+  const images = join(root, 'examples/media/images');
+  const base64 = (name: string) => readFileSync(join(images, name)).toString('base64');
+  const generate = (...args: string[]) =>
+    run(folder, ['generate', 'a red fox chases a fox in front of the sea', ...args, '--frames', '4']);
+  const placed = ['--subject', `fox=${images}/bear.png`, '--subject', `red fox=${images}/fox.png`];
+  const behind = ['--background', `the sea=${images}/turtle.png`, '--image', `${images}/bear.png`];
+  expect(await generate(...placed, ...behind)).toMatchObject({ code: 0, err: expect.not.stringContaining('error') });
+  const { out } = await run(folder, ['read', 'requests', '--json']);
+  expect(JSON.parse(out).data.prompt).toEqual([
+    { text: 'a' },
+    { image: { base64: base64('fox.png') }, role: 'subject', entity: 'red fox' },
+    { text: 'chases a' },
+    { image: { base64: base64('bear.png') }, role: 'subject', entity: 'fox' },
+    { text: 'in front of' },
+    { image: { base64: base64('turtle.png') }, role: 'background', entity: 'the sea' },
+    { image: { base64: base64('bear.png') } },
+  ]);
+  const { code, err } = await generate('--subject', `wolf=${images}/fox.png`);
+  expect(err).toMatch(/^error EVENT_INVALID: .*found wolf.*--subject wolf=.*fox\.png/);
+  expect(code).toBe(1);
+});
+
 it('[use U12] a folder without media is told as that', async () => {
   const folder = project('no media');
   mkdirSync(join(folder, 'notes'));

@@ -1,6 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import { expect, test } from 'vitest';
-import { type ScoreLimits, scoreLimit, tgz } from '../../src/cli/option-values.js';
+import { type ScoreLimits, scoreLimit, standIn, tgz } from '../../src/cli/option-values.js';
 
 test('a bundle is named as the gzipped tar that it is', () => {
   for (const name of ['b.tgz', 'a/b.tar.gz', 'B.TGZ']) expect(tgz(name)).toBe(name);
@@ -27,4 +27,17 @@ test('limits of scores are added up, and some value keeps each', () => {
     'nsfw= .. ',
   ])
     expect(() => scoreLimit(bad), bad).toThrow(InvalidArgumentError);
+});
+
+test('what comes before the first = are the words that an image stands for', () => {
+  const both = ['red fox=a=b.png', ' fox =./fox.png'].reduce<ReturnType<typeof standIn>>(
+    (before, text) => standIn(text, before),
+    [],
+  );
+  expect(both).toEqual([
+    { words: 'red fox', file: 'a=b.png' },
+    { words: 'fox', file: './fox.png' },
+  ]);
+  for (const bad of ['fox.png', '=fox.png', ' =fox.png', 'fox='])
+    expect(() => standIn(bad), bad).toThrow(InvalidArgumentError);
 });

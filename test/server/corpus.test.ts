@@ -206,6 +206,13 @@ describe('the corpus over HTTP', patient, () => {
     expect((await call(made.urls.context)).body).toEqual({
       ...{ ...said, id: made.id, object: 'video.context', retrieval: asked.retrieval },
     });
+    // Of a video that is gone from the store it says what its job says.
+    for await (const { value } of (await workspace.transport()).read('videos')) {
+      const { job: id, object } = JSON.parse(String(value));
+      if (id === made.id) await (await workspace.objects()).remove(object.key);
+    }
+    const gone = await call(made.urls.context);
+    expect([gone.status, gone.body]).toEqual([200, { ...waiting.body, context: said.context }]);
     expect((await call('/v1/videos/nobody/context')).body.code).toBe('JOB_NOT_FOUND');
 
     const none = '0'.repeat(64);

@@ -2,22 +2,26 @@ import { createHash } from 'node:crypto';
 import { Client } from '../../app/client/client.js';
 import type { Job } from '../../app/client/job.js';
 import { checkSaves, type Video } from '../../app/client/videos.js';
+import { inPlace, type Placed } from '../../app/request-entities.js';
 import type { Workspace } from '../../app/workspace.js';
 import { readBounded } from '../../core/bounded-file.js';
 import { asVimiError, VimiError } from '../../core/errors.js';
 import type { ImageRole, Task } from '../../events/prompt.js';
 import type { GenerationRequested } from '../../events/schemas.js';
 import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
-import type { ScoreLimits } from '../option-values.js';
+import type { ScoreLimits, StandIn } from '../option-values.js';
 import { progress } from '../progress.js';
 import { runPipelines } from './run.js';
 import { tellVideo } from './video-file.js';
 
 export interface GenerateOptions {
   images: string[];
+  /** Images that stand for words of the prompt. */
+  subjects?: StandIn[];
+  backgrounds?: StandIn[];
   /** Files of clips that show a motion. */
   clips?: string[];
-  /** What the images are for; the task's own role when left out. */
+  /** What `images` are for; the task's own role when left out. */
   role?: Exclude<ImageRole, 'reference'>;
   task?: Task;
   seed?: number;
@@ -108,19 +112,13 @@ async function requestOf(workspace: Workspace, text: string, options: GenerateOp
     ...((licences || scores) && { filter: { ...(licences && { licences }), ...(scores && { scores }) } }),
   };
   const images = await Promise.all(
-    options.images.map(async (file) => {
-      const bytes = await readBounded(file, {
-        most: largestImage,
-        unreadable: ['MEDIA_NOT_FOUND', 'The image cannot be read'],
-        tooLarge: ['MEDIA_TOO_LARGE', 'The image is too large to be sent inside of a request'],
-      });
-      return { image: { base64: bytes.toString('base64') }, ...(role && { role }) };
-    }),
+    options.images.map(async (file) => ({ image: await inline(file), ...(role && { role }) })),
   );
   const clips = await Promise.all((options.clips ?? []).map((file) => uploaded(workspace, file)));
   const parts = [...images, ...clips];
+  const given = parts.length > 0 ? [...(text ? [{ text }] : []), ...parts] : text;
   return {
-    prompt: parts.length > 0 ? [...(text ? [{ text }] : []), ...parts] : text,
+    prompt: inPlace(given, await standIns(options)),
     ...(task && { task }),
     ...(seed !== undefined && { seed }),
     ...(steps !== undefined && { steps }),
@@ -129,6 +127,24 @@ async function requestOf(workspace: Workspace, text: string, options: GenerateOp
     ...(candidates !== undefined && { candidates }),
     ...(retrieval ? Object.keys(wanted).length > 0 && { retrieval: wanted } : { retrieval: false as const }),
   };
+}
+
+async function inline(file: string) {
+  const bytes = await readBounded(file, {
+    most: largestImage,
+    unreadable: ['MEDIA_NOT_FOUND', 'The image cannot be read'],
+    tooLarge: ['MEDIA_TOO_LARGE', 'The image is too large to be sent inside of a request'],
+  });
+  return { base64: bytes.toString('base64') };
+}
+
+function standIns({ subjects = [], backgrounds = [] }: GenerateOptions): Promise<Placed[]> {
+  const placed = (list: StandIn[], role: 'subject' | 'background') =>
+    list.map(async ({ words, file }) => ({
+      part: { image: await inline(file), role },
+      ...{ entity: words, where: `--${role} ${words}=${file}` },
+    }));
+  return Promise.all([...placed(subjects, 'subject'), ...placed(backgrounds, 'background')]);
 }
 
 /** In the object store, since a clip is too large for an event. */

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { generate, getVideo, publish, read, reproduceVideo } from '../commands.js';
 import { exitCodes } from '../exit.js';
-import { offsetOrEnd, scoreLimit, several, weight, wholeNumber } from '../option-values.js';
+import { offsetOrEnd, scoreLimit, several, standIn, weight, wholeNumber } from '../option-values.js';
 import type { Shell } from '../shell.js';
 
 /** `generate`, and what goes in and comes out as events. */
@@ -12,8 +12,16 @@ export function addRequestsCommands(program: Command, { interruption, out, withi
     .description('publish a request, serve it if no other process does, and wait for the video')
     .argument('<prompt>', 'what the video shows')
     .option('-i, --image <file>', 'image of the prompt (may be repeated)', several)
+    .option('--subject <words=file>', 'image that stands for these words of the prompt (may be repeated)', standIn)
+    .option('--background <words=file>', 'the same for a background (may be repeated)', standIn)
     .option('--clip <file>', 'clip of the prompt that shows a motion (may be repeated)', several)
-    .addOption(new Option('--role <role>', 'role of the images').choices(['subject', 'background', 'first-frame']))
+    .addOption(
+      new Option('--role <role>', 'role of the images that --image names').choices([
+        'subject',
+        'background',
+        'first-frame',
+      ]),
+    )
     .addOption(
       new Option('--task <task>', 'task (default: inferred from the images)').choices([
         'text-to-video',
@@ -46,11 +54,12 @@ export function addRequestsCommands(program: Command, { interruption, out, withi
     .option('--json', 'print the video event as JSON')
     .addHelpText(
       'after',
-      '\nExamples:\n  vimi generate "a mushroom moves left on a blue background"\n  vimi generate "it spins" --image fox.png --seed 7 --out fox.mp4',
+      '\nExamples:\n  vimi generate "a mushroom moves left on a blue background"\n  vimi generate "it spins" --image fox.png --seed 7 --out fox.mp4\n  vimi generate "a fox moves left and a bear moves right" --subject fox=fox.png --subject bear=bear.png',
     )
     .action((prompt: string, { image: images = [], clip: clips = [], licence: licences, score: scores, ...options }) =>
       within((workspace) => {
-        const asked = { images, clips, licences, scores, ...options };
+        const { subject: subjects = [], background: backgrounds = [], ...others } = options;
+        const asked = { images, subjects, backgrounds, clips, licences, scores, ...others };
         return generate(workspace, prompt, { ...asked, signal: interruption('cancelling the request') }, out);
       }),
     );

@@ -1,8 +1,7 @@
 import { z } from 'zod';
-import { recordIn, type VideoRecord } from '../../app/reproduce.js';
+import { recordOf } from '../../app/reproduce.js';
 import type { Workspace } from '../../app/workspace.js';
-import { VimiError } from '../../core/errors.js';
-import { corpusState, type ObjectRef, prompt } from '../../events/prompt.js';
+import { corpusState, prompt } from '../../events/prompt.js';
 import { videoCompleted } from '../../events/schemas.js';
 import { answers, json } from '../answers/answers.js';
 import type { App } from '../app.js';
@@ -17,11 +16,17 @@ const known = z
     id: z.string().describe('of the job'),
     object: z.literal('video.context'),
     context: z.array(found).nullable().describe('what was retrieved, best first; null until it is known'),
-    ...{ corpus: corpusState.nullable().describe('the state of the corpus at the time; null until the video is made') },
+    ...{
+      corpus: corpusState
+        .nullable()
+        .describe('the state of the corpus at the time; null until the video is made, or where it is gone'),
+    },
     retrieval: videoCompleted.shape.retrieval
       .nullable()
-      .describe('the documents that the request pinned and excluded, and its filter; null: none, or not made yet'),
-    prompt: prompt.nullable().describe('what the model read; null until the video is made'),
+      .describe(
+        'the documents that the request pinned and excluded, and its filter; null: none, or not made yet, or gone',
+      ),
+    prompt: prompt.nullable().describe('what the model read; null until the video is made, or where it is gone'),
   })
   .meta({ id: 'VideoContext' });
 
@@ -40,7 +45,7 @@ export function addVideoContextRoute(app: App, service: () => Promise<VideoServi
     async ({ params, caller }, reply) => {
       const { found: job, age } = await (await service()).look(params.id, caller);
       tellAge(reply, age);
-      const record = job.video && (await recordOf(job.video, workspace));
+      const record = job.video && (await recordOf(job.video, await workspace.objects()));
       return {
         id: job.job,
         object: 'video.context' as const,
@@ -51,15 +56,4 @@ export function addVideoContextRoute(app: App, service: () => Promise<VideoServi
       };
     },
   );
-}
-
-/** undefined: a step of somebody's own made the video, and did not write how. */
-async function recordOf({ key, sha256, size }: ObjectRef, workspace: Workspace): Promise<VideoRecord | undefined> {
-  const mp4 = await (await workspace.objects()).get(key, { sha256, maxBytes: size });
-  try {
-    return recordIn(mp4, key);
-  } catch (thrown) {
-    if (thrown instanceof VimiError && thrown.code === 'MEDIA_UNSUPPORTED') return undefined;
-    throw thrown;
-  }
 }
