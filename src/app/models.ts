@@ -1,4 +1,4 @@
-import { resolve } from 'node:path';
+import { basename, resolve } from 'node:path';
 import { VimiError } from '../core/errors.js';
 import type { Denoiser, ModelChoice, Models } from '../models/ports.js';
 import type { PipelineSpec } from '../streams/delivery/pipeline-spec.js';
@@ -31,6 +31,29 @@ export async function openModels(
       });
     },
   };
+}
+
+/** The steps of a topology that use a model. */
+export function stepsWith(choice: ModelChoice, topology: Topology): { pipeline: string; step: string }[] {
+  const key = keyOf(located(choice, topology));
+  const isIt = (one: ModelChoice) => {
+    try {
+      return keyOf(located(one, topology)) === key;
+    } catch {
+      // A model that is not there.
+      return false;
+    }
+  };
+  return topology.pipelines.flatMap(({ name, steps }) =>
+    steps
+      .filter(({ operator, config }) => operator.models?.(config)?.some(isIt))
+      .map(({ name: step }) => ({ pipeline: name, step })),
+  );
+}
+
+/** As people tell models apart: names, and of files their last part. */
+export function shownName({ model, upsampler }: ModelChoice): string {
+  return [model, upsampler].flatMap((one) => (one === undefined ? [] : basename(one))).join(' + ');
 }
 
 /** Two choices with one key are one model. */

@@ -8,6 +8,7 @@ import type { Resources } from '../flow/operator.js';
 import { openEmbedder } from '../models/encoders/open-embedder.js';
 import type { Denoiser, Embedder, ModelChoice, Models, Reranker } from '../models/ports.js';
 import { createDenoiser, type ModelLog } from '../models/servers/denoiser.js';
+import { WatchedDenoiser } from '../models/servers/watched.js';
 import { operators } from '../operators/index.js';
 import type { Corpus } from '../stores/corpus/corpus.js';
 import { noteCurrent } from '../stores/corpus/index/index-age.js';
@@ -23,7 +24,8 @@ import type { TopicDeclaration, Topology } from '../streams/topology/topology.js
 import type { Transport } from '../streams/transports/transport.js';
 import { type FollowedCorpus, openFollowedCorpus, rebuildCorpus } from './corpus.js';
 import { IndexSnapshots } from './index-snapshots.js';
-import { keyOf, openModels, partsOf } from './models.js';
+import { createModelMetrics } from './model-metrics.js';
+import { keyOf, openModels, partsOf, shownName, stepsWith } from './models.js';
 import { openObjects } from './objects.js';
 import { OpenedParts } from './opened-parts.js';
 import { openOwnModel } from './own-model.js';
@@ -72,6 +74,7 @@ export class Workspace {
   /** Of all that runs in it. */
   readonly metrics = createMetrics();
   readonly serviceMetrics = createServiceMetrics(this.metrics.registry);
+  readonly modelMetrics = createModelMetrics(this.metrics.registry);
   readonly taps = new Taps();
   readonly #firstContactMs: number | undefined;
   readonly #looksOnly: boolean;
@@ -270,10 +273,28 @@ export class Workspace {
         const workDir = join(this.topology.profile.work, 'model-servers');
         return openRemoteModel(named, { workDir, clock: this.#instead.clock });
       };
-      const denoiser = await (this.#instead.openModel?.(choice) ?? open());
+      const denoiser = new WatchedDenoiser(await (this.#instead.openModel?.(choice) ?? open()), this.clock);
       this.#onClose(() => denoiser.close());
+      await this.#showModel(denoiser, choice);
       return denoiser;
     });
+  }
+
+  async #showModel(denoiser: WatchedDenoiser, choice: ModelChoice): Promise<void> {
+    const named = this.topology.models.get(choice.model);
+    // A model server is asked when there is something to draw.
+    if (named?.type !== 'remote') await denoiser.describe();
+    const device = named?.type === 'own' ? (named.devices ?? []).join(', ') : '';
+    const steps = stepsWith(choice, this.topology);
+    const hide = this.modelMetrics.show(() => {
+      const { backend = '', weights = '', server } = denoiser.description ?? {};
+      return {
+        ...{ model: shownName(choice), backend, device, weights, server: server?.url ?? '' },
+        ...{ drawing: denoiser.drawing, atOnce: denoiser.places, busySeconds: denoiser.busySeconds },
+        waiting: steps.reduce((sum, { pipeline, step }) => sum + this.metrics.waitingIn(pipeline, step), 0),
+      };
+    });
+    this.#onClose(async () => hide());
   }
 
   get clock(): Clock {

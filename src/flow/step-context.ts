@@ -49,6 +49,8 @@ export interface StepContext<
   /** The work that the request asks for begins: `start_by` ends it no longer. For steps that spend what is dear; see Envelope. */
   begin(): void;
   readonly hasBegun: boolean;
+  /** How far what the request asks for is, 0 to 1: for whoever looks at the run, as `vimi top` does. */
+  progress(share: number): void;
   /**
    * What is left to do for this event takes none of what `concurrency` is the limit of: another one may begin. For steps that hold
    * something dear, such as a model, to which the next event is to be brought while this one is finished.
@@ -121,6 +123,11 @@ export function contextsOf(run: StepRun<Record<string, unknown>, unknown>) {
     }
     get hasBegun() {
       return this.#envelope.hasBegun;
+    }
+    get progress() {
+      return (share: number) => {
+        this.#envelope.work.progress = Math.min(1, Math.max(0, share));
+      };
     }
     get giveWay() {
       return () => this.#place.giveWay();

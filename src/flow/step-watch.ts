@@ -54,6 +54,11 @@ export class StepWatch {
     return counts;
   }
 
+  /** Of those, the ones that wait for their turn. */
+  get waiting(): ReadonlyMap<string, number> {
+    return this.#waiting;
+  }
+
   /** One more waits for its turn in a step, or one fewer. */
   waits(step: string, by: 1 | -1): void {
     this.#waiting.set(step, (this.#waiting.get(step) ?? 0) + by);

@@ -9,6 +9,8 @@ import type { EventSpan } from './spans.js';
 export class Work {
   /** Traces it; missing where nothing is traced. */
   readonly span: EventSpan | undefined;
+  /** How far what its request asks for is, 0 to 1; undefined: it has not begun. */
+  progress: number | undefined;
   #reason: VimiError | undefined;
   #controller: AbortController | undefined;
   #listeners: Set<() => void> | undefined;

@@ -55,7 +55,7 @@ const behind: Record<string, string[]> = {
   'hyparquet-writer': ['app/samples/export/parquet-table.ts'],
   rxjs: ['flow/', 'streams/', 'testing/'],
   yaml: ['streams/topology/', 'testing/', 'cli/docs/alerts/', 'cli/docs/chart/'],
-  'prom-client': ['streams/', 'app/service-metrics.ts'],
+  'prom-client': ['streams/', 'app/model-metrics.ts', 'app/service-metrics.ts'],
   '@opentelemetry/api': ['app/telemetry/'],
   '@opentelemetry/sdk-trace-node': ['app/telemetry/'],
   '@opentelemetry/exporter-trace-otlp-http': ['app/telemetry/'],

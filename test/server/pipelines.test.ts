@@ -15,7 +15,7 @@ describe('the pipelines over HTTP', patient, () => {
     const [generate, corpus] = await look();
     expect(generate).toMatchObject({
       ...{ name: 'generate', state: 'absent', troubles: [], from: 'requests', rejects: 'rejects' },
-      ...{ rate: null, lag: 1, waiting: 1, delivered: 0, in_flight: 0 },
+      ...{ rate: null, lag: 1, waiting: 1, delivered: 0, in_flight: 0, jobs: null },
       to: [{ objects: expect.stringContaining('{job}') }, { topic: 'videos' }],
     });
     expect(generate.steps.map(({ step }: { step: string }) => step)).toEqual([
@@ -61,10 +61,18 @@ describe('the pipelines over HTTP', patient, () => {
       ...state,
       oldest: new Map([['encode', 12]]),
       inStep: new Map([['encode', 2]]),
+      jobs: [
+        { job: 'fox', state: 'in_progress', progress: 0.5, seconds: 3 },
+        { job: 'ship', state: 'queued', progress: 0, seconds: 1 },
+      ],
       behind: async () => new Map([[0, { lag: 5, waiting: 4 }]]),
     }));
     const [paused] = await look();
     expect(paused).toMatchObject({ state: 'paused', troubles: [trouble], in_flight: 2, lag: 5, waiting: 4 });
+    expect(paused.jobs).toEqual({
+      ...{ queued: 1, in_progress: 1 },
+      running: [{ job: 'fox', progress: 0.5, seconds: 3 }],
+    });
     expect(paused.steps.at(-1)).toMatchObject({ step: 'encode', in_flight: 2, oldest: 12 });
     end();
   });

@@ -5,6 +5,19 @@ export interface Look {
   /** In milliseconds, of a clock that is never set back. */
   at: number;
   pipelines: Map<string, SeenPipeline>;
+  /** By name. */
+  models: Map<string, SeenModel>;
+}
+
+export interface SeenModel {
+  backends: Set<string>;
+  devices: Set<string>;
+  weights: Set<string>;
+  servers: Set<string>;
+  drawing: number;
+  waiting: number;
+  atOnce: number;
+  busySeconds: number;
 }
 
 export interface SeenPipeline {
@@ -14,6 +27,8 @@ export interface SeenPipeline {
   inFlight: number;
   maxInFlight: number;
   awaitingCommit: number;
+  /** Missing where its events ask for no jobs. */
+  jobs?: { queued: number; in_progress: number };
   /** Missing while the log does not answer. */
   lag?: number;
   /** As `lag`. */
@@ -40,7 +55,9 @@ export function lookOf(at: number, text: string): Look {
     pipelines.set(name, seen);
     return seen;
   };
+  const models = new Map<string, SeenModel>();
   for (const { name, labels, value } of metricSamples(text)) {
+    if (labels.model !== undefined) addToModel(models, name, labels.model, labels, value);
     if (labels.pipeline === undefined) continue;
     const pipeline = ofPipeline(labels.pipeline);
     const outcome = labels.outcome;
@@ -51,10 +68,38 @@ export function lookOf(at: number, text: string): Look {
     else if (name === 'vimi_awaiting_commit') pipeline.awaitingCommit += value;
     else if (name === 'vimi_lag') pipeline.lag = (pipeline.lag ?? 0) + value;
     else if (name === 'vimi_waiting_events') pipeline.waiting = (pipeline.waiting ?? 0) + value;
-    else if (name === 'vimi_paused' && value > 0) pipeline.paused.add(`${labels.code} at ${labels.step}`);
+    else if (name === 'vimi_jobs' && (labels.state === 'queued' || labels.state === 'in_progress')) {
+      pipeline.jobs ??= { queued: 0, in_progress: 0 };
+      pipeline.jobs[labels.state] += value;
+    } else if (name === 'vimi_paused' && value > 0) pipeline.paused.add(`${labels.code} at ${labels.step}`);
     else if (labels.step !== undefined) addToStep(pipeline.steps, name, labels.step, labels.le, value);
   }
-  return { at, pipelines };
+  return { at, pipelines, models };
+}
+
+function addToModel(
+  models: Map<string, SeenModel>,
+  name: string,
+  model: string,
+  { backend, device, weights, server }: Readonly<Record<string, string>>,
+  value: number,
+): void {
+  if (!name.startsWith('vimi_model_')) return;
+  const seen = models.get(model) ?? {
+    ...{ backends: new Set(), devices: new Set(), weights: new Set(), servers: new Set() },
+    ...{ drawing: 0, waiting: 0, atOnce: 0, busySeconds: 0 },
+  };
+  models.set(model, seen);
+  if (name === 'vimi_model_drawing') seen.drawing += value;
+  else if (name === 'vimi_model_waiting') seen.waiting += value;
+  else if (name === 'vimi_model_at_once') seen.atOnce += value;
+  else if (name === 'vimi_model_busy_seconds_total') seen.busySeconds += value;
+  else if (name === 'vimi_model_info') {
+    if (backend) seen.backends.add(backend);
+    if (device) seen.devices.add(device);
+    if (weights) seen.weights.add(weights);
+    if (server) seen.servers.add(server);
+  }
 }
 
 function addToStep(

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Trouble } from '../../flow/pause.js';
+import type { JobInHand } from '../../streams/delivery/in-flight.js';
 import type { PipelineOutline } from '../../streams/topology/topology.js';
 import type { Workspace } from '../workspace.js';
 import { type Behind, behindOf } from './behind.js';
@@ -14,7 +15,15 @@ export interface SeenStep extends Seen<StepRow> {
   segment: string | null;
 }
 
-export interface SeenPipeline extends Omit<Seen<PipelineRow>, 'paused' | 'steps' | 'pipeline'> {
+/** Jobs of a pipeline in this process, without an outcome. */
+export interface SeenJobs {
+  queued: number;
+  in_progress: number;
+  /** Those in progress, the oldest request first. */
+  running: { job: string; progress: number; seconds: number }[];
+}
+
+export interface SeenPipeline extends Omit<Seen<PipelineRow>, 'paused' | 'steps' | 'pipeline' | 'jobs'> {
   name: string;
   /** absent: this process does not run it; another may. */
   state: 'running' | 'paused' | 'starting' | 'absent';
@@ -22,6 +31,8 @@ export interface SeenPipeline extends Omit<Seen<PipelineRow>, 'paused' | 'steps'
   from: string;
   to: PipelineOutline['to'];
   rejects: string | null;
+  /** null: its events ask for none, or it does not run here. */
+  jobs: SeenJobs | null;
   steps: SeenStep[];
 }
 
@@ -68,6 +79,7 @@ function seen(
     ...{ rate: rate(row), lag: behind.lag, waiting: behind.waiting, awaiting_commit: row?.awaiting_commit ?? 0 },
     ...{ delivered: row?.delivered ?? 0, rejected: row?.rejected ?? 0, dropped: row?.dropped ?? 0 },
     ...{ in_flight: row?.in_flight ?? 0, max_in_flight: row?.max_in_flight ?? 0 },
+    jobs: seenJobs(metrics.jobsOf(name)),
     steps: steps.map(({ name: step, segment = null }) => {
       const one = ofSteps.get(step);
       const times = hasRates && one ? { p50: one.p50, p99: one.p99 } : { p50: null, p99: null };
@@ -77,5 +89,14 @@ function seen(
         rejected: ofStep,
       };
     }),
+  };
+}
+
+function seenJobs(jobs: readonly JobInHand[] | undefined): SeenJobs | null {
+  if (!jobs) return null;
+  const running = jobs.filter(({ state }) => state === 'in_progress');
+  return {
+    ...{ queued: jobs.length - running.length, in_progress: running.length },
+    running: running.map(({ job, progress, seconds }) => ({ job, progress, seconds })),
   };
 }

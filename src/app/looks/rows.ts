@@ -1,4 +1,4 @@
-import type { Look, SeenPipeline, SeenStep } from './look.js';
+import type { Look, SeenModel, SeenPipeline, SeenStep } from './look.js';
 
 /** Two looks at one process. Without `before`, nothing is known of what happened in between. */
 export interface Between {
@@ -22,7 +22,25 @@ export interface PipelineRow {
   /** Events without an outcome, those in flight included; null as for lag. */
   waiting: number | null;
   paused: string[];
+  /** Without an outcome; null: its events ask for none. */
+  jobs: { queued: number; in_progress: number } | null;
   steps: StepRow[];
+}
+
+/** A model of the processes together. */
+export interface ModelRow {
+  model: string;
+  /** Of each kind one in most cases; several: the processes differ. None: not known, or not stated. */
+  backends: string[];
+  devices: string[];
+  weights: string[];
+  servers: string[];
+  drawing: number;
+  waiting: number;
+  /** null: not known yet. */
+  at_once: number | null;
+  /** Share of the time between the looks in which it had something to draw; of several processes the mean. */
+  busy: number;
 }
 
 export interface StepRow {
@@ -47,12 +65,7 @@ export const sortKeys: readonly SortKey[] = ['order', 'rate', 'in_flight', 'p50'
 export function rowsOf(processes: readonly Between[], sort: SortKey = 'order'): PipelineRow[] {
   const names = new Set(processes.flatMap(({ now }) => [...now.pipelines.keys()]));
   return [...names].sort().map((name) => {
-    const parts = processes.flatMap(({ before, now }): Part<SeenPipeline>[] => {
-      const seen = now.pipelines.get(name);
-      if (!seen) return [];
-      const seconds = before ? Math.max(0.001, (now.at - before.at) / 1000) : 1;
-      return [{ before: before ? before.pipelines.get(name) : seen, now: seen, seconds }];
-    });
+    const parts = partsOf(processes, ({ pipelines }) => pipelines.get(name));
     const all = parts.map(({ now }) => now);
     const steps = stepRows(parts);
     return {
@@ -66,9 +79,45 @@ export function rowsOf(processes: readonly Between[], sort: SortKey = 'order'): 
       lag: knownTotal(all.map((one) => one.lag)),
       waiting: knownTotal(all.map((one) => one.waiting)),
       paused: [...new Set(all.flatMap((one) => [...one.paused]))],
+      jobs: jobsOf(all),
       steps: sort === 'order' ? steps : steps.sort((a, b) => (b[sort] ?? -1) - (a[sort] ?? -1)),
     };
   });
+}
+
+/** Models by name, summed over processes. */
+export function modelRows(processes: readonly Between[]): ModelRow[] {
+  const names = new Set(processes.flatMap(({ now }) => [...now.models.keys()]));
+  return [...names].sort().map((model) => {
+    const parts = partsOf(processes, ({ models }) => models.get(model));
+    const all = parts.map(({ now }) => now);
+    const each = (read: (seen: SeenModel) => ReadonlySet<string>) => [...new Set(all.flatMap((one) => [...read(one)]))];
+    const busy = parts.map((part) => Math.min(1, gained(part, ({ busySeconds }) => busySeconds) / part.seconds));
+    return {
+      ...{ model, backends: each((one) => one.backends), devices: each((one) => one.devices) },
+      ...{ weights: each((one) => one.weights), servers: each((one) => one.servers) },
+      drawing: total(all.map((one) => one.drawing)),
+      waiting: total(all.map((one) => one.waiting)),
+      at_once: total(all.map((one) => one.atOnce)) || null,
+      busy: total(busy) / busy.length,
+    };
+  });
+}
+
+/** What of each process is asked for, at its two moments. */
+function partsOf<T>(processes: readonly Between[], read: (look: Look) => T | undefined): Part<T>[] {
+  return processes.flatMap(({ before, now }): Part<T>[] => {
+    const seen = read(now);
+    if (seen === undefined) return [];
+    const seconds = before ? Math.max(0.001, (now.at - before.at) / 1000) : 1;
+    return [{ before: before ? read(before) : seen, now: seen, seconds }];
+  });
+}
+
+function jobsOf(all: readonly SeenPipeline[]): PipelineRow['jobs'] {
+  const jobs = all.flatMap((one) => one.jobs ?? []);
+  if (jobs.length === 0) return null;
+  return { queued: total(jobs.map((one) => one.queued)), in_progress: total(jobs.map((one) => one.in_progress)) };
 }
 
 /** The same thing of one process at two moments. */

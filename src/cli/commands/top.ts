@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Look } from '../../app/looks/look.js';
-import { type Between, type PipelineRow, rowsOf, type SortKey } from '../../app/looks/rows.js';
+import { type Between, modelRows, type PipelineRow, rowsOf, type SortKey } from '../../app/looks/rows.js';
 import { asVimiError } from '../../core/errors.js';
 import { printable } from '../printable.js';
 import { processUrl } from '../process-at.js';
 import { lookAt } from '../top/look-at.js';
-import { table } from '../top/table.js';
+import { type RunningJobs, runningJobs } from '../top/running-jobs.js';
+import { modelTable, type ShownPipeline, table } from '../top/table.js';
 
 export interface TopOptions {
   /** Milliseconds between two looks. */
@@ -15,7 +16,9 @@ export interface TopOptions {
   sort?: SortKey;
   /** Only these pipelines. */
   pipeline?: string[];
-  /** One object { at, silent, pipelines } a line instead of tables. */
+  /** Of the processes, where they ask for one: with the scope read. It is needed for the progress of jobs alone. */
+  key?: string | undefined;
+  /** One object { at, silent, pipelines, models } a line instead of tables. */
   json?: boolean;
   signal: AbortSignal;
   /** Each table replaces the one before. */
@@ -23,13 +26,13 @@ export interface TopOptions {
 }
 
 /**
- * Shows what runs: rate, events in flight and times of each pipeline and step, from what processes serve at /metrics, summed
- * over them. It asks for nothing else, so it disturbs nothing. Of several processes, those that do not answer are named and the others
+ * Shows what runs: rate, events in flight and times of each pipeline and step, its jobs, and the models, from what processes serve at
+ * /metrics, summed over them. Only while jobs are in progress it also asks for these, so it disturbs nothing. Of several processes, those that do not answer are named and the others
  * shown. USAGE when an address is none, or none answers at the first look.
  */
 export async function top(
   addresses: readonly string[],
-  { intervalMs, count = Number.POSITIVE_INFINITY, json = false, redraws, signal, sort, pipeline }: TopOptions,
+  { intervalMs, count = Number.POSITIVE_INFINITY, json = false, redraws, signal, sort, pipeline, key }: TopOptions,
   out: NodeJS.WritableStream,
 ): Promise<void> {
   const processes = [...new Set(addresses)];
@@ -39,16 +42,18 @@ export async function top(
     const looks = await Promise.allSettled(processes.map((address) => lookAt(address, signal)));
     const silent: { address: string; why: unknown }[] = [];
     const seen: Between[] = [];
+    const drawing: string[] = [];
     for (const [n, one] of looks.entries()) {
       const address = processes[n]!;
       if (one.status === 'rejected') silent.push({ address, why: one.reason });
       else {
         seen.push({ before: last.get(address), now: one.value });
+        if ([...one.value.pipelines.values()].some(({ jobs }) => jobs && jobs.in_progress > 0)) drawing.push(address);
         last.set(address, one.value);
       }
     }
     if (seen.length === 0) throw silent[0]!.why;
-    return { seen, silent };
+    return { seen, silent, running: () => runningAt(drawing, { key, signal }) };
   };
   try {
     await look();
@@ -61,26 +66,46 @@ export async function top(
       });
       if (signal.aborted) return;
       if (!looked) continue;
-      const rows = rowsOf(looked.seen, sort);
+      const { running, isDenied } = await looked.running();
+      if (signal.aborted) return;
+      const rows = rowsOf(looked.seen, sort).map((row) => withRunning(row, running));
+      const models = modelRows(looked.seen);
       const silent = looked.silent.map(({ address }) => address);
       const away = looked.silent.map(({ address, why }) => `${address} is left out: ${asVimiError(why).message}\n`);
-      if (json)
-        out.write(
-          `${JSON.stringify({ at: new Date().toISOString(), silent, pipelines: rows.filter(isWanted(pipeline)) })}\n`,
-        );
-      else
-        out.write(
-          `${redraws ? clear : ''}${printable(`${away.join('')}${table(rows, pipeline)}`)}${redraws ? '' : '\n'}`,
-        );
+      if (json) {
+        const at = new Date().toISOString();
+        out.write(`${JSON.stringify({ at, silent, pipelines: rows.filter(isWanted(pipeline)), models })}\n`);
+        continue;
+      }
+      const notes = [...away, ...(isDenied ? [keyNote] : [])].join('');
+      const tables = [table(rows, pipeline), modelTable(models)].filter(Boolean).join('\n');
+      out.write(`${redraws ? clear : ''}${printable(`${notes}${tables}`)}${redraws ? '' : '\n'}`);
     }
   } catch (thrown) {
     if (!signal.aborted) throw thrown;
   }
 }
 
+const keyNote = 'The progress of jobs needs a key with the scope read: set VIMI_API_KEY\n';
+
+async function runningAt(addresses: readonly string[], asking: { key: string | undefined; signal: AbortSignal }) {
+  const running = new Map<string, RunningJobs>();
+  const answers = await Promise.all(addresses.map((address) => runningJobs(address, asking)));
+  for (const answer of answers)
+    if (answer instanceof Map)
+      for (const [pipeline, jobs] of answer) running.set(pipeline, [...(running.get(pipeline) ?? []), ...jobs]);
+  for (const jobs of running.values()) jobs.sort((a, b) => b.seconds - a.seconds);
+  return { running, isDenied: answers.includes('denied') };
+}
+
+function withRunning({ jobs, ...row }: PipelineRow, running: ReadonlyMap<string, RunningJobs>): ShownPipeline {
+  const those = running.get(row.pipeline) ?? (jobs?.in_progress === 0 ? [] : null);
+  return { ...row, jobs: jobs && { ...jobs, running: those } };
+}
+
 const clear = '\x1b[H\x1b[2J';
 
 const isWanted =
   (names: string[] | undefined) =>
-  ({ pipeline }: PipelineRow) =>
+  ({ pipeline }: ShownPipeline) =>
     !names || names.includes(pipeline);

@@ -137,6 +137,46 @@ const rows: { title: string; panels: Panel[] }[] = [
     ],
   },
   {
+    title: 'Jobs and models',
+    panels: [
+      {
+        title: 'Jobs without an outcome',
+        unit: 'short',
+        queries: [[`sum by (pipeline, state) (vimi_jobs{${at}})`, '{{pipeline}} {{state}}']],
+      },
+      {
+        title: 'Time in which each model draws',
+        unit: 'percentunit',
+        queries: [
+          [
+            'sum by (model, instance) (rate(vimi_model_busy_seconds_total[$__rate_interval]))',
+            '{{model}} {{instance}}',
+          ],
+        ],
+      },
+      {
+        title: 'At each model',
+        unit: 'short',
+        queries: [
+          ['sum by (model) (vimi_model_waiting)', '{{model}} waiting'],
+          ['sum by (model) (vimi_model_drawing)', '{{model}} drawing'],
+          ['sum by (model) (vimi_model_at_once)', '{{model}} at once'],
+        ],
+      },
+      {
+        title: 'Models',
+        unit: 'short',
+        description: 'Processes by model, what it runs on, and weights.',
+        queries: [
+          [
+            'count by (model, backend, device, weights, server) (vimi_model_info)',
+            '{{model}} {{backend}} {{device}} {{weights}} {{server}}',
+          ],
+        ],
+      },
+    ],
+  },
+  {
     title: 'Dead letters and losses',
     panels: [
       {

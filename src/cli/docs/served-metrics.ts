@@ -1,3 +1,4 @@
+import { createModelMetrics } from '../../app/model-metrics.js';
 import { createServiceMetrics } from '../../app/service-metrics.js';
 import { createMetrics } from '../../streams/delivery/metrics.js';
 
@@ -13,5 +14,6 @@ export interface ServedMetric {
 export function servedMetrics(): ServedMetric[] {
   const { registry } = createMetrics();
   createServiceMetrics(registry);
+  createModelMetrics(registry);
   return registry.getMetricsAsArray() as unknown as ServedMetric[];
 }

@@ -28,7 +28,9 @@ export function addOperationCommands(program: Command, { interruption, out, serv
   program.commandsGroup('Operation:');
   program
     .command('top')
-    .description('show what runs: rate, events in flight and times of each pipeline and step, over and over')
+    .description(
+      'show what runs: rate, events in flight and times of each pipeline and step, jobs and models, over and over',
+    )
     .option('--at <address>', `HOST:PORT of the process; of each, if repeated (default: ${here})`, several)
     .option('--interval <time>', 'between two looks, such as 2s', '1s')
     .option('--count <n>', 'end after so many tables', wholeNumber(1))
@@ -37,13 +39,17 @@ export function addOperationCommands(program: Command, { interruption, out, serv
     )
     .option('--pipeline <name>', 'only this one (may be repeated)', several)
     .option('--json', 'one JSON object for each look')
-    .addHelpText('after', '\nExample:\n  vimi top --at worker-1:9400 --at worker-2:9400 --sort p99')
+    .addHelpText(
+      'after',
+      '\nVIMI_API_KEY: a key with the scope read, where the process asks for one; it is needed for the progress of jobs alone.\n\nExample:\n  vimi top --at worker-1:9400 --at worker-2:9400 --sort p99',
+    )
     .action(async ({ at, interval, ...options }) =>
       top(
         at ?? [await servedAt()],
         {
           ...options,
           intervalMs: Math.max(100, age(interval)),
+          key: process.env.VIMI_API_KEY,
           signal: interruption('stopping'),
           redraws: process.stdout.isTTY === true && !options.json,
         },

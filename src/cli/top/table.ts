@@ -1,9 +1,16 @@
-import type { PipelineRow, StepRow } from '../../app/looks/rows.js';
+import type { ModelRow, PipelineRow, StepRow } from '../../app/looks/rows.js';
 import { didYouMean } from '../../core/did-you-mean.js';
+import { columns } from './columns.js';
 import { rate, time } from './figures.js';
+import type { RunningJobs } from './running-jobs.js';
+
+/** A pipeline, and its jobs in progress where the processes tell of them. */
+export interface ShownPipeline extends Omit<PipelineRow, 'jobs'> {
+  jobs: (NonNullable<PipelineRow['jobs']> & { running: RunningJobs | null }) | null;
+}
 
 /** The rows as a person reads them: a line a pipeline, and below it a line a step. `wanted`: only these pipelines. */
-export function table(all: readonly PipelineRow[], wanted?: readonly string[]): string {
+export function table(all: readonly ShownPipeline[], wanted?: readonly string[]): string {
   if (all.length === 0) return 'no pipeline runs in this process\n';
   const names = all.map(({ pipeline }) => pipeline);
   const missing = (wanted ?? []).filter((name) => !names.includes(name));
@@ -14,11 +21,11 @@ export function table(all: readonly PipelineRow[], wanted?: readonly string[]): 
 const absent = (name: string, names: readonly string[]) =>
   `no pipeline '${name}' runs there${didYouMean(name, names)}: ${names.join(', ')}\n`;
 
-function tables(rows: readonly PipelineRow[]): string {
-  return rows.map((row) => `${pipelineLine(row)}\n${stepLines(row.steps)}`).join('\n');
+function tables(rows: readonly ShownPipeline[]): string {
+  return rows.map((row) => `${pipelineLine(row)}\n${jobLines(row)}${stepLines(row.steps)}`).join('\n');
 }
 
-function pipelineLine(row: PipelineRow): string {
+function pipelineLine(row: ShownPipeline): string {
   const ends = `${row.delivered} delivered, ${row.rejected} rejected, ${row.dropped} dropped`;
   const awaiting = row.awaiting_commit > 0 ? `, ${row.awaiting_commit} await their commit` : '';
   const unread =
@@ -37,12 +44,36 @@ function stepLines(steps: readonly StepRow[]): string {
     ...[step, rate(each), String(in_flight)],
     ...[time(p50), time(p99), oldest > 0 ? time(oldest) : '–', String(rejected)],
   ]);
-  const all = [heads, ...cells];
-  const widths = heads.map((_, n) => Math.max(...all.map((row) => row[n]!.length)));
-  return all
-    .map(
-      (row) =>
-        `  ${row.map((cell, n) => (n === 0 ? cell.padEnd(widths[n]!) : cell.padStart(widths[n]!))).join('  ')}\n`,
-    )
-    .join('');
+  return columns(heads, cells);
+}
+
+/** More jobs than these are only counted. */
+const mostJobs = 10;
+
+function jobLines({ jobs }: ShownPipeline): string {
+  if (!jobs || jobs.queued + jobs.in_progress === 0) return '';
+  const running = jobs.running ?? [];
+  const shown = running
+    .slice(0, mostJobs)
+    .map(({ job, progress, seconds }) => `    ${job}  ${Math.round(progress * 100)} %, ${time(seconds)}\n`);
+  const more = running.length > mostJobs ? `    and ${running.length - mostJobs} more\n` : '';
+  return `  jobs: ${jobs.queued} queued, ${jobs.in_progress} in progress\n${shown.join('')}${more}`;
+}
+
+const modelHeads = ['model', 'runs on', 'weights', 'drawing', 'at once', 'waiting', 'busy'];
+
+/** A line a model. Nothing where there is none. */
+export function modelTable(models: readonly ModelRow[]): string {
+  if (models.length === 0) return '';
+  const cells = models.map((row) => [
+    ...[row.model, placeOf(row), row.weights.map((hash) => hash.slice(0, 12)).join(', ') || '–', String(row.drawing)],
+    ...[row.at_once === null ? '–' : String(row.at_once), String(row.waiting), `${Math.round(row.busy * 100)} %`],
+  ]);
+  return `models\n${columns(modelHeads, cells, 3)}`;
+}
+
+function placeOf({ servers, backends, devices }: ModelRow): string {
+  const on = devices.length > 0 ? ` on ${devices.join(', ')}` : '';
+  const at = servers.length > 0 ? [`at ${servers.join(', ')}`] : [];
+  return [...at, ...(backends.length > 0 ? [`${backends.join(', ')}${on}`] : [])].join(', ') || '–';
 }

@@ -98,10 +98,11 @@ export function jobProgress(
         send({ change: { state: 'queued' }, moment: 'grounded' });
     },
     report(done, total) {
+      const progress = total > 0 ? done / total : 0;
+      context.progress(progress);
       const now = clock.elapsed();
       if (now - last < announceMs) return;
       last = now;
-      const progress = total > 0 ? done / total : 0;
       const change = { state: 'in_progress' as const, progress, started_at: started };
       send({ change, moment: `step-${done}` });
     },

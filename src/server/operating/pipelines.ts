@@ -24,6 +24,14 @@ const step = z.object({
   rejected: count.describe('dead letters of this step since the process began'),
 });
 
+const jobs = z.object({
+  queued: count,
+  in_progress: count,
+  running: z
+    .array(z.object({ job: z.string(), progress: z.number().describe('0 to 1'), seconds: z.number() }))
+    .describe('those in progress, the oldest request first, and the seconds since each was read'),
+});
+
 const pipeline = z
   .object({
     name: z.string(),
@@ -53,6 +61,9 @@ const pipeline = z
     in_flight: count.describe('records read, and without an outcome yet'),
     max_in_flight: count,
     awaiting_commit: count,
+    jobs: jobs
+      .nullable()
+      .describe('of this process, without an outcome; null: its events ask for none, or it does not run here'),
     steps: z.array(step).describe('in the order in which events pass them'),
   })
   .meta({ id: 'Pipeline' });

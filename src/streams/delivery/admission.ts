@@ -53,7 +53,9 @@ export class Admission {
   readonly #open = new Map<number, InFlightEvent>();
   #cancels = 0;
   readonly #onSettled = (settlement: Settlement) => {
-    if (this.#parts.spans) this.#open.get(settlement.origin.offset)?.span?.end(settlement.outcome);
+    const open = this.#open.get(settlement.origin.offset);
+    if (open) open.isSettled = true;
+    open?.span?.end(settlement.outcome);
     this.#parts.order?.end(settlement.origin);
     this.#listener.onSettled(settlement);
   };

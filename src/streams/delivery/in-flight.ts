@@ -7,6 +7,8 @@ export class InFlightEvent extends Work {
   readonly job: string | undefined;
   /** By the clock's `elapsed`. */
   readonly since: number;
+  /** It has its outcome, which waits for the commit. */
+  isSettled = false;
   #ended = false;
   #onEnd: (() => void)[] | undefined;
 
@@ -31,6 +33,16 @@ export class InFlightEvent extends Work {
   }
 }
 
+/** A job whose request was read, and which has no outcome yet. */
+export interface JobInHand {
+  job: string;
+  state: 'queued' | 'in_progress';
+  /** 0 to 1. */
+  progress: number;
+  /** Since its request was read. */
+  seconds: number;
+}
+
 /** The requests of one pipeline that have no committed outcome yet, by their jobs: for those who want to cancel one. */
 export class InFlight {
   /** A job may have several for a moment: its duplicates. */
@@ -51,5 +63,16 @@ export class InFlight {
 
   find(job: string): InFlightEvent[] {
     return [...(this.#byJob.get(job) ?? [])];
+  }
+
+  /** Those that have no outcome, in the order in which they were read. `now`: by the clock's `elapsed`. */
+  jobs(now: number): JobInHand[] {
+    return [...this.#byJob].flatMap(([job, all]): JobInHand[] => {
+      const open = [...all].filter(({ isSettled }) => !isSettled);
+      if (open.length === 0) return [];
+      const known = open.flatMap(({ progress }) => progress ?? []);
+      const seconds = (now - Math.min(...open.map(({ since }) => since))) / 1000;
+      return [{ job, state: known.length > 0 ? 'in_progress' : 'queued', progress: Math.max(0, ...known), seconds }];
+    });
   }
 }

@@ -4,6 +4,7 @@ import type { Count } from '../../flow/operator.js';
 import type { Trouble } from '../../flow/pause.js';
 import { createTransportMetrics } from '../transports/transport-metrics.js';
 import { createBuildInfo } from './build-info.js';
+import type { JobInHand } from './in-flight.js';
 import type { OutcomeCounts } from './position.js';
 
 /** What a running pipeline tells when it is asked. */
@@ -22,6 +23,10 @@ export interface PipelineState {
   oldest: ReadonlyMap<string, number>;
   /** Events in each step, in the order of the steps. */
   inStep: ReadonlyMap<string, number>;
+  /** Of those, the ones that wait for their turn. */
+  waitingInStep?: ReadonlyMap<string, number>;
+  /** Missing where its events ask for no jobs. */
+  jobs?: readonly JobInHand[];
   /** How far each of its partitions is behind the end of the topic. */
   behind(): Promise<Map<number, Behind>>;
 }
@@ -89,6 +94,20 @@ export function createMetrics(registry = new Registry()) {
     'The most records in flight: `max_in_flight` times the partitions that this process owns.',
     ({ maxInFlight }) => maxInFlight,
   );
+  new Gauge({
+    name: 'vimi_jobs',
+    help: 'Jobs of this process whose requests were read, and which have no outcome yet. state: queued, in_progress (the model has made a step).',
+    labelNames: ['pipeline', 'state'] as const,
+    registers,
+    collect() {
+      this.reset();
+      for (const [label, current] of running) {
+        const { jobs } = current();
+        for (const state of jobs ? (['queued', 'in_progress'] as const) : [])
+          this.set({ pipeline: label, state }, jobs!.filter((job) => job.state === state).length);
+      }
+    },
+  });
   new Gauge({
     name: 'vimi_paused',
     help: '1 while the pipeline is paused (disk, store, keys, broker, model process): nothing is read or rejected until it continues.',
@@ -250,6 +269,10 @@ export function createMetrics(registry = new Registry()) {
     /** absent: it does not run in this process. */
     stateOf: (label: string): 'running' | 'starting' | 'absent' =>
       running.has(label) ? 'running' : starting.has(label) ? 'starting' : 'absent',
+    /** Of a pipeline that runs here: undefined where its events ask for none. */
+    jobsOf: (label: string): readonly JobInHand[] | undefined => running.get(label)?.().jobs,
+    /** Events that wait for their turn in a step of a pipeline that runs here. */
+    waitingIn: (label: string, step: string): number => running.get(label)?.().waitingInStep?.get(step) ?? 0,
     /** Why a pipeline that runs here is paused; none: it is not. */
     troublesOf: (label: string): readonly Trouble[] => running.get(label)?.().troubles ?? [],
     /** A pipeline that `watch` will show once it has begun. */

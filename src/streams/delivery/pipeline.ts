@@ -132,6 +132,7 @@ class PipelineRun {
   readonly #watch: StepWatch;
   readonly #chain: Chain;
   readonly #cancels: Cancels | null;
+  readonly #inFlight = new InFlight();
   readonly #parts: PartitionParts;
   readonly #partitions = new Map<number, Partition>();
   /** What was ever committed in partitions that were given up since. */
@@ -161,7 +162,7 @@ class PipelineRun {
     const fail = (error: VimiError) => this.#fail(error);
     const sinks = createSinks(spec.to, { pipeline: name, objects: () => resources.objects, clock });
     this.#chain = startChain(steps.chain(options.taps), sinks, clock, (error) => fail(asVimiError(error)));
-    const inFlight = new InFlight();
+    const inFlight = this.#inFlight;
     this.#cancels = schemas.some(isCancel)
       ? new Cancels({ pipeline: name, topic: from, group, schemas, transport, inFlight, log, jobs: resources.jobs })
       : null;
@@ -297,7 +298,8 @@ class PipelineRun {
 
   #state(): PipelineState {
     const partitions = [...this.#partitions.values()];
-    const { inStep } = this.#watch;
+    const { inStep, waiting } = this.#watch;
+    const asksForJobs = this.#spec.schemas.some((schema) => catalogue[schema].asks === 'job');
     return {
       partitions: partitions.length,
       open: partitions.reduce((sum, { open }) => sum + open, 0),
@@ -306,6 +308,8 @@ class PipelineRun {
       troubles: this.#pause.troubles,
       oldest: this.#watch.oldest,
       inStep: new Map(this.#spec.steps.map(({ name }) => [name, inStep.get(name) ?? 0])),
+      waitingInStep: waiting,
+      ...(asksForJobs && { jobs: this.#inFlight.jobs(this.#parts.clock.elapsed()) }),
       behind: () => this.#behind(),
     };
   }

@@ -3,12 +3,14 @@ import type { AddressInfo } from 'node:net';
 import { PassThrough } from 'node:stream';
 import { text } from 'node:stream/consumers';
 import fc from 'fast-check';
+import { Registry } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { lookOf } from '../../../src/app/looks/look.js';
 import { metricSamples } from '../../../src/app/looks/prometheus-text.js';
-import { quantile, rowsOf } from '../../../src/app/looks/rows.js';
+import { modelRows, quantile, rowsOf } from '../../../src/app/looks/rows.js';
+import { createModelMetrics, type ModelState } from '../../../src/app/model-metrics.js';
 import { type TopOptions, top } from '../../../src/cli/commands/top.js';
-import { table } from '../../../src/cli/top/table.js';
+import { modelTable, table } from '../../../src/cli/top/table.js';
 import { createMetrics } from '../../../src/streams/delivery/metrics.js';
 
 /** A process whose pipeline p has done so much. */
@@ -116,7 +118,40 @@ describe('rows between two looks', () => {
       ['retrieve', 0],
     ]);
     // Also where nothing flows.
-    expect(table([rows[2]!])).toMatch(/ embed .* 5\n/);
+    expect(table([{ ...rows[2]!, jobs: null }])).toMatch(/ embed .* 5\n/);
+  });
+
+  it('of models are summed over processes, their busy time as a mean', async () => {
+    const state: ModelState = {
+      ...{ model: 'nano', backend: 'onnx', device: '', weights: 'a1', server: '' },
+      ...{ drawing: 1, waiting: 2, atOnce: 2, busySeconds: 5 },
+    };
+    const at = async (ms: number, ...states: Partial<ModelState>[]) => {
+      const registry = new Registry();
+      const { show } = createModelMetrics(registry);
+      for (const one of states) show(() => ({ ...state, ...one }));
+      return lookOf(ms, await registry.metrics());
+    };
+    const rows = modelRows([
+      { before: await at(0, {}), now: await at(4000, { busySeconds: 9 }) },
+      // It began anew in between, and has another model besides.
+      {
+        before: await at(0, {}),
+        now: await at(4000, { backend: 'wasm', busySeconds: 1, waiting: 0 }, { model: 'big', server: 'http://m' }),
+      },
+    ]);
+    expect(rows).toEqual([
+      {
+        ...{ model: 'big', backends: ['onnx'], devices: [], weights: ['a1'], servers: ['http://m'] },
+        ...{ drawing: 1, waiting: 2, at_once: 2, busy: 1 },
+      },
+      {
+        ...{ model: 'nano', backends: ['onnx', 'wasm'], devices: [], weights: ['a1'], servers: [] },
+        ...{ drawing: 2, waiting: 2, at_once: 4, busy: (1 + 0.25) / 2 },
+      },
+    ]);
+    expect(modelTable(rows)).toMatch(/^ {2}big +at http:\/\/m, onnx +a1 +1 +2 +2 +100 %$/m);
+    expect(modelTable([])).toBe('');
   });
 
   it.each([
@@ -161,7 +196,8 @@ describe('rows between two looks', () => {
 
   it('are a table that people read', async () => {
     const { metrics } = running({ embed: [0.05], retrieve: [] }, { lag: 7, inFlight: 3 });
-    const text = table(rowsOf([{ before: lookOf(0, ''), now: lookOf(1000, await metrics.registry.metrics()) }]));
+    const rows = rowsOf([{ before: lookOf(0, ''), now: lookOf(1000, await metrics.registry.metrics()) }]);
+    const text = table(rows.map((row) => ({ ...row, jobs: null })));
     expect(text).toMatch(/^p {2}0\/s, in flight 3 of 16, 7 waiting; 0 delivered, 0 rejected, 0 dropped$/m);
     expect(text).toMatch(/^ {2}step +rate +in flight +p50 +p99 +oldest +rejected$/m);
     expect(text).toMatch(/^ {2}embed +1\/s +0 +\d+ ms +\d+ ms +– +0$/m);
