@@ -127,7 +127,7 @@ export async function openApp({
   });
   // A text would be refused as no object, and the reader would look for the fault in it.
   app.removeContentTypeParser('text/plain');
-  answerFailures(app, log);
+  answerFailures(app, log, closing);
   readStrictly(app);
   knownQueries(app);
   app.addHook('onRequest', async () => {

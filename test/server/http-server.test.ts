@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, describe, expect, it, onTestFinished, vi } from 'vitest';
 import { addressOf } from '../../src/server/address.js';
 import { thrownBy } from '../operators/run-operator.js';
 import { patient } from '../support/patience.js';
@@ -106,6 +106,32 @@ describe('the HTTP server', patient, () => {
     expect(answers[0]).toMatch(/^422 [\s\S]*EVENT_INVALID/);
     expect(answers[1]).toMatch(/^503 [\s\S]*application\/problem\+json[\s\S]*"code":"SERVER_CLOSING"/);
     expect(answers[1]!.toLowerCase()).toContain('retry-after: ');
+    await one.workspace.close();
+  });
+
+  it('closes without waiting for who has an answer and still sends', async () => {
+    const one = await serve(await ownTopology());
+    const form = '--b\r\nContent-Disposition: form-data; name="odd"; filename="a"\r\n\r\nGIF89a\r\n--b\r\n';
+    // No limit of time ends it.
+    vi.useFakeTimers({ toFake: ['setTimeout'] });
+    onTestFinished(() => void vi.useRealTimers());
+    const sockets = await Promise.all(
+      [
+        ['multipart/form-data; boundary=b', form, '415'],
+        ['text/csv', 'a,b', '415'],
+      ].map(async ([type, body, status]) => {
+        const socket = connect(Number(new URL(one.server.url).port), '127.0.0.1');
+        socket.on('error', () => {});
+        socket.write(
+          `POST /v1/videos HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${type}\r\nContent-Length: 9000\r\n\r\n${body}`,
+        );
+        const [answer] = await once(socket, 'data');
+        expect(String(answer)).toMatch(new RegExp(`^HTTP/1.1 ${status}`));
+        return { socket, closed: once(socket, 'close') };
+      }),
+    );
+    await one.server.close();
+    await Promise.all(sockets.map(({ closed }) => closed));
     await one.workspace.close();
   });
 

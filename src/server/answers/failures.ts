@@ -12,8 +12,8 @@ const retryAfter = 5;
 /** A client that has its answer and still sends has so long to stop. Milliseconds. */
 const lingerMs = 5000;
 
-/** Answers every error as a problem, and every address that is not there. */
-export function answerFailures(app: FastifyInstance, log: Log): void {
+/** Answers every error as a problem, and every address that is not there. Once it is closing nobody who has an answer keeps sending. */
+export function answerFailures(app: FastifyInstance, log: Log, closing?: AbortSignal): void {
   const addresses: { url: string; path: RegExp; method: string }[] = [];
   app.addHook('onRoute', ({ url, method }) => {
     const path = new RegExp(`^${url.replace(/[.*+?^${}()|[\]\\]/g, '\\$&').replace(/:\w+/g, '[^/]+')}$`);
@@ -29,7 +29,11 @@ export function answerFailures(app: FastifyInstance, log: Log): void {
     return sendProblem(reply, error);
   });
   // Answered before all of its body had come, as without a key: nobody holds a connection with what still trickles in.
-  app.addHook('onResponse', async ({ raw }) => endSoon(raw));
+  const lingering = new Set<IncomingMessage>();
+  closing?.addEventListener('abort', () => {
+    for (const raw of lingering) raw.destroy();
+  });
+  app.addHook('onResponse', async ({ raw }) => endSoon(raw, lingering));
   const notFound = (request: FastifyRequest, reply: FastifyReply) => {
     const path = request.url.split('?', 1)[0]!;
     const fitting = addresses.filter((one) => one.path.test(path));
@@ -54,11 +58,16 @@ export function answerFailures(app: FastifyInstance, log: Log): void {
  * Of a body that nobody wants, what still comes is read and thrown away for a while: whoever is cut off in the middle never hears
  * why, and most clients stop when they do.
  */
-function endSoon(raw: IncomingMessage): void {
+function endSoon(raw: IncomingMessage, lingering: Set<IncomingMessage>): void {
   if (raw.complete) return;
   raw.unpipe();
+  lingering.add(raw);
   const late = setTimeout(() => raw.complete || raw.destroy(), lingerMs);
   late.unref();
+  raw.once('close', () => {
+    clearTimeout(late);
+    lingering.delete(raw);
+  });
   raw.resume();
 }
 

@@ -33,6 +33,7 @@ export interface RemoteOptions {
 
 interface Accepted {
   id: string;
+  /** Requests that follow it, or are about to: whoever gives up ends it only where it is the last. */
   asking: number;
   /** When it was first seen to run, in whichever try; undefined: it has not. */
   started?: number;
@@ -40,6 +41,12 @@ interface Accepted {
   watched: boolean;
   /** When the server was lost, another job was drawn there, or had its turn before. */
   wasBehind?: boolean;
+}
+
+/** A job that is being asked for. */
+interface Submission {
+  asking: number;
+  accepted?: Promise<Accepted>;
 }
 
 type Asking = GenerateCalls;
@@ -70,7 +77,7 @@ class RemoteDenoiser implements Denoiser {
   /** Jobs that the server accepted, by what was asked; of those that are asked for now, how many ask. */
   readonly #jobs = new Map<string, Accepted>();
   /** Under way, by what is asked: equal requests that come at once share one, whether the server knows keys or not. */
-  readonly #submissions = new Map<string, Promise<Accepted>>();
+  readonly #submissions = new Map<string, Submission>();
   /** Of jobs whose last request was cancelled: until the server has heard of it. */
   readonly #endings = new Map<string, Promise<void>>();
   /** How often the server was lost when it was the turn of a job, by what was asked. */
@@ -132,7 +139,6 @@ class RemoteDenoiser implements Denoiser {
 
   /** undefined: the server lost the job, and not because of it. */
   async #made(job: Accepted, { key, input, asking, signal }: Asked): Promise<Made | undefined> {
-    job.asking++;
     let isKept = false;
     let isRead = false;
     try {
@@ -206,19 +212,24 @@ class RemoteDenoiser implements Denoiser {
     this.#closed.abort(cancelled(this.#options.where));
   }
 
-  /** The job that was accepted before, or a new one. */
+  /** The job that was accepted before, or a new one; whoever asks is counted before anybody else can end it. */
   async #accepted(key: string, written: Written, signal: AbortSignal): Promise<Accepted> {
     await this.#clock.sleep(Math.max(0, this.#busyUntil - this.#clock.elapsed()), signal);
     await this.#endings.get(key);
     if (signal.aborted) throw cancelled(this.#options.where);
-    const known = this.#jobs.get(key) ?? this.#submissions.get(key);
-    if (known) return known;
-    const submission = this.#submit(key, written).finally(() => this.#submissions.delete(key));
+    const known = this.#jobs.get(key);
+    if (known) {
+      known.asking++;
+      return known;
+    }
+    const submission = this.#submissions.get(key) ?? { asking: 0 };
+    submission.asking++;
     this.#submissions.set(key, submission);
-    return submission;
+    submission.accepted ??= this.#submit(key, written, submission).finally(() => this.#submissions.delete(key));
+    return submission.accepted;
   }
 
-  async #submit(key: string, written: Written): Promise<Accepted> {
+  async #submit(key: string, written: Written, submission: Submission): Promise<Accepted> {
     const { dialect } = this.#options;
     // Never given up half way: a job whose id nobody heard could not be cancelled.
     let job = await this.#patiently(() => dialect.submit(written, key));
@@ -226,7 +237,8 @@ class RemoteDenoiser implements Denoiser {
     if (job.state === 'cancelled' || job.state === 'failed')
       job = await this.#patiently(() => dialect.submit(written, `${key}-${randomUUID()}`));
     const started = job.state === 'in_progress' ? this.#clock.elapsed() : undefined;
-    const accepted = { id: job.id, asking: 0, watched: false, ...(started !== undefined && { started }) };
+    const { asking } = submission;
+    const accepted = { id: job.id, asking, watched: false, ...(started !== undefined && { started }) };
     this.#jobs.set(key, accepted);
     return accepted;
   }

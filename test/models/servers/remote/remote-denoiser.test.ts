@@ -417,15 +417,18 @@ describe('a model server', () => {
 
   it('does not let one of two equal requests cancel the other', async () => {
     const abort = new AbortController();
+    // Not before the first has left: its images may be written before those of the second, or long after.
+    let isLeft = false;
     const { denoiser, server } = await served({
       'POST /v1/videos': { status: 202, json: job('queued') },
-      'GET /v1/videos/job-1': () => ({
-        json: job(server.calls('GET /v1/videos').length > 12 ? 'completed' : 'in_progress', { progress: 50 }),
-      }),
+      'GET /v1/videos/job-1': () => ({ json: job(isLeft ? 'completed' : 'in_progress', { progress: 50 }) }),
       ...done,
     });
+    const leaving = denoiser.generate(input, { signal: abort.signal }).finally(() => {
+      isLeft = true;
+    });
     const [first, second] = await Promise.allSettled([
-      denoiser.generate(input, { signal: abort.signal }),
+      leaving,
       denoiser.generate(input, { signal: never, onStep: () => abort.abort() }),
     ]);
     expect(first).toMatchObject({ status: 'rejected', reason: { code: 'CANCELLED' } });
