@@ -1,5 +1,5 @@
 import { Problem, read, send } from './api.js';
-import { askedChoices, prepareChoices } from './choices.js';
+import { askedChoices, prepareChoices, tellRefused } from './choices.js';
 import { areExamplesShown, hideExamples, showExamples } from './examples.js';
 import { foreign } from './foreign.js';
 import { part, write } from './part.js';
@@ -187,7 +187,7 @@ function showProblem(error, files = new Map()) {
   const known = mistakes.filter(({ pointer }) => document.getElementById(`${pointer.slice(1)}-wrong`));
   let { message } = /** @type {Error} */ (error);
   for (const [name, file] of files) message = message.replace(`(${name})`, () => `(${foreign(file.name)})`);
-  show(known, known.length > 0 ? '' : message);
+  show(known, known.length > 0 || tellRefused(mistakes) ? '' : message);
 }
 
 /**

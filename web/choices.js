@@ -1,5 +1,5 @@
 import { imageOf } from './documents.js';
-import { made, part } from './part.js';
+import { made, part, write } from './part.js';
 import { picture } from './picture.js';
 
 /*
@@ -60,6 +60,7 @@ function note({ document: id, caption }, choice) {
   choices.delete(id);
   choices.set(id, choice);
   const { state, undo } = words[choice];
+  const wrong = made('p', { className: 'wrong', id: `choice-${id}-wrong`, hidden: true });
   const button = made('button', { type: 'button', ariaLabel: `${undo}: ${caption}` }, undo);
   const item = made(
     'li',
@@ -70,10 +71,12 @@ function note({ document: id, caption }, choice) {
       {},
       made('span', { className: 'title', dir: 'auto' }, caption),
       made('span', { className: 'state' }, state),
+      wrong,
       made('div', { className: 'actions' }, button),
     ),
   );
   item.dataset.document = id;
+  button.setAttribute('aria-describedby', wrong.id);
   button.addEventListener('click', () => {
     choices.delete(id);
     const next = item.nextElementSibling ?? item.previousElementSibling;
@@ -82,6 +85,33 @@ function note({ document: id, caption }, choice) {
     onChange();
   });
   list.append(item);
+}
+
+/**
+ * Says at each document why the server does not take it. Gives whether it was one of these.
+ * @param {import('./api.js').Mistake[]} mistakes
+ */
+export function tellRefused(mistakes) {
+  const list = part('choices', HTMLUListElement);
+  for (const wrong of list.querySelectorAll('.wrong')) /** @type {HTMLElement} */ (wrong).hidden = true;
+  /** @type {HTMLElement | undefined} */
+  let first;
+  for (const { pointer, detail } of mistakes) {
+    const [, choice, n] = /^\/retrieval\/(pin|exclude)\/(\d+)$/.exec(pointer) ?? [];
+    const id = n === undefined ? undefined : askedChoices()?.[/** @type {Choice} */ (choice)]?.[Number(n)];
+    const item = id && list.querySelector(`[data-document="${CSS.escape(id)}"]`);
+    if (!item) continue;
+    const wrong = part(`choice-${id}-wrong`, HTMLElement);
+    const isGone = /, which (was removed|it does not have)$/.test(detail);
+    write(
+      wrong,
+      isGone ? 'It is not in the corpus any more.' : `It cannot be used: ${detail.replaceAll(id, 'this one')}.`,
+    );
+    wrong.hidden = false;
+    first ??= item.querySelector('button') ?? undefined;
+  }
+  first?.focus();
+  return first !== undefined;
 }
 
 /**

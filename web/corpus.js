@@ -6,7 +6,7 @@ import { made, part, write } from './part.js';
 import { isSure } from './sure.js';
 import { troubleOf } from './trouble.js';
 
-/** @typedef {{ document: string, caption: string, score: number }} Found */
+/** @typedef {{ document: string, caption: string, ranks: Record<string, number> }} Found */
 
 const shown = 24;
 

@@ -5,7 +5,7 @@ import { made, part, write } from './part.js';
 import { addDocument, askedReferences } from './references.js';
 import { offerReplacement } from './replace.js';
 
-/** @typedef {{ document: string, caption: string, score: number, ranks: Record<string, number> }} Found */
+/** @typedef {{ document: string, caption: string, ranks: Record<string, number> }} Found */
 
 /** Of looks: only the newest is shown. */
 let looks = 0;

@@ -26,10 +26,10 @@ export function placeBeside() {
  * One job: how far it is, its video, and what the video was grounded in.
  * @param {'job' | 'beside'} place where it stands: alone or first, or beside another
  * @param {{
- *   onAsked: (video: Video) => void, onCompare: (video: Video, beside: Video) => void, onChange: () => void, onPlays: () => void,
+ *   onAsked: (video: Video) => void, onCompare: (video: Video, beside: Video) => void, onChange: () => void, onTold: (video: Video) => void, onPlays: () => void,
  * }} options
  */
-export function showJob(place, { onAsked, onCompare, onChange, onPlays }) {
+export function showJob(place, { onAsked, onCompare, onChange, onTold, onPlays }) {
   /**
    * @template {HTMLElement} T
    * @param {string} name
@@ -85,6 +85,7 @@ export function showJob(place, { onAsked, onCompare, onChange, onPlays }) {
     tellContext(video, its('ungrounded', HTMLElement), its('context', HTMLOListElement));
     tellRecord(video, its('record', HTMLDListElement));
     if (place === 'job') document.title = `${over ? '' : `${video.progress} % · `}${foreign(titleOf(video))} · vimi`;
+    onTold(video);
     if (isNews) onChange();
     if (isNews && video.status === 'completed') play(video, leave.signal);
   };

@@ -20,7 +20,11 @@ const trouble = troubleOf('opening a job');
 const whenPlaying = () => {
   if (job.plays && beside?.plays) for (const one of [job, beside]) one.restart();
 };
-const around = { onAsked: go, onCompare: go, onChange: () => queue.look(), onPlays: whenPlaying };
+const around = {
+  ...{ onAsked: go, onCompare: go, onPlays: whenPlaying },
+  onChange: () => queue.look(),
+  onTold: (/** @type {Video} */ video) => queue.hear(video),
+};
 const putBeside = placeBeside();
 const job = showJob('job', around);
 /** Where there was a need for it. @type {ReturnType<typeof showJob> | undefined} */

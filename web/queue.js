@@ -13,7 +13,7 @@ const lookMs = 2000;
 /**
  * The list of jobs, the newest first, looked at again from time to time while somebody sees it.
  * @param {(videos: Video[]) => void} onLook what the list shows now
- * @returns {{ look(): Promise<void>, select(...ids: (string | undefined)[]): void }}
+ * @returns {{ look(): Promise<void>, hear(video: Video): void, select(...ids: (string | undefined)[]): void }}
  */
 export function showQueue(onLook) {
   const trouble = troubleOf('the list');
@@ -21,6 +21,8 @@ export function showQueue(onLook) {
   const more = part('queue-more', HTMLButtonElement);
   /** @type {Map<string, HTMLLIElement>} */
   const items = new Map();
+  /** The newest that was heard of each job. @type {Map<string, Video>} */
+  const newest = new Map();
   let limit = page;
   /** @type {(string | undefined)[]} */
   let selected = [];
@@ -64,6 +66,13 @@ export function showQueue(onLook) {
       write(part('queue-empty', HTMLElement), 'No pipeline of this server makes videos.');
     }
   };
+  /** @param {Video} video */
+  const hear = (video) => {
+    const item = items.get(video.id);
+    if (!item || (newest.get(video.id)?.version ?? 0) > video.version) return;
+    newest.set(video.id, video);
+    tell(item, video);
+  };
   /** @param {Video[]} videos */
   const show = (videos) => {
     part('queue-empty', HTMLElement).hidden = videos.length > 0;
@@ -72,11 +81,12 @@ export function showQueue(onLook) {
       if (!known.has(id)) {
         item.remove();
         items.delete(id);
+        newest.delete(id);
       }
     videos.forEach((video, place) => {
       const item = items.get(video.id) ?? itemOf(video);
       items.set(video.id, item);
-      tell(item, video);
+      hear(video);
       // Moved only where it must be: whoever has the focus keeps it.
       if (list.children[place] !== item) list.insertBefore(item, list.children[place] ?? null);
     });
@@ -94,6 +104,8 @@ export function showQueue(onLook) {
   });
   return {
     look,
+    /** What is known of a job before the next look. */
+    hear,
     select(...ids) {
       selected = ids;
       mark();

@@ -4,7 +4,7 @@ import { documentItem } from './documents.js';
 import { foreign } from './foreign.js';
 import { made, part, write } from './part.js';
 
-/** @typedef {{ document: string, caption: string, score: number }} Found */
+/** @typedef {{ document: string, caption: string, ranks: Record<string, number> }} Found */
 
 const shown = 12;
 /** @type {{ document: string, caption: string } | undefined} */

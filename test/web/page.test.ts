@@ -91,6 +91,14 @@ describe('the page', patient, () => {
     await page.getByRole('link', { name: 'a statue of a fox' }).click();
     expect(new URL(page.url()).searchParams.get('job')).toBe(statue);
     await says(page, /^Drawing$/);
+    // The list knows at once what the card is told.
+    const both = () =>
+      page.evaluate(() => [
+        document.querySelector<HTMLProgressElement>('#job-progress')?.value,
+        Number(/Drawing, (\d+) %/.exec(document.querySelector('#queue-list [aria-current]')?.textContent ?? '')?.[1]),
+      ]);
+    const [card, entry] = await both();
+    expect(entry).toBe(card);
     const preview = page.getByAltText('Preview: how far the video is');
     await seen(preview);
     await picture(page, 'drawing');
@@ -111,7 +119,7 @@ describe('the page', patient, () => {
       patient,
     );
     expect(await page.locator('#job-context li').allInnerTexts()).toContainEqual(
-      expect.stringMatching(/fox[\s\S]*score \d/),
+      expect.stringMatching(/fox[\s\S]*named in the text/),
     );
     await seen(page.locator('#job-context img').first());
     const [download] = await Promise.all([
@@ -548,6 +556,24 @@ describe('the page', patient, () => {
     await says(page, /^Done$/);
     const { context } = await (await fetch(`${service.url}/v1/videos/${jobIn(page)}`)).json();
     expect(context.map(({ caption }: { caption: string }) => caption)).toEqual(['a bicycle', 'a balloon']);
+
+    // Somebody removes what is pinned: the page says at which one.
+    await fetch(`${service.url}/v1/corpus/documents/${context[0].document}`, { method: 'DELETE' });
+    for (const name of ['See the examples first', 'Make the video']) {
+      await page.getByRole('button', { name }).click();
+      const wrong = page.locator('#choices .wrong:visible');
+      await wrong.waitFor();
+      expect(await wrong.innerText()).toBe('It is not in the corpus any more.');
+      const undo = page.getByRole('button', { name: 'Do not pin: a bicycle' });
+      await vi.waitFor(
+        async () => expect(await undo.evaluate((one) => one === document.activeElement)).toBe(true),
+        patient,
+      );
+      expect(await page.locator('#form-wrong').isVisible()).toBe(false);
+      await page.getByLabel('What should it show?').focus();
+    }
+    expect(await breaches(page)).toEqual([]);
+    await picture(page, 'refused-choice');
     expect(broken).toEqual([]);
   });
 
