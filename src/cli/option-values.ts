@@ -1,5 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import { type Condition, conditions } from '../evaluation/tasks/conditions.js';
+import type { ScoreLimits } from '../operators/grounding/retrieval/score-limits.js';
 
 /*
  * What stands behind an option, as commander asks for it: the value, or an InvalidArgumentError that says what was
@@ -84,9 +85,6 @@ export function standIn(text: string, before: StandIn[] = []): StandIn[] {
     throw new InvalidArgumentError('expected words of the prompt and a file: fox=fox.png, "red fox=fox.png".');
   return [...before, { words, file }];
 }
-
-/** By the name of a score. */
-export type ScoreLimits = Record<string, { min?: number; max?: number }>;
 
 /** "nsfw=..0.1", "sharpness=0.3..", "brightness=0.2..0.8": the least and the most that a score may be, for an option that may be repeated. */
 export function scoreLimit(text: string, before: ScoreLimits = {}): ScoreLimits {

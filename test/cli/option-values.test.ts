@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 import { expect, test } from 'vitest';
-import { type ScoreLimits, scoreLimit, standIn, tgz } from '../../src/cli/option-values.js';
+import { scoreLimit, standIn, tgz } from '../../src/cli/option-values.js';
+import type { ScoreLimits } from '../../src/operators/grounding/retrieval/score-limits.js';
 
 test('a bundle is named as the gzipped tar that it is', () => {
   for (const name of ['b.tgz', 'a/b.tar.gz', 'B.TGZ']) expect(tgz(name)).toBe(name);

@@ -28,7 +28,8 @@ export async function olderVersion(commit, folder, settings) {
   return { name: `-${commit.slice(0, 7)}`, vimi: join(build, 'dist/cli/main.js'), topology: 'older.yaml', run };
 }
 
-function buildOf(commit) {
+/** The folder of what was built of a commit; built once. */
+export function buildOf(commit) {
   const git = (...args) => execFileSync('git', args, { cwd: root, maxBuffer: 1 << 30 });
   const build = join(root, '.cache/older', String(git('rev-parse', `${commit}^{commit}`)).trim());
   const main = join(build, 'dist/cli/main.js');
