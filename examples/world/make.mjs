@@ -11,6 +11,7 @@ import { seeded, shuffled } from './random.mjs';
 import { captionOf, render } from './scene.mjs';
 import { readSprite } from './sprite.mjs';
 import { addStill, arts, emojiPackage, isHeldOut, readEntities } from './subjects.mjs';
+import { reworded, wordings } from './wordings.mjs';
 
 /*
  * Makes the world that the small model learns from; see README.md beside this file.
@@ -28,7 +29,7 @@ const quality = 10;
 /** ffmpeg processes at once. */
 const atOnce = 2;
 
-const usage = `Usage: node examples/world/make.mjs --sprites DIR --out DIR [--clips N] [--seed N] [--two P] [--images P] [--three P] [--changes P] [--fences P] [--paths P] [--held-out] [--art STYLE]
+const usage = `Usage: node examples/world/make.mjs --sprites DIR --out DIR [--clips N] [--seed N] [--two P] [--images P] [--three P] [--changes P] [--fences P] [--paths P] [--reworded P] [--wording SET] [--held-out] [--art STYLE]
   --sprites DIR  the unpacked npm package ${emojiPackage}
   --out DIR      where the world goes; its media.jsonl names the files below DIR as DIR is written here
   --clips N      how many clips (4000)
@@ -39,6 +40,8 @@ const usage = `Usage: node examples/world/make.mjs --sprites DIR --out DIR [--cl
   --changes P  the share of clips whose caption asks for another appearance than the image shows (0)
   --fences P   the share of clips in which the subject passes behind a fence (0)
   --paths P    the share of clips in which the subject moves as only other clips with the same verb tell (0)
+  --reworded P   the share of clips whose caption is said in other words (0); the clips stay the same
+  --wording SET  trained, or new for words to measure with, which no training world has (trained)
   --held-out     clips of the subjects and backgrounds that a training world never shows in motion, to measure with
   --art STYLE    google, or twitter for the art of ${arts.twitter.package}: a style to measure with (google)
 `;
@@ -47,9 +50,10 @@ const usage = `Usage: node examples/world/make.mjs --sprites DIR --out DIR [--cl
  * @param {string} sprites
  * @param {string} out
  * @param {number} clips
- * @param {{ seed: string, two: number, images: number, three: number, changes: number, fences: number, paths: number, heldOut: boolean, art: import('./subjects.mjs').Art }} options
+ * @param {{ seed: string, two: number, images: number, three: number, changes: number, fences: number, paths: number, reworded: number, wording: import('./wordings.mjs').Wording, heldOut: boolean, art: import('./subjects.mjs').Art }} options
  */
-async function make(sprites, out, clips, { seed, two, images, three, changes: changing, fences, paths, heldOut, art }) {
+async function make(sprites, out, clips, options) {
+  const { seed, two, images, three, changes: changing, fences, paths, heldOut, art } = options;
   const started = Date.now();
   await mkdir(join(out, 'stills'), { recursive: true });
   await mkdir(join(out, 'clips'), { recursive: true });
@@ -104,7 +108,7 @@ async function make(sprites, out, clips, { seed, two, images, three, changes: ch
       const { actors, background, pixels, fence } = take;
       const file = join(out, 'clips', `${String(n).padStart(5, '0')}.mp4`);
       await writeMp4(file, render(actors, pixels, clipSide, fence), { side: clipSide, fps: clipFps, crf: quality });
-      const caption = captionOf({ actors, background, fence });
+      const caption = captionIn({ actors, background, fence }, seeded(seed, kind, n, 'caption'), options);
       await writeFile(file.replace(/mp4$/, 'txt'), `${caption}\n`);
       clipEvents[n] = { uri: file, caption, source: `world:clip:${n}`, licence: art.licence };
       truth[n] = truthOf(n, caption, take);
@@ -118,6 +122,16 @@ async function make(sprites, out, clips, { seed, two, images, three, changes: ch
   await writeLines(join(out, 'truth.jsonl'), truth);
   process.stderr.write(`${events.length} stills and ${clips} ${kind} clips in ${out}, ${seconds(started)} s\n`);
 }
+
+/**
+ * In other words for a share of the clips. Its own `random` leaves the clip what it is.
+ *
+ * @param {import('./scene.mjs').Scene} scene
+ * @param {() => number} random
+ * @param {{ reworded: number, wording: import('./wordings.mjs').Wording }} options
+ */
+const captionIn = (scene, random, { reworded: share, wording }) =>
+  random() < share ? reworded(random, wording, scene) : captionOf(scene);
 
 /**
  * What a clip shows. Of one subject on a plain colour it is told in the record's own fields, too.
@@ -171,6 +185,8 @@ const { values } = parseArgs({
     changes: { type: 'string', default: '0' },
     fences: { type: 'string', default: '0' },
     paths: { type: 'string', default: '0' },
+    reworded: { type: 'string', default: '0' },
+    wording: { type: 'string', default: 'trained' },
     'held-out': { type: 'boolean', default: false },
     art: { type: 'string', default: 'google' },
   },
@@ -181,10 +197,23 @@ const [changing, fences, paths] = [Number(values.changes), Number(values.fences)
 const shares = [two, images, three, changing, fences, paths];
 const areShares = shares.every((share) => share >= 0) && shares.reduce((sum, share) => sum + share) <= 1;
 const art = values.art === 'google' || values.art === 'twitter' ? arts[values.art] : undefined;
-if (!art || !values.sprites || !values.out || !Number.isInteger(count) || count < 0 || !areShares) {
+const wording = values.wording === 'trained' || values.wording === 'new' ? wordings[values.wording] : undefined;
+const other = Number(values.reworded);
+const isShare = other >= 0 && other <= 1;
+if (
+  !art ||
+  !wording ||
+  !isShare ||
+  !values.sprites ||
+  !values.out ||
+  !Number.isInteger(count) ||
+  count < 0 ||
+  !areShares
+) {
   process.stderr.write(usage);
   process.exit(2);
 }
 await make(values.sprites, values.out, count, {
   ...{ seed: values.seed, two, images, three, changes: changing, fences, paths, heldOut: values['held-out'], art },
+  ...{ reworded: other, wording },
 });

@@ -15,6 +15,7 @@ import { seeded, shuffled } from '../../examples/world/random.mjs';
 import { captionOf, plain, poses, render } from '../../examples/world/scene.mjs';
 import { readSprite } from '../../examples/world/sprite.mjs';
 import { addStill, arts, isHeldOut, readEntities } from '../../examples/world/subjects.mjs';
+import { reworded, wordings } from '../../examples/world/wordings.mjs';
 
 const fox = 'examples/media/images/fox.png';
 
@@ -212,6 +213,45 @@ describe('scenes', () => {
   });
 });
 
+describe('wordings', () => {
+  const { trained, new: unseen } = wordings;
+  const forms = ({ verbs }: typeof trained) =>
+    Object.values(verbs).flatMap((some) => some.flatMap((verb) => [...verb]));
+
+  it('say each motion, and no form of one set is a form of the other', () => {
+    for (const wording of [trained, unseen]) {
+      expect(Object.keys(wording.verbs).sort()).toEqual(Object.keys(motions).sort());
+      expect(Object.keys(wording.whereabouts).sort()).toEqual(Object.keys(places).sort());
+      expect(new Set(forms(wording)).size).toBe(forms(wording).length);
+    }
+    const plainForms = Object.values(motions).map(({ verb }) => verb);
+    for (const form of forms(unseen)) expect([...forms(trained), ...plainForms]).not.toContain(form);
+    for (const background of unseen.backgrounds) expect(trained.backgrounds).not.toContain(background);
+    for (const [place, some] of Object.entries(unseen.whereabouts))
+      if (place !== 'whole') for (const where of some) expect(trained.whereabouts[place]).not.toContain(where);
+    const sentencesOf = ({ sentences }: typeof trained) =>
+      sentences.map((sentence) => sentence([{ subject: 'S', verb: ['V', 'VING'], where: '' }], ' and ', 'B'));
+    for (const sentence of sentencesOf(unseen)) expect(sentencesOf(trained)).not.toContain(sentence);
+  });
+
+  it('keep what the clip shows: subjects, places, colours, changes, fences, and a movement of its own', () => {
+    for (const wording of [trained, unseen])
+      for (let n = 0; n < 100; n++) {
+        const fox = { phrase: 'a fox', motion: 'left', place: 'top', change: 'painted red' } as const;
+        const owl = { phrase: 'an owl', motion: 'still', place: 'bottom' } as const;
+        const two = reworded(seeded(n), wording, { actors: [fox, owl], background: { colour: 'orange' } });
+        expect(two).toMatch(/a fox painted red .*(?:left|leftwards).* an owl .*(?:still|mov|stay|stand)/);
+        expect(two).toMatch(/\b(?:an|plain) orange\b/);
+        const own = { phrase: 'a fox', motion: 'wander', place: 'whole', verb: 'wanders' } as const;
+        const background = { image: 'the bay of Dugibor' };
+        const told = reworded(seeded(n), wording, { actors: [own], background, fence: 'red' });
+        expect(told).toContain('wanders');
+        expect(told).toContain('behind a red fence');
+        expect(told).toContain('in front of the bay of Dugibor');
+      }
+  });
+});
+
 describe('subjects', () => {
   it('are some 820, about 15 % of them held out, whole families at a time', async () => {
     const entities = await readEntities();
@@ -314,6 +354,11 @@ describe('make', () => {
     expect(readFileSync(join(again, 'media.jsonl'))).toEqual(readFileSync(join(first, 'media.jsonl')));
     expect(hashes(make('longer', '--clips', '8')).slice(0, 10)).toEqual(hashes(first));
     expect(hashes(make('other', '--clips', '5', '--seed', '2'))).not.toEqual(hashes(first));
+    // The same clips in other words: each MP4 is the same, and no caption.
+    const said = hashes(make('said', '--clips', '5', '--reworded', '1', '--wording', 'new'));
+    expect(said.filter((line) => hashes(first).includes(line)).map((line) => line.slice(5, 9))).toEqual(
+      Array(5).fill('.mp4'),
+    );
 
     const sources = readFileSync(join(first, 'media.jsonl'), 'utf8').match(/noto:[\da-f-]+/g)!;
     expect(sources.length).toBeGreaterThan(600);

@@ -51,7 +51,9 @@ export function drawAugmentation(
   };
 }
 
-const turning = new Set('spins spin spinning circles circle circling turns turn rotates rotate clockwise'.split(' '));
+const turning = new Set(
+  'spins spin spinning circles circle circling turns turn turning rotates rotate rotating clockwise'.split(' '),
+);
 const coloured = new Set('red orange yellow green blue purple pink brown violet cyan magenta turquoise'.split(' '));
 const sides: Record<string, string> = {
   left: 'right',
