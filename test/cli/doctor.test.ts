@@ -3,13 +3,16 @@ import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
-import type { Workspace } from '../../src/app/workspace.js';
+import { describe, expect, it, vi } from 'vitest';
+import { Workspace } from '../../src/app/workspace.js';
 import { examine } from '../../src/cli/commands/doctor.js';
 import { type ErrorCode, VimiError } from '../../src/core/errors.js';
 import { openCorpus } from '../../src/stores/corpus/index/open-corpus.js';
+import { decodePosition, encodePosition } from '../../src/streams/delivery/position.js';
 import { quietLog } from '../operators/run-operator.js';
+import { ownTopology } from '../server/served.js';
 import { captions, corpusDocument, embedder, records } from '../stores/corpus/corpus-documents.js';
+import { patient } from '../support/patience.js';
 
 const profile = {
   name: 'cluster',
@@ -134,6 +137,36 @@ describe('doctor', () => {
       expect(readdirSync(folder)).toEqual(before);
     } finally {
       rmSync(folder, { recursive: true, force: true });
+    }
+  });
+
+  it('counts as waiting what has no outcome, and not what is done beyond the committed offset', async () => {
+    const topology = await ownTopology((text) => text.replaceAll('partitions: 12', 'partitions: 1'));
+    const workspace = await Workspace.open({ topology, log: quietLog });
+    try {
+      const transport = await workspace.transport();
+      const value = Buffer.from('{"prompt": "a fox"}');
+      const requests = Array.from({ length: 6 }, () => ({ topic: 'requests', key: null, value, headers: {} }));
+      await transport.publish(requests);
+      const { group } = workspace.pipeline('generate');
+      // Of six, the first, the fourth and the fifth are done.
+      const done = encodePosition({ ...decodePosition(null), committedOffset: 1, beyond: [{ from: 3, to: 5 }] });
+      let committed: Promise<unknown> | undefined;
+      const consumer = await transport.consume({
+        ...{ group, topics: ['requests'], onError: () => {} },
+        onAssigned: (assigned) => {
+          committed = assigned.commit([], done);
+        },
+        onRevoked: async () => {},
+        drainMs: 1000,
+      });
+      await vi.waitFor(() => expect(committed).toBeDefined(), patient);
+      await committed;
+      await consumer.close();
+      const found = await examine(async () => workspace);
+      expect(found.map(({ text }) => text)).toContain('generate: 3 records of requests wait');
+    } finally {
+      await workspace.close();
     }
   });
 
