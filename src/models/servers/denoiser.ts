@@ -137,10 +137,12 @@ class ProcessDenoiser implements Denoiser {
       this.#child = child;
       const { killsForMemory: count = killsForMemory } = this.#options;
       const forMemory = count();
-      let outcome: 'starting' | 'ready' | 'unfit' = 'starting';
+      let isReady = false;
+      /** Why it can never be ready. It is told when the process is gone: whoever hears it may start another. */
+      let unfit: VimiError | undefined;
       child.on('message', (message: FromProcess) => {
         if (message.type === 'ready') {
-          outcome = 'ready';
+          isReady = true;
           this.#description = message.description;
           this.#log(`model ${message.description.name} on ${message.description.backend}`);
           if (message.note !== undefined) this.#log(message.note);
@@ -149,9 +151,9 @@ class ProcessDenoiser implements Denoiser {
           this.#tell({ type: 'at-once', atOnce: this.#atOnce.now });
           resolve();
         } else if (message.type === 'unfit') {
-          outcome = 'unfit';
           const error = reviveError(message.error);
-          reject(error.code === 'OUT_OF_MEMORY' ? notStarted(error.message, error) : error);
+          unfit = error.code === 'OUT_OF_MEMORY' ? notStarted(error.message, error) : error;
+          child.kill('SIGKILL');
         } else if (message.type === 'measured') this.#measured(message.budget);
         else if (message.type === 'fewer') {
           this.#atOnce.shrink(message.atOnce);
@@ -177,13 +179,14 @@ class ProcessDenoiser implements Denoiser {
         const isOurs = this.#stuck !== undefined || this.#exhausted !== undefined;
         const wasKilled = !isOurs && wasKilledFromOutside(signal, forMemory, count());
         this.#stuck = undefined;
-        if (outcome === 'starting') {
+        if (unfit) reject(unfit);
+        else if (!isReady) {
           if (!wasKilled) this.#withoutOnnx = `the model process died with it: ${endOf(code, signal)}`;
           reject(notStarted(endOf(code, signal)));
         }
         if (this.#closed) return;
         // Whoever waits for a start that failed has heard why from the promise, and a start is tried once a job.
-        if (outcome !== 'ready') return;
+        if (!isReady) return;
         this.#log(crashed.message, 'warn');
         this.#lost(this.#exhausted ?? crashed, wasKilled);
         this.#exhausted = undefined;
