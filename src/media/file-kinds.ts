@@ -94,8 +94,6 @@ const films = [
   '1a45dfa3',
   '000001ba',
   '000001b3',
-  '0000000167',
-  '0000000140',
   '3026b2758e66cf11',
   '464c5601',
   '4f676753',
@@ -105,8 +103,13 @@ const films = [
   '424d',
   '595556344d50454732',
   '444b4946',
-  '0000000109',
 ];
+
+/**
+ * H.264 and H.265 without a container, as recorders of cameras write them: a parameter set, a delimiter or a message, behind
+ * a start code of three or four bytes.
+ */
+const bareStream = /^(00)?000001([246]7|09|06|(40|46|4e)01)/;
 
 /** Whether a file of any name is worth a look by `probe`: an image, or what begins like a video. */
 export function mayBeMedia(bytes: Buffer): boolean {
@@ -116,7 +119,8 @@ export function mayBeMedia(bytes: Buffer): boolean {
   if (/^....(ftyp|moov|mdat|wide|free|skip)/s.test(start) || /^RIFF....AVI /s.test(start)) return true;
   // Packets of 188 bytes, or of 192 with a time before each.
   if ([0, 4].some((at) => [0, 1, 2].every((n) => bytes[at + n * (188 + at)] === 0x47))) return true;
-  return films.some((hex) => bytes.toString('hex', 0, hex.length / 2) === hex);
+  const hex = bytes.toString('hex', 0, 12);
+  return bareStream.test(hex) || films.some((beginning) => hex.startsWith(beginning));
 }
 
 /** What a file that cannot be read is called when its bytes say nothing. */

@@ -56,6 +56,8 @@ export interface ProbeLimits {
 /** So many frames say what the rhythm is. */
 const timedFrames = 5000;
 const mostFps = 60;
+/** No camera's film states more frames a second. */
+const mostStatedFps = 1000;
 /** Also what an ffprobe without its decoder does not know, such as PNG in QuickTime: it may have some. */
 const alphaFormats = /^(yuva|gbra?p?a|rgba|bgra|argb|abgr|ya|pal8|unknown)/;
 /** Codings of colour that ffmpeg does not convert: it would take them for another, and show wrong colours. */
@@ -206,7 +208,10 @@ function momentsOf(packets: Packet[]): number[] {
 }
 
 function rateOf(stream: Stream, times: number[], interlaced: boolean): number {
-  const stated = [ratio(stream.avg_frame_rate), ratio(stream.r_frame_rate)].filter((rate) => rate !== undefined);
+  // Old versions of ffprobe give the ticks of a clock where a stream without container states no rate.
+  const stated = [ratio(stream.avg_frame_rate), ratio(stream.r_frame_rate)].filter(
+    (rate): rate is number => rate !== undefined && rate <= mostStatedFps,
+  );
   // Fields may be packets of their own.
   const measured = interlaced && stated.length > 0 ? undefined : frameRate(times, stated, mostFps);
   const rate = measured ?? stated[0] ?? 25;

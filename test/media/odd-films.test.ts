@@ -89,6 +89,13 @@ onEachFfmpeg('odd films', () => {
     expect((await seen(path)).names).toEqual([...times(25, 'red'), ...times(25, 'blue')]);
   });
 
+  it('of tape, without a container, keep the rhythm of the tape', async () => {
+    const tape = `${quad({ size: '720x576' })},setsar=16/15,format=yuv420p`;
+    const film = await seen(await make(folder, 'tape.dv', ['-f', 'lavfi', '-i', tape, '-c:v', 'dvvideo']));
+    expect(film.fps).toBe(25);
+    expect(film.names).toEqual(times(25, 'red'));
+  });
+
   it('that change their size on the way keep the first one, and all frames', async () => {
     const parts = await Promise.all(
       ['320x240', '160x120'].map(async (size) =>

@@ -45,6 +45,8 @@ export async function* csvRows(
   let rows: ManifestRow[] = [];
   let columns = 0;
   let line = 1;
+  // The parser counts a line twice that ends within a cell with CR and LF.
+  let twice = 0;
   const parser = parse({
     ...csvFormat,
     columns(names: string[]) {
@@ -61,9 +63,10 @@ export async function* csvRows(
       const { lines, bytes } = info;
       const isText = !Object.values(cells).some((cell) => cell.includes('\ufffd'));
       const mistake = isText ? (hasTooManyCells(info, columns) ? tooManyCells : null) : 'a line that is not UTF-8';
-      const of = { place: lines, share: bytes / size };
+      twice += Object.values(cells).reduce((sum, cell) => sum + cell.split('\r\n').length - 1, 0);
+      const of = { place: lines - twice, share: bytes / size };
       rows.push(mistake === null ? { ...of, cells } : { ...of, cells: {}, mistake });
-      line = lines + 1;
+      line = of.place + 1;
       return null;
     },
   });
@@ -81,6 +84,8 @@ export async function* csvRows(
       parser.once('error', done);
       parser.end(done);
     });
+    // It has no first line.
+    if (columns === 0) needed(path, address, []);
     yield* rows;
   } catch (cause) {
     yield* rows;

@@ -54,6 +54,9 @@ describe('a folder of media', () => {
       'j.rm': hex('2e524d4600000012'),
       'k.f4v': isoFile('f4v ', 'isom'),
       'l.apng': png,
+      's.h264': hex('000000016764'),
+      't.264': hex('0000010605ff'),
+      'u.hevc': hex('000000014601'),
       'no-ending': png,
     };
     const passed = {

@@ -394,11 +394,31 @@ describe('a manifest', () => {
   });
 
   it.each([
+    ['\n', '\n'],
+    ['\r\n', '\n'],
+    ['\r\n', '\r\n'],
+  ])(
+    'in CSV with lines that end in %j, and %j within a cell: a row is named by its line in the file',
+    async (end, within) => {
+      const rows = ['uri,caption', `1.png,"a fox,${within}running"`, ',nothing', '2.png,"open', '3.png,a cat', ''];
+      const path = await put('manifest/lines.csv', rows.join(end));
+      const passed = new PassedOver();
+      const source = manifest(path, join(folder, 'manifest'), { mediaRoots: [folder], labels: [] });
+      const reading = (async () => {
+        for await (const _ of source.media(passed));
+      })();
+      await expect(reading).rejects.toMatchObject({ where: `${path}:5` });
+      expect(passed.list().flatMap(({ names }) => names)).toEqual([`${path}:4`]);
+    },
+  );
+
+  it.each([
     ['a line that does not end', 'm1.jsonl', () => `{"uri":"${'x'.repeat(5 * 1024 ** 2)}"}`],
     ['a quotation mark that does not close', 'm2.csv', () => 'uri,caption\n"a,b\n'],
     ['a row that does not end', 'm3.csv', () => `uri,caption\n"${'x'.repeat(5 * 1024 ** 2)}`],
     ['no Parquet', 'm4.parquet', () => 'PAR1 and nothing'],
     ['an empty Parquet', 'm5.parquet', () => ''],
+    ['an empty CSV', 'm6.csv', () => ''],
   ])('with %s is not read on, and says so', async (_, name, make) => {
     expect((await offered(await put(name, make()))).broken).toEqual([[name, 'MANIFEST_UNREADABLE']]);
   });
