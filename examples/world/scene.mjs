@@ -1,3 +1,4 @@
+import { article } from './article.mjs';
 import { colours } from './colours.mjs';
 import { drawFence } from './fence.mjs';
 import { motions, places, worldSide } from './motions.mjs';
@@ -30,7 +31,7 @@ export function captionOf({ actors, background, fence }) {
   );
   const who = acts.join(' and ') + (acts.length > 1 ? ',' : '') + (fence ? ` behind a ${fence} fence` : '');
   if ('image' in background) return `${who} in front of ${background.image}`;
-  return `${who} on ${background.colour === 'orange' ? 'an' : 'a'} ${background.colour} background`;
+  return `${who} on ${article(background.colour)} ${background.colour} background`;
 }
 
 /**

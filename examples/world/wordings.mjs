@@ -1,3 +1,4 @@
+import { article } from './article.mjs';
 import { pick } from './random.mjs';
 
 /*
@@ -32,28 +33,33 @@ const [travel, glide] = [
   ['glides', 'gliding'],
 ];
 
-/** @type {(acts: readonly Act[], joint: string) => string} */
-const finite = (acts, joint) => acts.map(({ subject, verb, where }) => `${subject} ${verb[0]}${where}`).join(joint);
-/** @type {(acts: readonly Act[], joint: string) => string} */
-const participle = (acts, joint) => acts.map(({ subject, verb, where }) => `${subject} ${verb[1]}${where}`).join(joint);
-/** @type {(acts: readonly Act[], joint: string) => string} */
-const progressive = (acts, joint) =>
-  acts.map(({ subject, verb, where }) => `${subject} is ${verb[1]}${where}`).join(joint);
+/** @param {(verb: Verb) => string} said @returns {(acts: readonly Act[], joint: string) => string} */
+const told = (said) => (acts, joint) =>
+  acts.map(({ subject, verb, where }) => `${subject} ${said(verb)}${where}`).join(joint);
+const finite = told(([present]) => present);
+const participle = told(([, ing]) => ing);
+const progressive = told(([, ing]) => `is ${ing}`);
+
+/** @param {'left' | 'right'} side */
+const sideways = (side) => [
+  ...along(side, move, go, run),
+  ...along(`to the ${side}`, move, run, slide),
+  ...along(`${side}wards`, go, run, slide),
+];
+
+/** @param {'left' | 'right'} side */
+const newSideways = (side) => [
+  ...along(`towards the ${side}`, move, go, travel),
+  ...along(`${side}wards`, move, glide),
+  ...along(`to the ${side}`, go),
+];
 
 /** @type {Readonly<Record<'trained' | 'new', Wording>>} */
 export const wordings = {
   trained: {
     verbs: {
-      left: [
-        ...along('left', move, go, run),
-        ...along('to the left', move, run, slide),
-        ...along('leftwards', go, run, slide),
-      ],
-      right: [
-        ...along('right', move, go, run),
-        ...along('to the right', move, run, slide),
-        ...along('rightwards', go, run, slide),
-      ],
+      left: sideways('left'),
+      right: sideways('right'),
       up: [['rises', 'rising'], ...along('up', move, go, slide), ...along('upwards', go, run)],
       down: [
         ['falls', 'falling'],
@@ -118,16 +124,8 @@ export const wordings = {
   },
   new: {
     verbs: {
-      left: [
-        ...along('towards the left', move, go, travel),
-        ...along('leftwards', move, glide),
-        ...along('to the left', go),
-      ],
-      right: [
-        ...along('towards the right', move, go, travel),
-        ...along('rightwards', move, glide),
-        ...along('to the right', go),
-      ],
+      left: newSideways('left'),
+      right: newSideways('right'),
       up: [...along('upwards', move, slide, glide), ...along('up', run, travel)],
       down: [...along('downwards', move, slide, glide), ...along('down', run, travel)],
       bounce: [
@@ -196,7 +194,7 @@ export function reworded(
     verb: verb === undefined ? pick(random, verbs[motion] ?? []) : /** @type {Verb} */ ([verb, verb]),
     where: pick(random, whereabouts[place] ?? ['']) + (fence ? ` behind a ${fence} fence` : ''),
   }));
-  const own = acts.some((_, i) => actors[i]?.verb !== undefined);
+  const own = actors.some(({ verb }) => verb !== undefined);
   const sentence = own ? /** @type {typeof sentences[0]} */ (sentences[0]) : pick(random, sentences);
   const behind =
     'image' in background ? `in front of ${background.image}` : coloured(pick(random, backgrounds), background.colour);
@@ -205,4 +203,4 @@ export function reworded(
 
 /** @param {string} background @param {string} colour */
 const coloured = (background, colour) =>
-  background.replace('plain C', `plain ${colour}`).replace('C', `${colour === 'orange' ? 'an' : 'a'} ${colour}`);
+  background.replace('plain C', `plain ${colour}`).replace('C', `${article(colour)} ${colour}`);
