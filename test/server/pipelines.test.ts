@@ -61,7 +61,7 @@ describe('the pipelines over HTTP', patient, () => {
       ...state,
       oldest: new Map([['encode', 12]]),
       inStep: new Map([['encode', 2]]),
-      jobs: [
+      jobs: () => [
         { job: 'fox', state: 'in_progress', progress: 0.5, seconds: 3 },
         { job: 'ship', state: 'queued', progress: 0, seconds: 1 },
       ],

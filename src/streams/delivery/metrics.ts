@@ -25,8 +25,8 @@ export interface PipelineState {
   inStep: ReadonlyMap<string, number>;
   /** Of those, the ones that wait for their turn. */
   waitingInStep?: ReadonlyMap<string, number>;
-  /** Missing where its events ask for no jobs. */
-  jobs?: readonly JobInHand[];
+  /** Missing where its events ask for no jobs. Asked by itself: most metrics do without, and there may be many. */
+  jobs?(): readonly JobInHand[];
   /** How far each of its partitions is behind the end of the topic. */
   behind(): Promise<Map<number, Behind>>;
 }
@@ -102,9 +102,10 @@ export function createMetrics(registry = new Registry()) {
     collect() {
       this.reset();
       for (const [label, current] of running) {
-        const { jobs } = current();
-        for (const state of jobs ? (['queued', 'in_progress'] as const) : [])
-          this.set({ pipeline: label, state }, jobs!.filter((job) => job.state === state).length);
+        const jobs = current().jobs?.();
+        if (!jobs) continue;
+        for (const state of ['queued', 'in_progress'] as const)
+          this.set({ pipeline: label, state }, jobs.filter((job) => job.state === state).length);
       }
     },
   });
@@ -270,7 +271,7 @@ export function createMetrics(registry = new Registry()) {
     stateOf: (label: string): 'running' | 'starting' | 'absent' =>
       running.has(label) ? 'running' : starting.has(label) ? 'starting' : 'absent',
     /** Of a pipeline that runs here: undefined where its events ask for none. */
-    jobsOf: (label: string): readonly JobInHand[] | undefined => running.get(label)?.().jobs,
+    jobsOf: (label: string): readonly JobInHand[] | undefined => running.get(label)?.().jobs?.(),
     /** Events that wait for their turn in a step of a pipeline that runs here. */
     waitingIn: (label: string, step: string): number => running.get(label)?.().waitingInStep?.get(step) ?? 0,
     /** Why a pipeline that runs here is paused; none: it is not. */

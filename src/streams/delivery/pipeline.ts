@@ -309,7 +309,7 @@ class PipelineRun {
       oldest: this.#watch.oldest,
       inStep: new Map(this.#spec.steps.map(({ name }) => [name, inStep.get(name) ?? 0])),
       waitingInStep: waiting,
-      ...(asksForJobs && { jobs: this.#inFlight.jobs(this.#parts.clock.elapsed()) }),
+      ...(asksForJobs && { jobs: () => this.#inFlight.jobs(this.#parts.clock.elapsed()) }),
       behind: () => this.#behind(),
     };
   }
