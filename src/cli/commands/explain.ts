@@ -6,6 +6,7 @@ import type { StepSpec } from '../../streams/delivery/pipeline-spec.js';
 import { type Effective, plainOf } from '../../streams/topology/effective.js';
 import { pipelineSettings } from '../../streams/topology/pipelines.js';
 import type { Topology } from '../../streams/topology/topology.js';
+import { columns } from '../columns.js';
 
 /** A setting as it takes effect. */
 interface Setting {
@@ -159,9 +160,5 @@ function meanings(schema: z.ZodType): Map<string, string> {
 function table(settings: Setting[]): string {
   if (settings.length === 0) return 'settings: none';
   const rows = settings.map(({ name, value, from, meaning }) => [name, JSON.stringify(value), from, meaning ?? '']);
-  const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return [
-    'settings',
-    ...rows.map((row) => `  ${row.map((cell, n) => cell.padEnd(widths[n] ?? 0)).join('  ')}`.trimEnd()),
-  ].join('\n');
+  return `settings\n${columns(rows, 4).trimEnd()}`;
 }

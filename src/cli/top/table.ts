@@ -1,6 +1,6 @@
 import type { ModelRow, PipelineRow, StepRow } from '../../app/looks/rows.js';
 import { didYouMean } from '../../core/did-you-mean.js';
-import { columns } from './columns.js';
+import { columns } from '../columns.js';
 import { rate, time } from './figures.js';
 import type { RunningJobs } from './running-jobs.js';
 
@@ -44,7 +44,7 @@ function stepLines(steps: readonly StepRow[]): string {
     ...[step, rate(each), String(in_flight)],
     ...[time(p50), time(p99), oldest > 0 ? time(oldest) : '–', String(rejected)],
   ]);
-  return columns(heads, cells);
+  return columns([heads, ...cells], 1);
 }
 
 /** More jobs than these are only counted. */
@@ -69,7 +69,7 @@ export function modelTable(models: readonly ModelRow[]): string {
     ...[row.model, placeOf(row), row.weights.map((hash) => hash.slice(0, 12)).join(', ') || '–', String(row.drawing)],
     ...[row.at_once === null ? '–' : String(row.at_once), String(row.waiting), `${Math.round(row.busy * 100)} %`],
   ]);
-  return `models\n${columns(modelHeads, cells, 3)}`;
+  return `models\n${columns([modelHeads, ...cells], 3)}`;
 }
 
 function placeOf({ servers, backends, devices }: ModelRow): string {
