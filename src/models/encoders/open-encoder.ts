@@ -9,9 +9,9 @@ export interface EncoderNeed {
 }
 
 /**
- * Opens the frozen encoder in `folder` for models that read words through one; undefined where none does.
+ * Opens the frozen encoder in `folder` for models that read prompts through one; undefined where none does.
  * MODEL_UNKNOWN when it is missing, or is not the one they are made for; USAGE when nobody reads it; the errors of
- * onnx/language-model.ts.
+ * onnx/multimodal-model.ts.
  */
 export async function openEncoder(
   models: readonly EncoderNeed[],
@@ -30,8 +30,8 @@ export async function openEncoder(
     );
   if (needs.length === 0)
     throw new VimiError('USAGE', `${names} reads prompts by itself`, { expected: 'no encoder', found: folder });
-  const { openLanguageModel } = await import('./onnx/language-model.js');
-  const opened = await openLanguageModel(folder);
+  const { openMultimodalModel } = await import('./onnx/multimodal-model.js');
+  const opened = await openMultimodalModel(folder);
   const refused = (preset: Preset, expected: string, found: string) =>
     new VimiError('MODEL_UNKNOWN', `This is not the encoder of ${preset.name}`, { expected, found, where: folder });
   for (const { preset, encoder } of needs) {

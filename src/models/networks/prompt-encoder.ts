@@ -21,7 +21,7 @@ import { wordTokens } from './word-tokens.js';
  *   K images  C width of the conditioning
  *
  * Words are the preset's own or those of a frozen encoder outside (word-tokens.ts); images are read here in any case
- * (not from the paper: small language models see none). Without layers, as where a large language model has read the words, both go
+ * (not from the paper: small language models see none), beside what such an encoder saw of them. Without layers, as where a large language model has read the words, both go
  * on as they are, each with its place in the prompt. An image keeps its place among the words, its role, and the place of each
  * patch. Latents alone hide an image's details, so the images go along, to be laid into the frames (placement.ts; own
  * choice). What stands next to what is told to attention as well, by a number for each head and distance (Raffel et al.

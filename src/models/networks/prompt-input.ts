@@ -5,20 +5,20 @@ import { shrink } from '../encoders/built-in/area.js';
 import { hash32 } from '../encoders/built-in/hash.js';
 import type { MotionPath } from '../encoders/built-in/motion-path.js';
 import { pieces } from '../encoders/built-in/pieces.js';
-import type { TextVectors } from '../encoders/frozen-encoder.js';
+import { type PartVectors, partKey } from '../encoders/frozen-encoder.js';
 import type { ModelPrompt, RgbImage } from '../ports.js';
 import type { Preset } from '../presets/preset.js';
 import type { Branch } from '../sampling/guidance.js';
 
 /**
- * A prompt as the encoder reads it: words and images in reading order, or the tokens that an outside encoder made of
- * them, each saying what it is of; and last the path of a clip that shows a motion.
+ * A prompt as the encoder reads it: words and images in reading order, or the vectors that an outside encoder made of
+ * them, each saying what it is of, those of an image before it; and last the path of a clip that shows a motion.
  */
 export type PromptItem =
   | { word: string | typeof hidden }
   | { image: Image; role: ImageRole }
   | { path: MotionPath }
-  | { vector: Float32Array; of: 'text' | 'image' };
+  | { vector: Float32Array; of: 'text' | ImageRole };
 
 /** RGB from -1 to 1, row by row, side x side x 3. */
 export type Image = Float32Array;
@@ -29,19 +29,19 @@ export const hidden = null;
 /**
  * Words and images of a prompt. At most as many as the preset reads: of images the user's own, then the first that were
  * retrieved; of words each part's share from its beginning (a long retrieved caption never pushes out the user's own words). For a preset with a frozen encoder
- * outside, `vectors` says what it gives for each text, read by itself (not from the paper: a caption is read once, whatever it
- * comes with). MODEL_UNKNOWN without it.
+ * outside, `vectors` says what it gives for each text and image, read by itself (not from the paper: a caption is read once,
+ * whatever it comes with). MODEL_UNKNOWN without it.
  */
-export function promptItems(prompt: ModelPrompt, preset: Preset, vectors?: TextVectors): PromptItem[] {
+export function promptItems(prompt: ModelPrompt, preset: Preset, vectors?: PartVectors): PromptItem[] {
   const { name, encoder } = preset;
   if (encoder.external && !vectors)
     throw new VimiError('MODEL_UNKNOWN', `${name} reads prompts through an external encoder, and none is connected`, {
       expected: `the folder of a language model of ${encoder.external} channels`,
     });
+  const vectorsOf = (part: ModelPrompt['parts'][number]): PromptItem[] =>
+    (vectors?.get(partKey(part)) ?? []).map((vector) => ({ vector, of: 'text' in part ? 'text' : part.role }));
   const itemsOf = (text: string): PromptItem[] =>
-    encoder.external
-      ? (vectors?.get(text) ?? []).map((vector) => ({ vector, of: 'text' }))
-      : words(text).map((word) => ({ word }));
+    encoder.external ? vectorsOf({ text }) : words(text).map((word) => ({ word }));
   const texts = [{ text: prompt.instruction }, ...prompt.parts].map((part) =>
     'text' in part ? itemsOf(part.text) : null,
   );
@@ -54,7 +54,8 @@ export function promptItems(prompt: ModelPrompt, preset: Preset, vectors?: TextV
   const read = [{ text: '' }, ...prompt.parts].flatMap((part, i): PromptItem[] => {
     if ('text' in part) return texts[i]!.slice(0, share[i]);
     if (left[isOwn(part) ? 'own' : 'reference']-- <= 0) return [];
-    return [{ image: readImage(part.pixels, encoder.imageSide), role: part.role }];
+    const seen = encoder.external ? vectorsOf(part) : [];
+    return [...seen, { image: readImage(part.pixels, encoder.imageSide), role: part.role }];
   });
   return prompt.path && followsPaths(preset) ? [...read, { path: prompt.path }] : read;
 }
@@ -80,8 +81,10 @@ export function readImage(image: RgbImage, side: number): Image {
 const unguided: readonly ImageRole[] = ['background', 'first-frame'];
 
 /** Whether guidance of images counts for it; what covers the frame is read with the words (not from the paper). */
-export const isGuided = (item: PromptItem): boolean =>
-  'vector' in item ? item.of === 'image' : 'image' in item && !unguided.includes(item.role);
+export function isGuided(item: PromptItem): boolean {
+  const of = 'image' in item ? item.role : 'vector' in item ? item.of : 'text';
+  return of !== 'text' && !unguided.includes(of);
+}
 
 /** What of a prompt each branch of guidance reads; training withholds the same. */
 export const seenBy: Record<Branch, (items: PromptItem[]) => PromptItem[]> = {

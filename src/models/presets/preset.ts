@@ -35,6 +35,8 @@ export interface Preset {
   low?: LowResolution;
   /** The words after which training showed images as backgrounds; sampling puts the first before one that stands after none of them. */
   backgroundAfter?: readonly string[];
+  /** Training named a background in every caption; sampling names this one where a prompt names none. */
+  unsaidBackground?: string;
   /** Training showed subject-driven prompts; sampling reads retrieved images in the place of their names where a prompt names several. */
   imagesForNames?: boolean;
   /** Training showed only references that fill their image; sampling cuts others to what they show. */

@@ -21,6 +21,7 @@ export const presets: Record<string, Preset> = {
     encoder: { layers: 2, vocabulary: 2048, words: 48, images: 3, imageSide: 32 },
     local: true,
     backgroundAfter: ['in', 'in front of'],
+    unsaidBackground: 'on a white background',
     imagesForNames: true,
     fillingReferences: true,
     // 40 drowns a video at this input scale; what is left at .1 is grain.
@@ -58,7 +59,13 @@ export const presets: Record<string, Preset> = {
 
 // Nano, told of the words by a frozen language model of 384 channels (all-MiniLM-L6-v2 has them). There are no weights:
 // who trains it brings the language model.
-const { backgroundAfter: _, imagesForNames: __, fillingReferences: ___, ...nano } = presets.nano!;
+const {
+  backgroundAfter: _,
+  unsaidBackground: __,
+  imagesForNames: ___,
+  fillingReferences: ____,
+  ...nano
+} = presets.nano!;
 presets['nano-frozen'] = {
   ...nano,
   name: 'nano-frozen',

@@ -67,7 +67,7 @@ it('prompts have one key where all that they are read from is the same', () => {
     promptKey([{ image, role: 'background' }]),
     promptKey([{ image: Float32Array.of(0.5, -0.5, -1), role: 'subject' }]),
     promptKey([{ vector: image, of: 'text' }]),
-    promptKey([{ vector: image, of: 'image' }]),
+    promptKey([{ vector: image, of: 'subject' }]),
     promptKey([
       { vector: image.subarray(0, 1), of: 'text' },
       { vector: image.subarray(1), of: 'text' },

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { openEncoder } from '../../../src/models/encoders/open-encoder.js';
-import type { Denoiser } from '../../../src/models/ports.js';
+import type { Denoiser, RgbImage } from '../../../src/models/ports.js';
 import { presets } from '../../../src/models/presets/presets.js';
 import { createDenoiser } from '../../../src/models/servers/denoiser.js';
 import { recipeOf } from '../../../src/models/training/loop/recipe.js';
@@ -18,6 +18,8 @@ vi.setConfig({ testTimeout: patience(400) });
 
 const folder = join(import.meta.dirname, 'onnx', 'fixtures', 'encoder');
 const [nano, frozen] = [presets.nano!, presets['nano-frozen']!];
+
+afterAll(() => tf.removeBackend('wasm'));
 
 describe('the encoder of a model', () => {
   test.each([
@@ -38,6 +40,33 @@ describe('the encoder of a model', () => {
   });
 });
 
+describe('a model that reads prompts through one that sees images', () => {
+  const seeing = join(import.meta.dirname, 'onnx', 'fixtures', 'multimodal');
+
+  test('is trained and drawn with it; with one that reads the same words and sees nothing it does not start', async () => {
+    const out = await mkdtemp(join(tmpdir(), 'vimi-seeing-'));
+    const context = [{ caption: 'a dog', image: await image('#e01010') }];
+    const shard = await writeShard(members({ key: 'm-0-1', caption: 'a dog moves', clip: { mp4: clip(8) }, context }));
+    const stages = [{ share: 1, frames: 1, batch: 2, noise: { mean: 0, std: 1 }, selfCondition: 0 }];
+    const { weights, probes } = await train({
+      ...{ shards: [shard], heldOut: [shard], preset: 'nano-frozen', steps: 2, out, seed: 7, backend: 'wasm' },
+      ...{ recipe: { ...recipeOf(frozen, 2), stages }, encoder: seeing },
+    });
+    expect(probes[0]!.right).toBeGreaterThan(0);
+    const denoiser = await createDenoiser({ model: weights, encoder: seeing, backend: 'wasm' });
+    try {
+      const frames = await video(denoiser, 'a dog', { width: 4, height: 4, data: new Uint8Array(48).fill(200) });
+      expect(frames).toHaveLength(32 * 32 * 3);
+    } finally {
+      await denoiser.close();
+    }
+    await expect(createDenoiser({ model: weights, encoder: folder, backend: 'wasm' })).rejects.toMatchObject({
+      code: 'MODEL_UNKNOWN',
+    });
+    await rm(out, { recursive: true });
+  });
+});
+
 describe('a model that reads words through it', () => {
   let out: string;
   let weights: string;
@@ -54,7 +83,6 @@ describe('a model that reads words through it', () => {
     });
     weights = result.weights;
     expect(result.probes[0]!.right).toBeGreaterThan(0);
-    tf.removeBackend('wasm');
   });
   afterAll(() => rm(out, { recursive: true }));
 
@@ -95,11 +123,15 @@ describe('a model that reads words through it', () => {
   });
 });
 
-const video = async (denoiser: Denoiser, text: string) =>
+const video = async (denoiser: Denoiser, text: string, pixels?: RgbImage) =>
   (
     await denoiser.generate(
       {
-        prompt: { task: 'text-to-video', instruction: '', parts: [{ text }] },
+        prompt: {
+          task: 'text-to-video',
+          instruction: '',
+          parts: [{ text }, ...(pixels ? [{ pixels, role: 'subject' as const }] : [])],
+        },
         ...{ frames: 1, width: 32, height: 32, fps: 8, steps: 1, guidance: { text: 1, image: 1 }, seed: 5 },
       },
       { signal: new AbortController().signal },

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openBackend } from '../../../src/models/backends/backend.js';
+import { partKey } from '../../../src/models/encoders/frozen-encoder.js';
 import { buildModel } from '../../../src/models/networks/model.js';
 import { type PromptItem, promptItems, seenBy } from '../../../src/models/networks/prompt-input.js';
 import type { ModelPrompt } from '../../../src/models/ports.js';
@@ -95,19 +96,32 @@ describe('the items of a prompt', () => {
     instruction: 'Make',
     parts: [{ text: 'long' }, { pixels, role: 'reference' }, { text: 'short' }, { text: '' }],
   };
-  const vectors = new Map<string, Float32Array[]>([
-    ['Make', [numbers(6, 1)]],
-    ['long', Array.from({ length: 30 }, (_, n) => numbers(6, 10 + n))],
-    ['short', [numbers(6, 2), numbers(6, 3)]],
-    ['', []],
+  const ofTexts = new Map<string, Float32Array[]>([
+    [partKey({ text: 'Make' }), [numbers(6, 1)]],
+    [partKey({ text: 'long' }), Array.from({ length: 30 }, (_, n) => numbers(6, 10 + n))],
+    [partKey({ text: 'short' }), [numbers(6, 2), numbers(6, 3)]],
+    [partKey({ text: '' }), []],
   ]);
 
   test('are vectors and images in reading order; each text has its share', () => {
-    const items = promptItems(asked, preset, vectors); // reads 8
+    const items = promptItems(asked, preset, ofTexts); // reads 8
     const kinds = items.map((item) => ('vector' in item ? item.of : 'image'));
     expect(kinds).toEqual(['text', ...Array(5).fill('text'), 'image', 'text', 'text']);
     expect(items[1]).toEqual({ vector: numbers(6, 10), of: 'text' });
     expect(items.at(-1)).toEqual({ vector: numbers(6, 3), of: 'text' });
+  });
+
+  test('what the encoder saw of an image stands before it, and takes no share of the texts', () => {
+    const seen = [numbers(6, 4), numbers(6, 5)];
+    const items = promptItems(asked, preset, new Map([...ofTexts, [partKey({ pixels }), seen]]));
+    const kinds = items.map((item) => ('vector' in item ? item.of : 'image'));
+    const looked = ['reference', 'reference', 'image'];
+    expect(kinds).toEqual(['text', ...Array(5).fill('text'), ...looked, 'text', 'text']);
+    expect(items[6]).toEqual({ vector: seen[0], of: 'reference' });
+    const copy = { ...pixels, data: Uint8Array.from(pixels.data) };
+    expect(partKey({ pixels: copy })).toBe(partKey({ pixels }));
+    expect(partKey({ pixels: { ...pixels, data: new Uint8Array(12).fill(1) } })).not.toBe(partKey({ pixels }));
+    expect(partKey({ pixels: { ...pixels, width: 1, height: 4 } })).not.toBe(partKey({ pixels }));
   });
 
   test('there are none without the encoder', () => {

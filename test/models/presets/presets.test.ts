@@ -63,7 +63,7 @@ describe('the same in the small', () => {
   };
   const model = buildModel(preset);
   const w = randomWeights(model.specs);
-  const vector = (seed: number, of: 'text' | 'image' = 'text'): PromptItem => ({ vector: numbers(6, seed), of });
+  const vector = (seed: number, of: 'text' | 'subject' = 'text'): PromptItem => ({ vector: numbers(6, seed), of });
   const run = (
     items: PromptItem[][],
     x = tf.tensor(numbers(items.length * 2 * 6 * 16 * 3), [items.length, 2, 6, 16, 3]),

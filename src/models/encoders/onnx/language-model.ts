@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { VimiError } from '../../../core/errors.js';
 import { mistakesOf, mistakeText } from '../../../events/mistakes.js';
 import type { FrozenEncoder } from '../frozen-encoder.js';
+import { filled, fillingOf } from './filling.js';
 import { type Net, type NetOptions, type Numbers, openNet } from './net.js';
 import { findNet, netFile, netJson } from './net-file.js';
 import { openTokenizer } from './tokenizer.js';
@@ -22,20 +23,24 @@ const kept = 1024;
 
 /**
  * A frozen language model from a folder as Hugging Face lays it out: config.json (hidden_size, vocab_size), tokenizer.json
- * and model.onnx, in it or in onnx/ (`input_ids`, and `attention_mask` and `token_type_ids` if it likes; [1, N] → [1, N, hidden_size], as
- * `last_hidden_state` or its first output). Nothing is ever fetched.
+ * and `net`, in it or in onnx/ (`input_ids`, and `attention_mask` and `token_type_ids` if it likes; [1, N] → [1, N, hidden_size], as
+ * `last_hidden_state` or its first output). Texts that it wants filled up are; what fills them gives no vectors. Nothing is ever fetched.
  *
  * One text a run: a net of 8-bit numbers scales its numbers by all that is in a batch, and a text's vectors must not
  * depend on its neighbours.
  * WEIGHTS_NOT_FOUND, WEIGHTS_DAMAGED, PACKAGE_NOT_INSTALLED.
  */
-export async function openLanguageModel(folder: string, how: NetOptions = {}): Promise<FrozenEncoder> {
+export async function openLanguageModel(
+  folder: string,
+  { net: name = 'model.onnx', ...how }: NetOptions & { net?: string } = {},
+): Promise<FrozenEncoder> {
   const place = join(folder, 'config.json');
   const { hidden_size: width, vocab_size: vocabulary, max_position_embeddings: positions } = await readSizes(place);
   const words = join(folder, 'tokenizer.json');
   const most = Math.min(positions ?? mostTokens, mostTokens);
   const tokensOf = await openTokenizer(words, { vocabulary, most });
-  const net = await openNet(await findNet(folder, 'model.onnx'), how);
+  const filling = await fillingOf(folder);
+  const net = await openNet(await findNet(folder, name), how);
   const output = checkPorts(net, width);
   const sha256 = createHash('sha256')
     .update(net.sha256)
@@ -48,17 +53,15 @@ export async function openLanguageModel(folder: string, how: NetOptions = {}): P
 
   const read = async (text: string): Promise<Float32Array[]> => {
     const tokens = tokensOf(text);
-    const N = tokens.length;
-    if (text === '' || N === 0) return [];
-    const of: Record<string, (token: number) => number> = {
-      input_ids: (token) => token,
-      attention_mask: () => 1,
-      token_type_ids: () => 0,
+    if (text === '' || tokens.length === 0) return [];
+    const { ids, mask } = filled(tokens, { filling, most });
+    const N = ids.length;
+    const of: Record<string, readonly number[]> = {
+      input_ids: ids,
+      attention_mask: mask,
+      token_type_ids: ids.map(() => 0),
     };
-    const inputs = net.inputs.map(({ name }): [string, Numbers] => [
-      name,
-      { values: tokens.map(of[name]!), shape: [1, N] },
-    ]);
+    const inputs = net.inputs.map(({ name }): [string, Numbers] => [name, { values: of[name]!, shape: [1, N] }]);
     const { values, shape } = (await net.run(Object.fromEntries(inputs)))[output]!;
     if (shape.join() !== `1,${N},${width}`)
       throw new VimiError('WEIGHTS_DAMAGED', 'The net does not return what config.json says', {

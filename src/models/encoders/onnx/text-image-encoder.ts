@@ -5,6 +5,7 @@ import { VimiError } from '../../../core/errors.js';
 import { mistakesOf, mistakeText } from '../../../events/mistakes.js';
 import type { RgbImage } from '../../ports.js';
 import { unit } from '../built-in/text-embedding.js';
+import { filled, fillingOf, isSiglip } from './filling.js';
 import { openImageProcessor } from './image-processor.js';
 import { type Net, type Numbers, openNet } from './net.js';
 import { findNet, netFile, netJson } from './net-file.js';
@@ -16,11 +17,9 @@ const config = z.looseObject({
   text_config: z.looseObject({
     vocab_size: count(4_000_000).optional(),
     max_position_embeddings: count(4096).optional(),
-    pad_token_id: z.number().int().nonnegative().optional(),
   }),
   vision_config: z.looseObject({}),
 });
-const padded = z.looseObject({ padding: z.looseObject({ pad_id: z.number().int().nonnegative() }) });
 const mostConfig = 2 ** 20;
 /** Texts whose vectors are kept. */
 const kept = 256;
@@ -50,20 +49,20 @@ export async function openTextImageEncoder(folder: string): Promise<TextImageEnc
     const mistakes = mistakesOf(checked.error, told).map(mistakeText);
     throw new VimiError('WEIGHTS_DAMAGED', `Not a valid config of an encoder: ${mistakes.join('; ')}`, { where });
   }
-  const { model_type: type = 'clip', text_config: sizes } = checked.data;
-  const isSiglip = type.startsWith('siglip');
+  const { model_type: type, text_config: sizes } = checked.data;
+  const siglip = isSiglip(type);
   // What the configs leave out where it is what their kind has.
-  const { vocab_size: vocabulary = isSiglip ? 32_000 : 49_408 } = sizes;
-  const { max_position_embeddings: most = isSiglip ? 64 : 77 } = sizes;
+  const { vocab_size: vocabulary = siglip ? 32_000 : 49_408 } = sizes;
+  const { max_position_embeddings: most = siglip ? 64 : 77 } = sizes;
   const words = join(folder, 'tokenizer.json');
   const tokensOf = await openTokenizer(words, { vocabulary, most });
   const pixelsOf = await openImageProcessor(folder);
-  const filling = isSiglip ? await padding(words, sizes.pad_token_id) : undefined;
+  const filling = await fillingOf(folder);
 
   const textNet = await openNet(await findNet(folder, 'text_model.onnx'), { native: true });
   const imageNet = await openNet(await findNet(folder, 'vision_model.onnx'), { native: true });
-  const [text, image] = [tower(textNet, 'text_embeds', isSiglip), tower(imageNet, 'image_embeds', isSiglip)];
-  const hash = createHash('sha256').update(`${textNet.sha256} ${imageNet.sha256} ${isSiglip}`);
+  const [text, image] = [tower(textNet, 'text_embeds', siglip), tower(imageNet, 'image_embeds', siglip)];
+  const hash = createHash('sha256').update(`${textNet.sha256} ${imageNet.sha256} ${siglip}`);
   for (const file of [words, join(folder, 'preprocessor_config.json')])
     hash.update(
       createHash('sha256')
@@ -90,12 +89,11 @@ export async function openTextImageEncoder(folder: string): Promise<TextImageEnc
   const encoder: Omit<TextImageEncoder, 'dimensions'> = {
     sha256: hash.digest('hex'),
     text: remembered(async (written) => {
-      const tokens = tokensOf(written);
-      const ids = filling === undefined ? tokens : [...tokens, ...Array(most - tokens.length).fill(filling)];
+      const { ids, mask } = filled(tokensOf(written), { filling, most });
       const shape = [1, ids.length];
       return embed(textNet, text, {
         input_ids: { values: ids, shape },
-        attention_mask: { values: ids.map((_, n) => Number(n < tokens.length)), shape },
+        attention_mask: { values: mask, shape },
       });
     }),
     image: (pixels) => embed(imageNet, image, { pixel_values: pixelsOf(pixels) }),
@@ -129,8 +127,8 @@ function remembered(embed: (text: string) => Promise<number[]>): (text: string) 
 }
 
 /** The name of the output with the vector. A pooler's output is projected into the common space by SigLIP alone. */
-function tower({ file, outputs }: Net, wanted: string, isSiglip: boolean): string {
-  const names = [wanted, ...(isSiglip ? ['pooler_output'] : [])];
+function tower({ file, outputs }: Net, wanted: string, siglip: boolean): string {
+  const names = [wanted, ...(siglip ? ['pooler_output'] : [])];
   const found = names.find((name) => outputs.some((output) => output.name === name));
   if (found) return found;
   throw new VimiError('WEIGHTS_DAMAGED', 'This net does not return a vector of the common space', {
@@ -138,10 +136,4 @@ function tower({ file, outputs }: Net, wanted: string, isSiglip: boolean): strin
     found: outputs.map(({ name }) => name).join(', '),
     where: file,
   });
-}
-
-/** The token that fills a text up: the tokenizer's, or the config's, or SigLIP's own. */
-async function padding(file: string, configured: number | undefined): Promise<number> {
-  const told = padded.safeParse(await netJson(file, 64 * 2 ** 20));
-  return told.success ? told.data.padding.pad_id : (configured ?? 1);
 }

@@ -1,5 +1,5 @@
 import { drawNoiseLevel } from '../../diffusion/noise-levels.js';
-import type { TextVectors } from '../../encoders/frozen-encoder.js';
+import type { PartVectors } from '../../encoders/frozen-encoder.js';
 import { layoutCell } from '../../networks/extensions/layout.js';
 import { type PromptItem, promptItems, seenBy } from '../../networks/prompt-input.js';
 import { Random } from '../../numerics/random.js';
@@ -51,7 +51,7 @@ export function drawBatch(
   preset: Preset,
   stage: Stage,
   { dropout, augment, tasks }: Pick<Recipe, 'dropout' | 'augment' | 'tasks'>,
-  { seed, step, vectors }: { seed: number; step: number; vectors?: TextVectors },
+  { seed, step, vectors }: { seed: number; step: number; vectors?: PartVectors },
 ): Batch {
   const random = new Random(seed, step);
   const { frames: T, batch: B } = stage;

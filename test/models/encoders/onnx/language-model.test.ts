@@ -2,7 +2,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { readTexts } from '../../../../src/models/encoders/frozen-encoder.js';
+import { partKey, readParts } from '../../../../src/models/encoders/frozen-encoder.js';
 import { openLanguageModel } from '../../../../src/models/encoders/onnx/language-model.js';
 
 const fixture = join(import.meta.dirname, 'fixtures', 'encoder');
@@ -44,9 +44,9 @@ describe('a language model in a folder', () => {
   test('a text is read once; an empty one has no tokens', async () => {
     expect(await model.read('a car')).toBe(await model.read('a car'));
     expect(await model.read('')).toEqual([]);
-    const texts = await readTexts(model, [{ instruction: '', parts: [{ text: 'a car' }, { text: 'a car' }] }]);
-    expect([...texts.keys()]).toEqual(['', 'a car']);
-    expect(texts.get('a car')).toBe(await model.read('a car'));
+    const parts = await readParts(model, [{ instruction: '', parts: [{ text: 'a car' }, { text: 'a car' }] }]);
+    expect([...parts.keys()]).toEqual([partKey({ text: '' }), partKey({ text: 'a car' })]);
+    expect(parts.get(partKey({ text: 'a car' }))).toBe(await model.read('a car'));
   });
 });
 
