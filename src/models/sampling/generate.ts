@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { VimiError } from '../../core/errors.js';
 import { denoiserAt } from '../diffusion/denoiser.js';
-import { type FrozenEncoder, readTexts, type TextVectors } from '../encoders/frozen-encoder.js';
+import { type FrozenEncoder, type PartVectors, readParts } from '../encoders/frozen-encoder.js';
 import { Readings } from '../encoders/known-readings.js';
 import type { GraphRunner } from '../graphs/graph-runner.js';
 import { isGuided, promptItems } from '../networks/prompt-input.js';
@@ -38,14 +38,15 @@ import { sample, stepsBefore } from './sampler.js';
 import { karrasSchedule } from './schedule.js';
 import { StepReuse } from './step-reuse.js';
 import { thresholds } from './thresholding.js';
+import { withUnsaidBackground } from './unsaid-background.js';
 
 export interface GenerateOptions {
   /** Makes the model's videos larger and smoother: the cascade of Snap Video. */
   upsampler?: LoadedModel;
-  /** Reads the prompt's texts for models that need one. */
+  /** Reads the prompt for models that need one. */
   encoder?: FrozenEncoder;
-  /** What it gave for them, where they have been read already. */
-  vectors?: TextVectors;
+  /** What it gave for the prompt, where that has been read already. */
+  vectors?: PartVectors;
   /** Runs the networks as graphs; left out, tfjs runs them operation by operation. */
   graphs?: GraphRunner;
   /** Its place among the videos that are drawn at once; left out: it is alone. */
@@ -99,13 +100,14 @@ export async function generate(
   const all = draft === undefined ? input.steps + (more?.steps ?? 0) : Math.min(draft, input.steps);
   const steps = Math.max(1, all - skipped);
   const atBorder = stepBorder(steps, { signal, onStep, onLast, onEstimate });
-  const vectors = read ?? (encoder && (await readTexts(encoder, [input.prompt], { readings })));
-  const { defaults, backgroundAfter, fillingReferences } = base.model.preset;
+  const { defaults, backgroundAfter, unsaidBackground, fillingReferences } = base.model.preset;
   const { method } = defaults;
   const native = sizeOfVideo((upsampler ?? base).model.preset);
   const { prompt: asked, frame } = withFirstFrame(input.prompt, native, input);
   const placed = withImagesForNames(asked, base.model.preset);
-  const prompt = withFillingReferences(withBackgroundWords(placed, backgroundAfter), fillingReferences);
+  const behind = withUnsaidBackground(withBackgroundWords(placed, backgroundAfter), unsaidBackground);
+  const prompt = withFillingReferences(behind, fillingReferences);
+  const vectors = read ?? (encoder && (await readParts(encoder, [prompt], { readings })));
   const first = frame && Float32Array.from(frame.data, (v) => v / 127.5 - 1);
   const noise = new Random(input.seed);
   const given = input.start && Float32Array.from(input.start.video.data, (v) => v / 127.5 - 1);
@@ -170,7 +172,7 @@ async function upsampled(
   low: LowResolution,
   small: SmallVideo & { first?: Float32Array | null },
   input: GenerateInput & Pick<Settings, 'graphs' | 'seat' | 'readings'>,
-  vectors: TextVectors | undefined,
+  vectors: PartVectors | undefined,
   atBorder: StepBorder,
 ): Promise<RgbVideo> {
   const size = nativeSize(upsampler, input);
@@ -229,7 +231,7 @@ type Settings = Pick<
   GenerateInput,
   'prompt' | 'frames' | 'fps' | 'steps' | 'guidance' | 'oscillation' | 'guided' | 'reuse' | 'draft'
 > &
-  Pick<Preset['defaults'], 'method'> & { vectors?: TextVectors; graphs?: GraphRunner; seat: Seat; readings: Readings };
+  Pick<Preset['defaults'], 'method'> & { vectors?: PartVectors; graphs?: GraphRunner; seat: Seat; readings: Readings };
 
 /**
  * A sample of one model, [T, H, W, 3], -1 to 1 unless it draws details, and where it laid each of the prompt's images,

@@ -1,7 +1,7 @@
 import type { Prompt, PromptPart } from '../../events/prompt.js';
 import type { Resources } from '../../flow/operator.js';
 import { clipsRead } from '../../models/check-input.js';
-import { readMotionPath } from '../../models/encoders/built-in/motion-path.js';
+import { type MotionPath, readMotionPath } from '../../models/encoders/built-in/motion-path.js';
 import type { ModelDescription, ModelPrompt } from '../../models/ports.js';
 import { decodedImage } from '../decoded-image.js';
 
@@ -28,19 +28,39 @@ export async function modelPrompt(
       return [{ pixels: await decodedImage(image, objects), role, ...(entity !== undefined && { entity }) }];
     }),
   );
+  const path = await pathIn(parts, unread, description.path, around);
   const clips = await Promise.all(
-    shown
-      .flatMap((part) => ('clip' in part ? [part] : []))
+    parts
+      .flatMap((part, n) => ('clip' in part && !unread.has(n) && !path ? [part] : []))
       .map(async ({ clip: { key, sha256 }, caption }) => ({
         ...{ mp4: await objects.get(key, { sha256, maxBytes: mostClipBytes }), caption },
       })),
   );
-  const [shows] = description.path ? clips : [];
-  const path = shows && description.path ? await readMotionPath(shows.mp4, description.path, around) : null;
   return {
     read: { task, instruction, parts: read.flat(), ...(path ? { path } : clips.length > 0 && { clips }) },
     unreadParts: [...unread].sort((a, b) => a - b),
   };
+}
+
+/**
+ * The path in the one clip that a model follows, which leads images. Where there is none to lead, or nothing moves in the clip, it changes
+ * nothing, and is noted among the unread.
+ */
+async function pathIn(
+  parts: readonly PromptPart[],
+  unread: Set<number>,
+  points: number | undefined,
+  around: Parameters<typeof modelPrompt>[2],
+): Promise<MotionPath | null> {
+  const at = parts.findIndex((part, n) => 'clip' in part && !unread.has(n));
+  const part = parts[at];
+  if (!points || !part || !('clip' in part)) return null;
+  const { key, sha256 } = part.clip;
+  const path = parts.some((one) => 'image' in one)
+    ? await readMotionPath(await around.objects.get(key, { sha256, maxBytes: mostClipBytes }), points, around)
+    : null;
+  if (!path) unread.add(at);
+  return path;
 }
 
 /**

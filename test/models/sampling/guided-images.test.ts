@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import type { ImageRole } from '../../../src/events/prompt.js';
 import { isGuided, type PromptItem, seenBy } from '../../../src/models/networks/prompt-input.js';
 import { placesOf } from '../../../src/models/sampling/guided-network.js';
 import { image, numbers } from '../networks/tiny.js';
@@ -26,11 +27,16 @@ describe('what covers the frame is read with the words', () => {
     expect([word, guided].some(isGuided)).toBe(true);
   });
 
-  test('an image that an outside encoder reads, and the path of a clip, are left to the last branch', () => {
-    const vector: PromptItem = { vector: numbers(6, 1), of: 'image' };
+  test('what an outside encoder saw of an image is guided as the image is', () => {
+    const saw = (of: ImageRole): PromptItem => ({ vector: numbers(6, 1), of });
+    const read: PromptItem = { vector: numbers(6, 2), of: 'text' };
+    expect(seenBy.text([read, saw('subject'), saw('reference'), saw('background')])).toEqual([read, saw('background')]);
+  });
+
+  test('the path of a clip is left to the last branch', () => {
     const path = { path: [] } as unknown as PromptItem;
-    expect(seenBy.text([word, vector, path])).toEqual([word]);
-    expect(seenBy.all([word, vector, path])).toHaveLength(3);
+    expect(seenBy.text([word, path])).toEqual([word]);
+    expect(seenBy.all([word, path])).toHaveLength(2);
   });
 });
 

@@ -53,15 +53,25 @@ describe('what a model is shown of a prompt', () => {
     const film = await readFile(await makeVideo(folder, 'moving.mp4', { scenes: [16] }));
     const moving = { ...clip, ...(await media.objects.put('clips/moving.mp4', film, { mediaType: 'video/mp4' })) };
     const own: PromptPart = { clip: moving, caption: 'own', role: 'motion' };
-    const { read: shown, unreadParts } = await modelPrompt(
-      { task: 'text-to-video', instruction: '', parts: [{ clip, caption: 'retrieved', role: 'motion' }, own] },
-      { limits, path: 8 },
-      { ...media, signal },
-    );
+    const retrieved: PromptPart = { clip, caption: 'retrieved', role: 'motion' };
+    const followed = (...parts: PromptPart[]) =>
+      modelPrompt({ task: 'text-to-video', instruction: '', parts }, { limits, path: 8 }, { ...media, signal });
+    const { read: shown, unreadParts } = await followed(retrieved, own, { image, role: 'subject' });
     expect(unreadParts).toEqual([0]);
     expect(shown.clips).toBeUndefined();
     expect(shown.path).toHaveLength(16);
     expect(new Set(shown.path!.filter((_, i) => i % 2 === 0)).size).toBeGreaterThan(1);
+
+    // Nothing is in it; it leads no image: it changes nothing. The square of these films begins below their eighth row.
+    const stays = await readFile(await makeVideo(folder, 'still.mp4', { scenes: [16], height: 8 }));
+    const resting = { ...clip, ...(await media.objects.put('clips/still.mp4', stays, { mediaType: 'video/mp4' })) };
+    for (const prompt of [
+      [retrieved, { clip: resting, caption: 'own', role: 'motion' as const }, { image, role: 'subject' as const }],
+      [retrieved, own, { text: 'a fox' }],
+    ]) {
+      const { read: without, unreadParts: unread } = await followed(...prompt);
+      expect([unread, without.path, without.clips]).toEqual([[0, 1], undefined, undefined]);
+    }
   });
 
   it('leaves a caption out with its image', async () => {

@@ -1,5 +1,5 @@
 import * as tf from '@tensorflow/tfjs';
-import type { TextVectors } from '../../encoders/frozen-encoder.js';
+import type { PartVectors } from '../../encoders/frozen-encoder.js';
 import type { Model } from '../../networks/model.js';
 import type { Weights } from '../../networks/parameters.js';
 import { type PromptItem, promptItems, seenBy } from '../../networks/prompt-input.js';
@@ -43,7 +43,7 @@ export function evaluate(
     seed = 1,
     batch = 4,
     vectors,
-  }: { levels?: readonly number[]; seed?: number; batch?: number; vectors?: TextVectors } = {},
+  }: { levels?: readonly number[]; seed?: number; batch?: number; vectors?: PartVectors } = {},
 ): Probe[] {
   const { preset } = model;
   const { frames: T, low } = preset;

@@ -7,7 +7,7 @@ import { asVimiError, VimiError } from '../../../core/errors.js';
 import { fileSha256 } from '../../../core/file-sha256.js';
 import type { Device } from '../../backends/backend.js';
 import type { BackendName } from '../../backends/names.js';
-import { readTexts } from '../../encoders/frozen-encoder.js';
+import { readParts } from '../../encoders/frozen-encoder.js';
 import { openEncoder } from '../../encoders/open-encoder.js';
 import { wordsOf } from '../../known-words.js';
 import { buildModel, type Model } from '../../networks/model.js';
@@ -35,7 +35,7 @@ import { type RunStorage, StoredRun } from './stored-run.js';
 export interface TrainOptions {
   /** Paths of WebDataset shards that the corpus pipeline wrote. */
   shards: readonly string[];
-  /** Shards of held-out samples, for the probes in the log. */
+  /** Shards of held-out samples, for the probes in the log: on the way of at most 32 of them, at the end of all. */
   heldOut?: readonly string[];
   preset: string;
   steps: number;
@@ -125,6 +125,9 @@ export async function train(options: TrainOptions): Promise<TrainResult> {
   }
 }
 
+/** A look at a whole shard takes as long as the 200 steps before it: on the way a part of it is enough. */
+const mostGlanced = 32;
+
 async function trainOn(devices: Devices, model: Model, recipe: Recipe, options: TrainOptions): Promise<TrainResult> {
   const { shards, heldOut = [], steps, out, seed, checkpointEvery = 200, evaluateEvery = 200, signal } = options;
   const { preset } = model;
@@ -154,8 +157,9 @@ async function trainOn(devices: Devices, model: Model, recipe: Recipe, options: 
       expected: `${preset.frames} frames`,
     });
   const held = await readSamples(heldOut, reading);
+  const glanced = held.filter((_, i) => i % Math.ceil(held.length / mostGlanced) === 0);
 
-  const vectors = frozen && (await readTexts(frozen, allPrompts([...samples, ...held], recipe), { signal }));
+  const vectors = frozen && (await readParts(frozen, allPrompts([...samples, ...held], recipe), { signal }));
   await frozen?.close();
 
   const start = options.from === undefined ? null : weightsPath(options.from);
@@ -206,7 +210,7 @@ async function trainOn(devices: Devices, model: Model, recipe: Recipe, options: 
   const look = async (): Promise<Probe[]> => {
     const w = weightTensors(model.specs, state.ema);
     try {
-      const probes = held.length > 0 ? evaluate(model, w, held, { vectors }) : [];
+      const probes = held.length > 0 ? evaluate(model, w, step < steps ? glanced : held, { vectors }) : [];
       if (probes.length > 0 && log.probes.at(-1)?.step !== step)
         await log.append({ step, probes: probes.map(roundedProbe) });
       await drawLossCurve(out, log).catch(warn);

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { type ContactRow, contactSheet } from '../../../media/drawing/contact-sheet.js';
-import type { TextVectors } from '../../encoders/frozen-encoder.js';
+import type { PartVectors } from '../../encoders/frozen-encoder.js';
 import { promptItems } from '../../networks/prompt-input.js';
 import type { RgbImage, RgbVideo } from '../../ports.js';
 import type { LowResolution, Preset } from '../../presets/preset.js';
@@ -24,7 +24,7 @@ export async function drawSampleSheet(
   folder: string,
   trained: LoadedModel,
   samples: readonly TrainingSample[],
-  { step, vectors, signal }: { step: number; vectors?: TextVectors; signal: AbortSignal },
+  { step, vectors, signal }: { step: number; vectors?: PartVectors; signal: AbortSignal },
 ): Promise<void> {
   const { preset } = trained.model;
   const rows: ContactRow[] = [];
@@ -52,7 +52,7 @@ function smallOf(
   sample: TrainingSample,
   preset: Preset,
   low: LowResolution,
-  vectors: TextVectors | undefined,
+  vectors: PartVectors | undefined,
 ): SmallVideo {
   const size = { frames: preset.frames, ...sizeOfVideo(preset) };
   const clip = sample.frames.subarray(0, size.frames * size.height * size.width * 3);
