@@ -1,6 +1,7 @@
+import type { RgbImage } from '../pixels.js';
 import { isBlack } from './black.js';
 import type { Measure } from './measure.js';
-import { type SeenFrame, whiteGrey } from './seen-frame.js';
+import { greyAt, whiteGrey } from './seen-frame.js';
 
 /** Black rows and columns at the edges of an image, in pixels. */
 export interface Bars {
@@ -24,7 +25,7 @@ export function letterbox(fps: number, everyFrame = false): Measure<number> & { 
     see(frame) {
       if (frames++ % step > 0 || isBlack(frame)) return;
       size = frame.image;
-      const seen = barsOf(frame);
+      const seen = barsOf(frame.image);
       bars = bars ? inBoth(bars, seen) : seen;
     },
     found: () => (bars ? coveredBy(atBothSides(bars, size), size) : 0),
@@ -36,13 +37,14 @@ export function letterbox(fps: number, everyFrame = false): Measure<number> & { 
 const darkest = whiteGrey / 8;
 
 /** How many rows and columns from each edge on show nothing but black. All of them, for a black image. */
-export function barsOf({ grey, image: { width: W, height: H } }: Pick<SeenFrame, 'grey' | 'image'>): Bars {
+export function barsOf({ data, width: W, height: H }: RgbImage): Bars {
+  const isDark = (x: number, y: number) => greyAt(data, 3 * (y * W + x)) <= darkest;
   const row = (y: number) => {
-    for (let x = 0; x < W; x++) if (grey[y * W + x]! > darkest) return false;
+    for (let x = 0; x < W; x++) if (!isDark(x, y)) return false;
     return true;
   };
   const column = (x: number) => {
-    for (let y = 0; y < H; y++) if (grey[y * W + x]! > darkest) return false;
+    for (let y = 0; y < H; y++) if (!isDark(x, y)) return false;
     return true;
   };
   const first = (most: number, holds: (n: number) => boolean) => {

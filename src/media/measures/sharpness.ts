@@ -1,5 +1,6 @@
+import type { RgbImage } from '../pixels.js';
 import type { Measure } from './measure.js';
-import { type SeenFrame, whiteGrey } from './seen-frame.js';
+import { greyAt, whiteGrey } from './seen-frame.js';
 
 /**
  * How much fine detail a clip has: the variance of the Laplacian of the grey (0 to 1), the mean of two frames a second.
@@ -11,18 +12,20 @@ export function sharpness(fps: number): Measure<number> {
   const step = Math.max(1, Math.round(fps / 2));
   let [frames, looks, sum] = [0, 0, 0];
   return {
-    see(frame) {
+    see({ image }) {
       if (frames++ % step > 0) return;
       looks++;
-      sum += varianceOfLaplacian(frame);
+      sum += varianceOfLaplacian(image);
     },
     found: () => sum / looks,
   };
 }
 
 /** 0 for an image of fewer than 3 pixels a side. */
-function varianceOfLaplacian({ grey, image: { width: W, height: H } }: Pick<SeenFrame, 'grey' | 'image'>): number {
+function varianceOfLaplacian({ data, width: W, height: H }: RgbImage): number {
   if (W < 3 || H < 3) return 0;
+  const grey = new Uint16Array(W * H);
+  for (let p = 0; p < grey.length; p++) grey[p] = greyAt(data, 3 * p);
   let [sum, squares] = [0, 0];
   for (let y = 1; y < H - 1; y++)
     for (let p = y * W + 1; p < (y + 1) * W - 1; p++) {

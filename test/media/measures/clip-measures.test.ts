@@ -45,7 +45,7 @@ describe('the measures of a still', () => {
     expect(of(image((x) => (x < 10 || x >= 30 ? 20 : 200)))).toBeCloseTo(1 / 2, 9);
     expect(of(image((_x, y) => (y < 15 ? 0 : 120)))).toBe(0);
     expect(of(image((_x, y) => (y < 5 || y >= 15 ? 0 : 120)))).toBe(0);
-    expect(barsOf(seeFrame(black))).toEqual({ top: 30, bottom: 0, left: 40, right: 0 });
+    expect(barsOf(black)).toEqual({ top: 30, bottom: 0, left: 40, right: 0 });
     expect(stillScores(black)).toMatchObject({ black: 1, letterbox: 0 });
   });
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { colourDifference, type SeenFrame, seeFrames } from '../../../src/media/measures/seen-frame.js';
+import { colourDifference, greyAt, type SeenFrame, seeFrames } from '../../../src/media/measures/seen-frame.js';
 
 async function seen(...frames: Uint8Array[]): Promise<SeenFrame[]> {
   const given = (async function* () {
@@ -26,14 +26,15 @@ describe('what is seen of frames', () => {
 
   it('their grey, and how much there is to see in it', async () => {
     const [dark, bright, both] = await seen(black, white, half);
-    expect([...dark!.grey, ...bright!.grey]).toEqual([0, 0, 0, 0, 65280, 65280, 65280, 65280]);
+    expect([dark, bright, both].map((one) => one!.brightness)).toEqual([0, 1, 0.5]);
+    expect([black, white, red].map((data) => greyAt(data, 3))).toEqual([0, 65280, (19595 * 255) >> 8]);
     expect([dark!.contrast, bright!.contrast, both!.contrast]).toEqual([0, 0, 0.5]);
   });
 
   it('one that is shown again did not change, whatever it changed before', async () => {
     const [, , again] = await seen(black, white, white);
     expect(again!.change).toEqual({ colour: 0, grey: 0 });
-    expect(again!.grey[0]).toBe(65280);
+    expect(again!.brightness).toBe(1);
   });
 
   it('how two of them differ that do not follow each other', async () => {
