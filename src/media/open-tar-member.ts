@@ -71,7 +71,7 @@ export async function openMember(
     });
   const medium = await openTar(await mediaPath(address.path, roots), uri, roots, workDir);
   const member = await memberAt(medium, address.header);
-  if (member?.isFile && member.name === address.name) return { medium, at: member.at, size: member.size };
+  if (member?.name === address.name && !member.obstacle) return { medium, at: member.at, size: member.size };
   await medium.close();
   throw new VimiError('MEDIA_NOT_FOUND', 'The tar has no such member at this place', {
     ...{ expected: address.name, found: member?.name ?? 'no header of a tar', where: uri },

@@ -5,10 +5,14 @@ import { VimiError } from '../core/errors.js';
  * A tar is read by its headers alone, which stand at multiples of 512 bytes; the bytes of members are skipped. A header:
  *
  *     0  100  name            156    1  type: '0' or NUL a file, 'x' and 'g' PAX, 'L' the long name of the next member
+ *                             'S' a sparse file (GNU)
  *   124   12  size, octal     257    6  'ustar' and NUL (POSIX), or a space (GNU)
  *   148    8  checksum        345  155  what stands before the name (POSIX)
  *
  * A size above 8 GiB is a binary number, and the first bit of its field says so. An empty block ends the tar.
+ *
+ * Of a sparse file only the parts that are not empty are in the tar, and a map of them: in further blocks behind the header (GNU;
+ * a byte says whether one follows), or before the parts (PAX, and the file's name is a record of its own).
  */
 
 export interface TarMember {
@@ -18,9 +22,12 @@ export interface TarMember {
   /** Where its bytes begin. */
   at: number;
   size: number;
-  /** False: a link, a device, a pipe. Folders are left out. */
-  isFile: boolean;
+  /** Why it cannot be read where it lies; undefined: it can. Folders are left out. */
+  obstacle?: typeof noFile | typeof sparse;
 }
+
+export const noFile = 'a link, pipe or device in a tar';
+export const sparse = 'a sparse file in a tar (pack it without --sparse)';
 
 const block = 512;
 /** Of a PAX header or a long name. */
@@ -36,24 +43,26 @@ export async function* tarMembers(
   size: number,
   { from = 0, where, onNoEnd }: { from?: number; where: string; onNoEnd?: () => void },
 ): AsyncGenerator<TarMember> {
-  let extra: { name?: string; size?: number; header?: number } = {};
+  let extra: { name?: string; size?: number; header?: number; isSparse?: boolean } = {};
   for (let header = from; header < size; ) {
     const found = readHeader(await bytesAt(file, header, block, where), header, where);
     if (!found) return;
-    const at = header + block;
     const { type } = found;
+    const at = header + block + (type === 'S' ? await mapBytes(file, header, where) : 0);
     if (type === 'x' || type === 'L') {
       if (found.size > mostExtra)
         throw damaged(`a header of at most ${mostExtra} bytes`, `${found.size}`, header, where);
       const text = await bytesAt(file, at, found.size, where);
       extra = { header, ...extra, ...(type === 'L' ? { name: textUntilNul(text) } : paxOf(text)) };
     } else if (!'gK'.includes(type)) {
-      const member = { name: found.name, header, at, size: found.size, ...extra };
+      const { isSparse = type === 'S', ...others } = extra;
+      const member = { name: found.name, header, at, size: found.size, ...others };
       if (!(member.size <= size - at))
         throw damaged(`${member.size} bytes of ${member.name}`, `${size - at}`, header, where);
       const isFile = type === '0' || type === '\0' || type === '7';
       if (member.name.length > longestName) throw damaged('a shorter name', `${member.name.length}`, header, where);
-      if (type !== '5' && !(isFile && member.name.endsWith('/'))) yield { ...member, isFile };
+      const obstacle = isSparse ? sparse : isFile ? undefined : noFile;
+      if (type !== '5' && !(isFile && member.name.endsWith('/'))) yield { ...member, ...(obstacle && { obstacle }) };
       found.size = member.size;
       extra = {};
     }
@@ -85,9 +94,22 @@ function textUntilNul(bytes: Buffer): string {
   return bytes.toString('utf8', 0, end === -1 ? bytes.length : end);
 }
 
+/** Of the map behind the header of a sparse file. */
+async function mapBytes(file: FileHandle, header: number, where: string): Promise<number> {
+  let bytes = 0;
+  let [from, place] = [header, 482];
+  while ((await bytesAt(file, from, block, where))[place] !== 0) {
+    bytes += block;
+    [from, place] = [header + bytes, 504];
+  }
+  return bytes;
+}
+
 /** Records of "LENGTH KEY=VALUE\n", where the length counts the whole record. */
-function paxOf(bytes: Buffer): { name?: string; size?: number } {
-  const found: { name?: string; size?: number } = {};
+function paxOf(bytes: Buffer): { name?: string; size?: number; isSparse?: true } {
+  const found: ReturnType<typeof paxOf> = {};
+  /** Of a sparse file; `path` is then one that nobody gave it. */
+  let name: string | undefined;
   for (let at = 0; at < bytes.length; ) {
     const space = bytes.indexOf(32, at);
     const length = Number.parseInt(bytes.toString('latin1', at, space), 10);
@@ -95,10 +117,12 @@ function paxOf(bytes: Buffer): { name?: string; size?: number } {
     const record = bytes.toString('utf8', space + 1, at + length - 1);
     const [key, value] = [record.slice(0, record.indexOf('=')), record.slice(record.indexOf('=') + 1)];
     if (key === 'path') found.name = value;
+    if (key === 'GNU.sparse.name') name = value;
+    if (key?.startsWith('GNU.sparse.')) found.isSparse = true;
     if (key === 'size') found.size = /^\d{1,15}$/.test(value) ? Number(value) : Number.NaN;
     at += length;
   }
-  return found;
+  return { ...found, ...(name !== undefined && { name }) };
 }
 
 async function bytesAt(file: FileHandle, at: number, length: number, where: string): Promise<Buffer> {

@@ -81,6 +81,17 @@ onEachFfmpeg('odd films', () => {
     expect(film.duration).toBeCloseTo(1, 1);
   });
 
+  it('that are cut at the left show what is left, to the pixel', async () => {
+    const cut = ['-crf', '4', '-bsf:v', 'h264_metadata=crop_left=20:crop_top=20:crop_right=40'];
+    const path = await make(folder, 'cut.mp4', ['-f', 'lavfi', '-i', quad({ seconds: 0.2 }), ...h264, ...cut]);
+    // Green begins in the middle of 320 columns.
+    const [lastRed, firstGreen] = [(137 + 0.5) / 260, (142 + 0.5) / 260];
+    const film = await seen(path, lastRed);
+    expect([film.width, film.height]).toEqual([260, 220]);
+    expect(film.names).toEqual(times(5, 'red'));
+    expect((await seen(path, firstGreen)).names).toEqual(times(5, 'green'));
+  });
+
   it('whose clock wraps around keep all frames', async () => {
     // MPEG-TS counts to 2 ** 33 at 90 kHz: that is 95,443.7 s.
     const path = await make(folder, 'wraps.ts', [

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { packTar } from '../../src/media/tar.js';
 import { parseTarAddress, tarAddress } from '../../src/media/tar-address.js';
-import { tarMembers } from '../../src/media/tar-members.js';
+import { sparse, tarMembers } from '../../src/media/tar-members.js';
 import { testFolder } from './make-media.js';
 
 const folder = await testFolder();
@@ -48,6 +48,25 @@ describe('the members of a tar', () => {
     expect(found.map(([name, bytes]) => [name, bytes])).toEqual(names.map((name) => [name, `bytes of ${name}`]));
     // From its own headers on each is found again, a long name included.
     for (const one of found) expect((await read(await readFile(tar), one[2]))[0]).toEqual(one);
+  });
+
+  it.each(['gnu', 'pax'])('are told of where they are sparse, and those behind them are found (%s)', async (format) => {
+    const [name, tar] = ['holes.mp4', join(folder, `sparse-${format}.tar`)];
+    const file = await open(join(folder, name), 'w');
+    // More parts than a header has room for, and than the first block behind it.
+    for (let part = 0; part < 60; part++) await file.write('part', part * 1e6);
+    await file.close();
+    await writeFile(join(folder, 'behind.txt'), 'whole');
+    execFileSync('tar', ['--format', format, '--sparse', '-cf', tar, name, 'behind.txt'], { cwd: folder });
+    const handle = await open(tar);
+    const found: unknown[] = [];
+    for await (const { name, obstacle } of tarMembers(handle, (await handle.stat()).size, { where: tar }))
+      found.push([name, obstacle]);
+    await handle.close();
+    expect(found).toEqual([
+      [name, sparse],
+      ['behind.txt', undefined],
+    ]);
   });
 
   it('are found where a tar ends without its end, and none in an empty one', async () => {

@@ -1,8 +1,7 @@
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { type CsvError, type Options, parse } from 'csv-parse';
 import type { ManifestRow } from './manifest-row.js';
 import { mostRowBytes, needed, unreadable } from './manifest-row.js';
+import { openManifestText } from './manifest-text.js';
 
 /**
  * Tables as spreadsheets and people write them: a quotation mark inside of a cell that does not begin with one is a letter, and
@@ -38,10 +37,7 @@ export async function* csvRows(
   delimiter: string,
   address: readonly string[],
 ): AsyncGenerator<ManifestRow> {
-  const size = await stat(path).then(
-    (entry) => entry.size,
-    () => 0,
-  );
+  const { chunks, share } = await openManifestText(path);
   let rows: ManifestRow[] = [];
   let columns = 0;
   let line = 1;
@@ -64,7 +60,7 @@ export async function* csvRows(
       const isText = !Object.values(cells).some((cell) => cell.includes('\ufffd'));
       const mistake = isText ? (hasTooManyCells(info, columns) ? tooManyCells : null) : 'a line that is not UTF-8';
       twice += Object.values(cells).reduce((sum, cell) => sum + cell.split('\r\n').length - 1, 0);
-      const of = { place: lines - twice, share: bytes / size };
+      const of = { place: lines - twice, share: share(bytes) };
       rows.push(mistake === null ? { ...of, cells } : { ...of, cells: {}, mistake });
       line = of.place + 1;
       return null;
@@ -74,7 +70,7 @@ export async function* csvRows(
   // Whoever writes to it hears of it.
   parser.on('error', () => {});
   try {
-    for await (const chunk of createReadStream(path)) {
+    for await (const chunk of chunks) {
       await taken((done) => parser.write(chunk, done));
       const ready = rows;
       rows = [];

@@ -1,8 +1,7 @@
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { TextDecoder } from 'node:util';
 import type { ManifestRow } from './manifest-row.js';
 import { mostRowBytes, unreadable } from './manifest-row.js';
+import { openManifestText } from './manifest-text.js';
 
 const newline = 10;
 
@@ -11,14 +10,11 @@ export async function* jsonlRows(path: string): AsyncGenerator<ManifestRow> {
   const utf8 = new TextDecoder('utf-8', { fatal: true });
   let place = 0;
   let bytes = 0;
-  const size = await stat(path).then(
-    (entry) => entry.size,
-    () => 0,
-  );
-  for await (const line of linesOf(path)) {
+  const manifest = await openManifestText(path);
+  for await (const line of linesOf(manifest.chunks, path)) {
     place++;
     bytes += line.length + 1;
-    const share = bytes / size;
+    const share = manifest.share(bytes);
     let text: string;
     try {
       text = utf8.decode(line);
@@ -42,12 +38,12 @@ function rowOf(text: string): Pick<ManifestRow, 'cells' | 'mistake'> {
 }
 
 /** MANIFEST_UNREADABLE for a line that is too long to be held. */
-async function* linesOf(path: string): AsyncGenerator<Buffer> {
+async function* linesOf(chunks: AsyncIterable<Buffer>, path: string): AsyncGenerator<Buffer> {
   const expected = `lines of at most ${mostRowBytes} bytes`;
   let parts: Buffer[] = [];
   let length = 0;
   try {
-    for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 }) as AsyncIterable<Buffer>) {
+    for await (const chunk of chunks) {
       let from = 0;
       for (let end = chunk.indexOf(newline); end !== -1; end = chunk.indexOf(newline, from)) {
         yield Buffer.concat([...parts, chunk.subarray(from, end)]);

@@ -38,7 +38,12 @@ const kinds: Record<string, (path: string, columns: string[]) => ReturnType<Rows
 };
 
 export function isManifest(path: string): boolean {
-  return Object.hasOwn(kinds, extname(path).toLowerCase());
+  return Object.hasOwn(kinds, kindOf(path));
+}
+
+/** By its name, also where gzip packed it. */
+function kindOf(path: string): string {
+  return extname(path.replace(/\.gz$/i, '')).toLowerCase();
 }
 
 /**
@@ -56,7 +61,7 @@ export function manifest(
     name: path,
     expected: () => reading.expected,
     async *media(passedOver) {
-      for await (const { place, mistake, cells, share } of kinds[extname(path).toLowerCase()]!(path, columns)) {
+      for await (const { place, mistake, cells, share } of kinds[kindOf(path)]!(path, columns)) {
         const name = `${path}:${place}`;
         reading.read(share);
         const told = mistake === undefined ? await mediumOf(cells, folder, roots, labels) : mistake;

@@ -33,8 +33,8 @@ export interface FolderOptions {
 }
 
 /**
- * The media under the given paths. A file that is named is taken whatever it is; one of a folder when its name or its
- * bytes say that it is a medium. Links are followed, and keep their own names. All else is passed over, with the reason:
+ * The media under the given paths. A file that is named is taken whatever it is, but for texts; one of a folder when its name or
+ * its bytes say that it is a medium. Links are followed, and keep their own names. All else is passed over, with the reason:
  * no name, no unreadable folder and nothing that goes away meanwhile keeps the rest from being taken.
  * MEDIA_NOT_FOUND when one of the paths is not there.
  */
@@ -78,6 +78,13 @@ class Walk {
   }
 
   async named(path: string): Promise<void> {
+    // A pattern such as photos/* names the texts beside the media too.
+    const isText = hasTextName(path) && (await whyNoMedium(path).catch(() => null)) !== null;
+    if (isText)
+      return this.passOver(
+        path,
+        /\.json$/i.test(path) ? 'JSON (a manifest is JSONL: one object on each line)' : 'text',
+      );
     this.#media.add(path);
     await this.#readTables(dirname(path), tableNames);
   }
@@ -208,7 +215,7 @@ class Walk {
   /** Texts that belong to media were not passed over: they are read with them. */
   #forgetSidecars(media: FoundMedium[]): void {
     for (const [reason, names] of this.#reasons) {
-      for (const { beside } of media) for (const name of beside) names.delete(name);
+      for (const { path } of media) for (const name of sidecarNames(path)) names.delete(join(dirname(path), name));
       if (names.size === 0) this.#reasons.delete(reason);
     }
   }

@@ -30,6 +30,8 @@ const mostMembers = 1000;
 interface Sample {
   key: string;
   members: TarMember[];
+  /** It has a member that cannot be read. */
+  isPartial?: boolean;
 }
 
 export function webDataset(
@@ -50,17 +52,19 @@ export function webDataset(
           offerSample(finished, { path, file: tar.handle, state, passedOver, reading, labels });
         const onNoEnd = () => passedOver.add('the end of a tar is missing: it may be cut short', path);
         for await (const member of tarMembers(tar.handle, tar.size, { where: path, onNoEnd })) {
-          const { name, isFile } = member;
+          const { name, obstacle } = member;
           reading.read((member.at + member.size) / tar.size);
-          if (!isFile) passedOver.add('a link, pipe or device in a tar', `${path}/${name}`);
-          else if (basename(name).startsWith('.')) passedOver.add('hidden', `${path}/${name}`);
+          if (basename(name).startsWith('.')) passedOver.add('hidden', `${path}/${name}`);
           else {
             const key = keyOf(name);
             if (key !== sample.key || sample.members.length === mostMembers) {
               yield* offer(sample);
               sample = { key, members: [] };
             }
-            sample.members.push(member);
+            if (obstacle) {
+              passedOver.add(obstacle, `${path}/${name}`);
+              sample.isPartial = true;
+            } else sample.members.push(member);
           }
         }
         yield* offer(sample);
@@ -82,7 +86,7 @@ interface Tar {
   labels: readonly string[];
 }
 
-async function* offerSample({ key, members }: Sample, tar: Tar): AsyncGenerator<OfferedMedium> {
+async function* offerSample({ key, members, isPartial }: Sample, tar: Tar): AsyncGenerator<OfferedMedium> {
   const { path, passedOver, reading } = tar;
   const media: TarMember[] = [];
   const others: [reason: string, member: TarMember][] = [];
@@ -114,7 +118,8 @@ async function* offerSample({ key, members }: Sample, tar: Tar): AsyncGenerator<
     }
   }
   for (const [why, member] of others)
-    if (!used.has(member)) passedOver.add(media.length === 0 && why === 'text' ? apart : why, `${path}/${member.name}`);
+    if (!used.has(member))
+      passedOver.add(media.length === 0 && !isPartial && why === 'text' ? apart : why, `${path}/${member.name}`);
 }
 
 /** What the texts of a sample say of a medium in it, and which they are. */

@@ -61,7 +61,7 @@ export async function* samplesIn(path: string, key: string): AsyncGenerator<Shar
       };
     };
     for await (const member of tarMembers(file, (await file.stat()).size, { where: key })) {
-      if (!member.isFile) continue;
+      if (member.obstacle) continue;
       const of = sharedOf(member.name);
       if (of !== null) {
         shared.set(of.sha256, placed(member));

@@ -160,9 +160,27 @@ describe('a folder of media', () => {
   });
 
   it('[kind 8] a file that is named is taken whatever it is, and one that is not there is an error', async () => {
-    const folder = await folderOf({ 'notes.md': 'no medium' });
-    expect((await found(folder, [join(folder, 'notes.md')])).taken).toEqual(['notes.md']);
+    const folder = await folderOf({ 'notes.bin': 'no medium' });
+    expect((await found(folder, [join(folder, 'notes.bin')])).taken).toEqual(['notes.bin']);
     await expect(mediaFiles([join(folder, 'missing.png')])).rejects.toMatchObject({ code: 'MEDIA_NOT_FOUND' });
+  });
+
+  it('that a pattern names file by file is what the folder is: texts are no media', async () => {
+    const names = ['fox.png', 'fox.txt', 'fox.json', 'owl.txt', 'notes.md', 'list.json'];
+    const folder = await folderOf({
+      ...Object.fromEntries(names.map((name) => [name, 'a text'])),
+      'fox.png': png,
+      'owl.txt': png,
+    });
+    const { taken, passed } = await found(
+      folder,
+      names.map((name) => join(folder, name)),
+    );
+    expect(taken).toEqual(['fox.png', 'owl.txt']);
+    expect(passed).toEqual({
+      'notes.md': 'text',
+      'list.json': 'JSON (a manifest is JSONL: one object on each line)',
+    });
   });
 
   it('[kind 8] is told of in one line a reason, with the first names', async () => {

@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { mkdir, readdir, symlink, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, symlink, truncate, writeFile } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { parquetWriteFile } from 'hyparquet-writer';
@@ -131,6 +131,23 @@ describe('a WebDataset tar', () => {
     const { media, passed } = await offered(join(folder, 'links.tar'));
     expect(media).toEqual([['links/../links/target.png', {}]]);
     expect(passed).toEqual([['links.tar/links/evil.png', 'a link, pipe or device in a tar']]);
+  });
+
+  it('with a member that cannot be read where it lies: its text is no stray one', async () => {
+    await put('holed/a.png', png);
+    await truncate(join(folder, 'holed/a.png'), 1 << 20);
+    await put('holed/a.txt', 'a fox');
+    await put('holed/b.txt', 'no medium');
+    execFileSync('tar', ['--sparse', '-cf', join(folder, 'holed.tar'), 'a.png', 'a.txt', 'b.txt'], {
+      cwd: join(folder, 'holed'),
+    });
+    const { media, passed } = await offered(join(folder, 'holed.tar'));
+    expect(media).toEqual([]);
+    expect(passed).toEqual([
+      ['holed.tar/a.png', 'a sparse file in a tar (pack it without --sparse)'],
+      ['holed.tar/a.txt', 'text'],
+      ['holed.tar/b.txt', 'a text apart from its medium: members of a sample must follow each other (tar --sort=name)'],
+    ]);
   });
 
   it('that is cut short is told of, and the others go on', async () => {
@@ -266,6 +283,27 @@ describe('a manifest', () => {
     ]);
     const tabs = await offered(await put('manifest/m.tsv', 'url\ttext\nfox.png\ta, fox\n'));
     expect(tabs.media).toEqual([['manifest/fox.png', { caption: 'a, fox' }]]);
+  });
+
+  it('that gzip packed is read as the same one is, whatever its name says; half of one ends where it is cut', async () => {
+    const json = `${rows.map((row) => JSON.stringify(row)).join('\n')}\n`;
+    const plain = await offered(await put('manifest/p.jsonl', json));
+    for (const name of ['p.jsonl.gz', 'p.NDJSON.GZ', 'renamed.jsonl'])
+      expect((await offered(await put(`manifest/${name}`, gzipSync(json)))).media).toEqual(plain.media);
+    const csv = 'path,caption\nfox.png,a fox\n';
+    for (const name of ['p.csv.gz', 'renamed.csv'])
+      expect((await offered(await put(`manifest/${name}`, gzipSync(csv)))).media).toEqual([
+        ['manifest/fox.png', { caption: 'a fox' }],
+      ]);
+    const many = Array.from(
+      { length: 5000 },
+      (_, n) => `{"url": "https://media.example/${(n * 7919) % 104729}", "caption": "c${n ** 5}"}\n`,
+    );
+    const packed = gzipSync(many.join(''));
+    const cut = await offered(await put('manifest/cut.jsonl.gz', packed.subarray(0, packed.length / 2)));
+    expect(cut.broken).toEqual([['manifest/cut.jsonl.gz', 'MANIFEST_UNREADABLE']]);
+    expect(cut.media.length).toBeGreaterThan(0);
+    expect(cut.media.length).toBeLessThan(5000);
   });
 
   // Written by pyarrow: two row groups, a column of structs with bytes.
