@@ -15,6 +15,7 @@ import {
   type Pixels,
   type Still,
   stillAsWebp,
+  undecodable,
 } from './still-as-webp.js';
 import { tiffObstacle } from './tiff-header.js';
 import { textsOfImage } from './written-texts.js';
@@ -146,7 +147,7 @@ export async function decodeImage(
         expected: `at most ${maxPixels}`,
         where,
       });
-    throw damaged(where, (cause as Error).message, cause);
+    throw undecodable(where, format.name, cause as Error);
   }
 }
 
@@ -167,7 +168,7 @@ export async function decodePages(
       .raw()
       .toBuffer({ resolveWithObject: true })
       .catch((cause: Error) => {
-        throw damaged(path, cause.message, cause);
+        throw undecodable(path, page.format, cause);
       }),
   );
   const size = width * height * 3;

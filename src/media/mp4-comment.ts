@@ -1,8 +1,7 @@
 import { VimiError } from '../core/errors.js';
+import { type Box, boxesIn, headBytes } from './mp4-boxes.js';
 
 /*
- * A box of an MP4:  size, 4 bytes, the header included | type, 4 characters | content
- *
  * moov                         the index; ffmpeg's faststart puts it before mdat
  *   udta > meta > hdlr, ilst   the metadata, as every player reads it
  *     ilst > \xa9cmt > data     the comment
@@ -21,9 +20,9 @@ export function withComment(mp4: Buffer, text: string): Buffer {
   const moov = boxes.find(({ type }) => type === 'moov');
   const mdat = boxes.find(({ type }) => type === 'mdat');
   if (!moov || !mdat || moov.start > mdat.start) throw unfit(boxes.map(({ type }) => type).join(', '));
-  const kept = boxesIn(mp4, moov.start + 8, moov.end).filter(({ type }) => type !== 'udta');
+  const kept = boxesIn(mp4, moov.start + headBytes, moov.end).filter(({ type }) => type !== 'udta');
   const index = box('moov', ...kept.map(({ start, end }) => mp4.subarray(start, end)), userData(text));
-  shiftChunks(index, 8, index.length, index.length - (moov.end - moov.start));
+  shiftChunks(index, headBytes, index.length, index.length - (moov.end - moov.start));
   return Buffer.concat([mp4.subarray(0, moov.start), index, mp4.subarray(moov.end)]);
 }
 
@@ -40,7 +39,7 @@ export function commentOf(mp4: Buffer): string | null {
     }
     if (!found) return null;
     // `meta` has a version before its boxes; `data` a type and a language before its text.
-    from = found.start + 8 + ({ meta: 4, data: 8 }[type] ?? 0);
+    from = found.start + headBytes + ({ meta: 4, data: 8 }[type] ?? 0);
     to = found.end;
   }
   return mp4.toString('utf8', from, to);
@@ -57,30 +56,10 @@ export function whyNoComment(mp4: Buffer): string {
   return 'an MP4 without a comment';
 }
 
-interface Box {
-  type: string;
-  start: number;
-  end: number;
-}
-
-export function boxesIn(bytes: Buffer, from: number, to: number): Box[] {
-  const boxes: Box[] = [];
-  for (let start = from; start + 8 <= to; ) {
-    const type = bytes.toString('latin1', start + 4, start + 8);
-    const size = bytes.readUInt32BE(start);
-    // 0: to the end of the file; 1: a 64-bit size follows, which only a last mdat of over 4 GiB needs.
-    const end = size < 8 ? to : start + size;
-    if (end > to) throw unfit(`a ${type} of ${size} bytes`);
-    boxes.push({ type, start, end });
-    start = end;
-  }
-  return boxes;
-}
-
 /** Moves every chunk offset, since the index before the chunks has changed its size. */
 function shiftChunks(bytes: Buffer, from: number, to: number, by: number): void {
   for (const { type, start, end } of boxesIn(bytes, from, to)) {
-    if (['trak', 'mdia', 'minf', 'stbl'].includes(type)) shiftChunks(bytes, start + 8, end, by);
+    if (['trak', 'mdia', 'minf', 'stbl'].includes(type)) shiftChunks(bytes, start + headBytes, end, by);
     if (type === 'co64') throw unfit('64-bit chunk offsets');
     if (type !== 'stco') continue;
     const count = bytes.readUInt32BE(start + 12);
@@ -99,7 +78,7 @@ function userData(text: string): Buffer {
 }
 
 function box(type: string, ...content: Buffer[]): Buffer {
-  const header = Buffer.alloc(8);
+  const header = Buffer.alloc(headBytes);
   header.write(type, 4, 'latin1');
   const whole = Buffer.concat([header, ...content]);
   whole.writeUInt32BE(whole.length, 0);

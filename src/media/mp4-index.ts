@@ -1,3 +1,5 @@
+import { headBytes, headOf } from './mp4-boxes.js';
+
 /** How much is read at once: the index of a short video is in the first such stretch of the file. */
 const stretch = 64 * 1024;
 
@@ -19,13 +21,12 @@ export async function readIndex(
     }
     return bytes.subarray(start - from, start - from + length);
   };
-  for (let start = 0; start + 8 <= size; ) {
-    const head = await at(start, 8);
-    if (head.length < 8) return null;
-    const length = head.readUInt32BE(0);
-    // 0: to the end of the file; 1: a 64-bit size follows. An index has neither.
-    if (length < 8 || start + length > size) return null;
-    if (head.toString('latin1', 4) === 'moov') return at(start, length);
+  for (let start = 0; start + headBytes <= size; ) {
+    const head = await at(start, headBytes);
+    if (head.length < headBytes) return null;
+    const { type, size: length } = headOf(head, 0);
+    if (length === undefined || start + length > size) return null;
+    if (type === 'moov') return at(start, length);
     start += length;
   }
   return null;

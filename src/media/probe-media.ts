@@ -158,9 +158,14 @@ async function withoutVideo(path: string, signal: AbortSignal): Promise<VimiErro
   if (streams.length === 0) return failed('MEDIA_EMPTY', 'at least one frame', 'a container with nothing in it', path);
   return new VimiError('MEDIA_UNSUPPORTED', 'This file contains no video', {
     expected: 'a video or an image',
-    found: streams.map((one) => `${one.codec_type} (${one.codec_name ?? 'unknown'})`).join(', '),
+    found: streams.map((one) => `${kindOf(one)} (${one.codec_name ?? 'unknown'})`).join(', '),
     where: path,
+    remedy: 'Publish media that show something: sound is not used.',
   });
+}
+
+function kindOf({ codec_type, disposition }: Stream): string {
+  return disposition?.attached_pic ? 'cover image' : (codec_type ?? 'data');
 }
 
 function areaOf({ width = 0, height = 0 }: Stream): number {

@@ -96,6 +96,8 @@ async function readVideo(
           options: [
             ...strangersFile,
             ...['-noautorotate', '-max_pixels', `${mostPixels(probe)}`],
+            // Else old versions cut a frame at the left only at multiples of 16 pixels.
+            ...['-flags', 'unaligned'],
             ...(decoder ? ['-c:v', decoder] : []),
           ],
         },

@@ -14,11 +14,11 @@ export interface Still {
 }
 
 /** What the header says; no pixel is decoded. MEDIA_DAMAGED. */
-export function headerOf({ image, where }: Still): Promise<Metadata> {
+export function headerOf({ image, format, where }: Still): Promise<Metadata> {
   return sharp(image, { limitInputPixels: false, animated: true })
     .metadata()
     .catch((cause: Error) => {
-      throw damaged(where, cause.message, cause);
+      throw undecodable(where, format.name, cause);
     });
 }
 
@@ -71,7 +71,7 @@ export async function drawStill(still: Still, longest: number): Promise<Pixels> 
         return drawn;
       });
     } catch (cause) {
-      throw damaged(where, (cause as Error).message, cause);
+      throw undecodable(where, format.name, cause as Error);
     }
   });
 }
@@ -115,12 +115,15 @@ async function lacksRows(input: string | Buffer): Promise<boolean> {
   return grey > height / 50;
 }
 
+/** By its decoder. libvips keeps the complaints of all images that are decoded at the time together, and each many times. */
+export function undecodable(where: string, name: ImageFormat['name'], cause: Error): VimiError {
+  const decoder = name === 'avif' ? /avif|heif/i : new RegExp(name, 'i');
+  const own = cause.message.split('\n').find((line) => decoder.test(line));
+  return damaged(where, own?.trim() ?? `${name.toUpperCase()} data that its decoder refuses`, cause);
+}
+
 export function damaged(where: string, found: string, cause: unknown): VimiError {
   return new VimiError('MEDIA_DAMAGED', 'This image cannot be decoded', {
-    expected: 'a complete file',
-    // libvips says the same thing many times.
-    found: found.trim().split('\n')[0],
-    where,
-    cause,
+    ...{ expected: 'a complete file', found, where, cause },
   });
 }

@@ -49,6 +49,24 @@ describe('images', () => {
     expect([...decoded.data]).toEqual([...data]);
   });
 
+  it('broken at the same time as others are each told of with what is wrong with them', async () => {
+    const half = async (name: string, bytes: Promise<Buffer>): Promise<[string, string]> => {
+      const path = join(folder, `half.${name}`);
+      await writeFile(path, (await bytes).subarray(0, (await bytes).length * 0.6));
+      return [name, path];
+    };
+    const noise = sharp({ create: { width: 300, height: 300, channels: 3, noise: { type: 'gaussian' } } } as object);
+    const files = await Promise.all([
+      half('jpeg', noise.clone().jpeg().toBuffer()),
+      half('png', noise.png().toBuffer()),
+    ]);
+    const many = Array.from({ length: 20 }, () => files).flat();
+    const found = await Promise.all(
+      many.map(async ([name, path]) => [name, (await thrownBy(() => imageAsWebp(path, 512))).found!] as const),
+    );
+    for (const [name, what] of found) expect(what.toLowerCase()).toContain(name);
+  });
+
   it('too many pixels and broken bytes are told apart', async () => {
     expect((await thrownBy(() => decodeImage(hollowPng(30_000, 30_000), 'bomb'))).code).toBe('MEDIA_TOO_LARGE');
     expect((await thrownBy(() => decodeImage(Buffer.from('no image'), 'text'))).code).toBe('MEDIA_DAMAGED');

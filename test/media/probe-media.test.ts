@@ -6,6 +6,7 @@ import type { VimiError } from '../../src/core/errors.js';
 import { probeMedia } from '../../src/media/probe-media.js';
 import { thrownBy } from '../operators/run-operator.js';
 import { convert, discPng, hollowPng, makeVideo, never, testFolder, tone, turnQuarter } from './make-media.js';
+import { make } from './recipes.js';
 
 const folder = await testFolder();
 const probe = (path: string, maxPixels = 40_000_000) => probeMedia(path, { maxPixels, signal: never });
@@ -154,6 +155,15 @@ describe('what is no medium', () => {
     const error = await refusal(await file('alone.wav', tone()));
     expect(error.code).toBe('MEDIA_UNSUPPORTED');
     expect(error.found).toContain('audio');
+  });
+
+  it('sound with a cover, which is none of a film', async () => {
+    const cover = await file('cover.png', await discPng(64));
+    const streams = ['-map', '0', '-map', '1', '-c:v', 'copy', '-disposition:v', 'attached_pic', '-c:a', 'aac'];
+    const path = await make(folder, 'covered.m4a', ['-f', 'lavfi', '-i', 'sine=d=1', '-i', cover, ...streams]);
+    const error = await refusal(path);
+    expect(error).toMatchObject({ code: 'MEDIA_UNSUPPORTED', found: 'audio (aac), cover image (png)' });
+    expect(error.remedy).toBe('Publish media that show something: sound is not used.');
   });
 
   it('a text file called .mp4', async () => {

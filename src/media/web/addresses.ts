@@ -11,6 +11,7 @@ for (const [net, bits] of [
   ['10.0.0.0', 8], // private
   ['100.64.0.0', 10], // shared by carriers
   ['127.0.0.0', 8], // loopback
+  ['168.63.129.16', 32], // the host of a machine in Azure, public by its number alone
   ['169.254.0.0', 16], // link-local, and the metadata of clouds
   ['172.16.0.0', 12], // private
   ['192.0.0.0', 24], // protocols

@@ -1,7 +1,8 @@
 // @ts-nocheck: a plain script
 /** The record in an MP4, as `vimi reproduce` finds it. */
 import { recordIn } from '../../../dist/app/reproduce.js';
-import { boxesIn, commentOf, withComment } from '../../../dist/media/mp4-comment.js';
+import { boxesIn } from '../../../dist/media/mp4-boxes.js';
+import { commentOf, withComment } from '../../../dist/media/mp4-comment.js';
 import { mutateJson } from '../mutate-json.mjs';
 
 const box = (type, ...parts) => {
