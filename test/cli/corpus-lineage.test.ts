@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { allShards } from '../../src/app/samples/live-shards.js';
@@ -7,6 +8,7 @@ import { corpusSearch } from '../../src/cli/commands/corpus-search.js';
 import { corpusShow } from '../../src/cli/commands/corpus-show.js';
 import { corpusStats } from '../../src/cli/commands/corpus-stats.js';
 import { testFolder } from '../media/make-media.js';
+import { h264, make } from '../media/recipes.js';
 import { thrownBy } from '../operators/run-operator.js';
 import { patience } from '../support/patience.js';
 import { makeMedia, project, takeIn, written } from './small-corpus.js';
@@ -104,6 +106,28 @@ describe('what is known of a corpus', { timeout: patience(120) }, () => {
     const options = { k: 1, mode: 'hybrid' } as const;
     const [, id] = / {2}([0-9a-f]{64})$/m.exec(await written((out) => corpusSearch(workspace, 'fox', options, out)))!;
     expect(await written((out) => corpusShow(workspace, id!, {}, out))).toMatch(/^caption /m);
+  });
+
+  it('gives each clip its own document, also where two have the same keyframe', async () => {
+    const paused = join(folder, 'paused.mkv');
+    const film = "testsrc2=s=160x120:r=12:d=2,setpts='if(lt(N,12),N,N+60)/12/TB'";
+    await make(folder, 'paused.mkv', ['-f', 'lavfi', '-i', film, '-vsync', 'vfr', ...h264]);
+    await writeFile(join(folder, 'paused.txt'), 'a paused film');
+    const other = await project(join(folder, 'paused'), '{ score_only: true }');
+    try {
+      await takeIn(other, paused);
+      const { clips, others } = JSON.parse(
+        await written((out) => corpusLineage(other, paused, { json: true }, out)),
+      ) as Lineage;
+      expect(new Set(clips.map(({ clip }) => clip.keyframe)).size).toBeLessThan(clips.length);
+      const documents = clips.map(({ document }) => document);
+      expect([documents.every(Boolean), new Set(documents).size, others]).toEqual([true, clips.length, []]);
+      const [, second] = documents;
+      const back = JSON.parse(await written((out) => corpusLineage(other, second!, { json: true }, out))) as Lineage;
+      expect(back.clips.filter(({ asked }) => asked).map(({ part }) => part)).toEqual(['1']);
+    } finally {
+      await other.close();
+    }
   });
 
   it('says when nothing is known by a name', async () => {

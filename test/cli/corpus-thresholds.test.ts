@@ -52,8 +52,11 @@ describe('vimi corpus thresholds', { timeout: patience(120) }, () => {
   it('says of other values of each limit what they would keep, in words that hold', async () => {
     const text = await written((out) => corpusThresholds(workspace, {}, out));
     expect(text).toContain('7 clips and stills of 3 media have scores');
-    const [, value, kept] = /^min_sharpness .*?([\d.]+): (\d+)$/m.exec(text)!;
+    const [, value, kept] = /^ {2}min_sharpness .*?([\d.]+): (\d+)$/m.exec(text)!;
     expect((await told([`min_sharpness=${value}`])).set.kept).toBe(Number(kept));
+    const table = text.split('\n').filter((line) => line.startsWith('  '));
+    const places = new Set(table.map((line) => /^\s+\S+\s+/.exec(line)![0].length));
+    expect([table.length > 5, places.size]).toEqual([true, 1]);
   });
 
   it('names the nearest limit, and the range of its values', async () => {

@@ -1,6 +1,8 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: so a topology names values from the environment.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
@@ -45,6 +47,7 @@ function failing(codes: { transport: ErrorCode; objects: ErrorCode; search?: str
       mediaRoots: [],
       topics: new Map(),
     },
+    corpusTopic: () => 'corpus',
     async bareTransport() {
       await others;
       throw new VimiError(codes.transport, 'No answer');
@@ -70,6 +73,45 @@ describe('doctor', () => {
     expect(found.transport).toMatch(/^TRANSPORT_UNAVAILABLE: No answer at \$\{BROKERS\} →/);
     expect(found.objects).toMatch(/^STORAGE_UNAVAILABLE: No answer at https:\/\/store →/);
     expect(found.corpus).toBe('cannot be read without the transport');
+  });
+
+  it('says of the corpus only that it needs the transport, where that opens and does not answer', async () => {
+    const topics = async () => Promise.reject(new VimiError('TRANSPORT_UNAVAILABLE', 'No answer'));
+    const workspace = failing(noServers);
+    Object.assign(workspace, { bareTransport: async () => ({ topics }) });
+    const found = await texts(workspace);
+    expect(found.transport).toMatch(/^TRANSPORT_UNAVAILABLE/);
+    expect(found.corpus).toBe('cannot be read without the transport');
+  });
+
+  it('says that HTTP cannot be served where something else listens, and not where vimi does', async () => {
+    let answer = 'I am something else';
+    const other = createServer((_, response) => response.end(answer));
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve));
+    const { port } = other.address() as AddressInfo;
+    const workspace = failing(noServers);
+    Object.assign(workspace.topology, {
+      folder: tmpdir(),
+      profile: { ...workspace.topology.profile, server: { address: '127.0.0.1', port } },
+    });
+    const server = async () => (await examine(async () => workspace)).filter(({ part }) => part === 'server');
+    const good = { part: 'server', state: 'good', text: `http, 127.0.0.1 port ${port}` };
+    try {
+      expect(await server()).toEqual([
+        {
+          part: 'server',
+          state: 'bad',
+          text: expect.stringMatching(/^a run cannot serve HTTP: .*EADDRINUSE.*--http HOST:PORT/),
+        },
+      ]);
+      answer = 'vimi_build_info{version="0.1.0"} 1';
+      expect(await server()).toEqual([good]);
+    } finally {
+      await new Promise((resolve) => other.close(resolve));
+    }
+    // It was asked for no longer than it took to look.
+    expect(await server()).toEqual([good]);
+    expect(await server()).toEqual([good]);
   });
 
   it('tells each part as soon as it is known: the slowest keeps none waiting', async () => {

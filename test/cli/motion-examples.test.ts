@@ -179,7 +179,7 @@ describe.sequential('clips as motion examples', { timeout: patience(300) }, () =
       generate(workspace, 'a fox spins', { images: [], retrieval: true, seed: 1, signal }, out),
     );
     expect(text).toContain(`motion ${motion!.clip!.key}`);
-    expect(text).toMatch(/not read {3}1 of the prompt’s clips/);
+    expect(text).toMatch(/not read {3}1 part of the prompt/);
     const alone = await made('a fox spins', { seed: 1, motions: 0 });
     expect(alone.prompt.parts).toHaveLength(3);
     expect(alone).not.toHaveProperty('unread_parts');

@@ -156,7 +156,7 @@ describe('a video whose request pins and excludes documents', patient, () => {
     const named = { pin: [bear], exclude: [banana] };
     const told = printed();
     await generate(workspace, text, { ...asked, ...named, json: false, out: file }, told);
-    expect(told.text).toContain('retrieved  a bear  (pinned)\nretrieved  a balloon  (0.');
+    expect(told.text).toContain('retrieved  a bear  (pinned)\nretrieved  a balloon  (named in the text)\n');
     const record = JSON.parse(commentOf(readFileSync(file))!);
     expect(record.retrieval).toEqual(named);
     expect(record.context.map(({ document }: { document: string }) => document)).toEqual([bear, balloon]);

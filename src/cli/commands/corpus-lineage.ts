@@ -2,6 +2,7 @@ import { resolve } from 'node:path';
 import type { Workspace } from '../../app/workspace.js';
 import { VimiError } from '../../core/errors.js';
 import type { ClipSettled, MediaSettled } from '../../events/schemas.js';
+import { documentIdBy } from '../../operators/corpus/index-clips.js';
 import type { DocumentSummary } from '../../stores/corpus/corpus.js';
 import { clipLine } from './clip-outcomes.js';
 import { type CorpusView, sampleOf, withCorpusView } from './corpus-view.js';
@@ -37,7 +38,7 @@ export async function lineageOf(workspace: Workspace, view: CorpusView, wanted: 
   const isAsked = (clip: ClipSettled) =>
     `${clip.uri}#${clip.part || '0'}` === wanted ||
     sampleOf(view, clip)?.sample === wanted ||
-    (document !== undefined && document.uri === clip.uri && document.image.sha256 === clip.clip.keyframe);
+    (document !== undefined && document.uri === clip.uri && madeOf(clip, [document]) !== undefined);
   const asked = askedFor(view, wanted);
   const known = [asked?.uri, wanted, resolve(wanted)];
   const uri = document?.uri ?? known.find((one) => one !== undefined && view.outcomes.knows(one));
@@ -72,14 +73,19 @@ function lineageOfClip(
   documents: readonly DocumentSummary[],
   asked: boolean,
 ): ClipLineage {
-  const made =
-    clip.outcome === 'delivered' ? documents.find(({ image }) => image.sha256 === clip.clip.keyframe) : undefined;
+  const made = clip.outcome === 'delivered' ? madeOf(clip, documents) : undefined;
   return {
     ...clip,
     ...{ asked },
     ...(made && { document: made.document }),
     ...sampleOf(view, clip),
   };
+}
+
+/** The document of a clip: several clips of a film may have one keyframe. */
+function madeOf({ caption = '', clip }: ClipSettled, documents: readonly DocumentSummary[]) {
+  const id = documentIdBy(caption, clip);
+  return documents.find(({ document }) => document === id);
 }
 
 export async function corpusLineage(

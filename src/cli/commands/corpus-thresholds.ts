@@ -25,6 +25,7 @@ import {
   verdictOf,
 } from '../../operators/media/limits.js';
 import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
+import { columns } from '../columns.js';
 import { withOutcomes } from './corpus-view.js';
 
 export interface CorpusThresholdsOptions {
@@ -314,19 +315,10 @@ function sweepTable(sweeps: readonly OtherValues[]): string {
   const rows = sweeps
     .filter(({ at }) => at.length > 0)
     .map(({ limit, value, at }) => [limit, `${value ?? '-'}`, ...at.map((one) => `${one.value}: ${one.kept}`)]);
-  const table = [['limit', 'now', 'another value: clips kept (other limits unchanged)'], ...rows];
-  const widths = [0, 1, 2, 3, 4, 5].map((n) =>
-    Math.max(...rows.map((row) => row[n]?.length ?? 0), n < 2 ? table[0]![n]!.length : 0),
-  );
-  return table
-    .map(
-      (row) =>
-        `${row
-          .map((cell, n) => cell.padEnd(widths[n]!))
-          .join('  ')
-          .trimEnd()}\n`,
-    )
-    .join('');
+  const most = Math.max(0, ...rows.map((row) => row.length));
+  const even = rows.map((row) => [...row, ...Array.from({ length: most - row.length }, () => '')]);
+  const lines = columns([['limit', 'now', ...Array.from({ length: most - 2 }, () => '')], ...even], most);
+  return `what other values of one limit would keep (VALUE: CLIPS); the other limits stay\n${lines}`;
 }
 
 export function unmeasuredLines({ unmeasured }: Pick<LimitCounts, 'unmeasured'>): string[] {

@@ -10,7 +10,7 @@ import { counted } from '../../core/counted.js';
 import { asVimiError, VimiError } from '../../core/errors.js';
 import { SqliteFile } from '../../core/sqlite.js';
 import { mediaTools } from '../../media/tools.js';
-import { isLoopback } from '../../server/address.js';
+import { defaultAddress, isLoopback } from '../../server/address.js';
 import { readCertificate, warningOf } from '../../server/certificate.js';
 import { Keys, keyPath } from '../../server/keys/key-file.js';
 import { callAtRest } from '../../stores/corpus/index/call-at-rest.js';
@@ -19,6 +19,7 @@ import { isRetrievable } from '../../stores/corpus/ranking/retrieved.js';
 import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
 import type { Finding } from '../findings.js';
 import { modelNames } from '../model-names.js';
+import { whyNotServed } from './free-port.js';
 import { freeSpace, nearest } from './free-space.js';
 
 /** Servers that do not answer are waited for so long: longer than a slow one needs, shorter than people wait. */
@@ -132,12 +133,23 @@ function lookAtTopology({ topology }: Workspace, add: Add): void {
 /** Where the profile says so: its certificate, and whether other machines may reach it. */
 async function lookAtServer({ topology, log }: Workspace, add: Add): Promise<void> {
   const { server } = topology.profile;
+  const address = server ? { host: server.address, port: server.port } : defaultAddress;
+  const why = await whyNotServed(address, server?.tls !== undefined);
+  if (why)
+    add(
+      'server',
+      'bad',
+      `a run cannot serve HTTP: ${why} → End what listens there, or name another address: ${server ? 'server: in the profile, or ' : ''}--http HOST:PORT.`,
+    );
   if (!server) return;
   const at = `${server.tls ? 'https' : 'http'}, ${server.address} port ${server.port}`;
   const keys = await Keys.open(keyPath(topology.folder), log);
   if (!isLoopback(server.address) && !(await keys.ask()))
     add('server', 'bad', `${at}: other machines are not served without an API key → vimi keys add NAME`);
-  if (!server.tls) return add('server', 'good', at);
+  if (!server.tls) {
+    if (!why) add('server', 'good', at);
+    return;
+  }
   const certificate = readCertificate(server.tls);
   const warning = warningOf(certificate, Date.now());
   const isValid = certificate.validFrom <= Date.now() && Date.now() < certificate.validUntil;
@@ -147,13 +159,14 @@ async function lookAtServer({ topology, log }: Workspace, add: Add): Promise<voi
 
 async function lookAtTransport(workspace: Workspace, add: Add): Promise<void> {
   const { topology } = workspace;
-  const { transport: spec } = topology.profile;
+  const { transport: spec, written } = topology.profile;
   if (spec.type === 'embedded' && !existsSync(logFile(spec))) {
     lookAtFolder('transport', spec.path, add);
     return;
   }
   const transport = await workspace.bareTransport();
   const there = new Set((await transport.topics([...topology.topics.keys()])).map(({ name }) => name));
+  if (spec.type === 'kafka') add('transport', 'good', `Kafka, ${written.brokers}`);
   // Over Kafka these are offsets, of which the markers of transactions take some.
   const most = (n: number) => `${spec.type === 'embedded' || n === 0 ? '' : 'at most '}${counted(n, 'record')}`;
   if (transport.check) add('log', 'good', `${counted(await transport.check(), 'record')}, all intact`);
@@ -233,10 +246,12 @@ async function lookAtCorpus(workspace: Workspace, add: Add): Promise<void> {
   const { search, transport: spec } = workspace.topology.profile;
   if (search.type === 'embedded') await lookAtIndex(search.path, add);
   if (spec.type === 'embedded' && !existsSync(logFile(spec))) return;
-  const transport = await workspace.bareTransport().catch(() => null);
-  if (!transport) return add('corpus', 'bad', 'cannot be read without the transport');
   const topic = workspace.corpusTopic();
-  if ((await transport.topics([topic])).length === 0) return;
+  const transport = await workspace.bareTransport().catch(() => null);
+  const there = await transport?.topics([topic]).catch(() => undefined);
+  // Why is told of the transport.
+  if (!transport || !there) return add('corpus', 'bad', 'cannot be read without the transport');
+  if (there.length === 0) return;
   // Those that can be retrieved, as every other command counts them.
   const documents = new Set<string>();
   for await (const record of transport.read(topic)) {

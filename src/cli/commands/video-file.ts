@@ -1,6 +1,8 @@
 import type { Video } from '../../app/client/videos.js';
 import type { Workspace } from '../../app/workspace.js';
+import { counted } from '../../core/counted.js';
 import { eventJson } from '../event-json.js';
+import { foundBy } from '../found-by.js';
 
 /** Tells of a video: the event as `vimi read` prints it, and its file, which is `file` where it was saved to one. */
 export async function tellVideo(
@@ -14,13 +16,13 @@ export async function tellVideo(
     out.write(`${JSON.stringify(eventJson(record, ['video.completed'], { file }))}\n`);
     return;
   }
-  for (const { caption, score, ranks, clip } of video.context)
-    out.write(
-      `retrieved  ${caption}  (${ranks.pinned ? 'pinned' : score.toFixed(4)})${clip ? `  motion ${clip.key}` : ''}\n`,
-    );
+  for (const { caption, ranks, clip } of video.context)
+    out.write(`retrieved  ${caption}  (${foundBy(ranks)})${clip ? `  motion ${clip.key}` : ''}\n`);
   if (video.context.length === 0) out.write('retrieved  nothing\n');
   if (video.unread_parts && video.unread_parts.length > 0)
-    out.write(`not read   ${video.unread_parts.length} of the prompt’s clips  (${video.model.name} reads no clips)\n`);
+    out.write(
+      `not read   ${counted(video.unread_parts.length, 'part')} of the prompt  (left out for ${video.model.name})\n`,
+    );
   if (video.unknown_words && video.unknown_words.length > 0)
     out.write(`never seen ${video.unknown_words.join(', ')}  (${video.model.name} was not trained with these words)\n`);
   out.write(

@@ -31,7 +31,7 @@ export function addCorpusCommands(program: Command, { interruption, out, within 
     .description('add media to the corpus: publish them, run the corpus pipeline, and report what was kept')
     .argument(
       '<source...>',
-      'media files, folders, tars (.tar, .tar.gz), manifests (.jsonl, .csv, .tsv, .parquet), http(s) addresses, object:PREFIX',
+      'media files, folders, tars (.tar, .tar.gz), manifests (.jsonl, .csv, .tsv, also .gz; .parquet), http(s) addresses, object:PREFIX',
     )
     .option('--source <name>', 'where the media come from; media of one source never ground each other')
     .option('--licence <spdx>', 'licence of the media, for example CC-BY-4.0')

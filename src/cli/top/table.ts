@@ -1,4 +1,4 @@
-import type { ModelRow, PipelineRow, StepRow } from '../../app/looks/rows.js';
+import type { ModelRow, PipelineRow } from '../../app/looks/rows.js';
 import { didYouMean } from '../../core/did-you-mean.js';
 import { columns } from '../columns.js';
 import { rate, time } from './figures.js';
@@ -22,7 +22,7 @@ const absent = (name: string, names: readonly string[]) =>
   `no pipeline '${name}' runs there${didYouMean(name, names)}: ${names.join(', ')}\n`;
 
 function tables(rows: readonly ShownPipeline[]): string {
-  return rows.map((row) => `${pipelineLine(row)}\n${jobLines(row)}${stepLines(row.steps)}`).join('\n');
+  return rows.map((row) => `${pipelineLine(row)}\n${jobLines(row)}${stepLines(row)}`).join('\n');
 }
 
 function pipelineLine(row: ShownPipeline): string {
@@ -38,8 +38,11 @@ function pipelineLine(row: ShownPipeline): string {
 
 const heads = ['step', 'rate', 'in flight', 'p50', 'p99', 'oldest', 'rejected'];
 
-function stepLines(steps: readonly StepRow[]): string {
-  if (steps.every((step) => step.rate === 0 && step.in_flight === 0 && step.rejected === 0)) return '  idle\n';
+/** Nothing where a pause says all. */
+function stepLines({ steps, in_flight: inFlight, paused }: ShownPipeline): string {
+  const isQuiet = steps.every((step) => step.rate === 0 && step.in_flight === 0 && step.rejected === 0);
+  if (isQuiet && paused.length > 0) return '';
+  if (isQuiet && inFlight === 0) return '  idle\n';
   const cells = steps.map(({ step, rate: each, in_flight, p50, p99, oldest, rejected }) => [
     ...[step, rate(each), String(in_flight)],
     ...[time(p50), time(p99), oldest > 0 ? time(oldest) : '–', String(rejected)],

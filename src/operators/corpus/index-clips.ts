@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { encodeEvent } from '../../events/cloudevents.js';
 import type { ClipRef } from '../../events/prompt.js';
-import type { CorpusDocument } from '../../events/schemas.js';
+import type { ClipSettled, CorpusDocument } from '../../events/schemas.js';
 import { defineOperator } from '../../flow/define-operator.js';
 import type { Clip, Has } from '../../flow/flow.js';
 import { drop } from '../../flow/map-each.js';
@@ -67,7 +67,15 @@ export const indexClips = defineOperator(
 
 /** Of a caption, an image and, where it is one, a clip: films of one caption may pass through the same frame. */
 export function documentId(caption: string, { kind, keyframe, object }: Pick<Clip, 'kind' | 'keyframe' | 'object'>) {
-  const hashes = kind === 'clip' ? [keyframe.sha256, object.sha256] : [keyframe.sha256];
+  return documentIdBy(caption, { kind, keyframe: keyframe.sha256, object: object.sha256 });
+}
+
+/** The same, by the digests of its image and its clip. */
+export function documentIdBy(
+  caption: string,
+  { kind, keyframe, object }: Pick<ClipSettled['clip'], 'kind' | 'keyframe' | 'object'>,
+): string {
+  const hashes = kind === 'clip' ? [keyframe, object] : [keyframe];
   return createHash('sha256')
     .update(JSON.stringify([caption, ...hashes]))
     .digest('hex');

@@ -62,8 +62,7 @@ export function filmClips({ path, file, probe, signal }: Medium, options: CutOpt
       flashFrames: Math.round(options.min_seconds * fps),
       around: Math.max(2, Math.round(secondsAround * fps)),
     };
-    const inView = framesInView(view);
-    const passing = new PassingFrames(inView);
+    const passing = new PassingFrames(framesInView(view));
     const { frames, complaints, late, isEven, leftOutBefore } = await readFrames(path, probe, {
       ...size,
       ...{ fps, signal, passing, mostRepeats: longest },
@@ -71,7 +70,7 @@ export function filmClips({ path, file, probe, signal }: Medium, options: CutOpt
       ...(maybeOneClip && { coded: { output: whole, crf: options.crf, frames: longest } }),
     });
     const threshold = options.cut === 'scenes' ? options.scene_threshold : Number.POSITIVE_INFINITY;
-    const scenes = findScenes(seeFrames(frames, size, inView), { threshold, ...view });
+    const scenes = findScenes(seeFrames(frames, size), { threshold, ...view });
     const clips: Clip[] = [];
     let runs = 0;
     let run = newRun(0);

@@ -203,6 +203,17 @@ describe('rows between two looks', () => {
     expect(text).toMatch(/^ {2}embed +1\/s +0 +\d+ ms +\d+ ms +– +0$/m);
     expect(text).toMatch(/^ {2}retrieve +0\/s +3 +– +– +4 s +0$/m);
   });
+
+  it('say idle only of a pipeline with nothing in flight, and nothing of the steps where a pause says why', async () => {
+    const { metrics } = running({ embed: [], retrieve: [] });
+    const [row] = rowsOf([{ before: lookOf(0, ''), now: lookOf(1000, await metrics.registry.metrics()) }]);
+    const shown = (more: object) => table([{ ...row!, jobs: null, ...more }]);
+    expect(shown({})).toContain('  idle\n');
+    expect(shown({ in_flight: 2 })).toMatch(/^ {2}retrieve +0\/s +0/m);
+    const paused = shown({ in_flight: 2, paused: ['STORAGE_FULL at to'] });
+    expect(paused).toContain('PAUSED STORAGE_FULL at to');
+    expect(paused).not.toMatch(/idle|retrieve/);
+  });
 });
 
 describe('vimi top', () => {
