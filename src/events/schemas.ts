@@ -419,7 +419,9 @@ export const videoCompleted = z.looseObject({
   unread_parts: z
     .array(z.number().int().nonnegative())
     .optional()
-    .describe('parts of the prompt, from 0, that the model does not read: clips; missing: it read all'),
+    .describe(
+      'parts of the prompt, from 0, that the model does not read: clips, also one to follow where no image is there to be led or nothing moves in it; missing: it read all',
+    ),
   context: z
     .array(contextEntry)
     .describe('what was retrieved for the prompt: images, best first, then motion examples, best first'),

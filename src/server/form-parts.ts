@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import { VimiError } from '../core/errors.js';
+import { fieldOf, memberOf, nested } from './form-names.js';
 import { wellFormed } from './well-formed.js';
 
 export type FormLimits = NonNullable<NonNullable<Parameters<FastifyRequest['parts']>[0]>['limits']>;
@@ -38,10 +39,13 @@ export function malformed(thrown: unknown): never {
   throw new VimiError('HTTP_MALFORMED', 'This is no whole form', { found: message, cause: thrown });
 }
 
-/** Text fields of a form, each once; those that are not in `texts` are read as JSON where they are JSON. */
+/**
+ * Text fields of a form, by names such as `seed` and `retrieval[k]`. Those whose innermost name is not in `texts` are read as JSON
+ * where they are JSON.
+ */
 export class FormFields {
   readonly #texts: ReadonlySet<string>;
-  readonly #fields = new Map<string, unknown>();
+  readonly #fields: [name: string, value: unknown][] = [];
 
   constructor(texts: ReadonlySet<string>) {
     this.#texts = texts;
@@ -59,21 +63,20 @@ export class FormFields {
     // The parser puts this sign for bytes of another encoding, and nobody would notice before the video.
     if (String(part.value).includes('\ufffd'))
       throw new VimiError('HTTP_MALFORMED', 'A field of the form is not UTF-8', { where: name });
-    if (this.#fields.has(name))
-      throw new VimiError('HTTP_MALFORMED', 'A field of the form comes twice', { found: name });
-    this.#fields.set(name, this.#texts.has(name) ? part.value : readField(String(part.value)));
+    this.#fields.push([name, this.#texts.has(memberOf(name)) ? part.value : readField(String(part.value))]);
   }
 
   has(name: string): boolean {
-    return this.#fields.has(name);
+    return this.names().includes(name);
   }
 
   names(): string[] {
-    return [...this.#fields.keys()];
+    return [...new Set(this.#fields.map(([name]) => fieldOf(name)))];
   }
 
+  /** HTTP_MALFORMED for fields that come twice, or contradict each other. */
   body(): object {
-    return Object.fromEntries(this.#fields);
+    return nested(this.#fields);
   }
 }
 

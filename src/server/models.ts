@@ -2,7 +2,9 @@ import { z } from 'zod';
 import { clipsRead } from '../models/check-input.js';
 import type { ModelDescription } from '../models/ports.js';
 import { answers, json } from './answers/answers.js';
+import { sendProblem } from './answers/failures.js';
 import type { App } from './app.js';
+import { modelUnknown, type ServedModel } from './videos/video-request.js';
 import type { VideoService } from './videos/video-service.js';
 
 const sizes = z.object({ frames: z.number().int(), width: z.number().int(), height: z.number().int() });
@@ -33,31 +35,50 @@ function rolesOf({ takes }: ModelDescription) {
   return all.filter((role) => !takes || takes.roles.includes(role === 'first_frame' ? 'first-frame' : role));
 }
 
-/** GET /v1/models: what draws here. */
-export function addModelsRoute(app: App, service: () => Promise<VideoService>): void {
+/** GET /v1/models, and one of them: what draws here. */
+export function addModelRoutes(app: App, service: () => Promise<VideoService>): void {
+  const config = { scope: 'read' as const };
+  const tags = ['videos'];
   app.get(
     '/v1/models',
     {
-      config: { scope: 'read' },
+      config,
       schema: {
-        ...{ tags: ['videos'], summary: 'The models that draw', operationId: 'listModels' },
+        ...{ tags, summary: 'The models that draw', operationId: 'listModels' },
         response: answers({ 200: json('All of them.', z.object({ object: z.literal('list'), data: z.array(model) })) }),
       },
     },
     async () => {
       const { models } = await service();
-      const data = await Promise.all(
-        models.map(async ({ name, describe }) => {
-          const described = await describe();
-          const { backend, weights, defaults, multiple } = described;
-          const clips = clipsRead(described);
-          const limits = { ...described.limits, clips };
-          const roles = [...rolesOf(described), ...(clips > 0 ? (['motion'] as const) : [])];
-          const about = { backend, weights: weights ?? null, defaults, limits, roles, multiple };
-          return { id: name, object: 'model' as const, created: 0, owned_by: 'vimi' as const, ...about };
-        }),
-      );
-      return { object: 'list' as const, data };
+      return { object: 'list' as const, data: await Promise.all(models.map(shown)) };
     },
   );
+
+  app.get(
+    '/v1/models/:id',
+    {
+      config,
+      schema: {
+        ...{ tags, summary: 'One of the models that draw', operationId: 'getModel' },
+        params: z.object({ id: z.string().describe('as the topology names it') }),
+        response: answers({ 200: json('It.', model) }),
+      },
+    },
+    async ({ params: { id } }, reply) => {
+      const { models } = await service();
+      const found = models.find(({ name }) => name === id);
+      if (!found) return sendProblem(reply, modelUnknown(id, models), 404);
+      return shown(found);
+    },
+  );
+}
+
+async function shown({ name, describe }: ServedModel): Promise<z.infer<typeof model>> {
+  const described = await describe();
+  const { backend, weights, defaults, multiple } = described;
+  const clips = clipsRead(described);
+  const limits = { ...described.limits, clips };
+  const roles = [...rolesOf(described), ...(clips > 0 ? (['motion'] as const) : [])];
+  const about = { backend, weights: weights ?? null, defaults, limits, roles, multiple };
+  return { id: name, object: 'model', created: 0, owned_by: 'vimi', ...about };
 }

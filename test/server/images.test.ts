@@ -90,11 +90,39 @@ describe('images of requests over HTTP', patient, () => {
       ['input_reference', png],
       ['background', jpeg],
     ]);
-    expect(asked.body).toMatchObject({ status: 'queued', prompt: '7', seconds: null, size: '32x32', seed: 5 });
+    expect(asked.body).toMatchObject({ status: 'queued', prompt: '7', seconds: '1', size: '32x32', seed: 5 });
     expect(await drawnWith(asked.body.id)).toEqual(['first-frame', 'background', '7']);
     const references = JSON.stringify([{ role: 'subject', upload: 'cup' }]);
     const named = await upload({ prompt: 'a cup', references }, [['cup', png]]);
     expect(await drawnWith(named.body.id)).toEqual(['subject', 'a cup']);
+  });
+
+  it('come with fields whose names have brackets, as clients write objects in forms', async () => {
+    const form = new FormData();
+    for (const [name, value] of [
+      ['prompt', 'a cup spins by the bay'],
+      ['retrieval[k]', '0'],
+      ['references[][entity]', 'cup'],
+      ['references[][entity]', 'bay'],
+      ['references[][role]', 'subject'],
+      ['references[][role]', 'background'],
+      ['references[][data_url]', dataUrl(png)],
+      ['references[][data_url]', dataUrl(jpeg)],
+    ] as const)
+      form.append(name, value);
+    const asked = await call('/v1/videos', { method: 'POST', body: form });
+    expect([asked.status, asked.body.request?.asked.retrieval]).toEqual([202, { k: 0 }]);
+    expect(await drawnWith(asked.body.id)).toEqual(['a', 'subject', 'spins by the', 'background']);
+    form.append('references[][role]', 'subject');
+    const { status, body } = await call('/v1/videos', { method: 'POST', body: form });
+    expect([status, body.code, body.remedy]).toEqual([
+      ...[400, 'HTTP_MALFORMED', 'Send references as one field whose value is JSON.'],
+    ]);
+    // Digits that are the name of a document, and no number.
+    const pinned = await upload({ prompt: 'a cup', 'retrieval[pin][]': '1'.repeat(64) });
+    expect([pinned.status, pinned.body.code, pinned.body.detail]).toEqual([
+      ...[422, 'DOCUMENT_REFUSED', expect.stringContaining('1'.repeat(64))],
+    ]);
   });
 
   it('stand for words of the prompt, in their place', async () => {

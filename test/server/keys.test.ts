@@ -285,6 +285,23 @@ describe('API keys', patient, () => {
     expect(await statusWith(list, { host: 'rebound.example' })).toBe(403);
     expect(await statusWith(list, { host: 'localhost:9400' })).toBe(200);
     expect(await statusWith(list, { host: '[::1]' })).toBe(200);
+    // Metrics name pipelines and servers, and a page behind a forged DNS entry would read them.
+    for (const path of ['/metrics', '/ready', '/health', '/'])
+      expect(await statusWith(`${server.url}${path}`, { host: 'rebound.example' })).toBe(403);
+    expect(await statusWith(`${server.url}/metrics`, { host: 'localhost' })).toBe(200);
+  });
+
+  it.each([
+    ['an image or a script of another site', { site: 'cross-site', mode: 'no-cors', dest: 'image' }, 403],
+    ['a page of another port', { site: 'same-site', mode: 'no-cors', dest: 'video' }, 403],
+    ['a frame of another site', { site: 'cross-site', mode: 'navigate', dest: 'iframe' }, 403],
+    ['a link that somebody follows', { site: 'cross-site', mode: 'navigate', dest: 'document' }, 200],
+    ['its own page', { site: 'same-origin', mode: 'cors', dest: 'empty' }, 200],
+    ['an address that somebody typed', { site: 'none', mode: 'navigate', dest: 'document' }, 200],
+  ])('are not asked for, and yet %s that says so is answered with %j', async (_, { site, mode, dest }, status) => {
+    const { server } = await served(await ownTopology());
+    const said = { 'sec-fetch-site': site, 'sec-fetch-mode': mode, 'sec-fetch-dest': dest };
+    expect(await statusWith(`${server.url}/v1/videos`, said)).toBe(status);
   });
 
   it('have a quota a minute each', () => {

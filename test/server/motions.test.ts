@@ -78,7 +78,7 @@ describe('a motion that a request refers to', { timeout: patience(180) }, () => 
     expect(uris[1]).toBe(uris[0]);
     await one.drain();
     const [followed, both] = await Promise.all([first, second, third].map(({ body }) => madeOf(body.id)));
-    expect(followed).toMatchObject({ parts: [{ caption, role: 'motion' }, { text: 'a mushroom' }], unread: [] });
+    expect(followed).toMatchObject({ parts: [{ caption, role: 'motion' }, { text: 'a mushroom' }], unread: [0] });
     expect(both!.parts.map((part: { role?: string }) => part.role)).toEqual(['motion', 'subject', undefined]);
     expect(both!.unread).toEqual([]);
 
@@ -87,7 +87,7 @@ describe('a motion that a request refers to', { timeout: patience(180) }, () => 
     // The video that it follows is not needed any more.
     await one.call(`/v1/videos/${first.body.id}`, { method: 'DELETE' });
     await one.drain();
-    expect(await madeOf(fourth.body.id)).toMatchObject({ parts: [{ role: 'motion' }, {}], unread: [] });
+    expect(await madeOf(fourth.body.id)).toMatchObject({ parts: [{ role: 'motion' }, {}], unread: [0] });
 
     const before = await endsOf(await one.workspace.transport(), 'requests');
     for (const [answer, status, code] of [

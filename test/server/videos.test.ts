@@ -390,6 +390,19 @@ describe('videos over HTTP', patient, () => {
     expect(completed_at).toBeGreaterThan(0);
   });
 
+  it('takes a length in seconds with the frame rate that it was reckoned with', async () => {
+    const asked = await one.post('/v1/videos', { prompt: 'a fox', seconds: '2' });
+    expect([asked.body.seconds, asked.body.request.asked]).toEqual(['2', { prompt: 'a fox', frames: 16, fps: 8 }]);
+  });
+
+  it('lists models, and tells of one', async () => {
+    const { data } = (await one.call('/v1/models')).body;
+    expect(data.map(({ id }: { id: string }) => id)).toEqual(['fake']);
+    expect((await one.call('/v1/models/fake')).body).toEqual(data[0]);
+    const { status, body } = await one.call('/v1/models/sora-2');
+    expect([status, body.status, body.code]).toEqual([404, 404, 'MODEL_UNKNOWN']);
+  });
+
   it.each([
     ['{"prompt":"x","seconds":"ten"}', 422, 'EVENT_INVALID', ['/seconds']],
     ['{"prompt":"x","seconds":900}', 422, 'REQUEST_OVER_LIMIT', undefined],

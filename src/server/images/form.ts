@@ -25,11 +25,14 @@ export interface FormTakers {
   checkClips(clips: number): Promise<void>;
 }
 
-/** Fields that are text, whatever they look like. */
-const texts = new Set(['prompt', 'model', 'seconds', 'size', 'task', 'priority', 'start_by', 'finish_by']);
+/** Fields that are text, whatever they look like; and members of others, as of `references[][entity]`. */
+const texts = new Set([
+  ...['prompt', 'model', 'seconds', 'size', 'task', 'priority', 'start_by', 'finish_by'],
+  ...['text', 'entity', 'upload', 'document_id', 'video_id', 'pin', 'exclude', 'licences'],
+]);
 
 /**
- * A multipart request: its fields as one object, numbers and lists read as JSON, and its files as images and clips that are stored as they come.
+ * A multipart request: its fields as one object, numbers and lists read as JSON, names with brackets as members, and its files as images and clips that are stored as they come.
  * A file too many is refused before it is read. HTTP_MALFORMED, HTTP_TOO_LARGE, REQUEST_OVER_LIMIT, REQUEST_UNSUPPORTED, MEDIA_*;
  * EVENT_INVALID for one without a prompt.
  */
@@ -66,7 +69,7 @@ export async function readForm(
       uploads.set(name, [...(uploads.get(name) ?? []), object]);
       continue;
     }
-    fields.add(name, part);
+    fields.add(part.fieldname, part);
   }
   if (!fields.has('prompt'))
     throw new VimiError('EVENT_INVALID', 'The form has no prompt', {

@@ -35,16 +35,18 @@ export const httpSource = '/vimi/http';
 
 /**
  * Finds out who asks, before a body is read: KEY_MISSING, KEY_REFUSED, RATE_LIMITED. Web pages of other origins are refused
- * (ORIGIN_REFUSED), and so is, without keys, whoever calls this machine by a foreign name, as a page behind a forged DNS entry does.
+ * (ORIGIN_REFUSED), and so is, without keys and at every address, whoever calls this machine by a foreign name, as a page behind a forged
+ * DNS entry does.
  */
 export function recogniseCallers(app: App, keys: Keys): void {
   const quota = new Quota();
   app.decorateRequest('caller', undefined as unknown as Caller);
   app.addHook('onRequest', async (request, reply) => {
     const { scope } = request.routeOptions.config;
-    if (scope === undefined) return;
     const asks = await keys.ask();
-    checkOrigin(request, asks);
+    if (!asks) checkName(request, scope === undefined);
+    if (scope === undefined) return;
+    checkPage(request);
     if (!asks) {
       const isWelcome = async () => !(await keys.ask());
       request.caller = {
@@ -109,19 +111,29 @@ function spend(quota: Quota, { name }: StoredKey, reply: FastifyReply): void {
   throw new VimiError('RATE_LIMITED', 'Too many requests', { expected: `at most ${limit} in ${seconds} s` });
 }
 
-function checkOrigin({ headers }: FastifyRequest, hasKeys: boolean): void {
-  const { host = '', origin } = headers;
-  if (!hasKeys && !isLoopback(hostname(`http://${host}`)))
-    throw new VimiError('ORIGIN_REFUSED', 'This server is asked by a name that is not its own', {
-      expected: 'localhost or a loopback address',
-      found: host,
-      where: 'Host',
-    });
-  if (origin === undefined || (URL.canParse(origin) && new URL(origin).host === host)) return;
-  throw new VimiError('ORIGIN_REFUSED', 'Web pages of other origins are not answered', {
-    found: origin,
-    where: 'Origin',
+/** `isProbe`: of HTTP/1.0, which no page speaks, a probe may come without a name. */
+function checkName({ headers: { host } }: FastifyRequest, isProbe: boolean): void {
+  if ((isProbe && host === undefined) || isLoopback(hostname(`http://${host ?? ''}`))) return;
+  throw new VimiError('ORIGIN_REFUSED', 'This server is asked by a name that is not its own', {
+    expected: 'localhost or a loopback address',
+    found: host ?? 'no name',
+    where: 'Host',
   });
+}
+
+/**
+ * What pages have of other origins: an image, a form, a script. They say so by Origin, and where they do not, browsers say it by
+ * Sec-Fetch-Site. A link to an address of the server may be followed.
+ */
+function checkPage({ headers, method }: FastifyRequest): void {
+  const { host = '', origin } = headers;
+  const refuse = (found: string, where: string) =>
+    new VimiError('ORIGIN_REFUSED', 'Web pages of other origins are not answered', { found, where });
+  if (origin !== undefined && !(URL.canParse(origin) && new URL(origin).host === host)) throw refuse(origin, 'Origin');
+  const { 'sec-fetch-site': site, 'sec-fetch-mode': mode, 'sec-fetch-dest': dest } = headers;
+  if (site !== 'cross-site' && site !== 'same-site') return;
+  if (method === 'GET' && mode === 'navigate' && dest === 'document') return;
+  throw refuse(site, 'Sec-Fetch-Site');
 }
 
 function hostname(address: string): string {

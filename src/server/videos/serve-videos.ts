@@ -9,7 +9,7 @@ import type { PipelineSpec } from '../../streams/delivery/pipeline-spec.js';
 import type { App } from '../app.js';
 import { addContextRoute } from '../corpus/context.js';
 import { Places } from '../keys/places.js';
-import { addModelsRoute } from '../models.js';
+import { addModelRoutes } from '../models.js';
 import { Once } from '../once.js';
 import { addWebhookRoutes } from '../webhooks/routes.js';
 import { toldJob } from '../webhooks/told-job.js';
@@ -72,7 +72,7 @@ export function serveVideos(app: App, options: ServeVideosOptions): ServedVideos
   addPreviewRoute(app, videos, workspace);
   addVideoContextRoute(app, videos, workspace);
   addEventsRoute(app, videos, { waiting, closing });
-  addModelsRoute(app, videos);
+  addModelRoutes(app, videos);
   addContextRoute(app, () => grounding.get(), closing);
   return {
     isFull: () => service?.isFull() ?? false,

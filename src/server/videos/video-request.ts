@@ -40,13 +40,7 @@ export interface ServedModel {
 export async function eventOf(asked: VideoRequest, models: readonly ServedModel[]): Promise<GenerationRequested> {
   const { model, seconds, size, references: _, input_reference: __, image_reference: ___, ...request } = asked;
   const served = models.find(({ name }) => model === undefined || name === model);
-  if (!served)
-    throw new VimiError('MODEL_UNKNOWN', 'This model is not served here', {
-      expected: models.map(({ name }) => name).join(' or '),
-      found: model,
-      where: 'model',
-      remedy: 'GET /v1/models lists the models.',
-    });
+  if (!served) throw modelUnknown(model, models);
   if (size !== undefined) {
     refuseBoth('size', 'width', request.width);
     refuseBoth('size', 'height', request.height);
@@ -55,7 +49,9 @@ export async function eventOf(asked: VideoRequest, models: readonly ServedModel[
   }
   if (seconds !== undefined) {
     refuseBoth('seconds', 'frames', request.frames);
-    const frames = Math.round(Number(seconds) * (request.fps ?? (await served.describe()).defaults.fps));
+    // Said with the frames: another frame rate would make another length of them.
+    request.fps ??= (await served.describe()).defaults.fps;
+    const frames = Math.round(Number(seconds) * request.fps);
     if (!(frames >= 1 && frames <= 1024))
       throw new VimiError('REQUEST_OVER_LIMIT', 'No video can have this length', {
         expected: '1 to 1024 frames',
@@ -65,6 +61,15 @@ export async function eventOf(asked: VideoRequest, models: readonly ServedModel[
     request.frames = frames;
   }
   return request;
+}
+
+export function modelUnknown(name: string | undefined, models: readonly ServedModel[]): VimiError {
+  return new VimiError('MODEL_UNKNOWN', 'This model is not served here', {
+    expected: models.map((one) => one.name).join(' or '),
+    found: name,
+    where: 'model',
+    remedy: 'GET /v1/models lists the models.',
+  });
 }
 
 function refuseBoth(alias: string, field: string, value: unknown): void {

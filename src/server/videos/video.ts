@@ -92,7 +92,7 @@ export const video = z
       .array(z.number().int())
       .nullable()
       .describe(
-        'parts of the composed prompt, from 0, that the model did not read: clips; null until the video is made',
+        'parts of the composed prompt, from 0, that the model did not read: clips, also one to follow where no image was there to be led or nothing moves in it; null until the video is made',
       ),
     request: z
       .object({
