@@ -92,14 +92,15 @@ async function startServer() {
 }
 
 /** What goes by, and what is put in the place of a video. */
-const passing = { posts: 0, statuses: [], instead: undefined };
+const passing = { taken: 0, statuses: [], instead: undefined };
 const proxy = createServer((asked, answer) => {
   if (passing.instead && asked.url.includes('/content')) return answer.end(passing.instead);
   const isPost = asked.method === 'POST' && asked.url === '/v1/videos';
   const options = { method: asked.method, headers: asked.headers, agent: false };
   const onward = request(`${serverUrl}${asked.url}`, options, (got) => {
     if (isPost) {
-      passing.posts++;
+      // One that still loads its model refuses with 503, and is asked again.
+      if (got.statusCode < 300) passing.taken++;
       passing.statuses.push(got.statusCode);
     }
     answer.writeHead(got.statusCode, got.headers);
@@ -235,11 +236,11 @@ async function check() {
 
   const restarted = await vimi.ask({ prompt: 'a fox that is met by a restart', seed: 3, steps: 60 });
   await until('it is drawn', async () => (await running())?.progress > 0);
-  const before = passing.posts;
+  const before = passing.taken;
   await end(server, 'SIGKILL');
   server = await startServer();
   await vimi.completed(restarted);
-  holds('it was asked again', passing.posts === before + 1, passing.posts - before);
+  holds('it was asked again', passing.taken === before + 1, passing.taken - before);
   await until('its result is gone from the server', async () => (await onServer()).length === 0);
   say('killed in the middle, drawn again');
 

@@ -345,8 +345,8 @@ export const guards = [
   {
     guard: 'a member of a tar is the one that its address names',
     file: 'src/media/open-tar-member.ts',
-    from: 'member.name === address.name',
-    to: 'member.name !== null',
+    from: 'member?.name === address.name',
+    to: 'member',
     tests: ['test/operators/media/fetch.test.ts'],
   },
   {

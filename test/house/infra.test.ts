@@ -87,3 +87,37 @@ describe('the check of the clients', () => {
     }
   });
 });
+
+describe('a program that Go builds for a check', () => {
+  /** infra/check-operations.sh with this in place of `go`, which is asked for the version first and then told to install. */
+  const checkedWith = (install: string) => {
+    const folder = mkdtempSync(join(tmpdir(), 'vimi-go-'));
+    writeFileSync(join(folder, 'go'), `#!/bin/sh\n[ "$1" = install ] || exit 1\n${install}\n`, { mode: 0o755 });
+    const tools = join(folder, 'tools');
+    const env = { ...process.env, PATH: `${folder}:${process.env.PATH}`, VIMI_TOOLS: tools };
+    const { status, stderr } = spawnSync('bash', ['infra/check-operations.sh'], { env, encoding: 'utf8' });
+    const left = readdirSync(tools);
+    rmSync(folder, { recursive: true });
+    return { status, stderr, left };
+  };
+
+  it.each([
+    ['kill -INT $$', 'was killed by SIGINT'],
+    ['kill -KILL $$', 'was killed by SIGKILL'],
+    ['exit 2', 'ended with 2'],
+  ])('is named when it says nothing itself: %s', (install, how) => {
+    const { status, stderr, left } = checkedWith(install);
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/^check-operations: line \d+: go install github\.com\/prometheus\/.*$/m);
+    expect(stderr).toContain(how);
+    expect(left).toEqual([]);
+  });
+
+  it('is named when it was built and fails without a word', () => {
+    const { status, stderr } = checkedWith(
+      'printf "#!/bin/sh\\nexit 3\\n" > "$GOBIN/promtool" && chmod +x "$GOBIN/promtool"',
+    );
+    expect(status).toBe(3);
+    expect(stderr).toMatch(/^check-operations: line \d+: "\$tools\/promtool" check config .* ended with 3$/m);
+  });
+});

@@ -41,6 +41,19 @@ describe('a broker that asks for TLS and a password', () => {
 
   it('is not believed without its certificate', async () => {
     const transport = open({ tls: true, sasl: { mechanism: 'plain', ...login } });
-    await expect(transport.ends('any')).rejects.toMatchObject({ code: 'TRANSPORT_DENIED' });
+    await expect(transport.ends('any')).rejects.toMatchObject({
+      code: 'TRANSPORT_DENIED',
+      remedy: expect.stringContaining('tls: { ca: PATH }'),
+    });
+  });
+
+  it.each([
+    ['without TLS at a port that has it', {}, 'set tls: true'],
+    ['with TLS at a port that has none', { brokers: servers.KAFKA_BROKERS!.split(','), tls }, 'leave tls out'],
+  ])('says what to set when it is asked %s', async (_, options, remedy) => {
+    await expect(open({ ...options, firstContactMs: 1000 }).ends('any')).rejects.toMatchObject({
+      code: 'TRANSPORT_UNAVAILABLE',
+      remedy: expect.stringContaining(remedy),
+    });
   });
 });

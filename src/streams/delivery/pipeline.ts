@@ -307,7 +307,7 @@ class PipelineRun {
       maxInFlight: this.#parts.maxInFlight * partitions.length,
       troubles: this.#pause.troubles,
       oldest: this.#watch.oldest,
-      inStep: new Map(this.#spec.steps.map(({ name }) => [name, inStep.get(name) ?? 0])),
+      inStep: new Map([...this.#spec.steps.map(({ name }) => name), 'to'].map((name) => [name, inStep.get(name) ?? 0])),
       waitingInStep: waiting,
       ...(asksForJobs && { jobs: () => this.#inFlight.jobs(this.#parts.clock.elapsed()) }),
       behind: () => this.#behind(),

@@ -353,6 +353,22 @@ describe('nothing is lost silently', () => {
     expect((await run([echo], { spec: { name: 'other', group: 'other' } })).run.delivered).toBe(3);
   });
 
+  it('[use U4] an event whose bytes the store is slow to take is in flight in `to`', async () => {
+    await transport.publish([media('one')]);
+    const metrics = createMetrics();
+    const stop = new AbortController();
+    const objects = storeWith({ trouble: null });
+    objects.put = () => new Promise<never>(() => {});
+    const waiting = run([echo], { drain: false, with: { objects }, metrics, signal: stop.signal, drainMs: 1 });
+    await vi.waitFor(
+      async () =>
+        expect(await metrics.registry.metrics()).toContain('vimi_step_in_flight{pipeline="test",step="to"} 1'),
+      patience,
+    );
+    stop.abort();
+    await waiting;
+  });
+
   it('[use U4] a step that does not come to an end is named with its event, and given up at step_limit', async () => {
     await transport.publish(names(3).map((name) => media(name)));
     const hanging = eachMedia(({ uri }) => (uri === 'm001' ? new Promise<never>(() => {}) : productOf(uri)));

@@ -53,6 +53,9 @@ const refusals: Record<string, string> = {
   InvalidBucketName: 'Check the name of the bucket.',
 };
 
+const untrusted =
+  'If the certificate is signed by a CA of your own, name its PEM file in the objects of the profile: tls: { ca: PATH }.';
+const hungUp = 'Check that an S3 server listens there. If its port has TLS, write the endpoint with https://.';
 const noTls = 'The server answers without TLS: write the endpoint with http://, or name the port that has TLS.';
 
 /** What a server takes amiss in one call and would not in another. Every other refusal is about who asks. */
@@ -108,8 +111,15 @@ export function translate(thrown: unknown, where: string): VimiError {
         : 'Set the region of the bucket in the objects of the profile, or the endpoint of that region.',
     });
   const refusal = Object.hasOwn(refusals, String(code)) ? refusals[String(code)] : undefined;
-  const remedy = /wrong version number|packet length too long/.test(message ?? '') ? noTls : refusal;
+  const remedy = tlsRemedy(String(code ?? ''), message ?? '') ?? refusal;
   return new VimiError(meaning, summaries[meaning] ?? meaning, { found, where, remedy, cause: thrown });
+}
+
+/** Where one side has TLS and the other has not, or not from an authority that is known here. */
+function tlsRemedy(code: string, message: string): string | undefined {
+  if (/wrong version number|packet length too long/.test(message)) return noTls;
+  if (/^(DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/.test(code)) return untrusted;
+  return /socket hang up/.test(message) ? hungUp : undefined;
 }
 
 function meaningOf(code: string, message: string, isAnswer: boolean): ErrorCode | undefined {

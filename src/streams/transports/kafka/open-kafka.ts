@@ -216,7 +216,7 @@ export function openKafka(options: KafkaOptions): Transport {
   };
 }
 
-function configOf({ brokers, clientId, tls, sasl, firstContactMs = connectionTimeoutMs }: KafkaOptions): ClusterConfig {
+function configOf({ brokers, clientId, tls, sasl, firstContactMs }: KafkaOptions): ClusterConfig {
   if (brokers.length === 0)
     throw new VimiError('TOPOLOGY_INVALID', 'The transport names no broker', { expected: 'host:port' });
   return {
@@ -224,7 +224,8 @@ function configOf({ brokers, clientId, tls, sasl, firstContactMs = connectionTim
     brokers: brokers.map((broker) => (/:\d+$/.test(broker) ? broker : `${broker}:9092`)),
     ...(tls && { ssl: tls }),
     ...(sasl && { sasl: sasl as ClusterConfig['sasl'] }),
-    connectionTimeout: Math.min(connectionTimeoutMs, firstContactMs),
-    requestTimeout: requestTimeoutMs,
+    connectionTimeout: Math.min(connectionTimeoutMs, firstContactMs ?? connectionTimeoutMs),
+    // Something that takes connections and never answers is named within the patience for a first contact, too.
+    requestTimeout: Math.min(requestTimeoutMs, firstContactMs ?? requestTimeoutMs),
   };
 }

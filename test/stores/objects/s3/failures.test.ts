@@ -62,6 +62,17 @@ describe('what an S3 server refuses', () => {
     expect(translate(error, 'vimi').remedy).toContain('without TLS: write the endpoint with http://');
   });
 
+  it.each([
+    ['DEPTH_ZERO_SELF_SIGNED_CERT', 'self-signed certificate', 'tls: { ca: PATH }'],
+    ['ECONNRESET', 'socket hang up', 'write the endpoint with https://'],
+    ['ECONNREFUSED', 'connect ECONNREFUSED', 'can be reached'],
+  ])('[kind 11] %s says which setting to look at', (code, message, remedy) => {
+    expect(translate(Object.assign(new Error(message), { code }), 'vimi')).toMatchObject({
+      code: 'STORAGE_UNAVAILABLE',
+      remedy: expect.stringContaining(remedy),
+    });
+  });
+
   it('[kind 11] shows the entities of an answer as what they mean', () => {
     expect(
       translate(answer('AccessDenied', '&lt;a&gt; &amp;amp; &#x27;b&#39; &#0; &#99999999;'), 'v').message,

@@ -68,10 +68,27 @@ export function asTransportError(thrown: unknown, where: string): VimiError {
       ...facts,
       expected: 'a record that fits its settings',
     });
+  const remedy = tlsRemedies.find(([told]) => told.test(text))?.[1];
   if (denied.test(trouble) || isDistrust(thrown))
-    return new VimiError('TRANSPORT_DENIED', 'Kafka refused this client', facts);
-  return new VimiError('TRANSPORT_UNAVAILABLE', 'Kafka did not carry out the request', facts);
+    return new VimiError('TRANSPORT_DENIED', 'Kafka refused this client', { ...facts, remedy });
+  return new VimiError('TRANSPORT_UNAVAILABLE', 'Kafka did not carry out the request', { ...facts, remedy });
 }
+
+/** Where one side has TLS and the other has not, or not from an authority that is known here, by how Node tells it. */
+const tlsRemedies: [told: RegExp, remedy: string][] = [
+  [
+    /Closed connection/,
+    'Check that a Kafka broker listens there. If its port has TLS, set tls: true in the transport of the profile.',
+  ],
+  [
+    /before secure TLS connection was established|wrong version number|packet length too long/,
+    'Check that this port of the broker has TLS; if it has not, leave tls out of the transport of the profile.',
+  ],
+  [
+    /self-signed certificate|unable to (verify|get)/,
+    'If the certificate is signed by a CA of your own, name its PEM file in the transport of the profile: tls: { ca: PATH }.',
+  ],
+];
 
 /** Whether asking again may help without anybody's doing. Who is refused asks a person first. */
 export function mayPass(error: VimiError): boolean {
